@@ -1,0 +1,1 @@
+"""`jupyter wb-aws …`: one module a command."""

@@ -1,0 +1,1 @@
+"""An identity provider and a local AWS, so that everything can be tried without an account."""

@@ -1,0 +1,273 @@
+"""The failures a user can meet; each says what happened, why, and what to do next.
+
+`code` is stable and part of the REST contract; `status` is the HTTP status that goes with it (by
+number, so that the domain needs no web framework). Nothing secret may go into a message.
+"""
+
+from __future__ import annotations
+
+
+class WbAwsError(Exception):
+    """Base of every failure that is told to a user.
+
+    Args:
+        detail: what happened this time, as a sentence.
+        hint: what the user can do now.
+        admin_hint: what the user should hand to an administrator; may name public values seen
+            (an issuer, an audience, an ARN), never a token.
+        retry_after: seconds after which another try makes sense, where that is known.
+    """
+
+    code = "internal_error"
+    status = 500
+    title = "Something went wrong"
+    hint = "Try again; if it happens again, send the server's log to your administrator."
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        hint: str | None = None,
+        admin_hint: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.hint = self.hint if hint is None else hint
+        self.admin_hint = admin_hint
+        self.retry_after = retry_after
+
+    def as_problem(self) -> dict[str, object]:
+        """Shape this failure as the REST contract does.
+
+        Source: RFC 9457 (problem details); `message` and `reason` are what JupyterLab's
+        ServerConnection.ResponseError shows.
+        """
+        return {
+            "type": f"urn:jupyter-wb-aws:problem:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "hint": self.hint,
+            "admin_hint": self.admin_hint,
+            "message": self.detail,
+            "reason": self.title,
+        }
+
+
+# --- What the caller said ------------------------------------------------------------------
+
+
+class BadRequest(WbAwsError):
+    """The request can't be read."""
+
+    code = "bad_request"
+    status = 400
+    title = "The request can't be read"
+    hint = "Compare the request with GET /aws/openapi.yaml."
+
+
+class InvalidRoleArn(BadRequest):
+    """Text that should be an IAM role's ARN and isn't."""
+
+    code = "invalid_role_arn"
+    title = "Not the ARN of an IAM role"
+    hint = "A role's ARN looks like arn:aws:iam::111122223333:role/analyst; copy it from GET /aws/roles."
+
+
+class InvalidRegion(BadRequest):
+    """Text that should be an AWS region and isn't, or not one of the role's partition."""
+
+    code = "invalid_region"
+    title = "Not a region of this role's partition"
+    hint = "A region looks like us-east-2; leave it out to take the role's own."
+
+
+class NotFound(WbAwsError):
+    """Nothing is known by that name."""
+
+    code = "not_found"
+    status = 404
+    title = "Not found"
+    hint = "Compare the path with GET /aws/openapi.yaml."
+
+
+class RoleSessionNotFound(NotFound):
+    """No role session has that id."""
+
+    code = "role_session_not_found"
+    title = "No such role session"
+    hint = "GET /aws/sessions lists the role sessions there are."
+
+
+class RoleSessionEnded(WbAwsError):
+    """The role session is over, and what was asked needs a living one."""
+
+    code = "role_session_ended"
+    status = 409
+    title = "This role session has ended"
+    hint = "Start the role again, then use the new role session."
+
+
+class KernelNotFound(NotFound):
+    """No kernel of this server has that id."""
+
+    code = "kernel_not_found"
+    title = "No such kernel"
+    hint = "GET /api/kernels lists the kernels that run."
+
+
+class NoRoleSession(NotFound):
+    """The question needs a default role session, and there is none."""
+
+    code = "no_role_session"
+    title = "No role session"
+    hint = "Pick a role: `jupyter wb-aws roles` lists yours, `jupyter wb-aws start ROLE` starts one."
+
+
+class NotConfigured(NotFound):
+    """The extension is installed, and nobody has said where tokens and roles come from."""
+
+    code = "not_configured"
+    title = "AWS roles are not set up on this server"
+    hint = "Ask your administrator to set up jupyter_wb_aws."
+
+
+# --- What the user may do ------------------------------------------------------------------
+
+
+class RoleNotAllowed(WbAwsError):
+    """The role is not in this user's catalogue.
+
+    Args:
+        request_url: where to ask for it, if the administrator named a place.
+    """
+
+    code = "role_not_allowed"
+    status = 403
+    title = "This role is not offered to you"
+
+    def __init__(self, detail: str = "", *, request_url: str | None = None) -> None:
+        hint = "`jupyter wb-aws roles` lists the roles that you may use."
+        if request_url:
+            hint += f" Ask for this one at {request_url}."
+        super().__init__(
+            detail,
+            hint=hint,
+            admin_hint="A role is offered by an `allow` rule in the roles file that matches this user.",
+        )
+        self.request_url = request_url
+
+    def as_problem(self) -> dict[str, object]:
+        """Add where to ask for the role."""
+        return {**super().as_problem(), "request_url": self.request_url}
+
+
+class TrustRefused(WbAwsError):
+    """STS said AccessDenied: the role's trust policy does not let this user in."""
+
+    code = "trust_refused"
+    status = 403
+    title = "AWS refused to let you use this role"
+
+
+class TokenRefused(WbAwsError):
+    """STS did not accept the web identity token itself."""
+
+    code = "token_refused"
+    status = 403
+    title = "AWS did not accept your sign-in"
+
+
+class SignInRequired(WbAwsError):
+    """No token can be had until the user signs in (again)."""
+
+    code = "sign_in_required"
+    status = 409
+    title = "Sign in first"
+    hint = "Sign in to your company's single sign-on again, then repeat what you did."
+
+
+# --- What others did -----------------------------------------------------------------------
+
+
+class TokenSourceFailed(WbAwsError):
+    """The token source gave no token."""
+
+    code = "token_source_failed"
+    status = 503
+    title = "No web identity token could be had"
+    hint = "Try again in a minute; if it goes on, tell your administrator."
+
+
+class TokenInvalid(WbAwsError):
+    """What the token source gave is no usable web identity token."""
+
+    code = "token_invalid"
+    status = 502
+    title = "The token source's answer is no usable token"
+    hint = "Tell your administrator; trying again won't help."
+
+
+class CatalogueUnavailable(WbAwsError):
+    """The roles file can't be read, and no earlier good one is in memory."""
+
+    code = "catalogue_unavailable"
+    status = 503
+    title = "The list of roles can't be read"
+    hint = "Tell your administrator that the roles file is broken."
+
+
+class Throttled(WbAwsError):
+    """STS asked us to slow down."""
+
+    code = "throttled"
+    status = 503
+    title = "AWS is asking for fewer requests"
+    hint = "Wait a moment, then try again."
+
+
+class StsUnavailable(WbAwsError):
+    """STS can't be reached, or says that it is down."""
+
+    code = "sts_unavailable"
+    status = 503
+    title = "AWS STS can't be reached"
+    hint = "Check the network connection, then try again."
+
+
+class StsBadAnswer(WbAwsError):
+    """STS's answer makes no sense."""
+
+    code = "sts_bad_answer"
+    status = 502
+    title = "AWS STS gave an answer that makes no sense"
+    hint = "Try again; if it goes on, tell your administrator."
+
+
+class StsRejected(WbAwsError):
+    """STS refused the request for a reason that is none of the others."""
+
+    code = "sts_rejected"
+    status = 502
+    title = "AWS STS rejected the request"
+    hint = "Tell your administrator; trying again won't help."
+
+
+class StsTimeout(WbAwsError):
+    """No answer within the time a user should wait."""
+
+    code = "timeout"
+    status = 504
+    title = "No answer in time"
+    hint = "Try again; if it goes on, tell your administrator."
+
+
+class TokenDirectoryRefused(WbAwsError):
+    """The folder for token files is not safe to write a token into."""
+
+    code = "token_dir_refused"
+    status = 503
+    title = "The folder for token files is not safe"
+    hint = "Tell your administrator; see `WbAwsApp.token_dir`."

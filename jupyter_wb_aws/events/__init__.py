@@ -1,0 +1,1 @@
+"""Schemas of the events on the server's event bus, one a file."""

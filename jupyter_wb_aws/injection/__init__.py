@@ -1,0 +1,1 @@
+"""How a role session reaches the processes that a Jupyter Server starts."""

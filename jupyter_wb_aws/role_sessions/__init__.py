@@ -1,0 +1,1 @@
+"""Started roles: their state, their token files, their refreshing, what is kept of them."""

@@ -1,0 +1,1 @@
+"""Which IAM roles a user may pick."""
