@@ -21,52 +21,17 @@ from urllib.parse import parse_qs
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from jupyter_wb_aws.demo.names import CLIENT_ID, SOURCE_IDENTITY_CLAIM, TAGS_CLAIM
+from jupyter_wb_aws.demo.names import CLIENT_ID
 from jupyter_wb_aws.demo.private_file import write_private
+from jupyter_wb_aws.demo.users import ALICE, User
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 ALGORITHM = "RS256"
 DEFAULT_TOKEN_LIFETIME = 900
 """Seconds; short enough that a refresh is seen within a quarter of an hour."""
 _MAX_BODY = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Somebody the identity provider knows."""
-
-    subject: str
-    name: str
-    email: str
-    groups: tuple[str, ...]
-    tags: Mapping[str, str]
-
-    def claims(self) -> dict[str, object]:
-        """Return what a token says of this user, in the form that AWS reads."""
-        return {
-            "sub": self.subject,
-            "preferred_username": self.subject,
-            "name": self.name,
-            "email": self.email,
-            "groups": list(self.groups),
-            TAGS_CLAIM: {
-                "principal_tags": {key: [value] for key, value in self.tags.items()},
-                "transitive_tag_keys": list(self.tags),
-            },
-            SOURCE_IDENTITY_CLAIM: self.subject,
-        }
-
-
-ALICE = User(
-    subject="alice",
-    name="Alice Archer",
-    email="alice@example.com",
-    groups=("analysts", "colorado"),
-    tags={"Team": "analytics", "CostCenter": "4711"},
-)
 
 
 @dataclass(frozen=True, slots=True)
