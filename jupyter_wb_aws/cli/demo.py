@@ -73,18 +73,29 @@ def run(args: argparse.Namespace) -> int:
             "(perhaps another demo), or choose another port: --port 8899"
         )
         return _USAGE_ERROR
+    root = Path.cwd() / ".demo"
+    try:
+        root.mkdir(exist_ok=True)
+    except OSError as error:
+        _complain(
+            f"Your notebooks can't be kept in {root} ({error.strerror}). "
+            "Run the demo in a folder that you may write to."
+        )
+        return _USAGE_ERROR
     with (
         _stop_signals() as stop,
         tempfile.TemporaryDirectory(prefix="jupyter-wb-aws-", ignore_cleanup_errors=True) as folder,
     ):
-        return _run_in(Path(folder), args, port, stop)
+        return _run_in(Path(folder), root, args, port, stop)
 
 
-def _run_in(state: Path, args: argparse.Namespace, port: int, stop: threading.Event) -> int:
+def _run_in(
+    state: Path, root: Path, args: argparse.Namespace, port: int, stop: threading.Event
+) -> int:
     # Imported here so that `jupyter wb-aws --help` need not load moto.
-    from jupyter_wb_aws.demo.identity_provider import IdentityProvider  # noqa: PLC0415
-    from jupyter_wb_aws.demo.lab import Lab, LabOptions, client_file, prepare  # noqa: PLC0415
-    from jupyter_wb_aws.demo.local_aws import LocalAws  # noqa: PLC0415
+    from jupyter_wb_aws.demo.identity_provider import IdentityProvider
+    from jupyter_wb_aws.demo.lab import Lab, LabOptions, client_file, prepare
+    from jupyter_wb_aws.demo.local_aws import LocalAws
 
     _say("Starting JupyterLab, an identity provider and a local AWS ...")
     with (
@@ -94,7 +105,7 @@ def _run_in(state: Path, args: argparse.Namespace, port: int, stop: threading.Ev
         options = LabOptions(
             port=port,
             token=args.token or secrets.token_hex(24),
-            root=Path.cwd() / ".demo",
+            root=root,
             issuer=idp.issuer,
             aws_url=aws.url,
         )
@@ -135,16 +146,22 @@ def _attend(lab: Lab, options: LabOptions, stop: threading.Event, browser: Path 
 _WELCOME = """
 JupyterLab is ready. You are signed in to the demo's identity provider as alice.
 
-  Open        {url}
+  Open this in a browser:
 
-  Pick a role in a terminal of JupyterLab (File > New > Terminal):
+      {url}
 
-      jupyter wb-aws roles             lists the AWS roles that you may use
-      jupyter wb-aws start analyst     starts one
-      aws s3 ls s3://colorado-projects/   (in a new terminal: it has the role from its start)
+  and follow the sample notebook, which opens by itself. Or pick a role in a terminal of
+  JupyterLab (File > New > Terminal):
 
-  The same works in the sample notebook, which is open: follow it from top to bottom.
-  To see how a failure is explained: jupyter wb-aws start misconfigured
+      jupyter wb-aws roles                 lists the AWS roles that you may use
+      jupyter wb-aws start analyst         starts one of them
+      jupyter wb-aws start misconfigured   shows how a failure is explained
+
+  What you start after that has the role: a new terminal, a new notebook. A notebook that
+  was open already has it once its kernel is restarted (Kernel > Restart Kernel). Then:
+
+      aws sts get-caller-identity
+      aws s3 ls s3://colorado-projects/
 
   Your notebooks stay in {folder}
   No AWS account is involved, and nothing leaves this machine.
@@ -160,7 +177,10 @@ def _stop_signals() -> Iterator[threading.Event]:
     def handle(_signum: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        # Ignored means `nohup`: somebody wants the demo to outlive the terminal.
+        signals.append(signal.SIGHUP)
     before = [signal.signal(signum, handle) for signum in signals]
     try:
         yield stop
@@ -171,7 +191,7 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 def _open_browser(state: Path, url: str) -> None:
     """Open the browser by way of a private file: a command line could be read by everybody."""
-    from jupyter_wb_aws.demo.private_file import write_private  # noqa: PLC0415
+    from jupyter_wb_aws.demo.private_file import write_private
 
     page = state / "open.html"
     write_private(

@@ -56,7 +56,7 @@ class _SigningKey:
 
 
 class IdentityProvider:
-    """An issuer at `http://127.0.0.1:PORT`; a context manager.
+    """An issuer at `http://127.0.0.1:PORT`, from its making until `close`.
 
     Args:
         token_lifetime: seconds that a token is good for.
@@ -77,9 +77,9 @@ class IdentityProvider:
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
+        self._thread.start()
 
     def __enter__(self) -> Self:
-        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,9 +87,10 @@ class IdentityProvider:
 
     def close(self) -> None:
         """Stop answering and give the port back."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
+        if not self._thread.is_alive():
+            return
+        self._server.shutdown()
+        self._thread.join()
         self._server.server_close()
 
     @property

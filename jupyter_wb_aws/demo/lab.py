@@ -161,7 +161,7 @@ class Lab:
     def log_tail(self) -> str:
         """Return the last lines of the log, without the server's token."""
         lines = self._log.read_text("utf-8", "replace").splitlines()
-        return "\n".join(lines[-_LOG_TAIL:]).replace(self._options.token, "…")
+        return "\n".join(lines[-_LOG_TAIL:]).replace(self._options.token, "[token]")
 
     def end(self) -> None:
         """End it with its kernels, its terminals and whatever they started."""

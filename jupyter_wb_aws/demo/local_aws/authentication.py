@@ -24,6 +24,8 @@ _SCOPE = re.compile(
     r"(?P<key>[A-Za-z0-9]{1,128})/(?P<date>[0-9]{8})/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)"
     r"/aws4_request"
 )
+_SIGNED_HEADERS = {"host", "x-amz-date"}
+"""What Signature Version 4 wants signed at least."""
 _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
@@ -156,7 +158,7 @@ class Signed:
         well_formed = (
             algorithm == "AWS4-HMAC-SHA256"
             and scope
-            and fields.get("SignedHeaders")
+            and _SIGNED_HEADERS.issubset(fields.get("SignedHeaders", "").split(";"))
             and fields.get("Signature")
             and _TIMESTAMP.fullmatch(environ.get("HTTP_X_AMZ_DATE", ""))
         )

@@ -12,11 +12,14 @@ from jupyter_wb_aws.demo.local_aws import accounts
 from jupyter_wb_aws.demo.local_aws.seed import seed
 from jupyter_wb_aws.demo.local_aws.strict import StrictAws
 
+_only_one = threading.Lock()
+"""moto's state belongs to the process, and so does this."""
+
 
 class LocalAws:
-    """STS and S3 at one URL, with the demo's account in them; a context manager.
+    """STS and S3 at one URL, with the demo's account in them, from its making until `close`.
 
-    One at a time: moto's state belongs to the process, and is cleared at start and end.
+    One at a time in a process: moto's state is the process's, and is cleared at start and end.
 
     Args:
         issuer: the identity provider that the account trusts.
@@ -24,6 +27,8 @@ class LocalAws:
     """
 
     def __init__(self, issuer: str, *, credential_lifetime: int | None = None) -> None:
+        if not _only_one.acquire(blocking=False):
+            raise RuntimeError("There can be only one at a time: close the other LocalAws first.")
         accounts.clear()
         seed(issuer)
         self._server = make_server(
@@ -36,10 +41,10 @@ class LocalAws:
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
-
-    def __enter__(self) -> Self:
         accounts.enforce_policies(on=True)
         self._thread.start()
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -47,12 +52,14 @@ class LocalAws:
 
     def close(self) -> None:
         """Stop answering, give the port back and forget everything."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
+        if not self._thread.is_alive():
+            return
+        self._server.shutdown()
+        self._thread.join()
         self._server.server_close()
         accounts.enforce_policies(on=False)
         accounts.clear()
+        _only_one.release()
 
     @property
     def url(self) -> str:
