@@ -8,17 +8,15 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyter_wb_aws.cli import bad_answer
 from jupyter_wb_aws.cli.failure import CliError, refused_by_server
 from jupyter_wb_aws.cli.server import Connection, find_server
 from jupyter_wb_aws.cli.transport import opener_for
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 TIMEOUT_SECONDS = 30.0
 """Longer than the 20 s that starting a role session may take, so that the server answers first."""
@@ -114,7 +112,7 @@ class Client:
 
 def connect() -> Client:
     """Find this process's server."""
-    from jupyter_core.paths import jupyter_runtime_dir  # noqa: PLC0415 - 30 ms, not for --help
+    from jupyter_core.paths import jupyter_runtime_dir  # 30 ms, not for --help
 
     return Client(find_server(os.environ, Path(jupyter_runtime_dir())))
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyter_wb_aws.cli import choose
 from jupyter_wb_aws.cli.client import Answer, Client, connect, quote
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import moment, say, say_json
-
-if TYPE_CHECKING:
-    import argparse
 
 Session = Mapping[str, Any]
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from jupyter_wb_aws.cli import choose
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.failure import ExitCode
 from jupyter_wb_aws.cli.output import say, say_json
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,15 +7,13 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 
 from jupyter_wb_aws import __version__
 from jupyter_wb_aws.cli.failure import EXIT_CODES_HELP, CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import say_error
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 COMMANDS = {
     "roles": "list the AWS roles that you may use",

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TextIO
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
 
 
 def say(text: str = "", *, file: TextIO | None = None) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.failure import ExitCode
 from jupyter_wb_aws.cli.output import say, say_json, say_table
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Mapping
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

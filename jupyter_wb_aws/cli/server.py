@@ -10,17 +10,14 @@ the server that is the nearer ancestor of this process is ours.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.runtime_files import RunningServer, nearest_ancestor, running_servers
 from jupyter_wb_aws.cli.transport import is_this_machine
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)

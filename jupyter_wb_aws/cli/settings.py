@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
-from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.cli.failure import ExitCode
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

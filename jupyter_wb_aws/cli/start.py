@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyter_wb_aws.cli import choose
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.failure import ExitCode
 from jupyter_wb_aws.cli.output import moment, say, say_json, say_notices
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Mapping
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
