@@ -17,6 +17,18 @@ def without_problem(url: str, status: int) -> CliError:
     return unreadable(url, status)
 
 
+def has_no_token(url: str) -> CliError:
+    """Explain a server that lets in by a password, or another log-in, only."""
+    return local_problem(
+        "no_token",
+        "This Jupyter server can't be asked",
+        detail=f"The Jupyter server at {url} has a password or another log-in and no token, and"
+        " only a token lets a command in.",
+        hint="Use JupyterLab, or start the server with a token: `--IdentityProvider.token=…`.",
+        exit_code=ExitCode.CANNOT_ASK,
+    )
+
+
 def unreadable(url: str, status: int) -> CliError:
     """Explain a body that is no JSON, or a redirect (which is never followed)."""
     return local_problem(

@@ -98,16 +98,27 @@ class Client:
             raise bad_answer.unreadable(self._connection.url, response.status) from None
 
     def _refused(self, answer: urllib.error.HTTPError) -> CliError:
-        url = self._connection.url
-        try:
-            text = answer.read(MAX_ANSWER_BYTES).decode()
-            problem = json.loads(text)
-        except (ValueError, OSError, http.client.HTTPException):
+        url, (problem, text) = self._connection.url, _problem_of(answer)
+        code = problem.get("code") if problem else None
+        not_let_in = code == "not_authenticated" or (not problem and answer.code in {401, 403})
+        if not_let_in and not self._connection.token:
+            # The runtime file says nothing of PasswordIdentityProvider.hashed_password.
+            return bad_answer.has_no_token(url)
+        if problem is None:
             return bad_answer.without_problem(url, answer.code)
-        is_problem = answer.headers.get_content_type() == "application/problem+json"
-        if is_problem and isinstance(problem, dict):
-            return refused_by_server(problem, text)
-        return bad_answer.without_problem(url, answer.code)
+        return refused_by_server(problem, text)
+
+
+def _problem_of(answer: urllib.error.HTTPError) -> tuple[dict[str, object] | None, str]:
+    """Read the contract's problem off an error, if it is one, and its text."""
+    if answer.headers.get_content_type() != "application/problem+json":
+        return None, ""
+    try:
+        text = answer.read(MAX_ANSWER_BYTES).decode()
+        problem = json.loads(text)
+    except (ValueError, OSError, http.client.HTTPException):
+        return None, ""
+    return (problem, text) if isinstance(problem, dict) else (None, "")
 
 
 def connect() -> Client:

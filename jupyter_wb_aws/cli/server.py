@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from jupyter_wb_aws.cli.bad_answer import has_no_token
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.runtime_files import RunningServer, nearest_ancestor, running_servers
 from jupyter_wb_aws.cli.transport import is_this_machine
@@ -83,7 +84,7 @@ def _place(url: str) -> tuple[str, ...]:
 def _connection(server: RunningServer, env: Mapping[str, str]) -> Connection:
     token = server.token or _token_from(env)
     if not token and server.has_password:
-        raise _password_only(server)
+        raise has_no_token(_without_secrets(server.url))
     return Connection(url=server.reachable_url, token=token, socket=server.socket)
 
 
@@ -133,16 +134,5 @@ def _several(servers: Sequence[RunningServer]) -> CliError:
         "Several Jupyter servers are running",
         detail=f"Several Jupyter servers are running: {_urls(servers)}.",
         hint="Run this in a terminal of the one you mean, or set JUPYTER_SERVER_URL to its URL.",
-        exit_code=ExitCode.CANNOT_ASK,
-    )
-
-
-def _password_only(server: RunningServer) -> CliError:
-    return local_problem(
-        "no_token",
-        "This Jupyter server can't be asked",
-        detail=f"The Jupyter server at {server.url} has a password and no token, and only a token"
-        " lets a command in.",
-        hint="Use JupyterLab, or start the server with a token: `--IdentityProvider.token=…`.",
         exit_code=ExitCode.CANNOT_ASK,
     )

@@ -196,6 +196,25 @@ def test_a_server_without_authentication_gets_an_xsrf_pair(runtime, unregistered
     assert "Authorization" not in headers
 
 
+def test_a_password_that_the_runtime_file_keeps_quiet_about_is_said(runtime, unregistered, run):
+    runtime.add(unregistered.url, token="", password=False)
+    ran = run("roles")
+    assert ran.code == 2
+    assert "and no token" in ran.err
+
+
+def test_a_refusal_by_a_server_without_authentication_is_told_as_it_is(runtime, unregistered, run):
+    runtime.add(unregistered.url, token="")
+    unregistered.fail("GET /aws/roles", "forbidden", "The Authorizer says no.")
+    assert "The Authorizer says no." in run("roles").err
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]"])
+def test_a_problem_that_is_none_is_said(server, run, content):
+    server.answers["GET /aws/roles"] = (500, "application/problem+json", content)
+    assert "with status 500" in run("roles").err
+
+
 def test_the_url_of_something_else_is_refused(monkeypatch, run):
     monkeypatch.setenv("JUPYTER_SERVER_URL", "ftp://example.com/")
     monkeypatch.setenv("JUPYTER_TOKEN", "t")
