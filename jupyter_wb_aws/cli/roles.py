@@ -45,4 +45,4 @@ def _row(role: Mapping[str, Any], *, is_default: bool) -> tuple[str, ...]:
 def _footer(*, has_default: bool) -> str:
     if has_default:
         return "* what kernels and terminals started from now on get"
-    return "None is in use. `jupyter wb-aws start NAME` starts one."
+    return "None is the default. `jupyter wb-aws start NAME` starts one."
