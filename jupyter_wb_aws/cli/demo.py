@@ -82,9 +82,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_in(state: Path, args: argparse.Namespace, port: int, stop: threading.Event) -> int:
     # Imported here so that `jupyter wb-aws --help` need not load moto.
-    from jupyter_wb_aws.demo.identity_provider import IdentityProvider  # noqa: PLC0415
-    from jupyter_wb_aws.demo.lab import Lab, LabOptions, client_file, prepare  # noqa: PLC0415
-    from jupyter_wb_aws.demo.local_aws import LocalAws  # noqa: PLC0415
+    from jupyter_wb_aws.demo.identity_provider import IdentityProvider
+    from jupyter_wb_aws.demo.lab import Lab, LabOptions, client_file, prepare
+    from jupyter_wb_aws.demo.local_aws import LocalAws
 
     _say("Starting JupyterLab, an identity provider and a local AWS ...")
     with (
@@ -171,7 +171,7 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 def _open_browser(state: Path, url: str) -> None:
     """Open the browser by way of a private file: a command line could be read by everybody."""
-    from jupyter_wb_aws.demo.private_file import write_private  # noqa: PLC0415
+    from jupyter_wb_aws.demo.private_file import write_private
 
     page = state / "open.html"
     write_private(
