@@ -13,10 +13,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_wb_aws.cli.main import main
-
-sys.path.insert(0, str(Path(__file__).parent))  # for contract_server: --import-mode=importlib
-
-from contract_server import State, role, served
+from tests.cli.contract_server import State, role, served
 
 DEAD_PROXY = "http://127.0.0.1:9"
 

@@ -7,23 +7,15 @@ that this stand-in can't drift from the handlers, which are held to the same fil
 from __future__ import annotations
 
 import json
-import re
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import yaml
-from jsonschema import Draft202012Validator
+from tests.contract import CONTRACT, violations
 
-import jupyter_wb_aws.handlers
-
-CONTRACT = yaml.safe_load(
-    Path(jupyter_wb_aws.handlers.__file__).with_name("openapi.yaml").read_text("utf-8")
-)
 ALICE = {"name": "alice", "subject": "alice", "groups": ["data-science"]}
 
 
@@ -203,35 +195,6 @@ class Handler(BaseHTTPRequestHandler):
             if session["id"] == key or (not key and session["default"]):
                 return 200, {**session["identity"], "session_id": session["id"], "user": ALICE}
         return 404, problem("no_role_session", "You, alice, have no role session.")
-
-
-def violations(method: str, path: str, body: Any, status: int, data: Any) -> list[str]:
-    """What in this exchange openapi.yaml does not allow."""
-    operation = next(
-        (
-            item[method.lower()]
-            for template, item in CONTRACT["paths"].items()
-            if re.fullmatch(re.sub(r"\{.*?\}", "[^/]+", template), path) and method.lower() in item
-        ),
-        None,
-    )
-    if operation is None:
-        return [f"{method} {path} is not in the contract"]
-    response = operation["responses"].get(str(status), {})
-    if "$ref" in response:
-        response = CONTRACT["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    found = errors_of(response.get("content"), data)
-    if body is not None:
-        found += errors_of(operation["requestBody"]["content"], body)
-    return [f"{method} {path}: {error}" for error in found]
-
-
-def errors_of(content: Any, data: Any) -> list[str]:
-    if not content:
-        return ["not in the contract"]
-    schema = next(iter(content.values()))["schema"]
-    validator = Draft202012Validator({**schema, "components": CONTRACT["components"]})
-    return [error.message for error in validator.iter_errors(data)]
 
 
 @contextmanager

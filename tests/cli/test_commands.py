@@ -6,7 +6,8 @@ import json
 import re
 
 import pytest
-from contract_server import health, problem, role, role_session
+
+from tests.cli.contract_server import health, problem, role, role_session
 
 ANALYST = "arn:aws:iam::111122223333:role/analyst"
 

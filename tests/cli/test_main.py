@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from contract_server import role, role_session
 
 from jupyter_wb_aws.cli.output import distance, moment
+from tests.cli.contract_server import role, role_session
 
 JUPYTER = Path(sys.executable).with_name("jupyter")
 

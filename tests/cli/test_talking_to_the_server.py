@@ -10,7 +10,6 @@ import ssl
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from contract_server import State, role, served
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from jupyter_wb_aws.cli import client
 from jupyter_wb_aws.cli.client import Client
 from jupyter_wb_aws.cli.server import Connection
+from tests.cli.contract_server import State, role, served
 
 
 def test_a_server_on_this_machine_is_not_asked_through_a_proxy(server, run):
