@@ -11,6 +11,6 @@ def _jupyter_server_extension_points() -> list[dict[str, object]]:
     Source: jupyter_server, "Server Extensions", which calls this function by name.
     """
     # Imported here so that the command line, which needs no server, stays quick to start.
-    from jupyter_wb_aws.app import WbAwsApp  # noqa: PLC0415
+    from jupyter_wb_aws.app import WbAwsApp
 
     return [{"module": "jupyter_wb_aws.app", "app": WbAwsApp}]

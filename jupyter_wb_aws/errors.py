@@ -123,7 +123,9 @@ class NoRoleSession(NotFound):
 
     code = "no_role_session"
     title = "No role session"
-    hint = "Pick a role: `jupyter wb-aws roles` lists yours, `jupyter wb-aws start ROLE` starts one."
+    hint = (
+        "Pick a role: `jupyter wb-aws roles` lists yours, `jupyter wb-aws start ROLE` starts one."
+    )
 
 
 class NotConfigured(NotFound):

@@ -1,1 +1,47 @@
 """The REST contract: one module a resource."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_wb_aws.handlers.assignments import (
+    AssignmentsHandler,
+    DefaultHandler,
+    KernelAssignmentHandler,
+)
+from jupyter_wb_aws.handlers.health import HealthHandler, OpenApiHandler
+from jupyter_wb_aws.handlers.identity import IdentityHandler
+from jupyter_wb_aws.handlers.problem import UnknownPathHandler
+from jupyter_wb_aws.handlers.role_sessions import (
+    KernelsHandler,
+    OneRoleSessionHandler,
+    RefreshHandler,
+    RoleSessionsHandler,
+    TerminalsHandler,
+)
+from jupyter_wb_aws.handlers.roles import RolesHandler
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.handlers.server import Server
+
+ID = r"([^/]+)"
+
+
+def routes(server: Server) -> list[tuple[str, type[Any], dict[str, Any]]]:
+    """Return the handlers by their paths, as `ExtensionApp.handlers` takes them."""
+    by_path = {
+        r"/aws/roles": RolesHandler,
+        r"/aws/sessions": RoleSessionsHandler,
+        rf"/aws/sessions/{ID}": OneRoleSessionHandler,
+        rf"/aws/sessions/{ID}/refresh": RefreshHandler,
+        rf"/aws/sessions/{ID}/kernels": KernelsHandler,
+        rf"/aws/sessions/{ID}/terminals": TerminalsHandler,
+        r"/aws/default": DefaultHandler,
+        r"/aws/assignments": AssignmentsHandler,
+        rf"/aws/assignments/{ID}": KernelAssignmentHandler,
+        r"/aws/identity": IdentityHandler,
+        r"/aws/health": HealthHandler,
+        r"/aws/openapi.yaml": OpenApiHandler,
+        r"/aws(?:/.*)?": UnknownPathHandler,
+    }
+    return [(path, handler, {"server": server}) for path, handler in by_path.items()]

@@ -1,0 +1,338 @@
+"""The server extension: a site's configuration, and the only place where the parts are wired together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Dict, Enum, TraitError, Unicode, validate
+from traitlets.utils.bunch import Bunch
+from traitlets.utils.importstring import import_item
+
+from jupyter_wb_aws.clock import SystemClock
+from jupyter_wb_aws.identity.command import CommandTokenSource
+from jupyter_wb_aws.identity.file import FileTokenSource
+from jupyter_wb_aws.identity.source import TokenSource
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+    from jupyter_wb_aws.handlers.server import Server
+    from jupyter_wb_aws.injection.environment import Site, StandInPolicy
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+
+SOURCES: dict[str, type[TokenSource]] = {
+    source.short_name: source for source in (CommandTokenSource, FileTokenSource)
+}
+FOLDER = "jupyter_wb_aws"
+
+
+def configurable_classes() -> list[type[Any]]:
+    """Return the classes whose settings a site can choose."""
+    return [WbAwsApp, *SOURCES.values()]
+
+
+class WbAwsApp(ExtensionApp):
+    """Workbench-managed AWS credentials for the kernels and terminals of a Jupyter Server."""
+
+    name = "jupyter_wb_aws"
+    load_other_extensions = True
+    extension_url = "/lab"
+    classes = [CommandTokenSource, FileTokenSource]  # noqa: RUF012 - traitlets' own way
+
+    token_source = Unicode(
+        "",
+        config=True,
+        help="""Where web identity tokens come from: `file` (see FileTokenSource), `command` (see
+        CommandTokenSource), or the import path of a TokenSource of your own. Empty: the extension
+        does nothing.""",
+    )
+    roles_file = Unicode(
+        "",
+        config=True,
+        help="""The TOML file with the roles that may be offered, and to whom. It is read again when
+        it changes.""",
+    )
+    default_role = Unicode(
+        "",
+        config=True,
+        help="""The ARN of the role that starts by itself with the server. Empty: the first of the
+        user's roles that has `default = true` in the roles file, if any.""",
+    )
+    audience = Unicode(
+        "",
+        config=True,
+        help="The `aud` to ask the token source for. Empty: the source's own.",
+    )
+    session_name_template = Unicode(
+        "{user}-{session_id}",
+        config=True,
+        help="""AWS's RoleSessionName, as it stands in CloudTrail: {user} is the user's name,
+        {subject} the token's `sub`, {session_id} the role session's id, which is added where it is
+        missing. What AWS does not take in a name becomes `-`.""",
+    )
+    extra_environment = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        config=True,
+        help="""Variables that every role session adds to its processes: endpoints, proxies, CA
+        bundles. A role's own, in the roles file, win over these. AWS_ENDPOINT_URL_STS,
+        AWS_ENDPOINT_URL, AWS_CA_BUNDLE and HTTPS_PROXY also tell the server how to reach STS.""",
+    )
+    own_aws_files = Enum(
+        ["when_shadowed", "always", "never"],
+        "when_shadowed",
+        config=True,
+        help="""When a role session sets the user's own ~/.aws/config and ~/.aws/credentials aside (by
+        AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE): when their default profile would win over
+        the role in some AWS SDK, always, or never.""",
+    )
+    token_dir = Unicode(
+        "",
+        config=True,
+        help="""The folder below which token files are kept, in a folder of our own. Empty:
+        XDG_RUNTIME_DIR where it is set, else Jupyter's runtime folder.""",
+    )
+    store_dir = Unicode(
+        "",
+        config=True,
+        help="""The folder with what outlives the server: which role sessions there were, and what was
+        chosen; nothing secret. Empty: a folder in Jupyter's data folder.""",
+    )
+
+    @validate("token_source")
+    def _known_source(self, proposal: Bunch) -> str:
+        source_class(proposal["value"])
+        return cast("str", proposal["value"])
+
+    @validate("default_role")
+    def _an_arn(self, proposal: Bunch) -> str:
+        from jupyter_wb_aws.errors import InvalidRoleArn
+        from jupyter_wb_aws.roles.role import RoleArn
+
+        try:
+            if proposal["value"]:
+                RoleArn.parse(proposal["value"])
+        except InvalidRoleArn as error:
+            raise TraitError(
+                f"The 'default_role' trait of WbAwsApp must be a role's ARN: {error}"
+            ) from None
+        return cast("str", proposal["value"])
+
+    @validate("session_name_template")
+    def _a_template(self, proposal: Bunch) -> str:
+        template = cast("str", proposal["value"])
+        try:
+            template.format(user="", subject="", session_id="")
+        except (KeyError, IndexError, ValueError, AttributeError):
+            raise TraitError(
+                "The 'session_name_template' trait of WbAwsApp may hold {user}, {subject} and"
+                f" {{session_id}}, and no other braces: {template!r}"
+            ) from None
+        return template
+
+    @validate("extra_environment")
+    def _free_names(self, proposal: Bunch) -> dict[str, str]:
+        from jupyter_wb_aws.variables import wrong_extra
+
+        if wrong := wrong_extra(proposal["value"]):
+            raise TraitError(f"The 'extra_environment' trait of WbAwsApp: {wrong}")
+        return cast("dict[str, str]", proposal["value"])
+
+    server: Server | None = None
+    _source: TokenSource | None = None
+    _opening: asyncio.Task[None] | None = None
+
+    # --- Jupyter Server's hooks ------------------------------------------------------------
+
+    def _link_jupyter_server_extension(self, serverapp: Any) -> None:
+        # A wrong value would else end in a traceback, and in a server without the extension, where
+        # kernels silently work as the machine's role. Jupyter's own way is one sentence, and exit.
+        try:
+            super()._link_jupyter_server_extension(serverapp)
+            self._source = self._make_source()
+        except TraitError as error:
+            refuse_to_start(serverapp, error)
+
+    def initialize_handlers(self) -> None:
+        """Wire the parts together, and add them to the server."""
+        if sys.platform == "win32":
+            self.log.warning("jupyter_wb_aws does not support Windows yet, and does nothing here.")
+            return
+        from jupyter_wb_aws.handlers import routes
+
+        # As jupyter_server does for tornado's own loggers.
+        logger = logging.getLogger("jupyter_wb_aws")
+        logger.parent, logger.propagate = self._jupyter.log, True
+        logger.setLevel(self._jupyter.log.level)
+        self.server = self._make_server()
+        self.handlers.extend(routes(self.server))
+        if self.server.manager is not None:
+            # Not every way to run a server calls the start hook; each runs its event loop.
+            self._jupyter.io_loop.add_callback(self._ensure_open)
+
+    async def _start_jupyter_server_extension(self, _serverapp: Any) -> None:
+        await self._ensure_open()
+
+    async def _ensure_open(self) -> None:
+        if self.server is None or self.server.manager is None or self._opening is not None:
+            return
+        self._opening = asyncio.create_task(self.server.manager.open(), name="wb-aws open")
+        await self._opening
+
+    async def stop_extension(self) -> None:
+        """Stop the background work; token files go."""
+        if (
+            self.server is not None
+            and self.server.manager is not None
+            and self._opening is not None
+        ):
+            await asyncio.gather(self._opening, return_exceptions=True)
+            await self.server.manager.close()
+
+    @property
+    def _jupyter(self) -> ServerApp:
+        """The server that we extend; it is set once this extension is linked."""
+        assert self.serverapp is not None
+        return self.serverapp
+
+    # --- Parts -----------------------------------------------------------------------------
+
+    def _make_source(self) -> TokenSource | None:
+        chosen = source_class(self.token_source)
+        return chosen(parent=self) if chosen is not None else None
+
+    def _missing_setting(self) -> str | None:
+        """Name the setting without which there is nothing to do."""
+        if self._source is None:
+            return "WbAwsApp.token_source"
+        if not self.roles_file:
+            return "WbAwsApp.roles_file"
+        if self._source.issuer and not (self._source.audience or self.audience):
+            return f"{type(self._source).__name__}.audience"
+        return self._source.missing_setting()
+
+    def _make_server(self) -> Server:
+        from jupyter_wb_aws.handlers.server import Server
+
+        missing = self._missing_setting()
+        if missing is not None:
+            return Server(
+                f"AWS roles are not set up on this server: set {missing} (see `jupyter wb-aws settings`)."
+            )
+        if refused := runs_as_root_for_another():
+            self.log.error("%s", refused)
+            return Server(refused)
+        return self._wired()
+
+    def _wired(self) -> Server:
+        from jupyter_wb_aws.handlers.server import Server
+        from jupyter_wb_aws.injection.environment import Site
+
+        site = Site(self.extra_environment, cast("StandInPolicy", self.own_aws_files))
+        manager = self._make_manager()
+        server = Server("AWS roles are ready to be picked.", manager, site)
+        self._inject(server, manager, site)
+        return server
+
+    def _make_manager(self) -> RoleSessionManager:
+        from jupyter_wb_aws.events import emitter
+        from jupyter_wb_aws.identity.supply import TokenSupply
+        from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
+        from jupyter_wb_aws.roles.catalogue import CatalogueFile
+
+        assert self._source is not None
+        clock, rng = SystemClock(), random.SystemRandom()
+        contents = self._jupyter.contents_manager
+        token_dir = self.token_dir or os.environ.get("XDG_RUNTIME_DIR") or jupyter_runtime_dir()
+        return RoleSessionManager(
+            Settings(
+                token_dir=Path(token_dir).expanduser().absolute() / FOLDER,
+                store_dir=Path(self.store_dir or Path(jupyter_data_dir()) / FOLDER)
+                .expanduser()
+                .absolute(),
+                root_dir=Path(self._jupyter.root_dir),
+                hidden_shown=bool(getattr(contents, "allow_hidden", False)),
+                session_name_template=self.session_name_template,
+                default_role=self.default_role,
+                extra_environment=self.extra_environment,
+            ),
+            TokenSupply(self._source, clock, rng, self.audience),
+            CatalogueFile(Path(self.roles_file).expanduser(), clock),
+            clock=clock,
+            rng=rng,
+            emit=emitter(self._jupyter.event_logger),
+        )
+
+    def _inject(self, server: Server, manager: RoleSessionManager, site: Site) -> None:
+        from jupyter_wb_aws.injection.kernels import KernelInjection
+        from jupyter_wb_aws.injection.terminals import TerminalInjection
+
+        kernels = self._jupyter.kernel_manager
+        if (
+            getattr(self.serverapp, "gateway_config", None)
+            and self._jupyter.gateway_config.gateway_enabled
+        ):
+            sentence = "Kernels run on a gateway, where this server's token files do not exist: they get no AWS role."
+            self.log.warning("%s", sentence)
+            server.notices = (("kernels_elsewhere", sentence),)
+        else:
+            server.kernels = KernelInjection(kernels, manager, site)
+            server.kernels.install()
+        terminals = self._jupyter.web_app.settings.get("terminal_manager")
+        if terminals is not None:
+            server.terminals = TerminalInjection(terminals, manager, site)
+            server.terminals.install()
+
+
+def runs_as_root_for_another() -> str | None:
+    """Say so, where root runs the server with another user's home.
+
+    Token files would belong to root, in a folder that the user controls.
+    """
+    try:
+        owner = Path.home().stat().st_uid
+    except (OSError, RuntimeError):
+        return None
+    if os.geteuid() == 0 and owner != 0:
+        return (
+            f"AWS roles are off: this server runs as root with the home folder of another user ({Path.home()});"
+            " run it as that user."
+        )
+    return None
+
+
+def source_class(name: str) -> type[TokenSource] | None:
+    """Find a token source by its short name or import path; None for the empty name.
+
+    Raises:
+        TraitError: if there is none.
+    """
+    if not name or name in SOURCES:
+        return SOURCES.get(name)
+    try:
+        found = import_item(name)
+    except ImportError as error:
+        listed = ", ".join(SOURCES)
+        raise TraitError(
+            f"The 'token_source' trait of WbAwsApp is one of {listed}, or the import path of a TokenSource;"
+            f" {name!r} is neither ({error})."
+        ) from None
+    if not (isinstance(found, type) and issubclass(found, TokenSource)):
+        raise TraitError(
+            f"The 'token_source' trait of WbAwsApp: {name} does not extend TokenSource."
+        )
+    return found
+
+
+def refuse_to_start(serverapp: Any, error: TraitError) -> None:
+    """Say in a sentence what is wrong, and exit as Jupyter Server does for its own settings."""
+    serverapp.log.critical("Bad config encountered during initialization: %s", error)
+    sys.exit(1)

@@ -1,0 +1,202 @@
+"""The two calls of AWS STS that we make. Blocking: call them in a worker thread."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from jupyter_wb_aws.errors import StsBadAnswer, WbAwsError
+from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.roles.role import RoleArn
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts import STSClient
+
+T = TypeVar("T")
+
+# A start may take 20 s in all; two tries of this fit.
+CONNECT_TIMEOUT, READ_TIMEOUT, TRIES = 3, 6, 2
+# Where STS is called when a role names no region: the global endpoint's region of each partition.
+HOME_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+
+
+@dataclass(frozen=True, slots=True)
+class CallerIdentity:
+    """Who AWS says we are, in the words of `aws sts get-caller-identity`."""
+
+    user_id: str
+    account: str
+    arn: str
+
+    def as_json(self) -> dict[str, str]:
+        """Shape it as STS does."""
+        return {"UserId": self.user_id, "Account": self.account, "Arn": self.arn}
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What a successful AssumeRoleWithWebIdentity said, without the credentials."""
+
+    caller: CallerIdentity
+    credentials_expire_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StsRequest:
+    """Everything one call depends on; nothing is taken from `AWS_*` variables or `~/.aws`.
+
+    `environment` is the role session's `extra_environment`: its endpoint, CA bundle and proxy are
+    those that the kernels use.
+    """
+
+    role: RoleArn
+    region: str | None
+    session_name: str
+    token: WebIdentityToken
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Sts:
+    """A client of AWS STS."""
+
+    def assume(self, request: StsRequest) -> Assumed:
+        """Call AssumeRoleWithWebIdentity; where its answer names nobody, GetCallerIdentity too.
+
+        Raises:
+            WbAwsError: what `failures.explain` makes of STS's error.
+        """
+        answer = _explained(request, lambda: _assume(request))
+        credentials = answer["Credentials"]
+        user = answer.get("AssumedRoleUser") or {}
+        if user.get("Arn") and user.get("AssumedRoleId"):
+            caller = CallerIdentity(
+                user["AssumedRoleId"], _account(user["Arn"], request), user["Arn"]
+            )
+        else:  # S3-compatible stores leave it out
+            caller = _explained(request, lambda: _who(request, credentials))
+        return Assumed(caller, credentials["Expiration"])
+
+    def verify(self, request: StsRequest) -> CallerIdentity:
+        """Ask STS now who the role session is: a fresh assume, then GetCallerIdentity.
+
+        Raises:
+            WbAwsError: what `failures.explain` makes of STS's error.
+        """
+        return _explained(request, lambda: _who(request, _assume(request)["Credentials"]))
+
+
+def endpoint_of(environment: Mapping[str, str]) -> str | None:
+    """Return the STS endpoint that a role session's variables name, if any."""
+    return environment.get("AWS_ENDPOINT_URL_STS") or environment.get("AWS_ENDPOINT_URL") or None
+
+
+def _explained(request: StsRequest, call: Callable[[], T]) -> T:
+    from jupyter_wb_aws.aws.failures import explain
+
+    try:
+        return call()
+    except WbAwsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a strange answer makes botocore's parsers raise anything
+        # `from None`: botocore's exceptions may carry the request, and with it the token.
+        raise explain(error, request.role, request.token.claims) from None
+
+
+def _assume(request: StsRequest) -> dict[str, Any]:
+    answer: Mapping[str, Any] = _client(request, None).assume_role_with_web_identity(
+        RoleArn=str(request.role),
+        RoleSessionName=request.session_name,
+        WebIdentityToken=request.token.reveal(),
+    )
+    credentials: Mapping[str, Any] = answer.get("Credentials") or {}
+    expiration = credentials.get("Expiration")
+    if (
+        not credentials.get("AccessKeyId")
+        or not isinstance(expiration, datetime)
+        or not expiration.tzinfo
+    ):
+        raise StsBadAnswer("AWS STS's answer holds no credentials.")
+    return dict(answer)
+
+
+def _who(request: StsRequest, credentials: Mapping[str, Any]) -> CallerIdentity:
+    answer = _client(request, credentials).get_caller_identity()
+    arn = str(answer.get("Arn", ""))
+    if not arn:
+        raise StsBadAnswer("AWS STS's answer names nobody.")
+    return CallerIdentity(str(answer.get("UserId", "")), str(answer.get("Account", "")), arn)
+
+
+def _client(request: StsRequest, credentials: Mapping[str, Any] | None) -> STSClient:
+    # A hundred milliseconds and a dozen MiB: for those who start a role, not for each server.
+    import botocore.session
+    from botocore import UNSIGNED
+    from botocore.config import Config
+
+    # At DEBUG botocore logs whole requests and answers: the token, and the keys that it buys.
+    logger = logging.getLogger("botocore")
+    logger.setLevel(max(logger.level, logging.INFO))
+    endpoint = endpoint_of(request.environment)
+    session = botocore.session.Session(session_vars=_no_variables())
+    session.set_config_variable("config_file", os.devnull)
+    session.set_config_variable("credentials_file", os.devnull)
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        retries={"total_max_attempts": TRIES, "mode": "standard"},
+        proxies=_proxies(endpoint, request.environment),
+        ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
+        **({} if credentials else {"signature_version": UNSIGNED}),
+    )
+    keys = credentials or {}
+    client: Any = session.create_client(
+        "sts",
+        region_name=request.region or HOME_REGION.get(request.role.partition, "us-east-1"),
+        endpoint_url=endpoint,
+        verify=request.environment.get("AWS_CA_BUNDLE") or None,
+        aws_access_key_id=keys.get("AccessKeyId"),
+        aws_secret_access_key=keys.get("SecretAccessKey"),
+        aws_session_token=keys.get("SessionToken"),
+        config=config,
+    )
+    return cast("STSClient", client)
+
+
+def _no_variables() -> dict[str, tuple[str | None, None, Any, Any]]:
+    """Cut every tie between botocore's settings and `os.environ`.
+
+    `session_vars` maps a setting to (name in a profile, environment variable, default, conversion);
+    ours replace botocore's own, with the variable left out.
+    """
+    from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES as DEFAULTS
+
+    return {name: (None, None, default, cast) for name, (_, _, default, cast) in DEFAULTS.items()}
+
+
+def _proxies(endpoint: str | None, environment: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the proxies for STS; None lets botocore take the server's own HTTPS_PROXY.
+
+    A loopback endpoint is never reached through a proxy.
+    """
+    host = urlsplit(endpoint).hostname if endpoint else None
+    if host in {"localhost", "127.0.0.1", "::1"}:
+        return {}
+    named = {
+        scheme: proxy
+        for scheme in ("http", "https")
+        if (
+            proxy := environment.get(f"{scheme.upper()}_PROXY")
+            or environment.get(f"{scheme}_proxy")
+        )
+    }
+    return named or None
+
+
+def _account(arn: str, request: StsRequest) -> str:
+    parts = arn.split(":")
+    return parts[4] if len(parts) > 5 and parts[4] else request.role.account_id

@@ -1,0 +1,92 @@
+"""`/aws/default` and `/aws/assignments`: which role session whatever starts next gets."""
+
+from __future__ import annotations
+
+from jupyter_wb_aws.errors import KernelNotFound
+from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.role_sessions.assignments import Assignment, Given
+
+
+class DefaultHandler(WbAwsHandler):
+    """The default role session."""
+
+    @endpoint
+    async def put(self) -> None:
+        """Choose it; null is "no AWS role"."""
+        manager = self.manager
+        body = self.body({"session_id": (str, None)}, frozenset({"session_id"}))
+        await manager.set_default(body["session_id"])
+        self.set_status(204)
+        self.finish()
+
+
+class AssignmentsHandler(WbAwsHandler):
+    """What is chosen, and what runs."""
+
+    @endpoint
+    async def get(self) -> None:
+        """List kernels and terminals."""
+        assignments = self.manager.assignments
+        listed = []
+        if self.wb.kernels is not None:
+            living = self.wb.kernels.living()
+            assignments.prune(set(living))
+            listed += [
+                entry(
+                    "kernel",
+                    kernel_id,
+                    assignments.chosen(kernel_id),
+                    assignments.running(kernel_id),
+                )
+                for kernel_id in living
+            ]
+        if self.wb.terminals is not None:
+            listed += [
+                entry("terminal", name, assignment, given)
+                for name, (assignment, given) in self.wb.terminals.running().items()
+            ]
+        self.answer({"assignments": listed})
+
+
+class KernelAssignmentHandler(WbAwsHandler):
+    """One kernel's role session, from its next start on."""
+
+    @endpoint
+    async def put(self, kernel_id: str) -> None:
+        """Choose it; null is "no AWS role"."""
+        manager = self.manager
+        body = self.body({"session_id": (str, None)}, frozenset({"session_id"}))
+        self._must_live(kernel_id)
+        if body["session_id"] is not None:
+            manager.get_living(body["session_id"])
+        manager.assignments.choose(kernel_id, body["session_id"])
+        self.set_status(204)
+        self.finish()
+
+    @endpoint
+    async def delete(self, kernel_id: str) -> None:
+        """Go back to the default."""
+        manager = self.manager
+        self._must_live(kernel_id)
+        manager.assignments.forget_choice(kernel_id)
+        self.set_status(204)
+        self.finish()
+
+    def _must_live(self, kernel_id: str) -> None:
+        if self.wb.kernels is None or kernel_id not in self.wb.kernels.living():
+            raise KernelNotFound("No kernel of this server has that id.")
+
+
+def entry(
+    kind: str, name: str, chosen: Assignment | None, given: Given | None
+) -> dict[str, object]:
+    """Shape one assignment as the REST contract does."""
+    session = given.session if given else None
+    return {
+        "kind": kind,
+        "id": name,
+        "chosen": {"session_id": chosen.session_id, "how": chosen.how} if chosen else None,
+        "running": {"session_id": session.id, "role_arn": str(session.role.arn)}
+        if session
+        else None,
+    }

@@ -1,0 +1,68 @@
+"""Read a request's JSON body strictly: what can't be meant is refused, not guessed at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_wb_aws.errors import BadRequest
+
+NAMES = {str: "a text", bool: "true or false"}
+Nullable = tuple[type, None]
+
+
+def parse_body(
+    raw: bytes, known: Mapping[str, type | Nullable], required: frozenset[str]
+) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Args:
+        raw: the body; an empty one is an empty object.
+        known: the fields there may be, with their types; ``(str, None)`` takes null too.
+        required: the fields there must be.
+
+    Raises:
+        BadRequest: if it is no UTF-8, no JSON, no object, or has duplicate, unknown, missing or
+            wrongly typed fields.
+    """
+    try:
+        document = json.loads(
+            raw.decode("utf-8") or "{}",
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_no_constant,
+        )
+    except UnicodeDecodeError:
+        raise BadRequest("The body is not UTF-8.") from None
+    except (ValueError, RecursionError):
+        raise BadRequest("The body is not JSON.") from None
+    if not isinstance(document, dict):
+        raise BadRequest("The body must be a JSON object.")
+    if set(document) - set(known):
+        raise BadRequest(f"The body has unknown fields; known are: {', '.join(known) or 'none'}.")
+    if missing := sorted(required - set(document)):
+        raise BadRequest(f"The body lacks `{missing[0]}`.")
+    for name, value in document.items():
+        _check(name, value, known[name])
+    return document
+
+
+def _check(name: str, value: object, wanted: type | Nullable) -> None:
+    wanted_type, nullable = (wanted[0], True) if isinstance(wanted, tuple) else (wanted, False)
+    if value is None and nullable:
+        return
+    if type(value) is not wanted_type:
+        raise BadRequest(f"`{name}` must be {NAMES[wanted_type]}{' or null' if nullable else ''}.")
+    if isinstance(value, str) and not value.isprintable():
+        raise BadRequest(f"`{name}` has characters that are not printable.")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise BadRequest("The body has a field twice.")
+    return document
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)

@@ -1,0 +1,133 @@
+"""`GET /aws/health` and `GET /aws/openapi.yaml`: how things are, and what may be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+from importlib.metadata import version
+from importlib.resources import files
+
+from jupyter_wb_aws.clock import rfc3339
+from jupyter_wb_aws.errors import WbAwsError
+from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
+from jupyter_wb_aws.role_sessions.schedule import next_look
+
+
+class HealthHandler(WbAwsHandler):
+    """How things are; nothing secret is in it."""
+
+    _track_activity = False  # a monitor must not keep an idle server from being culled
+
+    @endpoint
+    async def get(self) -> None:
+        """Tell it."""
+        manager = self.wb.manager
+        notices = [{"code": code, "message": message} for code, message in self.wb.notices]
+        document: dict[str, object] = {
+            "status": "not_configured",
+            "message": self.wb.message,
+            "catalogue": None,
+            "token_source": None,
+            "role_sessions": [],
+            "notices": notices,
+            "versions": versions(),
+        }
+        if manager is not None:
+            document |= await self._configured(manager, notices)
+        self.answer(document)
+
+    async def _configured(
+        self, manager: RoleSessionManager, notices: list[dict[str, str]]
+    ) -> dict[str, object]:
+        catalogue = await catalogue_json(manager)
+        source = source_json(manager)
+        sessions = [session_health(manager, session) for session in manager.living()]
+        if manager.store_problem:
+            notices.append({"code": "store_failed", "message": manager.store_problem})
+        wrong = [
+            *(["The roles file is broken."] if catalogue["problem"] else []),
+            *(["The token source gives no new token."] if source["problem"] else []),
+            *(
+                ["A role session is ailing."]
+                if any(
+                    manager.state_of(s) not in (State.ACTIVE, State.STARTING)
+                    for s in manager.living()
+                )
+                else []
+            ),
+        ]
+        return {
+            "status": "degraded" if wrong else "ok",
+            "message": " ".join(wrong) or self.wb.message,
+            "catalogue": catalogue,
+            "token_source": source,
+            "role_sessions": sessions,
+            "notices": notices,
+        }
+
+
+class OpenApiHandler(WbAwsHandler):
+    """The REST contract."""
+
+    @endpoint
+    async def get(self) -> None:
+        """Serve `openapi.yaml`."""
+        document = files("jupyter_wb_aws.handlers") / "openapi.yaml"
+        content = await asyncio.to_thread(document.read_bytes)
+        self.finish(content, set_content_type="application/yaml")  # RFC 9512
+
+
+def versions() -> dict[str, str]:
+    """Name the versions that a bug report needs."""
+    return {
+        "jupyter_wb_aws": version("jupyter_wb_aws"),
+        "jupyter_server": version("jupyter_server"),
+        "jupyter_client": version("jupyter_client"),
+        "python": platform.python_version(),
+    }
+
+
+async def catalogue_json(manager: RoleSessionManager) -> dict[str, object]:
+    """Tell how the roles file is."""
+    with contextlib.suppress(WbAwsError):  # what is wrong stands in `problem`
+        await manager.catalogue.current()
+    good, broken = manager.catalogue.last_good, manager.catalogue.problem
+    return {
+        "path": str(manager.catalogue.path),
+        "loaded_at": rfc3339(good.loaded_at) if good else None,
+        "roles": len(good.entries) if good else 0,
+        "problem": {"line": broken.line, "reason": broken.reason} if broken else None,
+    }
+
+
+def source_json(manager: RoleSessionManager) -> dict[str, object]:
+    """Tell how the token source is."""
+    holding = manager.supply.holding(None)
+    token, source = holding.token, manager.supply.source
+    return {
+        "name": getattr(source, "short_name", type(source).__name__),
+        "subject": token.claims["sub"] if token else None,
+        "expires_at": rfc3339(token.expires_at) if token else None,
+        "next_refresh_at": rfc3339(next_look(holding, manager.clock.now()))
+        if manager.living()
+        else None,
+        "problem": holding.problem.as_problem() if holding.problem else None,
+    }
+
+
+def session_health(manager: RoleSessionManager, session: RoleSession) -> dict[str, object]:
+    """Tell how one role session is."""
+    holding = manager.supply.holding(str(session.role.arn))
+    problem = session.file_problem or holding.problem
+    at = rfc3339(holding.looked_at) if holding.looked_at else None
+    return {
+        "id": session.id,
+        "state": manager.state_of(session),
+        "next_refresh_at": rfc3339(next_look(holding, manager.clock.now())),
+        "last_failure": {"at": at, "code": problem.code, "detail": problem.detail}
+        if problem
+        else None,
+    }

@@ -1,0 +1,36 @@
+"""`GET /aws/identity`: who we are, in the words of `aws sts get-caller-identity`."""
+
+from __future__ import annotations
+
+from jupyter_wb_aws.errors import BadRequest, NoRoleSession, WbAwsError
+from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.roles import user_json
+
+
+class IdentityHandler(WbAwsHandler):
+    """The caller identity of a role session."""
+
+    @endpoint
+    async def get(self) -> None:
+        """Tell it, of the default role session unless one is named."""
+        manager = self.manager
+        verify = self.get_query_argument("verify", "false")
+        if verify not in {"true", "false"}:
+            raise BadRequest("`verify` must be true or false.")
+        named = self.get_query_argument("session_id", None)
+        try:
+            session = manager.default_session() if named is None else manager.get(named)
+        except NoRoleSession as problem:
+            self.answer_problem(problem, user=await self._user())
+            return
+        caller = await manager.caller_identity(session, verify=verify == "true")
+        self.answer(
+            {**caller.as_json(), "session_id": session.id, "user": user_json(session.owner)}
+        )
+
+    async def _user(self) -> dict[str, object] | None:
+        try:
+            supply = self.manager.supply
+            return user_json(supply.identity_of(await supply.current()))
+        except WbAwsError:
+            return None

@@ -1,0 +1,235 @@
+"""What every handler of ours shares: who may call, and how a failure is told (RFC 9457)."""
+
+from __future__ import annotations
+
+import functools
+import http
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.auth.decorator import allow_unauthenticated, authorized
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+from jupyter_wb_aws.errors import NotConfigured, NotFound, WbAwsError
+from jupyter_wb_aws.handlers.body import Nullable, parse_body
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.handlers.server import Server
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+
+LONGEST_BODY = 64 * 1024
+# Seconds, where the failure itself names no time.
+RETRY_AFTER = 5
+
+P = ParamSpec("P")
+H = TypeVar("H", bound="WbAwsHandler")
+
+
+class NotAuthenticated(WbAwsError):
+    """Nobody is signed in to this Jupyter Server."""
+
+    code = "not_authenticated"
+    status = 403  # what Jupyter Server answers to API calls
+    title = "Not signed in to this Jupyter Server"
+    hint = "Send the server's token, or sign in to Jupyter in this browser."
+
+
+class Forbidden(WbAwsError):
+    """The server's Authorizer says no."""
+
+    code = "forbidden"
+    status = 403
+    title = "Not allowed on this Jupyter Server"
+    hint = "Ask the administrator of this Jupyter Server for the right to do this."
+
+
+class XsrfRefused(WbAwsError):
+    """A request with a cookie, and without its XSRF token."""
+
+    code = "xsrf_refused"
+    status = 403
+    title = "The request lacks its XSRF token"
+    hint = (
+        "Reload the page; a program sends the server's token in the Authorization header instead."
+    )
+
+
+class CrossOrigin(WbAwsError):
+    """A request from a page of another origin."""
+
+    code = "cross_origin"
+    status = 403
+    title = "The request comes from another site"
+    hint = "Only pages of this Jupyter Server, and origins that it allows, may call it."
+
+
+class MethodNotAllowed(WbAwsError):
+    """The path is right, the method isn't."""
+
+    code = "method_not_allowed"
+    status = 405
+    title = "Method not allowed"
+    hint = "Compare the request with GET /aws/openapi.yaml."
+
+
+class BodyTooLarge(WbAwsError):
+    """More than any request of ours holds."""
+
+    code = "body_too_large"
+    status = 413
+    title = "The body is too large"
+    hint = f"A body may have up to {LONGEST_BODY} bytes."
+
+
+class UnsupportedMediaType(WbAwsError):
+    """A body that is declared to be something else than JSON."""
+
+    code = "unsupported_media_type"
+    status = 415
+    title = "The body is not declared as JSON"
+    hint = "Send the header Content-Type: application/json."
+
+
+class ProblemHTTPError(web.HTTPError):
+    """A failure of ours on tornado's own way."""
+
+    def __init__(self, problem: WbAwsError) -> None:
+        super().__init__(problem.status, "%s", problem.detail)
+        self.problem = problem
+
+
+class WbAwsHandler(APIHandler):
+    """Base of the handlers. A handler parses, authorises, calls one domain method, answers."""
+
+    auth_resource = "aws"
+
+    def initialize(self, server: Server) -> None:
+        """Take what the handlers share."""
+        self.wb = server
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Refuse what Jupyter Server refuses, and bodies that are none of ours."""
+        try:
+            await super().prepare()
+        except web.HTTPError as error:
+            # APIHandler says 404 to a foreign origin, and only to that.
+            if error.status_code == http.HTTPStatus.NOT_FOUND:
+                raise ProblemHTTPError(CrossOrigin()) from None
+            raise
+        body = self.request.body
+        if len(body) > LONGEST_BODY:
+            raise ProblemHTTPError(BodyTooLarge())
+        media_type = self.request.headers.get("Content-Type", "application/json")
+        if body and media_type.partition(";")[0].strip().lower() != "application/json":
+            raise ProblemHTTPError(UnsupportedMediaType())
+
+    def check_xsrf_cookie(self) -> None:
+        """Check as Jupyter Server does, and tell the one refusal from the other."""
+        try:
+            super().check_xsrf_cookie()
+        except web.HTTPError as error:
+            foreign = error.status_code == http.HTTPStatus.NOT_FOUND or not self.check_origin()
+            raise ProblemHTTPError(CrossOrigin() if foreign else XsrfRefused()) from None
+
+    @property
+    def manager(self) -> RoleSessionManager:
+        """The role sessions of this server.
+
+        Raises:
+            NotConfigured: if the extension is installed, and not set up.
+        """
+        if self.wb.manager is None:
+            raise NotConfigured(self.wb.message, admin_hint=self.wb.message)
+        return self.wb.manager
+
+    def body(
+        self, known: Mapping[str, type | Nullable], required: frozenset[str] = frozenset()
+    ) -> dict[str, Any]:
+        """Read the JSON body; see `parse_body`."""
+        return parse_body(self.request.body, known, required)
+
+    async def require(self, resource: str) -> None:
+        """Want the right to write to one of Jupyter's own resources, besides ours.
+
+        Raises:
+            Forbidden: if the Authorizer says no.
+        """
+        if not await ensure_async(
+            self.authorizer.is_authorized(self, self.current_user, "write", resource)
+        ):
+            raise Forbidden(f"You may not start {resource} on this Jupyter Server.")
+
+    def answer(self, document: object, status: int = 200) -> None:
+        """Finish with JSON."""
+        self.set_status(status)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(document if isinstance(document, bytes) else json.dumps(document, default=str))
+
+    def answer_problem(self, problem: WbAwsError, **more: object) -> None:
+        """Finish with a problem; `more` goes into it beside the usual fields."""
+        self.set_status(problem.status)
+        self.set_header("Cache-Control", "no-store")
+        if problem.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+            self.set_header("Retry-After", str(problem.retry_after or RETRY_AFTER))
+        if isinstance(problem, MethodNotAllowed):
+            self.set_header("Allow", ", ".join(self._methods()))
+        document = json.dumps({**problem.as_problem(), **more})
+        self.finish(document, set_content_type="application/problem+json")
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Tell every error in the one way, whatever its origin."""
+        error = (kwargs.get("exc_info") or (None, None))[1]
+        self.answer_problem(self._as_problem(status_code, error))
+
+    def _as_problem(self, status: int, error: object) -> WbAwsError:
+        if isinstance(error, ProblemHTTPError):
+            return error.problem
+        if isinstance(error, WbAwsError):
+            return error
+        if status in {401, 403}:
+            known = getattr(self, "_jupyter_current_user", None)
+            return Forbidden() if known else NotAuthenticated()
+        named: dict[int, type[WbAwsError]] = {
+            404: NotFound,
+            405: MethodNotAllowed,
+            413: BodyTooLarge,
+        }
+        problem = named.get(status, WbAwsError)()
+        problem.status = status
+        return problem
+
+    def _methods(self) -> list[str]:
+        return [
+            m for m in self.SUPPORTED_METHODS if m != "OPTIONS" and m.lower() in type(self).__dict__
+        ]
+
+
+def endpoint(
+    method: Callable[Concatenate[H, P], Awaitable[None]],
+) -> Callable[Concatenate[H, P], Awaitable[None]]:
+    """Make a handler's method an endpoint: authenticated, authorised, its failures told."""
+
+    @functools.wraps(method)
+    async def answered(self: H, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            await method(self, *args, **kwargs)
+        except WbAwsError as problem:
+            self.answer_problem(problem)
+
+    return cast(
+        "Callable[Concatenate[H, P], Awaitable[None]]", web.authenticated(authorized(answered))
+    )
+
+
+class UnknownPathHandler(WbAwsHandler):
+    """Everything under /aws that is nothing."""
+
+    @allow_unauthenticated
+    async def get(self) -> None:
+        """Say that there is nothing here."""
+        self.answer_problem(NotFound("There is nothing at this path."))
+
+    post = put = delete = patch = head = get

@@ -1,0 +1,178 @@
+"""`/aws/sessions`: start, look at, refresh and end role sessions, and start things in them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from jupyter_client.kernelspec import NoSuchKernel
+
+from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.clock import rfc3339
+from jupyter_wb_aws.errors import BadRequest, NotFound, TokenSourceFailed, WbAwsError
+from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.server import Server
+from jupyter_wb_aws.injection.environment import Site, role_variables
+from jupyter_wb_aws.role_sessions.assignments import Given
+from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
+from jupyter_wb_aws.role_sessions.schedule import next_look
+
+
+async def user_shadow() -> str | None:
+    """Say what in the user's own `~/.aws` files would win over a role, if anything."""
+    return await asyncio.to_thread(shadowing, os.environ)
+
+
+def session_json(
+    server: Server, manager: RoleSessionManager, session: RoleSession, shadow: str | None
+) -> dict[str, object]:
+    """Shape a role session as the REST contract does; nothing secret is in it."""
+    holding = manager.supply.holding(str(session.role.arn))
+    state = manager.state_of(session)
+    living = session.ended is None
+    site = server.site or Site()
+    variables = role_variables(Given("role", session), site, shadowed=shadow is not None)
+    token = holding.token
+    problem = _problem(session, state, holding.problem) if living else None
+    return {
+        "id": session.id,
+        "role_arn": str(session.role.arn),
+        "label": session.role.label,
+        "region": session.region,
+        "state": state,
+        "default": manager.is_default(session),
+        "identity": session.caller.as_json(),
+        "environment": variables if living else {},
+        "started_at": rfc3339(session.started_at),
+        "token_expires_at": rfc3339(token.expires_at) if living and token else None,
+        "next_refresh_at": rfc3339(next_look(holding, manager.clock.now())) if living else None,
+        "problem": problem.as_problem() if problem else None,
+        "notices": _notices(site, shadow) if living else [],
+        "end_reason": session.ended.reason if session.ended else None,
+    }
+
+
+def _problem(session: RoleSession, state: State, of_token: WbAwsError | None) -> WbAwsError | None:
+    problem = session.file_problem or of_token
+    if problem is None and state in (State.DEGRADED, State.EXPIRED):
+        return TokenSourceFailed(
+            "The token source has nothing newer yet, and the token in hand is almost or quite over."
+        )
+    return problem
+
+
+def _notices(site: Site, shadow: str | None) -> list[dict[str, str]]:
+    if shadow is None:
+        return []
+    if site.stand_in_policy == "never":
+        text = f"{shadow} will win over this role in some AWS SDKs; remove it, or name another profile there."
+        return [{"code": "own_aws_files_win", "message": text}]
+    text = (
+        f"{shadow} would win over this role in some AWS SDKs, so your own ~/.aws files are set aside where"
+        " this role is used; profiles in them can't be named there."
+    )
+    return [{"code": "own_aws_files_set_aside", "message": text}]
+
+
+class RoleSessionHandler(WbAwsHandler):
+    """Base of those that answer with a role session."""
+
+    async def answer_session(self, session: RoleSession, status: int = 200) -> None:
+        """Finish with a role session."""
+        self.answer(session_json(self.wb, self.manager, session, await user_shadow()), status)
+
+
+class RoleSessionsHandler(RoleSessionHandler):
+    """All role sessions."""
+
+    @endpoint
+    async def get(self) -> None:
+        """List those that have not ended."""
+        manager, shadow = self.manager, await user_shadow()
+        self.answer(
+            {"sessions": [session_json(self.wb, manager, s, shadow) for s in manager.living()]}
+        )
+
+    @endpoint
+    async def post(self) -> None:
+        """Start a role."""
+        manager = self.manager
+        body = self.body({"role_arn": str, "default": bool, "region": str}, frozenset({"role_arn"}))
+        session, created = await manager.start(
+            body["role_arn"], body.get("region"), default=body.get("default")
+        )
+        self.set_header("Location", f"{self.base_url}aws/sessions/{session.id}")
+        await self.answer_session(session, 201 if created else 200)
+
+
+class OneRoleSessionHandler(RoleSessionHandler):
+    """One role session, by its id."""
+
+    @endpoint
+    async def get(self, session_id: str) -> None:
+        """Show it, an ended one too."""
+        await self.answer_session(self.manager.get(session_id))
+
+    @endpoint
+    async def delete(self, session_id: str) -> None:
+        """End it."""
+        until = await self.manager.end(session_id)
+        self.answer({"credentials_expire_at": rfc3339(until)})
+
+
+class RefreshHandler(RoleSessionHandler):
+    """Force a refresh."""
+
+    @endpoint
+    async def post(self, session_id: str) -> None:
+        """Fetch a new token now."""
+        manager = self.manager
+        self.body({})
+        await self.answer_session(await manager.refresh(session_id))
+
+
+class KernelsHandler(WbAwsHandler):
+    """Start a kernel with a role session apart from the default."""
+
+    @endpoint
+    async def post(self, session_id: str) -> None:
+        """Start it; the answer is the model that `/api/kernels` gives."""
+        session = self.manager.get_living(session_id)
+        await self.require("kernels")
+        body = self.body({"name": str, "path": str})
+        kernels = self.wb.kernels
+        if kernels is None:
+            raise NotFound(
+                "This server's kernels run elsewhere, where no role session reaches them."
+            )
+        if ".." in body.get("path", "").split("/"):
+            raise BadRequest("`path` must not hold `..`.")
+        if "name" in body:
+            try:
+                await asyncio.to_thread(
+                    kernels.kernels.kernel_spec_manager.get_kernel_spec, body["name"]
+                )
+            except (NoSuchKernel, ValueError):
+                raise BadRequest(
+                    "No kernel of that name is installed; see GET /api/kernelspecs."
+                ) from None
+        model = await kernels.start(session, body.get("name"), body.get("path"))
+        self.set_header("Location", f"{self.base_url}api/kernels/{model['id']}")
+        self.answer(model, 201)
+
+
+class TerminalsHandler(WbAwsHandler):
+    """Start a terminal with a role session apart from the default."""
+
+    @endpoint
+    async def post(self, session_id: str) -> None:
+        """Start it; the answer is the model that `/api/terminals` gives."""
+        session = self.manager.get_living(session_id)
+        await self.require("terminals")
+        self.body({})
+        if self.wb.terminals is None:
+            raise NotFound("Terminals are switched off on this server.")
+        model = await self.wb.terminals.start(session)
+        self.set_header("Location", f"{self.base_url}api/terminals/{model['name']}")
+        self.answer(model, 201)

@@ -1,0 +1,29 @@
+"""What the handlers know of the server they are in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jupyter_wb_aws.injection.environment import Site
+from jupyter_wb_aws.injection.kernels import KernelInjection
+from jupyter_wb_aws.injection.terminals import TerminalInjection
+from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+from jupyter_wb_aws.roles.role import Role
+
+
+@dataclass(slots=True)
+class Server:
+    """The parts that the handlers call; `manager` is None where the extension is not set up.
+
+    `message` says in a sentence how things are: what to configure, or that all is well.
+    `notices` are things that a user or an administrator should know, as (code, sentence).
+    `encoded_roles` is the last answer of `GET /aws/roles`, with the list that it was made from.
+    """
+
+    message: str
+    manager: RoleSessionManager | None = None
+    site: Site | None = None
+    kernels: KernelInjection | None = None
+    terminals: TerminalInjection | None = None
+    notices: tuple[tuple[str, str], ...] = ()
+    encoded_roles: tuple[list[Role], bytes] | None = None

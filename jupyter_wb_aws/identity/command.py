@@ -1,0 +1,148 @@
+"""Token source `command`: run a program that prints a token."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+from asyncio import subprocess
+from typing import ClassVar
+
+from traitlets import Dict, Float, List, Unicode
+
+from jupyter_wb_aws.errors import SignInRequired, TokenSourceFailed
+from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
+from jupyter_wb_aws.identity.token import LONGEST, WebIdentityToken
+
+# What a well-behaved program needs to find its own files, its language and the network, and
+# nothing that might hold a secret.
+PASSED_ON = re.compile(
+    r"PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|XDG_RUNTIME_DIR"
+    r"|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
+)
+STDERR_SHOWN = 500
+# BSD's sysexits.h, EX_NOPERM: the program's way to say "the user must sign in first".
+EX_NOPERM = 77
+JWT_LIKE = re.compile(r"[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
+
+
+class CommandTokenSource(TokenSource):
+    """A program that prints a JWT: anything with a command line can be a token source."""
+
+    short_name: ClassVar[str] = "command"
+
+    command = List(
+        Unicode(),
+        config=True,
+        help="""The program and its arguments, as a list; no shell is involved. It prints the token,
+        and nothing else, on standard output and exits with 0; with 77 it says that the user must sign
+        in first. What it writes on standard error is shown to the user as a hint.""",
+    )
+    timeout = Float(
+        10.0,
+        min=0.1,
+        config=True,
+        help="Seconds after which the program is ended and counts as failed.",
+    )
+    environment = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        config=True,
+        help="""Variables to add to the program's environment, which is otherwise minimal: PATH, HOME,
+        the user's name, the language, and proxy and CA settings.""",
+    )
+
+    def missing_setting(self) -> str | None:
+        """Want a program."""
+        return None if self.command else "CommandTokenSource.command"
+
+    async def fetch(self, request: TokenRequest) -> WebIdentityToken:
+        """Run the program once.
+
+        Raises:
+            SignInRequired: if it exits with 77.
+            TokenSourceFailed: if it can't be started, fails, prints too much, or takes too long.
+            TokenInvalid: if what it prints is no token.
+        """
+        process = await self._start(request)
+        try:
+            async with asyncio.timeout(self.timeout):
+                output, errors = await asyncio.gather(
+                    _read_up_to(process.stdout, LONGEST + 2), _read_up_to(process.stderr, 64 * 1024)
+                )
+                status = await process.wait()
+        except TimeoutError:
+            raise self._failed(f"did not finish within {self.timeout:g} s") from None
+        except _TooMuch:
+            raise self._failed(
+                f"printed more than the {LONGEST} characters a token may have"
+            ) from None
+        finally:
+            await _end(process)
+        return self._token(output, errors, status)
+
+    async def _start(self, request: TokenRequest) -> subprocess.Process:
+        environment = {k: v for k, v in os.environ.items() if PASSED_ON.fullmatch(k)}
+        environment.update(self.environment)
+        if audience := request.audience or self.audience:
+            environment["JUPYTER_WB_AWS_AUDIENCE"] = audience
+        try:
+            return await asyncio.create_subprocess_exec(
+                *self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                start_new_session=True,  # so that its own children can be ended with it
+            )
+        except OSError as error:
+            raise self._failed(f"can't be started: {error.strerror}") from None
+
+    def _token(self, output: bytes, errors: bytes, status: int) -> WebIdentityToken:
+        said = _shown(errors)
+        if status == EX_NOPERM:
+            raise SignInRequired(
+                f"The token command says that you must sign in first. {said}".strip()
+            )
+        if status != 0:
+            how = f"failed with status {status}" if status > 0 else f"was ended by signal {-status}"
+            raise self._failed(how, said)
+        text = output.decode("ascii", errors="replace").strip()
+        if not text:
+            raise self._failed("printed nothing", said)
+        return WebIdentityToken.parse(text, self.clock.now())
+
+    def _failed(self, how: str, said: str = "") -> TokenSourceFailed:
+        return TokenSourceFailed(
+            f"The token command ({self.command[0]}) {how}." + (f" It says: {said}" if said else ""),
+            admin_hint="Run CommandTokenSource.command by hand, as the server's user, to see what it prints.",
+        )
+
+
+class _TooMuch(Exception):
+    """A pipe held more than it may."""
+
+
+async def _read_up_to(stream: asyncio.StreamReader | None, limit: int) -> bytes:
+    content = b""
+    while stream is not None and (chunk := await stream.read(limit + 1)):
+        content += chunk
+        if len(content) > limit:
+            raise _TooMuch
+    return content
+
+
+async def _end(process: subprocess.Process) -> None:
+    """End the program and whatever it started; the group outlives a leader that is gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _shown(errors: bytes) -> str:
+    """Make standard error fit for people: short, printable, and free of anything like a token."""
+    text = errors.decode("utf-8", errors="replace")
+    printable = "".join(c if c.isprintable() else " " for c in JWT_LIKE.sub("<token>", text))
+    return " ".join(printable.split())[-STDERR_SHOWN:]

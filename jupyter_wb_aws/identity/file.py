@@ -1,0 +1,63 @@
+"""Token source `file`: follow a token file that someone else keeps current."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+from typing import ClassVar
+
+from traitlets import Unicode
+
+from jupyter_wb_aws.errors import TokenSourceFailed
+from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
+from jupyter_wb_aws.identity.token import LONGEST, WebIdentityToken
+
+
+class FileTokenSource(TokenSource):
+    """A token file that another agent renews: a Kubernetes projected volume (IRSA), Posit Workbench."""
+
+    short_name: ClassVar[str] = "file"
+
+    path = Unicode(
+        "",
+        config=True,
+        help="""The token file to follow. Empty: the one that `AWS_WEB_IDENTITY_TOKEN_FILE` named
+        when the server started.""",
+    )
+
+    def missing_setting(self) -> str | None:
+        """Want a path from the configuration or from the server's environment."""
+        return None if self._path() else "FileTokenSource.path"
+
+    async def fetch(self, request: TokenRequest) -> WebIdentityToken:  # noqa: ARG002
+        """Read the file as it is now.
+
+        Raises:
+            TokenSourceFailed: if it is missing, unreadable, no regular file, or empty.
+            TokenInvalid: if it holds no token.
+        """
+        return await asyncio.to_thread(self._read)
+
+    def _path(self) -> str:
+        return self.path or os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE", "")
+
+    def _read(self) -> WebIdentityToken:
+        path = Path(self._path()).expanduser()
+        try:
+            # O_NONBLOCK: a FIFO in the token's place must not hang a worker thread for good.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            with open(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise TokenSourceFailed(f"The token file {path} is not a regular file.")
+                content = file.read(LONGEST + 2)  # one more than the limit, and a newline
+        except OSError as error:
+            raise TokenSourceFailed(
+                f"The token file {path} can't be read: {error.strerror}.",
+                admin_hint="FileTokenSource.path must name a file that the server's user can read.",
+            ) from None
+        text = content.decode("ascii", errors="replace").strip()
+        if not text:
+            raise TokenSourceFailed(f"The token file {path} is empty.")
+        return WebIdentityToken.parse(text, self.clock.now())

@@ -1,0 +1,98 @@
+"""Where web identity tokens come from: the class that every token source extends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from traitlets import List, Unicode, validate
+from traitlets.config import LoggingConfigurable
+from traitlets.traitlets import TraitError
+from traitlets.utils.bunch import Bunch
+
+from jupyter_wb_aws.clock import Clock, SystemClock
+from jupyter_wb_aws.identity.token import WebIdentityToken
+
+# RFC 8725, 3.1: name the algorithms you take. All are asymmetric: a symmetric one would make the
+# provider's public key a signing key. IAM itself takes the RS and ES families.
+ASYMMETRIC = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What a token is wanted for.
+
+    `audience` is the `aud` that AWS expects, or empty for the source's own; `role_arn` matters
+    only to sources that bind a token to a role.
+    """
+
+    audience: str = ""
+    role_arn: str | None = None
+
+
+class TokenSource(LoggingConfigurable):
+    """Base of all token sources.
+
+    To write your own, extend this class in a package of yours, implement `fetch` and
+    `missing_setting`, and set ``c.WbAwsApp.token_source = "your_package.YourTokenSource"``.
+
+    `fetch` is called off no thread of its own: do slow work in `asyncio.to_thread` or with
+    asyncio's own tools. It is never called twice at once for the same token. Where `issuer` is
+    set, the caller verifies every token you return: a source can't forget to.
+    """
+
+    binds_role: ClassVar[bool] = False
+    """Whether each role has a token of its own (then `TokenRequest.role_arn` is set)."""
+
+    issuer = Unicode(
+        "",
+        config=True,
+        help="""The identity provider's issuer URL, exactly as in the token's `iss` claim. When it is
+        set, every token is verified: its signature by the keys that the issuer publishes, and `iss`,
+        `aud` and `exp`. Needs `audience`.""",
+    )
+    audience = Unicode(
+        "",
+        config=True,
+        help="""The audience (client id) that the token must be for, as registered in the IAM
+        identity provider. Required where `issuer` is set.""",
+    )
+    algorithms = List(
+        Unicode(),
+        ["RS256", "ES256"],
+        config=True,
+        help=f"""Signature algorithms accepted from the issuer, out of {", ".join(ASYMMETRIC)}.""",
+    )
+    name_claim = Unicode(
+        "preferred_username",
+        config=True,
+        help="The claim with the user's name for people; `sub` is used where it is missing.",
+    )
+    groups_claim = Unicode("groups", config=True, help="The claim that lists the user's groups.")
+
+    clock: Clock = SystemClock()
+
+    async def fetch(self, request: TokenRequest) -> WebIdentityToken:
+        """Get the newest token there is (it may be the one that was returned last).
+
+        Raises:
+            SignInRequired: if the user has to sign in first.
+            TokenSourceFailed: if none can be had now; the message says why.
+            TokenInvalid: if what there is, is no token.
+        """
+        raise NotImplementedError
+
+    def missing_setting(self) -> str | None:
+        """Name the setting without which this source can't work, or None when it is ready."""
+        return None
+
+    @validate("algorithms")
+    def _only_asymmetric(self, proposal: Bunch) -> list[str]:
+        algorithms: list[str] = proposal["value"]
+        if not algorithms or (wrong := [a for a in algorithms if a not in ASYMMETRIC]):
+            listed = ", ".join(ASYMMETRIC)
+            raise TraitError(
+                f"The 'algorithms' trait of {type(self).__name__} takes one or more of {listed}"
+                f"{', not ' + ', '.join(wrong) if algorithms else ''}."
+            )
+        return algorithms

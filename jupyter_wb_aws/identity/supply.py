@@ -1,0 +1,171 @@
+"""The tokens in hand: one fetch per distinct token, however many role sessions share it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass
+from datetime import datetime
+
+from jupyter_wb_aws.clock import Clock
+from jupyter_wb_aws.errors import TokenInvalid, TokenSourceFailed, WbAwsError
+from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
+from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
+from jupyter_wb_aws.identity.verify import Verifier
+
+log = logging.getLogger(__name__)
+
+# A source has time-outs of its own; this one is for those that forgot.
+FETCH_TIMEOUT = 30.0
+
+
+@dataclass(slots=True)
+class Holding:
+    """One distinct token and how getting its successor goes.
+
+    `spread` is a number from 0 to 1, drawn anew with each token and each failure: the jitter.
+    """
+
+    token: WebIdentityToken | None = None
+    problem: WbAwsError | None = None
+    failures: int = 0
+    spread: float = 0.0
+    looked_at: datetime | None = None
+    nothing_newer: bool = False
+
+    def took(self, token: WebIdentityToken, now: datetime, spread: float) -> None:
+        """Note what a fetch brought.
+
+        A source that still has the same token is not failing, until that token has expired.
+        """
+        self.nothing_newer = token.same_text(self.token)
+        self.looked_at = now
+        if token.expires_at <= now:
+            self.failed(
+                TokenSourceFailed(
+                    "The token source still gives a token that has expired.",
+                    admin_hint="Whatever renews the token has stopped, or the clocks differ.",
+                ),
+                now,
+                spread,
+            )
+            return
+        if not self.nothing_newer:
+            self.token, self.spread = token, spread
+        self.problem, self.failures = None, 0
+
+    def failed(self, problem: WbAwsError, now: datetime, spread: float) -> None:
+        """Note that a fetch failed; the token in hand stays."""
+        self.problem, self.failures = problem, self.failures + 1
+        self.looked_at, self.spread, self.nothing_newer = now, spread, False
+
+
+class TokenSupply:
+    """Fetches tokens from a source, verifies them, and holds the newest of each.
+
+    Args:
+        source: where tokens come from.
+        clock: dates what is fetched.
+        rng: draws the jitter.
+        audience: the `aud` to ask the source for; empty for the source's own.
+    """
+
+    def __init__(
+        self, source: TokenSource, clock: Clock, rng: random.Random, audience: str = ""
+    ) -> None:
+        self.source = source
+        self._clock = clock
+        self._rng = rng
+        self._audience = audience
+        self._holdings: dict[str | None, Holding] = {}
+        self._fetching: dict[str | None, asyncio.Task[None]] = {}
+        self._verifier = (
+            Verifier(source.issuer, source.audience or audience, source.algorithms)
+            if source.issuer
+            else None
+        )
+
+    def holding(self, role_arn: str | None) -> Holding:
+        """Return what is known of the token for a role (of the only one, for most sources)."""
+        return self._holdings.setdefault(self._key(role_arn), Holding())
+
+    async def current(self, role_arn: str | None = None) -> WebIdentityToken:
+        """Return the token in hand, or fetch one where it has a fifth of its life left or less.
+
+        Raises:
+            WbAwsError: what `TokenSource.fetch` raises, if no living token is in hand.
+        """
+        holding = self.holding(role_arn)
+        now = self._clock.now()
+        if (token := holding.token) and now < token.issued_at + 0.8 * (
+            token.expires_at - token.issued_at
+        ):
+            return token
+        try:
+            return await self.renew(role_arn)
+        except WbAwsError:
+            if (token := holding.token) and now < token.expires_at:
+                return token
+            raise
+
+    async def renew(self, role_arn: str | None = None) -> WebIdentityToken:
+        """Fetch now; callers at the same time share one fetch, and none of them cancels it.
+
+        Raises:
+            WbAwsError: what `TokenSource.fetch` raises.
+        """
+        key = self._key(role_arn)
+        if key not in self._fetching:
+            task = asyncio.create_task(self._fetch(key), name="wb-aws token fetch")
+            self._fetching[key] = task
+            task.add_done_callback(lambda _: self._fetching.pop(key, None))
+        await asyncio.shield(self._fetching[key])
+        holding = self._holdings[key]
+        if holding.problem is not None:
+            raise holding.problem
+        assert holding.token is not None
+        return holding.token
+
+    def identity_of(self, token: WebIdentityToken) -> Identity:
+        """Read who a token speaks of, by the source's settings."""
+        return token.identity(self.source.name_claim, self.source.groups_claim)
+
+    async def close(self) -> None:
+        """Cancel the fetches that run."""
+        tasks = list(self._fetching.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _key(self, role_arn: str | None) -> str | None:
+        return role_arn if self.source.binds_role else None
+
+    async def _fetch(self, key: str | None) -> None:
+        holding = self._holdings.setdefault(key, Holding())
+        problem: WbAwsError
+        try:
+            async with asyncio.timeout(FETCH_TIMEOUT):
+                token = await self.source.fetch(TokenRequest(self._audience, key))
+                if not isinstance(token, WebIdentityToken):
+                    raise TokenInvalid(
+                        "The token source returned something that is no WebIdentityToken."
+                    )
+                if self._verifier is not None and not token.same_text(holding.token):
+                    await asyncio.to_thread(self._verifier.verify, token)
+        except WbAwsError as told:
+            problem = told
+        except TimeoutError:
+            problem = TokenSourceFailed(
+                f"The token source did not answer within {FETCH_TIMEOUT:g} s."
+            )
+        except Exception as error:  # noqa: BLE001 - a third party's source may raise anything
+            # Its text may hold a secret: only the type is told.
+            problem = TokenSourceFailed(
+                f"The token source failed with {type(error).__name__}.",
+                admin_hint=f"{type(self.source).__name__} must raise TokenSourceFailed with a message.",
+            )
+        else:
+            holding.took(token, self._clock.now(), self._rng.random())
+            return
+        holding.failed(problem, self._clock.now(), self._rng.random())

@@ -1,0 +1,123 @@
+"""The web identity token: the OIDC JWT that AWS STS accepts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from jupyter_wb_aws.errors import TokenInvalid
+
+# AssumeRoleWithWebIdentity's own limits on `WebIdentityToken` (botocore, sts service model).
+SHORTEST, LONGEST = 4, 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The user as the identity provider knows them.
+
+    It is the server owner's, from the token source; never a request's `current_user`.
+    """
+
+    issuer: str
+    subject: str
+    name: str
+    groups: tuple[str, ...]
+    claims: Mapping[str, Any] = field(repr=False)
+
+    def same_user(self, other: Identity) -> bool:
+        """Tell whether both are one user: `sub` is unique within its issuer (OIDC Core, 5.7)."""
+        return (self.issuer, self.subject) == (other.issuer, other.subject)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WebIdentityToken:
+    """A JWT and what it claims; its text shows in no `repr`, log or exception.
+
+    Times are UTC. `issued_at` is the `iat` claim, or the time it was received where that is
+    missing or lies in the future.
+    """
+
+    _text: str = field(repr=False)
+    claims: Mapping[str, Any] = field(repr=False)
+    issued_at: datetime
+    expires_at: datetime
+    received_at: datetime
+
+    @classmethod
+    def parse(cls, text: str, received_at: datetime) -> WebIdentityToken:
+        """Read a JWT in its compact form (RFC 7519), without judging its signature.
+
+        Raises:
+            TokenInvalid: if `text` is no JWT, has no usable `sub` or `exp`, or is longer than STS takes.
+        """
+        # PyJWT costs tens of milliseconds to import, which a server's start must not pay.
+        import jwt
+
+        if not SHORTEST <= len(text) <= LONGEST:
+            raise TokenInvalid(
+                f"The token source gave {len(text)} characters; AWS takes tokens of {SHORTEST} to {LONGEST}.",
+                admin_hint="Have the identity provider put fewer claims (often: groups) into the token.",
+            )
+        try:
+            claims = jwt.decode(text, options={"verify_signature": False})
+        except jwt.InvalidTokenError:
+            # PyJWT's message may quote the token, so it is dropped with its cause.
+            raise TokenInvalid(
+                "What the token source gave is not a JSON Web Token (three parts of base64url, joined by dots).",
+                admin_hint="AWS takes the OIDC id token, not an opaque access token.",
+            ) from None
+        expires_at = _time_claim(claims, "exp")
+        if expires_at is None:
+            raise TokenInvalid("The token has no `exp` claim, so nobody can tell when it expires.")
+        if not isinstance(claims.get("sub"), str) or not claims["sub"]:
+            raise TokenInvalid("The token has no `sub` claim, so it names no user.")
+        issued_at = _time_claim(claims, "iat") or received_at
+        return cls(text, claims, min(issued_at, received_at), expires_at, received_at)
+
+    def reveal(self) -> str:
+        """Return the token's text; every call of this is a place for a reviewer to look at."""
+        return self._text
+
+    def same_text(self, other: WebIdentityToken | None) -> bool:
+        """Tell whether `other` is the very same token."""
+        return other is not None and self._text == other.reveal()
+
+    @property
+    def fingerprint(self) -> str:
+        """A short digest, safe to log: tells two tokens apart and gives neither away."""
+        return hashlib.sha256(self._text.encode()).hexdigest()[:12]
+
+    def identity(self, name_claim: str, groups_claim: str) -> Identity:
+        """Read who the token speaks of.
+
+        Args:
+            name_claim: the claim with a name for people; `sub` where it is missing.
+            groups_claim: the claim with a list of groups (or one group's name).
+        """
+        name = self.claims.get(name_claim)
+        groups = self.claims.get(groups_claim, ())
+        listed = [groups] if isinstance(groups, str) else groups
+        return Identity(
+            issuer=str(self.claims.get("iss", "")),
+            subject=self.claims["sub"],
+            name=name if isinstance(name, str) and name else self.claims["sub"],
+            groups=tuple(g for g in listed if isinstance(g, str))
+            if isinstance(listed, list)
+            else (),
+            claims=self.claims,
+        )
+
+
+def _time_claim(claims: Mapping[str, Any], name: str) -> datetime | None:
+    value = claims.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TokenInvalid(f"The token's `{name}` claim is not a number of seconds.")
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (OverflowError, ValueError, OSError):
+        raise TokenInvalid(f"The token's `{name}` claim is not a time.") from None

@@ -1,0 +1,81 @@
+"""What is in the environment of a process: a pure function of the role session and the site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from jupyter_wb_aws.role_sessions.assignments import Given
+from jupyter_wb_aws.variables import ROLE_LABEL, is_credential, is_shadowing
+
+StandInPolicy = Literal["when_shadowed", "always", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the site adds to every role session, and when the user's own files are stood in for."""
+
+    extra_environment: Mapping[str, str] = field(default_factory=dict)
+    stand_in_policy: StandInPolicy = "when_shadowed"
+
+    def stands_in(self, *, shadowed: bool) -> bool:
+        """Tell whether files of the role session's own stand in for `~/.aws`."""
+        return self.stand_in_policy == "always" or (
+            self.stand_in_policy == "when_shadowed" and shadowed
+        )
+
+
+def changed(
+    base: Mapping[str, str], given: Given, site: Site, *, shadowed: bool = False
+) -> dict[str, str]:
+    """Return the environment that a process gets instead of `base`.
+
+    Args:
+        base: what it would have got without us.
+        given: its role session, or one of the three kinds of none.
+        site: the site's settings.
+        shadowed: whether the user's own `~/.aws` files would win over the role in some SDK.
+    """
+    if given.kind == "untouched":
+        return dict(base)
+    if given.session is None:
+        kept = {name: value for name, value in base.items() if not is_credential(name)}
+        # Else an SDK would go on to the machine's or the pod's own role.
+        return {**kept, "AWS_EC2_METADATA_DISABLED": "true"}
+    kept = {name: value for name, value in base.items() if not is_shadowing(name)}
+    return {**kept, **role_variables(given, site, shadowed=shadowed)}
+
+
+def role_variables(given: Given, site: Site, *, shadowed: bool) -> dict[str, str]:
+    """Return the variables of a role session; none of them is secret.
+
+    Both region variables are set, since boto3 reads only the one and the SDK for JavaScript only
+    the other. `AWS_ENDPOINT_URL_STS` is not: any value of it breaks pyarrow.
+    """
+    session = given.session
+    if session is None:
+        return {}
+    variables = {**site.extra_environment, **session.role.extra_environment}
+    variables |= {
+        "AWS_ROLE_ARN": str(session.role.arn),
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(session.token_file),
+        "AWS_ROLE_SESSION_NAME": session.session_name,
+        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        ROLE_LABEL: session.role.label,
+    }
+    if session.region is not None:
+        variables |= {"AWS_REGION": session.region, "AWS_DEFAULT_REGION": session.region}
+    if site.stands_in(shadowed=shadowed):
+        config, credentials = stand_in_files(session.token_file)
+        variables |= {
+            "AWS_CONFIG_FILE": str(config),
+            "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
+        }
+    return variables
+
+
+def stand_in_files(token_file: Path) -> tuple[Path, Path]:
+    """Return the role session's stand-ins for `~/.aws/config` and `~/.aws/credentials`."""
+    return token_file.with_suffix(".config"), token_file.with_suffix(".credentials")

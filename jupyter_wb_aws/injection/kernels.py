@@ -1,0 +1,112 @@
+"""Kernels get their role session at every start and restart: docs/decisions/0001-kernels.md.
+
+The server's `MultiKernelManager` makes each `KernelManager` with its `kernel_manager_factory`. We
+wrap that factory, and on each kernel manager that it makes the one method through which every
+launch passes (by hand, automatic after a crash; sync and async): `_async_launch_kernel`. The classes
+that the site configured stay as they are. It is a private name of jupyter_client, the only one we
+lean on: CI runs against the oldest and the newest version we support.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from jupyter_core.utils import ensure_async
+from traitlets.utils.bunch import Bunch
+
+from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+from jupyter_wb_aws.role_sessions.role_session import RoleSession
+
+log = logging.getLogger(__name__)
+
+
+class KernelInjection:
+    """Puts role sessions into the kernels of one server.
+
+    Args:
+        kernels: the server's MappingKernelManager (jupyter_server.services.kernels).
+        manager: knows which role session a kernel has.
+        site: the site's settings.
+    """
+
+    def __init__(self, kernels: Any, manager: RoleSessionManager, site: Site) -> None:
+        self.kernels = kernels
+        self._manager = manager
+        self._site = site
+        self._factory: Callable[..., Any] | None = None
+        self.elsewhere: set[str] = set()
+
+    def install(self) -> None:
+        """Wrap the factory, now and whenever the site's configuration makes another one."""
+        self.kernels.observe(self._factory_changed, "kernel_manager_factory")
+        self._wrap(self.kernels.kernel_manager_factory)
+
+    def _factory_changed(self, change: Bunch) -> None:
+        if change.new is not self._factory:
+            self._wrap(change.new)
+
+    def _wrap(self, inner: Callable[..., Any]) -> None:
+        def factory(*args: Any, **kwargs: Any) -> Any:
+            kernel = inner(*args, **kwargs)
+            self._wrap_kernel(kernel)
+            return kernel
+
+        self._factory = factory
+        self.kernels.kernel_manager_factory = factory
+
+    def _wrap_kernel(self, kernel: Any) -> None:
+        inner = kernel._async_launch_kernel  # noqa: SLF001 - see the module's docstring
+
+        async def launch(kernel_cmd: list[str], **kwargs: Any) -> None:
+            if not isinstance(kernel.provisioner, LocalProvisioner):
+                # It runs where our token file does not exist.
+                self.elsewhere.add(kernel.kernel_id)
+                log.warning(
+                    "Kernel %s gets no AWS role: its provisioner %s may start it on another machine",
+                    kernel.kernel_id, type(kernel.provisioner).__name__,
+                )  # fmt: skip
+                await inner(kernel_cmd, **kwargs)
+                return
+            given = self._manager.given_to_kernel(kernel.kernel_id)
+            base = kwargs.get("env") or {}
+            shadowed = (
+                given.session is not None and await asyncio.to_thread(shadowing, base) is not None
+            )
+            # `kwargs` is the launch's own copy: what a later restart starts from stays clean.
+            kwargs["env"] = changed(base, given, self._site, shadowed=shadowed)
+            await inner(kernel_cmd, **kwargs)
+            self._manager.assignments.ran(kernel.kernel_id, given)
+
+        kernel._async_launch_kernel = launch  # noqa: SLF001
+
+    def living(self) -> list[str]:
+        """Return the ids of the server's kernels."""
+        return list(self.kernels.list_kernel_ids())
+
+    async def start(self, session: RoleSession, name: str | None, path: str | None) -> Any:
+        """Start a kernel with a role session apart from the default.
+
+        Returns:
+            the model that `/api/kernels` gives.
+        """
+        kernel_id = str(uuid.uuid4())
+        self._manager.assignments.choose(kernel_id, session.id)
+        try:
+            await ensure_async(
+                self.kernels.start_kernel(
+                    kernel_name=name or self.kernels.default_kernel_name,
+                    path=path,
+                    kernel_id=kernel_id,
+                )
+            )
+        except BaseException:
+            self._manager.assignments.forget_choice(kernel_id)
+            raise
+        return await ensure_async(self.kernels.kernel_model(kernel_id))

@@ -1,0 +1,94 @@
+"""Terminals get their role session when they start: docs/decisions/0002-terminals.md.
+
+Wrapping `make_term_env` of the server's terminal manager reaches every terminal; what a client
+passes as `extra_env` has had its say by then.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import weakref
+from typing import Any
+
+from jupyter_core.utils import ensure_async
+
+from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.role_sessions.assignments import Assignment, Given
+from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+from jupyter_wb_aws.role_sessions.role_session import RoleSession
+
+
+class TerminalInjection:
+    """Puts role sessions into the terminals of one server.
+
+    Args:
+        terminals: the server's TerminalManager (jupyter_server_terminals).
+        manager: knows the default role session.
+        site: the site's settings.
+    """
+
+    def __init__(self, terminals: Any, manager: RoleSessionManager, site: Site) -> None:
+        self.terminals = terminals
+        self._manager = manager
+        self._site = site
+        self._chosen: contextvars.ContextVar[Given | None] = contextvars.ContextVar(
+            "chosen", default=None
+        )
+        self._last: tuple[Assignment | None, Given] | None = None
+        self._given: weakref.WeakKeyDictionary[Any, tuple[Assignment | None, Given]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def install(self) -> None:
+        """Wrap the terminal manager's way to an environment, and note who got which."""
+        self.terminals.make_term_env = self._with_role(self.terminals.make_term_env)
+        self.terminals.new_terminal = self._noted(self.terminals.new_terminal)
+
+    def _with_role(self, inner: Any) -> Any:
+        @functools.wraps(inner)
+        def make_term_env(*args: Any, **kwargs: Any) -> dict[str, str]:
+            chosen = self._chosen.get()
+            given = chosen or self._manager.given_by_default()
+            assignment = (
+                Assignment(given.session.id, "by_user" if chosen else "by_default")
+                if given.session
+                else None
+            )
+            self._last = (assignment, given)
+            base = inner(*args, **kwargs)
+            shadowed = given.session is not None and shadowing(base) is not None
+            return changed(base, given, self._site, shadowed=shadowed)
+
+        return make_term_env
+
+    def _noted(self, inner: Any) -> Any:
+        @functools.wraps(inner)
+        def new_terminal(*args: Any, **kwargs: Any) -> Any:
+            terminal = inner(*args, **kwargs)  # calls make_term_env, and nothing comes in between
+            if self._last is not None:
+                self._given[terminal] = self._last
+            return terminal
+
+        return new_terminal
+
+    def running(self) -> dict[str, tuple[Assignment | None, Given]]:
+        """Return how each living terminal got its role session, and what it was started with."""
+        return {
+            name: self._given[terminal]
+            for name, terminal in self.terminals.terminals.items()
+            if terminal in self._given
+        }
+
+    async def start(self, session: RoleSession) -> Any:
+        """Start a terminal with a role session apart from the default.
+
+        Returns:
+            the model that `/api/terminals` gives.
+        """
+        token = self._chosen.set(Given("role", session))
+        try:
+            return await ensure_async(self.terminals.create())
+        finally:
+            self._chosen.reset(token)

@@ -1,0 +1,71 @@
+"""Which role session each kernel uses: what was chosen, and what its process was given."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Literal
+
+from jupyter_wb_aws.role_sessions.role_session import RoleSession
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A kernel's role session (None: "no AWS role"), chosen by the user or kept from its first start."""
+
+    session_id: str | None
+    how: Literal["by_user", "by_default"]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a process gets: the three kinds of "no role" are told apart, and never mixed.
+
+    ``untouched``: nothing was ever chosen. ``no_role``: "no AWS role" was chosen, or the role
+    session has ended. ``role``: `session` is set.
+    """
+
+    kind: Literal["untouched", "no_role", "role"]
+    session: RoleSession | None = None
+
+
+UNTOUCHED = Given("untouched")
+NO_ROLE_GIVEN = Given("no_role")
+
+
+class Assignments:
+    """In memory only: kernels die with their server."""
+
+    def __init__(self) -> None:
+        self._chosen: dict[str, Assignment] = {}
+        self._running: dict[str, Given] = {}
+
+    def choose(self, kernel_id: str, session_id: str | None) -> None:
+        """Note the user's choice for one kernel, from its next start on."""
+        self._chosen[kernel_id] = Assignment(session_id, "by_user")
+
+    def keep(self, kernel_id: str, session_id: str) -> None:
+        """Note that the kernel took the default role session, and keeps it."""
+        self._chosen[kernel_id] = Assignment(session_id, "by_default")
+
+    def forget_choice(self, kernel_id: str) -> None:
+        """Send the kernel back to the default, from its next start on."""
+        self._chosen.pop(kernel_id, None)
+
+    def chosen(self, kernel_id: str) -> Assignment | None:
+        """Return the kernel's assignment, if it has one."""
+        return self._chosen.get(kernel_id)
+
+    def ran(self, kernel_id: str, given: Given) -> None:
+        """Note what the kernel's process was started with."""
+        self._running[kernel_id] = given
+
+    def running(self, kernel_id: str) -> Given | None:
+        """Return what the kernel's process was started with, as far as we gave it anything."""
+        return self._running.get(kernel_id)
+
+    def prune(self, living: Container[str]) -> None:
+        """Forget kernels that are no more."""
+        for table in (self._chosen, self._running):
+            for kernel_id in [k for k in table if k not in living]:
+                del table[kernel_id]

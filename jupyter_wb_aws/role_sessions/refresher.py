@@ -1,0 +1,123 @@
+"""The background loop that keeps token files current."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from jupyter_wb_aws.clock import Clock
+from jupyter_wb_aws.errors import WbAwsError
+from jupyter_wb_aws.identity.supply import Holding, TokenSupply
+from jupyter_wb_aws.role_sessions.role_session import RoleSession
+from jupyter_wb_aws.role_sessions.schedule import LONGEST_SLEEP, next_look
+
+log = logging.getLogger(__name__)
+
+SHORTEST_SLEEP = 0.05
+
+Emit = Callable[[str, dict[str, Any]], None]
+
+
+class Refresher:
+    """Renews the tokens of living role sessions when they are due.
+
+    Args:
+        sessions: gives the living role sessions.
+        deliver: writes tokens that are in hand, and not yet in their files.
+        emit: tells what happened, by an event's name and data.
+    """
+
+    def __init__(
+        self,
+        supply: TokenSupply,
+        clock: Clock,
+        sessions: Callable[[], Iterable[RoleSession]],
+        deliver: Callable[[], Awaitable[None]],
+        emit: Emit,
+    ) -> None:
+        self._supply = supply
+        self._clock = clock
+        self._sessions = sessions
+        self._deliver = deliver
+        self._emit = emit
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look again now: a role session came, or went."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Look and sleep, until cancelled."""
+        while True:
+            self._woken.clear()
+            try:
+                pause = await self.step()
+            except Exception:  # a bug must not end the renewal of every role session
+                log.exception("Looking after the role sessions failed; trying again")
+                pause = LONGEST_SLEEP.total_seconds()
+            await self._sleep(pause)
+
+    async def step(self) -> float:
+        """Renew what is due, deliver it, tell what changed; return the seconds until the next look."""
+        now = self._clock.now()
+        due = [
+            self._renew(arn, holding)
+            for arn, holding in self._distinct().items()
+            if next_look(holding, now) <= now
+        ]
+        await asyncio.gather(*due)
+        await self._deliver()
+        self.announce()
+        now = self._clock.now()
+        looks = [next_look(holding, now) for holding in self._distinct().values()]
+        pause = min([look - now for look in looks], default=LONGEST_SLEEP)
+        return max(min(pause, LONGEST_SLEEP).total_seconds(), SHORTEST_SLEEP)
+
+    def announce(self) -> None:
+        """Tell of every role session whose state is not the one told last."""
+        now = self._clock.now()
+        for session in self._sessions():
+            state = session.state(self._supply.holding(str(session.role.arn)), now)
+            if state is not session.announced:
+                before, session.announced = session.announced, state
+                log.info(
+                    "Role session %s (%s): %s -> %s",
+                    session.id,
+                    session.role.arn.name,
+                    before,
+                    state,
+                )
+                self._emit(
+                    "state_changed", {"session_id": session.id, "state": state, "before": before}
+                )
+
+    def _distinct(self) -> dict[str, Holding]:
+        """Return one role ARN for each distinct token, with what is held for it."""
+        by_token: dict[int, tuple[str, Holding]] = {}
+        for session in self._sessions():
+            arn = str(session.role.arn)
+            holding = self._supply.holding(arn)
+            by_token.setdefault(id(holding), (arn, holding))
+        return dict(by_token.values())
+
+    async def _renew(self, arn: str, holding: Holding) -> None:
+        try:
+            await self._supply.renew(arn)
+        except WbAwsError as problem:
+            log.warning("No new web identity token (try %d): %s", holding.failures, problem.detail)
+            self._emit(
+                "refresh_failed",
+                {"code": problem.code, "detail": problem.detail, "failures": holding.failures},
+            )
+
+    async def _sleep(self, seconds: float) -> None:
+        timer = asyncio.ensure_future(self._clock.sleep(seconds))
+        woken = asyncio.ensure_future(self._woken.wait())
+        try:
+            await asyncio.wait({timer, woken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            woken.cancel()
+            await asyncio.gather(timer, woken, return_exceptions=True)

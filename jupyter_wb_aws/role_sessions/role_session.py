@@ -1,0 +1,123 @@
+"""A role session: one role that was started, and the state it is in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from jupyter_wb_aws.aws.sts import CallerIdentity
+from jupyter_wb_aws.errors import SignInRequired, WbAwsError
+from jupyter_wb_aws.identity.supply import Holding
+from jupyter_wb_aws.identity.token import Identity
+from jupyter_wb_aws.role_sessions.schedule import little_is_left
+from jupyter_wb_aws.roles.role import Role
+
+# AssumeRoleWithWebIdentity, RoleSessionName: 2 to 64 of these.
+NOT_IN_A_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
+LONGEST_NAME = 64
+
+
+class State(StrEnum):
+    """What a role session is good for just now."""
+
+    STARTING = "starting"
+    ACTIVE = "active"
+    DEGRADED = "degraded"
+    SIGN_IN_REQUIRED = "sign_in_required"
+    EXPIRED = "expired"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a role session ended.
+
+    `reason`: ``by_user``, ``identity_changed``, ``role_not_allowed``. Credentials that were issued
+    before may live until `credentials_expire_at`.
+    """
+
+    at: datetime
+    reason: str
+    credentials_expire_at: datetime
+
+
+@dataclass(slots=True, eq=False)
+class RoleSession:
+    """One started role: the facts that never change, and the few that do.
+
+    `owner` is whose role session it is: another user's token never renews it.
+    `credential_lifetime` is how long STS made credentials live at the start; SDKs ask for the same.
+    `written` is the fingerprint of the token in the file, None before the first is there.
+    """
+
+    id: str
+    role: Role
+    region: str | None
+    session_name: str
+    owner: Identity
+    caller: CallerIdentity
+    token_file: Path
+    started_at: datetime
+    credential_lifetime: timedelta
+    written: str | None = None
+    file_problem: WbAwsError | None = None
+    ended: Ended | None = None
+    announced: State = State.STARTING
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """What makes two starts one role session."""
+        return (str(self.role.arn), self.region)
+
+    def state(self, holding: Holding, now: datetime) -> State:
+        """Tell the state, from what is known of its token."""
+        return state_of(
+            ended=self.ended is not None,
+            written=self.written is not None,
+            file_problem=self.file_problem,
+            holding=holding,
+            now=now,
+        )
+
+
+def state_of(
+    *, ended: bool, written: bool, file_problem: WbAwsError | None, holding: Holding, now: datetime
+) -> State:
+    """Decide the state of a role session.
+
+    `ended` is final. The need to sign in outranks expiry, since it is what the user can act on. A
+    role session without a living token in its file is `expired`; one whose token lives but whose
+    renewal fails, or is late, is `degraded`.
+    """
+    if ended:
+        return State.ENDED
+    if isinstance(holding.problem, SignInRequired):
+        return State.SIGN_IN_REQUIRED
+    token = holding.token
+    if not written and holding.problem is None and file_problem is None:
+        return State.STARTING
+    if token is None or token.expires_at <= now or not written:
+        return State.EXPIRED
+    if holding.problem is not None or file_problem is not None:
+        return State.DEGRADED
+    if holding.nothing_newer and little_is_left(token, now):
+        return State.DEGRADED
+    return State.ACTIVE
+
+
+def session_name(template: str, identity: Identity, session_id: str) -> str:
+    """Fill in a session name, in STS's charset and length (2 to 64), unique by the id in it.
+
+    `template` may hold ``{user}``, ``{subject}`` and ``{session_id}``. Where the result is too
+    long, the user's part gives way, so that the id always survives.
+    """
+    values = {"user": identity.name, "subject": identity.subject, "session_id": session_id}
+    safe = {key: NOT_IN_A_NAME.sub("-", value) for key, value in values.items()}
+    name = NOT_IN_A_NAME.sub("-", template.format(**safe))
+    if session_id not in name or len(name) > LONGEST_NAME:
+        room = LONGEST_NAME - len(session_id) - 1
+        name = f"{name.replace(session_id, '').strip('-')[:room]}-{session_id}"
+    return name[-LONGEST_NAME:] if len(name) >= 2 else f"{name}--"

@@ -1,0 +1,65 @@
+"""When to look for a token's successor: pure functions of what is known."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from jupyter_wb_aws.identity.supply import Holding
+from jupyter_wb_aws.identity.token import WebIdentityToken
+
+REFRESH_AT = 0.8
+JITTER = 0.1
+SHORTEST_PAUSE = timedelta(seconds=1)
+LONGEST_BACK_OFF = timedelta(seconds=60)
+# The wall clock is looked at this often at least: timers stand still while a laptop sleeps.
+LONGEST_SLEEP = timedelta(seconds=30)
+# Network time steps clocks by less than this; more means that the clock was set back.
+LEAP = timedelta(seconds=5)
+
+
+def next_look(holding: Holding, now: datetime) -> datetime:
+    """When to ask the token source again.
+
+    1. After a failure: exponential back-off with full jitter, 1 s to 60 s (AWS Architecture Blog,
+       "Exponential Backoff and Jitter"), and never before the time that the failure itself names.
+    2. Where the source had nothing newer: a tenth of the life that is left later, 1 s to 30 s.
+    3. Else when 80 % of the token's life is over, up to 10 % of it earlier: the kubelet's rule for
+       projected service-account tokens, with a spread that keeps a fleet that signed in at nine
+       from refreshing together.
+    4. At once where the token was received in the future: the clock was set back, and nothing can
+       be told of the token's age (the kubelet's rule, too).
+    """
+    token, looked_at = holding.token, holding.looked_at
+    if looked_at is None:
+        return now
+    if looked_at > now + LEAP:
+        return now
+    if holding.problem is not None:
+        return looked_at + back_off(holding.failures, holding.spread, holding.problem.retry_after)
+    if token is None:
+        return looked_at + SHORTEST_PAUSE
+    # Also the least pause after a token that was old already when it came.
+    pause = min(max((token.expires_at - looked_at) / 10, SHORTEST_PAUSE), LONGEST_SLEEP)
+    if holding.nothing_newer:
+        return looked_at + pause
+    return max(refresh_time(token, holding.spread), looked_at + pause)
+
+
+def refresh_time(token: WebIdentityToken, jitter: float) -> datetime:
+    """When 80 % of the token's life is over, up to 10 % of it earlier by `jitter` (0 to 1)."""
+    life = token.expires_at - token.issued_at
+    return token.issued_at + life * (REFRESH_AT - JITTER * jitter)
+
+
+def back_off(failures: int, spread: float, retry_after: int | None) -> timedelta:
+    """How long to wait after the `failures`th failure in a row."""
+    ceiling = min(LONGEST_BACK_OFF, SHORTEST_PAUSE * (1 << min(failures, 10)))
+    return max(SHORTEST_PAUSE, ceiling * spread, timedelta(seconds=retry_after or 0))
+
+
+def little_is_left(token: WebIdentityToken, now: datetime) -> bool:
+    """Tell whether less than a tenth of the token's life is left.
+
+    By then a source that is renewed by others is late: they renew at four fifths, as we do.
+    """
+    return token.expires_at - now < (token.expires_at - token.issued_at) / 10

@@ -1,0 +1,191 @@
+"""What outlives a server: public facts of its role sessions, and the choice of the default.
+
+A *slot* is the place of one server's records: ``<slot>.json``, and ``<slot>.lock`` which the server
+holds while it lives (flock: the kernel lets go of it, however the server dies; a pid may be reused).
+The first server of a user and root folder has the slot named after both; a second one at the same
+time has one of its own, which goes with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept of a role session: nothing secret."""
+
+    id: str
+    role_arn: str
+    region: str | None
+    session_name: str
+    issuer: str
+    subject: str
+    started_at: str
+    credential_lifetime: float
+    caller: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultChoice:
+    """What the user chose for whatever starts next.
+
+    Nothing was ever chosen; or "no AWS role" (`session_id` None); or a role session.
+    """
+
+    chosen: bool = False
+    session_id: str | None = None
+
+
+NOTHING_CHOSEN = DefaultChoice()
+NO_ROLE = DefaultChoice(chosen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that the store keeps."""
+
+    default: DefaultChoice = NOTHING_CHOSEN
+    records: tuple[Record, ...] = ()
+
+
+class Store:
+    """One server's slot, held until `close`. Blocking."""
+
+    def __init__(self, folder: Path, slot: str, lock: int, *, temporary: bool) -> None:
+        self.slot = slot
+        self.temporary = temporary
+        self._folder = folder
+        self._lock = lock
+
+    @classmethod
+    def open(cls, folder: Path, root_dir: Path) -> Store:
+        """Take the slot of this user and `root_dir`, else one of our own.
+
+        Raises:
+            OSError: if the folder can't be made or written to.
+        """
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        slot = slot_name(root_dir)
+        lock = _lock(folder / f"{slot}.lock")
+        if lock is not None:
+            return cls(folder, slot, lock, temporary=False)
+        while True:
+            own = f"{slot}-{secrets.token_hex(4)}"
+            lock = _lock(folder / f"{own}.lock")
+            if lock is not None:
+                return cls(folder, own, lock, temporary=True)
+
+    def load(self) -> Snapshot:
+        """Read what the last server of this slot left; an unreadable file counts as none."""
+        path = self._folder / f"{self.slot}.json"
+        try:
+            document = json.loads(path.read_bytes())
+            if document["version"] != VERSION:
+                raise ValueError(document["version"])
+            return Snapshot(
+                DefaultChoice(**document["default"]),
+                tuple(Record(**r) for r in document["records"]),
+            )
+        except FileNotFoundError:
+            return Snapshot()
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            log.warning(
+                "The role sessions of the last run are lost: %s (%s)", path, type(error).__name__
+            )
+            return Snapshot()
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Replace what is kept, atomically.
+
+        Raises:
+            OSError: if the disk is full, or the folder is gone.
+        """
+        document = {
+            "version": VERSION,
+            "default": _fields(snapshot.default),
+            "records": [_fields(record) for record in snapshot.records],
+        }
+        path = self._folder / f"{self.slot}.json"
+        temporary = path.with_suffix(f".{secrets.token_hex(4)}.tmp")
+        try:
+            with temporary.open("x", encoding="utf-8") as stream:
+                json.dump(document, stream, indent=1)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def clear_leftovers(self) -> list[str]:
+        """Remove the own slots of second servers that died; return their names.
+
+        A slot whose lock can be had belongs to nobody alive.
+        """
+        cleared = []
+        for path in self._folder.glob("*-*.lock"):
+            slot = path.stem
+            if slot == self.slot or (lock := _lock(path, create=False)) is None:
+                continue
+            self._remove(slot)
+            os.close(lock)
+            cleared.append(slot)
+        return cleared
+
+    def close(self) -> None:
+        """Let go of the slot; a second server's goes altogether."""
+        if self.temporary:
+            self._remove(self.slot)
+        os.close(self._lock)
+
+    def _remove(self, slot: str) -> None:
+        for suffix in (".json", ".lock"):
+            (self._folder / f"{slot}{suffix}").unlink(missing_ok=True)
+
+
+def slot_name(root_dir: Path) -> str:
+    """Name the slot of this user and root folder."""
+    key = f"{os.getuid()}:{root_dir.resolve()}"
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _lock(path: Path, *, create: bool = True) -> int | None:
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever clears leftovers may have removed the file between our open and our lock.
+        if os.stat(path).st_ino == os.fstat(descriptor).st_ino:  # noqa: PTH116
+            return descriptor
+    except OSError:
+        pass
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
+    return None
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def leftovers(names: Iterator[str], slots: list[str]) -> list[str]:
+    """Return those file names that belong to one of the slots."""
+    return [name for name in names if name.rpartition(".")[0].rpartition("_")[0] in slots]

@@ -1,0 +1,128 @@
+"""The folder of token files: written so that a reader never sees half a token, or none.
+
+How a file is written (after the kubelet's atomic_writer.go):
+
+1. a new file under a temporary name in the same folder, mode 0600 whatever the umask;
+2. its content, flushed to the disk, so that after a power loss the name never points to nothing;
+3. a rename over the old file, which POSIX makes atomic: a reader that has the old file open reads
+   the old token to its end.
+
+Concurrent writers of one name each use a temporary name of their own; the last rename wins. All of
+it goes through a descriptor of the folder, so that nobody can put another folder in its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from jupyter_wb_aws.errors import TokenDirectoryRefused
+
+TEMPORARY = ".tmp-"
+
+
+class TokenDirectory:
+    """Our own folder, mode 0700, that nobody else can write to or read. Blocking."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+
+    @classmethod
+    def open(cls, path: Path) -> TokenDirectory:
+        """Open the folder, and make it where it is missing.
+
+        Raises:
+            TokenDirectoryRefused: if it is another user's, group- or world-writable, a symlink, no
+                folder, or can't be made.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with contextlib.suppress(FileExistsError):
+                path.mkdir(mode=0o700)
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            why = (
+                "is a symbolic link or no folder"
+                if path.is_symlink() or path.exists()
+                else "can't be made"
+            )
+            raise _refused(path, f"{why} ({error.strerror})") from None
+        try:
+            status = os.fstat(descriptor)
+            if status.st_uid != os.geteuid():
+                raise _refused(path, "belongs to another user")
+            if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise _refused(path, "can be written to by others")
+            os.fchmod(descriptor, 0o700)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cls(path, descriptor)
+
+    def write(self, name: str, content: str) -> None:
+        """Replace a file's content; see the steps in the module's docstring.
+
+        Raises:
+            TokenDirectoryRefused: if the file can't be written (a full disk, a folder that is gone).
+        """
+        temporary = f"{TEMPORARY}{secrets.token_hex(8)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            file = os.open(temporary, flags, 0o600, dir_fd=self._descriptor)  # 1
+            try:
+                os.fchmod(file, 0o600)
+                with open(file, "wb") as stream:  # 2
+                    stream.write(content.encode())
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                os.rename(  # 3
+                    temporary, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor
+                )
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=self._descriptor)
+                raise
+        except OSError as error:
+            raise TokenDirectoryRefused(
+                f"The token file {self.path / name} can't be written: {error.strerror}.",
+                hint="Free some disk space, or tell your administrator.",
+            ) from None
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=self._descriptor)
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of the files in the folder."""
+        with contextlib.suppress(OSError):
+            yield from os.listdir(self._descriptor)
+
+    def close(self) -> None:
+        """Let go of the folder; its files stay."""
+        os.close(self._descriptor)
+
+
+def visible_below(path: Path, root: Path, *, hidden_shown: bool) -> bool:
+    """Tell whether Jupyter's file browser, rooted at `root`, would show `path`.
+
+    Source: jupyter_server.utils / services.contents: a path with a component that begins with a
+    dot is hidden, unless `ContentsManager.allow_hidden` is set.
+    """
+    try:
+        parts = path.resolve().relative_to(root.resolve()).parts
+    except ValueError:
+        return False
+    return hidden_shown or not any(part.startswith(".") for part in parts)
+
+
+def _refused(path: Path, why: str) -> TokenDirectoryRefused:
+    return TokenDirectoryRefused(
+        f"The folder for token files, {path}, {why}.",
+        admin_hint="Set WbAwsApp.token_dir to a folder in which only this user can write.",
+    )

@@ -1,0 +1,110 @@
+"""An IAM role that a user may pick, and its ARN."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jupyter_wb_aws.errors import InvalidRegion, InvalidRoleArn
+
+# Source: botocore's endpoints.json, `regionRegex` of each partition (those that have IAM roles
+# for the public: the isolated partitions are left out).
+REGIONS_OF_PARTITION = {
+    "aws": re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-\d{1,2}"),
+    "aws-cn": re.compile(r"cn-[a-z]+-\d{1,2}"),
+    "aws-us-gov": re.compile(r"us-gov-[a-z]+-\d{1,2}"),
+}
+ACCOUNT = re.compile(r"[0-9]{12}")
+# Source: IAM User Guide, "IAM and AWS STS quotas": role names and paths.
+NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
+PATH = re.compile(r"/([!-.0-~]+/)*")
+PATH_LENGTH = 512
+# S3-compatible stores name their regions as they like, within a DNS label.
+REGION_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class RoleArn:
+    """An IAM role's Amazon Resource Name. Source: IAM User Guide, "IAM identifiers"."""
+
+    partition: str
+    account_id: str
+    path: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> RoleArn:
+        """Read ``arn:aws:iam::111122223333:role/path/name``.
+
+        Raises:
+            InvalidRoleArn: if `text` is anything else; the message says which part.
+        """
+        parts = text.split(":", 5)
+        if len(parts) != 6 or parts[0] != "arn":
+            raise InvalidRoleArn("An ARN has six parts, joined by colons, and begins with `arn`.")
+        _, partition, service, region, account, resource = parts
+        if partition not in REGIONS_OF_PARTITION:
+            known = ", ".join(REGIONS_OF_PARTITION)
+            raise InvalidRoleArn(f"The ARN's partition is none of {known}.")
+        if service != "iam" or region:
+            raise InvalidRoleArn("A role's ARN goes on with `iam` and an empty region.")
+        if not ACCOUNT.fullmatch(account):
+            raise InvalidRoleArn("The ARN's account is not twelve digits.")
+        kind, slash, rest = resource.partition("/")
+        if kind != "role" or not slash:
+            raise InvalidRoleArn("The ARN is not one of a role: `role/` is missing.")
+        head, _, name = rest.rpartition("/")
+        path = f"/{head}/" if head else "/"
+        if not NAME.fullmatch(name):
+            raise InvalidRoleArn("The ARN's role name has characters that IAM does not take.")
+        if not PATH.fullmatch(path) or len(path) > PATH_LENGTH or rest.startswith("/"):
+            raise InvalidRoleArn("The ARN's path has characters that IAM does not take.")
+        return cls(partition, account, path, name)
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:iam::{self.account_id}:role{self.path}{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role as the catalogue offers it.
+
+    `extra_environment` holds variables that its role sessions get besides ours; the STS endpoint
+    is taken from there too, so that our own calls and the kernels' go to the same place.
+    """
+
+    arn: RoleArn
+    label: str
+    description: str = ""
+    region: str | None = None
+    color: str | None = None
+    default: bool = False
+    request_url: str | None = None
+    extra_environment: Mapping[str, str] = field(default_factory=dict)
+
+    def region_for(self, asked: str | None) -> str | None:
+        """Return the region of a role session: the one asked for, else the role's own.
+
+        Raises:
+            InvalidRegion: if the one asked for is none of the role's partition.
+        """
+        if asked is None or asked == self.region:
+            return self.region
+        if not REGIONS_OF_PARTITION[self.arn.partition].fullmatch(asked):
+            raise InvalidRegion(f"That is not a region of the partition {self.arn.partition}.")
+        return asked
+
+    def as_json(self) -> dict[str, object]:
+        """Shape the role as `GET /aws/roles` does."""
+        return {
+            "arn": str(self.arn),
+            "name": self.arn.name,
+            "account_id": self.arn.account_id,
+            "label": self.label,
+            "description": self.description,
+            "region": self.region,
+            "color": self.color,
+            "default": self.default,
+            "request_url": self.request_url,
+        }

@@ -1,0 +1,49 @@
+"""Which roles match which user: pure decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jupyter_wb_aws.identity.token import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One `allow` rule: every condition that it names must hold, each by any one of its values.
+
+    A rule that names nothing matches nobody; `everyone` matches everybody.
+    """
+
+    users: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    claims: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    everyone: bool = False
+
+    def matches(self, identity: Identity) -> bool:
+        """Tell whether the rule lets this user in.
+
+        `users` is compared with the subject and the name, `claims` with a claim's text or, where
+        the claim is a list, with each of its items; booleans count as `true` and `false`.
+        """
+        if self.everyone:
+            return True
+        conditions = []
+        if self.users:
+            conditions.append(not self.users.isdisjoint((identity.subject, identity.name)))
+        if self.groups:
+            conditions.append(not self.groups.isdisjoint(identity.groups))
+        conditions += [
+            not wanted.isdisjoint(_texts(identity.claims.get(claim)))
+            for claim, wanted in self.claims.items()
+        ]
+        return bool(conditions) and all(conditions)
+
+
+def _texts(claim: object) -> list[str]:
+    items = claim if isinstance(claim, list) else [claim]
+    return [
+        str(item).lower() if isinstance(item, bool) else str(item)
+        for item in items
+        if isinstance(item, str | int | float)
+    ]

@@ -1,0 +1,96 @@
+"""What the tests share: a clock that stands still, and tokens signed by a key of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
+from jupyter_wb_aws.identity.token import WebIdentityToken
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+class FakeClock:
+    """A clock that a test moves; sleepers wake when their time has come."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self._now = now
+        self._sleepers: list[tuple[datetime, asyncio.Future[None]]] = []
+
+    def now(self) -> datetime:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self._now + timedelta(seconds=seconds), future))
+        await future
+
+    def set(self, now: datetime) -> None:
+        self._now = now
+        for due, future in self._sleepers:
+            if due <= now and not future.done():
+                future.set_result(None)
+
+    def advance(self, seconds: float) -> None:
+        self.set(self._now + timedelta(seconds=seconds))
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+def make_jwt(*, key=KEY, kid="k1", algorithm="RS256", **claims):
+    """Sign a token; without more said, alice's, issued at noon for an hour."""
+    issued = claims.pop("iat", NOON)
+    whole = {
+        "iss": "https://idp.example.com",
+        "aud": "wb",
+        "sub": "alice",
+        "preferred_username": "alice",
+        "groups": ["analysts"],
+        "iat": issued,
+        "exp": issued + timedelta(hours=1)
+        if isinstance(issued, datetime)
+        else NOON + timedelta(hours=1),
+        **claims,
+    }
+    return jwt.encode(
+        {k: v for k, v in whole.items() if v is not None}, key, algorithm, {"kid": kid}
+    )
+
+
+def make_token(received_at=NOON, **claims):
+    return WebIdentityToken.parse(make_jwt(**claims), received_at)
+
+
+def public_jwk(key=KEY, kid="k1"):
+    document = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    return {**document, "kid": kid, "use": "sig", "alg": "RS256"}
+
+
+class ScriptedSource(TokenSource):
+    """A source that answers by a script: tokens, or failures; the last answer repeats."""
+
+    def __init__(self, *answers, **kwargs):
+        super().__init__(**kwargs)
+        self.answers = list(answers)
+        self.requests: list[TokenRequest] = []
+
+    async def fetch(self, request):
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if callable(answer):
+            answer = answer()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
