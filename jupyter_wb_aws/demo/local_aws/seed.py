@@ -25,7 +25,6 @@ Nov,27
 Dec,20
 """
 _READ = [
-    "s3:ListAllMyBuckets",
     "s3:ListBucket",
     "s3:HeadBucket",
     "s3:GetBucketLocation",
@@ -79,15 +78,12 @@ def trust(host: str, *subjects: str) -> dict[str, Any]:
 
 
 def _permissions(actions: list[str]) -> dict[str, Any]:
-    resources = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*", "arn:aws:s3:::*"]
+    """Return a permissions policy: `actions` in the project's bucket, and to see that it exists."""
+    resources = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": [action for action in actions if action != "s3:ListAllMyBuckets"],
-                "Resource": resources[:2],
-            },
+            {"Effect": "Allow", "Action": actions, "Resource": resources},
             {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"},
         ],
     }
