@@ -431,6 +431,7 @@ class RoleSessionManager:
                 session.file_problem = problem
             else:
                 session.written, session.file_problem = token.fingerprint, None
+                session.file_expires_at = token.expires_at
 
     def _write_files(self, session: RoleSession, token: WebIdentityToken) -> None:
         directory = self._open_directory()
