@@ -35,7 +35,7 @@ from jupyter_wb_aws.role_sessions.store import (
     Record,
     Snapshot,
     Store,
-    leftovers,
+    of_slots,
 )
 from jupyter_wb_aws.role_sessions.token_file import TokenDirectory, visible_below
 from jupyter_wb_aws.roles.catalogue import Catalogue, CatalogueFile, default_role
@@ -161,11 +161,16 @@ class RoleSessionManager:
 
     def _clear_leftovers(self, directory: TokenDirectory) -> None:
         """Remove files of servers that died; those of role sessions that came back stay."""
-        slots = self._store.clear_leftovers() if self._store else []
         known = {session.token_file.name for session in self._sessions.values()}
-        ours = [name for name in leftovers(directory.names(), [self.slot]) if name not in known]
-        for name in [*ours, *leftovers(directory.names(), slots)]:
-            directory.remove(name)
+
+        def remove_all_of(slots: list[str]) -> None:
+            for name in of_slots(directory.names(), slots):
+                if name not in known:
+                    directory.remove(name)
+
+        remove_all_of([self.slot])
+        if self._store is not None:
+            self._store.clear_leftovers(remove_all_of)
 
     def _let_go(self) -> None:
         if self._directory is not None:
