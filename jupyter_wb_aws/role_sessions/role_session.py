@@ -52,6 +52,8 @@ class RoleSession:
     `credential_lifetime` is how long STS made credentials live at the start; SDKs ask for the same.
     `written` is the fingerprint of the token in the file, None before the first is there, and
     `file_expires_at` the end of that token's life: a newer token in hand may not be in the file yet.
+    `to_be_checked` is set on one that came back from the last run, until a token and the catalogue
+    have said that it is still the user's.
     """
 
     id: str
@@ -66,6 +68,7 @@ class RoleSession:
     written: str | None = None
     file_expires_at: datetime | None = None
     file_problem: WbAwsError | None = None
+    to_be_checked: bool = False
     ended: Ended | None = None
     announced: State = State.STARTING
 

@@ -8,8 +8,7 @@ How a file is written (after the kubelet's atomic_writer.go):
    the old token to its end.
 
 Concurrent writers of one name each use a temporary name of their own; the last rename wins. All of
-it goes through a descriptor of the folder, so that nobody can put another folder in its place. A
-write that is under way is waited for before anything is removed, and before the folder is let go.
+it goes through a descriptor of the folder, so that nobody can put another folder in its place.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ import os
 import re
 import secrets
 import stat
-import threading
 from pathlib import Path
 
 from jupyter_wb_aws.errors import TokenDirectoryRefused
@@ -32,13 +30,11 @@ TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{16}-")
 
 
 class TokenDirectory:
-    """Our own folder, mode 0700, that nobody else can write to or read. Blocking; for any thread."""
+    """Our own folder, mode 0700, that nobody else can write to or read. Blocking."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
-        self._closed = False
-        self._one_at_a_time = threading.Lock()
 
     @classmethod
     def open(cls, path: Path) -> TokenDirectory:
@@ -79,18 +75,15 @@ class TokenDirectory:
         Raises:
             TokenDirectoryRefused: if the file can't be written (a full disk, a folder that is gone).
         """
-        with self._one_at_a_time:
-            try:
-                self._write(name, content.encode())
-            except OSError as error:
-                raise TokenDirectoryRefused(
-                    f"The token file {self.path / name} can't be written: {error.strerror}.",
-                    hint="Free some disk space, or tell your administrator.",
-                ) from None
+        try:
+            self._write(name, content.encode())
+        except OSError as error:
+            raise TokenDirectoryRefused(
+                f"The token file {self.path / name} can't be written: {error.strerror}.",
+                hint="Free some disk space, or tell your administrator.",
+            ) from None
 
     def _write(self, name: str, content: bytes) -> None:
-        if self._closed:
-            raise OSError(errno.EBADF, "the server is stopping")
         # The name is part of it, so that it can be told whose it is after a power loss.
         temporary = f".tmp-{secrets.token_hex(8)}-{name}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -111,14 +104,12 @@ class TokenDirectory:
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
-        with self._one_at_a_time:
-            try:
-                if not self._closed:
-                    os.unlink(name, dir_fd=self._descriptor)
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                log.error("%s can't be removed: %s", self.path / name, error.strerror)
+        try:
+            os.unlink(name, dir_fd=self._descriptor)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            log.error("%s can't be removed: %s", self.path / name, error.strerror)
 
     def names(self) -> list[str]:
         """Return the names of the files in the folder."""
@@ -134,10 +125,7 @@ class TokenDirectory:
 
     def close(self) -> None:
         """Let go of the folder; its files stay."""
-        with self._one_at_a_time:
-            if not self._closed:
-                os.close(self._descriptor)
-            self._closed = True
+        os.close(self._descriptor)
 
 
 def without_temporary_prefix(name: str) -> str:

@@ -268,16 +268,6 @@ def test_a_file_that_cannot_be_removed_is_told(directory, caplog):
     assert "a.token" in caplog.text
 
 
-def test_what_was_written_too_late_for_a_closed_folder_is_a_clear_refusal(tmp_path):
-    directory = TokenDirectory.open(tmp_path / "tokens")
-    directory.close()
-
-    with pytest.raises(TokenDirectoryRefused):
-        directory.write("a.token", "secret")
-
-    assert list((tmp_path / "tokens").iterdir()) == []
-
-
 def test_a_folder_that_was_deleted_is_known_to_be_gone(directory):
     assert not directory.is_gone()
 
@@ -293,31 +283,6 @@ def test_a_folder_that_was_moved_away_is_known_to_be_gone(directory, tmp_path):
     directory.path.mkdir()
 
     assert directory.is_gone()
-
-
-def test_closing_waits_for_the_write_that_is_under_way(directory, monkeypatch):
-    under_way, may_go_on = threading.Event(), threading.Event()
-
-    def slow_fsync(_descriptor):
-        under_way.set()
-        assert may_go_on.wait(20)
-
-    monkeypatch.setattr(os, "fsync", slow_fsync)
-    writer = threading.Thread(target=directory.write, args=("a.token", "secret"))
-    remover = threading.Thread(target=directory.remove, args=("a.token",))
-    closer = threading.Thread(target=directory.close)
-    writer.start()
-    assert under_way.wait(20)
-    remover.start()
-    remover.join(0.05)
-    assert remover.is_alive()
-    may_go_on.set()
-    for thread in (writer, remover):
-        thread.join(20)
-    closer.start()
-    closer.join(20)
-
-    assert list(directory.path.iterdir()) == []
 
 
 # --- Readers in other processes --------------------------------------------------------------
