@@ -16,7 +16,7 @@ from tests.conftest import KEY, NOON, FakeClock, ScriptedSource, make_jwt, make_
 
 __all__ = [
     "ANALYST", "AUDITOR", "CALLER", "KEY", "NOON", "FakeClock", "FakeSts", "ScriptedSource",
-    "eventually", "identity", "make_jwt", "make_role", "make_session", "make_token", "quiet",
+    "asleep", "eventually", "identity", "make_jwt", "make_role", "make_session", "make_token", "quiet",
 ]  # fmt: skip
 
 ANALYST = "arn:aws:iam::111122223333:role/analyst"
@@ -79,6 +79,13 @@ class FakeSts:
 
     def verify(self, request):
         return self.assume(request).caller
+
+
+async def asleep(clock):
+    """Let the event loop turn until whoever runs in the background waits for the clock."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await eventually(lambda: any(not future.done() for _, future in clock._sleepers))
 
 
 async def eventually(condition, seconds=10.0):

@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_wb_aws.errors import RoleSessionEnded, RoleSessionNotFound, SignInRequired, TokenSourceFailed
+from jupyter_wb_aws.errors import (
+    RoleSessionEnded,
+    RoleSessionNotFound,
+    SignInRequired,
+    TokenSourceFailed,
+)
 from jupyter_wb_aws.role_sessions import manager as manager_module
 from jupyter_wb_aws.role_sessions.role_session import State
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN, Store, slot_name
