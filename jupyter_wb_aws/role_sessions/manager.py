@@ -26,14 +26,14 @@ from jupyter_wb_aws.errors import (
 from jupyter_wb_aws.identity.supply import TokenSupply
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, Assignments, Given
+from jupyter_wb_aws.role_sessions.default_role import start_default_role
 from jupyter_wb_aws.role_sessions.records import Records, restored, snapshot_of
 from jupyter_wb_aws.role_sessions.refresher import Emit, Refresher
 from jupyter_wb_aws.role_sessions.role_session import Ended, RoleSession, State, session_name
-from jupyter_wb_aws.role_sessions.schedule import back_off
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN, DefaultChoice
 from jupyter_wb_aws.role_sessions.tasks import Tasks
-from jupyter_wb_aws.roles.catalogue import CatalogueFile, default_role
+from jupyter_wb_aws.roles.catalogue import CatalogueFile
 from jupyter_wb_aws.roles.role import Role, RoleArn
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,8 @@ class RoleSessionManager:
             self._ready.set()
         self._tasks.begin(self.refresher.run(), "refresher")
         if not self.default.chosen:
-            self._tasks.begin(self._start_default_role(), "default role")
+            starter = start_default_role(self, self.settings.default_role, self._rng)
+            self._tasks.begin(starter, "default role")
 
     async def _restore(self) -> None:
         snapshot = await self._records.open()
@@ -349,29 +350,6 @@ class RoleSessionManager:
     def environment_of(self, role: Role) -> dict[str, str]:
         """Return the variables that the site and the role add."""
         return {**self.settings.extra_environment, **role.extra_environment}
-
-    async def _start_default_role(self) -> None:
-        """Start the user's default role, unless the user chooses something first."""
-        failures = 0
-        while not self.default.chosen:
-            try:
-                _, roles = await self.roles()
-                role = default_role(roles, self.settings.default_role)
-                if role is None:
-                    if self.settings.default_role:
-                        log.warning(
-                            "WbAwsApp.default_role %s is not offered to the user",
-                            self.settings.default_role,
-                        )
-                    return
-                await self.start(str(role.arn))
-            except WbAwsError as problem:
-                failures += 1
-                log.warning("The default role did not start: %s", problem.detail)
-                if problem.status < 500 and problem.code != "sign_in_required":
-                    return  # trying again would be refused again
-                wait = back_off(failures, self._rng.random(), problem.retry_after)
-                await self.clock.sleep(wait.total_seconds())
 
     # --- Keeping ---------------------------------------------------------------------------
 

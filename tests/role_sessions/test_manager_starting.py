@@ -29,6 +29,7 @@ from tests.role_sessions.support import (
     AUDITOR,
     CALLER,
     ScriptedSource,
+    asleep,
     eventually,
     make_token,
 )
@@ -232,6 +233,24 @@ async def test_another_users_token_never_gets_the_role_session_of_the_first(site
         assert not alices.token_file.exists()
 
 
+async def test_another_users_token_that_comes_during_a_start_is_never_in_its_file(site, clock):
+    source = site.fresh()
+    async with site.server(source) as manager:
+        site.sts.gate.clear()
+        start = asyncio.create_task(manager.start(ANALYST))
+        await eventually(site.sts.called.is_set)
+        source.answers[:] = [lambda: make_token(clock.now(), iat=clock.now(), sub="bob")]
+        await manager.supply.renew()
+        site.sts.gate.set()
+        await asyncio.gather(start, return_exceptions=True)
+
+        await eventually(lambda: site.emitted("session_ended"))
+
+        assert site.emitted("session_ended")[0]["reason"] == "identity_changed"
+        assert manager.living() == []
+        assert site.files() == []
+
+
 # --- What is refused -------------------------------------------------------------------------
 
 
@@ -319,6 +338,15 @@ async def test_an_unknown_role_session_can_not_be_made_the_default(site):
             await manager.set_default("0" * 16)
 
         assert manager.default == NOTHING_CHOSEN
+
+
+async def test_choosing_what_is_chosen_already_is_told_to_nobody(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        await manager.set_default(session.id)
+        await manager.set_default(session.id)
+
+        assert len(site.emitted("default_changed")) == 1
 
 
 # --- Failures --------------------------------------------------------------------------------
@@ -426,6 +454,22 @@ async def test_reviving_takes_twenty_seconds_at_most_too(site, monkeypatch):
         again, _ = await asyncio.wait_for(manager.start(ANALYST), 5)
 
         assert again is session
+
+
+async def test_an_expired_role_session_that_cannot_be_revived_in_time_says_so(site, monkeypatch):
+    monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
+
+    async def stuck(_session_id):
+        await asyncio.Event().wait()
+
+    async with site.server(ScriptedSource(make_token())) as manager:
+        session, _ = await manager.start(ANALYST)
+        session.written = session.file_expires_at = None
+        session.file_problem = TokenDirectoryRefused()
+        monkeypatch.setattr(manager, "refresh", stuck)
+
+        with pytest.raises(StsTimeout):
+            await manager.start(ANALYST)
 
 
 async def test_a_write_that_comes_too_late_for_its_start_leaves_no_file(site, monkeypatch):
@@ -591,6 +635,18 @@ async def test_a_default_role_does_not_overrule_no_aws_role(site):
 
         assert manager.default == NO_ROLE
         assert manager.living() == []
+
+
+async def test_a_default_role_is_not_started_once_the_user_has_chosen(site):
+    source = ScriptedSource(SignInRequired(), make_token())
+    async with site.server(source, default_role=ANALYST) as manager:
+        await asleep(site.clock)
+        await manager.set_default(None)
+        site.clock.advance(60)
+        await asyncio.sleep(0)
+
+        assert manager.living() == []
+        assert len(source.requests) == 1
 
 
 async def test_a_default_role_is_not_awaited_by_the_servers_start(site):

@@ -343,11 +343,48 @@ def test_a_lock_that_its_server_removed_meanwhile_is_none(folder, home, monkeypa
 
         def flock_after_removal(descriptor, operation):
             real(descriptor, operation)
-            gone.unlink(missing_ok=True)
+            if operation & fcntl.LOCK_NB:
+                gone.unlink()
 
         monkeypatch.setattr(fcntl, "flock", flock_after_removal)
 
         assert swept(first) == []
+
+
+def test_a_lock_that_goes_while_one_looks_for_it_is_none(folder, home, monkeypatch):
+    real = os.open
+    with opened(folder, home) as first:
+        gone = folder / f"{first.slot}-0000.lock"
+        gone.touch()
+
+        def open_after_removal(path, *args, **kwargs):
+            if path == gone:
+                gone.unlink()
+            return real(path, *args, **kwargs)
+
+        monkeypatch.setattr(os, "open", open_after_removal)
+
+        assert swept(first) == []
+
+
+def test_a_lock_that_another_server_made_anew_is_not_taken_for_the_old_one(
+    folder, home, monkeypatch
+):
+    real = fcntl.flock
+    with opened(folder, home) as first:
+        replaced = folder / f"{first.slot}-0000.lock"
+        replaced.touch()
+
+        def flock_after_replacement(descriptor, operation):
+            real(descriptor, operation)
+            if operation & fcntl.LOCK_NB:
+                (folder / "new").touch()
+                (folder / "new").replace(replaced)
+
+        monkeypatch.setattr(fcntl, "flock", flock_after_replacement)
+
+        assert swept(first) == []
+        assert replaced.exists()
 
 
 texts = st.text()
