@@ -457,8 +457,6 @@ async def test_reviving_takes_twenty_seconds_at_most_too(site, monkeypatch):
 
 
 async def test_an_expired_role_session_that_cannot_be_revived_in_time_says_so(site, monkeypatch):
-    monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
-
     async def stuck(_session_id):
         await asyncio.Event().wait()
 
@@ -467,6 +465,7 @@ async def test_an_expired_role_session_that_cannot_be_revived_in_time_says_so(si
         session.written = session.file_expires_at = None
         session.file_problem = TokenDirectoryRefused()
         monkeypatch.setattr(manager, "refresh", stuck)
+        monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
 
         with pytest.raises(StsTimeout):
             await manager.start(ANALYST)
