@@ -10,14 +10,11 @@ from datetime import datetime
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import TokenInvalid, TokenSourceFailed, WbAwsError
-from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
+from jupyter_wb_aws.identity.source import LONGEST_FETCH, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.identity.verify import Verifier
 
 log = logging.getLogger(__name__)
-
-# A source has time-outs of its own; this one is for those that forgot.
-FETCH_TIMEOUT = 30.0
 
 
 @dataclass(slots=True)
@@ -145,7 +142,7 @@ class TokenSupply:
         holding = self._holdings.setdefault(key, Holding())
         problem: WbAwsError
         try:
-            async with asyncio.timeout(FETCH_TIMEOUT):
+            async with asyncio.timeout(LONGEST_FETCH):
                 token = await self.source.fetch(TokenRequest(self._audience, key))
                 if not isinstance(token, WebIdentityToken):
                     raise TokenInvalid(
@@ -157,7 +154,7 @@ class TokenSupply:
             problem = told
         except TimeoutError:
             problem = TokenSourceFailed(
-                f"The token source did not answer within {FETCH_TIMEOUT:g} s."
+                f"The token source did not answer within {LONGEST_FETCH:g} s."
             )
         except Exception as error:  # noqa: BLE001 - a third party's source may raise anything
             # Its text may hold a secret: only the type is told.
