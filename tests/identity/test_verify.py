@@ -497,6 +497,18 @@ def test_no_proxy_stands_between_us_and_a_provider_on_this_machine(provider, mon
     provider.verifier().verify(provider.token())
 
 
+def test_a_provider_elsewhere_is_reached_through_the_servers_proxy(provider, monkeypatch):
+    issuer = "http://idp.example.invalid"
+    provider.documents = {  # a proxy is asked for whole URLs
+        f"{issuer}{DISCOVERY}": {"issuer": issuer, "jwks_uri": f"{issuer}/jwks"},
+        f"{issuer}/jwks": {"keys": [public_jwk()]},
+    }
+    monkeypatch.setenv("http_proxy", provider.url)
+    monkeypatch.setenv("no_proxy", "")
+    Verifier(issuer, "wb", ["RS256"]).verify(provider.token(iss=issuer))
+    assert provider.asked == list(provider.documents)
+
+
 def test_a_verifier_shows_no_keys(provider):
     verifier = provider.verifier()
     verifier.verify(provider.token())
