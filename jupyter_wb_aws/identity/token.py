@@ -68,6 +68,7 @@ class WebIdentityToken:
         try:
             if not COMPACT.fullmatch(text):
                 raise jwt.DecodeError
+            jwt.get_unverified_header(text)  # refuses a `kid` that is no text
             claims = jwt.decode(text, options={"verify_signature": False})
         except (jwt.InvalidTokenError, RecursionError):
             # PyJWT's message may quote the token, so it is dropped with its cause.

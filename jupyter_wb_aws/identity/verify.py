@@ -76,12 +76,15 @@ class Verifier:
     def _signed(self, token: WebIdentityToken, algorithm: str, jwk: Jwk) -> bool:
         """Tell whether the token is signed with this key, by the algorithm that it names.
 
-        A key that names an algorithm of its own is good for no other (RFC 8725, 3.1).
+        A key that names an algorithm of its own is good for no other, and a symmetric one for none
+        (RFC 8725, 3.1). Older versions of PyJWT do not see to either.
         """
         import jwt
 
+        if jwk.get("kty") not in ("RSA", "EC") or jwk.get("alg", algorithm) != algorithm:
+            return False
         try:
-            key = jwt.PyJWK(dict(jwk), jwk.get("alg") or algorithm)
+            key = jwt.PyJWK(dict(jwk), algorithm)
             jwt.PyJWS().decode(token.reveal(), key, algorithms=list(self.algorithms))
         except (jwt.PyJWTError, TypeError, ValueError):  # the latter two: a key that is none
             return False
