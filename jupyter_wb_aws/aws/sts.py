@@ -149,6 +149,8 @@ def _client(request: StsRequest, credentials: Mapping[str, Any] | None) -> STSCl
     session = botocore.session.Session(session_vars=_no_variables())
     session.set_config_variable("config_file", os.devnull)
     session.set_config_variable("credentials_file", os.devnull)
+    # As in the kernels; older versions of botocore call the global endpoint for the older regions.
+    session.set_config_variable("sts_regional_endpoints", "regional")
     # Without ~/.aws/models, where a user may keep another idea of STS.
     loader = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
     session.register_component("data_loader", loader)
