@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 LONGEST_BODY = 64 * 1024
+# Seconds, where the failure itself names no time.
+RETRY_AFTER = 5
 
 P = ParamSpec("P")
 H = TypeVar("H", bound="WbAwsHandler")
@@ -170,8 +172,8 @@ class WbAwsHandler(APIHandler):
         """Finish with a problem; `more` goes into it beside the usual fields."""
         self.set_status(problem.status)
         self.set_header("Cache-Control", "no-store")
-        if problem.retry_after is not None:
-            self.set_header("Retry-After", str(problem.retry_after))
+        if problem.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+            self.set_header("Retry-After", str(problem.retry_after or RETRY_AFTER))
         if isinstance(problem, MethodNotAllowed):
             self.set_header("Allow", ", ".join(self._methods()))
         document = json.dumps({**problem.as_problem(), **more})

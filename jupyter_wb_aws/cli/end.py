@@ -1,0 +1,97 @@
+"""``jupyter wb-aws end``: be this role no longer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from jupyter_wb_aws.cli import choose
+from jupyter_wb_aws.cli.client import Answer, Client, connect, quote
+from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+from jupyter_wb_aws.cli.output import moment, say, say_json
+
+Session = Mapping[str, Any]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "session",
+        metavar="ROLE-or-ID",
+        nargs="?",
+        help="a role session by its id or role; the default one without it",
+    )
+    which.add_argument("--all", action="store_true", help="end all role sessions")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help='print the server\'s answer; with --all: {"sessions": [{"id", …its answer}]}',
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """End one role session, or all."""
+    client = connect()
+    sessions = client.get("/aws/sessions").data["sessions"]
+    if args.all:
+        _end_all(client, sessions, as_json=args.json)
+        return ExitCode.OK
+    session = choose.role_session(args.session, sessions) if args.session else _default(sessions)
+    answer = _end(client, session)
+    if args.json:
+        say_json(answer.text)
+    else:
+        _tell(session, answer)
+    return ExitCode.OK
+
+
+def _end(client: Client, session: Session) -> Answer:
+    return client.delete(f"/aws/sessions/{quote(session['id'])}")
+
+
+def _end_all(client: Client, sessions: Sequence[Session], *, as_json: bool) -> None:
+    answers = []
+    for session in sessions:
+        answer = _end(client, session)
+        answers.append({"id": session["id"], **answer.data})
+        if not as_json:
+            _tell(session, answer)
+    if as_json:
+        say_json(json.dumps({"sessions": answers}))
+    elif not sessions:
+        say("There was no role session.")
+
+
+def _default(sessions: Sequence[Session]) -> Session:
+    for session in sessions:
+        if session["default"]:
+            return session
+    raise _no_default(sessions)
+
+
+def _no_default(sessions: Sequence[Session]) -> CliError:
+    others = ", ".join(f"{session['id']} ({choose.describe(session)})" for session in sessions)
+    return local_problem(
+        "no_role_session",
+        "No role session",
+        detail="There is no default role session to end.",
+        hint=f"Name the one to end: {others}." if others else "",
+        exit_code=ExitCode.NO_ROLE_SESSION,
+    )
+
+
+def _tell(session: Session, answer: Answer) -> None:
+    say(f"Ended {choose.describe(session)} (role session {session['id']}).")
+    until = answer.data["credentials_expire_at"]
+    if until is not None:
+        say(f"AWS credentials that were already issued may live until {_when(until)}.")
+    if session["default"]:
+        say("Kernels and terminals started from now on have no AWS role.")
+
+
+def _when(until: str) -> str:
+    return moment(until, datetime.now(UTC))

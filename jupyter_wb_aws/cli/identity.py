@@ -1,0 +1,39 @@
+"""``jupyter wb-aws identity``: who the user is to AWS."""
+
+from __future__ import annotations
+
+import argparse
+
+from jupyter_wb_aws.cli import choose
+from jupyter_wb_aws.cli.client import connect
+from jupyter_wb_aws.cli.failure import ExitCode
+from jupyter_wb_aws.cli.output import say, say_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--session",
+        metavar="ID",
+        help="another role session than the default one, by its id or role",
+    )
+    parser.add_argument("--verify", action="store_true", help="ask AWS now")
+    parser.add_argument("--json", action="store_true", help="print the server's answer")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Tell the caller identity, with the keys of ``aws sts get-caller-identity``."""
+    client = connect()
+    query = {"verify": "true"} if args.verify else {}
+    if args.session is not None:
+        sessions = client.get("/aws/sessions").data["sessions"]
+        query["session_id"] = str(choose.role_session(args.session, sessions)["id"])
+    answer = client.get("/aws/identity", **query)
+    if args.json:
+        say_json(answer.text)
+        return ExitCode.OK
+    for key in ("Arn", "Account", "UserId"):
+        say(f"{key:<13} {answer.data[key]}")
+    say(f"{'Role session':<13} {answer.data['session_id']}")
+    say(f"{'User':<13} {answer.data['user']['name']}")
+    return ExitCode.OK

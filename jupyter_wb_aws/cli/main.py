@@ -1,0 +1,138 @@
+"""``jupyter wb-aws``: reads the command, runs it, and turns whatever happens into an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, cast
+
+from jupyter_wb_aws import __version__
+from jupyter_wb_aws.cli.failure import EXIT_CODES_HELP, CliError, ExitCode, local_problem
+from jupyter_wb_aws.cli.output import say_error
+
+COMMANDS = {
+    "roles": "list the AWS roles that you may use",
+    "start": "start a role session: be this role from now on",
+    "status": "show the role sessions, and what ails them",
+    "identity": "show who you are to AWS",
+    "end": "end a role session",
+    "settings": "print every setting of the extension, for administrators (also: --help-all)",
+    "demo": "start JupyterLab with an identity provider and a local AWS, to try all this",
+}
+
+
+class Command(Protocol):
+    """What the module of a command offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it, and return the exit code."""
+        ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; what is returned is for ``sys.exit``."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["--help-all"]:
+        words = ["settings"]
+    _print_what_the_terminal_cannot()
+    try:
+        return _run(words)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        _let_go_of_stdout()
+        return ExitCode.READER_GONE
+
+
+def _run(words: Sequence[str]) -> int:
+    as_json = False
+    try:
+        command, args = _parse(words)
+        as_json = getattr(args, "json", False)
+        code = command.run(args)
+        sys.stdout.flush()
+    except SystemExit as done:  # argparse: after --help, or a usage error it has explained
+        return done.code if isinstance(done.code, int) else ExitCode.OK
+    except BrokenPipeError:
+        raise
+    except CliError as error:
+        say_error(error.problem, error.text, as_json=as_json)
+        return error.exit_code
+    except Exception as defect:  # noqa: BLE001 - no traceback ever reaches the user
+        say_error(_unexpected(defect).problem, None, as_json=as_json)
+        return ExitCode.FAILED
+    return code
+
+
+def _parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
+    """Read the words; only the command that they name is imported."""
+    parser = argparse.ArgumentParser(
+        prog="jupyter wb-aws",
+        description="Short-lived AWS credentials for the kernels and terminals of this server.",
+        epilog=EXIT_CODES_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    named = next((word for word in words if not word.startswith("-")), "")
+    command = _load(named) if named in COMMANDS else None
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, text in COMMANDS.items():
+        subparser = commands.add_parser(name, help=text, description=_sentence(text))
+        if command is not None and name == named:
+            command.add_arguments(subparser)
+    args = parser.parse_args(words)
+    if command is None:
+        parser.error("name a command")
+    return command, args
+
+
+def _load(name: str) -> Command:
+    try:
+        return cast("Command", importlib.import_module(f"jupyter_wb_aws.cli.{name}"))
+    except ModuleNotFoundError as missing:
+        raise local_problem(
+            "not_installed",
+            f"`jupyter wb-aws {name}` is not installed completely",
+            detail=f"The Python module {missing.name} is missing.",
+            hint="pip install 'jupyter_wb_aws[demo]'" if name == "demo" else "",
+            exit_code=ExitCode.CANNOT_ASK,
+        ) from None
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _unexpected(defect: Exception) -> CliError:
+    """Describe a defect by its kind and place: its text might hold what must not be shown."""
+    frames = traceback.extract_tb(defect.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return local_problem(
+        "internal_error",
+        "Something went wrong in this command",
+        detail=f"{type(defect).__name__}{place}.",
+        hint="Are this command and the server's jupyter_wb_aws of the same version? If so, it is a"
+        " defect; please report this line.",
+        exit_code=ExitCode.FAILED,
+    )
+
+
+def _print_what_the_terminal_cannot() -> None:
+    """Write characters that the output's encoding lacks as escapes, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _let_go_of_stdout() -> None:
+    """Keep the interpreter from complaining at its exit. Source: Python's docs, "SIGPIPE"."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

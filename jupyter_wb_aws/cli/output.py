@@ -1,0 +1,86 @@
+"""What the user reads: plain text, with nothing in it that could steer a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TextIO
+
+
+def say(text: str = "", *, file: TextIO | None = None) -> None:
+    """Print one line or more."""
+    print(plain(text), file=file or sys.stdout)
+
+
+def plain(text: str) -> str:
+    """Make text that others wrote (labels, messages) harmless to a terminal: no escapes."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def say_json(text: str) -> None:
+    """Print the server's JSON as it came."""
+    print(text.rstrip("\n"))
+
+
+def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows below their header, each column as wide as it must be."""
+    lines = [[_one_line(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        say("  ".join(cells).rstrip())
+
+
+def say_problem(problem: Mapping[str, Any], *, file: TextIO, indent: str = "") -> None:
+    """Print what happened, why, what the user can do, and what an administrator needs."""
+    title, detail = str(problem.get("title", "")), str(problem.get("detail", ""))
+    lines = [title if detail == title or not detail else f"{title}: {detail}"]
+    if problem.get("status") is None:
+        lines = [detail]  # found by this command itself, in a whole sentence
+    lines.append(str(problem.get("hint") or ""))
+    if problem.get("admin_hint"):
+        lines.append(f"For your administrator: {problem['admin_hint']}")
+    for line in filter(None, lines):
+        say(indent + line, file=file)
+
+
+def say_error(problem: Mapping[str, Any], text: str | None, *, as_json: bool) -> None:
+    """Print why the command can't go on: as JSON to stdout for programs, else to stderr."""
+    if as_json:
+        say_json(text or json.dumps(problem))
+    else:
+        print("jupyter wb-aws: ", end="", file=sys.stderr)
+        say_problem(problem, file=sys.stderr)
+
+
+def say_notices(notices: Sequence[Mapping[str, Any]]) -> None:
+    """Print what the user should know."""
+    for notice in notices:
+        say(f"Note: {notice['message']}")
+
+
+def moment(text: str | None, now: datetime) -> str:
+    """Write a time of the REST contract for people: ``16:05 (in 12 min)``, in their time zone."""
+    if text is None:
+        return "-"
+    when = datetime.fromisoformat(text).astimezone()
+    far = abs(when - now) > timedelta(hours=20)
+    return f"{when:%Y-%m-%d %H:%M}" if far else f"{when:%H:%M} ({distance(when - now)})"
+
+
+def distance(difference: timedelta) -> str:
+    """Say how far away a time is: ``in 12 min``, ``3 min ago``."""
+    seconds = round(abs(difference).total_seconds())
+    if seconds < 60:
+        words = f"{seconds} s"
+    elif seconds < 3600:
+        words = f"{seconds // 60} min"
+    else:
+        words = f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    return f"{words} ago" if difference < timedelta(0) else f"in {words}"
+
+
+def _one_line(cell: str) -> str:
+    return " ".join(cell.split())

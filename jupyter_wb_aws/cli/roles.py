@@ -1,0 +1,48 @@
+"""``jupyter wb-aws roles``: what the user may pick."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_wb_aws.cli.client import connect
+from jupyter_wb_aws.cli.failure import ExitCode
+from jupyter_wb_aws.cli.output import say, say_json, say_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--json", action="store_true", help="print the server's answer")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the roles that are offered to the user."""
+    client = connect()
+    answer = client.get("/aws/roles")
+    if args.json:
+        say_json(answer.text)
+        return ExitCode.OK
+    roles, user = answer.data["roles"], answer.data["user"]
+    if not roles:
+        say(f"No role is offered to {user['name']}. Ask your administrator for one.")
+        return ExitCode.OK
+    sessions = client.get("/aws/sessions").data["sessions"]
+    defaults = {session["role_arn"] for session in sessions if session["default"]}
+    header = ("", "NAME", "LABEL", "ACCOUNT", "REGION", "DESCRIPTION")
+    say_table(header, [_row(role, is_default=role["arn"] in defaults) for role in roles])
+    say()
+    say(_footer(has_default=bool(defaults)))
+    return ExitCode.OK
+
+
+def _row(role: Mapping[str, Any], *, is_default: bool) -> tuple[str, ...]:
+    mark = "*" if is_default else ""
+    texts = (role["name"], role["label"], role["account_id"], role["region"], role["description"])
+    return (mark, *(text or "" for text in texts))
+
+
+def _footer(*, has_default: bool) -> str:
+    if has_default:
+        return "* what kernels and terminals started from now on get"
+    return "None is the default. `jupyter wb-aws start NAME` starts one."

@@ -1,0 +1,93 @@
+"""``jupyter wb-aws status``: what is started, and how it is."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from jupyter_wb_aws.cli import choose
+from jupyter_wb_aws.cli.client import connect
+from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+from jupyter_wb_aws.cli.output import moment, say, say_json, say_notices, say_problem, say_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--json", action="store_true", help="print the server's answer")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Tell how the role sessions are."""
+    client = connect()
+    health = client.get("/aws/health").data
+    if health["status"] == "not_configured":
+        raise _not_configured(health["message"])
+    answer = client.get("/aws/sessions")
+    if args.json:
+        say_json(answer.text)
+    else:
+        _tell_sessions(answer.data["sessions"])
+        _tell_health(health)
+    return ExitCode.OK
+
+
+def _not_configured(message: str) -> CliError:
+    return local_problem(
+        "not_configured",
+        "AWS roles are not set up on this server",
+        detail=message,
+        exit_code=ExitCode.NOT_SET_UP,
+    )
+
+
+def _tell_sessions(sessions: list[Mapping[str, Any]]) -> None:
+    if not sessions:
+        say("No role session. `jupyter wb-aws roles` lists your roles, `jupyter wb-aws start ROLE`")
+        say("starts one.")
+        return
+    now = datetime.now(UTC)
+    say_table(
+        ("", "ROLE", "STATE", "REGION", "TOKEN UNTIL", "ID"),
+        [_row(session, now) for session in sessions],
+    )
+    if any(session["default"] for session in sessions):
+        say("\n* what kernels and terminals started from now on get")
+    else:
+        say("\nNone is the default: kernels and terminals started from now on get none of them.")
+    for session in sessions:
+        _tell_more(session)
+
+
+def _row(session: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
+    return (
+        "*" if session["default"] else "",
+        session["label"],
+        session["state"].replace("_", " "),
+        session["region"] or "",
+        moment(session["token_expires_at"], now),
+        session["id"],
+    )
+
+
+def _tell_more(session: Mapping[str, Any]) -> None:
+    if session["problem"]:
+        say(f"\n{choose.describe(session)}:")
+        say_problem(session["problem"], file=sys.stdout, indent="  ")
+    say_notices(session["notices"])
+
+
+def _tell_health(health: Mapping[str, Any]) -> None:
+    if health["status"] != "ok":
+        say(f"\n{health['message']}")
+    catalogue = health["catalogue"]
+    if catalogue and catalogue["problem"]:
+        problem = catalogue["problem"]
+        line = f", line {problem['line']}" if problem["line"] else ""
+        say(f"For your administrator: {catalogue['path']}{line}: {problem['reason']}")
+    source = health["token_source"]
+    if source and source["problem"]:
+        say_problem(source["problem"], file=sys.stdout)
+    say_notices(health["notices"])

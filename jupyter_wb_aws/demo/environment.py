@@ -1,0 +1,62 @@
+"""The environment that the demo's JupyterLab is started with. Pure.
+
+The user's own set-up must neither show through nor be touched, so HOME and every Jupyter folder
+lie in the state folder. Ambient AWS credentials are left in on purpose: taking them out of kernels
+and terminals is the extension's job, and the demo is where it can be seen doing it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_DROPPED = re.compile(
+    # The user's own Jupyter, and the desktop's folders
+    r"(JUPYTER|JUPYTERLAB|JPY|IPYTHON|XDG)_?.*"
+    # Where AWS is and which files say so: the demo's AWS is a local one
+    r"|AWS_ENDPOINT_URL.*|AWS_IGNORE_CONFIGURED_ENDPOINT_URLS|AWS_USE_(FIPS|DUALSTACK)_ENDPOINT"
+    r"|AWS_CA_BUNDLE|AWS_CONFIG_FILE|AWS_SHARED_CREDENTIALS_FILE|AWS_DATA_PATH|BOTO_CONFIG"
+    # What would change how notebooks, plots and shells of the demo look
+    r"|MPL.*|MATPLOTLIBRC|PYTHONSTARTUP|BASH_ENV|ENV|PROMPT_COMMAND|HISTFILE"
+)
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+
+def lab_environment(ambient: Mapping[str, str], state: Path, executables: Path) -> dict[str, str]:
+    """Return the environment for JupyterLab.
+
+    Args:
+        ambient: that of the demo's own process.
+        state: the run's state folder, laid out by `lab.py`.
+        executables: the folder with `python`, `jupyter` and `aws`; first on PATH.
+    """
+    kept = {name: value for name, value in ambient.items() if not _DROPPED.fullmatch(name)}
+    return {
+        **kept,
+        "PATH": f"{executables}:{kept.get('PATH', '/usr/local/bin:/usr/bin:/bin')}",
+        "HOME": str(state / "home"),
+        "IPYTHONDIR": str(state / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(state / "config"),
+        "JUPYTER_DATA_DIR": str(state / "data"),
+        "JUPYTER_RUNTIME_DIR": str(state / "runtime"),
+        # What this environment has installed goes before what the user or the machine has.
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "JUPYTERLAB_SETTINGS_DIR": str(state / "lab-settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(state / "lab-workspaces"),
+        "MPLCONFIGDIR": str(state / "matplotlib"),
+        "XDG_CACHE_HOME": str(state / "home" / ".cache"),
+        "XDG_CONFIG_HOME": str(state / "home" / ".config"),
+        "XDG_DATA_HOME": str(state / "home" / ".local" / "share"),
+        "XDG_RUNTIME_DIR": str(state / "run"),
+        "NO_PROXY": _without_proxy(kept.get("NO_PROXY", "")),
+        "no_proxy": _without_proxy(kept.get("no_proxy", "")),
+    }
+
+
+def _without_proxy(hosts: str) -> str:
+    named = [host.strip() for host in hosts.split(",") if host.strip()]
+    return ",".join([*named, *(host for host in _LOOPBACK if host not in named)])

@@ -1,0 +1,166 @@
+"""`AssumeRoleWithWebIdentity`, answered as AWS does; moto would take any token for any role."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jupyter_wb_aws.demo.local_aws import accounts, trust_policy
+from jupyter_wb_aws.demo.local_aws.answers import Answer, AwsError, sts_answer
+from jupyter_wb_aws.demo.local_aws.web_identity import WebIdentity, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ACTION = "AssumeRoleWithWebIdentity"
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]+", re.ASCII)
+_SESSION_NAME = r"[\w+=,.@-]*"
+_MIN_DURATION, _DEFAULT_DURATION, _MAX_DURATION = 900, 3600, 43200
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    role_arn: str
+    session_name: str
+    token: str = field(repr=False)
+    duration: int
+
+    @classmethod
+    def parse(cls, parameters: Mapping[str, str]) -> _Call:
+        _refuse_what_would_be_ignored(parameters)
+        role_arn = _parameter(parameters, "roleArn", 20, 2048)
+        session_name = _parameter(parameters, "roleSessionName", 2, 64)
+        if not re.fullmatch(_SESSION_NAME, session_name, re.ASCII):
+            raise _unfit(
+                "roleSessionName",
+                session_name,
+                f"satisfy regular expression pattern: {_SESSION_NAME}",
+            )
+        token = _parameter(parameters, "webIdentityToken", 4, 20000)
+        duration = _duration(parameters.get("DurationSeconds", str(_DEFAULT_DURATION)))
+        if not _ROLE_ARN.fullmatch(role_arn):
+            raise AwsError("ValidationError", f"{role_arn} is invalid")
+        return cls(role_arn, session_name, token, duration)
+
+
+def assume_role_with_web_identity(
+    parameters: Mapping[str, str], credential_lifetime: int | None
+) -> Answer:
+    """Check everything that AWS checks, then let moto issue credentials.
+
+    Args:
+        parameters: the form of the call.
+        credential_lifetime: seconds that overrule the duration asked for; so that a test can see
+            credentials expire, which AWS lets nobody have in under 900.
+    """
+    call = _Call.parse(parameters)
+    identity = verify(call.token, accounts.providers())
+    role = accounts.find_role(call.role_arn)
+    if role is None:
+        raise _not_authorised(ACTION)
+    _check_trust(role.assume_role_policy_document, call, identity)
+    if call.duration > int(role.max_session_duration):
+        raise AwsError(
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        )
+    issued = accounts.issue_credentials(
+        role, call.session_name, credential_lifetime or call.duration
+    )
+    return sts_answer(ACTION, _result(issued, identity))
+
+
+def _check_trust(policy: str, call: _Call, identity: WebIdentity) -> None:
+    request = trust_policy.TrustRequest(identity.provider.arn, _context(call, identity))
+    actions = [ACTION]
+    if identity.tags:
+        actions.append("TagSession")
+    if identity.source_identity is not None:
+        actions.append("SetSourceIdentity")
+    for action in actions:
+        if not trust_policy.allows(policy, f"sts:{action}", request):
+            raise _not_authorised(action)
+
+
+def _context(call: _Call, identity: WebIdentity) -> dict[str, tuple[str, ...]]:
+    url, source = identity.provider.url.lower(), identity.source_identity
+    return {
+        f"{url}:aud": (identity.audience,),
+        f"{url}:sub": (identity.subject,),
+        f"{url}:amr": identity.authentication_methods,
+        "sts:rolesessionname": (call.session_name,),
+        "sts:sourceidentity": () if source is None else (source,),
+        "aws:tagkeys": tuple(identity.tags),
+        **{f"aws:requesttag/{key.lower()}": (value,) for key, value in identity.tags.items()},
+    }
+
+
+def _result(issued: Any, identity: WebIdentity) -> dict[str, object]:
+    return {
+        "SubjectFromWebIdentityToken": identity.subject,
+        "Audience": identity.audience,
+        # An OIDC provider of the account is named by its ARN; only the built-in ones by a host.
+        "Provider": identity.provider.arn,
+        "AssumedRoleUser": {"AssumedRoleId": issued.user_id, "Arn": issued.arn},
+        "Credentials": {
+            "AccessKeyId": issued.access_key_id,
+            "SecretAccessKey": issued.secret_access_key,
+            "SessionToken": issued.session_token,
+            "Expiration": issued.expiration.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        },
+        "PackedPolicySize": 0 if not identity.tags else 1,
+        "SourceIdentity": identity.source_identity,
+    }
+
+
+def _refuse_what_would_be_ignored(parameters: Mapping[str, str]) -> None:
+    if any(name == "Policy" or name.startswith("PolicyArns") for name in parameters):
+        raise AwsError(
+            "ValidationError",
+            "The local AWS of the demo can't enforce a session policy (Policy, PolicyArns), "
+            "so it refuses one rather than grant more than was asked for.",
+        )
+    if "ProviderId" in parameters:
+        raise AwsError("ValidationError", "ProviderId is for OAuth 2.0 access tokens only")
+
+
+def _parameter(parameters: Mapping[str, str], name: str, shortest: int, longest: int) -> str:
+    value = parameters.get(name[0].upper() + name[1:])
+    if value is None:
+        raise AwsError(
+            "ValidationError",
+            f"1 validation error detected: Value null at '{name}' failed to satisfy constraint: "
+            "Member must not be null",
+        )
+    if len(value) < shortest:
+        raise _unfit(name, value, f"have length greater than or equal to {shortest}")
+    if len(value) > longest:
+        raise _unfit(name, value, f"have length less than or equal to {longest}")
+    return value
+
+
+def _duration(text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,9}", text):
+        raise AwsError("MalformedInput", "DurationSeconds must be a whole number")
+    value = int(text)
+    if value < _MIN_DURATION:
+        raise _unfit(
+            "durationSeconds", text, f"have value greater than or equal to {_MIN_DURATION}"
+        )
+    if value > _MAX_DURATION:
+        raise _unfit("durationSeconds", text, f"have value less than or equal to {_MAX_DURATION}")
+    return value
+
+
+def _unfit(name: str, value: str, must: str) -> AwsError:
+    shown = "***Sensitive***" if name == "webIdentityToken" else value
+    return AwsError(
+        "ValidationError",
+        f"1 validation error detected: Value '{shown}' at '{name}' failed to satisfy constraint: "
+        f"Member must {must}",
+    )
+
+
+def _not_authorised(action: str) -> AwsError:
+    return AwsError("AccessDenied", f"Not authorized to perform sts:{action}", 403)

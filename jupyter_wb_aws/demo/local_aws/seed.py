@@ -1,0 +1,89 @@
+"""What the demo's AWS account holds when it starts: a bucket, and roles that do and don't trust."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_wb_aws.demo.local_aws import accounts
+from jupyter_wb_aws.demo.names import ACCOUNT_ID, BUCKET, CLIENT_ID, REGION
+
+_README = (
+    b"Projects of the Colorado team.\n2025/rainfall.csv: monthly rainfall in Boulder, in mm.\n"
+)
+_RAINFALL = b"""month,mm
+Jan,18
+Feb,20
+Mar,47
+Apr,64
+May,77
+Jun,52
+Jul,48
+Aug,44
+Sep,42
+Oct,35
+Nov,27
+Dec,20
+"""
+_READ = [
+    "s3:ListBucket",
+    "s3:HeadBucket",
+    "s3:GetBucketLocation",
+    "s3:ListBucketVersions",
+    "s3:ListBucketMultipartUploads",
+    "s3:ListMultipartUploadParts",
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+    "s3:GetObjectTagging",
+    "s3:GetObjectAcl",
+]
+_WRITE = [
+    "s3:PutObject",
+    "s3:PutObjectTagging",
+    "s3:DeleteObject",
+    "s3:AbortMultipartUpload",
+]
+
+
+def seed(issuer: str) -> None:
+    """Fill the account; its OIDC provider is `issuer`."""
+    host = issuer.partition("://")[2]
+    accounts.register_provider(issuer, [CLIENT_ID])
+    accounts.add_bucket(BUCKET, REGION, {"README.txt": _README, "2025/rainfall.csv": _RAINFALL})
+    accounts.add_role("analyst", trust(host, "alice"), _permissions(_READ + _WRITE))
+    accounts.add_role("auditor", trust(host, "alice"), _permissions(_READ))
+    # As an administrator would get it wrong: the directory's old spelling of the same person.
+    accounts.add_role("misconfigured", trust(host, "CORP\\alice"), _permissions(_READ))
+    accounts.add_role("finance-admin", trust(host, "frank"), _permissions(_READ + _WRITE))
+
+
+def trust(host: str, *subjects: str) -> dict[str, Any]:
+    """Return a trust policy that lets these users of the issuer at `host` in, and nobody else."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT_ID}:oidc-provider/{host}"},
+                "Action": [
+                    "sts:AssumeRoleWithWebIdentity",
+                    "sts:TagSession",
+                    "sts:SetSourceIdentity",
+                ],
+                "Condition": {
+                    "StringEquals": {f"{host}:aud": CLIENT_ID, f"{host}:sub": list(subjects)}
+                },
+            }
+        ],
+    }
+
+
+def _permissions(actions: list[str]) -> dict[str, Any]:
+    """Return a permissions policy: `actions` in the project's bucket, and to see that it exists."""
+    resources = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": actions, "Resource": resources},
+            {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"},
+        ],
+    }

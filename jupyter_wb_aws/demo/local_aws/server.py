@@ -1,0 +1,72 @@
+"""The local AWS as a server on 127.0.0.1, in a thread of this process."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Self
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import make_server
+
+from jupyter_wb_aws.demo.local_aws import accounts
+from jupyter_wb_aws.demo.local_aws.seed import seed
+from jupyter_wb_aws.demo.local_aws.strict import StrictAws
+
+_only_one = threading.Lock()
+"""moto's state belongs to the process, and so does this."""
+
+
+class LocalAws:
+    """STS and S3 at one URL, with the demo's account in them, from its making until `close`.
+
+    One at a time in a process: moto's state is the process's, and is cleared at start and end.
+
+    Args:
+        issuer: the identity provider that the account trusts.
+        credential_lifetime: seconds that overrule the duration that callers ask for.
+    """
+
+    def __init__(self, issuer: str, *, credential_lifetime: int | None = None) -> None:
+        if not _only_one.acquire(blocking=False):
+            raise RuntimeError("There can be only one at a time: close the other LocalAws first.")
+        accounts.clear()
+        seed(issuer)
+        self._server = make_server(
+            "127.0.0.1",
+            0,
+            StrictAws(credential_lifetime),
+            threaded=True,
+            request_handler=_SilentHandler,
+        )
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
+        accounts.enforce_policies(on=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop answering, give the port back and forget everything."""
+        if not self._thread.is_alive():
+            return
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        accounts.enforce_policies(on=False)
+        accounts.clear()
+        _only_one.release()
+
+    @property
+    def url(self) -> str:
+        """The endpoint, for AWS_ENDPOINT_URL."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+
+class _SilentHandler(MotoRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
+        """Log nothing: a request line may hold a signature or a token."""

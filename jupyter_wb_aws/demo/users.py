@@ -1,0 +1,46 @@
+"""Whom the demo's identity provider knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jupyter_wb_aws.demo.names import SOURCE_IDENTITY_CLAIM, TAGS_CLAIM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody the identity provider knows."""
+
+    subject: str
+    name: str
+    email: str
+    groups: tuple[str, ...]
+    tags: Mapping[str, str]
+
+    def claims(self) -> dict[str, object]:
+        """Return what a token says of this user, in the form that AWS reads."""
+        return {
+            "sub": self.subject,
+            "preferred_username": self.subject,
+            "name": self.name,
+            "email": self.email,
+            "groups": list(self.groups),
+            TAGS_CLAIM: {
+                "principal_tags": {key: [value] for key, value in self.tags.items()},
+                "transitive_tag_keys": list(self.tags),
+            },
+            SOURCE_IDENTITY_CLAIM: self.subject,
+        }
+
+
+ALICE = User(
+    subject="alice",
+    name="Alice Archer",
+    email="alice@example.com",
+    groups=("analysts", "colorado"),
+    tags={"Team": "analytics", "CostCenter": "4711"},
+)

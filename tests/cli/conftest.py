@@ -1,0 +1,111 @@
+"""A stand-in for the server, runtime files as Jupyter writes them, and a hostile environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from jupyter_wb_aws.cli.main import main
+from tests.cli.contract_server import State, role, served
+
+DEAD_PROXY = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def hostile_environment(monkeypatch, tmp_path):
+    """No trace of the Jupyter these tests may run in; proxies that would swallow every call."""
+    for name in list(os.environ):
+        if name.startswith(("JUPYTER", "JPY_")):
+            monkeypatch.delenv(name)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, DEAD_PROXY)
+        monkeypatch.setenv(name.upper(), DEAD_PROXY)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@dataclass
+class RuntimeDir:
+    """Jupyter's runtime directory."""
+
+    path: Path
+
+    def add(self, url: str, *, pid: int | None = None, token: str = "s3cret", **more) -> None:
+        """Describe a server as jupyter_server's `server_info` does."""
+        self.path.mkdir(exist_ok=True)
+        info = {
+            "url": url,
+            "hostname": "127.0.0.1",
+            "port": 8888,
+            "sock": "",
+            "secure": False,
+            "base_url": "/",
+            "token": token,
+            "root_dir": "/home/alice",
+            "password": False,
+            "pid": pid or os.getpid(),
+            "version": "2.21.1",
+            **more,
+        }
+        (self.path / f"jpserver-{info['pid']}.json").write_text(json.dumps(info))
+
+
+@pytest.fixture
+def runtime(tmp_path):
+    return RuntimeDir(tmp_path / "runtime")
+
+
+@pytest.fixture
+def unregistered():
+    """A stand-in that no runtime file names, with its URL."""
+    state = State(roles=[role("analyst", label="Analyst"), role("auditor")])
+    with served(state) as server:
+        state.url = f"http://127.0.0.1:{server.server_port}{state.base}/"
+        yield state
+    assert state.violations == []
+
+
+@pytest.fixture
+def server(unregistered, runtime):
+    """A stand-in that is this user's only running server."""
+    runtime.add(unregistered.url)
+    return unregistered
+
+
+@dataclass
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command line in this process."""
+
+    def run_it(*words: str) -> Ran:
+        code = main(words)
+        out, err = capsys.readouterr()
+        return Ran(code, out, err)
+
+    return run_it
+
+
+@pytest.fixture
+def dead_pid():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid

@@ -1,0 +1,211 @@
+"""A small real HTTP server that speaks the REST contract, and is held to it.
+
+Whatever it is asked and answers is checked against openapi.yaml: a violation fails the test, so
+that this stand-in can't drift from the handlers, which are held to the same file.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.contract import CONTRACT, violations
+
+ALICE = {"name": "alice", "subject": "alice", "groups": ["data-science"]}
+
+
+def problem(code: str, detail: str, **more: Any) -> dict[str, Any]:
+    return {
+        "type": f"urn:jupyter-wb-aws:problem:{code}",
+        "title": f"The title of {code}",
+        "status": CONTRACT["x-codes"][code]["status"],
+        "detail": detail,
+        "code": code,
+        "hint": "Do this.",
+        "admin_hint": None,
+        "message": detail,
+        "reason": f"The title of {code}",
+        **more,
+    }
+
+
+def role(name: str, **more: Any) -> dict[str, Any]:
+    account = more.pop("account_id", "111122223333")
+    return {
+        "arn": f"arn:aws:iam::{account}:role/{name}",
+        "name": name,
+        "account_id": account,
+        "label": name,
+        "description": None,
+        "region": "us-east-2",
+        "color": None,
+        "default": False,
+        "request_url": None,
+        **more,
+    }
+
+
+def role_session(name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"id-{name}",
+        "role_arn": f"arn:aws:iam::111122223333:role/{name}",
+        "label": name,
+        "region": "us-east-2",
+        "state": "active",
+        "default": False,
+        "identity": {
+            "UserId": f"AROA:alice-{name}",
+            "Account": "111122223333",
+            "Arn": f"arn:aws:sts::111122223333:assumed-role/{name}/alice-{name}",
+        },
+        "environment": {"AWS_ROLE_ARN": f"arn:aws:iam::111122223333:role/{name}"},
+        "started_at": "2026-11-24T14:00:00Z",
+        "token_expires_at": "2026-11-24T15:00:00Z",
+        "next_refresh_at": "2026-11-24T14:48:00Z",
+        "problem": None,
+        "notices": [],
+        "end_reason": None,
+        **more,
+    }
+
+
+def health(**more: Any) -> dict[str, Any]:
+    return {
+        "status": "ok",
+        "message": "All is well.",
+        "catalogue": None,
+        "token_source": None,
+        "role_sessions": [],
+        "notices": [],
+        "versions": {
+            "jupyter_wb_aws": "0.1.0",
+            "jupyter_server": "2.21.1",
+            "jupyter_client": "8.10.0",
+            "python": "3.11.2",
+        },
+        **more,
+    }
+
+
+@dataclass
+class Asked:
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class State:
+    """What the stand-in knows; tests change it."""
+
+    token: str = "s3cret"
+    base: str = "/user/alice"
+    roles: list[dict[str, Any]] = field(default_factory=list)
+    sessions: list[dict[str, Any]] = field(default_factory=list)
+    health: dict[str, Any] = field(default_factory=health)
+    answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
+    redirect: str = ""
+    asked: list[Asked] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+    def fail(self, call: str, code: str, detail: str, **more: Any) -> dict[str, Any]:
+        """Answer `call` ("POST /aws/sessions") with a problem."""
+        body = problem(code, detail, **more)
+        self.answers[call] = (body["status"], "application/problem+json", json.dumps(body).encode())
+        return body
+
+
+class Handler(BaseHTTPRequestHandler):
+    state: State
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        self.handle_call("GET")
+
+    def do_POST(self):
+        self.handle_call("POST")
+
+    def do_DELETE(self):
+        self.handle_call("DELETE")
+
+    def handle_call(self, method: str) -> None:
+        state = self.state
+        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = json.loads(content) if content else None
+        state.asked.append(Asked(method, self.path, dict(self.headers), body))
+        target = urlsplit(self.path)
+        path = target.path.removeprefix(state.base)
+        if state.redirect:
+            self.send_response(302)
+            self.send_header("Location", state.redirect)
+            self.end_headers()
+            return
+        if f"{method} {path}" in state.answers:
+            self.answer(*state.answers[f"{method} {path}"])
+            return
+        if self.headers.get("Authorization", "") != f"token {state.token}".removesuffix("token "):
+            refusal = problem("not_authenticated", "Who are you?")
+            self.answer(403, "application/problem+json", json.dumps(refusal).encode())
+            return
+        status, data = self.call(method, path, parse_qs(target.query), body)
+        state.violations += violations(method, path, body, status, data)
+        kind = "application/json" if status < 400 else "application/problem+json"
+        self.answer(status, kind, json.dumps(data, separators=(",", ":")).encode())
+
+    def answer(self, status: int, content_type: str, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def call(self, method, path, query, body):
+        state = self.state
+        match method, path.split("/")[2:]:
+            case "GET", ["roles"]:
+                return 200, {"user": ALICE, "roles": state.roles}
+            case "GET", ["health"]:
+                return 200, state.health
+            case "GET", ["sessions"]:
+                return 200, {"sessions": state.sessions}
+            case "GET", ["identity"]:
+                return self.identity(query.get("session_id", [""])[0])
+            case "POST", ["sessions"]:
+                session = role_session(
+                    body["role_arn"].rpartition("/")[2],
+                    default=body["default"],
+                    region=body.get("region", "us-east-2"),
+                )
+                state.sessions.append(session)
+                return 201, session
+            case "DELETE", ["sessions", _]:
+                return 200, {"credentials_expire_at": "2026-11-24T16:00:00Z"}
+        return 404, problem("not_found", "No such path.")
+
+    def identity(self, key):
+        for session in self.state.sessions:
+            if session["id"] == key or (not key and session["default"]):
+                return 200, {**session["identity"], "session_id": session["id"], "user": ALICE}
+        return 404, problem("no_role_session", "You, alice, have no role session.")
+
+
+@contextmanager
+def served(state: State, kind: type = ThreadingHTTPServer, address: Any = ("127.0.0.1", 0)):
+    """Serve `state` until the block ends."""
+    server = kind(address, type("BoundHandler", (Handler,), {"state": state}))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,329 @@
+"""What each command asks, prints and returns."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.cli.contract_server import health, problem, role, role_session
+
+ANALYST = "arn:aws:iam::111122223333:role/analyst"
+
+
+# --- roles ---------------------------------------------------------------------------------
+
+
+def test_roles_are_a_table_that_marks_the_default(server, run):
+    server.roles[0]["description"] = "Reads and\nwrites"
+    server.sessions = [role_session("analyst", default=True)]
+    ran = run("roles")
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "   NAME     LABEL    ACCOUNT       REGION     DESCRIPTION",
+        "*  analyst  Analyst  111122223333  us-east-2  Reads and writes",
+        "   auditor  auditor  111122223333  us-east-2",
+        "",
+        "* what kernels and terminals started from now on get",
+    ]
+
+
+def test_roles_without_a_default_say_how_to_start_one(server, run):
+    assert "`jupyter wb-aws start NAME`" in run("roles").out
+
+
+def test_no_roles_at_all_is_said(server, run):
+    server.roles = []
+    assert "No role is offered to alice" in run("roles").out
+
+
+def test_a_label_cannot_steer_the_terminal(server, run):
+    server.roles[0]["label"] = "\x1b[31mred\x07"
+    assert "\x1b" not in run("roles").out
+
+
+# --- start ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["analyst", "Analyst", "ANALYST", ANALYST])
+def test_a_role_is_started_by_name_label_or_arn_and_is_the_default(server, run, word):
+    ran = run("start", word)
+    assert ran.code == 0
+    assert server.asked[-1].body == {"role_arn": ANALYST, "default": True}
+
+
+def test_start_says_who_until_when_and_what_gets_it(server, run):
+    out = run("start", "analyst").out
+    assert "You are arn:aws:sts::111122223333:assumed-role/analyst/alice-analyst." in out
+    assert "token until 2026-11-24 15:00" in out or "token until 15:00" in out
+    assert "Kernels and terminals started from now on get it; restart a running kernel" in out
+
+
+def test_start_tells_the_notices(server, run):
+    session = role_session("analyst", notices=[{"code": "x", "message": "~/.aws is set aside."}])
+    server.answers["POST /aws/sessions"] = (
+        200, "application/json", json.dumps(session).encode()
+    )  # fmt: skip
+    assert "Note: ~/.aws is set aside." in run("start", "analyst").out
+
+
+def test_start_takes_a_region(server, run):
+    run("start", ANALYST, "--region", "eu-west-1")
+    assert server.asked[-1].body["region"] == "eu-west-1"
+
+
+def test_start_without_default_leaves_the_default_as_it_is(server, run):
+    ran = run("start", "analyst", "--no-default")
+    assert server.asked[-1].body["default"] is False
+    assert "not the default" in ran.out
+
+
+def test_default_and_no_default_exclude_each_other(server, run):
+    ran = run("start", "analyst", "--default", "--no-default")
+    assert ran.code == 2
+    assert server.asked == []
+
+
+def test_an_ambiguous_name_lists_the_candidates(server, run):
+    server.roles.append(role("analyst", account_id="444455556666", label="Other"))
+    ran = run("start", "analyst")
+    assert ran.code == 2
+    assert f"{ANALYST} (Analyst)" in ran.err
+    assert "arn:aws:iam::444455556666:role/analyst (Other)" in ran.err
+    assert [call.method for call in server.asked] == ["GET"]
+
+
+def test_an_exact_name_wins_over_another_roles_label(server, run):
+    server.roles.append(role("other", label="analyst"))
+    assert run("start", "analyst").code == 0
+
+
+def test_an_ambiguous_label_lists_the_candidates(server, run):
+    server.roles += [role("one", label="Lake"), role("two", label="Lake")]
+    ran = run("start", "Lake")
+    assert ran.code == 2
+    assert "role/one" in ran.err
+    assert "role/two" in ran.err
+
+
+def test_an_unknown_name_lists_what_there_is(server, run):
+    ran = run("start", "finance-admin")
+    assert ran.code == 2
+    assert "“finance-admin”" in ran.err
+    assert "analyst, auditor" in ran.err
+
+
+def test_a_refusal_says_what_why_and_what_to_do(server, run):
+    server.fail(
+        "POST /aws/sessions", "trust_refused", "No, says the trust policy.",
+        title="AWS refused to let you use this role", hint="Pick another role.",
+        admin_hint="Allow sub = alice.",
+    )  # fmt: skip
+    ran = run("start", "analyst")
+    assert ran.code == 1
+    assert ran.out == ""
+    assert ran.err.splitlines() == [
+        "jupyter wb-aws: AWS refused to let you use this role: No, says the trust policy.",
+        "Pick another role.",
+        "For your administrator: Allow sub = alice.",
+    ]
+
+
+# --- status --------------------------------------------------------------------------------
+
+
+def test_status_lists_the_role_sessions_and_what_ails_them(server, run):
+    ailing = problem("token_source_failed", "The command failed.", admin_hint="See the log.")
+    server.sessions = [
+        role_session("analyst", default=True, token_expires_at="2000-01-01T00:00:00Z"),
+        role_session("auditor", state="sign_in_required", problem=ailing, token_expires_at=None),
+    ]
+    ran = run("status")
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "   ROLE     STATE             REGION     TOKEN UNTIL       ID",
+        "*  analyst  active            us-east-2  2000-01-01 00:00  id-analyst",
+        "   auditor  sign in required  us-east-2  -                 id-auditor",
+        "",
+        "* what kernels and terminals started from now on get",
+        "",
+        "auditor, us-east-2:",
+        "  The title of token_source_failed: The command failed.",
+        "  Do this.",
+        "  For your administrator: See the log.",
+    ]
+
+
+def test_status_without_a_role_session_says_how_to_start_one(server, run):
+    ran = run("status")
+    assert ran.code == 0
+    assert "jupyter wb-aws start ROLE" in ran.out
+
+
+def test_status_without_a_default_says_so(server, run):
+    server.sessions = [role_session("analyst")]
+    assert "None is the default" in run("status").out
+
+
+def test_status_says_in_one_sentence_what_to_configure(server, run):
+    message = "Set WbAwsApp.token_source and WbAwsApp.roles_file."
+    server.health = health(status="not_configured", message=message)
+    ran = run("status")
+    assert ran.code == 3
+    assert message in ran.err
+
+
+def test_status_tells_of_a_broken_roles_file_and_token_source(server, run):
+    server.health = health(
+        status="degraded",
+        message="The roles file is broken; the last good one is used.",
+        catalogue={
+            "path": "/etc/roles.toml",
+            "loaded_at": "2026-11-24T14:00:00Z",
+            "roles": 3,
+            "problem": {"line": 7, "reason": "no value"},
+        },
+        token_source={
+            "name": "command",
+            "subject": None,
+            "expires_at": None,
+            "next_refresh_at": None,
+            "problem": problem("token_source_failed", "It failed."),
+        },
+    )
+    out = run("status").out
+    assert "the last good one is used" in out
+    assert "/etc/roles.toml, line 7: no value" in out
+    assert "It failed." in out
+
+
+# --- identity ------------------------------------------------------------------------------
+
+
+def test_identity_is_that_of_the_default_role_session(server, run):
+    server.sessions = [role_session("auditor"), role_session("analyst", default=True)]
+    assert run("identity").out.splitlines() == [
+        "Arn           arn:aws:sts::111122223333:assumed-role/analyst/alice-analyst",
+        "Account       111122223333",
+        "UserId        AROA:alice-analyst",
+        "Role session  id-analyst",
+        "User          alice",
+    ]
+
+
+@pytest.mark.parametrize("word", ["id-auditor", "auditor"])
+def test_identity_of_another_role_session_is_told_by_id_or_role(server, run, word):
+    server.sessions = [role_session("auditor"), role_session("analyst", default=True)]
+    assert "assumed-role/auditor" in run("identity", "--session", word).out
+
+
+def test_identity_can_be_verified(server, run):
+    server.sessions = [role_session("analyst", default=True)]
+    run("identity", "--verify")
+    assert server.asked[-1].target.endswith("/aws/identity?verify=true")
+
+
+def test_identity_without_a_role_session_has_an_exit_code_of_its_own(server, run):
+    ran = run("identity")
+    assert ran.code == 4
+    assert "You, alice, have no role session." in ran.err
+
+
+# --- end -----------------------------------------------------------------------------------
+
+
+def ended(server):
+    return [call.target.rpartition("/")[2] for call in server.asked if call.method == "DELETE"]
+
+
+def test_end_ends_the_default_role_session_and_says_what_lives_on(server, run):
+    server.sessions = [role_session("auditor"), role_session("analyst", default=True)]
+    ran = run("end")
+    assert ended(server) == ["id-analyst"]
+    assert "Ended analyst, us-east-2 (role session id-analyst)." in ran.out
+    assert re.search(r"already issued may live until .*16:00", ran.out)
+    assert "started from now on have no AWS role" in ran.out
+
+
+@pytest.mark.parametrize(
+    "word", ["id-auditor", "auditor", "arn:aws:iam::111122223333:role/auditor"]
+)
+def test_end_ends_the_role_session_that_is_named(server, run, word):
+    server.sessions = [role_session("auditor"), role_session("analyst", default=True)]
+    run("end", word)
+    assert ended(server) == ["id-auditor"]
+
+
+def test_end_all_ends_all(server, run):
+    server.sessions = [role_session("auditor"), role_session("analyst")]
+    assert run("end", "--all").code == 0
+    assert ended(server) == ["id-auditor", "id-analyst"]
+
+
+def test_end_all_without_any_is_done(server, run):
+    ran = run("end", "--all")
+    assert (ran.code, ran.out) == (0, "There was no role session.\n")
+
+
+def test_end_without_a_default_names_the_others(server, run):
+    server.sessions = [role_session("auditor")]
+    ran = run("end")
+    assert ran.code == 4
+    assert "id-auditor (auditor, us-east-2)" in ran.err
+
+
+def test_end_of_an_unknown_role_session_has_an_exit_code_of_its_own(server, run):
+    assert run("end", "nobody").code == 4
+
+
+def test_end_of_a_role_in_two_regions_lists_the_candidates(server, run):
+    server.sessions = [
+        role_session("analyst", id="one"),
+        role_session("analyst", id="two", region="eu-west-1"),
+    ]
+    ran = run("end", "analyst")
+    assert ran.code == 2
+    assert "one (analyst, us-east-2); two (analyst, eu-west-1)" in ran.err
+
+
+# --- --json --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["roles"], {"user", "roles"}),
+        (["start", "analyst"], {"id", "state", "notices"}),
+        (["status"], {"sessions"}),
+        (["identity"], {"UserId", "Account", "Arn", "session_id", "user"}),
+        (["end"], {"credentials_expire_at"}),
+        (["end", "--all"], {"sessions"}),
+    ],
+)
+def test_json_is_the_servers_answer(server, run, words, expected):
+    server.sessions = [role_session("analyst", default=True)]
+    ran = run(*words, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert expected <= json.loads(ran.out).keys()
+
+
+def test_json_is_not_changed_by_a_byte(server, run):
+    content = '{"UserId": "AROA",  "später": "\\u00fc"}'
+    server.answers["GET /aws/identity"] = (200, "application/json", content.encode())
+    assert run("identity", "--json").out == f"{content}\n"
+
+
+def test_a_refusal_is_the_servers_problem_in_json(server, run):
+    told = server.fail("POST /aws/sessions", "role_not_allowed", "Not yours.", request_url=None)
+    ran = run("start", ANALYST, "--json")
+    assert ran.code == 1
+    assert json.loads(ran.out) == told
+    assert ran.err == ""
+
+
+def test_a_failure_of_the_command_itself_is_a_problem_in_json_too(run):
+    ran = run("status", "--json")
+    assert ran.code == 2
+    assert json.loads(ran.out)["code"] == "no_server"
+    assert ran.err == ""

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_wb_aws.demo.environment import lab_environment
+
+STATE = Path("/state")
+
+
+def environment(**ambient):
+    return lab_environment(ambient, STATE, Path("/venv/bin"))
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ROLE_ARN", "LANG"]
+)
+def test_ambient_credentials_are_left_for_the_extension_to_remove(name):
+    assert environment(**{name: "decoy"})[name] == "decoy"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_CA_BUNDLE",
+        "AWS_CONFIG_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_USE_FIPS_ENDPOINT",
+        "AWS_USE_DUALSTACK_ENDPOINT",
+        "JUPYTER_CONFIG_PATH",
+        "JUPYTER_PATH",
+        "JUPYTER_TOKEN",
+        "JUPYTERLAB_DIR",
+        "XDG_CONFIG_DIRS",
+        "MPLBACKEND",
+        "PROMPT_COMMAND",
+    ],
+)
+def test_what_would_lead_elsewhere_is_dropped(name):
+    assert name not in environment(**{name: "x"})
+
+
+def test_the_users_own_folders_are_replaced_by_the_states():
+    env = environment(HOME="/home/me", JUPYTER_CONFIG_DIR="/home/me/.jupyter", XDG_RUNTIME_DIR="/r")
+    for name in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "XDG_RUNTIME_DIR"):
+        assert env[name].startswith("/state/")
+
+
+def test_the_environments_own_programs_come_first():
+    assert environment(PATH="/usr/bin")["PATH"] == "/venv/bin:/usr/bin"
+
+
+@given(st.lists(st.sampled_from(["a.example", "localhost", "127.0.0.1", " b.example", ""])))
+def test_loopback_never_goes_through_a_proxy_and_other_exceptions_stay(hosts):
+    for name in ("NO_PROXY", "no_proxy"):
+        named = environment(**{name: ",".join(hosts)})[name].split(",")
+        assert {"127.0.0.1", "localhost"} <= set(named)
+        assert {host.strip() for host in hosts} - {""} <= set(named)

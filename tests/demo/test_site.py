@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+import tomllib
+from importlib.resources import files
+
+import nbformat
+
+from jupyter_wb_aws.demo.names import REGION, role_arn
+from jupyter_wb_aws.demo.site import NOTEBOOK, roles_file, server_config
+from jupyter_wb_aws.demo.users import ALICE
+
+
+def roles():
+    return {role["arn"]: role for role in tomllib.loads(roles_file())["roles"]}
+
+
+def notebook():
+    text = (files("jupyter_wb_aws.demo") / "notebooks" / NOTEBOOK).read_text("utf-8")
+    return nbformat.reads(text, as_version=4)
+
+
+def test_the_catalogue_holds_every_role_of_the_account():
+    names = ("analyst", "auditor", "misconfigured", "finance-admin")
+    assert set(roles()) == {role_arn(name) for name in names}
+
+
+def test_finance_admin_is_for_a_group_that_alice_is_not_in():
+    role = roles()[role_arn("finance-admin")]
+    (rule,) = role["allow"]
+    assert not set(rule["groups"]) & set(ALICE.groups)
+    assert role["request_url"].startswith("https://example.com/")
+
+
+def test_the_other_roles_are_for_alice_and_none_starts_by_itself():
+    for role in roles().values():
+        assert not role.get("default")
+        assert role["region"] == REGION
+    assert roles()[role_arn("analyst")]["allow"] == [{"groups": ["analysts"]}]
+    assert "analysts" in ALICE.groups
+
+
+def test_the_settings_name_the_issuer_and_the_local_aws_and_hold_no_secret():
+    config = server_config(
+        roles_path="/r.toml", token_command=["x"], issuer="http://i", aws_url="http://a"
+    )
+    assert config["CommandTokenSource"]["issuer"] == "http://i"
+    assert config["WbAwsApp"]["extra_environment"] == {"AWS_ENDPOINT_URL": "http://a"}
+    assert "secret" not in json.dumps(config)
+
+
+def test_the_sample_notebook_is_valid_and_has_no_outputs():
+    content = notebook()
+    nbformat.validate(content)
+    code = [cell for cell in content.cells if cell.cell_type == "code"]
+    assert code
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)

@@ -1,0 +1,253 @@
+"""The REST contract against a real server, the demo's identity provider and its strict local AWS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from datetime import datetime
+from pathlib import Path
+
+from tests.site import ANALYST, AUDITOR, FINANCE, MISCONFIGURED
+
+
+async def test_roles_are_those_of_the_user(api):
+    answer = await api("GET", "/aws/roles")
+
+    assert answer.data["user"]["subject"] == "alice"
+    assert [role["name"] for role in answer.data["roles"]] == [
+        "analyst",
+        "auditor",
+        "misconfigured",
+    ]
+
+
+async def test_a_role_session_starts_and_is_shown(api):
+    answer = await api("POST", "/aws/sessions", {"role_arn": ANALYST})
+
+    session = answer.data
+    assert answer.status == 201
+    assert answer.headers["Location"].endswith(f"/aws/sessions/{session['id']}")
+    assert (session["state"], session["default"], session["region"]) == (
+        "active",
+        True,
+        "us-east-2",
+    )
+    assert session["identity"]["Arn"].startswith(
+        "arn:aws:sts::111122223333:assumed-role/analyst/alice-"
+    )
+    assert (await api("GET", f"/aws/sessions/{session['id']}")).data == session
+    assert (await api("GET", "/aws/sessions")).data["sessions"] == [session]
+
+
+async def test_the_token_file_is_private_and_holds_the_bare_token(api):
+    session = await api.start()
+
+    path = Path(session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert path.read_text().count(".") == 2
+    assert not path.read_text().endswith("\n")
+
+
+async def test_the_same_role_and_region_again_is_the_same_role_session(api):
+    first = await api("POST", "/aws/sessions", {"role_arn": ANALYST})
+    again = await api("POST", "/aws/sessions", {"role_arn": ANALYST, "region": "us-east-2"})
+    elsewhere = await api("POST", "/aws/sessions", {"role_arn": ANALYST, "region": "eu-central-1"})
+
+    assert (first.status, again.status, elsewhere.status) == (201, 200, 201)
+    assert first.data["id"] == again.data["id"] != elsewhere.data["id"]
+
+
+async def test_the_same_role_at_once_is_one_start(api):
+    answers = await asyncio.gather(
+        *(api("POST", "/aws/sessions", {"role_arn": ANALYST}) for _ in range(8))
+    )
+
+    assert sorted(answer.status for answer in answers) == [200] * 7 + [201]
+    assert len({answer.data["id"] for answer in answers}) == 1
+
+
+async def test_only_the_first_choice_makes_a_default_by_itself(api):
+    await api.start(ANALYST)
+    auditor = await api.start(AUDITOR)
+    assert not auditor["default"]
+
+    assert (await api.start(AUDITOR, default=True))["default"]
+    assert not (await api.start(ANALYST, default=False))["default"]
+
+
+async def test_a_role_outside_of_the_catalogue_is_refused_with_where_to_ask_for_it(api):
+    answer = await api("POST", "/aws/sessions", {"role_arn": FINANCE})
+
+    assert (answer.status, answer.data["code"]) == (403, "role_not_allowed")
+    assert answer.data["request_url"] == "https://example.com/request-an-aws-role?team=finance"
+    assert answer.data["request_url"] in answer.data["hint"]
+
+
+async def test_a_trust_policy_that_refuses_is_explained_and_leaves_nothing(api, tmp_path):
+    answer = await api("POST", "/aws/sessions", {"role_arn": MISCONFIGURED})
+
+    assert (answer.status, answer.data["code"]) == (403, "trust_refused")
+    assert "sub = 'alice'" in answer.data["admin_hint"]
+    assert (await api("GET", "/aws/sessions")).data["sessions"] == []
+    assert not list((tmp_path / "run").rglob("*.token"))
+
+
+async def test_an_ended_role_session_leaves_no_file_and_says_until_when_credentials_live(api):
+    session = await api.start()
+    path = f"/aws/sessions/{session['id']}"
+
+    first, again = await api("DELETE", path), await api("DELETE", path)
+
+    assert first.status == again.status == 200
+    assert first.data == again.data
+    assert first.data["credentials_expire_at"] > session["started_at"]
+    assert not Path(session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"]).exists()
+    shown = (await api("GET", path)).data
+    assert (shown["state"], shown["end_reason"], shown["environment"]) == ("ended", "by_user", {})
+    assert (await api("GET", "/aws/sessions")).data["sessions"] == []
+    assert (await api("POST", f"{path}/refresh")).data["code"] == "role_session_ended"
+    assert (await api("POST", f"{path}/kernels")).data["code"] == "role_session_ended"
+
+
+async def test_a_forced_refresh_writes_a_new_token(api):
+    session = await api.start()
+    path = Path(session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    before = path.read_text()
+
+    answer = await api("POST", f"/aws/sessions/{session['id']}/refresh")
+
+    assert answer.data["state"] == "active"
+    assert path.read_text() != before
+
+
+async def test_a_failed_refresh_is_told_and_the_token_stays(api, client_file):
+    session = await api.start()
+    client_file.unlink()
+
+    answer = await api("POST", f"/aws/sessions/{session['id']}/refresh")
+
+    assert (answer.status, answer.data["code"]) == (503, "token_source_failed")
+    assert int(answer.headers["Retry-After"]) > 0
+    shown = (await api("GET", f"/aws/sessions/{session['id']}")).data
+    assert (shown["state"], shown["problem"]["code"]) == ("degraded", "token_source_failed")
+    assert Path(session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"]).exists()
+
+
+async def test_identity_speaks_as_sts_does(api):
+    session = await api.start()
+
+    remembered = (await api("GET", "/aws/identity")).data
+    asked_now = (await api("GET", "/aws/identity?verify=true")).data
+    named = (await api("GET", f"/aws/identity?session_id={session['id']}")).data
+
+    assert remembered == asked_now == named
+    assert {k: remembered[k] for k in ("UserId", "Account", "Arn")} == session["identity"]
+    assert remembered["user"]["name"] == "alice"
+
+
+async def test_without_a_role_session_identity_says_who_and_how_to_start_one(api):
+    answer = await api("GET", "/aws/identity")
+
+    assert (answer.status, answer.data["code"]) == (404, "no_role_session")
+    assert answer.data["user"]["name"] == "alice"
+    assert "jupyter wb-aws start" in answer.data["hint"]
+
+
+async def test_no_role_can_be_chosen_and_ending_the_default_leaves_that_choice(api):
+    session = await api.start()
+    assert (await api("PUT", "/aws/default", {"session_id": None})).status == 204
+    assert (await api("GET", "/aws/identity")).data["code"] == "no_role_session"
+    assert (await api("PUT", "/aws/default", {"session_id": session["id"]})).status == 204
+    assert (await api("GET", "/aws/identity")).status == 200
+
+    await api("DELETE", f"/aws/sessions/{session['id']}")
+
+    assert (await api("GET", "/aws/identity")).data["code"] == "no_role_session"
+    # Chosen, so that the next role does not become the default by itself.
+    assert not (await api.start(AUDITOR))["default"]
+
+
+async def test_health_tells_states_and_versions(api):
+    session = await api.start()
+
+    health = (await api("GET", "/aws/health")).data
+
+    assert health["status"] == "ok"
+    assert health["catalogue"]["roles"] == 4
+    assert health["token_source"]["subject"] == "alice"
+    assert [(s["id"], s["state"]) for s in health["role_sessions"]] == [(session["id"], "active")]
+
+
+async def test_a_broken_roles_file_keeps_the_last_good_one_and_says_where(api, roles_path):
+    await api("GET", "/aws/roles")
+    roles_path.write_text("\n\n[[roles]\n")
+
+    roles, health = await api("GET", "/aws/roles"), await api("GET", "/aws/health")
+
+    assert len(roles.data["roles"]) == 3
+    assert health.data["status"] == "degraded"
+    assert health.data["catalogue"]["problem"]["line"] == 3
+
+
+async def test_no_answer_holds_a_token(api, caplog):
+    caplog.set_level("DEBUG")
+    session = await api.start()
+    await api("POST", f"/aws/sessions/{session['id']}/refresh")
+    path = Path(session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    signature = path.read_text().rpartition(".")[2]
+    calls = [
+        "roles",
+        "sessions",
+        f"sessions/{session['id']}",
+        "identity?verify=true",
+        "health",
+        "assignments",
+    ]
+
+    texts = [(await api("GET", f"/aws/{call}")).raw.decode() for call in calls]
+
+    assert not [text for text in texts if signature in text]
+    assert signature not in caplog.text
+    assert "SecretAccessKey" not in caplog.text
+
+
+async def test_times_are_rfc_3339_in_utc(api):
+    session = await api.start()
+
+    for name in ("started_at", "token_expires_at", "next_refresh_at"):
+        assert session[name].endswith("Z")
+        datetime.fromisoformat(session[name])
+
+
+async def test_the_contract_is_served(api):
+    answer = await api("GET", "/aws/openapi.yaml")
+
+    assert answer.headers["Content-Type"] == "application/yaml"
+    assert answer.raw.startswith(b"openapi: 3.1")
+
+
+async def test_events_say_what_happened_and_hold_nothing_secret(api, jp_serverapp):
+    heard = []
+
+    async def listen(logger, schema_id, data):
+        heard.append((schema_id.rpartition(":")[2], data))
+
+    for name in ("session-started", "session-ended", "default-changed", "role-denied"):
+        jp_serverapp.event_logger.add_listener(
+            schema_id=f"urn:jupyter-wb-aws:event:{name}", listener=listen
+        )
+    session = await api.start()
+    token = Path(session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"]).read_text()
+    await api("POST", "/aws/sessions", {"role_arn": FINANCE})
+    await api("DELETE", f"/aws/sessions/{session['id']}")
+    await jp_serverapp.event_logger.gather_listeners()
+
+    assert {name for name, _ in heard} == {
+        "session-started",
+        "session-ended",
+        "default-changed",
+        "role-denied",
+    }
+    assert token not in json.dumps([data for _, data in heard])

@@ -1,0 +1,93 @@
+"""The main job: real AWS calls from a real kernel and a real terminal, by the environment alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+
+import pytest
+
+from tests.site import ANALYST, AUDITOR
+
+WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+PUT = "boto3.client('s3').put_object(Bucket='colorado-projects', Key='k', Body=b'1')"
+
+
+@pytest.fixture
+def jp_server_config(site_config, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # the aws command keeps a cache there
+    (tmp_path / "home").mkdir(exist_ok=True)
+    site_config["ServerApp"]["terminado_settings"] = {
+        "shell_command": [shutil.which("bash"), "--norc"]
+    }
+    return site_config
+
+
+async def test_a_kernel_calls_aws_as_the_picked_role_and_as_another_after_a_restart(api, run):
+    analyst, auditor = await api.start(ANALYST), await api.start(AUDITOR)
+    kernel_id = (await api("POST", "/api/kernels", {"name": "python3"})).data["id"]
+
+    assert await run(kernel_id, WHO) == analyst["identity"]["Arn"]
+    assert await run(kernel_id, f"{PUT}['ResponseMetadata']['HTTPStatusCode']") == ""
+
+    await api("PUT", f"/aws/assignments/{kernel_id}", {"session_id": auditor["id"]})
+    assert (await api("POST", f"/api/kernels/{kernel_id}/restart")).status == 200
+
+    assert await run(kernel_id, WHO) == auditor["identity"]["Arn"]
+    assert "AccessDenied" in await run(kernel_id, PUT)
+
+
+async def test_a_terminal_calls_aws_with_the_aws_command(api, jp_ws_fetch):
+    session = await api.start()
+    name = (await api("POST", "/api/terminals")).data["name"]
+
+    said = await terminal(jp_ws_fetch, name, "aws sts get-caller-identity --output json", "}")
+
+    assert json.loads(said)["Arn"] == session["identity"]["Arn"]
+    assert {"kind": "terminal", "id": name} == {
+        k: (await api("GET", "/aws/assignments")).data["assignments"][0][k] for k in ("kind", "id")
+    }
+
+
+async def test_a_terminal_can_have_a_role_apart_from_the_default(api, jp_ws_fetch):
+    await api.start(ANALYST)
+    auditor = await api.start(AUDITOR)
+
+    answer = await api("POST", f"/aws/sessions/{auditor['id']}/terminals")
+
+    assert answer.status == 201
+    said = await terminal(
+        jp_ws_fetch, answer.data["name"], 'echo "{$JUPYTER_WB_AWS_ROLE $AWS_ROLE_ARN}"', "}"
+    )
+    assert said == f"{{Auditor {AUDITOR}}}"
+    plain = (await api("POST", "/api/terminals")).data["name"]
+    said = await terminal(jp_ws_fetch, plain, 'echo "{$AWS_ROLE_ARN}"', "}")
+    assert said == f"{{{ANALYST}}}"
+
+
+async def test_an_extra_env_of_the_client_does_not_bring_a_key_back(api, jp_ws_fetch):
+    await api.start()
+    body = {"extra_env": {"AWS_ACCESS_KEY_ID": "AKIACLIENT", "MINE": "kept"}}
+    name = (await api("POST", "/api/terminals", body)).data["name"]
+
+    said = await terminal(jp_ws_fetch, name, 'echo "{$AWS_ACCESS_KEY_ID,$MINE}"', "}")
+
+    assert said == "{,kept}"
+
+
+async def terminal(jp_ws_fetch, name, command, until):
+    """Type a command into a terminal; return what it printed from the first brace to `until`."""
+    socket = await jp_ws_fetch("terminals", "websocket", name)
+    # The marker is joined by the shell, so that the echo of the typed line does not hold it.
+    await socket.write_message(
+        json.dumps(["stdin", f"printf 'BEG''IN'; {command}; printf 'E''ND'\r"])
+    )
+    said = ""
+    async with asyncio.timeout(60):
+        while "END" not in said:
+            kind, *content = json.loads(await socket.read_message())
+            said += content[0] if kind == "stdout" else ""
+    socket.close()
+    printed = said.partition("BEGIN")[2].partition("END")[0].replace("\r", "")
+    return printed[printed.index("{") : printed.rindex(until) + 1]
