@@ -91,5 +91,5 @@ async def asleep(clock):
 async def eventually(condition, seconds=10.0):
     """Let the event loop turn until the condition holds."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - worker threads set no event of ours
+        while not condition():
             await asyncio.sleep(0)
