@@ -143,7 +143,7 @@ def run(jp_serverapp):
         client.load_connection_info(
             jp_serverapp.kernel_manager.get_kernel(kernel_id).get_connection_info()
         )
-        client.start_channels()
+        client.start_channels(hb=False)  # jupyter_client 8.0 takes a slow heart for a dead one
         try:
             await client.wait_for_ready(timeout=60)
             return await _output(client, client.execute(code))
