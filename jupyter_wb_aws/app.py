@@ -164,7 +164,9 @@ class WbAwsApp(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Wire the parts together, and add them to the server."""
         if sys.platform == "win32":
-            self.log.warning("jupyter_wb_aws does not support Windows yet, and does nothing here.")
+            self._jupyter.log.warning(
+                "jupyter_wb_aws does not support Windows yet, and does nothing here."
+            )
             return
         from jupyter_wb_aws.handlers import routes
 
@@ -228,7 +230,7 @@ class WbAwsApp(ExtensionApp):
                 f"AWS roles are not set up on this server: set {missing} (see `jupyter wb-aws settings`)."
             )
         if refused := runs_as_root_for_another():
-            self.log.error("%s", refused)
+            self._jupyter.log.error("%s", refused)
             return Server(refused)
         return self._wired()
 
@@ -281,7 +283,7 @@ class WbAwsApp(ExtensionApp):
             and self._jupyter.gateway_config.gateway_enabled
         ):
             sentence = "Kernels run on a gateway, where this server's token files do not exist: they get no AWS role."
-            self.log.warning("%s", sentence)
+            self._jupyter.log.warning("%s", sentence)
             server.notices = (("kernels_elsewhere", sentence),)
         else:
             server.kernels = KernelInjection(kernels, manager, site)

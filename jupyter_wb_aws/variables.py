@@ -45,12 +45,17 @@ def is_credential(name: str) -> bool:
     return is_shadowing(name) or name in WEB_IDENTITY or name == ROLE_LABEL
 
 
+def is_reserved(name: str) -> bool:
+    """Tell whether a variable is the role session's to set, or to keep out."""
+    return name in RESERVED or is_shadowing(name)
+
+
 def wrong_extra(variables: Mapping[str, object]) -> str | None:
     """Say what is wrong with an `extra_environment`, or None."""
     for name, value in variables.items():
         if not name.isidentifier() or not name.isascii():
             return f"{name!r} is no name of an environment variable"
-        if name in RESERVED or name.startswith(CONTAINER_PREFIX):
+        if is_reserved(name):
             return f"{name} belongs to the role session and can't be set here"
         if not isinstance(value, str) or "\0" in value:
             return f"the value of {name} is no text"

@@ -65,7 +65,10 @@ def make_jwt(*, key=KEY, kid="k1", algorithm="RS256", **claims):
         **claims,
     }
     return jwt.encode(
-        {k: v for k, v in whole.items() if v is not None}, key, algorithm, {"kid": kid}
+        {k: v for k, v in whole.items() if v is not None},
+        key,
+        algorithm,
+        {"kid": kid} if kid else {},
     )
 
 

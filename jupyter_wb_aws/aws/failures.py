@@ -21,6 +21,7 @@ from jupyter_wb_aws.errors import (
     TrustRefused,
     WbAwsError,
 )
+from jupyter_wb_aws.identity.redact import harmless
 from jupyter_wb_aws.roles.role import RoleArn
 
 THROTTLING = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "SlowDown"})  # fmt: skip
@@ -28,11 +29,13 @@ DOWN = frozenset(
     {"ServiceUnavailable", "InternalFailure", "InternalError", "ServiceFailure", "RequestTimeout"}
 )
 RETRY_AFTER = 5
+# So much of AWS's own sentence is told, and so much of a claim.
+SAID, SEEN = 500, 200
 
 
 def claims_seen(claims: Mapping[str, Any]) -> str:
     """Name the public claims that IAM compares: what an administrator needs to find the mismatch."""
-    return ", ".join(f"{name} = {claims.get(name)!r}" for name in ("iss", "aud", "sub"))
+    return ", ".join(f"{name} = {repr(claims.get(name))[:SEEN]}" for name in ("iss", "aud", "sub"))
 
 
 def explain(error: Exception, role: RoleArn, claims: Mapping[str, Any]) -> WbAwsError:
@@ -86,7 +89,7 @@ def _explain_answer(
         )
     if code in DOWN or status >= 500:
         return StsUnavailable("AWS STS says that it is down.", retry_after=RETRY_AFTER)
-    said = _safe(str(answer.get("Message", "")))
+    said = harmless(str(answer.get("Message", "")), SAID)
     # SeaweedFS calls an invalid token InvalidParameterValue.
     if code in {
         "InvalidIdentityToken",
@@ -119,11 +122,3 @@ _TOKEN_HINTS = {
         " machine. {seen}."
     ),
 }
-
-
-def _safe(message: str) -> str:
-    """Keep AWS's sentence, without anything in it that looks like a token or a key."""
-    words = (
-        w if (len(w) <= 200 and w.count(".") < 2) or "/" in w else "…" for w in message.split()
-    )
-    return " ".join(words)[:500]

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import urlsplit
 
-from jupyter_wb_aws.errors import StsBadAnswer, WbAwsError
+from jupyter_wb_aws.errors import StsBadAnswer, StsUnavailable, WbAwsError
 from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.loopback import is_loopback
 from jupyter_wb_aws.roles.role import RoleArn
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _assume(request: StsRequest) -> dict[str, Any]:
     credentials: Mapping[str, Any] = answer.get("Credentials") or {}
     expiration = credentials.get("Expiration")
     if (
-        not credentials.get("AccessKeyId")
+        not (credentials.get("AccessKeyId") and credentials.get("SecretAccessKey"))
         or not isinstance(expiration, datetime)
         or not expiration.tzinfo
     ):
@@ -137,14 +137,23 @@ def _client(request: StsRequest, credentials: Mapping[str, Any] | None) -> STSCl
     import botocore.session
     from botocore import UNSIGNED
     from botocore.config import Config
+    from botocore.loaders import Loader
 
-    # At DEBUG botocore logs whole requests and answers: the token, and the keys that it buys.
-    logger = logging.getLogger("botocore")
-    logger.setLevel(max(logger.level, logging.INFO))
+    _hush_botocore()
     endpoint = endpoint_of(request.environment)
+    if endpoint and not endpoint.startswith(("https://", "http://")):
+        raise StsUnavailable(
+            f"The STS endpoint {endpoint!r} is no http(s) URL.",
+            admin_hint="It is AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL in `extra_environment`.",
+        )
     session = botocore.session.Session(session_vars=_no_variables())
     session.set_config_variable("config_file", os.devnull)
     session.set_config_variable("credentials_file", os.devnull)
+    # As in the kernels; older versions of botocore call the global endpoint for the older regions.
+    session.set_config_variable("sts_regional_endpoints", "regional")
+    # Without ~/.aws/models, where a user may keep another idea of STS.
+    loader = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    session.register_component("data_loader", loader)
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
@@ -167,6 +176,14 @@ def _client(request: StsRequest, credentials: Mapping[str, Any] | None) -> STSCl
     return cast("STSClient", client)
 
 
+def _hush_botocore() -> None:
+    """Keep botocore from logging at DEBUG: it logs whole requests and answers, with all secrets."""
+    for name in ["botocore", *logging.root.manager.loggerDict]:
+        if name == "botocore" or (name.startswith("botocore.") and logging.getLogger(name).level):
+            logger = logging.getLogger(name)
+            logger.setLevel(max(logger.level, logging.INFO))
+
+
 def _no_variables() -> dict[str, tuple[str | None, None, Any, Any]]:
     """Cut every tie between botocore's settings and `os.environ`.
 
@@ -183,8 +200,7 @@ def _proxies(endpoint: str | None, environment: Mapping[str, str]) -> dict[str, 
 
     A loopback endpoint is never reached through a proxy.
     """
-    host = urlsplit(endpoint).hostname if endpoint else None
-    if host in {"localhost", "127.0.0.1", "::1"}:
+    if endpoint and is_loopback(endpoint):
         return {}
     named = {
         scheme: proxy

@@ -7,6 +7,9 @@ docs/decisions/0003-environment.md. Only the profile `default` matters, since `A
 from __future__ import annotations
 
 import configparser
+import os
+import shlex
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +22,8 @@ SHADOWING_KEYS = frozenset(
         "role_arn",
         "source_profile",
         "sso_account_id",
+        "sso_region",
+        "sso_role_name",
         "sso_session",
         "sso_start_url",
         "login_session",
@@ -32,6 +37,8 @@ LIMIT = 1024 * 1024
 def shadowing(environment: Mapping[str, str]) -> str | None:
     """Say what in the user's files would win over a role session, or None.
 
+    It never raises and never hangs: a kernel is about to start.
+
     Args:
         environment: of the process that is about to start, before anything was changed.
     """
@@ -41,26 +48,61 @@ def shadowing(environment: Mapping[str, str]) -> str | None:
         ("AWS_CONFIG_FILE", "config"),
     ):
         name = environment.get(variable) or (f"{home}/.aws/{usual}" if home else "")
-        keys = _default_profile(Path(name).expanduser()) if name else frozenset()
+        if home and name.startswith("~/"):
+            name = f"{home}{name[1:]}"
+        keys = _default_profile(Path(name)) if name else frozenset()
+        if keys is None:
+            return f"{name}, which can't be read as a profile"
         if found := sorted(keys & SHADOWING_KEYS):
             return f"{found[0]} of [default] in {name}"
     return None
 
 
-def _default_profile(path: Path) -> frozenset[str]:
-    parser = configparser.RawConfigParser(default_section="", strict=False, allow_no_value=True)
+def _default_profile(path: Path) -> frozenset[str] | None:
+    """Return the keys of the profile `default`; None for a file that breaks some SDK.
+
+    That one is as strange as a FIFO, as long as no configuration is, or botocore's parser would
+    raise. It reads as botocore does, so that a file which botocore takes is never called broken.
+    """
     try:
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            parser.read_string(stream.read(LIMIT))
-    except OSError:
+        text = _text(path.expanduser())
+    except (OSError, ValueError, RuntimeError):  # the last: a home of nobody's
         return frozenset()
-    except configparser.Error:
-        # No SDK reads a broken file either, but they break on it: keep it away from them.
-        return frozenset({"aws_access_key_id"})
-    # `[profile default]` is read as `[default]` (AWS CLI user guide, "Configuration file format").
-    return frozenset(
-        key
-        for section in ("default", "profile default")
-        if parser.has_section(section)
-        for key in parser.options(section)
-    )
+    parser = configparser.RawConfigParser()
+    try:
+        if text is None:
+            return None
+        parser.read_string(text)
+        return frozenset(
+            key
+            for section in parser.sections()
+            if _names_default(section)
+            for key in parser.options(section)
+        )
+    except (configparser.Error, ValueError):
+        return None
+
+
+def _text(path: Path) -> str | None:
+    # O_NONBLOCK: a FIFO must not hang the start of a kernel.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode) or stat.S_ISCHR(
+            mode
+        ):  # a folder, or /dev/null: no profile for anyone
+            return ""
+        content = os.read(descriptor, LIMIT + 1) if stat.S_ISREG(mode) else None
+    finally:
+        os.close(descriptor)
+    if content is None or len(content) > LIMIT:
+        return None
+    return content.decode("utf-8-sig", errors="replace")
+
+
+def _names_default(section: str) -> bool:
+    """Tell whether a header is `[default]` or `[profile default]`, as the SDKs read it.
+
+    Source: AWS SDKs and Tools Reference Guide, "Format of the config file".
+    """
+    return shlex.split(section) in (["default"], ["profile", "default"])

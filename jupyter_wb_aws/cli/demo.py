@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import os
 import secrets
 import signal
 import socket
@@ -92,6 +93,11 @@ def run(args: argparse.Namespace) -> int:
 def _run_in(
     state: Path, root: Path, args: argparse.Namespace, port: int, stop: threading.Event
 ) -> int:
+    ambient = dict(os.environ)
+    for name in ambient:
+        # moto itself stumbles over a profile that does not exist, and has no use for the others.
+        if name.startswith("AWS_"):
+            del os.environ[name]
     # Imported here so that `jupyter wb-aws --help` need not load moto.
     from jupyter_wb_aws.demo.identity_provider import IdentityProvider
     from jupyter_wb_aws.demo.lab import Lab, LabOptions, client_file, prepare
@@ -108,6 +114,7 @@ def _run_in(
             root=root,
             issuer=idp.issuer,
             aws_url=aws.url,
+            ambient=ambient,
         )
         idp.write_client_file(client_file(state))
         prepare(state, options)

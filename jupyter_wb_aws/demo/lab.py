@@ -19,6 +19,7 @@ from jupyter_wb_aws.demo.processes import end_with_all
 from jupyter_wb_aws.demo.site import NOTEBOOK, as_json, roles_file, server_config
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import IO
 
 _FOLDERS = ("home", "ipython", "config", "data", "runtime", "run", "lab-settings", "matplotlib")
@@ -41,6 +42,8 @@ class LabOptions:
     """The folder with the user's notebooks; it outlives the run."""
     issuer: str
     aws_url: str
+    ambient: Mapping[str, str] = field(repr=False)
+    """The environment that the demo was started in."""
 
     @property
     def url(self) -> str:
@@ -133,7 +136,7 @@ class Lab:
         return subprocess.Popen(
             [sys.executable, "-m", "jupyterlab"],
             cwd=self._options.root,
-            env=lab_environment(os.environ, self._state, Path(sys.executable).parent),
+            env=lab_environment(self._options.ambient, self._state, Path(sys.executable).parent),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log and subprocess.STDOUT,

@@ -13,7 +13,8 @@ from typing import ClassVar
 from traitlets import Dict, Float, List, Unicode
 
 from jupyter_wb_aws.errors import SignInRequired, TokenSourceFailed
-from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
+from jupyter_wb_aws.identity.redact import harmless
+from jupyter_wb_aws.identity.source import LONGEST_FETCH, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import LONGEST, WebIdentityToken
 
 # What a well-behaved program needs to find its own files, its language and the network, and
@@ -22,10 +23,9 @@ PASSED_ON = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|XDG_RUNTIME_DIR"
     r"|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
 )
-STDERR_SHOWN = 500
+STDERR_SHOWN, STDERR_KEPT = 500, 64 * 1024
 # BSD's sysexits.h, EX_NOPERM: the program's way to say "the user must sign in first".
 EX_NOPERM = 77
-JWT_LIKE = re.compile(r"[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 
 
 class CommandTokenSource(TokenSource):
@@ -43,8 +43,10 @@ class CommandTokenSource(TokenSource):
     timeout = Float(
         10.0,
         min=0.1,
+        max=LONGEST_FETCH,
         config=True,
-        help="Seconds after which the program is ended and counts as failed.",
+        help=f"""Seconds after which the program is ended and counts as failed; {LONGEST_FETCH:g} at
+        most, since somebody waits for it.""",
     )
     environment = Dict(
         key_trait=Unicode(),
@@ -70,7 +72,8 @@ class CommandTokenSource(TokenSource):
         try:
             async with asyncio.timeout(self.timeout):
                 output, errors = await asyncio.gather(
-                    _read_up_to(process.stdout, LONGEST + 2), _read_up_to(process.stderr, 64 * 1024)
+                    _read_up_to(process.stdout, LONGEST + 2),
+                    _read_end(process.stderr, STDERR_KEPT),
                 )
                 status = await process.wait()
         except TimeoutError:
@@ -81,7 +84,8 @@ class CommandTokenSource(TokenSource):
             ) from None
         finally:
             await _end(process)
-        return self._token(output, errors, status)
+        # In a thread, since the first token imports PyJWT.
+        return await asyncio.to_thread(self._token, output, errors, status)
 
     async def _start(self, request: TokenRequest) -> subprocess.Process:
         environment = {k: v for k, v in os.environ.items() if PASSED_ON.fullmatch(k)}
@@ -99,9 +103,11 @@ class CommandTokenSource(TokenSource):
             )
         except OSError as error:
             raise self._failed(f"can't be started: {error.strerror}") from None
+        except ValueError as error:  # a NUL in an argument, a `=` in a variable's name
+            raise self._failed(f"can't be started: {error}") from None
 
     def _token(self, output: bytes, errors: bytes, status: int) -> WebIdentityToken:
-        said = _shown(errors)
+        said = harmless(errors.decode("utf-8", errors="replace"), STDERR_SHOWN)
         if status == EX_NOPERM:
             raise SignInRequired(
                 f"The token command says that you must sign in first. {said}".strip()
@@ -134,15 +140,22 @@ async def _read_up_to(stream: asyncio.StreamReader | None, limit: int) -> bytes:
     return content
 
 
+async def _read_end(stream: asyncio.StreamReader | None, limit: int) -> bytes:
+    """Read all of it and keep the end: a program that says much is not broken."""
+    content = b""
+    while stream is not None and (chunk := await stream.read(limit)):
+        content += chunk
+        if len(content) > limit:
+            # The first word is cut, and what is left of a token would not look like one.
+            content = re.split(rb"\s", content[-limit:], maxsplit=1)[-1]
+    return content
+
+
 async def _end(process: subprocess.Process) -> None:
     """End the program and whatever it started; the group outlives a leader that is gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+    # A daemon of its own session escapes that, and may hold the pipes: until they are closed,
+    # `wait` does not return (before Python 3.13), and asyncio has no public way to close them.
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
     await process.wait()
-
-
-def _shown(errors: bytes) -> str:
-    """Make standard error fit for people: short, printable, and free of anything like a token."""
-    text = errors.decode("utf-8", errors="replace")
-    printable = "".join(c if c.isprintable() else " " for c in JWT_LIKE.sub("<token>", text))
-    return " ".join(printable.split())[-STDERR_SHOWN:]

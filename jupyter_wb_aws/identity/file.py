@@ -44,20 +44,27 @@ class FileTokenSource(TokenSource):
         return self.path or os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE", "")
 
     def _read(self) -> WebIdentityToken:
-        path = Path(self._path()).expanduser()
         try:
-            # O_NONBLOCK: a FIFO in the token's place must not hang a worker thread for good.
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            with open(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise TokenSourceFailed(f"The token file {path} is not a regular file.")
-                content = file.read(LONGEST + 2)  # one more than the limit, and a newline
-        except OSError as error:
+            content = _content(Path(self._path()).expanduser())
+        except (OSError, ValueError, RuntimeError) as error:  # the last: a home of nobody's
+            reason = (error.strerror if isinstance(error, OSError) else None) or error
             raise TokenSourceFailed(
-                f"The token file {path} can't be read: {error.strerror}.",
+                f"The token file {self._path()!r} can't be read: {reason}.",
                 admin_hint="FileTokenSource.path must name a file that the server's user can read.",
             ) from None
         text = content.decode("ascii", errors="replace").strip()
         if not text:
-            raise TokenSourceFailed(f"The token file {path} is empty.")
+            raise TokenSourceFailed(f"The token file {self._path()!r} is empty.")
         return WebIdentityToken.parse(text, self.clock.now())
+
+
+def _content(path: Path) -> bytes:
+    # O_NONBLOCK: a FIFO in the token's place must not hang a worker thread for good.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    # Not `with open(descriptor)`: for a folder that raises, and leaves the descriptor open.
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise TokenSourceFailed(f"The token file {str(path)!r} is not a regular file.")
+        return os.read(descriptor, LONGEST + 2)  # one more than the limit, and a newline
+    finally:
+        os.close(descriptor)

@@ -17,6 +17,9 @@ from jupyter_wb_aws.identity.token import WebIdentityToken
 # provider's public key a signing key. IAM itself takes the RS and ES families.
 ASYMMETRIC = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 
+# Seconds. A source has time-outs of its own; this one is for those that forgot.
+LONGEST_FETCH = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:

@@ -10,14 +10,11 @@ from datetime import datetime
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import TokenInvalid, TokenSourceFailed, WbAwsError
-from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
+from jupyter_wb_aws.identity.source import LONGEST_FETCH, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.identity.verify import Verifier
 
 log = logging.getLogger(__name__)
-
-# A source has time-outs of its own; this one is for those that forgot.
-FETCH_TIMEOUT = 30.0
 
 
 @dataclass(slots=True)
@@ -145,27 +142,49 @@ class TokenSupply:
         holding = self._holdings.setdefault(key, Holding())
         problem: WbAwsError
         try:
-            async with asyncio.timeout(FETCH_TIMEOUT):
-                token = await self.source.fetch(TokenRequest(self._audience, key))
-                if not isinstance(token, WebIdentityToken):
-                    raise TokenInvalid(
-                        "The token source returned something that is no WebIdentityToken."
-                    )
-                if self._verifier is not None and not token.same_text(holding.token):
-                    await asyncio.to_thread(self._verifier.verify, token)
+            async with asyncio.timeout(LONGEST_FETCH) as limit:
+                given = await self.source.fetch(TokenRequest(self._audience, key))
+                token = await asyncio.to_thread(self._checked, given, holding.token)
         except WbAwsError as told:
             problem = told
-        except TimeoutError:
-            problem = TokenSourceFailed(
-                f"The token source did not answer within {FETCH_TIMEOUT:g} s."
-            )
-        except Exception as error:  # noqa: BLE001 - a third party's source may raise anything
-            # Its text may hold a secret: only the type is told.
-            problem = TokenSourceFailed(
-                f"The token source failed with {type(error).__name__}.",
-                admin_hint=f"{type(self.source).__name__} must raise TokenSourceFailed with a message.",
+        except asyncio.CancelledError as error:
+            if _is_ours():
+                raise
+            problem = self._misbehaved(error)
+        # A third party's source may raise anything; one that calls a program's main() even exits.
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            problem = (
+                TokenSourceFailed(f"The token source did not answer within {LONGEST_FETCH:g} s.")
+                if limit.expired()
+                else self._misbehaved(error)
             )
         else:
             holding.took(token, self._clock.now(), self._rng.random())
             return
         holding.failed(problem, self._clock.now(), self._rng.random())
+
+    def _checked(self, given: object, last: WebIdentityToken | None) -> WebIdentityToken:
+        """Check what a source returned; blocking.
+
+        It is read again from its text, so that its claims and times are what was signed, however
+        a third party's source put it together.
+        """
+        if not isinstance(given, WebIdentityToken):
+            raise TokenInvalid("The token source returned something that is no WebIdentityToken.")
+        token = WebIdentityToken.parse(given.reveal(), self._clock.now())
+        if self._verifier is not None and not token.same_text(last):
+            self._verifier.verify(token)
+        return token
+
+    def _misbehaved(self, error: BaseException) -> TokenSourceFailed:
+        # The error's text may hold a secret: only its type is told.
+        return TokenSourceFailed(
+            f"The token source failed with {type(error).__name__}.",
+            admin_hint=f"{type(self.source).__name__} must raise TokenSourceFailed with a message.",
+        )
+
+
+def _is_ours() -> bool:
+    """Tell whether a cancellation is one of this task, and none that a source let out."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

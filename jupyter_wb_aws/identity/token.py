@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +13,9 @@ from jupyter_wb_aws.errors import TokenInvalid
 
 # AssumeRoleWithWebIdentity's own limits on `WebIdentityToken` (botocore, sts service model).
 SHORTEST, LONGEST = 4, 20_000
+# RFC 7515, 7.1. Not left to PyJWT: its older versions skip what is no base64, so that a program's
+# "Signed in." after the token would become a part of it.
+COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +66,23 @@ class WebIdentityToken:
                 admin_hint="Have the identity provider put fewer claims (often: groups) into the token.",
             )
         try:
+            if not COMPACT.fullmatch(text):
+                raise jwt.DecodeError
+            jwt.get_unverified_header(text)  # refuses a `kid` that is no text
             claims = jwt.decode(text, options={"verify_signature": False})
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, RecursionError):
             # PyJWT's message may quote the token, so it is dropped with its cause.
             raise TokenInvalid(
                 "What the token source gave is not a JSON Web Token (three parts of base64url, joined by dots).",
-                admin_hint="AWS takes the OIDC id token, not an opaque access token.",
+                admin_hint="AWS takes the OIDC id token, not an opaque access token; nothing may stand before or"
+                " after it.",
             ) from None
         expires_at = _time_claim(claims, "exp")
         if expires_at is None:
             raise TokenInvalid("The token has no `exp` claim, so nobody can tell when it expires.")
         if not isinstance(claims.get("sub"), str) or not claims["sub"]:
             raise TokenInvalid("The token has no `sub` claim, so it names no user.")
+        received_at = received_at.astimezone(UTC)
         issued_at = _time_claim(claims, "iat") or received_at
         return cls(text, claims, min(issued_at, received_at), expires_at, received_at)
 

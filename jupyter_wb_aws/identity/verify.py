@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import IO, Any
 
 from jupyter_wb_aws.errors import TokenInvalid, TokenSourceFailed
 from jupyter_wb_aws.identity.token import WebIdentityToken
-
-if TYPE_CHECKING:
-    from jwt import PyJWK
+from jupyter_wb_aws.loopback import is_loopback
 
 # Clocks of two well-kept machines differ by seconds; two minutes forgive a badly kept one.
 LEEWAY = timedelta(minutes=2)
 ANSWER_LIMIT = 1024 * 1024
 TIMEOUT = 5.0
+# A value of a token is told as far as that.
+SHOWN = 200
+
+Jwk = Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class Verifier:
-    """Checks tokens of one issuer; keeps its signing keys until a token names another one.
+    """Checks tokens of one issuer; keeps its signing keys until they don't fit a token.
 
     Blocking: call `verify` in a worker thread.
     """
@@ -32,104 +35,154 @@ class Verifier:
     issuer: str
     audience: str
     algorithms: Sequence[str]
-    _keys: dict[str, PyJWK] = field(default_factory=dict, repr=False)
+    _keys: Mapping[str, Jwk] = field(default_factory=dict, repr=False)
 
     def verify(self, token: WebIdentityToken) -> None:
-        """Check the signature, `iss`, `aud` and `exp`.
+        """Check the signature, `iss`, `aud`, `exp` and `nbf`.
 
         Raises:
             TokenInvalid: if any of them is wrong; the message names the one and the value seen.
             TokenSourceFailed: if the issuer's keys can't be had.
         """
+        algorithm, kid = self._header(token)
+        known = self._keys.get(kid)
+        if known is None or not self._signed(token, algorithm, known):
+            # Asked again, since a provider with one key may change it under the same name, or
+            # under none. It also drops what the provider has withdrawn.
+            self._keys = keys = self._fetch_keys()
+            if kid not in keys:
+                raise TokenInvalid(
+                    f"The token is signed with a key that {self.issuer} does not publish.",
+                    admin_hint="Look for the token's `kid` in the issuer's JWKS document.",
+                )
+            if not self._signed(token, algorithm, keys[kid]):
+                raise TokenInvalid(
+                    f"The token's signature is not {self.issuer}'s.",
+                    admin_hint="TokenSource.issuer must be the provider that signs the tokens.",
+                )
+        self._check_claims(token)
+
+    def _header(self, token: WebIdentityToken) -> tuple[str, str]:
         import jwt
 
-        key = self._key(token)
-        now = token.received_at.timestamp()
-        claims = token.claims
-        try:
-            jwt.decode(
-                token.reveal(),
-                key,
-                algorithms=list(self.algorithms),
-                # The times are judged below, by the clock that received the token.
-                options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
-                audience=self.audience,
-                issuer=self.issuer,
-            )
-        except jwt.InvalidIssuerError:
-            raise self._invalid("iss", claims.get("iss"), self.issuer) from None
-        except (jwt.InvalidAudienceError, jwt.MissingRequiredClaimError):
-            raise self._invalid("aud", claims.get("aud"), self.audience) from None
-        except jwt.InvalidTokenError as error:
+        header = jwt.get_unverified_header(token.reveal())  # its form was checked on parsing
+        algorithm = header.get("alg")
+        if algorithm not in self.algorithms:
             raise TokenInvalid(
-                f"The token's signature is not {self.issuer}'s ({type(error).__name__}).",
-                admin_hint="TokenSource.issuer must be the provider that signs the tokens.",
-            ) from None
-        if token.expires_at.timestamp() + LEEWAY.total_seconds() <= now:
+                f"The token is signed with {_shown(algorithm)}; accepted: {', '.join(self.algorithms)}."
+            )
+        return str(algorithm), str(header.get("kid", ""))
+
+    def _signed(self, token: WebIdentityToken, algorithm: str, jwk: Jwk) -> bool:
+        """Tell whether the token is signed with this key, by the algorithm that it names.
+
+        A key that names an algorithm of its own is good for no other, and a symmetric one for none
+        (RFC 8725, 3.1). Older versions of PyJWT do not see to either.
+        """
+        import jwt
+
+        if jwk.get("kty") not in ("RSA", "EC") or jwk.get("alg", algorithm) != algorithm:
+            return False
+        try:
+            key = jwt.PyJWK(dict(jwk), algorithm)
+            jwt.PyJWS().decode(token.reveal(), key, algorithms=list(self.algorithms))
+        except (jwt.PyJWTError, TypeError, ValueError):  # the latter two: a key that is none
+            return False
+        return True
+
+    def _check_claims(self, token: WebIdentityToken) -> None:
+        # By hand: PyJWT would take the times from its own clock, and `aud: ""` where none is set.
+        claims = token.claims
+        if claims.get("iss") != self.issuer:
+            raise self._invalid("iss", claims.get("iss"), self.issuer)
+        aud = claims.get("aud")
+        audiences = aud if isinstance(aud, list) else [aud]
+        if not self.audience or self.audience not in audiences:
+            raise self._invalid("aud", aud, self.audience)
+        now = token.received_at.timestamp()
+        leeway = LEEWAY.total_seconds()
+        if token.expires_at.timestamp() + leeway <= now:
             raise TokenInvalid(
                 "The token has expired already.", admin_hint="Compare the clocks of both machines."
             )
         not_before = claims.get("nbf", 0)
-        if isinstance(not_before, int | float) and not_before - LEEWAY.total_seconds() > now:
+        if not isinstance(not_before, int | float) or not not_before - leeway <= now:
             raise TokenInvalid(
                 "The token is not valid yet.", admin_hint="Compare the clocks of both machines."
             )
 
-    def _key(self, token: WebIdentityToken) -> PyJWK:
-        import jwt
-
-        header = jwt.get_unverified_header(token.reveal())
-        if header.get("alg") not in self.algorithms:
-            taken = ", ".join(self.algorithms)
-            raise TokenInvalid(
-                f"The token is signed with {header.get('alg')!r}; accepted: {taken}."
-            )
-        kid = str(header.get("kid", ""))
-        if kid not in self._keys:
-            self._keys = self._fetch_keys()  # also drops what the provider has withdrawn
-        if kid not in self._keys:
-            raise TokenInvalid(
-                f"The token is signed with a key that {self.issuer} does not publish.",
-                admin_hint="Look for the token's `kid` in the issuer's JWKS document.",
-            )
-        return self._keys[kid]
-
-    def _fetch_keys(self) -> dict[str, PyJWK]:
-        import jwt
-
+    def _fetch_keys(self) -> Mapping[str, Jwk]:
         discovery = _get_json(self.issuer.rstrip("/") + "/.well-known/openid-configuration")
         # OIDC Discovery 4.3: the document must be about the issuer that was asked.
         if discovery.get("issuer") != self.issuer:
-            raise self._invalid("issuer", discovery.get("issuer"), self.issuer)
-        document = _get_json(str(discovery.get("jwks_uri", "")))
-        try:
-            keys = jwt.PyJWKSet.from_dict(document).keys
-        except (jwt.PyJWTError, AttributeError, TypeError):
-            raise TokenSourceFailed(f"{self.issuer} publishes no usable signing keys.") from None
-        found = {str(key.key_id or ""): key for key in keys}
+            raise TokenInvalid(
+                f"The discovery document of {self.issuer!r} says that it is of {_shown(discovery.get('issuer'))}.",
+                admin_hint="Set TokenSource.issuer to what the document says, to the letter.",
+            )
+        jwks_uri = str(discovery.get("jwks_uri", ""))
+        if self.issuer.startswith("https://") and not jwks_uri.startswith("https://"):
+            raise TokenSourceFailed(
+                f"{self.issuer} has its keys at {_shown(jwks_uri)}, which is no https URL."
+            )
+        listed = _get_json(jwks_uri).get("keys")
+        # Some providers publish the keys that encrypt, too; they sign nothing.
+        keys = [
+            key
+            for key in (listed if isinstance(listed, list) else [])
+            if isinstance(key, dict) and key.get("use", "sig") == "sig"
+        ]
+        if not keys:
+            raise TokenSourceFailed(f"{self.issuer} publishes no signing keys.")
+        found = {str(key.get("kid", "")): key for key in keys}
         if len(keys) == 1:
             found.setdefault("", keys[0])  # a provider with one key need not name it
         return found
 
     def _invalid(self, claim: str, seen: object, expected: str) -> TokenInvalid:
         return TokenInvalid(
-            f"The token's `{claim}` is {seen!r}, and this server expects {expected!r}.",
+            f"The token's `{claim}` is {_shown(seen)}, and this server expects {expected!r}.",
             admin_hint="TokenSource.issuer and TokenSource.audience must match the token to the letter,"
             " a trailing slash included.",
         )
 
 
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+class _SameScheme(urllib.request.HTTPRedirectHandler):
+    """Follows a redirect to the same scheme, or to https: never from https to anything less."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """Judge one redirect."""
+        if not newurl.startswith((f"{req.type}://", "https://")):
+            raise urllib.error.URLError("it redirects away from https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def _get_json(url: str) -> dict[str, Any]:
-    """Fetch a JSON object by HTTP(S); no redirect is followed to another scheme."""
+    """Fetch a JSON object by HTTP(S)."""
     if not url.startswith(("https://", "http://")):
-        raise TokenSourceFailed(f"{url!r} is no http(s) URL.")
+        raise TokenSourceFailed(f"{_shown(url)} is no http(s) URL.")
+    handlers: list[urllib.request.BaseHandler] = [_SameScheme()]
+    if is_loopback(url):
+        handlers.append(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310
+        with urllib.request.build_opener(*handlers).open(url, timeout=TIMEOUT) as answer:
             content = answer.read(ANSWER_LIMIT)
         document = json.loads(content)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException, RecursionError) as error:
         raise TokenSourceFailed(
-            f"The identity provider's document {url} can't be read: {error}.",
+            f"The identity provider's document {url} can't be read: {_shown(error)}.",
             admin_hint="The server must be able to reach the issuer to verify tokens.",
         ) from None
     if not isinstance(document, dict):

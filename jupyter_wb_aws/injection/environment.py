@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from jupyter_wb_aws.role_sessions.assignments import Given
-from jupyter_wb_aws.variables import ROLE_LABEL, is_credential, is_shadowing
+from jupyter_wb_aws.variables import ROLE_LABEL, is_credential, is_reserved, is_shadowing
 
 StandInPolicy = Literal["when_shadowed", "always", "never"]
 
@@ -57,12 +57,13 @@ def role_variables(given: Given, site: Site, *, shadowed: bool) -> dict[str, str
     session = given.session
     if session is None:
         return {}
-    variables = {**site.extra_environment, **session.role.extra_environment}
-    variables |= {
+    variables = {
+        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        **_extra(site.extra_environment),
+        **_extra(session.role.extra_environment),
         "AWS_ROLE_ARN": str(session.role.arn),
         "AWS_WEB_IDENTITY_TOKEN_FILE": str(session.token_file),
         "AWS_ROLE_SESSION_NAME": session.session_name,
-        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
         ROLE_LABEL: session.role.label,
     }
     if session.region is not None:
@@ -74,6 +75,11 @@ def role_variables(given: Given, site: Site, *, shadowed: bool) -> dict[str, str
             "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
         }
     return variables
+
+
+def _extra(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return those that an `extra_environment` may set; the rest was refused where it was read."""
+    return {name: value for name, value in variables.items() if not is_reserved(name)}
 
 
 def stand_in_files(token_file: Path) -> tuple[Path, Path]:

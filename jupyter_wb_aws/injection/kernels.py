@@ -74,6 +74,7 @@ class KernelInjection:
                 )  # fmt: skip
                 await inner(kernel_cmd, **kwargs)
                 return
+            await self._manager.ready()  # a choice of the last run may still be on its way
             given = self._manager.given_to_kernel(kernel.kernel_id)
             base = kwargs.get("env") or {}
             shadowed = (

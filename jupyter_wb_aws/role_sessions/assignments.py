@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,6 +39,7 @@ class Assignments:
     def __init__(self) -> None:
         self._chosen: dict[str, Assignment] = {}
         self._running: dict[str, Given] = {}
+        self._seen_living: set[str] = set()
 
     def choose(self, kernel_id: str, session_id: str | None) -> None:
         """Note the user's choice for one kernel, from its next start on."""
@@ -64,8 +65,13 @@ class Assignments:
         """Return what the kernel's process was started with, as far as we gave it anything."""
         return self._running.get(kernel_id)
 
-    def prune(self, living: Container[str]) -> None:
-        """Forget kernels that are no more."""
-        for table in (self._chosen, self._running):
-            for kernel_id in [k for k in table if k not in living]:
-                del table[kernel_id]
+    def prune(self, living: AbstractSet[str]) -> None:
+        """Forget kernels that are no more.
+
+        A kernel that is just starting has its assignment before Jupyter lists it: only one that was
+        seen living once can be gone.
+        """
+        for kernel_id in self._seen_living - living:
+            self._chosen.pop(kernel_id, None)
+            self._running.pop(kernel_id, None)
+        self._seen_living = set(living)

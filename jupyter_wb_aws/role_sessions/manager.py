@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import uuid
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from jupyter_wb_aws.aws.sts import CallerIdentity, Sts, StsRequest
@@ -25,26 +26,23 @@ from jupyter_wb_aws.errors import (
 from jupyter_wb_aws.identity.supply import TokenSupply
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, Assignments, Given
+from jupyter_wb_aws.role_sessions.default_role import start_default_role
+from jupyter_wb_aws.role_sessions.records import Records, restored, snapshot_of
 from jupyter_wb_aws.role_sessions.refresher import Emit, Refresher
 from jupyter_wb_aws.role_sessions.role_session import Ended, RoleSession, State, session_name
-from jupyter_wb_aws.role_sessions.schedule import back_off
-from jupyter_wb_aws.role_sessions.store import (
-    NO_ROLE,
-    NOTHING_CHOSEN,
-    DefaultChoice,
-    Record,
-    Snapshot,
-    Store,
-    leftovers,
-)
-from jupyter_wb_aws.role_sessions.token_file import TokenDirectory, visible_below
-from jupyter_wb_aws.roles.catalogue import Catalogue, CatalogueFile, default_role
+from jupyter_wb_aws.role_sessions.session_files import SessionFiles
+from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN, DefaultChoice
+from jupyter_wb_aws.role_sessions.tasks import Tasks
+from jupyter_wb_aws.roles.catalogue import CatalogueFile
 from jupyter_wb_aws.roles.role import Role, RoleArn
 
 log = logging.getLogger(__name__)
 
 # A start that takes longer is told as failed: people wait in front of it.
 START_TIMEOUT = 20.0
+STS_TOO_LATE = f"AWS STS did not answer within {START_TIMEOUT:g} s."
+TOKEN_TOO_LATE = "The web identity token did not come in time."  # noqa: S105 - a sentence
+SAVE_PATIENCE = 2.0
 # Ended role sessions that GET /aws/sessions/{id} still knows.
 ENDED_KEPT = 200
 
@@ -88,94 +86,65 @@ class RoleSessionManager:
         self.catalogue = catalogue
         self.assignments = Assignments()
         self.default = NOTHING_CHOSEN
-        self.store_problem: str | None = None
         self.clock = clock
         self._rng = rng
         self._emit = emit
         self._sts = sts or Sts()
         self._sessions: dict[str, RoleSession] = {}
-        self._starting: dict[tuple[str, str | None], asyncio.Task[RoleSession]] = {}
-        self._directory: TokenDirectory | None = None
-        self._store: Store | None = None
-        self._files = asyncio.Lock()
-        self._saving = asyncio.Lock()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._records = Records(settings.store_dir, settings.root_dir)
+        self._files = SessionFiles(
+            settings.token_dir,
+            settings.root_dir,
+            self._records,
+            hidden_shown=settings.hidden_shown,
+            living=self.living,
+            newest=self._token_for,
+        )
+        self._tasks = Tasks()
+        self._ready = asyncio.Event()
+        self._ready.set()
         self.refresher = Refresher(supply, clock, self.living, self._deliver, emit)
 
     # --- Life of the manager ---------------------------------------------------------------
 
     async def open(self) -> None:
         """Bring back the last run's role sessions, and look after them from now on."""
+        self._ready.clear()
         try:
-            snapshot = await asyncio.to_thread(self._take_store)
-        except OSError as error:
-            self._store_failed(error)
-            snapshot = Snapshot()
+            await self._restore()
+        finally:
+            self._ready.set()
+        self._tasks.begin(self.refresher.run(), "refresher")
+        if not self.default.chosen:
+            starter = start_default_role(self, self.settings.default_role, self._rng)
+            self._tasks.begin(starter, "default role")
+
+    async def _restore(self) -> None:
+        snapshot = await self._records.open()
         try:
-            catalogue: Catalogue | None = await self.catalogue.current()
+            listed = [role for role, _ in (await self.catalogue.current()).entries]
         except WbAwsError:
-            catalogue = None
-        for record in snapshot.records:
-            session = self._restored(record, catalogue)
+            listed = []
+        for session in restored(snapshot.records, listed, self._files.path_of):
             self._sessions[session.id] = session
         self.default = snapshot.default
+        if self.default.chosen and self.default.session_id not in self._sessions:
+            self.default = NO_ROLE
         try:
-            await asyncio.to_thread(self._open_directory)
+            await self._files.open()
         except TokenDirectoryRefused as refused:
             log.error("%s %s", refused.detail, refused.admin_hint)
-        self._tasks.append(asyncio.create_task(self.refresher.run(), name="wb-aws refresher"))
-        if not self.default.chosen:
-            self._tasks.append(
-                asyncio.create_task(self._start_default_role(), name="wb-aws default role")
-            )
+
+    async def ready(self) -> None:
+        """Return when what the last run left is back; what is asked before then has to wait."""
+        await self._ready.wait()
 
     async def close(self) -> None:
         """Stop; token files go, the records stay for the next run."""
-        tasks = [*self._tasks, *self._starting.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.cancel()
         await self.supply.close()
-        await asyncio.to_thread(self._let_go)
-
-    def _take_store(self) -> Snapshot:
-        self._store = Store.open(self.settings.store_dir, self.settings.root_dir)
-        return self._store.load()
-
-    @property
-    def slot(self) -> str:
-        """The prefix of this server's file names."""
-        return self._store.slot if self._store else "unsaved"
-
-    def _open_directory(self) -> TokenDirectory:
-        if self._directory is None:
-            path = self.settings.token_dir
-            if visible_below(path, self.settings.root_dir, hidden_shown=self.settings.hidden_shown):
-                raise TokenDirectoryRefused(
-                    f"The folder for token files, {path}, can be seen in Jupyter's file browser.",
-                    admin_hint="Set WbAwsApp.token_dir to a folder outside of the server's root_dir.",
-                )
-            self._directory = TokenDirectory.open(path)
-            self._clear_leftovers(self._directory)
-        return self._directory
-
-    def _clear_leftovers(self, directory: TokenDirectory) -> None:
-        """Remove files of servers that died; those of role sessions that came back stay."""
-        slots = self._store.clear_leftovers() if self._store else []
-        known = {session.token_file.name for session in self._sessions.values()}
-        ours = [name for name in leftovers(directory.names(), [self.slot]) if name not in known]
-        for name in [*ours, *leftovers(directory.names(), slots)]:
-            directory.remove(name)
-
-    def _let_go(self) -> None:
-        if self._directory is not None:
-            for session in self._sessions.values():
-                self._remove_files(self._directory, session)
-            self._directory.close()
-            self._directory = None
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        await self._files.close()
+        await self._records.close()
 
     # --- What there is ---------------------------------------------------------------------
 
@@ -205,6 +174,11 @@ class RoleSessionManager:
         if session.ended is not None:
             raise RoleSessionEnded(f"The role session of {session.role.label} has ended.")
         return session
+
+    @property
+    def store_problem(self) -> str | None:
+        """Why role sessions can't be kept over a restart of the server, if so."""
+        return self._records.problem
 
     def state_of(self, session: RoleSession) -> State:
         """Tell a role session's state now."""
@@ -254,14 +228,21 @@ class RoleSessionManager:
             RoleNotAllowed: if the role is not in this user's catalogue.
             WbAwsError: what the token source or STS said; nothing is left behind then.
         """
+        # A task of ours: a client that hangs up cancels nothing.
+        return await self._tasks.do(self._start(role_arn, region, default=default), "start")
+
+    async def _start(
+        self, role_arn: str, region: str | None, *, default: bool | None
+    ) -> tuple[RoleSession, bool]:
         arn = RoleArn.parse(role_arn)
         deadline = asyncio.get_running_loop().time() + START_TIMEOUT
         try:
             async with asyncio.timeout_at(deadline):
+                await self.ready()
                 token = await self.supply.current(str(arn))
                 role = (await self.catalogue.current()).pick(self.supply.identity_of(token), arn)
         except TimeoutError:
-            raise StsTimeout("The web identity token did not come in time.") from None
+            raise StsTimeout(TOKEN_TOO_LATE) from None
         except RoleNotAllowed:
             log.warning("Refused the role %s: it is not in the user's catalogue", arn)
             self._emit("role_denied", {"role_arn": str(arn), "code": RoleNotAllowed.code})
@@ -269,96 +250,106 @@ class RoleSessionManager:
         key = (str(arn), role.region_for(region))
         session, created = await self._found_or_created(key, role, token, deadline)
         if default or (default is None and not self.default.chosen):
-            await self.set_default(session.id)
+            await self._choose(session.id)
         return session, created
 
     async def _found_or_created(
         self, key: tuple[str, str | None], role: Role, token: WebIdentityToken, deadline: float
     ) -> tuple[RoleSession, bool]:
+        user = self.supply.identity_of(token)
         for session in self.living():
-            if session.key == key:
+            if session.key == key and session.owner.same_user(user):
                 if self.state_of(session) not in (State.ACTIVE, State.STARTING):
-                    await self.refresh(session.id)
+                    await self._revive(session, deadline)
                 return session, False
-        created = key not in self._starting
-        if created:
-            # A task of ours: a client that hangs up cancels nothing, and others may join.
-            task = asyncio.create_task(
-                self._create(key, role, token, deadline), name="wb-aws start"
-            )
-            self._starting[key] = task
-            task.add_done_callback(lambda _: self._starting.pop(key, None))
-        return await asyncio.shield(self._starting[key]), created
+        return await self._tasks.once(
+            (*key, user.issuer, user.subject),
+            lambda: self._create(key, role, token, deadline),
+            "create",
+        )
+
+    async def _revive(self, session: RoleSession, deadline: float) -> None:
+        """Renew an ailing role session; one whose token still lives is an answer even so."""
+        problem: WbAwsError
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self.refresh(session.id)
+            return
+        except TimeoutError:
+            problem = StsTimeout(TOKEN_TOO_LATE)
+        except WbAwsError as told:
+            problem = told
+        if self.state_of(session) not in (State.ACTIVE, State.DEGRADED):
+            raise problem
 
     async def _create(
         self, key: tuple[str, str | None], role: Role, token: WebIdentityToken, deadline: float
     ) -> RoleSession:
-        owner = self.supply.identity_of(token)
-        session_id = uuid.UUID(int=self._rng.getrandbits(128), version=4).hex[:16]
-        name = session_name(self.settings.session_name_template, owner, session_id)
         try:
             async with asyncio.timeout_at(deadline):
-                directory = await asyncio.to_thread(self._open_directory)
-                request = StsRequest(role.arn, key[1], name, token, self.environment_of(role))
-                assumed = await asyncio.to_thread(self._sts.assume, request)
-                now = self.clock.now()
-                session = RoleSession(
-                    id=session_id,
-                    role=role,
-                    region=key[1],
-                    session_name=name,
-                    owner=owner,
-                    caller=assumed.caller,
-                    token_file=directory.path / f"{self.slot}_{session_id}.token",
-                    started_at=now,
-                    credential_lifetime=assumed.credentials_expire_at - now,
-                )
+                session = await self._assumed(role, key[1], token)
                 await self._write_first(session)
         except TimeoutError:
-            raise StsTimeout(f"AWS STS did not answer within {START_TIMEOUT:g} s.") from None
+            raise StsTimeout(STS_TOO_LATE) from None
         except WbAwsError as problem:
             log.warning("The role %s did not start: %s", role.arn, problem.detail)
             self._emit("role_denied", {"role_arn": key[0], "code": problem.code})
             raise
-        self._sessions[session_id] = session
+        self._sessions[session.id] = session
         session.announced = self.state_of(session)
         log.info(
             "Role session %s started: role %s, session name %s, subject %s of %s",
-            session_id, key[0], name, owner.subject, owner.issuer,
+            session.id, role.arn, session.session_name, session.owner.subject, session.owner.issuer,
         )  # fmt: skip
         self._emit(
-            "session_started", {"session_id": session_id, "role_arn": key[0], "session_name": name}
+            "session_started",
+            {
+                "session_id": session.id,
+                "role_arn": key[0],
+                "session_name": session.session_name,
+            },
         )
         self.refresher.wake()
         await self._save()
         return session
 
+    async def _assumed(
+        self, role: Role, region: str | None, token: WebIdentityToken
+    ) -> RoleSession:
+        """Have STS say whether the role can be had; the role session that it makes is not known yet."""
+        owner = self.supply.identity_of(token)
+        session_id = uuid.UUID(int=self._rng.getrandbits(128), version=4).hex[:16]
+        name = session_name(self.settings.session_name_template, owner, session_id)
+        await self._files.open()  # where there is no place for a token, none is shown to STS
+        request = StsRequest(role.arn, region, name, token, self.environment_of(role))
+        assumed = await asyncio.to_thread(self._sts.assume, request)
+        now = self.clock.now()
+        return RoleSession(
+            id=session_id,
+            role=role,
+            region=region,
+            session_name=name,
+            owner=owner,
+            caller=assumed.caller,
+            token_file=self._files.path_of(session_id),
+            started_at=now,
+            credential_lifetime=assumed.credentials_expire_at - now,
+        )
+
+    async def _write_first(self, session: RoleSession) -> None:
+        """Write the first token; where that fails or comes too late, no file stays."""
+        try:
+            await self._files.write(session)
+        except asyncio.CancelledError:
+            self._files.begin_removing(session)
+            raise
+        if session.file_problem is not None:
+            await self._files.remove(session)
+            raise session.file_problem
+
     def environment_of(self, role: Role) -> dict[str, str]:
         """Return the variables that the site and the role add."""
         return {**self.settings.extra_environment, **role.extra_environment}
-
-    async def _start_default_role(self) -> None:
-        """Start the user's default role, unless the user chooses something first."""
-        failures = 0
-        while not self.default.chosen:
-            try:
-                _, roles = await self.roles()
-                role = default_role(roles, self.settings.default_role)
-                if role is None:
-                    if self.settings.default_role:
-                        log.warning(
-                            "WbAwsApp.default_role %s is not offered to the user",
-                            self.settings.default_role,
-                        )
-                    return
-                await self.start(str(role.arn))
-            except WbAwsError as problem:
-                failures += 1
-                log.warning("The default role did not start: %s", problem.detail)
-                if problem.status < 500 and problem.code != "sign_in_required":
-                    return  # trying again would be refused again
-                wait = back_off(failures, self._rng.random(), problem.retry_after)
-                await self.clock.sleep(wait.total_seconds())
 
     # --- Keeping ---------------------------------------------------------------------------
 
@@ -369,6 +360,9 @@ class RoleSessionManager:
             RoleSessionNotFound, RoleSessionEnded: if there is nothing to refresh.
             WbAwsError: if no token can be had; the old one stays until it expires.
         """
+        return await self._tasks.do(self._refresh(session_id), "refresh")
+
+    async def _refresh(self, session_id: str) -> RoleSession:
         session = self.get_living(session_id)
         try:
             await self.supply.renew(str(session.role.arn))
@@ -382,6 +376,7 @@ class RoleSessionManager:
 
     async def _deliver(self) -> None:
         """Bring every token in hand that is not in its file yet, to where it belongs."""
+        await self._files.mend()
         for session in self.living():
             token = self.supply.holding(str(session.role.arn)).token
             if token is None or token.fingerprint == session.written:
@@ -391,57 +386,33 @@ class RoleSessionManager:
                 await self._end(session, reason)
                 continue
             renewal = session.written is not None
-            await self._write(session)
-            if renewal and session.file_problem is None:
+            if await self._files.write(session) and renewal:
                 self._emit(
                     "token_refreshed",
                     {"session_id": session.id, "expires_at": rfc3339(token.expires_at)},
                 )
+
+    def _token_for(self, session: RoleSession) -> WebIdentityToken | None:
+        """Return the newest token in hand, if it is the role session's owner's."""
+        token = self.supply.holding(str(session.role.arn)).token
+        if token is None or not self.supply.identity_of(token).same_user(session.owner):
+            return None
+        return token
 
     async def _no_longer(self, session: RoleSession, token: WebIdentityToken) -> str | None:
         """Tell why this token may not renew this role session, if so."""
         identity = self.supply.identity_of(token)
         if not identity.same_user(session.owner):
             return "identity_changed"
-        if session.written is None:  # back from the last run: the catalogue may have changed since
+        if session.to_be_checked:  # the catalogue may have changed since the last run
             try:
                 session.role = (await self.catalogue.current()).pick(identity, session.role.arn)
             except RoleNotAllowed:
                 return "role_not_allowed"
             except WbAwsError:
-                pass  # an unreadable catalogue takes no role away
+                return None  # an unreadable catalogue takes no role away
+            session.to_be_checked = False
         return None
-
-    async def _write_first(self, session: RoleSession) -> None:
-        await self._write(session)
-        if session.file_problem is not None:
-            raise session.file_problem
-
-    async def _write(self, session: RoleSession) -> None:
-        """Write the newest token in hand to the role session's file; a failure is kept for its state."""
-        async with self._files:
-            token = self.supply.holding(str(session.role.arn)).token
-            if token is None or session.ended is not None:
-                return
-            try:
-                await asyncio.to_thread(self._write_files, session, token)
-            except TokenDirectoryRefused as problem:
-                if session.file_problem is None:
-                    log.error("%s", problem.detail)
-                session.file_problem = problem
-            else:
-                session.written, session.file_problem = token.fingerprint, None
-
-    def _write_files(self, session: RoleSession, token: WebIdentityToken) -> None:
-        directory = self._open_directory()
-        if session.written is None:
-            for name, content in stand_ins(session).items():
-                directory.write(name, content)
-        directory.write(session.token_file.name, token.reveal())
-
-    def _remove_files(self, directory: TokenDirectory, session: RoleSession) -> None:
-        for name in [session.token_file.name, *stand_ins(session)]:
-            directory.remove(name)
 
     # --- Ending ----------------------------------------------------------------------------
 
@@ -454,23 +425,27 @@ class RoleSessionManager:
         Raises:
             RoleSessionNotFound: if none has this id.
         """
+        await self.ready()
         session = self.get(session_id)
-        if session.ended is None:
-            await self._end(session, "by_user")
+        await self._end(session, "by_user")
         assert session.ended is not None
         return session.ended.credentials_expire_at
 
     async def _end(self, session: RoleSession, reason: str) -> None:
+        """End it once: whoever asks at the same time waits for the same end."""
+        await self._tasks.once(session.id, lambda: self._end_once(session, reason), "end")
+
+    async def _end_once(self, session: RoleSession, reason: str) -> None:
+        if session.ended is not None:
+            return
         now = self.clock.now()
         session.ended = Ended(now, reason, now + session.credential_lifetime)
         session.announced = State.ENDED
-        async with self._files:
-            if self._directory is not None:
-                await asyncio.to_thread(self._remove_files, self._directory, session)
+        await self._files.remove(session)
         log.info("Role session %s (%s) ended: %s", session.id, session.role.arn, reason)
         self._emit("session_ended", {"session_id": session.id, "reason": reason})
         if self.is_default(session):
-            await self.set_default(None)
+            await self._choose(None)
         self._forget_old_ends()
         self.refresher.wake()
         await self._save()
@@ -488,6 +463,10 @@ class RoleSessionManager:
         Raises:
             RoleSessionNotFound, RoleSessionEnded: if it can't be used.
         """
+        await self.ready()
+        await self._tasks.do(self._choose(session_id), "choose")
+
+    async def _choose(self, session_id: str | None) -> None:
         choice = NO_ROLE
         if session_id is not None:
             choice = DefaultChoice(chosen=True, session_id=self.get_living(session_id).id)
@@ -539,77 +518,19 @@ class RoleSessionManager:
         self.get_living(session.id)
         if not verify:
             return session.caller
-        token = await self.supply.current(str(session.role.arn))
-        environment = self.environment_of(session.role)
-        request = StsRequest(
-            session.role.arn, session.region, session.session_name, token, environment
-        )
-        return await self._in_time(asyncio.to_thread(self._sts.verify, request))
-
-    async def _in_time(self, call: Awaitable[CallerIdentity]) -> CallerIdentity:
         try:
             async with asyncio.timeout(START_TIMEOUT):
-                return await call
+                token = await self.supply.current(str(session.role.arn))
+                environment = self.environment_of(session.role)
+                request = StsRequest(
+                    session.role.arn, session.region, session.session_name, token, environment
+                )
+                return await asyncio.to_thread(self._sts.verify, request)
         except TimeoutError:
-            raise StsTimeout(f"AWS STS did not answer within {START_TIMEOUT:g} s.") from None
-
-    # --- Records ---------------------------------------------------------------------------
+            raise StsTimeout(STS_TOO_LATE) from None
 
     async def _save(self) -> None:
-        async with self._saving:
-            if self._store is None:
-                return
-            snapshot = Snapshot(self.default, tuple(map(_record, self.living())))
-            try:
-                await asyncio.to_thread(self._store.save, snapshot)
-                self.store_problem = None
-            except OSError as error:
-                self._store_failed(error)
-
-    def _store_failed(self, error: OSError) -> None:
-        self.store_problem = f"Role sessions can't be kept over a restart of the server: {self.settings.store_dir}: {error.strerror}."
-        log.error("%s", self.store_problem)
-
-    def _restored(self, record: Record, catalogue: Catalogue | None) -> RoleSession:
-        arn = RoleArn.parse(record.role_arn)
-        listed: Iterable[Role] = [role for role, _ in catalogue.entries] if catalogue else []
-        return RoleSession(
-            id=record.id,
-            role=next(
-                (role for role in listed if role.arn == arn),
-                Role(arn, arn.name, region=record.region),
-            ),
-            region=record.region,
-            session_name=record.session_name,
-            owner=Identity(record.issuer, record.subject, record.subject, (), {}),
-            caller=CallerIdentity(
-                record.caller["UserId"], record.caller["Account"], record.caller["Arn"]
-            ),
-            token_file=self.settings.token_dir / f"{self.slot}_{record.id}.token",
-            started_at=datetime.fromisoformat(record.started_at),
-            credential_lifetime=timedelta(seconds=record.credential_lifetime),
-        )
-
-
-def stand_ins(session: RoleSession) -> dict[str, str]:
-    """Name and content of the files that stand in for `~/.aws/config` and `~/.aws/credentials`.
-
-    They hold nothing but the reason for their being; see docs/decisions/0003-environment.md.
-    """
-    stem = session.token_file.stem
-    why = f"# Stands in for your own file while the AWS role {session.role.arn.name} is in use.\n"
-    return {f"{stem}.config": why, f"{stem}.credentials": why}
-
-
-def _record(session: RoleSession) -> Record:
-    return Record(
-        id=session.id,
-        role_arn=str(session.role.arn),
-        region=session.region,
-        session_name=session.session_name,
-        issuer=session.owner.issuer,
-        subject=session.owner.subject,
-        started_at=session.started_at.isoformat(),
-        credential_lifetime=session.credential_lifetime.total_seconds(),
-        caller=session.caller.as_json(),
-    )
+        # Nobody waits long for a disk (a home on NFS): it is saved as soon as it can be.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SAVE_PATIENCE):
+                await self._records.save(lambda: snapshot_of(self.default, self.living()))

@@ -50,7 +50,10 @@ class RoleSession:
 
     `owner` is whose role session it is: another user's token never renews it.
     `credential_lifetime` is how long STS made credentials live at the start; SDKs ask for the same.
-    `written` is the fingerprint of the token in the file, None before the first is there.
+    `written` is the fingerprint of the token in the file, None before the first is there, and
+    `file_expires_at` the end of that token's life: a newer token in hand may not be in the file yet.
+    `to_be_checked` is set on one that came back from the last run, until a token and the catalogue
+    have said that it is still the user's.
     """
 
     id: str
@@ -63,7 +66,9 @@ class RoleSession:
     started_at: datetime
     credential_lifetime: timedelta
     written: str | None = None
+    file_expires_at: datetime | None = None
     file_problem: WbAwsError | None = None
+    to_be_checked: bool = False
     ended: Ended | None = None
     announced: State = State.STARTING
 
@@ -76,7 +81,7 @@ class RoleSession:
         """Tell the state, from what is known of its token."""
         return state_of(
             ended=self.ended is not None,
-            written=self.written is not None,
+            file_expires_at=self.file_expires_at,
             file_problem=self.file_problem,
             holding=holding,
             now=now,
@@ -84,7 +89,12 @@ class RoleSession:
 
 
 def state_of(
-    *, ended: bool, written: bool, file_problem: WbAwsError | None, holding: Holding, now: datetime
+    *,
+    ended: bool,
+    file_expires_at: datetime | None,
+    file_problem: WbAwsError | None,
+    holding: Holding,
+    now: datetime,
 ) -> State:
     """Decide the state of a role session.
 
@@ -96,14 +106,14 @@ def state_of(
         return State.ENDED
     if isinstance(holding.problem, SignInRequired):
         return State.SIGN_IN_REQUIRED
-    token = holding.token
-    if not written and holding.problem is None and file_problem is None:
+    failing = holding.problem is not None or file_problem is not None
+    if file_expires_at is None and not failing:
         return State.STARTING
-    if token is None or token.expires_at <= now or not written:
+    if file_expires_at is None or file_expires_at <= now:
         return State.EXPIRED
-    if holding.problem is not None or file_problem is not None:
+    if failing:
         return State.DEGRADED
-    if holding.nothing_newer and little_is_left(token, now):
+    if holding.nothing_newer and holding.token is not None and little_is_left(holding.token, now):
         return State.DEGRADED
     return State.ACTIVE
 

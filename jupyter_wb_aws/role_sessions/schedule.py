@@ -11,6 +11,9 @@ REFRESH_AT = 0.8
 JITTER = 0.1
 SHORTEST_PAUSE = timedelta(seconds=1)
 LONGEST_BACK_OFF = timedelta(seconds=60)
+# A failure may ask for more patience than that, but not for more than this: a token lives for
+# minutes to hours, and a number that makes no sense must not stop the renewal for good.
+LONGEST_ASKED = 3600
 # The wall clock is looked at this often at least: timers stand still while a laptop sleeps.
 LONGEST_SLEEP = timedelta(seconds=30)
 # Network time steps clocks by less than this; more means that the clock was set back.
@@ -54,7 +57,8 @@ def refresh_time(token: WebIdentityToken, jitter: float) -> datetime:
 def back_off(failures: int, spread: float, retry_after: int | None) -> timedelta:
     """How long to wait after the `failures`th failure in a row."""
     ceiling = min(LONGEST_BACK_OFF, SHORTEST_PAUSE * (1 << min(failures, 10)))
-    return max(SHORTEST_PAUSE, ceiling * spread, timedelta(seconds=retry_after or 0))
+    asked = timedelta(seconds=max(0, min(retry_after or 0, LONGEST_ASKED)))
+    return max(SHORTEST_PAUSE, ceiling * spread, asked)
 
 
 def little_is_left(token: WebIdentityToken, now: datetime) -> bool:

@@ -14,15 +14,19 @@ it goes through a descriptor of the folder, so that nobody can put another folde
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import os
+import re
 import secrets
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 from jupyter_wb_aws.errors import TokenDirectoryRefused
 
-TEMPORARY = ".tmp-"
+log = logging.getLogger(__name__)
+
+TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{16}-")
 
 
 class TokenDirectory:
@@ -44,13 +48,14 @@ class TokenDirectory:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with contextlib.suppress(FileExistsError):
                 path.mkdir(mode=0o700)
+        except OSError as error:
+            raise _refused(path, f"can't be made ({error.strerror})") from None
+        try:
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
-            why = (
-                "is a symbolic link or no folder"
-                if path.is_symlink() or path.exists()
-                else "can't be made"
-            )
+            # Linux says ENOTDIR of a symbolic link, macOS ELOOP.
+            other = error.errno in (errno.ENOTDIR, errno.ELOOP)
+            why = "is a symbolic link or no folder" if other else "can't be opened"
             raise _refused(path, f"{why} ({error.strerror})") from None
         try:
             status = os.fstat(descriptor)
@@ -70,42 +75,62 @@ class TokenDirectory:
         Raises:
             TokenDirectoryRefused: if the file can't be written (a full disk, a folder that is gone).
         """
-        temporary = f"{TEMPORARY}{secrets.token_hex(8)}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            file = os.open(temporary, flags, 0o600, dir_fd=self._descriptor)  # 1
-            try:
-                os.fchmod(file, 0o600)
-                with open(file, "wb") as stream:  # 2
-                    stream.write(content.encode())
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                os.rename(  # 3
-                    temporary, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor
-                )
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary, dir_fd=self._descriptor)
-                raise
+            self._write(name, content.encode())
         except OSError as error:
             raise TokenDirectoryRefused(
                 f"The token file {self.path / name} can't be written: {error.strerror}.",
                 hint="Free some disk space, or tell your administrator.",
             ) from None
 
+    def _write(self, name: str, content: bytes) -> None:
+        # The name is part of it, so that it can be told whose it is after a power loss.
+        temporary = f".tmp-{secrets.token_hex(8)}-{name}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.open(temporary, flags, 0o600, dir_fd=self._descriptor)  # 1
+        try:
+            with open(file, "wb") as stream:
+                os.fchmod(file, 0o600)
+                stream.write(content)  # 2
+                stream.flush()
+                os.fsync(file)
+            os.rename(  # 3
+                temporary, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor
+            )
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=self._descriptor)
+            raise
+
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
-        with contextlib.suppress(OSError):
+        try:
             os.unlink(name, dir_fd=self._descriptor)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            log.error("%s can't be removed: %s", self.path / name, error.strerror)
 
-    def names(self) -> Iterator[str]:
-        """Yield the names of the files in the folder."""
-        with contextlib.suppress(OSError):
-            yield from os.listdir(self._descriptor)
+    def names(self) -> list[str]:
+        """Return the names of the files in the folder."""
+        return os.listdir(self._descriptor)
+
+    def is_gone(self) -> bool:
+        """Tell whether the folder's path leads elsewhere by now: somebody deleted or moved it."""
+        try:
+            there, here = os.lstat(self.path), os.fstat(self._descriptor)
+        except OSError:
+            return True
+        return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
 
     def close(self) -> None:
         """Let go of the folder; its files stay."""
         os.close(self._descriptor)
+
+
+def without_temporary_prefix(name: str) -> str:
+    """Return the name that a file was to have when its writing was cut short."""
+    return TEMPORARY.sub("", name, count=1) if TEMPORARY.match(name) else name
 
 
 def visible_below(path: Path, root: Path, *, hidden_shown: bool) -> bool:
@@ -114,8 +139,9 @@ def visible_below(path: Path, root: Path, *, hidden_shown: bool) -> bool:
     Source: jupyter_server.utils / services.contents: a path with a component that begins with a
     dot is hidden, unless `ContentsManager.allow_hidden` is set.
     """
+    real = Path(os.path.realpath(path))  # unlike Path.resolve, at ease with a loop of symlinks
     try:
-        parts = path.resolve().relative_to(root.resolve()).parts
+        parts = real.relative_to(os.path.realpath(root)).parts
     except ValueError:
         return False
     return hidden_shown or not any(part.startswith(".") for part in parts)

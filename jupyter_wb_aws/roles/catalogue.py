@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+import stat
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -117,13 +118,17 @@ class CatalogueFile:
         try:
             status = self.path.stat()
             seen: tuple[int, ...] = (status.st_mtime_ns, status.st_size, status.st_ino)
-        except OSError as error:
-            self._broken(BrokenCatalogue(f"the file can't be read: {error.strerror}"), ())
+        except (OSError, ValueError) as error:  # the latter: a NUL in the path
+            reason = error.strerror if isinstance(error, OSError) else error
+            self._broken(BrokenCatalogue(f"the file can't be read: {reason}"), ())
             return
         if seen == self._seen:
             return
+        if not stat.S_ISREG(status.st_mode):  # a FIFO would hang every reader
+            self._broken(BrokenCatalogue("it is not a regular file"), seen)
+            return
         try:
-            text = self.path.read_bytes().decode("utf-8")
+            text = self.path.read_bytes().decode("utf-8-sig")
             self._good = parse(text, self._clock.now())
         except OSError as error:
             self._broken(BrokenCatalogue(f"the file can't be read: {error.strerror}"), ())
@@ -162,6 +167,8 @@ def parse(text: str, loaded_at: datetime) -> Catalogue:
         raise BrokenCatalogue(reason, int(found[1]) if found else text.count("\n") + 1) from None
     except RecursionError:
         raise BrokenCatalogue("tables are nested too deeply") from None
+    except ValueError as error:  # a number with thousands of digits
+        raise BrokenCatalogue(str(error)) from None
     _only(document, {"request_url", "roles"}, "the file")
     request_url = _url(document, "the file")
     tables = document.get("roles", [])
@@ -232,8 +239,8 @@ def _rules(allow: object, where: str) -> list[Rule]:
             raise BrokenCatalogue(f"an `allow` rule of {where} names no users, groups or claims")
         rules.append(
             Rule(
-                users=_texts(rule.get("users", []), f"`users` of {where}"),
-                groups=_texts(rule.get("groups", []), f"`groups` of {where}"),
+                users=_named(rule, "users", where),
+                groups=_named(rule, "groups", where),
                 claims={
                     claim: _texts(
                         values if isinstance(values, list) else [values], f"`claims` of {where}"
@@ -245,9 +252,20 @@ def _rules(allow: object, where: str) -> list[Rule]:
     return rules
 
 
+def _named(rule: dict[str, Any], condition: str, where: str) -> frozenset[str]:
+    if condition not in rule:
+        return frozenset()
+    return _texts(rule[condition], f"`{condition}` of {where}")
+
+
 def _texts(values: object, what: str) -> frozenset[str]:
-    if not isinstance(values, list) or not all(isinstance(v, str | int | bool) for v in values):
-        raise BrokenCatalogue(f"{what} must be a list of texts")
+    # An empty list is no condition that is left out: that would let more people in, not fewer.
+    if (
+        not isinstance(values, list)
+        or not values
+        or not all(isinstance(value, str | int | bool) for value in values)
+    ):
+        raise BrokenCatalogue(f"{what} must be a list of one text or more")
     return frozenset(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
 
 

@@ -11,9 +11,9 @@ from jupyter_wb_aws.errors import InvalidRegion, InvalidRoleArn
 # Source: botocore's endpoints.json, `regionRegex` of each partition (those that have IAM roles
 # for the public: the isolated partitions are left out).
 REGIONS_OF_PARTITION = {
-    "aws": re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-\d{1,2}"),
-    "aws-cn": re.compile(r"cn-[a-z]+-\d{1,2}"),
-    "aws-us-gov": re.compile(r"us-gov-[a-z]+-\d{1,2}"),
+    "aws": re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]{1,2}"),
+    "aws-cn": re.compile(r"cn-[a-z]+-[0-9]{1,2}"),
+    "aws-us-gov": re.compile(r"us-gov-[a-z]+-[0-9]{1,2}"),
 }
 ACCOUNT = re.compile(r"[0-9]{12}")
 # Source: IAM User Guide, "IAM and AWS STS quotas": role names and paths.

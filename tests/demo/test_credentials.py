@@ -352,3 +352,13 @@ def test_a_request_without_a_host_is_no_server_error(aws):
     with socket.create_connection((address.hostname, address.port), timeout=5) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert connection.recv(64).split()[1] == b"403"
+
+
+def test_an_upload_that_fails_after_its_body_was_read_is_answered(caller, monkeypatch):
+    # A profile that does not exist makes moto fail while it looks for the policies that refuse.
+    s3 = caller.client("s3", caller.credentials("auditor"))
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+
+    code, status = caller.refused(s3.put_object, Bucket="colorado-projects", Key="k", Body=b"1")
+
+    assert (code, status) in {("NotImplemented", 501), ("AccessDenied", 403)}

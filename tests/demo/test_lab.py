@@ -16,7 +16,12 @@ from jupyter_wb_aws.demo.site import NOTEBOOK
 @pytest.fixture
 def options(tmp_path):
     return LabOptions(
-        port=8888, token="s3cret", root=tmp_path / "root", issuer="http://i", aws_url="http://a"
+        port=8888,
+        token="s3cret",
+        root=tmp_path / "root",
+        issuer="http://i",
+        aws_url="http://a",
+        ambient={},
     )
 
 

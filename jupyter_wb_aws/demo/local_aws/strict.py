@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from moto.moto_server import werkzeug_app
+from werkzeug.wsgi import get_input_stream
 
 from jupyter_wb_aws.demo.local_aws.answers import AwsError, Protocol, error_answer
 from jupyter_wb_aws.demo.local_aws.assume_role import ACTION, assume_role_with_web_identity
@@ -57,6 +58,9 @@ class StrictAws:
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)
+        # Ends where the body does: whoever reads on after that must not wait for the client.
+        environ["wsgi.input"] = get_input_stream(environ)
+        environ["wsgi.input_terminated"] = True
         form = _form(environ)
         protocol = _protocol(environ, form)
         try:

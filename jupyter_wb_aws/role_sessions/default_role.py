@@ -1,0 +1,43 @@
+"""The role that starts by itself with the server, where the site or the catalogue names one."""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import TYPE_CHECKING
+
+from jupyter_wb_aws.errors import SignInRequired, WbAwsError
+from jupyter_wb_aws.role_sessions.schedule import back_off
+from jupyter_wb_aws.roles.catalogue import default_role
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+
+log = logging.getLogger(__name__)
+
+
+async def start_default_role(
+    manager: RoleSessionManager, configured: str, rng: random.Random
+) -> None:
+    """Start the user's default role, unless the user chooses something first.
+
+    Args:
+        configured: the ARN that the site names; empty for the one that the catalogue marks.
+    """
+    failures = 0
+    while not manager.default.chosen:
+        try:
+            _, roles = await manager.roles()
+            role = default_role(roles, configured)
+            if role is not None:
+                await manager.start(str(role.arn))
+            elif configured:
+                log.warning("WbAwsApp.default_role %s is not offered to the user", configured)
+            return
+        except WbAwsError as problem:
+            failures += 1
+            log.warning("The default role did not start: %s", problem.detail)
+            if problem.status < 500 and not isinstance(problem, SignInRequired):
+                return  # trying again would be refused again
+            wait = back_off(failures, rng.random(), problem.retry_after)
+            await manager.clock.sleep(wait.total_seconds())

@@ -1,0 +1,50 @@
+"""Tasks that have an owner: who awaits them, and who cancels them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Tasks:
+    """The tasks of one owner. A caller that stops waiting for one cancels nothing."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+        self._by_key: dict[Hashable, asyncio.Task[Any]] = {}
+
+    def begin(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Start it; the owner waits for its end."""
+        task = asyncio.create_task(work, name=f"wb-aws {name}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def do(self, work: Coroutine[Any, Any, T], name: str) -> T:
+        """Start it, and return what it returns."""
+        return await asyncio.shield(self.begin(work, name))
+
+    async def once(
+        self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]], name: str
+    ) -> tuple[T, bool]:
+        """Join what runs under this key, else start it; tell also whether this call started it."""
+        begun = key not in self._by_key
+        if begun:
+            task = self._by_key[key] = self.begin(work(), name)
+            task.add_done_callback(lambda _: self._by_key.pop(key))
+        return await asyncio.shield(self._by_key[key]), begun
+
+    async def finish(self) -> None:
+        """Wait until all of them have come to their end by themselves."""
+        while self._running:
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def cancel(self) -> None:
+        """Cancel all of them, and wait until they are gone."""
+        while self._running:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)

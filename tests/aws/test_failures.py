@@ -1,0 +1,105 @@
+"""What an error of STS means, told to the user and to the administrator."""
+
+import pytest
+from botocore import exceptions as boto
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_wb_aws.aws.failures import claims_seen, explain
+from jupyter_wb_aws.errors import (
+    StsBadAnswer,
+    StsUnavailable,
+    TokenRefused,
+    TrustRefused,
+    WbAwsError,
+)
+from jupyter_wb_aws.roles.role import RoleArn
+from tests.conftest import make_jwt
+
+ROLE = RoleArn.parse("arn:aws:iam::111122223333:role/analyst")
+CLAIMS = {"iss": "https://idp.example.com", "aud": "wb", "sub": "alice", "email": "a@example.com"}
+
+
+def client_error(code, message="", status=400):
+    response = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return boto.ClientError(response, "AssumeRoleWithWebIdentity")
+
+
+def test_a_refused_trust_names_the_role_and_what_the_policy_must_match():
+    told = explain(client_error("AccessDenied"), ROLE, CLAIMS)
+    assert isinstance(told, TrustRefused)
+    assert str(ROLE) in told.admin_hint
+    for value in ("https://idp.example.com", "'wb'", "'alice'", "sts:TagSession"):
+        assert value in told.admin_hint
+    assert "a@example.com" not in str(told.as_problem())
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("InvalidIdentityToken", "Account 111122223333 needs an IAM identity provider"),
+        ("InvalidParameterValue", "Account 111122223333 needs an IAM identity provider"),
+        ("IDPRejectedClaim", "withdrawn"),
+        ("ExpiredTokenException", "clocks"),
+    ],
+)
+def test_a_refused_token_tells_why_and_what_to_compare(code, hint):
+    told = explain(client_error(code, "No provider found."), ROLE, CLAIMS)
+    assert isinstance(told, TokenRefused)
+    assert "No provider found." in told.detail
+    assert hint in told.admin_hint
+    assert "iss = 'https://idp.example.com'" in told.admin_hint
+
+
+@pytest.mark.parametrize("code", ["IDPCommunicationError", "ServiceUnavailable", "Throttling"])
+def test_what_may_pass_says_when_to_try_again(code):
+    assert explain(client_error(code), ROLE, CLAIMS).retry_after
+
+
+@pytest.mark.parametrize("code", ["InvalidIdentityToken", "Unheard"])
+@pytest.mark.parametrize(
+    "around", ["{}", '{{"token":"{}","at":"https://idp"}}', "bad token={}&next=/x", "'{}'"]
+)
+def test_a_token_that_sts_echoes_is_not_told_on(code, around):
+    token = make_jwt()
+    told = explain(client_error(code, around.format(token)), ROLE, CLAIMS)
+    assert not any(piece in str(told.as_problem()) for piece in token.split("."))
+
+
+def test_long_claims_and_messages_are_cut():
+    claims = {"iss": "x" * 9000, "aud": ["y" * 9000], "sub": "z" * 9000}
+    told = explain(client_error("InvalidIdentityToken", "no " * 9000), ROLE, claims)
+    assert len(str(told.as_problem())) < 4000
+    assert len(claims_seen(claims)) < 700
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (boto.ConnectTimeoutError(endpoint_url="https://x"), StsUnavailable),
+        (boto.EndpointConnectionError(endpoint_url="https://x"), StsUnavailable),
+        (boto.ProxyConnectionError(proxy_url="http://user:hunter2@p"), StsUnavailable),
+        (boto.SSLError(endpoint_url="https://x", error="bad"), StsUnavailable),
+        (boto.ResponseStreamingError(error="x"), StsUnavailable),
+        (boto.ParamValidationError(report="hunter2"), StsBadAnswer),
+        (KeyError("hunter2"), StsBadAnswer),
+        (boto.ClientError({}, "x"), StsBadAnswer),
+        (boto.ClientError({"Error": {"Code": None}}, "x"), WbAwsError),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_other_errors_are_told_by_their_kind_alone(error, kind):
+    told = explain(error, ROLE, CLAIMS)
+    assert isinstance(told, kind)
+    assert "hunter2" not in str(told.as_problem())
+
+
+@given(st.text(max_size=40), st.text(max_size=300), st.integers(0, 599))
+def test_any_code_message_and_status_is_explained(code, message, status):
+    told = explain(client_error(code, message, status), ROLE, CLAIMS)
+    assert told.status in (403, 502, 503)
+    assert told.detail.isprintable() or not code.isprintable()
+    assert told.hint

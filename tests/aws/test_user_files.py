@@ -1,0 +1,130 @@
+"""Which of the user's own ~/.aws files would win over the picked role in some SDK."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_wb_aws.aws.user_files import _default_profile, shadowing
+
+STATIC = "aws_access_key_id = AKIA\naws_secret_access_key = secret\n"
+# Measured: docs/decisions/0003-environment.md. File, its text, the key that would win or None.
+TABLE = [
+    ("credentials", f"[default]\n{STATIC}", "aws_access_key_id"),
+    ("config", f"[default]\n{STATIC}", "aws_access_key_id"),
+    ("credentials", f"[other]\n{STATIC}", None),
+    ("config", f"[profile other]\n{STATIC}", None),
+    ("config", "[default]\ncredential_process = /opt/get\n", "credential_process"),
+    ("config", "[profile default]\ncredential_process = /opt/get\n", "credential_process"),
+    (
+        "config",
+        "[default]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = other\n[profile other]\n",
+        "role_arn",
+    ),
+    ("config", "[default]\ncredential_source = Environment\n", "credential_source"),
+    ("config", "[default]\nsso_start_url = https://x\nsso_region = us-east-1\n", "sso_region"),
+    ("config", "[default]\nsso_role_name = x\n", "sso_role_name"),
+    ("config", "[default]\nsso_account_id = 1\n", "sso_account_id"),
+    ("config", "[default]\nsso_session = corp\n[sso-session corp]\n", "sso_session"),
+    ("config", "[default]\nlogin_session = x\n", "login_session"),
+    ("config", "[default]\nweb_identity_token_file = /x\n", "web_identity_token_file"),
+    ("config", "[default]\nregion = eu-central-1\noutput = json\n", None),
+    ("config", "[default]\nAWS_Access_Key_ID = x\n", "aws_access_key_id"),
+    ("config", "[ default ]\ncredential_process = x\n", "credential_process"),
+    ("config", '[profile "default"]\ncredential_process = x\n', "credential_process"),
+    ("config", "[DEFAULT]\ncredential_process = x\n[default]\nregion = x\n", "credential_process"),
+    ("config", "[profile default-x]\ncredential_process = x\n", None),
+    ("config", "# [default]\n# credential_process = x\n", None),
+    ("config", "[default]\ns3 =\n  role_arn = x\n", None),
+    ("config", "", None),
+]
+
+
+@pytest.fixture
+def home(tmp_path):
+    (tmp_path / ".aws").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(("file", "text", "key"), TABLE)
+def test_what_would_win_is_found_and_named(home, file, text, key):
+    (home / ".aws" / file).write_text(text)
+    told = shadowing({"HOME": str(home)})
+    assert told == (f"{key} of [default] in {home}/.aws/{file}" if key else None)
+
+
+def test_without_files_or_a_home_nothing_wins(tmp_path):
+    assert shadowing({"HOME": str(tmp_path)}) is None
+    assert shadowing({"HOME": "/no/such/home"}) is None
+    assert shadowing({}) is None
+
+
+@pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+def test_files_named_by_a_variable_are_looked_at_in_place_of_the_usual(home, variable):
+    usual = "config" if variable == "AWS_CONFIG_FILE" else "credentials"
+    (home / ".aws" / usual).write_text(f"[default]\n{STATIC}")
+    (home / "other").write_text("[default]\nregion = x\n")
+    environment = {"HOME": str(home), variable: str(home / "other")}
+    assert shadowing(environment) is None
+    (home / "other").write_text("[default]\ncredential_process = x\n")
+    assert shadowing(environment) == f"credential_process of [default] in {home}/other"
+
+
+def test_an_empty_variable_means_the_usual_file(home):
+    (home / ".aws" / "config").write_text("[default]\ncredential_process = x\n")
+    assert shadowing({"HOME": str(home), "AWS_CONFIG_FILE": ""})
+
+
+def test_a_tilde_is_the_home_of_the_process_that_starts(home, monkeypatch):
+    monkeypatch.setenv("HOME", "/no/such/home")
+    (home / "mine").write_text("[default]\ncredential_process = x\n")
+    assert shadowing({"HOME": str(home), "AWS_CONFIG_FILE": "~/mine"})
+
+
+@pytest.mark.parametrize("name", ["~no-such-user/config", "/dev/null", "/", "/no/such", "a\0b"])
+def test_a_name_that_leads_to_no_file_is_no_file(name):
+    assert shadowing({"HOME": "/no/such/home", "AWS_CONFIG_FILE": name}) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[default\nregion = x\n", "region = x\n", "[default]\nregion = x\n[default]\noutput = y\n",
+        "[default]\nregion = x\nregion = y\n", "[default]\nno value\n", "\x00", "[a]\n" + "# x\n" * 300_000,
+    ],
+)  # fmt: skip
+def test_a_file_that_breaks_some_sdk_is_kept_away_from_all(home, text):
+    (home / ".aws" / "config").write_text(text)
+    assert shadowing({"HOME": str(home)}) == f"{home}/.aws/config, which can't be read as a profile"
+
+
+def test_a_file_of_another_encoding_is_still_read(home):
+    (home / ".aws" / "config").write_bytes(
+        "[default]\n# für\ncredential_process = x\n".encode("latin-1")
+    )
+    assert shadowing({"HOME": str(home)})
+
+
+def test_a_fifo_hangs_no_kernels_start_and_is_kept_away(home):
+    os.mkfifo(home / ".aws" / "credentials")
+    assert shadowing({"HOME": str(home)})
+
+
+def test_an_unreadable_file_is_no_file_for_anyone(home):
+    folder = home / ".aws" / "credentials"
+    folder.mkdir()
+    assert shadowing({"HOME": str(home)}) is None
+
+
+def test_a_byte_order_mark_does_not_hide_the_profile(home):
+    (home / ".aws" / "config").write_text("\ufeff[default]\ncredential_process = x\n")
+    assert shadowing({"HOME": str(home)})
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_called_unreadable(tmp_path_factory, text):
+    file = tmp_path_factory.getbasetemp() / "random-config"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    keys = _default_profile(file)
+    assert keys is None or all(isinstance(key, str) for key in keys)

@@ -1,0 +1,253 @@
+"""The web identity token: what is taken for one, what it says, and that it shows nowhere."""
+
+import base64
+import json
+import logging
+import pickle
+import traceback
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_wb_aws.errors import TokenInvalid
+from jupyter_wb_aws.identity.token import LONGEST, WebIdentityToken
+from tests.conftest import NOON, make_jwt, make_token
+
+
+def unsigned(claims: object, header: object = None) -> str:
+    """Write a JWT with a made-up signature."""
+    parts = [
+        base64.urlsafe_b64encode(part).rstrip(b"=").decode()
+        for part in (
+            json.dumps(header or {"alg": "RS256"}).encode(),
+            claims if isinstance(claims, bytes) else json.dumps(claims).encode(),
+            b"not-a-signature",
+        )
+    ]
+    return ".".join(parts)
+
+
+def test_a_token_says_who_it_is_of_and_how_long_it_lives():
+    token = make_token()
+    identity = token.identity("preferred_username", "groups")
+    assert (identity.issuer, identity.subject, identity.name) == (
+        "https://idp.example.com",
+        "alice",
+        "alice",
+    )
+    assert identity.groups == ("analysts",)
+    assert (token.issued_at, token.expires_at) == (NOON, NOON + timedelta(hours=1))
+    assert token.received_at == NOON
+
+
+def test_the_text_is_revealed_as_it_came():
+    text = make_jwt()
+    assert WebIdentityToken.parse(text, NOON).reveal() == text
+
+
+def test_a_token_without_iat_counts_as_issued_when_it_was_received():
+    token = WebIdentityToken.parse(make_jwt(iat=None, exp=NOON + timedelta(hours=1)), NOON)
+    assert token.issued_at == NOON
+
+
+def test_a_token_issued_in_the_future_counts_as_issued_when_it_was_received():
+    token = make_token(iat=NOON + timedelta(minutes=5))
+    assert token.issued_at == NOON
+
+
+def test_a_fraction_of_a_second_is_taken():
+    token = WebIdentityToken.parse(unsigned({"sub": "a", "exp": NOON.timestamp() + 0.5}), NOON)
+    assert token.expires_at == NOON + timedelta(seconds=0.5)
+
+
+def test_a_time_of_receipt_without_zone_is_read_as_local_time():
+    received = datetime.now()  # noqa: DTZ005 - a careless third-party source's
+    token = WebIdentityToken.parse(unsigned({"sub": "a", "exp": 4e9}), received)
+    assert token.issued_at.tzinfo is not None
+    assert abs(token.received_at - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_times_are_utc_whatever_zone_the_token_was_received_in():
+    token = WebIdentityToken.parse(
+        unsigned({"sub": "a", "exp": 4e9}), NOON.astimezone(timezone(timedelta(hours=5)))
+    )
+    assert token.received_at.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("claims", "named"),
+    [
+        ({"sub": "alice"}, "`exp`"),
+        ({"exp": 4e9}, "`sub`"),
+        ({"sub": "", "exp": 4e9}, "`sub`"),
+        ({"sub": 7, "exp": 4e9}, "`sub`"),
+        ({"sub": None, "exp": 4e9}, "`sub`"),
+        ({"sub": "a", "exp": "tomorrow"}, "`exp`"),
+        ({"sub": "a", "exp": True}, "`exp`"),
+        ({"sub": "a", "exp": [1]}, "`exp`"),
+        ({"sub": "a", "exp": 1e300}, "`exp`"),
+        ({"sub": "a", "exp": 10**400}, "`exp`"),
+        ({"sub": "a", "exp": float("nan")}, "`exp`"),
+        ({"sub": "a", "exp": float("inf")}, "`exp`"),
+        ({"sub": "a", "exp": 4e9, "iat": "now"}, "`iat`"),
+        ({"sub": "a", "exp": 4e9, "iat": -1e300}, "`iat`"),
+    ],
+)
+def test_a_token_without_usable_claims_is_refused_by_the_claims_name(claims, named):
+    with pytest.raises(TokenInvalid, match=named):
+        WebIdentityToken.parse(unsigned(claims), NOON)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "opaque-access-token",
+        "a.b.c",
+        "....",
+        unsigned([1, 2]),
+        unsigned("text"),
+        unsigned(b"\xff\xfe"),
+        unsigned(b'{"sub": "a", "exp": 4'),
+        unsigned(b'{"sub": ' + b"[" * 9000 + b"]" * 9000 + b"}")[:LONGEST],
+        unsigned({"sub": "a", "exp": 4e9}, {"alg": "RS256", "kid": 7}),
+        unsigned({"sub": "a", "exp": 4e9}, {"alg": "RS256", "crit": ["b64"], "b64": False}),
+        make_jwt() + "\nToken refreshed",
+        make_jwt() + "\n" + make_jwt(),
+        "Bearer " + make_jwt(),
+        make_jwt().replace(".", ".\n"),
+        make_jwt() + "\0",
+        "\ufffd" + make_jwt(),
+        make_jwt() + "\ud800",
+    ],
+)
+def test_what_is_no_jwt_is_refused(text):
+    with pytest.raises(TokenInvalid):
+        WebIdentityToken.parse(text, NOON)
+
+
+@pytest.mark.parametrize("text", ["", "abc", "x" * (LONGEST + 1), "a" * 10_000_000])
+def test_lengths_that_sts_does_not_take_are_refused(text):
+    with pytest.raises(TokenInvalid, match="characters"):
+        WebIdentityToken.parse(text, NOON)
+
+
+@given(st.text(max_size=300))
+def test_random_text_is_a_token_or_refused(text):
+    with pytest.raises(TokenInvalid):
+        WebIdentityToken.parse(text, NOON)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["iss", "sub", "aud", "exp", "iat", "nbf", "groups", "n"]), JSON
+    )
+)
+def test_random_claims_are_read_or_refused(claims):
+    try:
+        token = WebIdentityToken.parse(unsigned(claims), NOON)
+    except TokenInvalid:
+        return
+    identity = token.identity("n", "groups")
+    assert identity.subject == claims["sub"]
+    assert identity.name
+    assert all(isinstance(group, str) for group in identity.groups)
+    assert token.issued_at <= NOON
+
+
+@pytest.mark.parametrize(
+    ("claims", "groups"),
+    [
+        ({"groups": "analysts"}, ("analysts",)),
+        ({"groups": ["a", 7, None, "b"]}, ("a", "b")),
+        ({"groups": {"a": 1}}, ()),
+        ({"groups": 7}, ()),
+        ({"groups": None}, ()),
+    ],
+)
+def test_groups_are_texts_in_a_list_or_one_text(claims, groups):
+    assert make_token(**claims).identity("preferred_username", "groups").groups == groups
+
+
+@pytest.mark.parametrize("name", [None, "", 7, ["alice"]])
+def test_a_user_without_a_usable_name_is_called_by_the_subject(name):
+    token = make_token(sub="0042", preferred_username=name)
+    assert token.identity("preferred_username", "groups").name == "0042"
+
+
+def test_a_user_is_the_same_by_issuer_and_subject_together():
+    alice = make_token().identity("preferred_username", "groups")
+    renamed = make_token(preferred_username="Alice", groups=[]).identity(
+        "preferred_username", "groups"
+    )
+    elsewhere = make_token(iss="https://other.example.com").identity("x", "groups")
+    assert alice.same_user(renamed)
+    assert not alice.same_user(elsewhere)
+    assert not alice.same_user(make_token(sub="bob").identity("x", "groups"))
+
+
+def test_two_readings_of_one_text_are_the_same_token():
+    token, again = make_token(), make_token(received_at=NOON + timedelta(minutes=1))
+    assert token.same_text(again)
+    assert not token.same_text(make_token(sub="bob"))
+    assert not token.same_text(None)
+
+
+def test_a_fingerprint_tells_tokens_apart_and_is_no_part_of_them():
+    token, other = make_token(), make_token(sub="bob")
+    assert token.fingerprint == make_token().fingerprint != other.fingerprint
+    assert token.fingerprint not in token.reveal()
+
+
+def shown(token):
+    """Ways in which a program might print an object by accident."""
+    return [
+        repr(token), str(token), format(token), f"{token!r:>20}", f"{[token]}", f"{ {'t': token} }",
+        repr(token.identity("preferred_username", "groups")),
+    ]  # fmt: skip
+
+
+def test_no_printing_of_a_token_shows_its_text_or_claims():
+    token = make_token(secret_claim="hunter2-claim")
+    pieces = token.reveal().split(".")
+    for text in shown(token):
+        assert not any(piece in text for piece in pieces)
+        assert "hunter2" not in text
+
+
+def test_logging_a_token_shows_nothing_of_it(caplog):
+    caplog.set_level(logging.DEBUG)
+    token = make_token()
+    logging.getLogger("jupyter_wb_aws").warning("got %s and %r", token, [token])
+    assert token.reveal().split(".")[1] not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "claims", [{"exp": 4e9}, {"sub": "a"}, {"sub": "a", "exp": "soon"}, b"{broken"]
+)
+def test_a_refusal_never_quotes_the_token(claims):
+    text = unsigned(claims)
+    with pytest.raises(TokenInvalid) as refused:
+        WebIdentityToken.parse(text, NOON)
+    told = "".join(traceback.format_exception(refused.value)) + json.dumps(
+        refused.value.as_problem()
+    )
+    assert not any(piece in told for piece in text.split("."))
+
+
+def test_a_token_can_not_be_changed():
+    with pytest.raises(AttributeError):
+        make_token().expires_at = NOON
+
+
+def test_tokens_are_compared_by_identity_so_that_no_assertion_prints_them():
+    assert make_token() != make_token()
+    assert pickle.loads(pickle.dumps(make_token())).same_text(make_token())

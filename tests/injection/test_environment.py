@@ -1,0 +1,214 @@
+"""What a process finds in its environment, for each kind of role session and of none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_wb_aws.injection.environment import Site, changed, role_variables, stand_in_files
+from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, Given
+from jupyter_wb_aws.role_sessions.session_files import stand_ins
+from jupyter_wb_aws.variables import RESERVED, is_credential, is_shadowing
+from tests.role_sessions.support import ANALYST, make_role, make_session
+
+STATIC = {
+    "AWS_ACCESS_KEY_ID": "AKIADECOY",
+    "AWS_SECRET_ACCESS_KEY": "decoy",
+    "AWS_SESSION_TOKEN": "decoy",
+    "AWS_SECURITY_TOKEN": "decoy",
+    "AWS_PROFILE": "decoy",
+    "AWS_DEFAULT_PROFILE": "decoy",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.2/decoy",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/decoy",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN": "decoy",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/decoy",
+}
+POD = {
+    "AWS_ROLE_ARN": "arn:aws:iam::999999999999:role/pod",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/eks.amazonaws.com/token",
+    "AWS_ROLE_SESSION_NAME": "pod",
+}
+PLAIN = {"PATH": "/bin", "HOME": "/home/alice", "AWS_PAGER": "", "AWS_REGION": "eu-west-1"}
+INHERITED = {**PLAIN, **STATIC, **POD}
+TOKEN_FILE = "/run/wb/slot_0123456789abcdef.token"
+
+names = st.one_of(
+    st.sampled_from(sorted({*INHERITED, *RESERVED, "AWS_ENDPOINT_URL_S3", "HTTPS_PROXY"})),
+    st.from_regex(r"[A-Z_][A-Z0-9_]{0,20}", fullmatch=True),
+)
+environments = st.dictionaries(names, st.text(st.characters(exclude_characters="\0"), max_size=20))
+policies = st.sampled_from(["when_shadowed", "always", "never"])
+givens = st.sampled_from(
+    [UNTOUCHED, NO_ROLE_GIVEN, Given("role", make_session()), Given("role", make_session(region=None))]
+)  # fmt: skip
+
+
+def role(**fields):
+    return Given("role", make_session(**fields))
+
+
+# --- The three kinds of no role --------------------------------------------------------------
+
+
+def test_where_nothing_was_ever_chosen_the_environment_is_left_exactly_as_it_is():
+    assert changed(INHERITED, UNTOUCHED, Site({"FOO": "bar"}, "always")) == INHERITED
+
+
+def test_no_role_removes_every_credential_an_inherited_role_and_the_machines_role_too():
+    assert changed(INHERITED, NO_ROLE_GIVEN, Site({"FOO": "bar"})) == {
+        **PLAIN,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def test_a_role_session_is_what_every_sdk_finds_first():
+    environment = changed(INHERITED, role(), Site())
+
+    assert environment == {
+        "PATH": "/bin",
+        "HOME": "/home/alice",
+        "AWS_PAGER": "",
+        "AWS_ROLE_ARN": ANALYST,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": TOKEN_FILE,
+        "AWS_ROLE_SESSION_NAME": "alice-0123456789abcdef",
+        "AWS_REGION": "us-east-2",
+        "AWS_DEFAULT_REGION": "us-east-2",
+        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        "JUPYTER_WB_AWS_ROLE": "Analyst",
+    }
+
+
+def test_an_inherited_role_label_does_not_outlive_the_role():
+    assert "JUPYTER_WB_AWS_ROLE" not in changed(
+        {"JUPYTER_WB_AWS_ROLE": "Auditor"}, NO_ROLE_GIVEN, Site()
+    )
+
+
+def test_a_role_without_a_region_leaves_the_region_variables_alone():
+    environment = changed({"AWS_REGION": "eu-west-1"}, role(region=None), Site())
+
+    assert environment["AWS_REGION"] == "eu-west-1"
+    assert "AWS_DEFAULT_REGION" not in environment
+
+
+def test_no_sts_endpoint_is_set_by_default():
+    assert "AWS_ENDPOINT_URL_STS" not in changed({}, role(), Site())
+
+
+@pytest.mark.parametrize("kind", [UNTOUCHED, NO_ROLE_GIVEN])
+def test_without_a_role_session_there_are_no_role_variables(kind):
+    assert role_variables(kind, Site({"FOO": "bar"}), shadowed=True) == {}
+
+
+# --- extra_environment -----------------------------------------------------------------------
+
+
+def test_the_sites_variables_reach_the_role_session_and_the_roles_own_win():
+    picked = make_role(extra_environment={"AWS_ENDPOINT_URL_S3": "https://role.example"})
+    site = Site({"AWS_ENDPOINT_URL_S3": "https://site.example", "HTTPS_PROXY": "http://proxy"})
+
+    environment = changed({"HTTPS_PROXY": "http://old"}, role(role=picked), site)
+
+    assert environment["AWS_ENDPOINT_URL_S3"] == "https://role.example"
+    assert environment["HTTPS_PROXY"] == "http://proxy"
+
+
+def test_a_site_may_choose_how_sts_is_found():
+    site = Site({"AWS_STS_REGIONAL_ENDPOINTS": "legacy"})
+
+    assert changed({}, role(), site)["AWS_STS_REGIONAL_ENDPOINTS"] == "legacy"
+
+
+# --- Stand-ins for ~/.aws --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "shadowed", "set_aside"),
+    [
+        ("when_shadowed", True, True),
+        ("when_shadowed", False, False),
+        ("always", True, True),
+        ("always", False, True),
+        ("never", True, False),
+        ("never", False, False),
+    ],
+)
+def test_the_users_own_files_are_set_aside_as_the_site_decides(policy, shadowed, set_aside):
+    environment = changed({}, role(), Site(stand_in_policy=policy), shadowed=shadowed)
+
+    assert ("AWS_CONFIG_FILE" in environment) is set_aside
+    assert ("AWS_SHARED_CREDENTIALS_FILE" in environment) is set_aside
+
+
+def test_the_stand_ins_are_the_files_that_the_role_session_writes():
+    session = make_session()
+
+    named = {path.name for path in stand_in_files(session.token_file)}
+
+    assert named == set(stand_ins(session))
+    assert all(path.parent == Path("/run/wb") for path in stand_in_files(session.token_file))
+
+
+# --- Properties ------------------------------------------------------------------------------
+
+
+@given(base=environments, kind=givens, extra=environments, policy=policies, shadowed=st.booleans())
+def test_the_environment_that_was_there_is_never_changed_itself(
+    base, kind, extra, policy, shadowed
+):
+    before = dict(base)
+
+    after = changed(base, kind, Site(extra, policy), shadowed=shadowed)
+
+    assert base == before
+    assert after is not base
+
+
+@given(base=environments, extra=environments, shadowed=st.booleans())
+def test_nothing_that_would_win_over_the_role_is_left(base, extra, shadowed):
+    environment = changed(base, role(), Site(extra), shadowed=shadowed)
+
+    assert not [name for name in environment if is_shadowing(name)]
+
+
+@given(base=environments)
+def test_no_role_leaves_no_credential_and_keeps_the_rest(base):
+    environment = changed(base, NO_ROLE_GIVEN, Site())
+
+    assert environment.pop("AWS_EC2_METADATA_DISABLED") == "true"
+    base.pop("AWS_EC2_METADATA_DISABLED", None)
+    assert environment == {k: v for k, v in base.items() if not is_credential(k)}
+
+
+@given(base=environments, kind=givens, policy=policies, shadowed=st.booleans())
+def test_a_variable_is_removed_and_never_blanked(base, kind, policy, shadowed):
+    environment = changed(base, kind, Site(stand_in_policy=policy), shadowed=shadowed)
+
+    blank = {name for name, value in environment.items() if value == ""}
+    assert blank <= {name for name, value in base.items() if value == ""}
+
+
+@given(extra=environments, of_role=environments, policy=policies, region=st.none() | st.just("r"))
+def test_no_extra_variable_takes_the_place_of_a_role_sessions_own(extra, of_role, policy, region):
+    plain = role(region=region)
+    with_extra = role(region=region, role=make_role(extra_environment=of_role))
+
+    own = changed({}, plain, Site(stand_in_policy=policy))
+    environment = changed({}, with_extra, Site(extra, policy))
+
+    reserved = {name: value for name, value in environment.items() if name in RESERVED}
+    assert reserved == {name: value for name, value in own.items() if name in RESERVED}
+
+
+@given(base=environments, kind=givens, policy=policies, shadowed=st.booleans())
+def test_a_second_restart_from_the_same_base_gets_the_same_environment(
+    base, kind, policy, shadowed
+):
+    site = Site(stand_in_policy=policy)
+
+    first = changed(base, kind, site, shadowed=shadowed)
+
+    assert changed(base, kind, site, shadowed=shadowed) == first

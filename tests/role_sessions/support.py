@@ -1,0 +1,95 @@
+"""What the tests of role sessions share: values of the domain, and a fake of AWS STS."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity
+from jupyter_wb_aws.identity.supply import Holding
+from jupyter_wb_aws.identity.token import Identity
+from jupyter_wb_aws.role_sessions.role_session import RoleSession
+from jupyter_wb_aws.roles.role import Role, RoleArn
+from tests.conftest import KEY, NOON, FakeClock, ScriptedSource, make_jwt, make_token
+
+__all__ = [
+    "ANALYST", "AUDITOR", "CALLER", "KEY", "NOON", "FakeClock", "FakeSts", "ScriptedSource",
+    "asleep", "eventually", "identity", "make_jwt", "make_role", "make_session", "make_token", "quiet",
+]  # fmt: skip
+
+ANALYST = "arn:aws:iam::111122223333:role/analyst"
+AUDITOR = "arn:aws:iam::111122223333:role/auditor"
+CALLER = CallerIdentity("AROA:alice", "111122223333", "arn:aws:sts::111122223333:assumed-role/a/b")
+
+
+def identity(subject="alice", issuer="https://idp.example.com", name=None):
+    return Identity(issuer, subject, name or subject, (), {})
+
+
+def make_role(arn=ANALYST, **fields):
+    parsed = RoleArn.parse(arn)
+    return Role(parsed, fields.pop("label", parsed.name.title()), **fields)
+
+
+def make_session(**fields):
+    """Build a role session of alice's as analyst, started at noon."""
+    usual = {
+        "id": "0123456789abcdef",
+        "role": make_role(),
+        "region": "us-east-2",
+        "session_name": "alice-0123456789abcdef",
+        "owner": identity(),
+        "caller": CALLER,
+        "token_file": Path("/run/wb/slot_0123456789abcdef.token"),
+        "started_at": NOON,
+        "credential_lifetime": timedelta(hours=1),
+    }
+    return RoleSession(**{**usual, **fields})
+
+
+def quiet(token=None, **fields):
+    """Build a holding whose last fetch went well, at the time the token came."""
+    looked_at = fields.pop("looked_at", token.received_at if token else NOON)
+    return Holding(token=token, looked_at=looked_at, **fields)
+
+
+class FakeSts:
+    """Stands in for AWS STS: answers at once, or as slowly and badly as a test says.
+
+    `failure` is raised instead of an answer; while `gate` is clear, calls wait for it.
+    """
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.requests = []
+        self.failure = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.called = threading.Event()
+
+    def assume(self, request):
+        self.requests.append(request)
+        self.called.set()
+        assert self.gate.wait(30)
+        if self.failure is not None:
+            raise self.failure
+        return Assumed(CALLER, self.clock.now() + timedelta(hours=1))
+
+    def verify(self, request):
+        return self.assume(request).caller
+
+
+async def asleep(clock):
+    """Let the event loop turn until whoever runs in the background waits for the clock."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await eventually(lambda: any(not future.done() for _, future in clock._sleepers))
+
+
+async def eventually(condition, seconds=10.0):
+    """Let the event loop turn until the condition holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0)

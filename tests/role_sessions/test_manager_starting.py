@@ -1,0 +1,655 @@
+"""Starting role sessions: one call, one role session, and nothing left of what failed."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import stat
+import threading
+
+import pytest
+
+from jupyter_wb_aws.errors import (
+    InvalidRegion,
+    InvalidRoleArn,
+    RoleNotAllowed,
+    RoleSessionNotFound,
+    SignInRequired,
+    StsTimeout,
+    TokenDirectoryRefused,
+    TokenSourceFailed,
+    TrustRefused,
+)
+from jupyter_wb_aws.role_sessions import manager as manager_module
+from jupyter_wb_aws.role_sessions.role_session import State
+from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN
+from tests.role_sessions.support import (
+    ANALYST,
+    AUDITOR,
+    CALLER,
+    ScriptedSource,
+    asleep,
+    eventually,
+    make_token,
+)
+
+FINANCE = "arn:aws:iam::111122223333:role/finance"
+
+
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+# --- A role session that starts --------------------------------------------------------------
+
+
+async def test_a_started_role_session_has_its_token_in_a_private_file(site):
+    async with site.server() as manager:
+        session, created = await manager.start(ANALYST)
+
+        token = manager.supply.holding(ANALYST).token
+        assert created
+        assert session.token_file.read_text() == token.reveal()
+        assert stat.S_IMODE(session.token_file.stat().st_mode) == 0o600
+        assert session.token_file.parent == site.token_dir
+
+
+async def test_a_started_role_session_is_active_and_known(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+
+        assert manager.state_of(session) is State.ACTIVE
+        assert manager.get(session.id) is session
+        assert manager.living() == [session]
+        assert session.caller == CALLER
+        assert (session.region, session.role.label) == ("us-east-2", "Analyst")
+        assert site.emitted("session_started") == [
+            {
+                "session_id": session.id,
+                "role_arn": ANALYST,
+                "session_name": f"alice-{session.id}",
+            }
+        ]
+
+
+async def test_sts_is_told_who_what_and_where_with_the_variables_of_site_and_role(site):
+    site.roles_file.write_text(
+        f'[[roles]]\narn = "{ANALYST}"\nallow = "everyone"\n'
+        'extra_environment = { AWS_ENDPOINT_URL_STS = "https://role.example" }\n'
+    )
+    extra = {"AWS_ENDPOINT_URL_STS": "https://site.example", "AWS_CA_BUNDLE": "/ca.pem"}
+    async with site.server(extra_environment=extra) as manager:
+        session, _ = await manager.start(ANALYST, "eu-west-1")
+
+        [request] = site.sts.requests
+        assert str(request.role) == ANALYST
+        assert request.region == "eu-west-1"
+        assert request.session_name == session.session_name
+        assert request.token is manager.supply.holding(ANALYST).token
+        assert request.environment == {
+            "AWS_ENDPOINT_URL_STS": "https://role.example",
+            "AWS_CA_BUNDLE": "/ca.pem",
+        }
+
+
+async def test_the_session_name_follows_the_sites_template(site):
+    async with site.server(session_name_template="wb.{session_id}.{user}") as manager:
+        session, _ = await manager.start(ANALYST)
+
+        assert session.session_name == f"wb.{session.id}.alice"
+
+
+# --- Asked twice -----------------------------------------------------------------------------
+
+
+async def test_the_same_role_asked_again_is_the_same_role_session(site):
+    async with site.server() as manager:
+        first, _ = await manager.start(ANALYST)
+        again, created = await manager.start(ANALYST, "us-east-2")
+
+        assert again is first
+        assert not created
+        assert len(site.sts.requests) == 1
+
+
+async def test_the_same_role_asked_ten_times_at_once_is_one_start(site):
+    async with site.server() as manager:
+        site.sts.gate.clear()
+        starts = [asyncio.create_task(manager.start(ANALYST)) for _ in range(10)]
+        await eventually(site.sts.called.is_set)
+        site.sts.gate.set()
+        answers = await asyncio.gather(*starts)
+
+        assert len({session.id for session, _ in answers}) == 1
+        assert [created for _, created in answers].count(True) == 1
+        assert len(site.sts.requests) == 1
+        assert len(manager.supply.source.requests) == 1
+        assert len(manager.living()) == 1
+
+
+async def test_another_region_is_another_role_session(site):
+    async with site.server() as manager:
+        first, _ = await manager.start(ANALYST)
+        second, created = await manager.start(ANALYST, "eu-west-1")
+
+        assert created
+        assert {first.region, second.region} == {"us-east-2", "eu-west-1"}
+        assert first.session_name != second.session_name
+        assert first.token_file != second.token_file
+
+
+async def test_a_role_that_was_ended_starts_anew(site):
+    async with site.server() as manager:
+        first, _ = await manager.start(ANALYST)
+        await manager.end(first.id)
+        second, created = await manager.start(ANALYST)
+
+        assert created
+        assert second.id != first.id
+
+
+async def test_many_role_sessions_of_one_user_share_one_fetch(site):
+    async with site.server() as manager:
+        await asyncio.gather(
+            *(manager.start(arn, region) for arn in (ANALYST, AUDITOR) for region in ("us-east-1", "us-west-1"))
+        )  # fmt: skip
+
+        assert len(manager.living()) == 4
+        assert len(manager.supply.source.requests) == 1
+
+
+async def test_a_source_that_binds_tokens_to_roles_gives_each_its_own(site):
+    class Binding(ScriptedSource):
+        binds_role = True
+
+        async def fetch(self, request):
+            self.requests.append(request)
+            return make_token(role=request.role_arn)
+
+    async with site.server(Binding(None)) as manager:
+        analyst, _ = await manager.start(ANALYST)
+        auditor, _ = await manager.start(AUDITOR)
+
+        asked = [r.role_arn for r in manager.supply.source.requests if r.role_arn]
+        assert asked == [ANALYST, AUDITOR]
+        assert [r.token.claims["role"] for r in site.sts.requests] == [ANALYST, AUDITOR]
+        assert analyst.token_file.read_text() != auditor.token_file.read_text()
+
+
+async def test_an_ailing_role_session_is_revived_when_it_is_asked_for_again(site):
+    source = site.fresh()
+    async with site.server(source) as manager:
+        session, _ = await manager.start(ANALYST)
+        source.answers.insert(0, TokenSourceFailed())
+        with pytest.raises(TokenSourceFailed):
+            await manager.refresh(session.id)
+        assert manager.state_of(session) is State.DEGRADED
+
+        again, created = await manager.start(ANALYST)
+
+        assert (again, created) == (session, False)
+        assert manager.state_of(session) is State.ACTIVE
+
+
+async def test_a_degraded_role_session_that_cannot_be_revived_is_still_the_answer(site):
+    source = site.fresh()
+    async with site.server(source) as manager:
+        session, _ = await manager.start(ANALYST)
+        source.answers[:] = [TokenSourceFailed()]
+        with pytest.raises(TokenSourceFailed):
+            await manager.refresh(session.id)
+
+        again, created = await manager.start(ANALYST)
+
+        assert (again, created) == (session, False)
+        assert manager.state_of(session) is State.DEGRADED
+
+
+async def test_an_expired_role_session_that_cannot_be_revived_says_why(site):
+    source = site.fresh()
+    async with site.server(source) as manager:
+        await manager.start(ANALYST)
+        source.answers[:] = [TokenSourceFailed("the provider is down")]
+        site.clock.advance(3700)
+
+        with pytest.raises(TokenSourceFailed, match="the provider is down"):
+            await manager.start(ANALYST)
+
+
+async def test_another_users_token_never_gets_the_role_session_of_the_first(site, clock):
+    source = site.fresh()
+    async with site.server(source) as manager:
+        alices, _ = await manager.start(ANALYST)
+        source.answers[:] = [lambda: make_token(clock.now(), iat=clock.now(), sub="bob")]
+        await manager.supply.renew()
+
+        bobs, created = await manager.start(ANALYST)
+
+        assert created
+        assert bobs.owner.subject == "bob"
+        await eventually(lambda: alices.ended is not None)
+        assert alices.ended.reason == "identity_changed"
+        assert not alices.token_file.exists()
+
+
+async def test_another_users_token_that_comes_during_a_start_is_never_in_its_file(site, clock):
+    source = site.fresh()
+    async with site.server(source) as manager:
+        site.sts.gate.clear()
+        start = asyncio.create_task(manager.start(ANALYST))
+        await eventually(site.sts.called.is_set)
+        source.answers[:] = [lambda: make_token(clock.now(), iat=clock.now(), sub="bob")]
+        await manager.supply.renew()
+        site.sts.gate.set()
+        await asyncio.gather(start, return_exceptions=True)
+
+        await eventually(lambda: site.emitted("session_ended"))
+
+        assert site.emitted("session_ended")[0]["reason"] == "identity_changed"
+        assert manager.living() == []
+        assert site.files() == []
+
+
+# --- What is refused -------------------------------------------------------------------------
+
+
+async def test_a_role_that_is_not_in_the_users_catalogue_is_refused(site):
+    async with site.server() as manager:
+        with pytest.raises(RoleNotAllowed) as refused:
+            await manager.start(FINANCE)
+
+        assert refused.value.request_url == "https://example.com/ask"
+        assert site.sts.requests == []
+        assert site.emitted("role_denied") == [{"role_arn": FINANCE, "code": "role_not_allowed"}]
+        assert manager.living() == []
+
+
+async def test_the_catalogue_is_asked_anew_at_each_start(site):
+    async with site.server() as manager:
+        await manager.start(ANALYST)
+        site.roles_file.write_text(site.roles_file.read_text().replace("everyone", "nobody") + "\n")
+        site.roles_file.write_text(f'[[roles]]\narn = "{AUDITOR}"\nallow = "everyone"\n')
+
+        with pytest.raises(RoleNotAllowed):
+            await manager.start(ANALYST)
+
+
+@pytest.mark.parametrize("arn", ["", "analyst", "arn:aws:iam::1:role/x", "arn:aws:s3:::bucket"])
+async def test_what_is_no_roles_arn_is_never_shown_to_sts(site, arn):
+    async with site.server() as manager:
+        with pytest.raises(InvalidRoleArn):
+            await manager.start(arn)
+
+        assert site.sts.requests == []
+
+
+@pytest.mark.parametrize("region", ["", "cn-north-1", "us-gov-west-1", "nowhere", "us-east-2\n"])
+async def test_a_region_that_is_none_of_the_roles_partition_is_refused(site, region):
+    async with site.server() as manager:
+        with pytest.raises(InvalidRegion):
+            await manager.start(ANALYST, region)
+
+        assert site.sts.requests == []
+
+
+# --- Which becomes the default ---------------------------------------------------------------
+
+
+async def test_the_first_role_session_ever_becomes_the_default(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+
+        assert manager.is_default(session)
+        assert manager.default_session() is session
+        assert site.emitted("default_changed") == [{"session_id": session.id}]
+
+
+async def test_later_ones_do_not_become_the_default_unless_asked_to(site):
+    async with site.server() as manager:
+        first, _ = await manager.start(ANALYST)
+        second, _ = await manager.start(AUDITOR)
+        assert manager.is_default(first)
+
+        await manager.start(AUDITOR, default=True)
+        assert manager.is_default(second)
+
+
+async def test_a_role_session_started_aside_never_becomes_the_default(site):
+    async with site.server() as manager:
+        await manager.start(ANALYST, default=False)
+
+        assert manager.default == NOTHING_CHOSEN
+
+
+async def test_no_aws_role_once_chosen_is_not_overruled_by_a_start(site):
+    async with site.server() as manager:
+        await manager.set_default(None)
+        await manager.start(ANALYST)
+        assert manager.default == NO_ROLE
+
+        session, _ = await manager.start(ANALYST, default=True)
+        assert manager.is_default(session)
+
+
+async def test_an_unknown_role_session_can_not_be_made_the_default(site):
+    async with site.server() as manager:
+        with pytest.raises(RoleSessionNotFound):
+            await manager.set_default("0" * 16)
+
+        assert manager.default == NOTHING_CHOSEN
+
+
+async def test_choosing_what_is_chosen_already_is_told_to_nobody(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        await manager.set_default(session.id)
+        await manager.set_default(session.id)
+
+        assert len(site.emitted("default_changed")) == 1
+
+
+# --- Failures --------------------------------------------------------------------------------
+
+
+async def test_a_start_that_sts_refuses_leaves_nothing(site):
+    async with site.server() as manager:
+        site.sts.failure = TrustRefused("AWS said AccessDenied")
+
+        with pytest.raises(TrustRefused):
+            await manager.start(ANALYST)
+
+        assert site.files() == []
+        assert manager.living() == []
+        assert manager.default == NOTHING_CHOSEN
+        assert site.emitted("role_denied") == [{"role_arn": ANALYST, "code": "trust_refused"}]
+
+    async with site.server() as next_run:
+        assert next_run.living() == []
+
+
+async def test_a_role_that_failed_to_start_can_be_started_when_the_cause_is_gone(site):
+    async with site.server() as manager:
+        site.sts.failure = TrustRefused()
+        with pytest.raises(TrustRefused):
+            await manager.start(ANALYST)
+        site.sts.failure = None
+
+        session, created = await manager.start(ANALYST)
+
+        assert created
+        assert manager.state_of(session) is State.ACTIVE
+
+
+@pytest.mark.parametrize("failure", [SignInRequired(), TokenSourceFailed()])
+async def test_without_a_token_there_is_no_start(site, failure):
+    async with site.server(ScriptedSource(failure)) as manager:
+        with pytest.raises(type(failure)):
+            await manager.start(ANALYST)
+
+        assert site.sts.requests == []
+        assert site.files() == []
+
+
+async def test_a_full_disk_leaves_no_half_started_role_session(site, monkeypatch):
+    async with site.server() as manager:
+        written, real = [], os.fsync
+
+        def full_at_the_token(descriptor):
+            written.append(descriptor)
+            return real(descriptor) if len(written) < 3 else full_disk()
+
+        monkeypatch.setattr(os, "fsync", full_at_the_token)
+        with pytest.raises(TokenDirectoryRefused, match="No space left"):
+            await manager.start(ANALYST)
+
+        assert site.files() == []
+        assert manager.living() == []
+
+
+async def test_a_start_takes_twenty_seconds_at_most_when_sts_is_silent(site, monkeypatch):
+    assert manager_module.START_TIMEOUT == 20
+    monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
+    async with site.server() as manager:
+        site.sts.gate.clear()
+
+        with pytest.raises(StsTimeout):
+            await manager.start(ANALYST)
+
+        site.sts.gate.set()
+        assert manager.living() == []
+        assert site.files() == []
+
+
+async def test_a_start_takes_twenty_seconds_at_most_when_the_token_source_is_silent(
+    site, monkeypatch
+):
+    class Silent(ScriptedSource):
+        async def fetch(self, request):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
+    async with site.server(Silent(None)) as manager:
+        with pytest.raises(StsTimeout, match="token did not come in time"):
+            await manager.start(ANALYST)
+
+
+async def test_reviving_takes_twenty_seconds_at_most_too(site, monkeypatch):
+    class Stuck(ScriptedSource):
+        stuck = False
+
+        async def fetch(self, request):
+            if self.stuck:
+                await asyncio.Event().wait()
+            return await super().fetch(request)
+
+    source = Stuck(make_token(), TokenSourceFailed())
+    async with site.server(source) as manager:
+        session, _ = await manager.start(ANALYST)
+        with pytest.raises(TokenSourceFailed):
+            await manager.refresh(session.id)
+        source.stuck = True
+        monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
+
+        again, _ = await asyncio.wait_for(manager.start(ANALYST), 5)
+
+        assert again is session
+
+
+async def test_an_expired_role_session_that_cannot_be_revived_in_time_says_so(site, monkeypatch):
+    async def stuck(_session_id):
+        await asyncio.Event().wait()
+
+    async with site.server(ScriptedSource(make_token())) as manager:
+        session, _ = await manager.start(ANALYST)
+        session.written = session.file_expires_at = None
+        session.file_problem = TokenDirectoryRefused()
+        monkeypatch.setattr(manager, "refresh", stuck)
+        monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
+
+        with pytest.raises(StsTimeout):
+            await manager.start(ANALYST)
+
+
+async def test_a_write_that_comes_too_late_for_its_start_leaves_no_file(site, monkeypatch):
+    monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.2)
+    may_go_on, real = threading.Event(), os.fsync
+
+    def slow(descriptor):
+        assert may_go_on.wait(20)
+        real(descriptor)
+
+    async with site.server() as manager:
+        monkeypatch.setattr(os, "fsync", slow)
+        start = asyncio.create_task(manager.start(ANALYST))
+        await asyncio.wait({start}, timeout=0.5)
+        may_go_on.set()
+
+        with pytest.raises(StsTimeout):
+            await start
+
+        await eventually(lambda: site.files() == [])
+        assert manager.living() == []
+
+
+async def test_a_caller_that_hangs_up_cancels_nothing(site):
+    async with site.server() as manager:
+        site.sts.gate.clear()
+        caller = asyncio.create_task(manager.start(ANALYST))
+        await eventually(site.sts.called.is_set)
+        caller.cancel()
+        await asyncio.gather(caller, return_exceptions=True)
+        site.sts.gate.set()
+
+        await eventually(lambda: manager.default.chosen)
+
+        [session] = manager.living()
+        assert manager.is_default(session)
+        assert session.token_file.exists()
+
+
+async def test_a_caller_that_hangs_up_takes_nothing_from_one_that_stays(site):
+    async with site.server() as manager:
+        site.sts.gate.clear()
+        first, second = (asyncio.create_task(manager.start(ANALYST)) for _ in range(2))
+        await eventually(site.sts.called.is_set)
+        first.cancel()
+        site.sts.gate.set()
+
+        session, _ = await second
+
+        assert manager.living() == [session]
+
+
+async def test_a_stop_in_the_middle_of_a_start_leaves_no_file(site, monkeypatch):
+    under_way, may_go_on, real = threading.Event(), threading.Event(), os.fsync
+
+    def slow(descriptor):
+        under_way.set()
+        assert may_go_on.wait(20)
+        real(descriptor)
+
+    async with site.server() as manager:
+        monkeypatch.setattr(os, "fsync", slow)
+        start = asyncio.create_task(manager.start(ANALYST))
+        await eventually(under_way.is_set)
+        closing = asyncio.create_task(manager.close())
+        await asyncio.gather(start, return_exceptions=True)
+        may_go_on.set()
+        await closing
+
+    assert site.files() == []
+
+
+# --- Who we are ------------------------------------------------------------------------------
+
+
+async def test_the_roles_offered_are_those_of_the_tokens_user(site):
+    async with site.server() as manager:
+        user, roles = await manager.roles()
+
+        assert user.subject == "alice"
+        assert [str(role.arn) for role in roles] == [ANALYST, AUDITOR]
+
+
+async def test_the_caller_identity_is_known_without_asking_again(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+
+        assert await manager.caller_identity(session, verify=False) == CALLER
+        assert len(site.sts.requests) == 1
+
+
+async def test_the_caller_identity_can_be_verified_at_sts(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+
+        assert await manager.caller_identity(session, verify=True) == CALLER
+        assert site.sts.requests[1].session_name == session.session_name
+
+
+async def test_verifying_takes_twenty_seconds_at_most(site, monkeypatch):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
+        site.sts.gate.clear()
+
+        with pytest.raises(StsTimeout):
+            await manager.caller_identity(session, verify=True)
+
+
+# --- The default role ------------------------------------------------------------------------
+
+
+async def test_a_default_role_starts_by_itself(site):
+    async with site.server(default_role=AUDITOR) as manager:
+        await eventually(lambda: manager.default.chosen)
+
+        assert str(manager.default_session().role.arn) == AUDITOR
+
+
+async def test_the_catalogue_may_name_the_default_role(site):
+    site.roles_file.write_text(
+        site.roles_file.read_text().replace('label = "Auditor"', "default = true")
+    )
+    async with site.server() as manager:
+        await eventually(lambda: manager.default.chosen)
+
+        assert str(manager.default_session().role.arn) == AUDITOR
+
+
+async def test_a_default_role_is_tried_again_until_a_token_can_be_had(site):
+    source = ScriptedSource(SignInRequired(), TokenSourceFailed(), make_token())
+    async with site.server(source, default_role=ANALYST) as manager:
+        await eventually(lambda: source.requests)
+        assert manager.living() == []
+        await eventually(lambda: site.clock.advance(1) or manager.default.chosen)
+
+        assert str(manager.default_session().role.arn) == ANALYST
+
+
+async def test_a_default_role_that_aws_refuses_is_not_tried_again(site, caplog):
+    site.sts.failure = TrustRefused("AWS said AccessDenied")
+    async with site.server(default_role=ANALYST) as manager:
+        await eventually(lambda: "did not start" in caplog.text)
+        site.clock.advance(3600)
+        await manager.refresher.step()
+
+        assert len(site.sts.requests) == 1
+
+
+async def test_a_default_role_that_is_not_the_users_is_told_and_not_started(site, caplog):
+    async with site.server(default_role=FINANCE) as manager:
+        await eventually(lambda: "is not offered to the user" in caplog.text)
+
+        assert manager.default == NOTHING_CHOSEN
+
+
+async def test_a_default_role_does_not_overrule_no_aws_role(site):
+    async with site.server() as manager:
+        await manager.set_default(None)
+
+    async with site.server(default_role=ANALYST) as manager:
+        await manager.refresher.step()
+
+        assert manager.default == NO_ROLE
+        assert manager.living() == []
+
+
+async def test_a_default_role_is_not_started_once_the_user_has_chosen(site):
+    source = ScriptedSource(SignInRequired(), make_token())
+    async with site.server(source, default_role=ANALYST) as manager:
+        await asleep(site.clock)
+        await manager.set_default(None)
+        site.clock.advance(60)
+        await asyncio.sleep(0)
+
+        assert manager.living() == []
+        assert len(source.requests) == 1
+
+
+async def test_a_default_role_is_not_awaited_by_the_servers_start(site):
+    site.sts.gate.clear()
+    async with site.server(default_role=ANALYST) as manager:
+        assert manager.living() == []
+        await eventually(site.sts.called.is_set)

@@ -1,0 +1,463 @@
+"""What a server finds of its last run, and what it leaves for the next."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from jupyter_wb_aws.errors import (
+    RoleSessionEnded,
+    RoleSessionNotFound,
+    SignInRequired,
+    TokenSourceFailed,
+)
+from jupyter_wb_aws.role_sessions import manager as manager_module
+from jupyter_wb_aws.role_sessions.role_session import State
+from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN, Store, slot_name
+from tests.role_sessions.support import ANALYST, AUDITOR, NOON, ScriptedSource, eventually
+
+SERVER = """
+import asyncio, random, sys
+from pathlib import Path
+from jupyter_wb_aws.identity.supply import TokenSupply
+from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
+from jupyter_wb_aws.roles.catalogue import CatalogueFile
+from tests.role_sessions.support import ANALYST, FakeClock, FakeSts, ScriptedSource, make_token
+
+async def main(tokens, store, home, roles):
+    clock = FakeClock()
+    supply = TokenSupply(ScriptedSource(make_token()), clock, random.Random(1))
+    manager = RoleSessionManager(
+        Settings(Path(tokens), Path(store), Path(home)), supply, CatalogueFile(Path(roles), clock),
+        clock=clock, rng=random.Random(), emit=lambda name, data: None, sts=FakeSts(clock),
+    )
+    await manager.open()
+    session, _ = await manager.start(ANALYST)
+    print(session.id, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def killed_server(site, home):
+    """Run a server in another process until its role session is there; kill it; return the id."""
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, site.token_dir, site.store_dir, home, site.roles_file],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    session_id = server.stdout.readline().strip()
+    server.kill()
+    server.communicate()
+    return session_id
+
+
+def kept(site):
+    return json.loads((site.store_dir / f"{slot_name(site.home)}.json").read_text())
+
+
+def keep(site, change):
+    document = kept(site)
+    change(document)
+    (site.store_dir / f"{slot_name(site.home)}.json").write_text(json.dumps(document))
+
+
+# --- Over a clean restart --------------------------------------------------------------------
+
+
+async def test_a_clean_stop_removes_token_files_and_keeps_the_records(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+
+    assert site.files() == []
+    assert [record["id"] for record in kept(site)["records"]] == [session.id]
+
+
+async def test_role_sessions_come_back_with_the_ids_paths_and_names_they_had(site):
+    async with site.server() as manager:
+        first, _ = await manager.start(ANALYST)
+        await manager.start(AUDITOR, "eu-west-1")
+        before = [facts(session) for session in manager.living()]
+
+    async with site.server() as manager:
+        assert [facts(session) for session in manager.living()] == before
+        assert manager.is_default(manager.get(first.id))
+
+
+def facts(session):
+    return (
+        session.id, session.session_name, session.token_file, session.role, session.region,
+        session.caller, session.started_at, session.credential_lifetime,
+        session.owner.issuer, session.owner.subject,
+    )  # fmt: skip
+
+
+async def test_role_sessions_that_came_back_get_their_token_by_themselves(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+
+    async with site.server() as manager:
+        back = manager.get(session.id)
+        await eventually(lambda: manager.state_of(back) is State.ACTIVE)
+
+        assert back.token_file.read_text() == manager.supply.holding(ANALYST).token.reveal()
+        assert len(manager.supply.source.requests) == 1
+        assert len(site.sts.requests) == 1
+
+
+async def test_a_role_session_that_came_back_is_the_one_that_a_start_gives(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+
+    async with site.server() as manager:
+        again, created = await manager.start(ANALYST)
+
+        assert (again.id, created) == (session.id, False)
+
+
+async def test_a_restart_without_a_token_loses_nothing(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+
+    for _ in range(2):
+        async with site.server(ScriptedSource(SignInRequired())) as manager:
+            back = manager.get(session.id)
+            await eventually(lambda b=back, m=manager: m.state_of(b) is State.SIGN_IN_REQUIRED)
+
+    async with site.server() as manager:
+        await eventually(lambda: manager.state_of(manager.get(session.id)) is State.ACTIVE)
+
+
+async def test_an_ended_role_session_does_not_come_back(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        await manager.end(session.id)
+
+    async with site.server() as manager:
+        with pytest.raises(RoleSessionNotFound):
+            manager.get(session.id)
+        assert manager.default == NO_ROLE
+
+
+async def test_a_choice_of_no_aws_role_lasts_over_restarts(site):
+    async with site.server() as manager:
+        await manager.set_default(None)
+
+    for _ in range(2):
+        async with site.server() as manager:
+            assert manager.default == NO_ROLE
+            assert manager.given_by_default().kind == "no_role"
+
+
+async def test_where_nothing_was_chosen_nothing_is_chosen_after_a_restart(site):
+    async with site.server() as manager:
+        await manager.start(ANALYST, default=False)
+
+    async with site.server() as manager:
+        assert manager.default == NOTHING_CHOSEN
+        assert manager.given_by_default().kind == "untouched"
+
+
+async def test_a_role_that_left_the_catalogue_meanwhile_ends_on_its_return(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+    site.roles_file.write_text(f'[[roles]]\narn = "{AUDITOR}"\nallow = "everyone"\n')
+
+    async with site.server() as manager:
+        back = manager.get(session.id)
+        await eventually(lambda: back.ended)
+        await eventually(lambda: manager.default == NO_ROLE)
+
+        assert back.ended.reason == "role_not_allowed"
+        assert site.files() == []
+
+
+async def test_an_unreadable_catalogue_takes_no_role_away(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+    site.roles_file.write_text("broken [")
+
+    async with site.server() as manager:
+        back = manager.get(session.id)
+        await eventually(lambda: manager.state_of(back) is State.ACTIVE)
+
+        assert (back.role.label, back.region) == ("analyst", "us-east-2")
+
+
+async def test_a_role_that_came_back_is_checked_once_the_catalogue_can_be_read(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+    site.roles_file.write_text("broken [")
+
+    async with site.server() as manager:
+        back = manager.get(session.id)
+        await eventually(lambda: manager.state_of(back) is State.ACTIVE)
+        site.roles_file.write_text(f'[[roles]]\narn = "{AUDITOR}"\nallow = "everyone"\n')
+        site.clock.advance(60)
+        with pytest.raises(RoleSessionEnded):
+            await manager.refresh(session.id)
+
+        assert back.ended.reason == "role_not_allowed"
+
+
+async def test_the_catalogues_words_of_today_hold_for_a_role_that_came_back(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+    site.roles_file.write_text(site.roles_file.read_text().replace('"Analyst"', '"Data analyst"'))
+
+    async with site.server() as manager:
+        assert manager.get(session.id).role.label == "Data analyst"
+
+
+async def test_another_user_after_a_restart_gets_nothing_of_the_first(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+
+    async with site.server(site.fresh(sub="bob")) as manager:
+        back = manager.get(session.id)
+        await eventually(lambda: back.ended)
+
+        assert back.ended.reason == "identity_changed"
+        assert site.files() == []
+
+
+# --- The store -------------------------------------------------------------------------------
+
+
+async def test_nothing_secret_is_in_the_store(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        token = session.token_file.read_text()
+
+        for path in site.store_dir.iterdir():
+            content = path.read_text()
+            assert not [part for part in token.split(".") if part in content]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record.update(role_arn="arn:aws:s3:::bucket"),
+        lambda record: record.update(role_arn=7),
+        lambda record: record.update(id="../../../home/alice/x"),
+        lambda record: record.update(id=None),
+        lambda record: record.update(started_at="yesterday"),
+        lambda record: record.update(started_at="2026-11-24T12:00:00"),
+        lambda record: record.update(started_at=None),
+        lambda record: record.update(caller={}),
+        lambda record: record.update(caller=None),
+        lambda record: record.update(credential_lifetime="long"),
+        lambda record: record.update(credential_lifetime=1e300),
+    ],
+)
+async def test_a_record_that_makes_no_sense_is_lost_and_the_others_are_not(site, change, caplog):
+    async with site.server() as manager:
+        await manager.start(ANALYST)
+        other, _ = await manager.start(AUDITOR)
+    keep(site, lambda document: change(document["records"][0]))
+
+    async with site.server() as manager:
+        assert [session.id for session in manager.living()] == [other.id]
+        assert "its record makes no sense" in caplog.text
+        assert (
+            manager.default == NO_ROLE
+        )  # what was chosen is lost, and nothing else takes its place
+        assert manager.given_by_default().kind == "no_role"
+
+
+async def test_a_garbage_store_is_a_first_start(site):
+    async with site.server() as manager:
+        await manager.start(ANALYST)
+    (site.store_dir / f"{slot_name(site.home)}.json").write_bytes(b"\0garbage")
+
+    async with site.server() as manager:
+        assert manager.living() == []
+        session, _ = await manager.start(ANALYST)
+        assert manager.is_default(session)
+
+
+async def test_a_store_that_cannot_be_had_never_fails_a_start(site):
+    site.store_dir.write_text("a file where the folder should be")
+
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+
+        assert session.token_file.exists()
+        assert "can't be kept over a restart" in manager.store_problem
+    assert site.files() == []
+
+
+async def test_a_full_disk_of_the_store_never_fails_a_start_and_heals(site, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    async with site.server() as manager:
+        with monkeypatch.context() as broken:
+            broken.setattr(Store, "save", fail)
+            session, _ = await manager.start(ANALYST)
+            assert "No space left on device" in manager.store_problem
+
+        await manager.start(AUDITOR)
+        assert manager.store_problem is None
+
+    assert len(kept(site)["records"]) == 2
+    assert kept(site)["default"]["session_id"] == session.id
+
+
+async def test_a_slow_disk_of_the_store_holds_nobody_up_and_is_written_in_the_end(
+    site, monkeypatch
+):
+    monkeypatch.setattr(manager_module, "SAVE_PATIENCE", 0.01)
+    may_go_on, real = threading.Event(), Store.save
+
+    def slow(store, snapshot):
+        assert may_go_on.wait(20)
+        real(store, snapshot)
+
+    monkeypatch.setattr(Store, "save", slow)
+    async with site.server() as manager:
+        session, _ = await asyncio.wait_for(manager.start(ANALYST), 5)
+        may_go_on.set()
+
+    assert [record["id"] for record in kept(site)["records"]] == [session.id]
+    assert kept(site)["default"]["session_id"] == session.id
+
+
+async def test_two_servers_without_a_store_leave_each_others_files_alone(site):
+    site.store_dir.write_text("a file where the folder should be")
+
+    async with site.server() as first:
+        session, _ = await first.start(ANALYST)
+        async with site.server() as second:
+            await second.start(ANALYST)
+            assert session.token_file.exists()
+        assert session.token_file.exists()
+
+
+# --- What is asked while the last run is being read ------------------------------------------
+
+
+async def test_what_is_asked_too_early_waits_for_what_the_last_run_left(site, monkeypatch):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        await manager.start(AUDITOR, default=True)
+    may_go_on, real = threading.Event(), Store.load
+
+    def slow(store):
+        assert may_go_on.wait(20)
+        return real(store)
+
+    monkeypatch.setattr(Store, "load", slow)
+    manager = site.manager()
+    opening = asyncio.create_task(manager.open())
+    early = [asyncio.create_task(manager.start(ANALYST)) for _ in range(2)]
+    choice = asyncio.create_task(manager.set_default(None))
+    await asyncio.sleep(0)
+    may_go_on.set()
+    await opening
+    answers = await asyncio.gather(*early)
+    await choice
+    await manager.close()
+
+    assert {again.id for again, _ in answers} == {session.id}
+    assert len(kept(site)["records"]) == 2
+    assert kept(site)["default"] == {"chosen": True, "session_id": None}
+
+
+# --- Several servers -------------------------------------------------------------------------
+
+
+async def test_a_second_server_of_the_same_folder_begins_with_nothing_and_leaves_nothing(site):
+    async with site.server() as first:
+        session, _ = await first.start(ANALYST)
+        async with site.server() as second:
+            assert second.living() == []
+            other, _ = await second.start(ANALYST)
+            assert other.token_file != session.token_file
+        assert session.token_file.exists()
+        assert not other.token_file.exists()
+
+    assert [record["id"] for record in kept(site)["records"]] == [session.id]
+
+
+async def test_a_server_of_another_folder_begins_with_nothing(site, tmp_path):
+    async with site.server() as first:
+        await first.start(ANALYST)
+    (tmp_path / "other").mkdir()
+
+    async with site.server(root_dir=tmp_path / "other") as other:
+        assert other.living() == []
+
+
+# --- Servers that died -----------------------------------------------------------------------
+
+
+async def test_the_next_server_takes_up_the_role_session_of_one_that_was_killed(site):
+    session_id = killed_server(site, site.home)
+    assert f"{slot_name(site.home)}_{session_id}.token" in site.files()
+
+    async with site.server() as manager:
+        await eventually(lambda: manager.state_of(manager.get(session_id)) is State.ACTIVE)
+        assert manager.get(session_id).token_file.exists()
+
+    assert site.files() == []
+
+
+async def test_files_of_a_killed_server_that_nobody_takes_up_are_cleaned(site):
+    killed_server(site, site.home)
+    (site.store_dir / f"{slot_name(site.home)}.json").unlink()
+    half_written = f".tmp-0123456789abcdef-{slot_name(site.home)}_{'0' * 16}.token"
+    (site.token_dir / half_written).write_text("half a tok")
+
+    async with site.server() as manager:
+        assert manager.living() == []
+        assert site.files() == []
+
+
+async def test_token_files_of_a_killed_server_of_another_folder_are_cleaned(site, tmp_path):
+    (tmp_path / "other").mkdir()
+    session_id = killed_server(site, tmp_path / "other")
+
+    async with site.server():
+        assert site.files() == []
+
+    async with site.server(root_dir=tmp_path / "other") as manager:
+        assert manager.get(session_id)
+
+
+async def test_token_files_of_a_server_that_lives_are_left_alone(site, tmp_path):
+    (tmp_path / "other").mkdir()
+
+    async with site.server(root_dir=tmp_path / "other") as living:
+        session, _ = await living.start(ANALYST)
+        async with site.server():
+            assert session.token_file.exists()
+
+
+async def test_leftovers_that_cannot_be_looked_for_do_not_fail_a_start(site, monkeypatch, caplog):
+    def fail(*_):
+        raise OSError(5, os.strerror(5))
+
+    monkeypatch.setattr(Store, "clear_leftovers", fail)
+
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        assert session.token_file.exists()
+    assert "Input/output error" in caplog.text
+
+
+async def test_a_failing_source_at_the_next_start_keeps_what_a_killed_server_left(site):
+    session_id = killed_server(site, site.home)
+
+    async with site.server(ScriptedSource(TokenSourceFailed())) as manager:
+        await eventually(lambda: manager.state_of(manager.get(session_id)) is State.EXPIRED)
+        assert manager.get(session_id).started_at == NOON

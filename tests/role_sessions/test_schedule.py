@@ -1,0 +1,173 @@
+"""When to look for a token's successor: tables for the numbers, properties for the promises."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_wb_aws.errors import TokenSourceFailed
+from jupyter_wb_aws.identity.supply import Holding
+from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.role_sessions.schedule import (
+    back_off,
+    little_is_left,
+    next_look,
+    refresh_time,
+)
+from tests.role_sessions.support import NOON, make_token, quiet
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+spreads = st.floats(0, 1, allow_nan=False)
+failures = st.integers(1, 10_000)
+moments = st.timedeltas(-7 * 24 * HOUR, 7 * 24 * HOUR).map(lambda delta: NOON + delta)
+
+
+@st.composite
+def living_tokens(draw):
+    """Tokens that were received alive, fresh or old, for seconds or for days."""
+    life = draw(st.timedeltas(2 * SECOND, 48 * HOUR))
+    age = draw(st.timedeltas(timedelta(0), life - SECOND))
+    issued = NOON - age
+    return WebIdentityToken("text", {}, issued, issued + life, NOON)
+
+
+# --- A token that was just received ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spread", "minutes"), [(0.0, 48), (0.5, 45), (1.0, 42)], ids=["latest", "middle", "earliest"]
+)
+def test_an_hours_token_is_renewed_between_70_and_80_percent_of_its_life(spread, minutes):
+    holding = quiet(make_token(), spread=spread)
+
+    assert next_look(holding, NOON) == NOON + timedelta(minutes=minutes)
+
+
+def test_a_token_never_looked_for_is_due_at_once():
+    assert next_look(Holding(), NOON) == NOON
+
+
+def test_an_old_token_that_came_without_news_of_failure_is_not_asked_for_in_a_tight_loop():
+    old = make_token(received_at=NOON + 59 * MINUTE)
+
+    assert next_look(quiet(old), NOON + 59 * MINUTE) == NOON + 59 * MINUTE + 6 * SECOND
+
+
+@given(token=living_tokens(), spread=spreads, nothing_newer=st.booleans())
+def test_a_living_token_is_looked_after_no_sooner_than_a_second_and_before_it_expires(
+    token, spread, nothing_newer
+):
+    holding = quiet(token, spread=spread, nothing_newer=nothing_newer)
+
+    look = next_look(holding, NOON)
+
+    assert NOON + SECOND <= look <= max(token.expires_at, NOON + SECOND)
+
+
+@given(token=living_tokens(), spread=spreads)
+def test_jitter_brings_a_refresh_forward_by_a_tenth_of_the_life_at_most(token, spread):
+    life = token.expires_at - token.issued_at
+
+    at = refresh_time(token, spread)
+
+    latest, microsecond = token.issued_at + 0.8 * life, timedelta(microseconds=2)
+    assert latest - 0.1 * life - microsecond <= at <= latest + microsecond
+
+
+@given(token=living_tokens(), spread=spreads, now=moments)
+def test_the_time_of_the_next_look_is_drawn_once_a_token_and_does_not_move(token, spread, now):
+    holding = quiet(token, spread=spread)
+    later = max(now, NOON)
+
+    assert next_look(holding, later) == next_look(holding, NOON)
+
+
+# --- Nothing newer ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("left", "pause"),
+    [(HOUR, 30), (5 * MINUTE, 30), (MINUTE, 6), (5 * SECOND, 1)],
+)
+def test_a_source_with_nothing_newer_is_looked_at_again_after_a_tenth_of_what_is_left(left, pause):
+    looked_at = NOON + HOUR - left
+    holding = quiet(make_token(), looked_at=looked_at, nothing_newer=True)
+
+    assert next_look(holding, looked_at) == looked_at + pause * SECOND
+
+
+def test_without_a_token_and_without_a_failure_the_source_is_asked_again_after_a_second():
+    assert next_look(quiet(None), NOON) == NOON + SECOND
+
+
+# --- Failures --------------------------------------------------------------------------------
+
+
+@given(failures=failures, spread=spreads)
+def test_the_back_off_is_between_one_second_and_a_minute(failures, spread):
+    assert SECOND <= back_off(failures, spread, None) <= MINUTE
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(1, 2), (2, 4), (3, 8), (5, 32), (6, 60), (500, 60)]
+)
+def test_the_back_offs_ceiling_doubles_with_each_failure_up_to_a_minute(failures, seconds):
+    assert back_off(failures, 1.0, None) == seconds * SECOND
+
+
+@given(failures=failures, spread=spreads, asked=st.integers(0, 3600))
+def test_a_failure_that_names_a_time_is_never_followed_up_before_it(failures, spread, asked):
+    assert back_off(failures, spread, asked) >= asked * SECOND
+
+
+@given(failures=failures, spread=spreads, asked=st.integers())
+def test_a_senseless_retry_after_delays_the_next_look_by_an_hour_at_most(failures, spread, asked):
+    problem = TokenSourceFailed(retry_after=asked)
+    holding = quiet(make_token(), problem=problem, failures=failures, spread=spread)
+
+    assert NOON + SECOND <= next_look(holding, NOON) <= NOON + HOUR
+
+
+@given(failures=failures, spread=spreads, token=living_tokens())
+def test_after_a_failure_the_back_off_counts_and_not_the_tokens_life(failures, spread, token):
+    problem = TokenSourceFailed()
+    holding = quiet(token, problem=problem, failures=failures, spread=spread)
+
+    assert next_look(holding, NOON) == NOON + back_off(failures, spread, None)
+
+
+# --- The clock -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("problem", [None, TokenSourceFailed()])
+def test_a_clock_that_was_set_back_makes_a_look_due_at_once(problem):
+    holding = quiet(make_token(), problem=problem, failures=1)
+    before = NOON - HOUR
+
+    assert next_look(holding, before) == before
+
+
+def test_a_step_of_network_time_makes_nothing_due():
+    holding = quiet(make_token())
+
+    assert next_look(holding, NOON - 4 * SECOND) > NOON
+
+
+@given(token=living_tokens(), spread=spreads, slept=st.timedeltas(timedelta(0), 14 * 24 * HOUR))
+def test_after_a_suspend_past_the_refresh_time_a_look_is_due(token, spread, slept):
+    holding = quiet(token, spread=spread)
+    woken = token.expires_at + SECOND + slept
+
+    assert next_look(holding, woken) <= woken
+
+
+# --- Little is left --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("minutes", "little"), [(0, False), (54, False), (55, True), (61, True)])
+def test_little_is_left_in_the_last_tenth_of_a_life(minutes, little):
+    assert little_is_left(make_token(), NOON + minutes * MINUTE) is little

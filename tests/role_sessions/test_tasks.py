@@ -1,0 +1,88 @@
+"""Tasks that outlive those who wait for them, and end with their owner."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from jupyter_wb_aws.role_sessions.tasks import Tasks
+
+
+async def test_who_stops_waiting_cancels_nothing():
+    tasks, gate, done = Tasks(), asyncio.Event(), []
+
+    async def work():
+        await gate.wait()
+        done.append("done")
+
+    waiting = asyncio.create_task(tasks.do(work(), "work"))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    gate.set()
+    await tasks.finish()
+
+    assert done == ["done"]
+
+
+async def test_who_asks_for_what_runs_already_joins_it():
+    tasks, gate, begun = Tasks(), asyncio.Event(), []
+
+    async def work():
+        begun.append(1)
+        await gate.wait()
+        return "the answer"
+
+    asked = [asyncio.create_task(tasks.once("key", work, "work")) for _ in range(3)]
+    await asyncio.sleep(0)
+    gate.set()
+
+    assert sorted(await asyncio.gather(*asked)) == [
+        ("the answer", False),
+        ("the answer", False),
+        ("the answer", True),
+    ]
+    assert begun == [1]
+
+
+async def test_a_failure_reaches_everybody_who_waits_and_is_not_kept():
+    tasks, answers = Tasks(), [ValueError("first"), None]
+
+    async def work():
+        if failure := answers.pop(0):
+            raise failure
+
+    asked = [tasks.once("key", work, "work") for _ in range(2)]
+    assert [str(told) for told in await asyncio.gather(*asked, return_exceptions=True)] == [
+        "first",
+        "first",
+    ]
+
+    assert await tasks.once("key", work, "work") == (None, True)
+
+
+async def test_cancelling_ends_what_runs_and_what_that_begins_in_its_end():
+    tasks, ended = Tasks(), []
+
+    async def last_words():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("last words")
+
+    async def work():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            tasks.begin(last_words(), "last words")
+            await asyncio.sleep(0)
+            ended.append("work")
+
+    task = tasks.begin(work(), "work")
+    await asyncio.sleep(0)
+    await tasks.cancel()
+
+    assert sorted(ended) == ["last words", "work"]
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -1,0 +1,72 @@
+"""The environment variables by which AWS SDKs find credentials."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_wb_aws.variables import (
+    RESERVED,
+    SHADOWING,
+    is_credential,
+    is_shadowing,
+    wrong_extra,
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_PROFILE",
+     "AWS_DEFAULT_PROFILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+     "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"],
+)  # fmt: skip
+def test_what_would_win_over_a_role_is_known_and_is_a_credential(name):
+    assert is_shadowing(name)
+    assert is_credential(name)
+    assert wrong_extra({name: "x"}) == f"{name} belongs to the role session and can't be set here"
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME", "JUPYTER_WB_AWS_ROLE"]
+)  # fmt: skip
+def test_a_role_sessions_own_variables_are_credentials_that_do_not_shadow(name):
+    assert is_credential(name)
+    assert not is_shadowing(name)
+    assert wrong_extra({name: "x"})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE", "AWS_EC2_METADATA_DISABLED", "PATH", "AWS_PROFILES"],
+)  # fmt: skip
+def test_other_variables_are_no_credentials(name):
+    assert not is_credential(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", "HTTPS_PROXY", "no_proxy", "_x9", "AWS_STS_REGIONAL_ENDPOINTS"]
+)  # fmt: skip
+def test_endpoints_proxies_and_bundles_may_be_added(name):
+    assert wrong_extra({name: "value"}) is None
+    assert wrong_extra({name: ""}) is None
+
+
+@pytest.mark.parametrize("name", ["", "A B", "A=B", "9A", "A-B", "Ä", "A\0", "A\n", "ª"])
+def test_what_is_no_name_of_a_variable_is_refused(name):
+    assert wrong_extra({name: "x"}) == f"{name!r} is no name of an environment variable"
+
+
+@pytest.mark.parametrize("value", [7, None, True, ["x"], "a\0b"])
+def test_what_is_no_text_is_refused(value):
+    assert wrong_extra({"A": value}) == "the value of A is no text"
+
+
+def test_nothing_to_add_is_fine():
+    assert wrong_extra({}) is None
+
+
+@given(st.text(max_size=10), st.text(max_size=10))
+def test_what_may_be_added_can_be_in_an_environment(name, value):
+    if wrong_extra({name: value}) is None:
+        assert "=" not in name
+        assert "\0" not in name + value
+        assert name not in RESERVED | SHADOWING
