@@ -1,0 +1,368 @@
+"""What README.md and docs/ say must be true: their examples are run or parsed, their names looked up."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import threading
+import time
+import types
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from traitlets.config import PyFileConfigLoader
+
+from jupyter_wb_aws.app import WbAwsApp
+from jupyter_wb_aws.cli import main
+from jupyter_wb_aws.demo.local_aws.trust_policy import TrustRequest, allows
+from jupyter_wb_aws.events import NAMES, schema_id
+from jupyter_wb_aws.identity.command import CommandTokenSource
+from jupyter_wb_aws.identity.file import FileTokenSource
+from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
+from jupyter_wb_aws.role_sessions.role_session import State
+from jupyter_wb_aws.roles.catalogue import KEYS, parse
+from tests.conftest import NOON, make_jwt
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+CODES = yaml.safe_load((ROOT / "jupyter_wb_aws/handlers/openapi.yaml").read_text())["x-codes"]
+
+
+@dataclass(frozen=True)
+class Block:
+    page: str
+    line: int
+    language: str
+    text: str
+
+    def __str__(self):
+        return f"{self.page}:{self.line}"
+
+
+def blocks(language):
+    return [
+        Block(page.name, text.count("\n", 0, found.start()) + 1, language, found[2])
+        for page in PAGES
+        for text in [page.read_text()]
+        for found in BLOCK.finditer(text)
+        if found[1] == language
+    ]
+
+
+def prose(page):
+    return BLOCK.sub("", page.read_text())
+
+
+PYTHON = blocks("python")
+CONFIGURATIONS = [block for block in PYTHON if re.search(r"^c\.", block.text, re.MULTILINE)]
+(SOURCE,) = [block for block in PYTHON if "(TokenSource):" in block.text]
+POLICIES = [b for b in blocks("json") if "Statement" in json.loads(b.text)]
+TRUST_POLICIES = [block for block in POLICIES if '"Principal"' in block.text]
+COMMANDS = [
+    pytest.param(line.removeprefix("$ "), id=f"{block}: {line}")
+    for block in blocks("console")
+    for line in block.text.splitlines()
+    if line.startswith("$ ")
+] + [
+    pytest.param(inline, id=f"{page.name}: {inline}")
+    for page in PAGES
+    for inline in INLINE.findall(prose(page))
+    if inline.startswith(("jupyter wb-aws ", "make "))
+]
+
+
+def test_every_block_has_a_language_that_is_checked():
+    fences = sum(page.read_text().count("\n```") for page in PAGES)
+    known = ["console", "json", "python", "text", "toml", "yaml"]
+    assert fences == 2 * sum(len(blocks(language)) for language in known)
+
+
+@pytest.mark.parametrize("block", blocks("toml"), ids=str)
+def test_a_roles_file_is_read(block):
+    assert parse(block.text, NOON).entries
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_yaml_parses(block):
+    assert yaml.safe_load(block.text)
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=str)
+def test_python_compiles(block):
+    compile(block.text, str(block), "exec")
+
+
+# --- Configuration -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def example_source(monkeypatch):
+    """The example's token source, where its configuration says that it is."""
+    module = types.ModuleType("my_site.tokens")
+    exec(compile(SOURCE.text, str(SOURCE), "exec"), module.__dict__)
+    package = types.ModuleType("my_site")
+    package.tokens = module
+    monkeypatch.setitem(sys.modules, "my_site", package)
+    monkeypatch.setitem(sys.modules, "my_site.tokens", module)
+    return module.AgentTokenSource
+
+
+@pytest.mark.parametrize("block", CONFIGURATIONS, ids=str)
+def test_a_configuration_names_settings_that_exist_and_values_that_they_take(
+    block, example_source, tmp_path
+):
+    (tmp_path / "jupyter_server_config.py").write_text(block.text)
+    config = PyFileConfigLoader("jupyter_server_config.py", path=str(tmp_path)).load_config()
+    known = {c.__name__: c for c in (WbAwsApp, CommandTokenSource, FileTokenSource, example_source)}
+    assert config
+    for name, section in config.items():
+        assert set(section) <= set(known[name].class_traits(config=True))
+        configured = known[name](config=config)
+        assert {key: getattr(configured, key) for key in section} == section
+
+
+@pytest.mark.parametrize("block", CONFIGURATIONS, ids=str)
+def test_a_configuration_that_chooses_a_source_lacks_nothing(block, example_source, tmp_path):
+    (tmp_path / "jupyter_server_config.py").write_text(block.text)
+    config = PyFileConfigLoader("jupyter_server_config.py", path=str(tmp_path)).load_config()
+    app = WbAwsApp(config=config)
+    app._source = app._make_source()
+    assert app._missing_setting() is None or not app.token_source
+
+
+async def test_the_example_of_a_token_source_gives_tokens(example_source):
+    token = make_jwt()
+
+    class Agent(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(token.encode() + b"\n")
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Agent) as agent:
+        threading.Thread(target=agent.serve_forever, daemon=True).start()
+        source = example_source(url=f"http://127.0.0.1:{agent.server_port}/token")
+        fetched = await source.fetch(TokenRequest())
+        agent.shutdown()
+    assert fetched.reveal() == token
+    assert example_source().missing_setting() == "AgentTokenSource.url"
+
+
+def test_the_table_of_settings_is_complete():
+    page = (ROOT / "docs/administration.md").read_text()
+    listed = set(re.findall(r"^\| `(\w+\.\w+)` \|", page, re.MULTILINE))
+    own = {
+        f"{cls.__name__}.{name}"
+        for cls in (WbAwsApp, CommandTokenSource, FileTokenSource)
+        for name, trait in cls.class_own_traits(config=True).items()
+        if trait.this_class is cls
+    }
+    assert listed == own
+    of_every_source = page.partition("under its own class name")[2].partition("\n## ")[0]
+    shared = set(re.findall(r"^\| `(\w+)` \|", of_every_source, re.MULTILINE))
+    assert shared == set(TokenSource.class_own_traits(config=True))
+
+
+def test_the_table_of_a_roles_keys_is_complete():
+    page = (ROOT / "docs/administration.md").read_text()
+    table = page.partition("| key of a role |")[2].partition("\n\n")[0]
+    rows = [row.split("|")[1] for row in table.splitlines()[2:]]
+    assert {name for row in rows for name in INLINE.findall(row)} == KEYS
+
+
+# --- Policies ------------------------------------------------------------------------------
+
+
+def request(sub, aud="jupyter", **tags):
+    host = "idp.example.com"
+    context = {
+        f"{host}:aud": (aud,),
+        f"{host}:sub": (sub,),
+        "sts:sourceidentity": (sub,),
+        **{f"aws:requesttag/{key.lower()}": (value,) for key, value in tags.items()},
+    }
+    return TrustRequest(f"arn:aws:iam::111122223333:oidc-provider/{host}", context)
+
+
+def lets_in(policy, asked):
+    actions = ("AssumeRoleWithWebIdentity", "TagSession", "SetSourceIdentity")
+    return all(allows(policy, f"sts:{action}", asked) for action in actions)
+
+
+@pytest.mark.parametrize("block", TRUST_POLICIES, ids=str)
+def test_a_trust_policy_lets_in_whom_it_names_and_nobody_else(block):
+    bob = request("bob", Team="analytics")
+    assert lets_in(block.text, bob)
+    assert not lets_in(block.text, request("mallory", Team="other"))
+    assert not lets_in(block.text, request("bob", aud="another-app", Team="analytics"))
+    other = TrustRequest(bob.principal.replace("idp.", "evil."), bob.context)
+    assert not lets_in(block.text, other)
+
+
+def test_the_statement_that_shuts_a_user_out_does():
+    (policy,) = [block.text for block in TRUST_POLICIES if "AliceIsOut" in block.text]
+    assert not lets_in(policy, request("alice"))
+    (team,) = [block.text for block in TRUST_POLICIES if "RequestTag" in block.text]
+    assert lets_in(team, request("alice", Team="analytics"))
+
+
+@pytest.mark.parametrize("block", POLICIES, ids=str)
+def test_a_policy_has_the_shape_that_iam_takes(block):
+    policy = json.loads(block.text)
+    assert policy.keys() == {"Version", "Statement"}
+    assert policy["Version"] == "2012-10-17"
+    for statement in policy["Statement"]:
+        assert statement.keys() <= {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
+        assert statement["Effect"] in {"Allow", "Deny"}
+        assert ("Principal" in statement) != ("Resource" in statement)
+        dates = statement.get("Condition", {}).get("DateLessThan", {})
+        assert all(datetime.fromisoformat(date).tzinfo for date in dates.values())
+
+
+# --- Commands ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_exists_and_takes_its_arguments(command, capsys):
+    match shlex.split(command):
+        case ["make", target, *_]:
+            assert re.search(rf"^{target}:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        case ["jupyter", "wb-aws", *words]:
+            if words[-1] not in {"--help", "-h"}:
+                main._parse(words)
+            else:
+                assert main.main(words) == 0
+                assert "usage:" in capsys.readouterr().out
+        case words:
+            assert words[:2] in (
+                ["aws", "iam"],  # run below
+                ["pip", "install"],
+                ["curl", "-H"],
+                ["jupyter", "server"],
+            )
+
+
+@pytest.fixture
+def iam(tmp_path):
+    """A folder, and what runs a command there against an IAM that believes everybody."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_DEFAULT_REGION": "us-east-2",
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+    }
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 30
+        while not answers(port) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        yield lambda command: subprocess.run(
+            shlex.split(command), cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_steps_in_aws_work_in_their_order(iam, tmp_path):
+    ran = []
+    for page in (ROOT / "README.md", ROOT / "docs/security.md"):
+        text = page.read_text()
+        for found in BLOCK.finditer(text):
+            named = re.findall(r"`(\w+\.json)`", text[: found.start()])
+            if found[1] == "json" and named:
+                (tmp_path / named[-1]).write_text(found[2])
+            for command in re.findall(r"^\$ (aws .*)$", found[2], re.MULTILINE):
+                done = iam(command)
+                assert done.returncode == 0, done.stderr
+                ran.append(command.split()[2])
+    assert ran == [
+        "create-open-id-connect-provider",
+        "create-role",
+        "put-role-policy",
+        "update-assume-role-policy",
+        "put-role-policy",
+    ]
+
+
+# --- Names, tables, links ------------------------------------------------------------------
+
+
+def test_the_table_of_error_codes_is_up_to_date():
+    rows = [f"| `{code}` | {x['status']} | {x['meaning']} |" for code, x in CODES.items()]
+    table = "\n".join(["| code | status | meaning |", "|---|---|---|", *rows])
+    assert f"\n\n{table}\n\n" in (ROOT / "docs/administration.md").read_text()
+
+
+OTHER_NAMES = {
+    *CODES,
+    *KEYS,
+    *(str(state) for state in State),
+    *(name for cls in (WbAwsApp, CommandTokenSource) for name in cls.class_own_traits(config=True)),
+    *TokenSource.class_own_traits(config=True),
+    "file", "command", "audience", "fetch", "users", "claims", "status", "message", "code", "hint", "admin_hint",
+    "binds_role", "by_user", "identity_changed", "when_shadowed", "not_configured",
+    # Jupyter's and AWS's own
+    "kernel_manager_factory", "kernel_manager_class", "_async_launch_kernel", "start_kernel", "update_env",
+    "make_term_env", "new_terminal", "preferred_username", "extra_env", "current_user", "credential_process", "role_arn", "source_profile",
+    "jupyter_wb_aws",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_in_the_text_are_names_of_something(page):
+    words = {
+        word for word in INLINE.findall(prose(page)) if re.fullmatch(r"_?[a-z]+_[a-z_]+", word)
+    }
+    assert words <= OTHER_NAMES
+
+
+def test_all_events_are_listed():
+    text = (ROOT / "docs/administration.md").read_text()
+    listed = text.partition("**Events**")[2].partition("\n\n")[0]
+    prefix = "urn:jupyter-wb-aws:event:"
+    assert {f"{prefix}{word}" for word in INLINE.findall(listed)} >= {schema_id(n) for n in NAMES}
+
+
+def anchors(page):
+    headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_relative_links_lead_somewhere(page):
+    for link in LINK.findall(page.read_text()):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
