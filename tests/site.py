@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from jupyter_client.asynchronous.client import AsyncKernelClient
 from tornado.httpclient import HTTPClientError
 
 from jupyter_wb_aws.demo.identity_provider import IdentityProvider
@@ -135,34 +135,53 @@ def api(jp_fetch, jp_serverapp):
 
 
 @pytest.fixture
-def run(jp_serverapp):
-    """Runs code in a kernel; returns what it printed, or the error's name and text."""
+def run(jp_ws_fetch):
+    """Runs code in a kernel over its websocket; returns what it printed, or the error."""
 
     async def run(kernel_id, code):
-        client = AsyncKernelClient()
-        client.load_connection_info(
-            jp_serverapp.kernel_manager.get_kernel(kernel_id).get_connection_info()
-        )
-        client.start_channels(hb=False)  # jupyter_client 8.0 takes a slow heart for a dead one
-        try:
-            await client.wait_for_ready(timeout=60)
-            return await _output(client, client.execute(code))
-        finally:
-            client.stop_channels()
+        channel = await jp_ws_fetch("api", "kernels", kernel_id, "channels")
+        message_id = uuid.uuid4().hex
+        await channel.write_message(execute_request(message_id, code))
+        said = []
+        while True:
+            message = json.loads(await channel.read_message())
+            if message["parent_header"].get("msg_id") != message_id:
+                continue
+            content = message["content"]
+            if message["msg_type"] == "stream":
+                said.append(content["text"])
+            elif message["msg_type"] == "error":
+                said.append(f"{content['ename']}: {content['evalue']}")
+            elif content.get("execution_state") == "idle":
+                channel.close()
+                return "".join(said).strip()
 
     return run
 
 
-async def _output(client, message_id):
-    said = []
-    while True:
-        message = await client.get_iopub_msg(timeout=60)
-        if message["parent_header"].get("msg_id") != message_id:
-            continue
-        content = message["content"]
-        if message["msg_type"] == "stream":
-            said.append(content["text"])
-        elif message["msg_type"] == "error":
-            return f"{content['ename']}: {content['evalue']}"
-        elif content.get("execution_state") == "idle":
-            return "".join(said).strip()
+def execute_request(message_id, code):
+    """Source: jupyter_client, "Messaging in Jupyter"; jupyter_server's websocket takes it as JSON."""
+    header = {
+        "msg_id": message_id,
+        "msg_type": "execute_request",
+        "session": message_id,
+        "username": "",
+        "version": "5.3",
+    }
+    content = {
+        "code": code,
+        "silent": False,
+        "store_history": False,
+        "user_expressions": {},
+        "allow_stdin": False,
+    }
+    return json.dumps(
+        {
+            "header": header,
+            "parent_header": {},
+            "metadata": {},
+            "content": content,
+            "channel": "shell",
+            "buffers": [],
+        }
+    )

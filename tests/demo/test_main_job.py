@@ -21,6 +21,7 @@ import pytest
 import websocket
 
 from jupyter_wb_aws.demo.names import role_arn
+from tests.site import execute_request
 
 TOKEN = "the-demos-token"
 TOKEN_LIFETIME = 10
@@ -71,29 +72,7 @@ class Demo:
         """Run code in a kernel over its websocket; return what it printed, drew, or failed with."""
         channel = self.socket(f"/api/kernels/{kernel_id}/channels")
         message_id = uuid.uuid4().hex
-        header = {
-            "msg_id": message_id,
-            "msg_type": "execute_request",
-            "session": "t",
-            "username": "",
-            "version": "5.3",
-        }
-        content = {
-            "code": code,
-            "silent": False,
-            "store_history": True,
-            "user_expressions": {},
-            "allow_stdin": False,
-        }
-        request = {
-            "header": header,
-            "parent_header": {},
-            "metadata": {},
-            "content": content,
-            "channel": "shell",
-            "buffers": [],
-        }
-        channel.send(json.dumps(request))
+        channel.send(execute_request(message_id, code))
         said = []
         while True:
             message = json.loads(channel.recv())
