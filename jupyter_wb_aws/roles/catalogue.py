@@ -48,6 +48,10 @@ class Catalogue:
     loaded_at: datetime
     _offers: dict[tuple[str, str, str], list[Role]] = field(default_factory=dict, repr=False)
 
+    def roles(self) -> list[Role]:
+        """Return every role in the file, whoever is offered it."""
+        return [role for role, _ in self.entries]
+
     def offered_to(self, identity: Identity) -> list[Role]:
         """Return the roles that this user may pick."""
         # With thousands of roles, matching them all on each request would be felt. The claims are
