@@ -75,10 +75,14 @@ class Server:
         server = {"allow_root": True, "open_browser": False, "port": self.port, "port_retries": 0}
         settings = {
             **config,
-            "ServerApp": {**server, "jpserver_extensions": extensions, "root_dir": str(home)},
+            "ServerApp": {
+                **server,
+                "jpserver_extensions": extensions,
+                "root_dir": str(home / "notebooks"),
+            },
             "IdentityProvider": {"token": TOKEN},
         }
-        for folder in ("config", "data", "runtime", "run"):
+        for folder in ("config", "data", "notebooks", "runtime", "run"):
             (home / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         (home / "config" / "jupyter_server_config.json").write_text(json.dumps(settings))
         self.log = home / "server.log"
