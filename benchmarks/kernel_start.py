@@ -5,7 +5,7 @@
    comes over its websocket. Whoever calls the identity provider or STS meanwhile is counted.
 2. The launch itself, many times and without the noise of real processes: Jupyter's own multi kernel
    manager with our injection, on kernel managers whose launch does nothing, called through the wrapper
-   and around it in turn.
+   and around it in turn; the user has twenty profiles in `~/.aws`.
 
     python benchmarks/kernel_start.py [ROUNDS]
 """
@@ -99,6 +99,17 @@ async def real_servers(rounds: int, base: Path) -> None:
     print(f"calls to the identity provider or STS by {rounds + 1} starts: {calls}   aim: 0")
 
 
+def home_with_profiles(base: Path) -> Path:
+    """Make a home folder with the `~/.aws` files of somebody with twenty profiles."""
+    (base / ".aws").mkdir()
+    for name, header in (("config", "profile "), ("credentials", "")):
+        profiles = (
+            f"[{header}p{n}]\nregion = us-east-2\nrole_arn = {role_arn(n)}\n" for n in range(20)
+        )
+        (base / ".aws" / name).write_text("\n".join(profiles))
+    return base
+
+
 class _NoManager:
     """A kernel manager as far as the injection knows it; its launch does nothing."""
 
@@ -157,7 +168,7 @@ async def the_launch_itself(base: Path) -> None:
         kernels.kernel_manager_factory = lambda *_args, **_kwargs: made
         KernelInjection(kernels, manager, Site()).install()
         through = kernels.kernel_manager_factory()._async_launch_kernel  # noqa: SLF001
-        environment = {**os.environ, "HOME": str(base)}
+        environment = {**os.environ, "HOME": str(home_with_profiles(base))}
         times: list[list[float]] = [[], []]
         for _ in range(LAUNCHES):
             for launch, kept in zip((around, through), times, strict=True):

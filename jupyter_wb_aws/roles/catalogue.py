@@ -7,7 +7,6 @@ import json
 import logging
 import re
 import stat
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -163,6 +162,8 @@ def parse(text: str, loaded_at: datetime) -> Catalogue:
     Raises:
         BrokenCatalogue: with the line and the reason.
     """
+    import tomllib  # in the worker thread that reads the file, and not at a server's start
+
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
