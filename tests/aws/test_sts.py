@@ -4,6 +4,7 @@ import logging
 import os
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -102,6 +103,19 @@ def test_an_arn_without_an_account_is_read_with_the_roles_account(fake, arn):
 def test_a_stores_own_idea_of_a_caller_is_taken(fake):
     fake.answers["GetCallerIdentity"] = caller("arn:aws:sts::assumed-role/x", "x", "000000000000")
     assert Sts().verify(request_to(fake)).account == "000000000000"
+
+
+def test_calls_of_many_threads_at_once_each_go_to_their_own_region(fake):
+    client, regions = Sts(), [f"eu-west-{number}" for number in range(1, 9)]
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda region: client.verify(request_to(fake, region)), regions))
+    signed = [
+        headers["Authorization"]
+        for action, _, headers in fake.calls
+        if action == "GetCallerIdentity"
+    ]
+    assert answers == [ME] * 8
+    assert sorted(text.split("/")[2] for text in signed) == regions
 
 
 @pytest.mark.parametrize(
