@@ -1,7 +1,7 @@
-"""How long `make demo` takes on a fresh clone, and the second time.
+"""How long `make demo` takes on a fresh clone, and the next times.
 
 Clones this checkout's HEAD into a temporary folder, runs `make demo` there until `GET /aws/health`
-answers, and ends it by Ctrl-C; twice. uv's cache is as this machine has it: with --empty-cache it is an
+answers, and ends it by Ctrl-C; three times. uv's cache is as this machine has it: with --empty-cache it is an
 empty one, as on a newcomer's machine, and everything is fetched from the package index.
 
     python benchmarks/demo_start.py [--empty-cache]

@@ -71,6 +71,7 @@ def tell_memory(memory: list[tuple[float, float]]) -> None:
         told("  the first role session: more", [first[column] - none[column]], "MiB")
         more = [many[column] - first[column]]
         told(f"  {SESSIONS - 1} further ones: more", more, "MiB", "5 MiB at most")
+        told(f"  {SESSIONS} in all: more", [many[column] - none[column]], "MiB", "5 MiB at most")
 
 
 def tell_idle(busy: Server, idle: Server, seconds: float) -> float:

@@ -6,7 +6,7 @@ source, one role, no default role). The differences are taken pair by pair; memo
 the first answer. CPU is the server's own, which other load on the machine stretches less. At the end, one
 server each under `python -X importtime` tells which modules were imported by then.
 
-    python benchmarks/server_start.py [ROUNDS]
+    python benchmarks/server_start.py [ROUNDS] [-v]    (-v names the modules)
 """
 
 from __future__ import annotations
