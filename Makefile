@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint requirements clean
+.PHONY: help demo test test-all bench lint requirements clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,6 +18,9 @@ demo: $(STAMP)  ## JupyterLab with an identity provider and a local AWS (ARGS="-
 
 test: $(STAMP) lint  ## every check and test that needs no old versions
 	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered $(ARGS)
+
+bench: $(STAMP)  ## measure the figures: benchmarks/, about six minutes
+	for figure in benchmarks/[a-z]*.py; do echo "== $$figure"; $(BIN)/python $$figure || exit; done
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,7 @@ from jupyter_wb_aws.loopback import is_loopback
 from jupyter_wb_aws.roles.role import RoleArn
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_sts import STSClient
 
 T = TypeVar("T")
@@ -62,7 +64,15 @@ class StsRequest:
 
 
 class Sts:
-    """A client of AWS STS."""
+    """A client of AWS STS; its calls may come from several threads at once.
+
+    One botocore session serves all of them: each would else read and keep AWS's endpoint data of its
+    own, in 40 ms and some MiB, which botocore's reference cycles keep for long.
+    """
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._making = threading.Lock()  # botocore's clients are thread-safe, its sessions are not
 
     def assume(self, request: StsRequest) -> Assumed:
         """Call AssumeRoleWithWebIdentity; where its answer names nobody, GetCallerIdentity too.
@@ -70,7 +80,7 @@ class Sts:
         Raises:
             WbAwsError: what `failures.explain` makes of STS's error.
         """
-        answer = _explained(request, lambda: _assume(request))
+        answer = _explained(request, lambda: self._assume(request))
         credentials = answer["Credentials"]
         user = answer.get("AssumedRoleUser") or {}
         if user.get("Arn") and user.get("AssumedRoleId"):
@@ -78,7 +88,7 @@ class Sts:
                 user["AssumedRoleId"], _account(user["Arn"], request), user["Arn"]
             )
         else:  # S3-compatible stores leave it out
-            caller = _explained(request, lambda: _who(request, credentials))
+            caller = _explained(request, lambda: self._who(request, credentials))
         return Assumed(caller, credentials["Expiration"])
 
     def verify(self, request: StsRequest) -> CallerIdentity:
@@ -87,7 +97,64 @@ class Sts:
         Raises:
             WbAwsError: what `failures.explain` makes of STS's error.
         """
-        return _explained(request, lambda: _who(request, _assume(request)["Credentials"]))
+        return _explained(request, lambda: self._who(request, self._assume(request)["Credentials"]))
+
+    def _assume(self, request: StsRequest) -> dict[str, Any]:
+        answer: Mapping[str, Any] = self._client(request, None).assume_role_with_web_identity(
+            RoleArn=str(request.role),
+            RoleSessionName=request.session_name,
+            WebIdentityToken=request.token.reveal(),
+        )
+        credentials: Mapping[str, Any] = answer.get("Credentials") or {}
+        expiration = credentials.get("Expiration")
+        if (
+            not (credentials.get("AccessKeyId") and credentials.get("SecretAccessKey"))
+            or not isinstance(expiration, datetime)
+            or not expiration.tzinfo
+        ):
+            raise StsBadAnswer("AWS STS's answer holds no credentials.")
+        return dict(answer)
+
+    def _who(self, request: StsRequest, credentials: Mapping[str, Any]) -> CallerIdentity:
+        answer = self._client(request, credentials).get_caller_identity()
+        arn = str(answer.get("Arn", ""))
+        if not arn:
+            raise StsBadAnswer("AWS STS's answer names nobody.")
+        return CallerIdentity(str(answer.get("UserId", "")), str(answer.get("Account", "")), arn)
+
+    def _client(self, request: StsRequest, credentials: Mapping[str, Any] | None) -> STSClient:
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        _hush_botocore()
+        endpoint = endpoint_of(request.environment)
+        if endpoint and not endpoint.startswith(("https://", "http://")):
+            raise StsUnavailable(
+                f"The STS endpoint {endpoint!r} is no http(s) URL.",
+                admin_hint="It is AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL in `extra_environment`.",
+            )
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"total_max_attempts": TRIES, "mode": "standard"},
+            proxies=_proxies(endpoint, request.environment),
+            ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
+            **({} if credentials else {"signature_version": UNSIGNED}),
+        )
+        keys = credentials or {}
+        with self._making:
+            self._session = self._session or _new_session()
+            client: Any = self._session.create_client(
+                "sts",
+                region_name=request.region or HOME_REGION.get(request.role.partition, "us-east-1"),
+                endpoint_url=endpoint,
+                verify=request.environment.get("AWS_CA_BUNDLE") or None,
+                aws_access_key_id=keys.get("AccessKeyId"),
+                aws_secret_access_key=keys.get("SecretAccessKey"),
+                aws_session_token=keys.get("SessionToken"),
+                config=config,
+            )
+        return cast("STSClient", client)
 
 
 def endpoint_of(environment: Mapping[str, str]) -> str | None:
@@ -107,45 +174,11 @@ def _explained(request: StsRequest, call: Callable[[], T]) -> T:
         raise explain(error, request.role, request.token.claims) from None
 
 
-def _assume(request: StsRequest) -> dict[str, Any]:
-    answer: Mapping[str, Any] = _client(request, None).assume_role_with_web_identity(
-        RoleArn=str(request.role),
-        RoleSessionName=request.session_name,
-        WebIdentityToken=request.token.reveal(),
-    )
-    credentials: Mapping[str, Any] = answer.get("Credentials") or {}
-    expiration = credentials.get("Expiration")
-    if (
-        not (credentials.get("AccessKeyId") and credentials.get("SecretAccessKey"))
-        or not isinstance(expiration, datetime)
-        or not expiration.tzinfo
-    ):
-        raise StsBadAnswer("AWS STS's answer holds no credentials.")
-    return dict(answer)
-
-
-def _who(request: StsRequest, credentials: Mapping[str, Any]) -> CallerIdentity:
-    answer = _client(request, credentials).get_caller_identity()
-    arn = str(answer.get("Arn", ""))
-    if not arn:
-        raise StsBadAnswer("AWS STS's answer names nobody.")
-    return CallerIdentity(str(answer.get("UserId", "")), str(answer.get("Account", "")), arn)
-
-
-def _client(request: StsRequest, credentials: Mapping[str, Any] | None) -> STSClient:
+def _new_session() -> Session:
     # A hundred milliseconds and a dozen MiB: for those who start a role, not for each server.
     import botocore.session
-    from botocore import UNSIGNED
-    from botocore.config import Config
     from botocore.loaders import Loader
 
-    _hush_botocore()
-    endpoint = endpoint_of(request.environment)
-    if endpoint and not endpoint.startswith(("https://", "http://")):
-        raise StsUnavailable(
-            f"The STS endpoint {endpoint!r} is no http(s) URL.",
-            admin_hint="It is AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL in `extra_environment`.",
-        )
     session = botocore.session.Session(session_vars=_no_variables())
     session.set_config_variable("config_file", os.devnull)
     session.set_config_variable("credentials_file", os.devnull)
@@ -154,26 +187,7 @@ def _client(request: StsRequest, credentials: Mapping[str, Any] | None) -> STSCl
     # Without ~/.aws/models, where a user may keep another idea of STS.
     loader = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
     session.register_component("data_loader", loader)
-    config = Config(
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        retries={"total_max_attempts": TRIES, "mode": "standard"},
-        proxies=_proxies(endpoint, request.environment),
-        ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
-        **({} if credentials else {"signature_version": UNSIGNED}),
-    )
-    keys = credentials or {}
-    client: Any = session.create_client(
-        "sts",
-        region_name=request.region or HOME_REGION.get(request.role.partition, "us-east-1"),
-        endpoint_url=endpoint,
-        verify=request.environment.get("AWS_CA_BUNDLE") or None,
-        aws_access_key_id=keys.get("AccessKeyId"),
-        aws_secret_access_key=keys.get("SecretAccessKey"),
-        aws_session_token=keys.get("SessionToken"),
-        config=config,
-    )
-    return cast("STSClient", client)
+    return session
 
 
 def _hush_botocore() -> None:

@@ -6,9 +6,7 @@ docs/decisions/0003-environment.md. Only the profile `default` matters, since `A
 
 from __future__ import annotations
 
-import configparser
 import os
-import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,6 +66,8 @@ def _default_profile(path: Path) -> frozenset[str] | None:
         text = _text(path.expanduser())
     except (OSError, ValueError, RuntimeError):  # the last: a home of nobody's
         return frozenset()
+    import configparser  # most users have no such files
+
     parser = configparser.RawConfigParser()
     try:
         if text is None:
@@ -105,4 +105,6 @@ def _names_default(section: str) -> bool:
 
     Source: AWS SDKs and Tools Reference Guide, "Format of the config file".
     """
+    import shlex
+
     return shlex.split(section) in (["default"], ["profile", "default"])

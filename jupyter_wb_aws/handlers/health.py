@@ -7,13 +7,16 @@ import contextlib
 import platform
 from importlib.metadata import version
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
-from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
 from jupyter_wb_aws.role_sessions.schedule import next_look
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 
 class HealthHandler(WbAwsHandler):

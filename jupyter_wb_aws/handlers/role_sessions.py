@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import TYPE_CHECKING
 
 from jupyter_client.kernelspec import NoSuchKernel
 
@@ -11,12 +12,14 @@ from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import BadRequest, NotFound, TokenSourceFailed, WbAwsError
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
-from jupyter_wb_aws.handlers.server import Server
 from jupyter_wb_aws.injection.environment import Site, role_variables
 from jupyter_wb_aws.role_sessions.assignments import Given
-from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
 from jupyter_wb_aws.role_sessions.schedule import next_look
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.handlers.server import Server
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 
 async def user_shadow() -> str | None:

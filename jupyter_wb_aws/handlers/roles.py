@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -23,14 +24,18 @@ class RolesHandler(WbAwsHandler):
     async def get(self) -> None:
         """List the roles."""
         identity, roles = await self.manager.roles()
-        self.answer(self._encoded(identity, roles))
-
-    def _encoded(self, identity: Identity, roles: list[Role]) -> bytes:
         # The catalogue gives the same list until it, or the user, changes; writing thousands of
-        # roles as JSON each time would hold up the event loop for tens of milliseconds.
-        if self.wb.encoded_roles is None or self.wb.encoded_roles[0] is not roles:
-            default = default_role(roles, self.manager.settings.default_role)
-            listed = [replace(role, default=role is default).as_json() for role in roles]
-            document = {"user": user_json(identity), "roles": listed}
-            self.wb.encoded_roles = (roles, json.dumps(document).encode())
-        return self.wb.encoded_roles[1]
+        # roles as JSON each time, or once on the event loop, would hold up everybody else.
+        known = self.wb.encoded_roles
+        if known is None or known[0] is not roles:
+            configured = self.manager.settings.default_role
+            content = await asyncio.to_thread(encoded, identity, roles, configured)
+            known = self.wb.encoded_roles = (roles, content)
+        self.answer(known[1])
+
+
+def encoded(identity: Identity, roles: list[Role], configured: str) -> bytes:
+    """Write the answer; `configured` is the site's default role."""
+    default = default_role(roles, configured)
+    listed = [replace(role, default=role is default).as_json() for role in roles]
+    return json.dumps({"user": user_json(identity), "roles": listed}).encode()

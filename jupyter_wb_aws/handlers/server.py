@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from jupyter_wb_aws.injection.environment import Site
-from jupyter_wb_aws.injection.kernels import KernelInjection
-from jupyter_wb_aws.injection.terminals import TerminalInjection
-from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
-from jupyter_wb_aws.roles.role import Role
+if TYPE_CHECKING:  # a server where nothing is set up never needs these
+    from jupyter_wb_aws.injection.environment import Site
+    from jupyter_wb_aws.injection.kernels import KernelInjection
+    from jupyter_wb_aws.injection.terminals import TerminalInjection
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+    from jupyter_wb_aws.roles.role import Role
 
 
 @dataclass(slots=True)

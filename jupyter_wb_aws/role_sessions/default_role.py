@@ -27,8 +27,11 @@ async def start_default_role(
     failures = 0
     while not manager.default.chosen:
         try:
-            _, roles = await manager.roles()
-            role = default_role(roles, configured)
+            # Told from the file alone first: where nobody has a default role, a server that was just
+            # started needs no token, and not the libraries that read one.
+            listed = (await manager.catalogue.current()).roles()
+            offered = (await manager.roles())[1] if default_role(listed, configured) else []
+            role = default_role(offered, configured)
             if role is not None:
                 await manager.start(str(role.arn))
             elif configured:

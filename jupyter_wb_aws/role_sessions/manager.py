@@ -122,7 +122,7 @@ class RoleSessionManager:
     async def _restore(self) -> None:
         snapshot = await self._records.open()
         try:
-            listed = [role for role, _ in (await self.catalogue.current()).entries]
+            listed = (await self.catalogue.current()).roles()
         except WbAwsError:
             listed = []
         for session in restored(snapshot.records, listed, self._files.path_of):

@@ -7,7 +7,6 @@ import json
 import logging
 import re
 import stat
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,6 +46,10 @@ class Catalogue:
     request_url: str | None
     loaded_at: datetime
     _offers: dict[tuple[str, str, str], list[Role]] = field(default_factory=dict, repr=False)
+
+    def roles(self) -> list[Role]:
+        """Return every role in the file, whoever is offered it."""
+        return [role for role, _ in self.entries]
 
     def offered_to(self, identity: Identity) -> list[Role]:
         """Return the roles that this user may pick."""
@@ -159,6 +162,8 @@ def parse(text: str, loaded_at: datetime) -> Catalogue:
     Raises:
         BrokenCatalogue: with the line and the reason.
     """
+    import tomllib  # in the worker thread that reads the file, and not at a server's start
+
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -174,18 +179,24 @@ def parse(text: str, loaded_at: datetime) -> Catalogue:
     tables = document.get("roles", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise BrokenCatalogue("`roles` must be written as [[roles]] tables")
-    lines = [text.count("\n", 0, found.end()) + 1 for found in ROLES_HEADER.finditer(text)]
     entries: dict[RoleArn, tuple[Role, Sequence[Rule]]] = {}
     for number, table in enumerate(tables):
-        line = lines[number] if len(lines) == len(tables) else None
         try:
             role, rules = _entry(table, request_url)
             if role.arn in entries:
                 raise BrokenCatalogue(f"{role.arn} is listed twice")
         except (BrokenCatalogue, InvalidRoleArn) as error:
-            raise BrokenCatalogue(str(error), line) from None
+            raise BrokenCatalogue(str(error), _line_of_role(text, number, len(tables))) from None
         entries[role.arn] = (role, rules)
     return Catalogue(list(entries.values()), request_url, loaded_at)
+
+
+def _line_of_role(text: str, number: int, count: int) -> int | None:
+    """Find the line of a role's header; None where the file writes roles in other ways, too."""
+    headers = list(ROLES_HEADER.finditer(text))
+    if len(headers) != count:
+        return None
+    return text.count("\n", 0, headers[number].end()) + 1
 
 
 KEYS = {

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -104,6 +105,19 @@ def test_a_stores_own_idea_of_a_caller_is_taken(fake):
     assert Sts().verify(request_to(fake)).account == "000000000000"
 
 
+def test_calls_of_many_threads_at_once_each_go_to_their_own_region(fake):
+    client, regions = Sts(), [f"eu-west-{number}" for number in range(1, 9)]
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda region: client.verify(request_to(fake, region)), regions))
+    signed = [
+        headers["Authorization"]
+        for action, _, headers in fake.calls
+        if action == "GetCallerIdentity"
+    ]
+    assert answers == [ME] * 8
+    assert sorted(text.split("/")[2] for text in signed) == regions
+
+
 @pytest.mark.parametrize(
     ("arn", "region", "endpoint"),
     [
@@ -117,7 +131,7 @@ def test_a_stores_own_idea_of_a_caller_is_taken(fake):
 def test_the_endpoint_is_that_of_the_roles_region_and_partition(monkeypatch, arn, region, endpoint):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "sa-east-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
-    client = sts._client(StsRequest(RoleArn.parse(arn), region, "alice-1", TOKEN), None)
+    client = Sts()._client(StsRequest(RoleArn.parse(arn), region, "alice-1", TOKEN), None)
     assert client.meta.endpoint_url == f"https://{endpoint}"
 
 
@@ -186,7 +200,7 @@ def test_ambient_variables_files_models_and_proxies_count_for_nothing(fake):
 
 @pytest.mark.usefixtures("hostile")
 def test_in_a_hostile_environment_the_endpoint_is_still_the_roles():
-    client = sts._client(StsRequest(ARN, "us-east-2", "alice-1", TOKEN), None)
+    client = Sts()._client(StsRequest(ARN, "us-east-2", "alice-1", TOKEN), None)
     assert client.meta.endpoint_url == "https://sts.us-east-2.amazonaws.com"
     assert client.meta.config.retries["total_max_attempts"] == 1
 

@@ -1,0 +1,191 @@
+"""What a role session costs at a kernel's start, on the server's side.
+
+1. Two real servers, asked in turn: one without the extension, one with it and with a role session as
+   the default. `POST /api/kernels` answers once the kernel's process exists; the `kernel_info` reply
+   comes over its websocket. Whoever calls the identity provider or STS meanwhile is counted.
+2. The launch itself, many times and without the noise of real processes: Jupyter's own multi kernel
+   manager with our injection, on kernel managers whose launch does nothing, called through the wrapper
+   and around it in turn; the user has twenty profiles in `~/.aws`.
+
+    python benchmarks/kernel_start.py [ROUNDS]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from _support import (
+    TOKEN,
+    FakeAws,
+    Server,
+    ask,
+    differences,
+    folder,
+    role_arn,
+    site,
+    told,
+)
+from tornado.websocket import websocket_connect
+
+LAUNCHES = 2000
+
+
+async def start_kernel(server: Server, client: HTTPConnection) -> tuple[float, float]:
+    """Start a kernel and end it; return the ms until its process exists, and until it replied."""
+    began = time.perf_counter()
+    kernel_id = json.loads(ask(client, "POST", "/api/kernels", {"name": "python3"})[1])["id"]
+    exists = time.perf_counter()
+    url = f"ws://127.0.0.1:{server.port}/api/kernels/{kernel_id}/channels?token={TOKEN}"
+    channels = await websocket_connect(url)
+    header = {"msg_id": "1", "msg_type": "kernel_info_request", "username": "", "session": "1",
+              "version": "5.3", "date": "2026-01-01T00:00:00Z"}  # fmt: skip
+    message = {"header": header, "parent_header": {}, "metadata": {}, "content": {}}
+    await channels.write_message(json.dumps({**message, "channel": "shell", "buffers": []}))
+    while json.loads(await channels.read_message() or "{}")["msg_type"] != "kernel_info_reply":
+        pass
+    replied = time.perf_counter()
+    channels.close()
+    ask(client, "DELETE", f"/api/kernels/{kernel_id}")
+    return (exists - began) * 1000, (replied - began) * 1000
+
+
+def make_sure_that_kernels_get_it(client: HTTPConnection) -> None:
+    """Start a kernel, and see that it runs with the role session: else nothing would be measured."""
+    kernel_id = json.loads(ask(client, "POST", "/api/kernels", {"name": "python3"})[1])["id"]
+    listed = json.loads(ask(client, "GET", "/aws/assignments")[1])["assignments"]
+    if [entry["running"]["role_arn"] for entry in listed] != [role_arn(0)]:
+        raise RuntimeError(f"the kernel does not run with the role session: {listed}")
+    ask(client, "DELETE", f"/api/kernels/{kernel_id}")
+
+
+async def real_servers(rounds: int, base: Path) -> None:
+    """Measure and tell the first part."""
+    aws = FakeAws()
+    (base / "without").mkdir()
+    plain = Server(base / "without", {}, enabled=False)
+    with_role = Server(base / "with", site(base / "with", aws))
+    servers = [plain, with_role]
+    try:
+        clients = []
+        for server in servers:
+            server.first_answer()
+            clients.append(server.client())
+        ask(clients[1], "POST", "/aws/sessions", {"role_arn": role_arn(0)})
+        make_sure_that_kernels_get_it(clients[1])
+        began_with = aws.connections
+        found: list[list[tuple[float, float]]] = [[], []]
+        for turn in range(rounds + 1):
+            for which in (0, 1) if turn % 2 else (1, 0):
+                figures = await start_kernel(servers[which], clients[which])
+                if turn:  # the first imports what any kernel needs
+                    found[which].append(figures)
+        calls = aws.connections - began_with
+    finally:
+        for server in servers:
+            server.end()
+    for column, what, aim in (
+        (0, "until the process exists", "1 ms"),
+        (1, "until kernel_info", ""),
+    ):
+        one, other = ([figures[column] for figures in kind] for kind in found)
+        told(f"{what}, without the extension", one, "ms")
+        told("  with a role session: more", differences(one, other), "ms", aim)
+    print(f"calls to the identity provider or STS by {rounds + 1} starts: {calls}   aim: 0")
+
+
+def home_with_profiles(base: Path) -> Path:
+    """Make a home folder with the `~/.aws` files of somebody with twenty profiles."""
+    (base / ".aws").mkdir()
+    for name, header in (("config", "profile "), ("credentials", "")):
+        profiles = (
+            f"[{header}p{n}]\nregion = us-east-2\nrole_arn = {role_arn(n)}\n" for n in range(20)
+        )
+        (base / ".aws" / name).write_text("\n".join(profiles))
+    return base
+
+
+class _NoManager:
+    """A kernel manager as far as the injection knows it; its launch does nothing."""
+
+    def __init__(self, provisioner: Any) -> None:
+        self.kernel_id = "00000000-0000-0000-0000-000000000000"
+        self.provisioner = provisioner
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **kwargs: Any) -> None:
+        """Launch nothing."""
+
+
+async def the_launch_itself(base: Path) -> None:
+    """Measure and tell the second part."""
+    import os
+    import random
+    from datetime import UTC, datetime, timedelta
+
+    from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+    from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+
+    from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity, StsRequest
+    from jupyter_wb_aws.clock import SystemClock
+    from jupyter_wb_aws.identity.file import FileTokenSource
+    from jupyter_wb_aws.identity.supply import TokenSupply
+    from jupyter_wb_aws.injection.environment import Site
+    from jupyter_wb_aws.injection.kernels import KernelInjection
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
+    from jupyter_wb_aws.roles.catalogue import CatalogueFile
+
+    class Sts:
+        def assume(self, request: StsRequest) -> Assumed:
+            caller = CallerIdentity("AROA:x", request.role.account_id, "arn:aws:sts::1:x")
+            return Assumed(caller, datetime.now(UTC) + timedelta(hours=1))
+
+    aws = FakeAws()
+    config = site(base / "launch", aws)
+    token_file = base / "launch" / "token"
+    token_file.write_text(aws.token())
+    clock, rng = SystemClock(), random.Random(1)
+    manager = RoleSessionManager(
+        Settings(base / "launch" / "tokens", base / "launch" / "store", base / "without"),
+        TokenSupply(FileTokenSource(path=str(token_file)), clock, rng),
+        CatalogueFile(Path(config["WbAwsApp"]["roles_file"]), clock),
+        clock=clock,
+        rng=rng,
+        emit=lambda _name, _data: None,
+        sts=Sts(),  # type: ignore[arg-type]
+    )
+    await manager.open()
+    try:
+        await manager.start(role_arn(0))
+        kernels = AsyncMappingKernelManager()
+        provisioner = LocalProvisioner()
+        made = _NoManager(provisioner)
+        around = made._async_launch_kernel  # noqa: SLF001
+        kernels.kernel_manager_factory = lambda *_args, **_kwargs: made
+        KernelInjection(kernels, manager, Site()).install()
+        through = kernels.kernel_manager_factory()._async_launch_kernel  # noqa: SLF001
+        environment = {**os.environ, "HOME": str(home_with_profiles(base))}
+        times: list[list[float]] = [[], []]
+        for _ in range(LAUNCHES):
+            for launch, kept in zip((around, through), times, strict=True):
+                began = time.perf_counter()
+                await launch(["python"], env=dict(environment))
+                kept.append((time.perf_counter() - began) * 1000)
+    finally:
+        await manager.close()
+    told("the launch itself, with a role session: more", differences(*times), "ms", "1 ms")
+
+
+async def main(rounds: int) -> None:
+    """Measure and tell."""
+    with folder() as base:
+        await real_servers(rounds, base)
+        await the_launch_itself(base)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20))

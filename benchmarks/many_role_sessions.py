@@ -1,0 +1,106 @@
+"""What 100 active role sessions cost in one server: CPU share of one core, and memory.
+
+A real server whose STS and identity provider are in another process. Memory: after no role session, after
+the first (which loads botocore and PyJWT, whatever the number), after 100. CPU: over a window in which nothing
+is due, beside a server of the same kind without role sessions over the same window; and of a
+refresh of all 100, one after the other, by `POST /aws/sessions/{id}/refresh`, which fetches a new token and
+writes it to each of the 100 files. A token of 15 minutes is renewed after 75 % of its life on average.
+
+    python benchmarks/many_role_sessions.py [SECONDS]
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from _support import FakeAws, Server, ask, folder, role_arn, site, told
+
+SESSIONS = 100
+TOKEN_LIFETIME = 900
+REFRESHED_AFTER = TOKEN_LIFETIME * 0.75
+REFRESHES = 15
+SETTLED = 3
+
+
+def main(seconds: float, base: Path) -> None:
+    """Measure and tell."""
+    aws = FakeAws(TOKEN_LIFETIME)
+    busy = Server(base / "busy", site(base / "busy", aws, roles=SESSIONS))
+    idle = Server(base / "idle", site(base / "idle", aws, roles=SESSIONS))
+    try:
+        client = busy.client()
+        for server in (busy, idle):
+            server.first_answer()
+        memory = [settled_memory(busy)]
+        ids = []
+        for number in range(SESSIONS):
+            content = ask(client, "POST", "/aws/sessions", {"role_arn": role_arn(number)})[1]
+            ids.append(json.loads(content)["id"])
+            if number in (0, SESSIONS - 1):
+                memory.append(settled_memory(busy))
+        tell_memory(memory)
+        idle_share = tell_idle(busy, idle, seconds)
+        refresh = tell_refresh(busy, ids)
+        share = idle_share + refresh / REFRESHED_AFTER * 100
+        print(
+            f"{'share of a core, with a token of 15 minutes':<58} {share:9.3f} %    aim: under 1 %"
+        )
+        states = {json.loads(ask(client, "GET", f"/aws/sessions/{i}")[1])["state"] for i in ids}
+        print(f"their states at the end: {', '.join(states)}")
+        told("memory at the end, USS", [settled_memory(busy)[1]], "MiB")
+    finally:
+        busy.end()
+        idle.end()
+
+
+def settled_memory(server: Server) -> tuple[float, float]:
+    """Return RSS and USS once nothing goes on any more."""
+    time.sleep(SETTLED)
+    return server.memory()
+
+
+def tell_memory(memory: list[tuple[float, float]]) -> None:
+    """Tell what the first role session and the 99 others take."""
+    none, first, many = memory
+    for column, what in ((0, "RSS"), (1, "USS")):
+        told(f"{what}, no role session", [none[column]], "MiB")
+        told("  the first role session: more", [first[column] - none[column]], "MiB")
+        more = [many[column] - first[column]]
+        told(f"  {SESSIONS - 1} further ones: more", more, "MiB", "5 MiB at most")
+        told(f"  {SESSIONS} in all: more", [many[column] - none[column]], "MiB", "5 MiB at most")
+
+
+def tell_idle(busy: Server, idle: Server, seconds: float) -> float:
+    """Tell the CPU of both servers while nothing is due; return the share in percent."""
+    before = busy.cpu(), idle.cpu()
+    time.sleep(seconds)
+    spent = busy.cpu() - before[0], idle.cpu() - before[1]
+    told(f"CPU in {seconds:g} s, no role session", [spent[1] * 1000], "ms")
+    told(f"  {SESSIONS} role sessions: more", [(spent[0] - spent[1]) * 1000], "ms")
+    return max((spent[0] - spent[1]) / seconds * 100, 0)
+
+
+def tell_refresh(busy: Server, ids: list[str]) -> float:
+    """Tell the CPU of refreshing all of them, once; return its median in seconds."""
+    client = busy.client()
+    taken, command, lasted = [], [], []
+    for turn in range(REFRESHES):
+        cpu, children, began = busy.cpu(), busy.children_cpu(), time.perf_counter()
+        ask(client, "POST", f"/aws/sessions/{ids[turn]}/refresh")
+        lasted.append((time.perf_counter() - began) * 1000)
+        time.sleep(0.2)  # the request's own wake of the refresher
+        taken.append(busy.cpu() - cpu)
+        command.append((busy.children_cpu() - children) * 1000)
+    told("a refresh of all of them: CPU", [seconds * 1000 for seconds in taken], "ms")
+    told("  and of the token command, a process of its own", command, "ms")
+    told("  the request lasts", lasted, "ms")
+    return statistics.median(taken)
+
+
+if __name__ == "__main__":
+    with folder() as temporary:
+        main(float(sys.argv[1]) if len(sys.argv) > 1 else 65, temporary)

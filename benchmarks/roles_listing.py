@@ -1,0 +1,103 @@
+"""How long `GET /aws/roles` takes with 5,000 roles, all of them offered to the user.
+
+A real server and a keep-alive client, one request after the other. Whether the event loop is held up is
+asked at the same time by a second process: `GET /api`, which does next to nothing, every few
+milliseconds. Its time in a quiet server stands beside its time during the very first listing (which
+reads the roles file and gets the user's token), during the later ones, and during the reading of the
+file after a change.
+
+    python benchmarks/roles_listing.py [REQUESTS]
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from _support import FakeAws, Server, ask, folder, site, told
+
+ROLES = 5000
+PROBE_EVERY = 0.003
+
+
+def probe(port: int, stop: Connection) -> None:
+    """Ask for next to nothing again and again; send the ms that each took when told to stop."""
+    from http.client import HTTPConnection
+
+    client, taken = HTTPConnection("127.0.0.1", port), []
+    ask(client, "GET", "/api")
+    stop.send(None)
+    while not stop.poll(PROBE_EVERY):
+        began = time.perf_counter()
+        ask(client, "GET", "/api")
+        taken.append((time.perf_counter() - began) * 1000)
+    stop.send(taken)
+
+
+@contextmanager
+def probed(server: Server, name: str) -> Iterator[None]:
+    """Probe the server meanwhile, and tell how long a cheap request took at most."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(target=probe, args=(server.port, theirs))
+    process.start()
+    ours.recv()
+    yield
+    ours.send(None)
+    taken = ours.recv()
+    process.join()
+    print(
+        f"  a cheap request {name}: median {statistics.median(taken):.2f} ms,"
+        f" longest {max(taken):.2f} ms, n={len(taken)}"
+    )
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Return the ms that a call takes."""
+    began = time.perf_counter()
+    call()
+    return (time.perf_counter() - began) * 1000
+
+
+def main(requests: int, base: Path) -> None:
+    """Measure and tell."""
+    config = site(base, FakeAws(), roles=ROLES)
+    server = Server(base, config)
+    try:
+        server.first_answer()
+        client = server.client()
+
+        def listing() -> bytes:
+            return ask(client, "GET", "/aws/roles")[1]
+
+        time.sleep(1)
+        with probed(server, "in a quiet server"):
+            time.sleep(1)
+        with probed(server, "during the first listing"):
+            told("the first listing: a token, the catalogue", [timed(listing)], "ms")
+        content = listing()
+        print(f"{len(json.loads(content)['roles'])} roles, {len(content) / 1024:.0f} KiB")
+        taken = [timed(listing) for _ in range(requests)]
+        told("GET /aws/roles", taken, "ms")
+        p99 = statistics.quantiles(taken, n=100)[-1]
+        print(f"{'  p99':<58} {p99:9.2f} ms   aim: under 20 ms")
+        with probed(server, "during listings"):
+            for _ in range(requests // 4):
+                listing()
+        roles_file = Path(config["WbAwsApp"]["roles_file"])
+        roles_file.write_text(roles_file.read_text() + "# changed\n")
+        with probed(server, "while the changed file is read"):
+            told("the first listing after a change of the file", [timed(listing)], "ms")
+    finally:
+        server.end()
+
+
+if __name__ == "__main__":
+    with folder() as temporary:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, temporary)
