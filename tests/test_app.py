@@ -71,6 +71,10 @@ WRONG = {
     "session_name_template": {"WbAwsApp": {"session_name_template": "{nobody}"}},
     "extra_environment": {"WbAwsApp": {"extra_environment": {"AWS_ACCESS_KEY_ID": "x"}}},
     "timeout": {"WbAwsApp": {"token_source": "command"}, "CommandTokenSource": {"timeout": "soon"}},
+    "command": {
+        "WbAwsApp": {"token_source": "command"},
+        "CommandTokenSource": {"command": ["print token"]},
+    },
     "algorithms": {
         "WbAwsApp": {"token_source": "command"},
         "CommandTokenSource": {"algorithms": ["HS256"]},

@@ -70,7 +70,7 @@ def _explain_answer(
     seen = claims_seen(claims)
     if code == "AccessDenied":
         return TrustRefused(
-            f"The role {role.name} exists only for others, or not at all: its trust policy does not let you in.",
+            f"AWS does not let you use the role {role.name}: its trust policy names others, or there is no such role.",
             hint="Ask your administrator to look at the role's trust policy; nothing is wrong on your side.",
             admin_hint=(
                 f"The trust policy of {role} must allow sts:AssumeRoleWithWebIdentity to the IAM identity"

@@ -56,7 +56,10 @@ def _tell(session: Mapping[str, Any]) -> None:
     say(f"Role session {session['id']} ({choose.describe(session)}): token until {until}, renewed")
     say("by itself until you end it with `jupyter wb-aws end`.")
     if session["default"]:
-        say("Kernels and terminals started from now on get it; restart a running kernel to use it.")
+        say(
+            "Kernels and terminals started from now on get it. A kernel that runs without a role takes"
+        )
+        say("it at its next restart; one that has a role keeps that one.")
     else:
         say("It is not the default: only what is started with it gets it.")
     say_notices(session["notices"])

@@ -50,7 +50,9 @@ class HealthHandler(WbAwsHandler):
         sessions = [session_health(manager, session) for session in manager.living()]
         if manager.store_problem:
             notices.append({"code": "store_failed", "message": manager.store_problem})
+        refused = manager.token_dir_problem
         wrong = [
+            *([refused.detail] if refused else []),
             *(["The roles file is broken."] if catalogue["problem"] else []),
             *(["The token source gives no new token."] if source["problem"] else []),
             *(

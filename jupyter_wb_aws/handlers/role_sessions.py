@@ -67,9 +67,15 @@ def _problem(session: RoleSession, state: State, of_token: WbAwsError | None) ->
 
 def _notices(site: Site, shadow: str | None) -> list[dict[str, str]]:
     if shadow is None:
-        return []
+        if site.stand_in_policy != "always":
+            return []
+        text = (
+            "This server sets your own ~/.aws files aside where a role is used; profiles in them can't be"
+            " named there."
+        )
+        return [{"code": "own_aws_files_set_aside", "message": text}]
     if site.stand_in_policy == "never":
-        text = f"{shadow} will win over this role in some AWS SDKs; remove it, or name another profile there."
+        text = f"{shadow} will win over this role in some AWS SDKs; rename that profile, so that it is not [default]."
         return [{"code": "own_aws_files_win", "message": text}]
     text = (
         f"{shadow} would win over this role in some AWS SDKs, so your own ~/.aws files are set aside where"

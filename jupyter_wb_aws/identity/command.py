@@ -8,9 +8,11 @@ import os
 import re
 import signal
 from asyncio import subprocess
+from pathlib import Path
 from typing import ClassVar
 
-from traitlets import Dict, Float, List, Unicode
+from traitlets import Dict, Float, List, TraitError, Unicode, validate
+from traitlets.utils.bunch import Bunch
 
 from jupyter_wb_aws.errors import SignInRequired, TokenSourceFailed
 from jupyter_wb_aws.identity.redact import harmless
@@ -55,6 +57,17 @@ class CommandTokenSource(TokenSource):
         help="""Variables to add to the program's environment, which is otherwise minimal: PATH, HOME,
         the user's name, the language, and proxy and CA settings.""",
     )
+
+    @validate("command")
+    def _a_list(self, proposal: Bunch) -> list[str]:
+        command: list[str] = proposal["value"]
+        # traitlets makes a list of one out of a text, and that is no program's name.
+        if len(command) == 1 and " " in command[0] and not Path(command[0]).exists():
+            raise TraitError(
+                "The 'command' trait of CommandTokenSource is a list, with each argument an item of its"
+                f" own; it got one text: {command[0]!r}"
+            )
+        return command
 
     def missing_setting(self) -> str | None:
         """Want a program."""

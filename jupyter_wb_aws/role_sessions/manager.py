@@ -180,6 +180,11 @@ class RoleSessionManager:
         """Why role sessions can't be kept over a restart of the server, if so."""
         return self._records.problem
 
+    @property
+    def token_dir_problem(self) -> WbAwsError | None:
+        """Why the folder for token files can't be used, if so."""
+        return self._files.problem
+
     def state_of(self, session: RoleSession) -> State:
         """Tell a role session's state now."""
         return session.state(self.supply.holding(str(session.role.arn)), self.clock.now())
@@ -477,6 +482,10 @@ class RoleSessionManager:
 
     def given_by_default(self) -> Given:
         """Tell what a process gets for which nothing else was chosen."""
+        if not self._ready.is_set():
+            return (
+                NO_ROLE_GIVEN  # what was chosen in the last run is not known yet: give nothing away
+            )
         if not self.default.chosen:
             return UNTOUCHED
         return self._given(self.default.session_id)

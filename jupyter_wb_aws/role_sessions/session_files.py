@@ -31,6 +31,8 @@ class SessionFiles:
         records: knows this server's slot, and the servers that died.
         living: gives the role sessions that have not ended.
         newest: gives the token that belongs into a role session's file, if any is in hand.
+
+    `problem` is why the folder could not be opened when it was last tried, else None.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class SessionFiles:
         self._records = records
         self._living = living
         self._newest = newest
+        self.problem: TokenDirectoryRefused | None = None
         self._directory: TokenDirectory | None = None
         self._tasks = Tasks()
         self._one_at_a_time = asyncio.Lock()
@@ -125,6 +128,15 @@ class SessionFiles:
     # --- In a thread -----------------------------------------------------------------------
 
     def _opened(self) -> TokenDirectory:
+        try:
+            directory = self._open()
+        except TokenDirectoryRefused as refused:
+            self.problem = refused
+            raise
+        self.problem = None
+        return directory
+
+    def _open(self) -> TokenDirectory:
         if self._directory is None:
             if visible_below(self._folder, self._root_dir, hidden_shown=self._hidden_shown):
                 raise TokenDirectoryRefused(

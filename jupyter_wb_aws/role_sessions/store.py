@@ -132,7 +132,8 @@ class Store:
         path = self._folder / f"{self.slot}.json"
         temporary = path.with_suffix(f".{secrets.token_hex(4)}.tmp")
         try:
-            with temporary.open("x", encoding="utf-8") as stream:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as stream:
                 json.dump(document, stream, indent=1)
                 stream.flush()
                 os.fsync(stream.fileno())

@@ -57,7 +57,9 @@ def test_start_says_who_until_when_and_what_gets_it(server, run):
     out = run("start", "analyst").out
     assert "You are arn:aws:sts::111122223333:assumed-role/analyst/alice-analyst." in out
     assert "token until 2026-11-24 15:00" in out or "token until 15:00" in out
-    assert "Kernels and terminals started from now on get it; restart a running kernel" in out
+    assert (
+        "Kernels and terminals started from now on get it. A kernel that runs without a role" in out
+    )
 
 
 def test_start_tells_the_notices(server, run):

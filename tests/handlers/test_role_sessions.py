@@ -8,6 +8,8 @@ import stat
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from tests.site import ANALYST, AUDITOR, FINANCE, MISCONFIGURED
 
 
@@ -251,3 +253,54 @@ async def test_events_say_what_happened_and_hold_nothing_secret(api, jp_serverap
         "role-denied",
     }
     assert token not in json.dumps([data for _, data in heard])
+
+
+@pytest.fixture
+def open_token_dir(site_config, tmp_path):
+    """A folder for token files that others can write to."""
+    folder = tmp_path / "run" / "jupyter_wb_aws"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    return folder
+
+
+async def test_a_token_folder_that_is_not_safe_is_said_by_health_and_by_a_start(
+    open_token_dir, api
+):
+    answer = await api("POST", "/aws/sessions", {"role_arn": ANALYST})
+    health = (await api("GET", "/aws/health")).data
+
+    assert (answer.status, answer.data["code"]) == (503, "token_dir_refused")
+    assert health["status"] == "degraded"
+    assert str(open_token_dir) in health["message"]
+
+    open_token_dir.chmod(0o700)
+    await api.start()
+    assert (await api("GET", "/aws/health")).data["status"] == "ok"
+
+
+@pytest.fixture
+def policy(site_config):
+    site_config["WbAwsApp"]["own_aws_files"] = "always"
+
+
+async def test_that_own_aws_files_are_always_set_aside_is_told(policy, api):
+    session = await api.start()
+
+    assert [notice["code"] for notice in session["notices"]] == ["own_aws_files_set_aside"]
+    assert session["environment"]["AWS_CONFIG_FILE"].endswith(".config")
+
+
+async def test_own_aws_files_that_would_win_are_set_aside_and_that_is_told(
+    api, monkeypatch, tmp_path
+):
+    own = tmp_path / "credentials"
+    own.write_text("[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(own))
+
+    session = await api.start()
+
+    (notice,) = session["notices"]
+    assert notice["code"] == "own_aws_files_set_aside"
+    assert str(own) in notice["message"]
+    assert Path(session["environment"]["AWS_SHARED_CREDENTIALS_FILE"]).exists()

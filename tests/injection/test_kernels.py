@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import psutil
 import pytest
@@ -307,3 +308,17 @@ async def test_the_servers_own_environment_never_changes(api, environment):
     await api("DELETE", f"/aws/sessions/{session['id']}")
 
     assert dict(os.environ) == before
+
+
+async def test_own_aws_files_that_would_win_do_not_reach_the_kernel(
+    api, environment, monkeypatch, tmp_path
+):
+    own = tmp_path / "credentials"
+    own.write_text("[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(own))
+    await api.start()
+
+    found, _ = await environment(await start_by_kernels_api(api))
+
+    assert found["AWS_SHARED_CREDENTIALS_FILE"] != str(own)
+    assert "aws_access_key_id" not in Path(found["AWS_SHARED_CREDENTIALS_FILE"]).read_text()
