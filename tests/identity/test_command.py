@@ -265,7 +265,6 @@ def test_a_time_out_that_could_not_hold_is_refused(timeout):
         CommandTokenSource(timeout=timeout)
 
 
-async def test_a_command_in_one_text_is_the_name_of_a_program_that_is_not_there():
-    source = CommandTokenSource(command="get-token --for aws")
-    with pytest.raises(TokenSourceFailed, match=r"\(get-token --for aws\) can't be started"):
-        await source.fetch(TokenRequest())
+def test_a_command_in_one_text_is_refused_since_no_shell_takes_it_apart():
+    with pytest.raises(TraitError, match="is a list"):
+        CommandTokenSource(command=["get-token --for aws"])
