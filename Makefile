@@ -23,6 +23,7 @@ COVERAGE := $(foreach package,$(DOMAIN),--cov=jupyter_wb_aws/$(package)) --cov-b
     --cov-report=term:skip-covered --cov-fail-under=95
 
 test: $(STAMP) lint  ## every check, and every test with today's versions
+	@.ci/need-chromium
 	$(PYTEST) $(COVERAGE) $(ARGS)
 
 test-all: test-oldest test  ## and those that touch Jupyter with the oldest versions we support
