@@ -101,6 +101,7 @@ class RoleSessionManager:
             newest=self._token_for,
         )
         self._tasks = Tasks()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = asyncio.Event()
         self._ready.set()
         self.refresher = Refresher(supply, clock, self.living, self._deliver, emit)
@@ -110,6 +111,7 @@ class RoleSessionManager:
     async def open(self) -> None:
         """Bring back the last run's role sessions, and look after them from now on."""
         self._ready.clear()
+        self._loop = asyncio.get_running_loop()
         try:
             await self._restore()
         finally:
@@ -136,8 +138,13 @@ class RoleSessionManager:
             log.error("%s %s", refused.detail, refused.admin_hint)
 
     async def ready(self) -> None:
-        """Return when what the last run left is back; what is asked before then has to wait."""
-        await self._ready.wait()
+        """Return when what the last run left is back; what is asked before then has to wait.
+
+        A synchronous kernel manager launches its kernels on an event loop of its own, while the
+        server's stands still: waiting there would be for ever, so it goes on, and gets no role.
+        """
+        if asyncio.get_running_loop() is self._loop:
+            await self._ready.wait()
 
     async def close(self) -> None:
         """Stop; token files go, the records stay for the next run."""

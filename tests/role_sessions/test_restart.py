@@ -373,6 +373,36 @@ async def test_what_is_asked_too_early_waits_for_what_the_last_run_left(site, mo
     assert kept(site)["default"] == {"chosen": True, "session_id": None}
 
 
+async def test_a_kernel_of_a_synchronous_kernel_manager_does_not_wait_for_the_last_run(
+    site, monkeypatch
+):
+    may_go_on, real = threading.Event(), Store.load
+
+    def slow(store):
+        assert may_go_on.wait(20)
+        return real(store)
+
+    monkeypatch.setattr(Store, "load", slow)
+    manager = site.manager()
+    opening = asyncio.create_task(manager.open())
+    await asyncio.sleep(0)
+
+    # Its launch runs on a loop of its own, in another thread, while the server's stands still.
+    async def launch():
+        await manager.ready()
+        return manager.given_to_kernel("k")
+
+    given = []
+    thread = threading.Thread(target=lambda: given.append(asyncio.run(launch())))
+    thread.start()
+    thread.join(20)
+    may_go_on.set()
+    await opening
+    await manager.close()
+
+    assert [g.kind for g in given] == ["no_role"]
+
+
 # --- Several servers -------------------------------------------------------------------------
 
 
