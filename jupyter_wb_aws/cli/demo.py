@@ -44,10 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--token-lifetime",
-        type=_at_least(10),
+        type=_at_least(2),
         default=900,
         metavar="SECONDS",
-        help="life of the web identity tokens (default: 900, at least 10)",
+        help="life of the web identity tokens (default: 900, at least 2)",
     )
     parser.add_argument(
         "--credential-lifetime",

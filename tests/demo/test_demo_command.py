@@ -68,7 +68,7 @@ def test_without_a_port_the_next_free_one_is_taken(taken_port, monkeypatch):
         ["--token", ""],
         ["--token", "a b"],
         ["--token", "ü"],
-        ["--token-lifetime", "9"],
+        ["--token-lifetime", "1"],
         ["--token-lifetime", "1.5"],
         ["--credential-lifetime", "0"],
         ["--credential-lifetime", "9999999999"],
