@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -22,6 +23,8 @@ from jupyter_wb_aws.identity.file import FileTokenSource
 from jupyter_wb_aws.identity.source import TokenSource
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jupyter_server.serverapp import ServerApp
 
     from jupyter_wb_aws.handlers.server import Server
@@ -131,7 +134,7 @@ class WbAwsApp(ExtensionApp):
         template = cast("str", proposal["value"])
         try:
             template.format(user="", subject="", session_id="")
-        except (KeyError, IndexError, ValueError, AttributeError):
+        except (KeyError, IndexError, ValueError, AttributeError, TypeError):
             raise TraitError(
                 "The 'session_name_template' trait of WbAwsApp may hold {user}, {subject} and"
                 f" {{session_id}}, and no other braces: {template!r}"
@@ -146,6 +149,16 @@ class WbAwsApp(ExtensionApp):
             raise TraitError(f"The 'extra_environment' trait of WbAwsApp: {wrong}")
         return cast("dict[str, str]", proposal["value"])
 
+    @validate("roles_file", "token_dir", "store_dir")
+    def _a_path(self, proposal: Bunch) -> str:
+        path = cast("str", proposal["value"])
+        try:
+            Path(path).expanduser()
+        except RuntimeError as error:
+            name = proposal["trait"].name
+            raise TraitError(f"The '{name}' trait of WbAwsApp: {path}: {error}") from None
+        return path
+
     server: Server | None = None
     _source: TokenSource | None = None
     _opening: asyncio.Task[None] | None = None
@@ -155,11 +168,9 @@ class WbAwsApp(ExtensionApp):
     def _link_jupyter_server_extension(self, serverapp: Any) -> None:
         # A wrong value would else end in a traceback, and in a server without the extension, where
         # kernels silently work as the machine's role. Jupyter's own way is one sentence, and exit.
-        try:
+        with refusing_to_start(serverapp):
             super()._link_jupyter_server_extension(serverapp)
             self._source = self._make_source()
-        except TraitError as error:
-            refuse_to_start(serverapp, error)
 
     def initialize_handlers(self) -> None:
         """Wire the parts together, and add them to the server."""
@@ -174,7 +185,8 @@ class WbAwsApp(ExtensionApp):
         logger = logging.getLogger("jupyter_wb_aws")
         logger.parent, logger.propagate = self._jupyter.log, True
         logger.setLevel(self._jupyter.log.level)
-        self.server = self._make_server()
+        with refusing_to_start(self._jupyter):
+            self.server = self._make_server()
         self.handlers.extend(routes(self.server))
         if self.server.manager is not None:
             # Not every way to run a server calls the start hook; each runs its event loop.
@@ -253,7 +265,7 @@ class WbAwsApp(ExtensionApp):
         assert self._source is not None
         clock, rng = SystemClock(), random.SystemRandom()
         contents = self._jupyter.contents_manager
-        token_dir = self.token_dir or os.environ.get("XDG_RUNTIME_DIR") or jupyter_runtime_dir()
+        token_dir = self.token_dir or own_runtime_dir() or jupyter_runtime_dir()
         return RoleSessionManager(
             Settings(
                 token_dir=Path(token_dir).expanduser().absolute() / FOLDER,
@@ -311,6 +323,15 @@ def runs_as_root_for_another() -> str | None:
     return None
 
 
+def own_runtime_dir() -> str | None:
+    """Return XDG_RUNTIME_DIR, unless it is another user's, as it is after `su`."""
+    path = os.environ.get("XDG_RUNTIME_DIR")
+    with contextlib.suppress(OSError):
+        if path and Path(path).stat().st_uid != os.geteuid():
+            return None
+    return path
+
+
 def source_class(name: str) -> type[TokenSource] | None:
     """Find a token source by its short name or import path; None for the empty name.
 
@@ -321,11 +342,11 @@ def source_class(name: str) -> type[TokenSource] | None:
         return SOURCES.get(name)
     try:
         found = import_item(name)
-    except ImportError as error:
+    except Exception as error:  # noqa: BLE001 - what is imported may raise anything
         listed = ", ".join(SOURCES)
         raise TraitError(
             f"The 'token_source' trait of WbAwsApp is one of {listed}, or the import path of a TokenSource;"
-            f" {name!r} is neither ({error})."
+            f" {name!r} can't be imported ({type(error).__name__}: {error})."
         ) from None
     if not (isinstance(found, type) and issubclass(found, TokenSource)):
         raise TraitError(
@@ -334,7 +355,17 @@ def source_class(name: str) -> type[TokenSource] | None:
     return found
 
 
-def refuse_to_start(serverapp: Any, error: TraitError) -> None:
+@contextlib.contextmanager
+def refusing_to_start(serverapp: ServerApp) -> Iterator[None]:
     """Say in a sentence what is wrong, and exit as Jupyter Server does for its own settings."""
-    serverapp.log.critical("Bad config encountered during initialization: %s", error)
-    sys.exit(1)
+    try:
+        yield
+    except TraitError as error:
+        serverapp.log.critical("Bad config encountered during initialization: %s", error)
+        sys.exit(1)
+    except Exception as error:
+        serverapp.log.critical(
+            "jupyter_wb_aws can't start (%s: %s); `jupyter server extension disable jupyter_wb_aws` leaves it out.",
+            type(error).__name__, error, exc_info=serverapp.log.isEnabledFor(logging.DEBUG),
+        )  # fmt: skip
+        sys.exit(1)

@@ -221,6 +221,15 @@ class CatalogueUnavailable(WbAwsError):
     hint = "Tell your administrator that the roles file is broken."
 
 
+class ServerStopping(WbAwsError):
+    """This Jupyter Server is being stopped."""
+
+    code = "server_stopping"
+    status = 503
+    title = "This Jupyter Server is stopping"
+    hint = "Start the server again, then repeat what you did."
+
+
 class Throttled(WbAwsError):
     """STS asked us to slow down."""
 

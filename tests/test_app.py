@@ -66,6 +66,12 @@ WRONG = {
     "token_source": {"WbAwsApp": {"token_source": "nowhere"}},
     "token_source ": {"WbAwsApp": {"token_source": "os.path"}},
     "token_source  ": {"WbAwsApp": {"token_source": "json.JSONDecoder"}},
+    "token_source    ": {"WbAwsApp": {"token_source": "."}},
+    "token_source     ": {"WbAwsApp": {"token_source": "tests.broken_source.Source"}},
+    "roles_file": {"WbAwsApp": {"roles_file": "~nosuchuser/x"}},
+    "token_dir": {"WbAwsApp": {"token_dir": "~nosuchuser/x"}},
+    "store_dir": {"WbAwsApp": {"store_dir": "~nosuchuser/x"}},
+    "session_name_template ": {"WbAwsApp": {"session_name_template": "{user[a]}"}},
     "default_role": {"WbAwsApp": {"default_role": "analyst"}},
     "own_aws_files": {"WbAwsApp": {"own_aws_files": "sometimes"}},
     "session_name_template": {"WbAwsApp": {"session_name_template": "{nobody}"}},
@@ -135,9 +141,8 @@ def test_root_is_refused_with_the_home_of_another(configured, monkeypatch, tmp_p
     monkeypatch.setattr(app_module.os, "geteuid", lambda: 0)
     home = tmp_path / "other"
     home.mkdir()
-    os.chown(home, 12345, 12345) if os.getuid() == 0 else pytest.fail(
-        "this test needs root, as in CI"
-    )
+    if os.getuid() == 0:  # else tmp_path is another's than root's already
+        os.chown(home, 12345, 12345)
     monkeypatch.setenv("HOME", str(home))
 
     extension = configured(

@@ -48,6 +48,9 @@ class HealthHandler(WbAwsHandler):
         catalogue = await catalogue_json(manager)
         source = source_json(manager)
         sessions = [session_health(manager, session) for session in manager.living()]
+        if self.wb.kernels is not None and (elsewhere := self.wb.kernels.living_elsewhere()):
+            text = f"Kernels that run elsewhere, by a provisioner of their own, get no AWS role: {len(elsewhere)}."
+            notices.append({"code": "kernels_elsewhere", "message": text})
         if manager.store_problem:
             notices.append({"code": "store_failed", "message": manager.store_problem})
         refused = manager.token_dir_problem

@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from jupyter_core.utils import ensure_async
-from jupyter_server.auth.decorator import allow_unauthenticated, authorized
+from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from jupyter_wb_aws.errors import NotConfigured, NotFound, WbAwsError
+from jupyter_wb_aws.errors import BadRequest, NotConfigured, NotFound, WbAwsError
 from jupyter_wb_aws.handlers.body import Nullable, parse_body
 
 if TYPE_CHECKING:
@@ -193,6 +193,7 @@ class WbAwsHandler(APIHandler):
             known = getattr(self, "_jupyter_current_user", None)
             return Forbidden() if known else NotAuthenticated()
         named: dict[int, type[WbAwsError]] = {
+            400: BadRequest,
             404: NotFound,
             405: MethodNotAllowed,
             413: BodyTooLarge,
@@ -227,9 +228,9 @@ def endpoint(
 class UnknownPathHandler(WbAwsHandler):
     """Everything under /aws that is nothing."""
 
-    @allow_unauthenticated
+    @endpoint
     async def get(self) -> None:
         """Say that there is nothing here."""
-        self.answer_problem(NotFound("There is nothing at this path."))
+        raise NotFound("There is nothing at this path.")
 
     post = put = delete = patch = head = get

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from jupyter_client.kernelspec import NoSuchKernel
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 
+USER_OF_A_URL = re.compile(r"(\w://)[^/@\s]*@")
+
+
 async def user_shadow() -> str | None:
     """Say what in the user's own `~/.aws` files would win over a role, if anything."""
     return await asyncio.to_thread(shadowing, os.environ)
@@ -36,7 +41,8 @@ def session_json(
     living = session.ended is None
     site = server.site or Site()
     variables = role_variables(Given("role", session), site, shadowed=shadow is not None)
-    token = holding.token
+    # Of the token that is in the file; before the first one is there, of the one in hand.
+    expires_at = session.file_expires_at or (holding.token.expires_at if holding.token else None)
     problem = _problem(session, state, holding.problem) if living else None
     return {
         "id": session.id,
@@ -46,14 +52,19 @@ def session_json(
         "state": state,
         "default": manager.is_default(session),
         "identity": session.caller.as_json(),
-        "environment": variables if living else {},
+        "environment": without_passwords(variables) if living else {},
         "started_at": rfc3339(session.started_at),
-        "token_expires_at": rfc3339(token.expires_at) if living and token else None,
+        "token_expires_at": rfc3339(expires_at) if living and expires_at else None,
         "next_refresh_at": rfc3339(next_look(holding, manager.clock.now())) if living else None,
         "problem": problem.as_problem() if problem else None,
         "notices": _notices(site, shadow) if living else [],
         "end_reason": session.ended.reason if session.ended else None,
     }
+
+
+def without_passwords(variables: Mapping[str, str]) -> dict[str, str]:
+    """Mask the user's part of URLs: a proxy's may hold a password."""
+    return {name: USER_OF_A_URL.sub(r"\1***@", value) for name, value in variables.items()}
 
 
 def _problem(session: RoleSession, state: State, of_token: WbAwsError | None) -> WbAwsError | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +42,7 @@ class KernelInjection:
         self._manager = manager
         self._site = site
         self._factory: Callable[..., Any] | None = None
-        self.elsewhere: set[str] = set()
+        self._elsewhere: set[str] = set()
 
     def install(self) -> None:
         """Wrap the factory, now and whenever the site's configuration makes another one."""
@@ -67,7 +68,7 @@ class KernelInjection:
         async def launch(kernel_cmd: list[str], **kwargs: Any) -> None:
             if not isinstance(kernel.provisioner, LocalProvisioner):
                 # It runs where our token file does not exist.
-                self.elsewhere.add(kernel.kernel_id)
+                self._elsewhere.add(kernel.kernel_id)
                 log.warning(
                     "Kernel %s gets no AWS role: its provisioner %s may start it on another machine",
                     kernel.kernel_id, type(kernel.provisioner).__name__,
@@ -76,7 +77,7 @@ class KernelInjection:
                 return
             await self._manager.ready()  # a choice of the last run may still be on its way
             given = self._manager.given_to_kernel(kernel.kernel_id)
-            base = kwargs.get("env") or {}
+            base = os.environ if kwargs.get("env") is None else kwargs["env"]
             shadowed = (
                 given.session is not None and await asyncio.to_thread(shadowing, base) is not None
             )
@@ -86,6 +87,11 @@ class KernelInjection:
             self._manager.assignments.ran(kernel.kernel_id, given)
 
         kernel._async_launch_kernel = launch  # noqa: SLF001
+
+    def living_elsewhere(self) -> list[str]:
+        """Return the ids of those kernels that were left alone, since they run elsewhere."""
+        self._elsewhere.intersection_update(self.living())
+        return sorted(self._elsewhere)
 
     def living(self) -> list[str]:
         """Return the ids of the server's kernels."""

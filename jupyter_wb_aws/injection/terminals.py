@@ -15,7 +15,7 @@ from jupyter_core.utils import ensure_async
 
 from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.injection.environment import Site, changed
-from jupyter_wb_aws.role_sessions.assignments import Assignment, Given
+from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, Assignment, Given
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
@@ -50,6 +50,8 @@ class TerminalInjection:
         @functools.wraps(inner)
         def make_term_env(*args: Any, **kwargs: Any) -> dict[str, str]:
             chosen = self._chosen.get()
+            if chosen is not None and chosen.session is not None and chosen.session.ended:
+                chosen = NO_ROLE_GIVEN  # it ended while the request was looked at
             given = chosen or self._manager.given_by_default()
             assignment = (
                 Assignment(given.session.id, "by_user" if chosen else "by_default")

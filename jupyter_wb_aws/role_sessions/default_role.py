@@ -24,7 +24,7 @@ async def start_default_role(
     Args:
         configured: the ARN that the site names; empty for the one that the catalogue marks.
     """
-    failures = 0
+    failures, told = 0, ""
     while not manager.default.chosen:
         try:
             # Told from the file alone first: where nobody has a default role, a server that was just
@@ -39,7 +39,9 @@ async def start_default_role(
             return
         except WbAwsError as problem:
             failures += 1
-            log.warning("The default role did not start: %s", problem.detail)
+            if problem.detail != told:
+                told = problem.detail
+                log.warning("The default role did not start: %s", told)
             if problem.status < 500 and not isinstance(problem, SignInRequired):
                 return  # trying again would be refused again
             wait = back_off(failures, rng.random(), problem.retry_after)

@@ -19,6 +19,7 @@ from jupyter_wb_aws.errors import (
     RoleNotAllowed,
     RoleSessionEnded,
     RoleSessionNotFound,
+    ServerStopping,
     StsTimeout,
     TokenDirectoryRefused,
     WbAwsError,
@@ -33,13 +34,14 @@ from jupyter_wb_aws.role_sessions.role_session import Ended, RoleSession, State,
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN, DefaultChoice
 from jupyter_wb_aws.role_sessions.tasks import Tasks
-from jupyter_wb_aws.roles.catalogue import CatalogueFile
+from jupyter_wb_aws.roles.catalogue import CatalogueFile, default_role
 from jupyter_wb_aws.roles.role import Role, RoleArn
 
 log = logging.getLogger(__name__)
 
-# A start that takes longer is told as failed: people wait in front of it.
-START_TIMEOUT = 20.0
+# A start that takes longer is told as failed: people wait in front of it, 20 s in all. The rest is
+# for a store on a slow disk, which is written to twice.
+START_TIMEOUT = 16.0
 STS_TOO_LATE = f"AWS STS did not answer within {START_TIMEOUT:g} s."
 TOKEN_TOO_LATE = "The web identity token did not come in time."  # noqa: S105 - a sentence
 SAVE_PATIENCE = 2.0
@@ -104,6 +106,7 @@ class RoleSessionManager:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = asyncio.Event()
         self._ready.set()
+        self._default_pending = False
         self.refresher = Refresher(supply, clock, self.living, self._deliver, emit)
 
     # --- Life of the manager ---------------------------------------------------------------
@@ -114,12 +117,19 @@ class RoleSessionManager:
         self._loop = asyncio.get_running_loop()
         try:
             await self._restore()
+        except Exception:  # a bug, or a disk that fails in a new way, must not end the renewal
+            log.exception("What the last run left could not be brought back")
         finally:
             self._ready.set()
         self._tasks.begin(self.refresher.run(), "refresher")
         if not self.default.chosen:
-            starter = start_default_role(self, self.settings.default_role, self._rng)
-            self._tasks.begin(starter, "default role")
+            self._tasks.begin(self._start_default_role(), "default role")
+
+    async def _start_default_role(self) -> None:
+        try:
+            await start_default_role(self, self.settings.default_role, self._rng)
+        finally:
+            self._default_pending = False
 
     async def _restore(self) -> None:
         snapshot = await self._records.open()
@@ -130,6 +140,8 @@ class RoleSessionManager:
         for session in restored(snapshot.records, listed, self._files.path_of):
             self._sessions[session.id] = session
         self.default = snapshot.default
+        configured = self.settings.default_role
+        self._default_pending = bool(configured or default_role(listed, configured))
         if self.default.chosen and self.default.session_id not in self._sessions:
             self.default = NO_ROLE
         try:
@@ -150,6 +162,12 @@ class RoleSessionManager:
         """Stop; token files go, the records stay for the next run."""
         await self._tasks.cancel()
         await self.supply.close()
+        # What was under way was cut short: an end that had begun is one all the same.
+        chosen = self._sessions.get(self.default.session_id or "")
+        if chosen is not None and chosen.ended is not None:
+            self.default = NO_ROLE
+        with contextlib.suppress(ServerStopping):  # closed before: it is saved
+            await self._save()
         await self._files.close()
         await self._records.close()
 
@@ -310,7 +328,7 @@ class RoleSessionManager:
         self._sessions[session.id] = session
         session.announced = self.state_of(session)
         log.info(
-            "Role session %s started: role %s, session name %s, subject %s of %s",
+            "Role session %s started: role %s, session name %s, subject %r of %r",
             session.id, role.arn, session.session_name, session.owner.subject, session.owner.issuer,
         )  # fmt: skip
         self._emit(
@@ -454,8 +472,15 @@ class RoleSessionManager:
         session.ended = Ended(now, reason, now + session.credential_lifetime)
         session.announced = State.ENDED
         await self._files.remove(session)
-        log.info("Role session %s (%s) ended: %s", session.id, session.role.arn, reason)
-        self._emit("session_ended", {"session_id": session.id, "reason": reason})
+        until = rfc3339(session.ended.credentials_expire_at)
+        log.info(
+            "Role session %s (%s) ended: %s; credentials issued before may live until %s",
+            session.id, session.role.arn, reason, until,
+        )  # fmt: skip
+        self._emit(
+            "session_ended",
+            {"session_id": session.id, "reason": reason, "credentials_expire_at": until},
+        )
         if self.is_default(session):
             await self._choose(None)
         self._forget_old_ends()
@@ -489,10 +514,10 @@ class RoleSessionManager:
 
     def given_by_default(self) -> Given:
         """Tell what a process gets for which nothing else was chosen."""
-        if not self._ready.is_set():
-            return (
-                NO_ROLE_GIVEN  # what was chosen in the last run is not known yet: give nothing away
-            )
+        if not self._ready.is_set() or (self._default_pending and not self.default.chosen):
+            # What was chosen in the last run is not known yet, or the default role is still being
+            # started: until then a process gets nothing, rather than the machine's role.
+            return NO_ROLE_GIVEN
         if not self.default.chosen:
             return UNTOUCHED
         return self._given(self.default.session_id)
@@ -537,6 +562,9 @@ class RoleSessionManager:
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 token = await self.supply.current(str(session.role.arn))
+                if not self.supply.identity_of(token).same_user(session.owner):
+                    await self._end(session, "identity_changed")
+                    self.get_living(session.id)
                 environment = self.environment_of(session.role)
                 request = StsRequest(
                     session.role.arn, session.region, session.session_name, token, environment

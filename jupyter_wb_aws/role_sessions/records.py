@@ -14,7 +14,15 @@ from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
-from jupyter_wb_aws.role_sessions.store import DefaultChoice, Record, Snapshot, Store
+from jupyter_wb_aws.role_sessions.store import (
+    NO_ROLE,
+    NOTHING_CHOSEN,
+    DefaultChoice,
+    Record,
+    Snapshot,
+    Store,
+    slot_name,
+)
 from jupyter_wb_aws.role_sessions.tasks import Tasks
 from jupyter_wb_aws.roles.role import Role, RoleArn
 
@@ -46,12 +54,23 @@ class Records:
             return await asyncio.to_thread(self._open)
         except OSError as error:
             self._failed(error)
-            return Snapshot()
+            return Snapshot(
+                NO_ROLE if await asyncio.to_thread(self._may_hold_any) else NOTHING_CHOSEN
+            )
+
+    def _may_hold_any(self) -> bool:
+        """Tell whether an earlier run may have kept a choice here, that can't be read now."""
+        try:
+            return (self._folder / f"{slot_name(self._root_dir)}.json").exists()
+        except OSError:
+            return True
 
     def _open(self) -> Snapshot:
         self._store = Store.open(self._folder, self._root_dir)
         self.slot = self._store.slot
-        return self._store.load()
+        snapshot = self._store.load()
+        self.problem = self._store.problem
+        return snapshot
 
     async def save(self, snapshot: Callable[[], Snapshot]) -> None:
         """Keep what `snapshot` gives when it is this call's turn."""

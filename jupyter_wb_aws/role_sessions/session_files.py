@@ -84,7 +84,7 @@ class SessionFiles:
         return self._tasks.begin(self._alone(self._remove, session), "remove token file")
 
     async def mend(self) -> None:
-        """Where somebody deleted or moved the folder, have every file written anew."""
+        """Where somebody deleted a file, or deleted or moved the folder, have it written anew."""
         await self._tasks.do(self._mend(), "mend token folder")
 
     async def close(self) -> None:
@@ -117,12 +117,24 @@ class SessionFiles:
     async def _mend(self) -> None:
         async with self._one_at_a_time:
             directory = self._directory
-            if directory is None or not await asyncio.to_thread(directory.is_gone):
+            if directory is None:
+                return
+            if not await asyncio.to_thread(directory.is_gone):
+                await self._miss_files(directory)
                 return
             log.error("The folder for token files, %s, was deleted or moved", self._folder)
             self._directory = None
             directory.close()
             for session in self._living():
+                session.written = session.file_expires_at = None
+
+    async def _miss_files(self, directory: TokenDirectory) -> None:
+        """Have a token file that somebody deleted written anew."""
+        written = [session for session in self._living() if session.written is not None]
+        names = set(await asyncio.to_thread(directory.names))
+        for session in written:
+            if session.token_file.name not in names and session.ended is None:
+                log.error("The token file of role session %s was deleted", session.id)
                 session.written = session.file_expires_at = None
 
     # --- In a thread -----------------------------------------------------------------------

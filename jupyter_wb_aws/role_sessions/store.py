@@ -75,6 +75,7 @@ class Store:
 
     def __init__(self, folder: Path, slot: str, lock: int, *, temporary: bool) -> None:
         self.slot = slot
+        self.problem: str | None = None
         self.temporary = temporary
         self._folder = folder
         self._lock = lock
@@ -100,7 +101,10 @@ class Store:
         return cls(folder, own, lock, temporary=True)
 
     def load(self) -> Snapshot:
-        """Read what the last server of this slot left; an unreadable file counts as none."""
+        """Read what the last server of this slot left.
+
+        Where that can't be read, nobody knows whether "no AWS role" was chosen: so it was.
+        """
         path = self._folder / f"{self.slot}.json"
         try:
             document = json.loads(path.read_bytes())
@@ -113,10 +117,11 @@ class Store:
         except FileNotFoundError:
             return Snapshot()
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            log.warning(
-                "The role sessions of the last run are lost: %s (%s)", path, type(error).__name__
+            self.problem = (
+                f"The role sessions of the last run are lost: {path} ({type(error).__name__})."
             )
-            return Snapshot()
+            log.error("%s", self.problem)
+            return Snapshot(NO_ROLE)
 
     def save(self, snapshot: Snapshot) -> None:
         """Replace what is kept, atomically.

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
+from jupyter_wb_aws.errors import ServerStopping
+
 T = TypeVar("T")
 
 
@@ -13,11 +15,19 @@ class Tasks:
     """The tasks of one owner. A caller that stops waiting for one cancels nothing."""
 
     def __init__(self) -> None:
+        self._closed = False
         self._running: set[asyncio.Task[Any]] = set()
         self._by_key: dict[Hashable, asyncio.Task[Any]] = {}
 
     def begin(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        """Start it; the owner waits for its end."""
+        """Start it; the owner waits for its end.
+
+        Raises:
+            ServerStopping: if the owner has ended its tasks.
+        """
+        if self._closed:
+            work.close()
+            raise ServerStopping
         task = asyncio.create_task(work, name=f"wb-aws {name}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -38,13 +48,15 @@ class Tasks:
         return await asyncio.shield(self._by_key[key]), begun
 
     async def finish(self) -> None:
-        """Wait until all of them have come to their end by themselves."""
+        """Wait until all of them have come to their end by themselves; no more can be started."""
         while self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
+        self._closed = True
 
     async def cancel(self) -> None:
-        """Cancel all of them, and wait until they are gone."""
+        """Cancel all of them, and wait until they are gone; no more can be started."""
         while self._running:
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
+        self._closed = True

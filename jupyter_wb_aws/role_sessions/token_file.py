@@ -64,6 +64,9 @@ class TokenDirectory:
             if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise _refused(path, "can be written to by others")
             os.fchmod(descriptor, 0o700)
+        except OSError as error:
+            os.close(descriptor)
+            raise _refused(path, f"can't be made private ({error.strerror})") from None
         except BaseException:
             os.close(descriptor)
             raise
@@ -136,15 +139,22 @@ def without_temporary_prefix(name: str) -> str:
 def visible_below(path: Path, root: Path, *, hidden_shown: bool) -> bool:
     """Tell whether Jupyter's file browser, rooted at `root`, would show `path`.
 
-    Source: jupyter_server.utils / services.contents: a path with a component that begins with a
-    dot is hidden, unless `ContentsManager.allow_hidden` is set.
+    Source: jupyter_core.paths.is_hidden: a path is hidden where a component begins with a dot, or
+    has macOS's flag UF_HIDDEN (as ~/Library has), unless `ContentsManager.allow_hidden` is set.
     """
     real = Path(os.path.realpath(path))  # unlike Path.resolve, at ease with a loop of symlinks
-    try:
-        parts = real.relative_to(os.path.realpath(root)).parts
-    except ValueError:
+    top = Path(os.path.realpath(root))
+    if real != top and top not in real.parents:
         return False
-    return hidden_shown or not any(part.startswith(".") for part in parts)
+    below = [part for part in (real, *real.parents) if top in part.parents]
+    return hidden_shown or not any(part.name.startswith(".") or _flagged(part) for part in below)
+
+
+def _flagged(path: Path) -> bool:
+    try:
+        return bool(getattr(os.stat(path), "st_flags", 0) & stat.UF_HIDDEN)  # noqa: PTH116
+    except OSError:
+        return False
 
 
 def _refused(path: Path, why: str) -> TokenDirectoryRefused:

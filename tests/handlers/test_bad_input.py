@@ -190,3 +190,23 @@ def test_any_bytes_are_read_or_refused(raw):
     except BadRequest:
         return
     assert set(document) <= {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("path", ["/aws/sessions/%ff", "/aws/identity?session_id=%ff"])
+async def test_what_is_not_utf_8_is_a_bad_request(raw_fetch, path):
+    status, code = await raw_fetch(path)
+
+    assert (status, code) == (400, "bad_request")
+
+
+@pytest.fixture
+def raw_fetch(http_server_client, jp_base_url, jp_auth_header, jp_serverapp):
+    """Fetches a path as it is written: jp_fetch would quote it."""
+
+    async def fetch(path):
+        response = await http_server_client.fetch(
+            jp_base_url.rstrip("/") + path, headers=jp_auth_header, raise_error=False
+        )
+        return response.code, json.loads(response.body)["code"]
+
+    return fetch

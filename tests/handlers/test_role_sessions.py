@@ -304,3 +304,26 @@ async def test_own_aws_files_that_would_win_are_set_aside_and_that_is_told(
     assert notice["code"] == "own_aws_files_set_aside"
     assert str(own) in notice["message"]
     assert Path(session["environment"]["AWS_SHARED_CREDENTIALS_FILE"]).exists()
+
+
+@pytest.fixture
+def proxy(site_config):
+    site_config["WbAwsApp"]["extra_environment"]["HTTPS_PROXY"] = (
+        "http://svc:S3cretPw@proxy.example.com:3128"
+    )
+
+
+async def test_a_proxys_password_is_in_no_answer(proxy, api):
+    session = await api.start()
+
+    assert session["environment"]["HTTPS_PROXY"] == "http://***@proxy.example.com:3128"
+
+
+async def test_a_token_file_that_was_deleted_comes_back(api):
+    session = await api.start()
+    path = Path(session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    path.unlink()
+
+    await api("POST", f"/aws/sessions/{session['id']}/refresh")
+
+    assert path.exists()

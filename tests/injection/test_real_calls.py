@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +20,7 @@ PUT = "boto3.client('s3').put_object(Bucket='colorado-projects', Key='k', Body=b
 @pytest.fixture
 def jp_server_config(site_config, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))  # the aws command keeps a cache there
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     (tmp_path / "home").mkdir(exist_ok=True)
     site_config["ServerApp"]["terminado_settings"] = {
         "shell_command": [shutil.which("bash"), "--norc"]

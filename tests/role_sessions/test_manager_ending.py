@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import (
     NoRoleSession,
     RoleSessionEnded,
@@ -45,7 +46,13 @@ async def test_ending_twice_gives_the_same_answer_and_one_event(site):
         site.clock.advance(600)
 
         assert await manager.end(session.id) == first
-        assert site.emitted("session_ended") == [{"session_id": session.id, "reason": "by_user"}]
+        assert site.emitted("session_ended") == [
+            {
+                "session_id": session.id,
+                "reason": "by_user",
+                "credentials_expire_at": rfc3339(session.ended.credentials_expire_at),
+            }
+        ]
 
 
 async def test_ending_twice_at_once_is_one_end(site):

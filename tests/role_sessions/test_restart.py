@@ -15,6 +15,7 @@ import pytest
 from jupyter_wb_aws.errors import (
     RoleSessionEnded,
     RoleSessionNotFound,
+    ServerStopping,
     SignInRequired,
     TokenSourceFailed,
 )
@@ -274,15 +275,52 @@ async def test_a_record_that_makes_no_sense_is_lost_and_the_others_are_not(site,
         assert manager.given_by_default().kind == "no_role"
 
 
-async def test_a_garbage_store_is_a_first_start(site):
+async def test_a_garbage_store_gives_no_role_away_and_that_is_told(site):
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.set_default(None)
     (site.store_dir / f"{slot_name(site.home)}.json").write_bytes(b"\0garbage")
 
     async with site.server() as manager:
         assert manager.living() == []
-        session, _ = await manager.start(ANALYST)
+        assert manager.given_by_default().kind == "no_role"
+        assert "are lost" in manager.store_problem
+        session, _ = await manager.start(ANALYST, default=True)
         assert manager.is_default(session)
+
+
+async def test_a_role_session_whose_end_the_stop_cut_short_does_not_come_back(site, monkeypatch):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        held = asyncio.Event()
+        monkeypatch.setattr(manager._files, "remove", lambda _session: held.wait())
+        ending = asyncio.create_task(manager.end(session.id))
+        await eventually(lambda: session.ended is not None)
+    await asyncio.gather(ending, return_exceptions=True)
+
+    async with site.server() as manager:
+        assert manager.living() == []
+        assert manager.given_by_default().kind == "no_role"
+
+
+async def test_after_the_stop_nothing_is_started_that_would_stay(site):
+    async with site.server() as manager:
+        pass
+
+    with pytest.raises(ServerStopping):
+        await manager.start(ANALYST)
+
+    assert site.files() == []
+
+
+async def test_while_the_default_role_is_being_started_nothing_else_is_given(site, monkeypatch):
+    manager = site.manager(default_role=ANALYST)
+    monkeypatch.setattr(manager, "start", lambda _arn: asyncio.Event().wait())
+
+    await manager.open()
+    given = manager.given_by_default()
+    await manager.close()
+
+    assert given.kind == "no_role"
 
 
 async def test_a_store_that_cannot_be_had_never_fails_a_start(site):

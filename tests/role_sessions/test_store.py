@@ -274,12 +274,16 @@ GOOD = {"version": 1, "default": {"chosen": True, "session_id": None}, "records"
         json.dumps(GOOD).encode()[:-5],
     ],
 )  # fmt: skip
-def test_a_file_that_makes_no_sense_counts_as_none_and_is_told(folder, home, content, caplog):
+def test_a_file_that_makes_no_sense_counts_as_no_aws_role_and_is_told(
+    folder, home, content, caplog
+):
     with opened(folder, home) as store:
         (folder / f"{store.slot}.json").write_bytes(content)
 
-        assert store.load() == Snapshot()
+        # It may have said "no AWS role": then nothing else may take its place.
+        assert store.load() == Snapshot(NO_ROLE)
         assert "are lost" in caplog.text
+        assert "are lost" in store.problem
         store.save(Snapshot(NO_ROLE))
         assert store.load() == Snapshot(NO_ROLE)
 
