@@ -153,7 +153,7 @@ class RoleNotAllowed(WbAwsError):
     def __init__(self, detail: str = "", *, request_url: str | None = None) -> None:
         hint = "`jupyter wb-aws roles` lists the roles that you may use."
         if request_url:
-            hint += f" Ask for this one at {request_url}."
+            hint += f" Ask for this one at {request_url}"
         super().__init__(
             detail,
             hint=hint,

@@ -25,6 +25,8 @@ WEB_IDENTITY = frozenset({"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_RO
 REGION = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION"})
 
 ROLE_LABEL = "JUPYTER_WB_AWS_ROLE"
+# In a kernel that we gave a role to, or took it from: which kernel the command line is typed in.
+KERNEL_ID = "JUPYTER_WB_AWS_KERNEL_ID"
 
 # What `extra_environment` may not set: it is the role session's to set, or to keep out.
 RESERVED = (

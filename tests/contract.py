@@ -31,7 +31,7 @@ def violations(method: str, path: str, body: Any, status: int, data: Any) -> lis
     response = operation["responses"].get(str(status), {})
     if "$ref" in response:
         response = CONTRACT["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    found = errors_of(response.get("content"), data)
+    found = errors_of(response.get("content"), data) if data is not None else []
     if body is not None:
         found += errors_of(operation["requestBody"]["content"], body)
     return [f"{method} {path}: {error}" for error in found]

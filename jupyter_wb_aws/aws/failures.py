@@ -71,7 +71,7 @@ def _explain_answer(
     if code == "AccessDenied":
         return TrustRefused(
             f"AWS does not let you use the role {role.name}: its trust policy names others, or there is no such role.",
-            hint="Ask your administrator to look at the role's trust policy; nothing is wrong on your side.",
+            hint="Pick another role, or send your administrator the lines below.",
             admin_hint=(
                 f"The trust policy of {role} must allow sts:AssumeRoleWithWebIdentity to the IAM identity"
                 f" provider of this issuer, with conditions that hold for: {seen}. A token with session tags or"

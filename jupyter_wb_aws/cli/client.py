@@ -54,6 +54,10 @@ class Client:
         """Have something done."""
         return self._ask("POST", path, json.dumps(body).encode())
 
+    def put(self, path: str, body: object) -> Answer:
+        """PUT JSON to `path`."""
+        return self._ask("PUT", path, json.dumps(body).encode())
+
     def delete(self, path: str) -> Answer:
         """Have something ended."""
         return self._ask("DELETE", path)
@@ -91,6 +95,8 @@ class Client:
 
     def _read(self, response: http.client.HTTPResponse) -> Answer:
         content = response.read(MAX_ANSWER_BYTES)
+        if response.status == http.HTTPStatus.NO_CONTENT:
+            return Answer(text="", data=None)
         try:
             text = content.decode()
             return Answer(text=text, data=json.loads(text))

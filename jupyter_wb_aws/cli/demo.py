@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         _complain(
             f"The demo needs packages that are not installed ({', '.join(missing)}). "
-            "Install them with: pip install 'jupyter_wb_aws[demo]'"
+            "In a checkout of jupyter_wb_aws, `make demo` installs them."
         )
         return _USAGE_ERROR
     port = args.port or _next_free_port()
@@ -124,6 +124,7 @@ def _run_in(
         finally:
             _say("\nStopping ...")
             lab.end()
+            _say("Stopped.")
 
 
 def _attend(lab: Lab, options: LabOptions, stop: threading.Event, browser: Path | None) -> int:
@@ -165,12 +166,14 @@ JupyterLab is ready. You are signed in to the demo's identity provider as alice.
       jupyter wb-aws start misconfigured   shows how a failure is explained
 
   What you start after that has the role: a new terminal, a new notebook. A notebook that
-  was open already has it once its kernel is restarted (Kernel > Restart Kernel). Then:
+  was open already has it once its kernel is restarted (Kernel > Restart Kernel). In a new
+  terminal:
 
       aws sts get-caller-identity
       aws s3 ls s3://colorado-projects/
 
-  Your notebooks stay in {folder}
+  Your notebooks stay in {folder}; everything else (the bucket,
+  the home folder of the terminals) is made anew each time.
   No AWS account is involved, and nothing leaves this machine.
   Ctrl-C here ends everything.
 """

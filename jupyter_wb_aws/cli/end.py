@@ -88,7 +88,9 @@ def _tell(session: Session, answer: Answer) -> None:
     say(f"Ended {choose.describe(session)} (role session {session['id']}).")
     until = answer.data["credentials_expire_at"]
     if until is not None:
-        say(f"AWS credentials that were already issued may live until {_when(until)}.")
+        say(
+            f"Programs that hold AWS credentials of it may go on until {_when(until)}; the others stop now."
+        )
     if session["default"]:
         say("Kernels and terminals started from now on have no AWS role.")
 

@@ -1,10 +1,11 @@
-"""``jupyter wb-aws identity``: who the user is to AWS."""
+"""``jupyter wb-aws identity``: who the user is to AWS, in what starts from now on."""
 
 from __future__ import annotations
 
 import argparse
+import os
 
-from jupyter_wb_aws.cli import choose
+from jupyter_wb_aws.cli import choose, here
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.failure import ExitCode
 from jupyter_wb_aws.cli.output import say, say_json
@@ -36,4 +37,9 @@ def run(args: argparse.Namespace) -> int:
         say(f"{key:<13} {answer.data[key]}")
     say(f"{'Role session':<13} {answer.data['session_id']}")
     say(f"{'User':<13} {answer.data['user']['name']}")
+    # AWS's UserId of an assumed role ends in the RoleSessionName.
+    if args.session is None and (
+        note := here.note(answer.data["UserId"].rpartition(":")[2], os.environ)
+    ):
+        say(f"\n{note}")
     return ExitCode.OK

@@ -102,7 +102,7 @@ def _load(name: str) -> Command:
             "not_installed",
             f"`jupyter wb-aws {name}` is not installed completely",
             detail=f"The Python module {missing.name} is missing.",
-            hint="pip install 'jupyter_wb_aws[demo]'" if name == "demo" else "",
+            hint="In a checkout of jupyter_wb_aws, run: make demo" if name == "demo" else "",
             exit_code=ExitCode.CANNOT_ASK,
         ) from None
 

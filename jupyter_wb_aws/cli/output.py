@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TextIO
+
+# A notebook's cell shows about this much in a line.
+WIDTH = 96
 
 
 def say(text: str = "", *, file: TextIO | None = None) -> None:
@@ -36,12 +40,17 @@ def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def say_problem(problem: Mapping[str, Any], *, file: TextIO, indent: str = "") -> None:
     """Print what happened, why, what the user can do, and what an administrator needs."""
     title, detail = str(problem.get("title", "")), str(problem.get("detail", ""))
-    lines = [title if detail == title or not detail else f"{title}: {detail}"]
-    if problem.get("status") is None:
-        lines = [detail]  # found by this command itself, in a whole sentence
+    # Where the detail says it all in a sentence, the title would only say it twice.
+    lines = [detail or title]
     lines.append(str(problem.get("hint") or ""))
     if problem.get("admin_hint"):
-        lines.append(f"For your administrator: {problem['admin_hint']}")
+        # The longest line by far, and the one that is sent on: a notebook's cell breaks words.
+        lines += textwrap.wrap(
+            f"For your administrator: {problem['admin_hint']}",
+            WIDTH,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
     for line in filter(None, lines):
         say(indent + line, file=file)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_wb_aws.cli import choose
-from jupyter_wb_aws.cli.client import connect
-from jupyter_wb_aws.cli.failure import ExitCode
-from jupyter_wb_aws.cli.output import moment, say, say_json, say_notices
+from jupyter_wb_aws.cli import choose, here
+from jupyter_wb_aws.cli.client import Client, connect, quote
+from jupyter_wb_aws.cli.failure import CliError, ExitCode
+from jupyter_wb_aws.cli.output import say, say_json, say_notices
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,25 +41,54 @@ def run(args: argparse.Namespace) -> int:
     if args.region is not None:
         body["region"] = args.region
     answer = client.post("/aws/sessions", body)
+    session = answer.data
+    kernel = here.kernel_id(os.environ) if session["default"] else None
+    if kernel is not None:
+        _choose_for(client, kernel, session["id"])
     if args.json:
         say_json(answer.text)
     else:
-        _tell(answer.data)
+        _tell(session)
     return ExitCode.OK
 
 
+def _choose_for(client: Client, kernel: str, session_id: str) -> None:
+    """Typed in a notebook, it is the choice for this notebook too; a kernel else keeps its role."""
+    try:
+        client.put(f"/aws/assignments/{quote(kernel)}", {"session_id": session_id})
+    except CliError as error:
+        if error.problem.get("code") != "kernel_not_found":  # a kernel of another server
+            raise
+
+
 def _tell(session: Mapping[str, Any]) -> None:
-    identity = session["identity"]
-    who = f"You are {identity['Arn']}." if identity else f"Starting {session['role_arn']}."
-    say(who)
-    until = moment(session["token_expires_at"], datetime.now(UTC))
-    say(f"Role session {session['id']} ({choose.describe(session)}): token until {until}, renewed")
-    say("by itself until you end it with `jupyter wb-aws end`.")
+    say(f"Picked {choose.describe(session)}, role session {session['id']}.")
     if session["default"]:
-        say(
-            "Kernels and terminals started from now on get it. A kernel that runs without a role takes"
-        )
-        say("it at its next restart; one that has a role keeps that one.")
+        say(f"Notebooks and terminals that you start from now on are {_who(session)} to AWS,")
+        say("for as long as you need it: it renews itself until `jupyter wb-aws end`.")
+        say(_here(session))
     else:
-        say("It is not the default: only what is started with it gets it.")
+        say(
+            "It is not the default, so nothing gets it by itself; programs start kernels and terminals"
+        )
+        say(f"in it by POST /aws/sessions/{session['id']}/kernels and …/terminals.")
     say_notices(session["notices"])
+
+
+def _who(session: Mapping[str, Any]) -> str:
+    return str(session["identity"]["Arn"] if session["identity"] else session["role_arn"])
+
+
+def _here(session: Mapping[str, Any]) -> str:
+    """Say what becomes of the place where this was typed, and of others."""
+    others = "Kernels that have another role keep it."
+    if here.has(session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ):
+        return f"So is this one already. {others}"
+    mine = {
+        "kernel": "This notebook is, too, after Kernel > Restart Kernel.",
+        "terminal": "This terminal does not change: open a new one. A kernel that runs without a role takes\nit at its next restart.",
+    }.get(
+        here.place(os.environ) or "",
+        "A kernel that runs without a role takes it at its next restart.",
+    )
+    return f"{mine} {others}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_wb_aws.cli import choose
+from jupyter_wb_aws.cli import choose, here
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import moment, say, say_json, say_notices, say_problem, say_table
@@ -29,9 +30,11 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         say_json(answer.text)
     else:
-        _tell_sessions(answer.data["sessions"])
         _tell_health(health)
-    return ExitCode.OK
+        _tell_sessions(answer.data["sessions"])
+    if not answer.data["sessions"]:
+        client.get("/aws/roles")  # nothing else has asked the token source yet: does it work?
+    return ExitCode.OK if health["status"] == "ok" else ExitCode.FAILED
 
 
 def _not_configured(message: str) -> CliError:
@@ -55,6 +58,10 @@ def _tell_sessions(sessions: list[Mapping[str, Any]]) -> None:
     )
     if any(session["default"] for session in sessions):
         say("\n* what kernels and terminals started from now on get")
+        for session in sessions:
+            name = session["environment"].get("AWS_ROLE_SESSION_NAME", "")
+            if session["default"] and (note := here.note(name, os.environ)):
+                say(note)
     else:
         say("\nNone is the default: kernels and terminals started from now on get none of them.")
     for session in sessions:
@@ -81,7 +88,7 @@ def _tell_more(session: Mapping[str, Any]) -> None:
 
 def _tell_health(health: Mapping[str, Any]) -> None:
     if health["status"] != "ok":
-        say(f"\n{health['message']}")
+        say(health["message"])
     catalogue = health["catalogue"]
     if catalogue and catalogue["problem"]:
         problem = catalogue["problem"]

@@ -142,7 +142,7 @@ class WbAwsHandler(APIHandler):
             NotConfigured: if the extension is installed, and not set up.
         """
         if self.wb.manager is None:
-            raise NotConfigured(self.wb.message, admin_hint=self.wb.message)
+            raise NotConfigured(self.wb.message)
         return self.wb.manager
 
     def body(

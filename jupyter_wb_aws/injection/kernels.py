@@ -24,6 +24,7 @@ from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.injection.environment import Site, changed
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
+from jupyter_wb_aws.variables import KERNEL_ID
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,8 @@ class KernelInjection:
             )
             # `kwargs` is the launch's own copy: what a later restart starts from stays clean.
             kwargs["env"] = changed(base, given, self._site, shadowed=shadowed)
+            if given.kind != "untouched":
+                kwargs["env"][KERNEL_ID] = kernel.kernel_id
             await inner(kernel_cmd, **kwargs)
             self._manager.assignments.ran(kernel.kernel_id, given)
 

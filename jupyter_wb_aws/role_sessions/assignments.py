@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
@@ -48,6 +48,10 @@ class Assignments:
     def keep(self, kernel_id: str, session_id: str) -> None:
         """Note that the kernel took the default role session, and keeps it."""
         self._chosen[kernel_id] = Assignment(session_id, "by_default")
+
+    def replace(self, kernel_id: str, session_id: str) -> None:
+        """Note the role session that took the place of one that has ended, for the same role."""
+        self._chosen[kernel_id] = replace(self._chosen[kernel_id], session_id=session_id)
 
     def forget_choice(self, kernel_id: str) -> None:
         """Send the kernel back to the default, from its next start on."""

@@ -527,6 +527,9 @@ class RoleSessionManager:
         assignment = self.assignments.chosen(kernel_id)
         if assignment is not None:
             given = self._given(assignment.session_id)
+            if given.session is None and (again := self._started_again(assignment.session_id)):
+                self.assignments.replace(kernel_id, again.id)
+                return Given("role", again)
             if given.session is None and assignment.session_id is not None:
                 log.warning(
                     "Kernel %s starts without an AWS role: its role session has ended", kernel_id
@@ -540,6 +543,14 @@ class RoleSessionManager:
         if given.session is not None:
             self.assignments.keep(kernel_id, given.session.id)
         return given
+
+    def _started_again(self, session_id: str | None) -> RoleSession | None:
+        """Return the living role session of the same role and region, where this one has ended."""
+        over = self._sessions.get(session_id or "")
+        if over is None:
+            return None
+        same = (s for s in self.living() if s.key == over.key and s.owner.same_user(over.owner))
+        return next(same, None)
 
     def _given(self, session_id: str | None) -> Given:
         session = self._sessions.get(session_id) if session_id else None

@@ -92,7 +92,9 @@ class Role:
         if asked is None or asked == self.region:
             return self.region
         if not REGIONS_OF_PARTITION[self.arn.partition].fullmatch(asked):
-            raise InvalidRegion(f"That is not a region of the partition {self.arn.partition}.")
+            raise InvalidRegion(
+                f"{asked[:40]!r} is not a region of AWS (partition {self.arn.partition})."
+            )
         return asked
 
     def as_json(self) -> dict[str, object]:

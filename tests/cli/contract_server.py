@@ -133,6 +133,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         self.handle_call("POST")
 
+    def do_PUT(self):
+        self.handle_call("PUT")
+
     def do_DELETE(self):
         self.handle_call("DELETE")
 
@@ -158,7 +161,8 @@ class Handler(BaseHTTPRequestHandler):
         status, data = self.call(method, path, parse_qs(target.query), body)
         state.violations += violations(method, path, body, status, data)
         kind = "application/json" if status < 400 else "application/problem+json"
-        self.answer(status, kind, json.dumps(data, separators=(",", ":")).encode())
+        content = b"" if data is None else json.dumps(data, separators=(",", ":")).encode()
+        self.answer(status, kind, content)
 
     def answer(self, status: int, content_type: str, content: bytes) -> None:
         self.send_response(status)
@@ -186,6 +190,8 @@ class Handler(BaseHTTPRequestHandler):
                 )
                 state.sessions.append(session)
                 return 201, session
+            case "PUT", ["assignments", _]:
+                return 204, None
             case "DELETE", ["sessions", _]:
                 return 200, {"credentials_expire_at": "2026-11-24T16:00:00Z"}
         return 404, problem("not_found", "No such path.")

@@ -55,11 +55,48 @@ def test_a_role_is_started_by_name_label_or_arn_and_is_the_default(server, run, 
 
 def test_start_says_who_until_when_and_what_gets_it(server, run):
     out = run("start", "analyst").out
-    assert "You are arn:aws:sts::111122223333:assumed-role/analyst/alice-analyst." in out
-    assert "token until 2026-11-24 15:00" in out or "token until 15:00" in out
-    assert (
-        "Kernels and terminals started from now on get it. A kernel that runs without a role" in out
+    assert "from now on are arn:aws:sts::111122223333:assumed-role/analyst/alice-analyst" in out
+    assert "it renews itself until `jupyter wb-aws end`" in out
+    assert "A kernel that runs without a role takes it at its next restart." in out
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ({"JPY_PARENT_PID": "1"}, "This notebook is, too, after Kernel > Restart Kernel."),
+        ({"JUPYTER_SERVER_URL": "URL"}, "This terminal does not change: open a new one."),
+        ({"AWS_ROLE_SESSION_NAME": "alice-analyst"}, "So is this one already."),
+    ],
+)
+def test_start_says_what_becomes_of_the_place_where_it_is_typed(
+    server, run, monkeypatch, place, said
+):
+    session = role_session(
+        "analyst", default=True, environment={"AWS_ROLE_SESSION_NAME": "alice-analyst"}
     )
+    server.answers["POST /aws/sessions"] = (200, "application/json", json.dumps(session).encode())
+    for name, value in place.items():
+        monkeypatch.setenv(name, server.url if value == "URL" else value)
+
+    assert said in run("start", "analyst").out
+
+
+def test_started_in_a_notebook_it_is_the_choice_for_this_notebook_too(server, run, monkeypatch):
+    monkeypatch.setenv("JUPYTER_WB_AWS_KERNEL_ID", "kernel-1")
+
+    run("start", "analyst")
+    run("start", "auditor", "--no-default")
+
+    chosen = [(c.target, c.body) for c in server.asked if c.method == "PUT"]
+    assert chosen == [("/user/alice/aws/assignments/kernel-1", {"session_id": "id-analyst"})]
+
+
+def test_identity_says_where_this_terminal_has_another_role(server, run, monkeypatch):
+    server.sessions = [role_session("analyst", default=True)]
+    monkeypatch.setenv("JUPYTER_SERVER_URL", server.url)
+    monkeypatch.setenv("JUPYTER_WB_AWS_ROLE", "Auditor")
+
+    assert "This terminal itself was started with the role Auditor" in run("identity").out
 
 
 def test_start_tells_the_notices(server, run):
@@ -126,7 +163,7 @@ def test_a_refusal_says_what_why_and_what_to_do(server, run):
     assert ran.code == 1
     assert ran.out == ""
     assert ran.err.splitlines() == [
-        "jupyter wb-aws: AWS refused to let you use this role: No, says the trust policy.",
+        "jupyter wb-aws: No, says the trust policy.",
         "Pick another role.",
         "For your administrator: Allow sub = alice.",
     ]
@@ -151,7 +188,7 @@ def test_status_lists_the_role_sessions_and_what_ails_them(server, run):
         "* what kernels and terminals started from now on get",
         "",
         "auditor, us-east-2:",
-        "  The title of token_source_failed: The command failed.",
+        "  The command failed.",
         "  Do this.",
         "  For your administrator: See the log.",
     ]
@@ -244,7 +281,7 @@ def test_end_ends_the_default_role_session_and_says_what_lives_on(server, run):
     ran = run("end")
     assert ended(server) == ["id-analyst"]
     assert "Ended analyst, us-east-2 (role session id-analyst)." in ran.out
-    assert re.search(r"already issued may live until .*16:00", ran.out)
+    assert re.search(r"may go on until .*16:00", ran.out)
     assert "started from now on have no AWS role" in ran.out
 
 

@@ -76,7 +76,7 @@ def test_the_demo_without_its_extras_says_what_to_install(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "jupyter_wb_aws.cli.demo", None)
     ran = run("demo")
     assert ran.code == 2
-    assert "jupyter_wb_aws[demo]" in ran.err
+    assert "make demo" in ran.err
 
 
 def test_ctrl_c_is_130_without_a_traceback(run, monkeypatch):

@@ -54,6 +54,12 @@ def test_the_sample_notebook_runs_from_top_to_bottom(demo):
     assert "assumed-role/analyst/alice-" in said[6]
     assert "data.csv" in said[7]
     assert "trust policy" in said[8]
+
+    # Its last words: try the auditor, in this notebook.
+    demo.run(kernel_id, "!jupyter wb-aws start auditor")
+    demo("POST", f"/api/kernels/{kernel_id}/restart")
+    who = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+    assert "assumed-role/auditor/alice-" in demo.run(kernel_id, who)
     demo("DELETE", f"/api/sessions/{demo('GET', '/api/sessions')[0]['id']}")
 
 

@@ -55,4 +55,7 @@ async def test_a_choice_of_no_aws_role_holds_for_a_kernel_that_starts_with_the_s
     await asyncio.gather(opening, launch)
     await manager.close()
 
-    assert kernel.env == {"AWS_EC2_METADATA_DISABLED": "true"}
+    assert kernel.env == {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "JUPYTER_WB_AWS_KERNEL_ID": kernel.kernel_id,
+    }

@@ -50,7 +50,7 @@ async def test_a_kernel_started_without_a_role_by_choice_takes_a_later_default(s
         assert manager.given_to_kernel(KERNEL) == Given("role", analyst)
 
 
-async def test_a_kernel_whose_role_session_has_ended_never_gets_another_in_its_place(site):
+async def test_a_kernel_whose_role_session_has_ended_never_gets_another_role_in_its_place(site):
     async with site.server() as manager:
         analyst, _ = await manager.start(ANALYST)
         manager.given_to_kernel(KERNEL)
@@ -58,9 +58,24 @@ async def test_a_kernel_whose_role_session_has_ended_never_gets_another_in_its_p
         assert manager.given_to_kernel(KERNEL).kind == "no_role"
 
         await manager.start(AUDITOR, default=True)
-        await manager.start(ANALYST)
+        await manager.start(ANALYST, region="eu-central-1")
 
         assert manager.given_to_kernel(KERNEL).kind == "no_role"
+
+
+async def test_a_kernel_whose_role_session_has_ended_has_the_same_role_once_it_is_started_again(
+    site,
+):
+    async with site.server() as manager:
+        first, _ = await manager.start(ANALYST)
+        manager.given_to_kernel(KERNEL)
+        await manager.end(first.id)
+        await manager.start(AUDITOR, default=True)
+
+        again, _ = await manager.start(ANALYST)
+
+        assert manager.given_to_kernel(KERNEL).session is again
+        assert manager.assignments.chosen(KERNEL) == Assignment(again.id, "by_default")
 
 
 async def test_the_user_is_told_of_a_kernel_that_starts_without_the_role_it_had(site, caplog):
