@@ -19,7 +19,10 @@ SHADOWING = frozenset(
         "AWS_DEFAULT_PROFILE",
     }
 )
-CONTAINER_PREFIX = "AWS_CONTAINER_"
+SHADOWING_PREFIXES = ("AWS_CONTAINER_", "AWS_BEARER_TOKEN_")
+
+# Files with keys, for SDKs that found nothing else, a web identity included.
+LAST_RESORT = frozenset({"AWS_CREDENTIAL_FILE", "BOTO_CONFIG"})
 
 WEB_IDENTITY = frozenset({"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME"})
 REGION = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION"})
@@ -33,18 +36,19 @@ RESERVED = (
     SHADOWING
     | WEB_IDENTITY
     | REGION
+    | LAST_RESORT
     | {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED", ROLE_LABEL}
 )
 
 
 def is_shadowing(name: str) -> bool:
     """Tell whether a variable would win over the picked role in some SDK."""
-    return name in SHADOWING or name.startswith(CONTAINER_PREFIX)
+    return name in SHADOWING or name.startswith(SHADOWING_PREFIXES)
 
 
 def is_credential(name: str) -> bool:
     """Tell whether a variable gives a process AWS credentials, a role session's own included."""
-    return is_shadowing(name) or name in WEB_IDENTITY or name == ROLE_LABEL
+    return is_shadowing(name) or name in WEB_IDENTITY | LAST_RESORT | {ROLE_LABEL}
 
 
 def is_reserved(name: str) -> bool:

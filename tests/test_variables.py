@@ -1,5 +1,6 @@
 """The environment variables by which AWS SDKs find credentials."""
 
+import botocore.utils
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,12 +18,20 @@ from jupyter_wb_aws.variables import (
     "name",
     ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_PROFILE",
      "AWS_DEFAULT_PROFILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-     "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"],
+     "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+     "AWS_BEARER_TOKEN_BEDROCK", "AWS_BEARER_TOKEN_S3_TABLES"],
 )  # fmt: skip
 def test_what_would_win_over_a_role_is_known_and_is_a_credential(name):
     assert is_shadowing(name)
     assert is_credential(name)
     assert wrong_extra({name: "x"}) == f"{name} belongs to the role session and can't be set here"
+
+
+@pytest.mark.parametrize("name", ["AWS_CREDENTIAL_FILE", "BOTO_CONFIG"])
+def test_old_files_with_keys_are_credentials_that_come_after_a_role(name):
+    assert is_credential(name)
+    assert not is_shadowing(name)
+    assert wrong_extra({name: "x"})
 
 
 @pytest.mark.parametrize(
@@ -36,7 +45,8 @@ def test_a_role_sessions_own_variables_are_credentials_that_do_not_shadow(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE", "AWS_EC2_METADATA_DISABLED", "PATH", "AWS_PROFILES"],
+    ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE", "AWS_EC2_METADATA_DISABLED", "PATH", "AWS_PROFILES",
+     "AWS_CREDENTIAL_EXPIRATION"],
 )  # fmt: skip
 def test_other_variables_are_no_credentials(name):
     assert not is_credential(name)
@@ -58,6 +68,33 @@ def test_what_is_no_name_of_a_variable_is_refused(name):
 @pytest.mark.parametrize("value", [7, None, True, ["x"], "a\0b"])
 def test_what_is_no_text_is_refused(value):
     assert wrong_extra({"A": value}) == "the value of A is no text"
+
+
+@pytest.mark.skipif(
+    not hasattr(botocore.utils, "get_token_from_environment"),
+    reason="this botocore knows no bearer tokens",
+)
+@pytest.mark.parametrize("service", ["bedrock", "s3tables", "any-other service"])
+def test_the_bearer_tokens_that_botocore_sends_in_place_of_a_role_are_known(service):
+    asked = []
+
+    class Watched(dict):
+        def get(self, name, default=None):
+            asked.append(name)
+            return default
+
+    botocore.utils.get_token_from_environment(service, Watched())
+    assert asked
+    assert all(is_shadowing(name) for name in asked)
+
+
+def test_botocore_looks_into_the_old_files_after_the_web_identity():
+    from botocore.credentials import create_credential_resolver
+    from botocore.session import Session
+
+    order = [provider.METHOD for provider in create_credential_resolver(Session()).providers]
+    web = order.index("assume-role-with-web-identity")
+    assert web < min(order.index("ec2-credentials-file"), order.index("boto-config"))
 
 
 def test_nothing_to_add_is_fine():

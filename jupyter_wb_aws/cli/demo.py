@@ -40,7 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"port of JupyterLab (default: {_FIRST_PORT} or the next free one)",
     )
     parser.add_argument(
-        "--token", type=_token, help="token that lets you into JupyterLab (default: a random one)"
+        "--token",
+        type=_token,
+        help="token that lets you into JupyterLab (default: a random one); given here, it stands in"
+        " `ps` for other users of this machine to read",
     )
     parser.add_argument(
         "--token-lifetime",

@@ -6,7 +6,7 @@ import asyncio
 import os
 import stat
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from traitlets import Unicode
 
@@ -27,6 +27,11 @@ class FileTokenSource(TokenSource):
         when the server started.""",
     )
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # Now, since what runs in the server may change its environment later.
+        self._ambient = os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE", "")
+
     def missing_setting(self) -> str | None:
         """Want a path from the configuration or from the server's environment."""
         return None if self._path() else "FileTokenSource.path"
@@ -41,7 +46,7 @@ class FileTokenSource(TokenSource):
         return await asyncio.to_thread(self._read)
 
     def _path(self) -> str:
-        return self.path or os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE", "")
+        return self.path or self._ambient
 
     def _read(self) -> WebIdentityToken:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,6 +18,9 @@ from jupyter_wb_aws.identity.token import WebIdentityToken
 # provider's public key a signing key. IAM itself takes the RS and ES families.
 ASYMMETRIC = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 
+# OIDC Core 2, "Issuer Identifier": a URL without query or fragment. AWS wants https; demos have http.
+HTTP_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
+
 # Seconds. A source has time-outs of its own; this one is for those that forgot.
 LONGEST_FETCH = 30.0
 
@@ -25,8 +29,9 @@ LONGEST_FETCH = 30.0
 class TokenRequest:
     """What a token is wanted for.
 
-    `audience` is the `aud` that AWS expects, or empty for the source's own; `role_arn` matters
-    only to sources that bind a token to a role.
+    `audience` is the `aud` that AWS expects, or empty for the source's own. `role_arn` is the role
+    to which the token will be shown, for a source that binds tokens to roles. It is None for any
+    other source, and for any source where a token shall only say who the user is: to list roles.
     """
 
     audience: str = ""
@@ -39,13 +44,14 @@ class TokenSource(LoggingConfigurable):
     To write your own, extend this class in a package of yours, implement `fetch` and
     `missing_setting`, and set ``c.WbAwsApp.token_source = "your_package.YourTokenSource"``.
 
-    `fetch` is called off no thread of its own: do slow work in `asyncio.to_thread` or with
-    asyncio's own tools. It is never called twice at once for the same token. Where `issuer` is
-    set, the caller verifies every token you return: a source can't forget to.
+    `fetch` runs in the server's event loop, and the server stands still while it blocks: do slow
+    work in `asyncio.to_thread` or with asyncio's own tools. It is never called twice at once for
+    the same token. Where `issuer` is set, the caller verifies every token you return: a source
+    can't forget to.
     """
 
     binds_role: ClassVar[bool] = False
-    """Whether each role has a token of its own (then `TokenRequest.role_arn` is set)."""
+    """Whether each role has a token of its own, to be fetched by `TokenRequest.role_arn`."""
 
     issuer = Unicode(
         "",
@@ -88,6 +94,16 @@ class TokenSource(LoggingConfigurable):
     def missing_setting(self) -> str | None:
         """Name the setting without which this source can't work, or None when it is ready."""
         return None
+
+    @validate("issuer")
+    def _a_url(self, proposal: Bunch) -> str:
+        issuer: str = proposal["value"]
+        if issuer and not HTTP_URL.fullmatch(issuer):
+            raise TraitError(
+                f"The 'issuer' trait of {type(self).__name__} must begin with https:// (or http://) and"
+                f" a host, not be {issuer!r}."
+            )
+        return issuer
 
     @validate("algorithms")
     def _only_asymmetric(self, proposal: Bunch) -> list[str]:

@@ -35,7 +35,7 @@ class Verifier:
     issuer: str
     audience: str
     algorithms: Sequence[str]
-    _keys: Mapping[str, Jwk] = field(default_factory=dict, repr=False)
+    _keys: Mapping[str, Sequence[Jwk]] = field(default_factory=dict, repr=False)
 
     def verify(self, token: WebIdentityToken) -> None:
         """Check the signature, `iss`, `aud`, `exp` and `nbf`.
@@ -45,8 +45,7 @@ class Verifier:
             TokenSourceFailed: if the issuer's keys can't be had.
         """
         algorithm, kid = self._header(token)
-        known = self._keys.get(kid)
-        if known is None or not self._signed(token, algorithm, known):
+        if not self._signed_by_any(token, algorithm, self._keys.get(kid, ())):
             # Asked again, since a provider with one key may change it under the same name, or
             # under none. It also drops what the provider has withdrawn.
             self._keys = keys = self._fetch_keys()
@@ -55,7 +54,7 @@ class Verifier:
                     f"The token is signed with a key that {self.issuer} does not publish.",
                     admin_hint="Look for the token's `kid` in the issuer's JWKS document.",
                 )
-            if not self._signed(token, algorithm, keys[kid]):
+            if not self._signed_by_any(token, algorithm, keys[kid]):
                 raise TokenInvalid(
                     f"The token's signature is not {self.issuer}'s.",
                     admin_hint="TokenSource.issuer must be the provider that signs the tokens.",
@@ -71,7 +70,16 @@ class Verifier:
             raise TokenInvalid(
                 f"The token is signed with {_shown(algorithm)}; accepted: {', '.join(self.algorithms)}."
             )
+        # RFC 7515, 4.1.11: what must be understood, and is not, makes the token invalid. Older
+        # versions of PyJWT look past it.
+        if "crit" in header:
+            raise TokenInvalid(
+                f"The token's header has extensions that this server must understand, and does not: {_shown(header['crit'])}."
+            )
         return str(algorithm), str(header.get("kid", ""))
+
+    def _signed_by_any(self, token: WebIdentityToken, algorithm: str, keys: Sequence[Jwk]) -> bool:
+        return any(self._signed(token, algorithm, key) for key in keys)
 
     def _signed(self, token: WebIdentityToken, algorithm: str, jwk: Jwk) -> bool:
         """Tell whether the token is signed with this key, by the algorithm that it names.
@@ -111,7 +119,7 @@ class Verifier:
                 "The token is not valid yet.", admin_hint="Compare the clocks of both machines."
             )
 
-    def _fetch_keys(self) -> Mapping[str, Jwk]:
+    def _fetch_keys(self) -> Mapping[str, Sequence[Jwk]]:
         discovery = _get_json(self.issuer.rstrip("/") + "/.well-known/openid-configuration")
         # OIDC Discovery 4.3: the document must be about the issuer that was asked.
         if discovery.get("issuer") != self.issuer:
@@ -133,9 +141,12 @@ class Verifier:
         ]
         if not keys:
             raise TokenSourceFailed(f"{self.issuer} publishes no signing keys.")
-        found = {str(key.get("kid", "")): key for key in keys}
+        # RFC 7517, 4.5: keys of two types may share a name, and some providers' of one type do.
+        found: dict[str, list[Jwk]] = {}
+        for key in keys:
+            found.setdefault(str(key.get("kid", "")), []).append(key)
         if len(keys) == 1:
-            found.setdefault("", keys[0])  # a provider with one key need not name it
+            found.setdefault("", [*keys])  # a provider with one key need not name it
         return found
 
     def _invalid(self, claim: str, seen: object, expected: str) -> TokenInvalid:

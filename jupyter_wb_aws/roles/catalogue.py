@@ -244,13 +244,16 @@ def _rules(allow: object, where: str) -> list[Rule]:
         )
     rules = []
     for rule in allow:
-        _only(rule, {"users", "groups", "claims"}, f"an `allow` rule of {where}")
+        _only(rule, {"users", "names", "groups", "claims"}, f"an `allow` rule of {where}")
         claims = rule.get("claims", {})
         if not isinstance(claims, dict) or not any(rule.values()):
-            raise BrokenCatalogue(f"an `allow` rule of {where} names no users, groups or claims")
+            raise BrokenCatalogue(
+                f"an `allow` rule of {where} has no users, names, groups or claims"
+            )
         rules.append(
             Rule(
                 users=_named(rule, "users", where),
+                names=_named(rule, "names", where),
                 groups=_named(rule, "groups", where),
                 claims={
                     claim: _texts(

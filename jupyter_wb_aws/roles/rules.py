@@ -16,6 +16,7 @@ class Rule:
     """
 
     users: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     claims: Mapping[str, frozenset[str]] = field(default_factory=dict)
     everyone: bool = False
@@ -23,14 +24,17 @@ class Rule:
     def matches(self, identity: Identity) -> bool:
         """Tell whether the rule lets this user in.
 
-        `users` is compared with the subject and the name, `claims` with a claim's text or, where
-        the claim is a list, with each of its items; booleans count as `true` and `false`.
+        `users` is compared with the subject alone: a name may be the user's own choice (OIDC Core
+        5.7), and somebody else's subject. `claims` is compared with a claim's text or, where the
+        claim is a list, with each of its items; booleans count as `true` and `false`.
         """
         if self.everyone:
             return True
         conditions = []
         if self.users:
-            conditions.append(not self.users.isdisjoint((identity.subject, identity.name)))
+            conditions.append(identity.subject in self.users)
+        if self.names:
+            conditions.append(identity.name in self.names)
         if self.groups:
             conditions.append(not self.groups.isdisjoint(identity.groups))
         conditions += [

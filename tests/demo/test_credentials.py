@@ -9,6 +9,9 @@ import urllib.request
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -217,6 +220,24 @@ def test_a_presigned_url_whose_time_is_over_is_refused(caller, good):
     assert 400 <= status < 500
     assert b"<Code>A" in body
     assert fetch(presign(caller, good, ExpiresIn=0))[0] in (200, 403)
+
+
+@pytest.mark.parametrize("host", ["[", "[::1", "a]b", "a[b]c"])
+def test_a_presigned_url_with_a_host_that_is_none_is_refused_as_aws_does(caller, good, host):
+    status, body = fetch(presign(caller, good), headers={"Host": host})
+    assert (status, b"<Code>InvalidRequest</Code>" in body) == (400, True)
+
+
+@pytest.mark.parametrize("service", ["sts", "iam"])
+@pytest.mark.parametrize(("method", "path"), [("POST", "/x"), ("GET", "/x/y")])
+def test_a_signed_call_to_no_path_of_a_service_is_refused_in_xml(good, aws, service, method, path):
+    request = AWSRequest(method, f"{aws.url}{path}", data=b"Action=GetCallerIdentity&Version=x")
+    SigV4Auth(
+        Credentials(good["AccessKeyId"], good["SecretAccessKey"], good["SessionToken"]),
+        service, REGION,
+    ).add_auth(request)  # fmt: skip
+    status, body = fetch(request.url, method, request.data, dict(request.headers.items()))
+    assert (status, b"<Code>InvalidAction</Code>" in body) == (400, True)
 
 
 def test_the_outdated_kind_of_presigned_url_is_refused_as_in_this_region(caller, aws):

@@ -81,6 +81,12 @@ def test_a_wrong_option_is_refused_with_a_sentence(arguments, capsys):
     assert "give" in capsys.readouterr().err.replace("must be", "give")
 
 
+def test_the_help_says_that_a_token_on_the_command_line_can_be_read_by_others(capsys):
+    with pytest.raises(SystemExit):
+        parse("--help")
+    assert "`ps`" in capsys.readouterr().out.rpartition("--token TOKEN")[2].partition("--token-")[0]
+
+
 def test_a_folder_that_cannot_hold_notebooks_is_said(tmp_path, free_port, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".demo").write_text("a file")

@@ -146,6 +146,16 @@ async def test_without_a_path_the_servers_own_token_file_is_followed(file, monke
     assert (await source.fetch(TokenRequest())).reveal() == TOKEN
 
 
+async def test_the_servers_own_token_file_is_that_of_its_start(file, monkeypatch, clock):
+    file.write_text(TOKEN)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(file))
+    source = source_of("", clock)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/changed/by/another/extension")
+    assert (await source.fetch(TokenRequest())).reveal() == TOKEN
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+    assert source.missing_setting() is None
+
+
 def test_without_any_path_the_setting_is_named(monkeypatch):
     monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE", raising=False)
     assert FileTokenSource().missing_setting() == "FileTokenSource.path"

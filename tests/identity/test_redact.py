@@ -1,5 +1,10 @@
 """What others say is shown to people without anything like a secret in it."""
 
+import base64
+import random
+import time
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,26 +13,72 @@ from jupyter_wb_aws.identity.redact import harmless
 from tests.conftest import make_jwt
 
 TOKEN = make_jwt()
-KEY = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY"
+# AWS's own example.
+KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+# Dotted, as Microsoft's, Auth0's and Vault's are; the pieces beside the long one go as well.
+REFRESH = f"0.AXoA6WgJJ9X2.{'Ag-AB_7x' * 12}.k9Zq"
+AROUND = [
+    "{}",
+    "Bearer {}",
+    '{{"id_token":"{}","url":"https://x.y"}}',
+    "t={}&u=/a/b",
+    "a.b.{}",
+    "aws_secret_access_key={}",
+    "https://AKIAIOSFODNN7EXAMPLE:{}@x.y",
+    "({}), and so on.",
+]
+
+
+def base64_of(count):
+    """Text as AWS makes it; by seed, since hypothesis likes bytes that no generator of keys does."""
+    return st.integers().map(
+        lambda seed: base64.b64encode(random.Random(seed).randbytes(count)).decode()
+    )
 
 
 @pytest.mark.parametrize("secret", [TOKEN, TOKEN.split(".")[1], TOKEN.rpartition(".")[0], KEY])
-@pytest.mark.parametrize(
-    "around",
-    ["{}", "Bearer {}", '{{"id_token":"{}","url":"https://x.y"}}', "t={}&u=/a/b", "a.b.{}"],
-)
+@pytest.mark.parametrize("around", AROUND)
 def test_no_piece_of_a_token_or_key_is_left(secret, around):
     text = harmless(around.format(secret), 100_000)
     assert "<secret>" in text
-    assert not any(piece in text for piece in secret.split("."))
+    assert not any(piece in text for piece in secret.replace("/", ".").split("."))
+
+
+def test_nothing_of_a_dotted_refresh_token_is_left():
+    assert harmless(f"refresh_token={REFRESH} was refused", 500).endswith("<secret> was refused")
+    assert "AXoA" not in harmless(f"refresh_token={REFRESH}", 500)
+
+
+@given(base64_of(30), st.sampled_from(AROUND))
+def test_no_piece_of_a_secret_key_is_left(key, around):
+    for written in (key, quote(key, safe="")):
+        text = harmless(around.format(written), 500)
+        assert "<secret>" in text
+        assert not any(piece in text for piece in key.split("/") if len(piece) > 3)
+
+
+@given(st.integers(100, 900).flatmap(base64_of), st.sampled_from(AROUND))
+def test_no_piece_of_a_session_token_is_left(token, around):
+    for written in (token, quote(token, safe="")):
+        text = harmless(around.format(written), 10_000)
+        assert "<secret>" in text
+        assert not any(piece in text for piece in token.split("/") if len(piece) > 3)
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "Could not resolve host: identity-provider.company-sso.example.com",
+        "Could not resolve host: vpce-0123456789abcdef0-abcdefgh.sts.us-east-1.vpce.amazonaws.com",
         "can't open /home/alice/.config/company-identity/settings.toml: not found",
+        "can't open /home/alice/projects/colorado/notebooks/rainfall/settings: not found",
+        "can't open /srv/jupyter/users/alice/work/notebooks1: not found",
+        'File "/usr/local/lib/python3.11/site-packages/company_identity/client.py", line 7, in fetch',
+        "GET https://login.example.com/auth/realms/company/protocol/openid-connect/token: 404",
+        "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/oauth2/v2.0/.well-known/openid-configuration",
+        "org.springframework.security.oauth2.core.OAuth2AuthenticationException: invalid_grant",
         "No OpenIDConnect provider found for https://oidc.eks.us-east-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE",
+        "User: arn:aws:sts::111122223333:assumed-role/research/DataScientists2024/alice is not authorized",
     ],
 )
 def test_what_an_administrator_needs_to_see_is_left(text):
@@ -39,3 +90,12 @@ def test_any_text_becomes_one_short_printable_line(text, longest):
     told = harmless(text, longest)
     assert len(told) <= longest
     assert told.isprintable()
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a.", ".", "eyJ", "a/", "%2F", "A" * 39 + "/.", "a" * 39 + "."]
+)
+def test_a_long_text_costs_no_more_than_its_length(piece):
+    started = time.monotonic()
+    harmless(piece * 50_000, 500)
+    assert time.monotonic() - started < 2

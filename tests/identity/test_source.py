@@ -43,6 +43,27 @@ async def test_a_third_partys_source_that_reads_rubbish_says_so(clock):
         WebIdentityToken.parse("rubbish", clock.now())
 
 
+@pytest.mark.parametrize(
+    "issuer",
+    ["idp.example.com", "ftp://idp.example.com", "https:/idp.example.com", "https://", "https:///x",
+     " https://idp.example.com", "https://idp.example.com\n", "HTTPS://idp.example.com", "file:///etc",
+     "https://idp.example.com?x=y"],
+)  # fmt: skip
+def test_an_issuer_that_is_no_url_is_refused_by_name(issuer):
+    with pytest.raises(TraitError, match=r"'issuer'.*VaultTokenSource.*https://") as refused:
+        VaultTokenSource(config=Config({"VaultTokenSource": {"issuer": issuer}}))
+    assert repr(issuer) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    ["", "https://idp.example.com", "https://idp.example.com/", "http://127.0.0.1:9",
+     "https://[::1]:8443/realms/a", "https://oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE"],
+)  # fmt: skip
+def test_an_issuer_is_taken_to_the_letter(issuer):
+    assert VaultTokenSource(issuer=issuer).issuer == issuer
+
+
 @pytest.mark.parametrize("algorithms", [["HS256"], ["none"], ["RS256", "HS256"], ["rs256"], [""]])
 def test_algorithms_that_would_let_others_sign_are_refused_by_name(algorithms):
     with pytest.raises(TraitError, match=f"'algorithms'.*VaultTokenSource.*not {algorithms[-1]}"):

@@ -1,6 +1,7 @@
 """Verification of tokens, against a real HTTP server that stands for the identity provider."""
 
 import base64
+import dataclasses
 import json
 import socket
 import threading
@@ -147,6 +148,28 @@ def test_clocks_may_differ_by_two_minutes(provider):
     verifier.verify(provider.token(nbf=NOON + timedelta(seconds=119)))
     verifier.verify(provider.token(iat=NOON + timedelta(seconds=119)))
     verifier.verify(provider.token(received_at=NOON + timedelta(hours=1, seconds=119)))
+
+
+@pytest.mark.parametrize("keys", [(KEY, OTHER_KEY), (OTHER_KEY, KEY)])
+def test_of_keys_with_one_name_any_may_have_signed(provider, keys):
+    provider.publish(*(public_jwk(key) for key in keys))
+    verifier = provider.verifier()
+    for key in keys:
+        verifier.verify(provider.token(key=key))
+    assert provider.asked == [DISCOVERY, "/jwks"]
+
+
+def test_keys_of_two_kinds_may_share_a_name(provider):
+    provider.publish(public_jwk(), ec_jwk(kid="k1"))
+    verifier = provider.verifier()
+    verifier.verify(provider.token())
+    verifier.verify(provider.token(key=EC_KEY, algorithm="ES256"))
+
+
+def test_a_key_of_nobody_is_refused_where_several_share_its_name(provider):
+    provider.publish(public_jwk(), {**public_jwk(), "kty": "oct"}, ec_jwk(kid="k1"))
+    with pytest.raises(TokenInvalid, match="signature"):
+        provider.verifier().verify(provider.token(key=OTHER_KEY))
 
 
 # --- Keys that change ----------------------------------------------------------------------
@@ -313,6 +336,32 @@ def test_without_an_audience_of_our_own_nothing_is_taken(provider):
 def test_a_wrong_issuer_is_named(provider, change):
     with pytest.raises(TokenInvalid, match="`iss` is"):
         provider.verifier().verify(provider.token(iss=change(provider.url)))
+
+
+CRITICAL = pytest.mark.parametrize("crit", [["exp"], ["b64"], [], "x", None])
+
+
+def critical(provider, crit):
+    claims = dict(provider.token().claims)
+    return jwt.encode(claims, KEY, "RS256", {"kid": "k1", "crit": crit, "exp": 1})
+
+
+@CRITICAL
+def test_a_token_whose_header_must_be_understood_is_refused(provider, crit):
+    with pytest.raises(TokenInvalid):  # by newer versions of PyJWT on parsing
+        provider.verifier().verify(WebIdentityToken.parse(critical(provider, crit), NOON))
+
+
+@CRITICAL
+def test_it_is_refused_where_pyjwt_looks_past_it(provider, crit, monkeypatch):
+    def header_unjudged(text):
+        return json.loads(jwt.utils.base64url_decode(text.partition(".")[0]))
+
+    monkeypatch.setattr(jwt, "get_unverified_header", header_unjudged)
+    token = dataclasses.replace(provider.token(), _text=critical(provider, crit))
+    with pytest.raises(TokenInvalid, match="must understand"):
+        provider.verifier().verify(token)
+    assert provider.asked == []
 
 
 @pytest.mark.parametrize("iss", [7, ["x"], {}])

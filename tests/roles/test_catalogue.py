@@ -30,7 +30,7 @@ description = "Reads and writes."
 region = "us-east-2"
 color = "teal"
 default = true
-allow = [{{ groups = ["analysts"] }}, {{ users = ["bob"] }}]
+allow = [{{ groups = ["analysts"] }}, {{ users = ["bob"] }}, {{ names = ["carol"] }}]
 [roles.extra_environment]
 AWS_ENDPOINT_URL_S3 = "https://s3.example.com"
 
@@ -82,6 +82,8 @@ def test_users_are_offered_what_a_rule_gives_them_in_the_files_order():
     catalogue = parse(GOOD, NOON)
     assert names(catalogue) == ["analyst", "auditor"]
     assert names(catalogue, sub="bob", groups=[]) == ["analyst", "auditor"]
+    assert names(catalogue, preferred_username="carol", groups=[]) == ["analyst", "auditor"]
+    assert names(catalogue, preferred_username="bob", groups=[]) == ["auditor"]
     assert names(catalogue, sub="eve", preferred_username="eve", groups=[]) == ["auditor"]
     finance = {"department": "finance", "level": 4, "staff": True}
     assert names(catalogue, groups=[], **finance) == ["auditor", "finance-admin"]
@@ -191,12 +193,13 @@ def test_the_default_role_is_the_configured_one_else_the_first_marked_so():
         (entry(allow="allow = true"), 1, "needs `allow"),
         (entry(allow="allow = []"), 1, "needs `allow"),
         (entry(allow='allow = ["alice"]'), 1, "needs `allow"),
-        (entry(allow="allow = [{}]"), 1, "names no users, groups or claims"),
-        (entry(allow="allow = [{claims = {}}]"), 1, "names no users, groups or claims"),
-        (entry(allow="allow = [{claims = 7}]"), 1, "names no users, groups or claims"),
+        (entry(allow="allow = [{}]"), 1, "has no users, names, groups or claims"),
+        (entry(allow="allow = [{claims = {}}]"), 1, "has no users, names, groups or claims"),
+        (entry(allow="allow = [{claims = 7}]"), 1, "has no users, names, groups or claims"),
         (entry(allow='allow = [{group = ["x"]}]'), 1, "unknown key `group`"),
         (entry(allow='allow = [{users = "alice"}]'), 1, "`users` of the role analyst must be a list"),
         (entry(allow="allow = [{users = [1.5]}]"), 1, "must be a list"),
+        (entry(allow='allow = [{names = "alice"}]'), 1, "`names` of the role analyst must be a list"),
         (entry(allow="allow = [{claims = {a = {b = 1}}}]"), 1, "`claims` of the role analyst"),
         (entry("[roles.extra_environment]\nAWS_PROFILE = 'x'"), 1, "belongs to the role session"),
         (entry("[roles.extra_environment]\n'A B' = 'x'"), 1, "no name of an environment variable"),
@@ -220,7 +223,9 @@ def test_a_broken_file_is_told_with_line_and_reason(text, line, reason):
         '{users = [], groups = ["analysts"]}',
         '{groups = [], users = ["alice"]}',
         "{claims = {department = []}}",
+        '{names = [], groups = ["analysts"]}',
         "{users = []}",
+        "{names = []}",
         "{users = [], groups = []}",
     ],
 )  # fmt: skip

@@ -12,18 +12,24 @@ def who(subject="0042", name="alice", groups=("analysts",), **claims):
     return Identity("https://idp.example.com", subject, name, tuple(groups), claims)
 
 
-def rule(users=(), groups=(), **claims):
-    return Rule(frozenset(users), frozenset(groups), {k: frozenset(v) for k, v in claims.items()})
+def rule(users=(), names=(), groups=(), **claims):
+    return Rule(
+        frozenset(users),
+        frozenset(names),
+        frozenset(groups),
+        {k: frozenset(v) for k, v in claims.items()},
+    )
 
 
 @pytest.mark.parametrize(
     "allow",
     [
         Rule(everyone=True),
-        rule(users=["alice"]),
         rule(users=["0042"]),
+        rule(names=["alice"]),
         rule(groups=["admins", "analysts"]),
-        rule(users=["alice"], groups=["analysts"]),
+        rule(users=["0042"], groups=["analysts"]),
+        rule(users=["0042"], names=["alice"]),
         rule(department=["research"]),
         rule(groups=["analysts"], department=["research"], level=["3"]),
         rule(teams=["blue"]),
@@ -40,14 +46,19 @@ def test_a_rule_lets_in_whom_it_names(allow):
     "allow",
     [
         Rule(),
-        rule(users=["bob"]),
-        rule(users=["Alice"]),
-        rule(users=["alic"]),
+        rule(users=["0043"]),
+        rule(users=["alice"]),
         rule(users=["analysts"]),
+        rule(names=["bob"]),
+        rule(names=["Alice"]),
+        rule(names=["alic"]),
+        rule(names=["0042"]),
+        rule(names=["analysts"]),
         rule(groups=["alice"]),
         rule(groups=["analyst"]),
-        rule(users=["alice"], groups=["admins"]),
-        rule(users=["bob"], groups=["analysts"]),
+        rule(users=["0042"], groups=["admins"]),
+        rule(users=["0043"], groups=["analysts"]),
+        rule(users=["0043"], names=["alice"]),
         rule(department=["sales"]),
         rule(department=[]),
         rule(missing=["x"]),
@@ -65,6 +76,11 @@ def test_a_rule_lets_nobody_else_in(allow):
     assert not allow.matches(who(**claims, nothing=None, nested={"x": "x"}))
 
 
+def test_a_name_that_is_anothers_subject_gives_nothing_of_theirs():
+    # OIDC Core 5.7: a user may be free to choose `preferred_username`.
+    assert not rule(users=["alice"]).matches(who(subject="0666", name="alice"))
+
+
 texts = st.sampled_from(["a", "b", "c", "true", "1", ""])
 values = texts | st.booleans() | st.integers(0, 2) | st.none() | st.lists(texts, max_size=3)
 identities = st.builds(
@@ -75,16 +91,19 @@ rules = st.builds(
     Rule,
     st.frozensets(texts, max_size=2),
     st.frozensets(texts, max_size=2),
+    st.frozensets(texts, max_size=2),
     st.dictionaries(st.sampled_from("xyz"), st.frozensets(texts, max_size=2), max_size=2),
 )
 
 
 @given(rules, identities)
 def test_another_condition_never_lets_more_people_in(allow, identity):
-    stricter = Rule(allow.users, allow.groups, {**allow.claims, "w": frozenset({"a"})})
+    stricter = Rule(allow.users, allow.names, allow.groups, {**allow.claims, "w": frozenset({"a"})})
     assert not stricter.matches(identity)
     if allow.matches(identity) and allow.users:
         assert Rule(users=allow.users).matches(identity)
+    if allow.matches(identity) and allow.names:
+        assert Rule(names=allow.names).matches(identity)
     if allow.matches(identity) and allow.groups:
         assert Rule(groups=allow.groups).matches(identity)
 
@@ -94,6 +113,7 @@ def test_a_further_value_never_shuts_anyone_out(allow, identity):
     if allow.matches(identity):
         wider = Rule(
             allow.users | {"zz"} if allow.users else allow.users,
+            allow.names | {"zz"} if allow.names else allow.names,
             allow.groups | {"zz"} if allow.groups else allow.groups,
             {claim: wanted | {"zz"} for claim, wanted in allow.claims.items()},
         )

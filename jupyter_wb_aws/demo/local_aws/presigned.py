@@ -9,7 +9,7 @@ import hmac
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
@@ -42,7 +42,7 @@ def sign_by_header(environ: dict[str, Any], signed: Signed, issued: Any) -> None
 
     Raises:
         Refused: when the signature is wrong.
-        AwsError: when the URL's own time is over.
+        AwsError: when the URL's own time is over, or the request's host makes no URL.
     """
     parameters = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     signing = {name: value for name, value in parameters if name in _SIGNING_PARAMETERS}
@@ -106,6 +106,10 @@ def _request(
 ) -> AWSRequest:
     headers = {name: environ.get(_environ_name(name), "") for name in header_names}
     url = f"http://{environ.get('HTTP_HOST', '')}{_path(environ)}?{_query(parameters)}"
+    try:
+        urlsplit(url)  # botocore does, and fails on the host `[`
+    except ValueError as error:
+        raise AwsError("InvalidRequest", "The Host header is not valid.") from error
     return AWSRequest(method=environ["REQUEST_METHOD"], url=url, headers=headers)
 
 

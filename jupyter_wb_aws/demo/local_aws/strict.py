@@ -83,6 +83,8 @@ class StrictAws:
         moto = self._moto.get(signed.service)
         if moto is None or (signed.presigned and signed.service != "s3"):
             raise Refused(Fault.DENIED)
+        if signed.service != "s3" and environ.get("PATH_INFO") not in ("", "/"):
+            raise _invalid_action()
         if signed.presigned:
             sign_by_header(environ, signed, issued)
         return _ask_moto(moto, signed.service, environ, start_response)
@@ -119,7 +121,11 @@ def _ask_moto(
             "A header or query you provided implies functionality that is not implemented.",
             501,
         )
-    raise AwsError("InvalidAction", "The action or operation requested is not valid.")
+    raise _invalid_action()
+
+
+def _invalid_action() -> AwsError:
+    return AwsError("InvalidAction", "The action or operation requested is not valid.")
 
 
 def _form(environ: dict[str, Any]) -> dict[str, str]:
