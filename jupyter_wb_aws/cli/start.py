@@ -62,14 +62,17 @@ def _choose_for(client: Client, kernel: str, session_id: str) -> None:
 
 
 def _tell(session: Mapping[str, Any]) -> None:
-    say(f"Picked {choose.describe(session)}, role session {session['id']}.")
+    say(f"Picked {choose.describe(session)} (role session {session['id']}).")
     if session["default"]:
-        say(f"Notebooks and terminals that you start from now on are {_who(session)} to AWS,")
-        say("for as long as you need it: it renews itself until `jupyter wb-aws end`.")
+        say(
+            "Notebooks and terminals that you start from now on are this to AWS; it renews itself until"
+        )
+        say("`jupyter wb-aws end`:")
+        say(f"  {_who(session)}")
         say(_here(session))
     else:
         say(
-            "It is not the default, so nothing gets it by itself; programs start kernels and terminals"
+            "It is not the default, so nothing gets it by itself. Programs start kernels and terminals"
         )
         say(f"in it by POST /aws/sessions/{session['id']}/kernels and …/terminals.")
     say_notices(session["notices"])
@@ -81,14 +84,12 @@ def _who(session: Mapping[str, Any]) -> str:
 
 def _here(session: Mapping[str, Any]) -> str:
     """Say what becomes of the place where this was typed, and of others."""
-    others = "Kernels that have another role keep it."
+    others = "Other kernels that have a role keep theirs."
     if here.has(session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ):
-        return f"So is this one already. {others}"
-    mine = {
-        "kernel": "This notebook is, too, after Kernel > Restart Kernel.",
-        "terminal": "This terminal does not change: open a new one. A kernel that runs without a role takes\nit at its next restart.",
-    }.get(
-        here.place(os.environ) or "",
-        "A kernel that runs without a role takes it at its next restart.",
-    )
-    return f"{mine} {others}"
+        return f"This one is so already. {others}"
+    if here.place(os.environ) == "kernel":
+        return f"This notebook will be, too, after Kernel > Restart Kernel. {others}"
+    takes = "A kernel that runs without a role takes it at its next restart."
+    if here.place(os.environ) == "terminal":
+        return f"This terminal does not change: open a new one. {takes}\n{others}"
+    return f"{takes} {others}"

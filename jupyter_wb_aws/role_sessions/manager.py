@@ -235,7 +235,9 @@ class RoleSessionManager:
         """
         if self.default.session_id is None:
             chosen = (
-                'You chose "no AWS role".' if self.default.chosen else "No role was picked yet."
+                'You ended it, or chose "no AWS role".'
+                if self.default.chosen
+                else "No role was picked yet."
             )
             raise NoRoleSession(chosen)
         return self.get(self.default.session_id)

@@ -55,17 +55,17 @@ def test_a_role_is_started_by_name_label_or_arn_and_is_the_default(server, run, 
 
 def test_start_says_who_until_when_and_what_gets_it(server, run):
     out = run("start", "analyst").out
-    assert "from now on are arn:aws:sts::111122223333:assumed-role/analyst/alice-analyst" in out
-    assert "it renews itself until `jupyter wb-aws end`" in out
+    assert "  arn:aws:sts::111122223333:assumed-role/analyst/alice-analyst" in out.splitlines()
+    assert "it renews itself until\n`jupyter wb-aws end`" in out
     assert "A kernel that runs without a role takes it at its next restart." in out
 
 
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ({"JPY_PARENT_PID": "1"}, "This notebook is, too, after Kernel > Restart Kernel."),
+        ({"JPY_PARENT_PID": "1"}, "This notebook will be, too, after Kernel > Restart Kernel."),
         ({"JUPYTER_SERVER_URL": "URL"}, "This terminal does not change: open a new one."),
-        ({"AWS_ROLE_SESSION_NAME": "alice-analyst"}, "So is this one already."),
+        ({"AWS_ROLE_SESSION_NAME": "alice-analyst"}, "This one is so already."),
     ],
 )
 def test_start_says_what_becomes_of_the_place_where_it_is_typed(
