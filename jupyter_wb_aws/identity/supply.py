@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,8 @@ from jupyter_wb_aws.identity.source import LONGEST_FETCH, TokenRequest, TokenSou
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.identity.verify import Verifier
 
-log = logging.getLogger(__name__)
+# The kubelet's rule for projected service-account tokens: a successor is due by then.
+REFRESH_AT = 0.8
 
 
 @dataclass(slots=True)
@@ -95,9 +95,7 @@ class TokenSupply:
         """
         holding = self.holding(role_arn)
         now = self._clock.now()
-        if (token := holding.token) and now < token.issued_at + 0.8 * (
-            token.expires_at - token.issued_at
-        ):
+        if (token := holding.token) and now < token.when_over(REFRESH_AT):
             return token
         try:
             return await self.renew(role_arn)

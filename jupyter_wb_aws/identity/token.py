@@ -90,6 +90,10 @@ class WebIdentityToken:
         """Return the token's text; every call of this is a place for a reviewer to look at."""
         return self._text
 
+    def when_over(self, fraction: float) -> datetime:
+        """Return when that much of the token's life, 0 to 1, is over."""
+        return self.issued_at + fraction * (self.expires_at - self.issued_at)
+
     def same_text(self, other: WebIdentityToken | None) -> bool:
         """Tell whether `other` is the very same token."""
         return other is not None and self._text == other.reveal()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from jupyter_wb_aws.identity.supply import Holding
+from jupyter_wb_aws.identity.supply import REFRESH_AT, Holding
 from jupyter_wb_aws.identity.token import WebIdentityToken
 
-REFRESH_AT = 0.8
 JITTER = 0.1
 SHORTEST_PAUSE = timedelta(seconds=1)
 LONGEST_BACK_OFF = timedelta(seconds=60)
@@ -50,8 +49,7 @@ def next_look(holding: Holding, now: datetime) -> datetime:
 
 def refresh_time(token: WebIdentityToken, jitter: float) -> datetime:
     """When 80 % of the token's life is over, up to 10 % of it earlier by `jitter` (0 to 1)."""
-    life = token.expires_at - token.issued_at
-    return token.issued_at + life * (REFRESH_AT - JITTER * jitter)
+    return token.when_over(REFRESH_AT - JITTER * jitter)
 
 
 def back_off(failures: int, spread: float, retry_after: int | None) -> timedelta:
