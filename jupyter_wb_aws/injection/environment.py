@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from jupyter_wb_aws.role_sessions.assignments import Given
+from jupyter_wb_aws.role_sessions.session_files import stand_in_files
 from jupyter_wb_aws.variables import ROLE_LABEL, is_credential, is_reserved, is_shadowing
 
 StandInPolicy = Literal["when_shadowed", "always", "never"]
@@ -80,8 +80,3 @@ def role_variables(given: Given, site: Site, *, shadowed: bool) -> dict[str, str
 def _extra(variables: Mapping[str, str]) -> dict[str, str]:
     """Return those that an `extra_environment` may set; the rest was refused where it was read."""
     return {name: value for name, value in variables.items() if not is_reserved(name)}
-
-
-def stand_in_files(token_file: Path) -> tuple[Path, Path]:
-    """Return the role session's stand-ins for `~/.aws/config` and `~/.aws/credentials`."""
-    return token_file.with_suffix(".config"), token_file.with_suffix(".credentials")

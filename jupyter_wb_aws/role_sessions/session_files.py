@@ -196,11 +196,15 @@ def file_names(session: RoleSession) -> list[str]:
     return [session.token_file.name, *stand_ins(session)]
 
 
+def stand_in_files(token_file: Path) -> tuple[Path, Path]:
+    """Return the role session's stand-ins for `~/.aws/config` and `~/.aws/credentials`."""
+    return token_file.with_suffix(".config"), token_file.with_suffix(".credentials")
+
+
 def stand_ins(session: RoleSession) -> dict[str, str]:
-    """Name and content of the files that stand in for `~/.aws/config` and `~/.aws/credentials`.
+    """Name and content of the stand-ins.
 
     They hold nothing but the reason for their being; see docs/decisions/0003-environment.md.
     """
-    stem = session.token_file.stem
     why = f"# Stands in for your own file while the AWS role {session.role.arn.name} is in use.\n"
-    return {f"{stem}.config": why, f"{stem}.credentials": why}
+    return {path.name: why for path in stand_in_files(session.token_file)}

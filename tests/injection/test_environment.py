@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_wb_aws.injection.environment import Site, changed, role_variables, stand_in_files
+from jupyter_wb_aws.injection.environment import Site, changed, role_variables
 from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, Given
-from jupyter_wb_aws.role_sessions.session_files import stand_ins
+from jupyter_wb_aws.role_sessions.session_files import stand_in_files, stand_ins
 from jupyter_wb_aws.variables import RESERVED, is_credential, is_shadowing
 from tests.role_sessions.support import ANALYST, make_role, make_session
 
