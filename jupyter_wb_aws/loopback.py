@@ -9,7 +9,14 @@ from urllib.parse import urlsplit
 def is_loopback(url: str) -> bool:
     """Tell whether a URL's host is this machine, by its look: nothing is resolved."""
     try:
-        host = urlsplit(url).hostname or ""
+        return is_loopback_host(urlsplit(url).hostname or "")
+    except ValueError:  # no URL
+        return False
+
+
+def is_loopback_host(host: str) -> bool:
+    """Tell the same of a host alone."""
+    try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
+    except ValueError:  # another name
         return False

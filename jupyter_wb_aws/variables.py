@@ -31,6 +31,9 @@ ROLE_LABEL = "JUPYTER_WB_AWS_ROLE"
 # In a kernel that we gave a role to, or took it from: which kernel the command line is typed in.
 KERNEL_ID = "JUPYTER_WB_AWS_KERNEL_ID"
 
+# What goes besides the shadowing ones where a process is to have no AWS role at all.
+CREDENTIAL = WEB_IDENTITY | LAST_RESORT | {ROLE_LABEL}
+
 # What `extra_environment` may not set: it is the role session's to set, or to keep out.
 RESERVED = (
     SHADOWING
@@ -48,7 +51,7 @@ def is_shadowing(name: str) -> bool:
 
 def is_credential(name: str) -> bool:
     """Tell whether a variable gives a process AWS credentials, a role session's own included."""
-    return is_shadowing(name) or name in WEB_IDENTITY | LAST_RESORT | {ROLE_LABEL}
+    return is_shadowing(name) or name in CREDENTIAL
 
 
 def is_reserved(name: str) -> bool:

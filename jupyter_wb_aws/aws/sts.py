@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# A start may take 20 s in all; two tries of this fit.
+# The second try is cut short where a start would take longer than its 20 s in all.
 CONNECT_TIMEOUT, READ_TIMEOUT, TRIES = 3, 6, 2
 # Where STS is called when a role names no region: the global endpoint's region of each partition.
 HOME_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}

@@ -6,13 +6,13 @@ No redirect is followed, and a server on this machine is never asked through a p
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import socket
 import urllib.parse
 import urllib.request
 from typing import Any
 
 from jupyter_wb_aws.cli.failure import ExitCode, local_problem
+from jupyter_wb_aws.loopback import is_loopback_host
 
 
 def opener_for(url: str, unix_socket: str) -> urllib.request.OpenerDirector:
@@ -40,12 +40,9 @@ def opener_for(url: str, unix_socket: str) -> urllib.request.OpenerDirector:
 
 def is_this_machine(host: str | None) -> bool:
     """Tell whether a host name is loopback, or this machine's own name."""
-    if not host or host == "localhost" or host.endswith(".localhost"):
+    if not host or host.endswith(".localhost") or is_loopback_host(host):
         return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == socket.gethostname().lower()
+    return host == socket.gethostname().lower()
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
