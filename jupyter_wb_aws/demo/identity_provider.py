@@ -10,12 +10,11 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
-import threading
 import time
 import uuid
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import jwt
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from jupyter_wb_aws.demo.names import CLIENT_ID
 from jupyter_wb_aws.demo.private_file import write_private
+from jupyter_wb_aws.demo.serving import Serving
 from jupyter_wb_aws.demo.users import ALICE, User
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class _SigningKey:
         }
 
 
-class IdentityProvider:
+class IdentityProvider(Serving):
     """An issuer at `http://127.0.0.1:PORT`, from its making until `close`.
 
     Args:
@@ -73,30 +73,12 @@ class IdentityProvider:
         self._users = {user.subject: user for user in users}
         self._key = _SigningKey.generate()
         self._secret = secrets.token_urlsafe(32)
-        self._server = _Server(self)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        )
-        self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop answering and give the port back."""
-        if not self._thread.is_alive():
-            return
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(_Server(self))
 
     @property
     def issuer(self) -> str:
         """What its tokens have as `iss`."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return self.url
 
     def claims(self, user: str = "alice", /, **overrides: object) -> dict[str, Any]:
         """Return a new token's claims; an override of None leaves that claim out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Self
+from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
@@ -11,12 +11,13 @@ from werkzeug.serving import make_server
 from jupyter_wb_aws.demo.local_aws import accounts
 from jupyter_wb_aws.demo.local_aws.seed import seed
 from jupyter_wb_aws.demo.local_aws.strict import StrictAws
+from jupyter_wb_aws.demo.serving import Serving
 
 _only_one = threading.Lock()
 """moto's state belongs to the process, and so does this."""
 
 
-class LocalAws:
+class LocalAws(Serving):
     """STS and S3 at one URL, with the demo's account in them, from its making until `close`.
 
     One at a time in a process: moto's state is the process's, and is cleared at start and end.
@@ -31,40 +32,20 @@ class LocalAws:
             raise RuntimeError("There can be only one at a time: close the other LocalAws first.")
         accounts.clear()
         seed(issuer)
-        self._server = make_server(
+        server = make_server(
             "127.0.0.1",
             0,
             StrictAws(credential_lifetime),
             threaded=True,
             request_handler=_SilentHandler,
         )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        )
         accounts.enforce_policies(on=True)
-        self._thread.start()
+        super().__init__(server)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop answering, give the port back and forget everything."""
-        if not self._thread.is_alive():
-            return
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    def _forget(self) -> None:
         accounts.enforce_policies(on=False)
         accounts.clear()
         _only_one.release()
-
-    @property
-    def url(self) -> str:
-        """The endpoint, for AWS_ENDPOINT_URL."""
-        return f"http://127.0.0.1:{self._server.server_port}"
 
 
 class _SilentHandler(MotoRequestHandler):
