@@ -71,18 +71,6 @@ def _no_ambient_aws(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
-@pytest.fixture(scope="module")
-def idp():
-    with IdentityProvider() as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
-def aws(idp):
-    with LocalAws(idp.issuer) as local:
-        yield local
-
-
 @pytest.fixture
 def caller(idp, aws):
     return Caller(idp, aws)
