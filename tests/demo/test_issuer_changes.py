@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+
 import pytest
 
 from jupyter_wb_aws.demo.identity_provider import IdentityProvider
@@ -48,3 +50,22 @@ def test_a_new_local_aws_knows_nothing_of_the_last_one(make_caller):
             caller = make_caller(idp, aws)
             call = caller.client("sts", credentials).get_caller_identity
             assert caller.refused(call) == ("InvalidClientTokenId", 403)
+
+
+def test_keys_on_another_machine_are_not_asked_for(make_caller, monkeypatch):
+    asked, real = [], http.client.HTTPConnection
+
+    def connection(host, **more):
+        asked.append(host)
+        assert host.startswith("127.0.0.1:")
+        return real(host, **more)
+
+    with IdentityProvider() as idp, LocalAws(idp.issuer) as aws:
+        elsewhere = {**idp.discovery_document(), "jwks_uri": "http://192.0.2.1/jwks"}
+        monkeypatch.setattr(idp, "discovery_document", lambda: elsewhere)
+        monkeypatch.setattr(http.client, "HTTPConnection", connection)
+
+        code, _ = make_caller(idp, aws).refused_token(idp.mint())
+
+        assert code == "IDPCommunicationError"
+        assert asked == [idp.issuer.removeprefix("http://")]
