@@ -33,9 +33,9 @@ from jupyter_wb_aws.role_sessions.refresher import Emit, Refresher
 from jupyter_wb_aws.role_sessions.role_session import Ended, RoleSession, State, session_name
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN, DefaultChoice
-from jupyter_wb_aws.role_sessions.tasks import Tasks
 from jupyter_wb_aws.roles.catalogue import CatalogueFile, default_role
 from jupyter_wb_aws.roles.role import Role, RoleArn
+from jupyter_wb_aws.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
