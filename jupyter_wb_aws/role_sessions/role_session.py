@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from jupyter_wb_aws.aws.sts import CallerIdentity
-from jupyter_wb_aws.errors import SignInRequired, WbAwsError
+from jupyter_wb_aws.errors import RoleSessionEnded, SignInRequired, WbAwsError
 from jupyter_wb_aws.identity.supply import Holding
 from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.role_sessions.schedule import little_is_left
@@ -76,6 +76,15 @@ class RoleSession:
     def key(self) -> tuple[str, str | None]:
         """What makes two starts one role session."""
         return (str(self.role.arn), self.region)
+
+    def require_living(self) -> None:
+        """Let a living role session pass.
+
+        Raises:
+            RoleSessionEnded: if it is over.
+        """
+        if self.ended is not None:
+            raise RoleSessionEnded(f"The role session of {self.role.label} has ended.")
 
     def state(self, holding: Holding, now: datetime) -> State:
         """Tell the state, from what is known of its token."""
