@@ -28,7 +28,14 @@ from jupyter_wb_aws.role_sessions.choices import Choices
 from jupyter_wb_aws.role_sessions.default_role import start_default_role
 from jupyter_wb_aws.role_sessions.records import Records, restored, snapshot_of
 from jupyter_wb_aws.role_sessions.refresher import Emit, Refresher
-from jupyter_wb_aws.role_sessions.role_session import Ended, RoleSession, State, session_name
+from jupyter_wb_aws.role_sessions.rights import Rights
+from jupyter_wb_aws.role_sessions.role_session import (
+    Ended,
+    EndReason,
+    RoleSession,
+    State,
+    session_name,
+)
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 from jupyter_wb_aws.role_sessions.tasks import Tasks
 from jupyter_wb_aws.roles.catalogue import CatalogueFile, default_role
@@ -98,6 +105,7 @@ class RoleSessionManager:
             newest=self._token_for,
         )
         self._tasks = Tasks()
+        self._rights = Rights(supply, catalogue, clock, self._tasks)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = asyncio.Event()
         self._ready.set()
@@ -378,15 +386,13 @@ class RoleSessionManager:
         return self.get_living(session_id)
 
     async def _deliver(self) -> None:
-        """Bring every token in hand that is not in its file yet, to where it belongs."""
+        """End what is its owner's no more; bring every new token in hand to where it belongs."""
         await self._files.mend()
+        for session, reason in (await self._rights.lost(self.living())).items():
+            await self._end(session, reason)
         for session in self.living():
             token = self.supply.holding(str(session.role.arn)).token
             if token is None or token.fingerprint == session.written:
-                continue
-            reason = await self._no_longer(session, token)
-            if reason is not None:
-                await self._end(session, reason)
                 continue
             renewal = session.written is not None
             if await self._files.write(session) and renewal:
@@ -401,21 +407,6 @@ class RoleSessionManager:
         if token is None or not self.supply.identity_of(token).same_user(session.owner):
             return None
         return token
-
-    async def _no_longer(self, session: RoleSession, token: WebIdentityToken) -> str | None:
-        """Tell why this token may not renew this role session, if so."""
-        identity = self.supply.identity_of(token)
-        if not identity.same_user(session.owner):
-            return "identity_changed"
-        if session.to_be_checked:  # the catalogue may have changed since the last run
-            try:
-                session.role = (await self.catalogue.current()).pick(identity, session.role.arn)
-            except RoleNotAllowed:
-                return "role_not_allowed"
-            except WbAwsError:
-                return None  # an unreadable catalogue takes no role away
-            session.to_be_checked = False
-        return None
 
     # --- Ending ----------------------------------------------------------------------------
 
@@ -434,11 +425,11 @@ class RoleSessionManager:
         assert session.ended is not None
         return session.ended.credentials_expire_at
 
-    async def _end(self, session: RoleSession, reason: str) -> None:
+    async def _end(self, session: RoleSession, reason: EndReason) -> None:
         """End it once: whoever asks at the same time waits for the same end."""
         await self._tasks.once(session.id, lambda: self._end_once(session, reason), "end")
 
-    async def _end_once(self, session: RoleSession, reason: str) -> None:
+    async def _end_once(self, session: RoleSession, reason: EndReason) -> None:
         if session.ended is not None:
             return
         now = self.clock.now()

@@ -178,7 +178,7 @@ async def test_a_role_that_left_the_catalogue_meanwhile_ends_on_its_return(site)
         await eventually(lambda: back.ended)
         await eventually(lambda: manager.choices.default == NO_ROLE)
 
-        assert back.ended.reason == "role_not_allowed"
+        assert back.ended.reason == "role_withdrawn"
         assert site.files() == []
 
 
@@ -207,7 +207,7 @@ async def test_a_role_that_came_back_is_checked_once_the_catalogue_can_be_read(s
         with pytest.raises(RoleSessionEnded):
             await manager.refresh(session.id)
 
-        assert back.ended.reason == "role_not_allowed"
+        assert back.ended.reason == "role_withdrawn"
 
 
 async def test_the_catalogues_words_of_today_hold_for_a_role_that_came_back(site):
