@@ -166,5 +166,4 @@ def _session(
         token_file=token_file(record.id),
         started_at=started_at,
         credential_lifetime=timedelta(seconds=record.credential_lifetime),
-        to_be_checked=True,
     )
