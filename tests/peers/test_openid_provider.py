@@ -1,0 +1,309 @@
+"""The provider that the tests sign in at: it behaves as the rest of the tests take for granted."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+import jwt
+import pytest
+
+from tests.peers.openid_provider import (
+    CONFIDENTIAL_CLIENT,
+    DEVICE_GRANT,
+    PUBLIC_CLIENT,
+    SCOPES,
+)
+from tests.peers.sign_in_pages import Browser
+
+CALLBACK = "http://127.0.0.1:9/aws/sign-in/callback"
+# The pair of RFC 7636, appendix B.
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+class Client:
+    """A client of the provider's: the requests that it sends, and no more."""
+
+    def __init__(self, provider, client_id=PUBLIC_CLIENT):
+        self.provider = provider
+        self.client_id = client_id
+        self.metadata = provider.metadata()
+        secret = provider.client_secret if client_id == CONFIDENTIAL_CLIENT else None
+        self._auth = (client_id, secret) if secret else None
+
+    def post(self, endpoint, **fields):
+        return httpx.post(
+            self.metadata[endpoint],
+            data={"client_id": self.client_id, **fields},
+            auth=self._auth,
+            trust_env=False,
+        )
+
+    def authorization_url(self, **changes):
+        request = {
+            "client_id": self.client_id,
+            "response_type": "code",
+            "redirect_uri": CALLBACK,
+            "scope": SCOPES,
+            "state": "a-state",
+            "nonce": "a-nonce",
+            "code_challenge": CHALLENGE,
+            "code_challenge_method": "S256",
+            "prompt": "consent",
+            **changes,
+        }
+        return f"{self.metadata['authorization_endpoint']}?{urlencode(request)}"
+
+    def redeem(self, callback, **changes):
+        return self.post(
+            "token_endpoint",
+            grant_type="authorization_code",
+            code=query_of(callback)["code"],
+            redirect_uri=CALLBACK,
+            **{"code_verifier": VERIFIER, **changes},
+        )
+
+    def refresh(self, tokens):
+        return self.post(
+            "token_endpoint", grant_type="refresh_token", refresh_token=tokens["refresh_token"]
+        )
+
+    def begin_device(self):
+        return self.post("device_authorization_endpoint", scope=SCOPES).json()
+
+    def poll_device(self, begun):
+        return self.post(
+            "token_endpoint", grant_type=DEVICE_GRANT, device_code=begun["device_code"]
+        )
+
+    def sign_in(self, browser, user="alice"):
+        return self.redeem(browser.sign_in(self.authorization_url(), user)).json()
+
+    def claims(self, tokens):
+        """Verify an ID token as a relying party does."""
+        key = jwt.PyJWKClient(self.metadata["jwks_uri"]).get_signing_key_from_jwt(
+            tokens["id_token"]
+        )
+        return jwt.decode(
+            tokens["id_token"],
+            key,
+            algorithms=["RS256"],
+            audience=self.client_id,
+            issuer=self.provider.issuer,
+        )
+
+
+def query_of(url):
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+@pytest.fixture
+def provider(start_openid_provider):
+    return start_openid_provider(redirect_uris=(CALLBACK,), post_logout_redirect_uris=(CALLBACK,))
+
+
+@pytest.fixture
+def client(provider):
+    return Client(provider)
+
+
+@pytest.fixture
+def browser():
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("client_id", [PUBLIC_CLIENT, CONFIDENTIAL_CLIENT])
+@pytest.mark.parametrize(("user", "group"), [("alice", "analysts"), ("bob", "finance")])
+def test_the_code_flow_brings_an_id_token_with_the_users_groups(
+    provider, browser, client_id, user, group
+):
+    client = Client(provider, client_id)
+
+    callback = browser.sign_in(client.authorization_url(), user)
+    claims = client.claims(client.redeem(callback).json())
+
+    assert callback.startswith(f"{CALLBACK}?")
+    assert query_of(callback)["state"] == "a-state"
+    assert (claims["sub"], claims["preferred_username"], claims["groups"]) == (user, user, [group])
+    assert claims["nonce"] == "a-nonce"
+    assert claims["exp"] - claims["iat"] == 60
+
+
+def test_a_code_is_worth_nothing_without_its_verifier(client, browser):
+    callback = browser.sign_in(client.authorization_url(), "alice")
+
+    assert client.redeem(callback, code_verifier="x" * 43).json()["error"] == "invalid_grant"
+
+
+def test_the_public_client_may_not_leave_pkce_out(client, browser):
+    url = client.authorization_url(code_challenge="", code_challenge_method="")
+
+    back = httpx.get(url, trust_env=False).headers["Location"]
+
+    assert query_of(back)["error"] == "invalid_request"
+
+
+def test_a_redirect_uri_that_is_not_registered_is_never_followed(client, browser):
+    answer = httpx.get(client.authorization_url(redirect_uri=CALLBACK + "/x"), trust_env=False)
+
+    assert (answer.status_code, "Location" in answer.headers) == (400, False)
+
+
+def test_the_confidential_client_needs_its_secret(provider, browser):
+    client = Client(provider, CONFIDENTIAL_CLIENT)
+    callback = browser.sign_in(client.authorization_url(), "alice")
+    client._auth = (CONFIDENTIAL_CLIENT, "guessed")
+
+    assert client.redeem(callback).json()["error"] == "invalid_client"
+
+
+def test_cancelling_is_told_to_the_client(client, browser):
+    assert query_of(browser.cancel(client.authorization_url()))["error"] == "access_denied"
+
+
+def test_a_browser_stays_signed_in_until_it_signs_out(client, browser):
+    tokens = client.sign_in(browser, "alice")
+    assert client.claims(client.sign_in(browser, "bob"))["sub"] == "alice"
+
+    end = {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": CALLBACK}
+    answer = browser.sign_out(f"{client.metadata['end_session_endpoint']}?{urlencode(end)}")
+
+    assert answer.headers["Location"] == CALLBACK
+    assert client.claims(client.sign_in(browser, "bob"))["sub"] == "bob"
+
+
+def test_a_refresh_rotates_and_brings_an_id_token_with_todays_groups(client, provider, browser):
+    first = client.sign_in(browser)
+    provider.set_groups("alice", ["auditors"])
+
+    second = client.refresh(first).json()
+
+    assert second["refresh_token"] != first["refresh_token"]
+    assert client.claims(second)["groups"] == ["auditors"]
+
+
+def test_a_refresh_token_used_twice_ends_the_sign_in(client, browser):
+    first = client.sign_in(browser)
+    second = client.refresh(first).json()
+
+    assert client.refresh(first).json()["error"] == "invalid_grant"
+    assert client.refresh(second).json()["error"] == "invalid_grant"
+
+
+def test_a_client_can_revoke_its_refresh_token(client, browser):
+    tokens = client.sign_in(browser)
+
+    answer = client.post("revocation_endpoint", token=tokens["refresh_token"])
+
+    assert answer.status_code == 200
+    assert client.refresh(tokens).json()["error"] == "invalid_grant"
+
+
+def test_revoking_at_the_provider_ends_one_users_grants(client, provider, browser):
+    alices = client.sign_in(browser)
+    with Browser() as another:
+        bobs = client.sign_in(another, "bob")
+
+    provider.revoke("alice")
+
+    assert client.refresh(alices).json()["error"] == "invalid_grant"
+    assert client.refresh(bobs).status_code == 200
+    assert client.claims(client.sign_in(browser, "bob"))["sub"] == "alice"
+
+
+def test_closing_a_users_sessions_ends_their_grants_too(client, provider, browser):
+    tokens = client.sign_in(browser)
+
+    provider.close_sessions("alice")
+
+    assert client.refresh(tokens).json()["error"] == "invalid_grant"
+    assert client.claims(client.sign_in(browser, "bob"))["sub"] == "bob"
+
+
+@pytest.mark.parametrize("client_id", [PUBLIC_CLIENT, CONFIDENTIAL_CLIENT])
+@pytest.mark.parametrize("typed", [True, False])
+def test_the_device_flow_waits_for_approval(provider, browser, client_id, typed):
+    client = Client(provider, client_id)
+    begun = client.begin_device()
+    assert client.poll_device(begun).json()["error"] == "authorization_pending"
+
+    if typed:
+        browser.approve_device(begun["verification_uri"], "bob", begun["user_code"])
+    else:
+        browser.approve_device(begun["verification_uri_complete"], "bob")
+
+    tokens = client.poll_device(begun).json()
+    assert client.claims(tokens)["groups"] == ["finance"]
+    assert client.refresh(tokens).status_code == 200
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_device_can_be_denied(client, browser, typed):
+    begun = client.begin_device()
+
+    if typed:
+        browser.deny_device(begun["verification_uri"], begun["user_code"])
+    else:
+        browser.deny_device(begun["verification_uri_complete"])
+
+    assert client.poll_device(begun).json()["error"] == "access_denied"
+
+
+def test_a_restart_keeps_what_was_signed_in(client, provider, browser):
+    tokens = client.sign_in(browser)
+    key = jwt.get_unverified_header(tokens["id_token"])["kid"]
+
+    provider.restart()
+    tokens = client.refresh(tokens).json()
+
+    assert jwt.get_unverified_header(tokens["id_token"])["kid"] == key
+    assert client.claims(client.sign_in(browser, "bob"))["sub"] == "alice"
+
+
+def test_a_restart_can_change_the_signing_key(client, provider, browser):
+    before = client.sign_in(browser)
+
+    provider.restart(new_signing_key=True)
+    after = client.refresh(before).json()
+
+    assert client.claims(after)["sub"] == "alice"
+    with pytest.raises(jwt.PyJWKClientError):
+        client.claims(before)
+
+
+def test_a_restart_can_forget_everything(client, provider, browser):
+    tokens = client.sign_in(browser)
+
+    provider.restart(keep_state=False)
+
+    assert client.refresh(tokens).json()["error"] == "invalid_grant"
+    assert client.claims(client.sign_in(browser, "bob"))["sub"] == "bob"
+
+
+def test_everything_that_was_given_out_is_listed_over_a_restart_too(client, provider, browser):
+    callback = browser.sign_in(client.authorization_url(), "alice")
+    first = client.redeem(callback).json()
+    provider.restart()
+    second = client.refresh(first).json()
+    begun = client.begin_device()
+    provider.stop()
+
+    given = {query_of(callback)["code"], begun["device_code"]}
+    given |= {
+        tokens[kind]
+        for tokens in (first, second)
+        for kind in ("access_token", "id_token", "refresh_token")
+    }
+    assert {issued.value for issued in provider.issued()} == given
+
+
+def test_its_pages_take_nothing_from_other_machines(client):
+    begun = client.begin_device()
+    pages = [client.authorization_url(), begun["verification_uri"]]
+
+    for page in pages:
+        text = httpx.get(page, follow_redirects=True, trust_env=False).text
+        assert "<form" in text
+        assert "https://" not in text
