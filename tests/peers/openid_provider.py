@@ -6,13 +6,14 @@ only an administrator of such a provider could do.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import subprocess
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import jwt
@@ -109,6 +110,13 @@ class OpenIdProvider:
             },
         }
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         with self.log.open("a") as log:
@@ -163,6 +171,11 @@ class OpenIdProvider:
         """Revoke, and sign the user's browsers out."""
         self._command("close_sessions", user=user)
 
+    def sign(self, **claims: Any) -> str:
+        """Sign what the provider would never issue: a token that has expired, is another's, …"""
+        key = self._setup["jwks"]["keys"][0]
+        return jwt.encode(claims, jwt.PyJWK(key).key, "RS256", {"kid": key["kid"]})
+
     def _command(self, command: str, **options: Any) -> Any:
         return self._ask({"command": command, **options})
 
@@ -190,14 +203,10 @@ def _new_signing_key() -> dict[str, Any]:
 @pytest.fixture
 def start_openid_provider(tmp_path):
     """Start a provider; what it is given goes to `OpenIdProvider`. It ends with the test."""
-    started = []
+    with contextlib.ExitStack() as stack:
 
-    def start(**options):
-        provider = OpenIdProvider(tmp_path / f"openid-provider-{len(started)}.log", **options)
-        started.append(provider)
-        provider.start()
-        return provider
+        def start(**options):
+            log = tmp_path / f"openid-provider-{uuid.uuid4().hex}.log"
+            return stack.enter_context(OpenIdProvider(log, **options))
 
-    yield start
-    for provider in started:
-        provider.stop()
+        yield start

@@ -2,100 +2,15 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 import jwt
 import pytest
 
-from tests.peers.openid_provider import (
-    CONFIDENTIAL_CLIENT,
-    DEVICE_GRANT,
-    PUBLIC_CLIENT,
-    SCOPES,
-)
+from tests.peers.openid_provider import CONFIDENTIAL_CLIENT, PUBLIC_CLIENT
+from tests.peers.relying_party import CALLBACK, RelyingParty, query_of
 from tests.peers.sign_in_pages import Browser
-
-CALLBACK = "http://127.0.0.1:9/aws/sign-in/callback"
-# The pair of RFC 7636, appendix B.
-VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-
-
-class Client:
-    """A client of the provider's: the requests that it sends, and no more."""
-
-    def __init__(self, provider, client_id=PUBLIC_CLIENT):
-        self.provider = provider
-        self.client_id = client_id
-        self.metadata = provider.metadata()
-        secret = provider.client_secret if client_id == CONFIDENTIAL_CLIENT else None
-        self._auth = (client_id, secret) if secret else None
-
-    def post(self, endpoint, **fields):
-        return httpx.post(
-            self.metadata[endpoint],
-            data={"client_id": self.client_id, **fields},
-            auth=self._auth,
-            trust_env=False,
-        )
-
-    def authorization_url(self, **changes):
-        request = {
-            "client_id": self.client_id,
-            "response_type": "code",
-            "redirect_uri": CALLBACK,
-            "scope": SCOPES,
-            "state": "a-state",
-            "nonce": "a-nonce",
-            "code_challenge": CHALLENGE,
-            "code_challenge_method": "S256",
-            "prompt": "consent",
-            **changes,
-        }
-        return f"{self.metadata['authorization_endpoint']}?{urlencode(request)}"
-
-    def redeem(self, callback, **changes):
-        return self.post(
-            "token_endpoint",
-            grant_type="authorization_code",
-            code=query_of(callback)["code"],
-            redirect_uri=CALLBACK,
-            **{"code_verifier": VERIFIER, **changes},
-        )
-
-    def refresh(self, tokens):
-        return self.post(
-            "token_endpoint", grant_type="refresh_token", refresh_token=tokens["refresh_token"]
-        )
-
-    def begin_device(self):
-        return self.post("device_authorization_endpoint", scope=SCOPES).json()
-
-    def poll_device(self, begun):
-        return self.post(
-            "token_endpoint", grant_type=DEVICE_GRANT, device_code=begun["device_code"]
-        )
-
-    def sign_in(self, browser, user="alice"):
-        return self.redeem(browser.sign_in(self.authorization_url(), user)).json()
-
-    def claims(self, tokens):
-        """Verify an ID token as a relying party does."""
-        key = jwt.PyJWKClient(self.metadata["jwks_uri"]).get_signing_key_from_jwt(
-            tokens["id_token"]
-        )
-        return jwt.decode(
-            tokens["id_token"],
-            key,
-            algorithms=["RS256"],
-            audience=self.client_id,
-            issuer=self.provider.issuer,
-        )
-
-
-def query_of(url):
-    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
 @pytest.fixture
@@ -105,7 +20,7 @@ def provider(start_openid_provider):
 
 @pytest.fixture
 def client(provider):
-    return Client(provider)
+    return RelyingParty(provider)
 
 
 @pytest.fixture
@@ -119,7 +34,7 @@ def browser():
 def test_the_code_flow_brings_an_id_token_with_the_users_groups(
     provider, browser, client_id, user, group
 ):
-    client = Client(provider, client_id)
+    client = RelyingParty(provider, client_id)
 
     callback = browser.sign_in(client.authorization_url(), user)
     claims = client.claims(client.redeem(callback).json())
@@ -152,9 +67,9 @@ def test_a_redirect_uri_that_is_not_registered_is_never_followed(client, browser
 
 
 def test_the_confidential_client_needs_its_secret(provider, browser):
-    client = Client(provider, CONFIDENTIAL_CLIENT)
+    client = RelyingParty(provider, CONFIDENTIAL_CLIENT)
     callback = browser.sign_in(client.authorization_url(), "alice")
-    client._auth = (CONFIDENTIAL_CLIENT, "guessed")
+    client.secret = "guessed"
 
     assert client.redeem(callback).json()["error"] == "invalid_client"
 
@@ -225,7 +140,7 @@ def test_closing_a_users_sessions_ends_their_grants_too(client, provider, browse
 @pytest.mark.parametrize("client_id", [PUBLIC_CLIENT, CONFIDENTIAL_CLIENT])
 @pytest.mark.parametrize("typed", [True, False])
 def test_the_device_flow_waits_for_approval(provider, browser, client_id, typed):
-    client = Client(provider, client_id)
+    client = RelyingParty(provider, client_id)
     begun = client.begin_device()
     assert client.poll_device(begun).json()["error"] == "authorization_pending"
 
