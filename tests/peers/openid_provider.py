@@ -55,7 +55,8 @@ class OpenIdProvider:
         log: where its standard error goes.
         redirect_uris: the exact addresses that it sends a browser back to; none: no code flow.
         application_type: "native" has it ignore the port of a loopback redirect (RFC 8252, 7.3).
-        id_token_lifetime: seconds; refresh_token_lifetime likewise.
+        id_token_lifetime: seconds, of access tokens too; refresh_token_lifetime likewise.
+        access_token_audience: a URL; access tokens are JWTs for it then, with the user's claims.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class OpenIdProvider:
         application_type: str = "web",
         id_token_lifetime: int = 60,
         refresh_token_lifetime: int = DAY,
+        access_token_audience: str | None = None,
     ) -> None:
         (self.port,) = free_ports(1)
         self.issuer = f"http://127.0.0.1:{self.port}"
@@ -87,6 +89,7 @@ class OpenIdProvider:
         self._setup: dict[str, Any] = {
             "port": self.port,
             "jwks": {"keys": [_new_signing_key()]},
+            "accessTokenAudience": access_token_audience,
             "cookieKeys": [secrets.token_urlsafe(32)],
             "users": json.loads(json.dumps(USERS)),
             "clients": [

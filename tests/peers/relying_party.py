@@ -74,15 +74,12 @@ class RelyingParty:
 
     def claims(self, tokens):
         """Verify an ID token as a relying party does."""
-        key = jwt.PyJWKClient(self.metadata["jwks_uri"]).get_signing_key_from_jwt(
-            tokens["id_token"]
-        )
+        return self.verified(tokens["id_token"], audience=self.client_id)
+
+    def verified(self, token, audience):
+        key = jwt.PyJWKClient(self.metadata["jwks_uri"]).get_signing_key_from_jwt(token)
         return jwt.decode(
-            tokens["id_token"],
-            key,
-            algorithms=["RS256"],
-            audience=self.client_id,
-            issuer=self.provider.issuer,
+            token, key, algorithms=["RS256"], audience=audience, issuer=self.provider.issuer
         )
 
 

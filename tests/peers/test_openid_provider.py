@@ -74,6 +74,29 @@ def test_the_confidential_client_needs_its_secret(provider, browser):
     assert client.redeem(callback).json()["error"] == "invalid_client"
 
 
+def test_a_native_clients_loopback_redirect_may_have_any_port(start_openid_provider, browser):
+    registered = "http://127.0.0.1/aws/sign-in/callback"
+    provider = start_openid_provider(redirect_uris=(registered,), application_type="native")
+
+    callback = browser.sign_in(RelyingParty(provider).authorization_url(), "alice")
+
+    assert callback.startswith(f"{CALLBACK}?")
+
+
+def test_access_tokens_can_be_jwts_for_an_audience(start_openid_provider, browser):
+    audience = "https://sts.example.com"
+    client = RelyingParty(
+        start_openid_provider(redirect_uris=(CALLBACK,), access_token_audience=audience)
+    )
+
+    first = client.sign_in(browser, "bob")
+    second = client.refresh(first).json()
+
+    for tokens in (first, second):
+        assert client.verified(tokens["access_token"], audience)["groups"] == ["finance"]
+        assert client.claims(tokens)["groups"] == ["finance"]
+
+
 def test_cancelling_is_told_to_the_client(client, browser):
     assert query_of(browser.cancel(client.authorization_url()))["error"] == "access_denied"
 

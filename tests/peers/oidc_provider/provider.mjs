@@ -15,9 +15,10 @@ console.info = console.error; // standard output is for answers
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
-// port, jwks, cookieKeys, clients, ttl, users: {name: claims}, state: what `dump` answered
+// port, jwks, cookieKeys, clients, ttl, users: {name: claims}, state: what `dump` answered,
+// accessTokenAudience: access tokens are opaque without it, else JWTs for it with the user's claims
 const setup = JSON.parse((await lines.next()).value);
-const { users } = setup;
+const { users, accessTokenAudience } = setup;
 const store = new Store(setup.state);
 const issued = new Map(); // everything secret that was given out, and what it is
 
@@ -39,7 +40,16 @@ const provider = new Provider(`http://127.0.0.1:${setup.port}`, {
     deviceFlow: { enabled: true },
     revocation: { enabled: true },
     introspection: { enabled: true },
+    resourceIndicators: {
+      enabled: Boolean(accessTokenAudience),
+      defaultResource: () => accessTokenAudience,
+      useGrantedResource: () => true,
+      getResourceServerInfo: () => ({
+        scope: '', audience: accessTokenAudience, accessTokenFormat: 'jwt',
+      }),
+    },
   },
+  extraTokenClaims: (_ctx, token) => users[token.accountId],
   findAccount: (_ctx, id) => Object.hasOwn(users, id)
     ? { accountId: id, claims: () => ({ sub: id, ...users[id] }) }
     : undefined,
