@@ -1,0 +1,179 @@
+"""What a sign-in, its end and its limits do to role sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from jupyter_wb_aws.errors import SignInRequired
+from jupyter_wb_aws.identity.oidc import OidcTokenSource
+from jupyter_wb_aws.role_sessions.schedule import next_look
+from tests.conftest import FakeClock
+from tests.openid import CLIENT, REDIRECT_URI, OpenIdProvider, failing, hanging
+from tests.role_sessions.conftest import Site
+from tests.role_sessions.support import ANALYST, asleep, eventually
+
+
+@pytest.fixture
+def provider():
+    with OpenIdProvider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def now_site(tmp_path):
+    """A machine whose clock is right, since the provider's is."""
+    return Site(tmp_path, FakeClock(datetime.now(UTC)))
+
+
+@pytest.fixture
+def make_source(provider, now_site):
+    def make_source(**settings):
+        kind = type("Source", (OidcTokenSource,), {"clock": now_site.clock})
+        source = kind(issuer=provider.issuer, client_id=CLIENT, **settings)
+        source.registered_redirect_uri = lambda: REDIRECT_URI
+        return source
+
+    return make_source
+
+
+async def sign_in(source, provider, user="alice"):
+    begun = await source.sign_in.begin_code()
+    await source.sign_in.finish_code(
+        provider.authorize(begun.authorization_url, user), {begun.cookie_name: begun.cookie}
+    )
+
+
+async def test_a_sign_in_is_taken_over_before_anybody_is_told(now_site, make_source, provider):
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        session, _ = await manager.start(ANALYST)
+        await sign_in(source, provider, "bob")
+        assert session.ended.reason == "identity_changed"
+        assert now_site.files() == []
+        assert [e["state"] for e in now_site.emitted("sign_in_changed")][-1] == "signed_in"
+        names = [name for name, _ in now_site.events]
+        assert names.index("session_ended") < len(names) - 1 - names[::-1].index("sign_in_changed")
+
+
+async def test_role_sessions_come_back_with_the_sign_in_after_a_restart(
+    now_site, make_source, provider
+):
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        session, _ = await manager.start(ANALYST)
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await asleep(now_site.clock)
+        (back,) = manager.living()
+        assert manager.state_of(back) == "sign_in_required"
+        assert now_site.files() == []
+        await sign_in(source, provider)
+        assert (back.id, manager.state_of(back)) == (session.id, "active")
+        assert back.token_file.read_text() in provider.issued
+
+
+async def test_somebody_else_after_a_restart_ends_them(now_site, make_source, provider):
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        await manager.start(ANALYST)
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider, "bob")
+        assert manager.living() == []
+        assert now_site.files() == []
+
+
+async def test_the_greatest_age_is_seen_without_a_refresh_that_is_due(
+    now_site, make_source, provider
+):
+    source = make_source(longest_sign_in=600.0)
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        session, _ = await manager.start(ANALYST)
+        await asleep(now_site.clock)
+        asked = len(provider.asked)
+        now_site.clock.advance(601)
+        await eventually(lambda: manager.state_of(session) == "sign_in_required")
+        assert len(provider.asked) == asked
+        with pytest.raises(SignInRequired, match="greatest age"):
+            await manager.start(ANALYST)
+
+
+async def test_waiting_for_the_user_is_told_once(now_site, make_source, provider):
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        await manager.start(ANALYST)
+        provider.refresh_tokens.clear()
+        for _ in range(5):
+            await asleep(now_site.clock)
+            now_site.clock.advance(3000)
+        await asleep(now_site.clock)
+        assert len(now_site.emitted("refresh_failed")) == 1
+
+
+async def test_a_busy_provider_is_left_in_peace_as_long_as_it_wants(
+    now_site, make_source, provider
+):
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        session, _ = await manager.start(ANALYST)
+        provider.faults["/token"] = [failing(429, Retry_After="300")]
+        await asleep(now_site.clock)
+        now_site.clock.advance(3000)
+        await eventually(lambda: manager.state_of(session) == "degraded")
+        holding = manager.supply.holding(ANALYST)
+        wait = next_look(holding, now_site.clock.now()) - now_site.clock.now()
+        assert 290 < wait.total_seconds() <= 300
+        await asleep(now_site.clock)
+        now_site.clock.advance(300)
+        await eventually(lambda: manager.state_of(session) == "active")
+
+
+async def test_a_default_role_starts_with_the_sign_in(now_site, make_source, provider):
+    source = make_source()
+    async with now_site.server(source, default_role=ANALYST) as manager:
+        await asleep(now_site.clock)
+        assert manager.choices.given_by_default().kind == "no_role"
+        await sign_in(source, provider)
+        await eventually(lambda: manager.choices.default.session_id is not None)
+        assert manager.choices.given_by_default().session.role.arn.name == "analyst"
+
+
+async def test_what_is_started_while_signing_out_ends_too(now_site, make_source, provider):
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        starting = asyncio.create_task(manager.start(ANALYST))
+        await eventually(now_site.sts.called.is_set)
+        out, until = await manager.sign_out()
+        await asyncio.gather(starting, return_exceptions=True)
+        assert out.revoked
+        assert manager.living() == []
+        assert now_site.files() == []
+        assert until is None or until > now_site.clock.now()
+
+
+async def test_signing_out_is_over_at_once_for_kernels_though_the_provider_hangs(
+    now_site, make_source, provider
+):
+    over = threading.Event()
+    source = make_source(timeout=0.5)
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        session, _ = await manager.start(ANALYST)
+        provider.faults["/revoke"] = [hanging(over)]
+        leaving = asyncio.create_task(manager.sign_out())
+        await eventually(lambda: session.ended is not None)
+        assert not leaving.done()
+        out, _ = await leaving
+        over.set()
+        assert not out.revoked
