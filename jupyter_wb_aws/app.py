@@ -260,7 +260,7 @@ class WbAwsApp(ExtensionApp):
         from jupyter_wb_aws.events import emitter
         from jupyter_wb_aws.identity.supply import TokenSupply
         from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
-        from jupyter_wb_aws.roles.catalogue import CatalogueFile
+        from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
         assert self._source is not None
         clock, rng = SystemClock(), random.SystemRandom()

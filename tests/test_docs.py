@@ -30,7 +30,7 @@ from jupyter_wb_aws.identity.command import CommandTokenSource
 from jupyter_wb_aws.identity.file import FileTokenSource
 from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
 from jupyter_wb_aws.role_sessions.role_session import EndReason, State
-from jupyter_wb_aws.roles.catalogue import KEYS, parse
+from jupyter_wb_aws.roles.parsing import CLAIM_KEYS, KEYS, parse
 from tests.conftest import NOON, make_jwt
 
 ROOT = Path(__file__).parent.parent
@@ -187,6 +187,13 @@ def test_the_table_of_a_roles_keys_is_complete():
     assert {name for row in rows for name in INLINE.findall(row)} == KEYS
 
 
+def test_the_table_of_the_claims_keys_is_complete():
+    page = (ROOT / "docs/administration.md").read_text()
+    table = page.partition("| key of `roles_from_claim` |")[2].partition("\n\n")[0]
+    rows = [row.split("|")[1] for row in table.splitlines()[2:]]
+    assert {name for row in rows for name in INLINE.findall(row)} == CLAIM_KEYS
+
+
 # --- Policies ------------------------------------------------------------------------------
 
 
@@ -327,11 +334,12 @@ def test_the_table_of_error_codes_is_up_to_date():
 OTHER_NAMES = {
     *CODES,
     *KEYS,
+    *CLAIM_KEYS,
     *(str(state) for state in State),
     *(name for cls in (WbAwsApp, CommandTokenSource) for name in cls.class_own_traits(config=True)),
     *TokenSource.class_own_traits(config=True),
     "file", "command", "audience", "fetch", "users", "claims", "status", "message", "code", "hint", "admin_hint",
-    "binds_role", "end_reason", *get_args(EndReason), "when_shadowed", "not_configured",
+    "binds_role", "roles_from_claim", "end_reason", *get_args(EndReason), "when_shadowed", "not_configured",
     # Jupyter's and AWS's own
     "kernel_manager_factory", "kernel_manager_class", "_async_launch_kernel", "start_kernel", "update_env",
     "make_term_env", "new_terminal", "preferred_username", "extra_env", "current_user", "credential_process", "role_arn", "source_profile",

@@ -38,7 +38,7 @@ from jupyter_wb_aws.role_sessions.role_session import (
 )
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 from jupyter_wb_aws.role_sessions.tasks import Tasks
-from jupyter_wb_aws.roles.catalogue import CatalogueFile, default_role
+from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.roles.role import Role, RoleArn
 
 log = logging.getLogger(__name__)
@@ -136,15 +136,15 @@ class RoleSessionManager:
 
     async def _restore(self) -> None:
         snapshot = await self._records.open()
-        try:
-            listed = (await self.catalogue.current()).roles()
-        except WbAwsError:
-            listed = []
-        for session in restored(snapshot.records, listed, self._files.path_of):
+        catalogue = None
+        with contextlib.suppress(WbAwsError):
+            catalogue = await self.catalogue.current()
+        for session in restored(snapshot.records, catalogue, self._files.path_of):
             self._sessions[session.id] = session
         self.choices.settle(snapshot.default)
         configured = self.settings.default_role
-        self.choices.default_pending = bool(configured or default_role(listed, configured))
+        possible = catalogue is not None and catalogue.may_offer_default(configured)
+        self.choices.default_pending = bool(configured) or possible
         try:
             await self._files.open()
         except TokenDirectoryRefused as refused:

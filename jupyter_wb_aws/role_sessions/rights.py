@@ -11,7 +11,8 @@ from jupyter_wb_aws.errors import RoleNotAllowed, WbAwsError
 from jupyter_wb_aws.identity.supply import TokenSupply
 from jupyter_wb_aws.role_sessions.role_session import EndReason, RoleSession
 from jupyter_wb_aws.role_sessions.tasks import Tasks
-from jupyter_wb_aws.roles.catalogue import Catalogue, CatalogueFile
+from jupyter_wb_aws.roles.catalogue import Catalogue
+from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
 # The roles file may lie on a file system that hangs: tokens are renewed all the same.
 LOOK_PATIENCE = 5.0

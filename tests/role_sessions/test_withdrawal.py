@@ -12,7 +12,7 @@ from jupyter_wb_aws.errors import RoleSessionEnded
 from jupyter_wb_aws.role_sessions import rights
 from jupyter_wb_aws.role_sessions.role_session import State
 from jupyter_wb_aws.role_sessions.store import NO_ROLE
-from jupyter_wb_aws.roles.catalogue import CatalogueFile
+from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from tests.role_sessions.support import (
     ANALYST,
     AUDITOR,
@@ -108,6 +108,23 @@ async def test_a_kernel_of_a_withdrawn_role_has_none_at_its_next_start(site):
         assert site.emitted("kernel_without_role")
 
 
+async def test_a_role_that_the_claim_names_no_longer_ends(site):
+    site.roles_file.write_text(
+        '[roles_from_claim]\nclaim = "aws"\naccounts = ["111122223333"]\ncolor = "red"\n'
+    )
+    source = ScriptedSource(renewed(site, aws=[ANALYST, AUDITOR]))
+    async with site.server(source) as manager:
+        analyst, _ = await manager.start(ANALYST)
+        auditor, _ = await manager.start(AUDITOR)
+        source.answers[:] = [renewed(site, aws=[AUDITOR])]
+        site.clock.advance(48 * MINUTE)
+
+        await manager.refresher.step()
+
+        assert analyst.ended.reason == "role_withdrawn"
+        assert (auditor.ended, auditor.role.color) == (None, "red")
+
+
 # --- By the roles file -----------------------------------------------------------------------
 
 
@@ -167,7 +184,7 @@ async def test_a_file_that_is_just_being_written_is_read_again_before_a_role_is_
         site.roles_file.write_text("# the first half of")
         os.utime(site.roles_file, (NOON.timestamp(), NOON.timestamp()))
         looking = asyncio.create_task(manager.refresher.step())
-        await eventually(lambda: manager.catalogue.last_good.entries == [])
+        await eventually(lambda: manager.catalogue.last_good.roles() == [])
         site.roles_file.write_text(RULES)
 
         await eventually(lambda: site.clock.advance(0.1) or looking.done())
