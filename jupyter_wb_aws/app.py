@@ -9,8 +9,10 @@ import os
 import random
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
@@ -19,9 +21,7 @@ from traitlets.utils.bunch import Bunch
 from traitlets.utils.importstring import import_item
 
 from jupyter_wb_aws.clock import SystemClock
-from jupyter_wb_aws.identity.command import CommandTokenSource
-from jupyter_wb_aws.identity.file import FileTokenSource
-from jupyter_wb_aws.identity.source import TokenSource
+from jupyter_wb_aws.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,18 +29,22 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
     from jupyter_wb_aws.handlers.server import Server
+    from jupyter_wb_aws.identity.source import TokenSource
     from jupyter_wb_aws.injection.environment import Site, StandInPolicy
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
-SOURCES: dict[str, type[TokenSource]] = {
-    source.short_name: source for source in (CommandTokenSource, FileTokenSource)
+# By name: a server pays for the import of the one that it uses.
+SOURCES = {
+    "command": "jupyter_wb_aws.identity.command.CommandTokenSource",
+    "file": "jupyter_wb_aws.identity.file.FileTokenSource",
+    "oidc": "jupyter_wb_aws.identity.oidc.OidcTokenSource",
 }
 FOLDER = "jupyter_wb_aws"
 
 
 def configurable_classes() -> list[type[Any]]:
     """Return the classes whose settings a site can choose."""
-    return [WbAwsApp, *SOURCES.values()]
+    return [WbAwsApp, *(import_item(path) for path in SOURCES.values())]
 
 
 class WbAwsApp(ExtensionApp):
@@ -49,13 +53,12 @@ class WbAwsApp(ExtensionApp):
     name = "jupyter_wb_aws"
     load_other_extensions = True
     extension_url = "/lab"
-    classes = [CommandTokenSource, FileTokenSource]  # noqa: RUF012 - traitlets' own way
 
     token_source = Unicode(
         "",
         config=True,
-        help="""Where web identity tokens come from: `file` (see FileTokenSource), `command` (see
-        CommandTokenSource), or the import path of a TokenSource of your own. Empty: the extension
+        help="""Where web identity tokens come from: `oidc` (the user signs in; see OidcTokenSource),
+        `file` (see FileTokenSource), `command` (see CommandTokenSource), or the import path of a TokenSource of your own. Empty: the extension
         does nothing.""",
     )
     roles_file = Unicode(
@@ -277,6 +280,13 @@ class WbAwsApp(ExtensionApp):
         from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
         assert self._source is not None
+        if self._source.sign_in is not None:
+            from jupyter_wb_aws.identity.oidc import OidcTokenSource
+
+            if isinstance(self._source, OidcTokenSource):
+                self._source.registered_redirect_uri = partial(
+                    redirect_uri, self._jupyter, self._source.redirect_uri
+                )
         clock, rng = SystemClock(), random.SystemRandom()
         contents = self._jupyter.contents_manager
         token_dir = self.token_dir or own_runtime_dir() or jupyter_runtime_dir()
@@ -328,6 +338,29 @@ class WbAwsApp(ExtensionApp):
             server.terminals.install()
 
 
+def redirect_uri(serverapp: ServerApp, registered: str) -> str | None:
+    """Return where the identity provider can send a browser back to, None where that is nowhere.
+
+    From the configuration alone: a request's `Host` header is whatever its sender wrote. It is asked
+    for anew each time, since the server takes another port where its own is in use.
+
+    Args:
+        registered: `OidcTokenSource.redirect_uri`.
+    """
+    base_url = serverapp.base_url
+    if registered:
+        uri = registered.format(port=serverapp.port, base_url=base_url)
+        parts = urlsplit(uri)
+        # Another port of this machine would be another server's.
+        elsewhere = is_loopback(uri) and parts.port not in {None, serverapp.port}
+        return None if elsewhere else uri
+    public = urlsplit(serverapp.custom_display_url)
+    if not (public.scheme and public.netloc):
+        return None
+    path = public.path.rstrip("/") + "/" if public.path.strip("/") else base_url
+    return f"{public.scheme}://{public.netloc}{path}aws/sign-in/callback"
+
+
 def runs_as_root_for_another() -> str | None:
     """Say so, where root runs the server with another user's home.
 
@@ -360,10 +393,12 @@ def source_class(name: str) -> type[TokenSource] | None:
     Raises:
         TraitError: if there is none.
     """
-    if not name or name in SOURCES:
-        return SOURCES.get(name)
+    if not name:
+        return None
+    from jupyter_wb_aws.identity.source import TokenSource
+
     try:
-        found = import_item(name)
+        found = import_item(SOURCES.get(name, name))
     except Exception as error:  # noqa: BLE001 - what is imported may raise anything
         listed = ", ".join(SOURCES)
         raise TraitError(

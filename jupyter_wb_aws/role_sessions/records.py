@@ -23,9 +23,9 @@ from jupyter_wb_aws.role_sessions.store import (
     Store,
     slot_name,
 )
-from jupyter_wb_aws.role_sessions.tasks import Tasks
 from jupyter_wb_aws.roles.catalogue import Catalogue
 from jupyter_wb_aws.roles.role import Role, RoleArn
+from jupyter_wb_aws.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
