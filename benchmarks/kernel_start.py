@@ -137,7 +137,7 @@ async def the_launch_itself(base: Path) -> None:
     from jupyter_wb_aws.injection.environment import Site
     from jupyter_wb_aws.injection.kernels import KernelInjection
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
-    from jupyter_wb_aws.roles.catalogue import CatalogueFile
+    from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
     class Sts:
         def assume(self, request: StsRequest) -> Assumed:

@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import sys
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Dict, Enum, TraitError, Unicode, validate
+from traitlets import Dict, Enum, Integer, TraitError, Unicode, validate
 from traitlets.utils.bunch import Bunch
 from traitlets.utils.importstring import import_item
 
@@ -99,6 +100,19 @@ class WbAwsApp(ExtensionApp):
         help="""When a role session sets the user's own ~/.aws/config and ~/.aws/credentials aside (by
         AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE): when their default profile would win over
         the role in some AWS SDK, always, or never.""",
+    )
+    most_role_sessions = Integer(
+        0,
+        min=0,
+        config=True,
+        help="""How many role sessions a user may have at once. 0: as many as they like.""",
+    )
+    idle_end = Integer(
+        0,
+        min=0,
+        config=True,
+        help="""A role session that no living kernel or terminal uses for this many seconds is ended.
+        0: it goes on until the user ends it.""",
     )
     token_dir = Unicode(
         "",
@@ -263,7 +277,7 @@ class WbAwsApp(ExtensionApp):
         from jupyter_wb_aws.events import emitter
         from jupyter_wb_aws.identity.supply import TokenSupply
         from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
-        from jupyter_wb_aws.roles.catalogue import CatalogueFile
+        from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
         assert self._source is not None
         if self._source.sign_in is not None:
@@ -287,13 +301,21 @@ class WbAwsApp(ExtensionApp):
                 session_name_template=self.session_name_template,
                 default_role=self.default_role,
                 extra_environment=self.extra_environment,
+                most_role_sessions=self.most_role_sessions,
+                idle_end=timedelta(seconds=self.idle_end),
             ),
             TokenSupply(self._source, clock, rng, self.audience),
             CatalogueFile(Path(self.roles_file).expanduser(), clock),
             clock=clock,
             rng=rng,
             emit=emitter(self._jupyter.event_logger),
+            in_use=self._role_sessions_in_use,
         )
+
+    def _role_sessions_in_use(self) -> set[str]:
+        """Return the ids of the role sessions that living processes of this server use."""
+        parts = (self.server.kernels, self.server.terminals) if self.server else ()
+        return set().union(*(part.used() for part in parts if part is not None))
 
     def _inject(self, server: Server, manager: RoleSessionManager, site: Site) -> None:
         from jupyter_wb_aws.injection.kernels import KernelInjection

@@ -110,6 +110,15 @@ class RoleSessionEnded(WbAwsError):
     hint = "Start the role again, then use the new role session."
 
 
+class TooManyRoleSessions(WbAwsError):
+    """As many role sessions run as the administrator allows."""
+
+    code = "too_many_role_sessions"
+    status = 409
+    title = "Too many role sessions at once"
+    hint = "Wait until those that are being started are there, then end one that you need no more."
+
+
 class KernelNotFound(NotFound):
     """No kernel of this server has that id."""
 

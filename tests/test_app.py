@@ -76,6 +76,9 @@ WRONG = {
     "own_aws_files": {"WbAwsApp": {"own_aws_files": "sometimes"}},
     "session_name_template": {"WbAwsApp": {"session_name_template": "{nobody}"}},
     "extra_environment": {"WbAwsApp": {"extra_environment": {"AWS_ACCESS_KEY_ID": "x"}}},
+    "most_role_sessions": {"WbAwsApp": {"most_role_sessions": -1}},
+    "idle_end": {"WbAwsApp": {"idle_end": "soon"}},
+    "idle_end ": {"WbAwsApp": {"idle_end": -1}},
     "timeout": {"WbAwsApp": {"token_source": "command"}, "CommandTokenSource": {"timeout": "soon"}},
     "command": {
         "WbAwsApp": {"token_source": "command"},

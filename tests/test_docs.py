@@ -31,7 +31,7 @@ from jupyter_wb_aws.identity.file import FileTokenSource
 from jupyter_wb_aws.identity.oidc import OidcTokenSource
 from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
 from jupyter_wb_aws.role_sessions.role_session import EndReason, State
-from jupyter_wb_aws.roles.catalogue import KEYS, parse
+from jupyter_wb_aws.roles.parsing import CLAIM_KEYS, KEYS, parse
 from tests.conftest import NOON, make_jwt
 
 ROOT = Path(__file__).parent.parent
@@ -191,6 +191,13 @@ def test_the_table_of_a_roles_keys_is_complete():
     assert {name for row in rows for name in INLINE.findall(row)} == KEYS
 
 
+def test_the_table_of_the_claims_keys_is_complete():
+    page = (ROOT / "docs/administration.md").read_text()
+    table = page.partition("| key of `roles_from_claim` |")[2].partition("\n\n")[0]
+    rows = [row.split("|")[1] for row in table.splitlines()[2:]]
+    assert {name for row in rows for name in INLINE.findall(row)} == CLAIM_KEYS
+
+
 # --- Policies ------------------------------------------------------------------------------
 
 
@@ -331,11 +338,12 @@ def test_the_table_of_error_codes_is_up_to_date():
 OTHER_NAMES = {
     *CODES,
     *KEYS,
+    *CLAIM_KEYS,
     *(str(state) for state in State),
     *(name for cls in (WbAwsApp, CommandTokenSource, OidcTokenSource) for name in cls.class_own_traits(config=True)),
     *TokenSource.class_own_traits(config=True),
     "file", "command", "audience", "fetch", "users", "claims", "status", "message", "code", "hint", "admin_hint",
-    "binds_role", "end_reason", *get_args(EndReason), "when_shadowed", "not_configured",
+    "binds_role", "roles_from_claim", "end_reason", *get_args(EndReason), "when_shadowed", "not_configured",
     # OAuth's, Jupyter's and AWS's own
     "id_token", "access_token", "offline_access", "client_secret_basic", "client_secret_post",
     "kernel_manager_factory", "kernel_manager_class", "_async_launch_kernel", "start_kernel", "update_env",

@@ -100,6 +100,16 @@ class KernelInjection:
         """Return the ids of the server's kernels."""
         return list(self.kernels.list_kernel_ids())
 
+    def used(self) -> set[str]:
+        """Return the ids of the role sessions that living kernels have, or will have at their restart."""
+        assignments, used = self._manager.choices.assignments, set()
+        for kernel_id in self.living():
+            if (given := assignments.running(kernel_id)) and given.session:
+                used.add(given.session.id)
+            if (chosen := assignments.chosen(kernel_id)) and chosen.session_id:
+                used.add(chosen.session_id)
+        return used
+
     async def start(self, session: RoleSession, name: str | None, path: str | None) -> Any:
         """Start a kernel with a role session apart from the default.
 

@@ -83,6 +83,10 @@ class TerminalInjection:
             if terminal in self._given
         }
 
+    def used(self) -> set[str]:
+        """Return the ids of the role sessions that living terminals have."""
+        return {given.session.id for _, given in self.running().values() if given.session}
+
     async def start(self, session: RoleSession) -> Any:
         """Start a terminal with a role session apart from the default.
 

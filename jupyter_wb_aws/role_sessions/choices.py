@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
+from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import NoRoleSession
 from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, Assignments, Given
 from jupyter_wb_aws.role_sessions.refresher import Emit
@@ -20,6 +21,7 @@ class Choices:
     Args:
         sessions: the role sessions by their ids, ended ones too, as they come and go.
         known: tells whether what was chosen in the last run is known yet.
+        clock: dates the use of a role session.
         emit: tells what happened, by an event's name and data.
         save: keeps the default for the next run.
 
@@ -30,6 +32,7 @@ class Choices:
         self,
         sessions: Mapping[str, RoleSession],
         known: Callable[[], bool],
+        clock: Clock,
         emit: Emit,
         save: Callable[[], Awaitable[None]],
     ) -> None:
@@ -38,6 +41,7 @@ class Choices:
         self.assignments = Assignments()
         self._sessions = sessions
         self._known = known
+        self._clock = clock
         self._emit = emit
         self._save = save
 
@@ -77,6 +81,7 @@ class Choices:
         choice = NO_ROLE
         if session is not None:
             session.require_living()
+            session.last_used = self._clock.now()
             choice = DefaultChoice(chosen=True, session_id=session.id)
         if choice != self.default:
             self.default = choice
@@ -102,7 +107,7 @@ class Choices:
             given = self._given(assignment.session_id)
             if given.session is None and (again := self._started_again(assignment.session_id)):
                 self.assignments.replace(kernel_id, again.id)
-                return Given("role", again)
+                return self._given(again.id)
             if given.session is None and assignment.session_id is not None:
                 log.warning(
                     "Kernel %s starts without an AWS role: its role session has ended", kernel_id
@@ -133,4 +138,5 @@ class Choices:
         session = self._sessions.get(session_id) if session_id else None
         if session is None or session.ended is not None:
             return NO_ROLE_GIVEN
+        session.last_used = self._clock.now()  # its process is not among the living ones yet
         return Given("role", session)

@@ -29,8 +29,8 @@ async def start_default_role(
         try:
             # Told from the file alone first: where nobody has a default role, a server that was just
             # started needs no token, and not the libraries that read one.
-            listed = (await manager.catalogue.current()).roles()
-            offered = (await manager.roles())[1] if default_role(listed, configured) else []
+            possible = (await manager.catalogue.current()).may_offer_default(configured)
+            offered = (await manager.roles())[1] if possible else []
             role = default_role(offered, configured)
             if role is not None:
                 await manager.start(str(role.arn))

@@ -9,7 +9,7 @@ import random
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from jupyter_wb_aws.aws.sts import CallerIdentity, Sts, StsRequest
@@ -28,6 +28,7 @@ from jupyter_wb_aws.identity.supply import TokenSupply
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.role_sessions.choices import Choices
 from jupyter_wb_aws.role_sessions.default_role import start_default_role
+from jupyter_wb_aws.role_sessions.limits import InUse, Limits
 from jupyter_wb_aws.role_sessions.records import Records, restored, snapshot_of
 from jupyter_wb_aws.role_sessions.refresher import Emit, Refresher
 from jupyter_wb_aws.role_sessions.rights import Rights
@@ -39,7 +40,7 @@ from jupyter_wb_aws.role_sessions.role_session import (
     session_name,
 )
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
-from jupyter_wb_aws.roles.catalogue import CatalogueFile, default_role
+from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.roles.role import Role, RoleArn
 from jupyter_wb_aws.tasks import Tasks
 
@@ -60,7 +61,8 @@ class Settings:
     """What a site decides about role sessions.
 
     `token_dir` and `store_dir` are folders of ours; `root_dir` is what Jupyter's file browser shows.
-    `extra_environment` reaches every role session; a role's own wins over it.
+    `extra_environment` reaches every role session; a role's own wins over it. `most_role_sessions`
+    and `idle_end` are limits; 0 is none.
     """
 
     token_dir: Path
@@ -70,12 +72,15 @@ class Settings:
     session_name_template: str = "{user}-{session_id}"
     default_role: str = ""
     extra_environment: Mapping[str, str] = field(default_factory=dict)
+    most_role_sessions: int = 0
+    idle_end: timedelta = timedelta()
 
 
 class RoleSessionManager:
     """The role sessions of one server.
 
-    `emit` takes an event's name and its data; see `jupyter_wb_aws/events/`.
+    `emit` takes an event's name and its data; see `jupyter_wb_aws/events/`. `in_use` gives the ids of
+    the role sessions that a living process uses.
     """
 
     def __init__(
@@ -88,6 +93,7 @@ class RoleSessionManager:
         rng: random.Random,
         emit: Emit,
         sts: Sts | None = None,
+        in_use: InUse = frozenset,
     ) -> None:
         self.settings = settings
         self.supply = supply
@@ -111,8 +117,11 @@ class RoleSessionManager:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = asyncio.Event()
         self._ready.set()
-        self.choices = Choices(self._sessions, self._ready.is_set, emit, self._save)
-        self.refresher = Refresher(supply, clock, self.living, self._deliver, emit)
+        self.choices = Choices(self._sessions, self._ready.is_set, clock, emit, self._save)
+        self._limits = Limits(settings.most_role_sessions, settings.idle_end, in_use, clock)
+        self.refresher = Refresher(
+            supply, clock, self.living, self._look_after, emit, self._limits.longest_sleep
+        )
         if (sign_in := supply.source.sign_in) is not None:
             sign_in.completed = self._signed_in
             sign_in.changed = lambda state: emit("sign_in_changed", {"state": state})
@@ -143,15 +152,15 @@ class RoleSessionManager:
 
     async def _restore(self) -> None:
         snapshot = await self._records.open()
-        try:
-            listed = (await self.catalogue.current()).roles()
-        except WbAwsError:
-            listed = []
-        for session in restored(snapshot.records, listed, self._files.path_of):
+        catalogue = None
+        with contextlib.suppress(WbAwsError):
+            catalogue = await self.catalogue.current()
+        for session in restored(snapshot.records, catalogue, self._files.path_of):
             self._sessions[session.id] = session
         self.choices.settle(snapshot.default)
         configured = self.settings.default_role
-        self.choices.default_pending = bool(configured or default_role(listed, configured))
+        possible = catalogue is not None and catalogue.may_offer_default(configured)
+        self.choices.default_pending = bool(configured) or possible
         try:
             await self._files.open()
         except TokenDirectoryRefused as refused:
@@ -277,6 +286,7 @@ class RoleSessionManager:
         user = self.supply.identity_of(token)
         for session in self.living():
             if session.key == key and session.owner.same_user(user):
+                session.last_used = self.clock.now()
                 if self.state_of(session) not in (State.ACTIVE, State.STARTING):
                     await self._revive(session, deadline)
                 return session, False
@@ -303,10 +313,13 @@ class RoleSessionManager:
     async def _create(
         self, key: tuple[str, str | None], role: Role, token: WebIdentityToken, deadline: float
     ) -> RoleSession:
+        user = self.supply.identity_of(token)
+        theirs = [session for session in self.living() if session.owner.same_user(user)]
         try:
-            async with asyncio.timeout_at(deadline):
-                session = await self._assumed(role, key[1], token)
-                await self._write_first(session)
+            with self._limits.room(theirs, self.choices.is_default):
+                async with asyncio.timeout_at(deadline):
+                    session = await self._assumed(role, key[1], token)
+                    await self._write_first(session)
         except TimeoutError:
             raise StsTimeout(STS_TOO_LATE) from None
         except WbAwsError as problem:
@@ -391,6 +404,11 @@ class RoleSessionManager:
         if session.file_problem is not None:
             raise session.file_problem
         return self.get_living(session_id)
+
+    async def _look_after(self) -> None:
+        await self._deliver()
+        for session in self._limits.idle(self.living()):
+            await self._end(session, "idle")
 
     async def _deliver(self) -> None:
         """End what is its owner's no more; bring every new token in hand to where it belongs."""

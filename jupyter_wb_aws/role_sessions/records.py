@@ -23,6 +23,7 @@ from jupyter_wb_aws.role_sessions.store import (
     Store,
     slot_name,
 )
+from jupyter_wb_aws.roles.catalogue import Catalogue
 from jupyter_wb_aws.roles.role import Role, RoleArn
 from jupyter_wb_aws.tasks import Tasks
 
@@ -128,37 +129,37 @@ def _record(session: RoleSession) -> Record:
 
 
 def restored(
-    records: Iterable[Record], listed: Iterable[Role], token_file: Callable[[str], Path]
+    records: Iterable[Record], catalogue: Catalogue | None, token_file: Callable[[str], Path]
 ) -> list[RoleSession]:
     """Bring the role sessions of the last run back; a record that makes no sense is left out.
 
     Args:
-        listed: the roles of the catalogue, for what it says of each today.
+        catalogue: what it says of each role today; None where it can't be read.
         token_file: gives the path of a role session's token file, by its id.
     """
-    roles = {role.arn: role for role in listed}
     sessions = []
     for record in records:
         try:
-            sessions.append(_session(record, roles, token_file))
+            sessions.append(_session(record, catalogue, token_file))
         except (InvalidRoleArn, ValueError, TypeError, KeyError, AttributeError, OverflowError):
             log.warning("A role session of the last run is lost: its record makes no sense")
     return sessions
 
 
 def _session(
-    record: Record, roles: dict[RoleArn, Role], token_file: Callable[[str], Path]
+    record: Record, catalogue: Catalogue | None, token_file: Callable[[str], Path]
 ) -> RoleSession:
     if not SESSION_ID.fullmatch(record.id):
         raise ValueError("id")  # it becomes a part of a file's name
     arn = RoleArn.parse(record.role_arn)
+    described = catalogue.described(arn) if catalogue else None
     caller = record.caller
     started_at = datetime.fromisoformat(record.started_at)
     if started_at.tzinfo is None:
         raise ValueError("started_at")
     return RoleSession(
         id=record.id,
-        role=roles.get(arn) or Role(arn, arn.name, region=record.region),
+        role=described or Role(arn, arn.name, region=record.region),
         region=record.region,
         session_name=record.session_name,
         owner=Identity(record.issuer, record.subject, record.subject, (), {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 from typing import Any
 
 from jupyter_wb_aws.clock import Clock
@@ -25,8 +26,9 @@ class Refresher:
 
     Args:
         sessions: gives the living role sessions.
-        deliver: writes tokens that are in hand, and not yet in their files.
+        deliver: writes tokens that are in hand, and not yet in their files; ends what has to end.
         emit: tells what happened, by an event's name and data.
+        longest_sleep: how long it sleeps at most between two looks.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class Refresher:
         sessions: Callable[[], Iterable[RoleSession]],
         deliver: Callable[[], Awaitable[None]],
         emit: Emit,
+        longest_sleep: timedelta = LONGEST_SLEEP,
     ) -> None:
         self._supply = supply
         self._clock = clock
         self._sessions = sessions
         self._deliver = deliver
         self._emit = emit
+        self._longest_sleep = longest_sleep
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -56,7 +60,7 @@ class Refresher:
                 pause = await self.step()
             except Exception:  # a bug must not end the renewal of every role session
                 log.exception("Looking after the role sessions failed; trying again")
-                pause = LONGEST_SLEEP.total_seconds()
+                pause = self._longest_sleep.total_seconds()
             await self._sleep(pause)
 
     async def step(self) -> float:
@@ -73,8 +77,8 @@ class Refresher:
         self.announce()
         now = self._clock.now()
         looks = [next_look(holding, now) for holding in self._distinct().values()]
-        pause = min([look - now for look in looks], default=LONGEST_SLEEP)
-        return max(min(pause, LONGEST_SLEEP).total_seconds(), SHORTEST_SLEEP)
+        pause = min([look - now for look in looks], default=self._longest_sleep)
+        return max(min(pause, self._longest_sleep).total_seconds(), SHORTEST_SLEEP)
 
     def announce(self) -> None:
         """Tell of every role session whose state is not the one told last."""

@@ -10,7 +10,8 @@ from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import RoleNotAllowed, WbAwsError
 from jupyter_wb_aws.identity.supply import TokenSupply
 from jupyter_wb_aws.role_sessions.role_session import EndReason, RoleSession
-from jupyter_wb_aws.roles.catalogue import Catalogue, CatalogueFile
+from jupyter_wb_aws.roles.catalogue import Catalogue
+from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.tasks import Tasks
 
 # The roles file may lie on a file system that hangs: tokens are renewed all the same.

@@ -33,11 +33,12 @@ class State(StrEnum):
     ENDED = "ended"
 
 
-EndReason = Literal["by_user", "identity_changed", "role_withdrawn", "signed_out"]
+EndReason = Literal["by_user", "identity_changed", "role_withdrawn", "idle", "signed_out"]
 ENDED_SINCE: dict[EndReason, str] = {
     "by_user": "it was ended by hand",
     "identity_changed": "another user signed in",
     "role_withdrawn": "the role is no longer in your list of roles",
+    "idle": "nothing used it for a while",
     "signed_out": "you signed out",
 }
 
@@ -60,7 +61,8 @@ class RoleSession:
     `written` is the fingerprint of the token in the file, None before the first is there, and
     `file_expires_at` the end of that token's life: a newer token in hand may not be in the file yet.
     `role` is what the catalogue says of it today; its ARN never changes. `found_rightful_by` are the
-    token (its fingerprint) and the catalogue that last said that it is still the owner's.
+    token (its fingerprint) and the catalogue that last said that it is still the owner's. `last_used`
+    is when it was last asked for, given to a process, or seen in use by one.
     """
 
     id: str
@@ -76,6 +78,7 @@ class RoleSession:
     file_expires_at: datetime | None = None
     file_problem: WbAwsError | None = None
     found_rightful_by: tuple[str, Catalogue | None] | None = None
+    last_used: datetime | None = None
     ended: Ended | None = None
     announced: State = State.STARTING
 

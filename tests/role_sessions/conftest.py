@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_wb_aws.identity.supply import TokenSupply
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
-from jupyter_wb_aws.roles.catalogue import CatalogueFile
+from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from tests.role_sessions.support import FakeSts, ScriptedSource, make_token
 
 ROLES = """
@@ -34,13 +34,15 @@ allow = [{ users = ["bob"] }]
 class Site:
     """One user's machine: its folders stay over restarts of the server, each `server` is a run.
 
-    `events` holds what was emitted, by name and data; `sts` is AWS.
+    `events` holds what was emitted, by name and data; `sts` is AWS; `in_use` are the ids of the role
+    sessions that living processes use.
     """
 
     def __init__(self, folder, clock):
         self.clock = clock
         self.sts = FakeSts(clock)
         self.events = []
+        self.in_use = set()
         self.token_dir = folder / "run" / "tokens"
         self.store_dir = folder / "store"
         self.home = folder / "home"
@@ -67,6 +69,7 @@ class Site:
             rng=random.Random(),
             emit=lambda name, data: self.events.append((name, data)),
             sts=self.sts,
+            in_use=lambda: self.in_use,
         )
 
     @contextlib.asynccontextmanager

@@ -598,6 +598,27 @@ async def test_the_catalogue_may_name_the_default_role(site):
         assert str(manager.choices.default_session().role.arn) == AUDITOR
 
 
+async def test_a_default_role_may_come_by_a_claim_alone(site):
+    site.roles_file.write_text(
+        '[roles_from_claim]\nclaim = "aws"\naccounts = ["111122223333"]\nregion = "us-east-2"\n'
+    )
+    async with site.server(site.fresh(aws=[AUDITOR]), default_role=AUDITOR) as manager:
+        await eventually(lambda: manager.choices.default.chosen)
+
+        assert manager.choices.default_session().region == "us-east-2"
+
+
+async def test_a_role_marked_as_default_may_be_offered_by_a_claim_alone(site):
+    site.roles_file.write_text(
+        '[roles_from_claim]\nclaim = "aws"\naccounts = ["111122223333"]\n'
+        f'[[roles]]\narn = "{AUDITOR}"\ndefault = true\n'
+    )
+    async with site.server(site.fresh(aws=AUDITOR)) as manager:
+        await eventually(lambda: manager.choices.default.chosen)
+
+        assert str(manager.choices.default_session().role.arn) == AUDITOR
+
+
 async def test_a_default_role_is_tried_again_until_a_token_can_be_had(site):
     source = ScriptedSource(SignInRequired(), TokenSourceFailed(), make_token())
     async with site.server(source, default_role=ANALYST) as manager:

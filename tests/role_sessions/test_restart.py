@@ -29,7 +29,7 @@ import asyncio, random, sys
 from pathlib import Path
 from jupyter_wb_aws.identity.supply import TokenSupply
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
-from jupyter_wb_aws.roles.catalogue import CatalogueFile
+from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from tests.role_sessions.support import ANALYST, FakeClock, FakeSts, ScriptedSource, make_token
 
 async def main(tokens, store, home, roles):
@@ -217,6 +217,19 @@ async def test_the_catalogues_words_of_today_hold_for_a_role_that_came_back(site
 
     async with site.server() as manager:
         assert manager.get(session.id).role.label == "Data analyst"
+
+
+async def test_a_role_that_a_claim_named_comes_back_with_what_the_file_says_of_such(site):
+    site.roles_file.write_text(
+        '[roles_from_claim]\nclaim = "aws"\naccounts = ["111122223333"]\ncolor = "red"\n'
+    )
+    source = site.fresh(aws=[ANALYST])
+    async with site.server(source) as manager:
+        session, _ = await manager.start(ANALYST)
+
+    async with site.server(source) as manager:
+        assert manager.get(session.id).role.color == "red"
+        await eventually(lambda: manager.state_of(manager.get(session.id)) is State.ACTIVE)
 
 
 async def test_another_user_after_a_restart_gets_nothing_of_the_first(site):

@@ -12,7 +12,7 @@ from jupyter_wb_aws.errors import RoleSessionEnded
 from jupyter_wb_aws.role_sessions import rights
 from jupyter_wb_aws.role_sessions.role_session import State
 from jupyter_wb_aws.role_sessions.store import NO_ROLE
-from jupyter_wb_aws.roles.catalogue import CatalogueFile
+from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from tests.role_sessions.support import (
     ANALYST,
     AUDITOR,
@@ -62,8 +62,8 @@ async def test_a_token_without_the_group_ends_the_role_session_at_the_next_refre
         await manager.refresher.step()
 
         assert session.ended.reason == "role_withdrawn"
+        await eventually(lambda: manager.choices.default == NO_ROLE)
         assert site.files() == []
-        assert manager.choices.default == NO_ROLE
         assert [event["reason"] for event in site.emitted("session_ended")] == ["role_withdrawn"]
         assert f"Role session {session.id} ({ANALYST}) ended: role_withdrawn" in caplog.text
 
@@ -108,6 +108,23 @@ async def test_a_kernel_of_a_withdrawn_role_has_none_at_its_next_start(site):
         assert site.emitted("kernel_without_role")
 
 
+async def test_a_role_that_the_claim_names_no_longer_ends(site):
+    site.roles_file.write_text(
+        '[roles_from_claim]\nclaim = "aws"\naccounts = ["111122223333"]\ncolor = "red"\n'
+    )
+    source = ScriptedSource(renewed(site, aws=[ANALYST, AUDITOR]))
+    async with site.server(source) as manager:
+        analyst, _ = await manager.start(ANALYST)
+        auditor, _ = await manager.start(AUDITOR)
+        source.answers[:] = [renewed(site, aws=[AUDITOR])]
+        site.clock.advance(48 * MINUTE)
+
+        await manager.refresher.step()
+
+        assert analyst.ended.reason == "role_withdrawn"
+        assert (auditor.ended, auditor.role.color) == (None, "red")
+
+
 # --- By the roles file -----------------------------------------------------------------------
 
 
@@ -144,7 +161,7 @@ async def test_a_broken_or_unreadable_file_takes_no_role_away(site, broken):
         await manager.refresher.step()
 
         assert manager.state_of(session) is State.ACTIVE
-        assert len(site.emitted("token_refreshed")) == 1
+        await eventually(lambda: len(site.emitted("token_refreshed")) == 1)
 
 
 async def test_a_token_that_lost_the_group_counts_while_the_file_is_broken(site):
@@ -167,7 +184,7 @@ async def test_a_file_that_is_just_being_written_is_read_again_before_a_role_is_
         site.roles_file.write_text("# the first half of")
         os.utime(site.roles_file, (NOON.timestamp(), NOON.timestamp()))
         looking = asyncio.create_task(manager.refresher.step())
-        await eventually(lambda: manager.catalogue.last_good.entries == [])
+        await eventually(lambda: manager.catalogue.last_good.roles() == [])
         site.roles_file.write_text(RULES)
 
         await eventually(lambda: site.clock.advance(0.1) or looking.done())
@@ -175,14 +192,21 @@ async def test_a_file_that_is_just_being_written_is_read_again_before_a_role_is_
         assert session.ended is None
 
 
-async def test_a_file_system_that_hangs_does_not_stop_the_renewal(site, monkeypatch):
+@pytest.fixture
+def hang(monkeypatch):
+    """The file system that hangs: what it is patched with, and the looks that are stuck in it."""
     monkeypatch.setattr(rights, "LOOK_PATIENCE", 0.05)
     may_go_on, looks = threading.Event(), []
 
-    def hang(_file):
+    def look(_file):
         looks.append(1)
         assert may_go_on.wait(20)
 
+    look.may_go_on, look.looks = may_go_on, looks
+    return look
+
+
+async def test_a_file_system_that_hangs_does_not_stop_the_renewal(site, hang, monkeypatch):
     async with site.server() as manager:
         session, _ = await manager.start(ANALYST)
         old = session.token_file.read_text()
@@ -191,10 +215,25 @@ async def test_a_file_system_that_hangs_does_not_stop_the_renewal(site, monkeypa
         for _ in range(3):
             await manager.refresher.step()
         written = session.token_file.read_text()
-        may_go_on.set()
+        hang.may_go_on.set()
 
     assert written != old
-    assert len(looks) == 1
+    assert len(hang.looks) == 1
+
+
+async def test_a_token_is_judged_by_the_last_good_file_while_the_file_system_hangs(
+    site, hang, monkeypatch
+):
+    source = ScriptedSource(renewed(site))
+    async with site.server(source) as manager:
+        session, _ = await manager.start(ANALYST)
+        monkeypatch.setattr(CatalogueFile, "_read_if_changed", hang)
+        source.answers[:] = [renewed(site, groups=[])]
+        site.clock.advance(48 * MINUTE)
+        await manager.refresher.step()
+        hang.may_go_on.set()
+
+    assert session.ended.reason == "role_withdrawn"
 
 
 async def test_what_the_file_says_of_a_role_holds_for_the_running_role_session(site):

@@ -9,13 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.errors import CatalogueUnavailable, RoleNotAllowed
-from jupyter_wb_aws.roles.catalogue import (
-    BrokenCatalogue,
-    CatalogueFile,
-    default_role,
-    describe,
-    parse,
-)
+from jupyter_wb_aws.roles.catalogue import default_role
+from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
+from jupyter_wb_aws.roles.parsing import BrokenCatalogue, describe, parse
 from jupyter_wb_aws.roles.role import RoleArn
 from tests.conftest import NOON, make_token
 
@@ -169,7 +165,7 @@ def test_the_default_role_is_the_configured_one_else_the_first_marked_so():
         ("\n\nroles == 1", 3, "Invalid value"),
         ("[[roles]]\n[[roles", 2, ""),
         ('a = """', 1, ""),
-        ("role = []", None, "unknown key `role` (known: request_url, roles)"),
+        ("role = []", None, "unknown key `role` (known: request_url, roles, roles_from_claim)"),
         ("roles = 7", None, "[[roles]] tables"),
         ("roles = [7]", None, "[[roles]] tables"),
         ("[roles]\na = 1", None, "[[roles]] tables"),

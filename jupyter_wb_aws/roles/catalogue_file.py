@@ -1,0 +1,87 @@
+"""The roles file: read again when it changes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import stat
+from pathlib import Path
+
+from jupyter_wb_aws.clock import Clock
+from jupyter_wb_aws.errors import CatalogueUnavailable
+from jupyter_wb_aws.roles.catalogue import Catalogue
+from jupyter_wb_aws.roles.parsing import BrokenCatalogue, describe, parse
+
+log = logging.getLogger(__name__)
+
+
+class CatalogueFile:
+    """The roles file, read again when it changes; a broken one keeps the last good catalogue."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.path = path
+        self.problem: BrokenCatalogue | None = None
+        self._clock = clock
+        self._good: Catalogue | None = None
+        self._seen: tuple[int, ...] | None = None
+        self._reading = asyncio.Lock()
+
+    @property
+    def last_good(self) -> Catalogue | None:
+        """The catalogue in force, as far as one was ever read."""
+        return self._good
+
+    async def current(self) -> Catalogue:
+        """Return the catalogue as the file has it now, else the last good one.
+
+        Raises:
+            CatalogueUnavailable: if there never was a good one.
+        """
+        async with self._reading:
+            await asyncio.to_thread(self._read_if_changed)
+        if self._good is None:
+            assert self.problem is not None
+            raise CatalogueUnavailable(
+                "The roles file can't be used.", admin_hint=f"{self.path}: {describe(self.problem)}"
+            )
+        return self._good
+
+    def written_within(self, seconds: float) -> bool:
+        """Tell whether the file that was last looked at had been written that short a time before."""
+        if not self._seen:
+            return False
+        age = self._clock.now().timestamp() - self._seen[0] / 1e9
+        return 0 <= age < seconds
+
+    def _read_if_changed(self) -> None:
+        try:
+            status = self.path.stat()
+            seen: tuple[int, ...] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except (OSError, ValueError) as error:  # the latter: a NUL in the path
+            reason = error.strerror if isinstance(error, OSError) else error
+            self._broken(BrokenCatalogue(f"the file can't be read: {reason}"), ())
+            return
+        if seen == self._seen:
+            return
+        if not stat.S_ISREG(status.st_mode):  # a FIFO would hang every reader
+            self._broken(BrokenCatalogue("it is not a regular file"), seen)
+            return
+        try:
+            text = self.path.read_bytes().decode("utf-8-sig")
+            self._good = parse(text, self._clock.now())
+        except OSError as error:
+            self._broken(BrokenCatalogue(f"the file can't be read: {error.strerror}"), ())
+        except UnicodeDecodeError as error:
+            line = error.object[: error.start].count(b"\n") + 1
+            self._broken(BrokenCatalogue("the file is not UTF-8", line), seen)
+        except BrokenCatalogue as broken:
+            self._broken(broken, seen)
+        else:
+            self.problem, self._seen = None, seen
+            log.info("Read %d roles from %s", len(self._good.entries), self.path)
+
+    def _broken(self, problem: BrokenCatalogue, seen: tuple[int, ...]) -> None:
+        if self.problem is None or str(self.problem) != str(problem) or seen != self._seen:
+            kept = "the last good one stays in force" if self._good else "no role can be offered"
+            log.error("The roles file %s is broken (%s); %s", self.path, describe(problem), kept)
+        self.problem, self._seen = problem, seen
