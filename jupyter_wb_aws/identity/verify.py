@@ -125,7 +125,8 @@ class Verifier:
         if discovery.get("issuer") != self.issuer:
             raise TokenInvalid(
                 f"The discovery document of {self.issuer!r} says that it is of {_shown(discovery.get('issuer'))}.",
-                admin_hint="Set TokenSource.issuer to what the document says, to the letter.",
+                admin_hint="Set TokenSource.issuer to what the document says, to the letter."
+                + _slash(discovery.get("issuer"), self.issuer),
             )
         jwks_uri = str(discovery.get("jwks_uri", ""))
         if self.issuer.startswith("https://") and not jwks_uri.startswith("https://"):
@@ -153,8 +154,14 @@ class Verifier:
         return TokenInvalid(
             f"The token's `{claim}` is {_shown(seen)}, and this server expects {expected!r}.",
             admin_hint="TokenSource.issuer and TokenSource.audience must match the token to the letter,"
-            " a trailing slash included.",
+            " a trailing slash included." + (_slash(seen, expected) if claim == "iss" else ""),
         )
+
+
+def _slash(seen: object, expected: str) -> str:
+    """Say so where two issuers differ in nothing but the slash at the end: nobody sees that."""
+    alike = isinstance(seen, str) and seen.rstrip("/") == expected.rstrip("/")
+    return " They differ in nothing but the slash at the end." if alike else ""
 
 
 def _shown(value: object) -> str:
