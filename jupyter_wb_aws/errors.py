@@ -191,6 +191,33 @@ class SignInRequired(WbAwsError):
     hint = "Sign in to your company's single sign-on again, then repeat what you did."
 
 
+class SignInNotNeeded(WbAwsError):
+    """The token source gives tokens without the user: there is nothing to sign in to."""
+
+    code = "sign_in_not_needed"
+    status = 409
+    title = "No sign-in is needed here"
+    hint = "Your administrator has set this server up so that it gets your tokens by itself. Just pick a role."
+
+
+class FlowNotAvailable(WbAwsError):
+    """This way to sign in is not offered here."""
+
+    code = "flow_not_available"
+    status = 400
+    title = "This way to sign in is not offered here"
+    hint = "GET /aws/sign-in lists the ways that are, as `flows`."
+
+
+class SignInFailed(WbAwsError):
+    """A sign-in that was begun did not come to its end."""
+
+    code = "sign_in_failed"
+    status = 400
+    title = "The sign-in failed"
+    hint = "Sign in again: `jupyter wb-aws sign-in`."
+
+
 # --- What others did -----------------------------------------------------------------------
 
 
@@ -201,6 +228,30 @@ class TokenSourceFailed(WbAwsError):
     status = 503
     title = "No web identity token could be had"
     hint = "Try again in a minute; if it goes on, tell your administrator."
+
+
+class IdpUnavailable(TokenSourceFailed):
+    """The identity provider can't be reached, or says that it is down or busy."""
+
+    code = "identity_provider_unavailable"
+    title = "The identity provider can't be reached"
+
+
+class IdpTimeout(TokenSourceFailed):
+    """The identity provider took too long."""
+
+    code = "identity_provider_timeout"
+    status = 504
+    title = "The identity provider did not answer in time"
+
+
+class IdpBadAnswer(TokenSourceFailed):
+    """The identity provider's answer makes no sense, or refuses what this server asks for."""
+
+    code = "identity_provider_bad_answer"
+    status = 502
+    title = "The identity provider's answer can't be used"
+    hint = "Tell your administrator; trying again hardly helps."
 
 
 class TokenInvalid(WbAwsError):

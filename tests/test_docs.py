@@ -16,6 +16,7 @@ import types
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -28,7 +29,7 @@ from jupyter_wb_aws.events import NAMES, schema_id
 from jupyter_wb_aws.identity.command import CommandTokenSource
 from jupyter_wb_aws.identity.file import FileTokenSource
 from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
-from jupyter_wb_aws.role_sessions.role_session import State
+from jupyter_wb_aws.role_sessions.role_session import EndReason, State
 from jupyter_wb_aws.roles.catalogue import KEYS, parse
 from tests.conftest import NOON, make_jwt
 
@@ -37,7 +38,8 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-CODES = yaml.safe_load((ROOT / "jupyter_wb_aws/handlers/openapi.yaml").read_text())["x-codes"]
+CONTRACT = yaml.safe_load((ROOT / "jupyter_wb_aws/handlers/openapi.yaml").read_text())
+CODES = CONTRACT["x-codes"]
 
 
 @dataclass(frozen=True)
@@ -329,7 +331,7 @@ OTHER_NAMES = {
     *(name for cls in (WbAwsApp, CommandTokenSource) for name in cls.class_own_traits(config=True)),
     *TokenSource.class_own_traits(config=True),
     "file", "command", "audience", "fetch", "users", "claims", "status", "message", "code", "hint", "admin_hint",
-    "binds_role", "by_user", "identity_changed", "when_shadowed", "not_configured",
+    "binds_role", "end_reason", *get_args(EndReason), "when_shadowed", "not_configured",
     # Jupyter's and AWS's own
     "kernel_manager_factory", "kernel_manager_class", "_async_launch_kernel", "start_kernel", "update_env",
     "make_term_env", "new_terminal", "preferred_username", "extra_env", "current_user", "credential_process", "role_arn", "source_profile",
@@ -343,6 +345,14 @@ def test_names_in_the_text_are_names_of_something(page):
         word for word in INLINE.findall(prose(page)) if re.fullmatch(r"_?[a-z]+_[a-z_]+", word)
     }
     assert words <= OTHER_NAMES
+
+
+def test_all_reasons_of_an_end_are_listed():
+    page = (ROOT / "docs/administration.md").read_text()
+    table = page.partition("| reason | it ended, since |")[2].partition("\n\n")[0]
+    shown = CONTRACT["components"]["schemas"]["RoleSession"]["properties"]["end_reason"]["enum"]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(get_args(EndReason))
+    assert shown == [*get_args(EndReason), None]
 
 
 def test_all_events_are_listed():

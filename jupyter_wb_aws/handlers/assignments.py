@@ -26,7 +26,7 @@ class AssignmentsHandler(WbAwsHandler):
     @endpoint
     async def get(self) -> None:
         """List kernels and terminals."""
-        assignments = self.manager.assignments
+        assignments = self.manager.choices.assignments
         listed = []
         if self.wb.kernels is not None:
             living = self.wb.kernels.living()
@@ -59,7 +59,7 @@ class KernelAssignmentHandler(WbAwsHandler):
         self._must_live(kernel_id)
         if body["session_id"] is not None:
             manager.get_living(body["session_id"])
-        manager.assignments.choose(kernel_id, body["session_id"])
+        manager.choices.assignments.choose(kernel_id, body["session_id"])
         self.set_status(204)
         self.finish()
 
@@ -68,7 +68,7 @@ class KernelAssignmentHandler(WbAwsHandler):
         """Go back to the default."""
         manager = self.manager
         self._must_live(kernel_id)
-        manager.assignments.forget_choice(kernel_id)
+        manager.choices.assignments.forget_choice(kernel_id)
         self.set_status(204)
         self.finish()
 

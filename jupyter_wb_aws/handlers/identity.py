@@ -19,7 +19,7 @@ class IdentityHandler(WbAwsHandler):
             raise BadRequest("`verify` must be true or false.")
         named = self.get_query_argument("session_id", None)
         try:
-            session = manager.default_session() if named is None else manager.get(named)
+            session = manager.choices.default_session() if named is None else manager.get(named)
         except NoRoleSession as problem:
             self.answer_problem(problem, user=await self._user())
             return

@@ -50,7 +50,7 @@ def session_json(
         "label": session.role.label,
         "region": session.region,
         "state": state,
-        "default": manager.is_default(session),
+        "default": manager.choices.is_default(session),
         "identity": session.caller.as_json(),
         "environment": without_passwords(variables) if living else {},
         "started_at": rfc3339(session.started_at),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from traitlets import List, Unicode, validate
 from traitlets.config import LoggingConfigurable
@@ -12,14 +12,17 @@ from traitlets.traitlets import TraitError
 from traitlets.utils.bunch import Bunch
 
 from jupyter_wb_aws.clock import Clock, SystemClock
+from jupyter_wb_aws.identity.provider import HTTP_URL, Provider
 from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.identity.verify import Verifier
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.identity.http import HttpSettings
+    from jupyter_wb_aws.identity.sign_in import SignIn
 
 # RFC 8725, 3.1: name the algorithms you take. All are asymmetric: a symmetric one would make the
 # provider's public key a signing key. IAM itself takes the RS and ES families.
 ASYMMETRIC = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
-
-# OIDC Core 2, "Issuer Identifier": a URL without query or fragment. AWS wants https; demos have http.
-HTTP_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
 # Seconds. A source has time-outs of its own; this one is for those that forgot.
 LONGEST_FETCH = 30.0
@@ -78,8 +81,26 @@ class TokenSource(LoggingConfigurable):
         help="The claim with the user's name for people; `sub` is used where it is missing.",
     )
     groups_claim = Unicode("groups", config=True, help="The claim that lists the user's groups.")
+    proxy = Unicode(
+        "",
+        config=True,
+        help="""The proxy to the identity provider, as http://proxy.example.com:3128. Empty: what
+        HTTPS_PROXY and the like say in the server's environment. An address of this machine is never
+        reached through one.""",
+    )
+    ca_bundle = Unicode(
+        "",
+        config=True,
+        help="""A PEM file with the CA certificates that the identity provider's certificate may come
+        from. Empty: those that this machine trusts.""",
+    )
 
     clock: Clock = SystemClock()
+    sign_in: SignIn | None = None
+    """How the user signs in, for a source that asks the user."""
+
+    _provider: Provider | None = None
+    _verifier: Verifier | None = None
 
     async def fetch(self, request: TokenRequest) -> WebIdentityToken:
         """Get the newest token there is (it may be the one that was returned last).
@@ -95,6 +116,32 @@ class TokenSource(LoggingConfigurable):
         """Name the setting without which this source can't work, or None when it is ready."""
         return None
 
+    async def close(self) -> None:
+        """End what runs in the background; the server is being stopped."""
+
+    @property
+    def provider(self) -> Provider:
+        """The identity provider that `issuer` names."""
+        if self._provider is None:
+            self._provider = Provider(self.issuer, self.http_settings)
+        return self._provider
+
+    def http_settings(self) -> HttpSettings:
+        """Return how the identity provider is reached; imports httpx, so call it in a thread."""
+        from jupyter_wb_aws.identity.http import HttpSettings
+
+        return HttpSettings(self.proxy, self.ca_bundle)
+
+    def verifier(self, audience: str = "") -> Verifier | None:
+        """Return what verifies this source's tokens; None where no `issuer` is set.
+
+        Args:
+            audience: the site's, where this source has none of its own.
+        """
+        if self._verifier is None and self.issuer:
+            self._verifier = Verifier(self.provider, self.audience or audience, self.algorithms)
+        return self._verifier
+
     @validate("issuer")
     def _a_url(self, proposal: Bunch) -> str:
         issuer: str = proposal["value"]
@@ -104,6 +151,25 @@ class TokenSource(LoggingConfigurable):
                 f" a host, not be {issuer!r}."
             )
         return issuer
+
+    @validate("proxy")
+    def _a_proxy(self, proposal: Bunch) -> str:
+        proxy: str = proposal["value"]
+        if proxy and not HTTP_URL.fullmatch(proxy):
+            # Not quoted: it may hold a password.
+            raise TraitError(
+                f"The 'proxy' trait of {type(self).__name__} must look like http://proxy.example.com:3128."
+            )
+        return proxy
+
+    @validate("ca_bundle")
+    def _a_file(self, proposal: Bunch) -> str:
+        path: str = proposal["value"]
+        if path and not Path(path).is_file():
+            raise TraitError(
+                f"The 'ca_bundle' trait of {type(self).__name__}: there is no file {path}."
+            )
+        return path
 
     @validate("algorithms")
     def _only_asymmetric(self, proposal: Bunch) -> list[str]:

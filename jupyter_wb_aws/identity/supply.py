@@ -11,7 +11,6 @@ from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import TokenInvalid, TokenSourceFailed, WbAwsError
 from jupyter_wb_aws.identity.source import LONGEST_FETCH, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
-from jupyter_wb_aws.identity.verify import Verifier
 
 # The kubelet's rule for projected service-account tokens: a successor is due by then.
 REFRESH_AT = 0.8
@@ -77,11 +76,7 @@ class TokenSupply:
         self._audience = audience
         self._holdings: dict[str | None, Holding] = {}
         self._fetching: dict[str | None, asyncio.Task[None]] = {}
-        self._verifier = (
-            Verifier(source.issuer, source.audience or audience, source.algorithms)
-            if source.issuer
-            else None
-        )
+        self._verifier = source.verifier(audience)
 
     def holding(self, role_arn: str | None) -> Holding:
         """Return what is known of the token for a role (of the only one, for most sources)."""
@@ -132,6 +127,11 @@ class TokenSupply:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.source.close()
+
+    def forget(self) -> None:
+        """Let go of every token in hand: the user has signed out."""
+        self._holdings.clear()
 
     def _key(self, role_arn: str | None) -> str | None:
         return role_arn if self.source.binds_role else None
@@ -169,7 +169,7 @@ class TokenSupply:
         """
         if not isinstance(given, WebIdentityToken):
             raise TokenInvalid("The token source returned something that is no WebIdentityToken.")
-        token = WebIdentityToken.parse(given.reveal(), self._clock.now())
+        token = WebIdentityToken.parse(given.reveal(), self._clock.now(), given.clock_ahead)
         if self._verifier is not None and not token.same_text(last):
             self._verifier.verify(token)
         return token

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jupyter_wb_aws.errors import TokenInvalid
@@ -22,6 +22,9 @@ LONGEST_NAME = 100
 # RFC 7515, 7.1. Not left to PyJWT: its older versions skip what is no base64, so that a program's
 # "Signed in." after the token would become a part of it.
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+
+# Clocks of two well-kept machines differ by seconds; two minutes forgive a badly kept one.
+LEEWAY = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,9 @@ class Identity:
 class WebIdentityToken:
     """A JWT and what it claims; its text shows in no `repr`, log or exception.
 
-    Times are UTC. `issued_at` is the `iat` claim, or the time it was received where that is
-    missing or lies in the future.
+    Times are UTC, by this machine's clock. `issued_at` is the `iat` claim, or the time it was
+    received where that is missing or lies in the future. `clock_ahead` is how far the issuer's clock
+    was seen to be ahead of ours; its times are set back by that.
     """
 
     _text: str = field(repr=False)
@@ -55,10 +59,16 @@ class WebIdentityToken:
     issued_at: datetime
     expires_at: datetime
     received_at: datetime
+    clock_ahead: timedelta = timedelta(0)
 
     @classmethod
-    def parse(cls, text: str, received_at: datetime) -> WebIdentityToken:
+    def parse(
+        cls, text: str, received_at: datetime, clock_ahead: timedelta = timedelta(0)
+    ) -> WebIdentityToken:
         """Read a JWT in its compact form (RFC 7519), without judging its signature.
+
+        Args:
+            clock_ahead: what the source saw of the issuer's clock; two minutes of it count.
 
         Raises:
             TokenInvalid: if `text` is no JWT, has no usable `sub` or `exp`, or is longer than STS takes.
@@ -89,8 +99,11 @@ class WebIdentityToken:
         if not isinstance(claims.get("sub"), str) or not claims["sub"]:
             raise TokenInvalid("The token has no `sub` claim, so it names no user.")
         received_at = received_at.astimezone(UTC)
-        issued_at = _time_claim(claims, "iat") or received_at
-        return cls(text, claims, min(issued_at, received_at), expires_at, received_at)
+        ahead = max(-LEEWAY, min(clock_ahead, LEEWAY))
+        issued_at = (_time_claim(claims, "iat") or received_at + ahead) - ahead
+        return cls(
+            text, claims, min(issued_at, received_at), expires_at - ahead, received_at, ahead
+        )
 
     def reveal(self) -> str:
         """Return the token's text; every call of this is a place for a reviewer to look at."""

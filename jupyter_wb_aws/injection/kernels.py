@@ -77,7 +77,7 @@ class KernelInjection:
                 await inner(kernel_cmd, **kwargs)
                 return
             await self._manager.ready()  # a choice of the last run may still be on its way
-            given = self._manager.given_to_kernel(kernel.kernel_id)
+            given = self._manager.choices.given_to_kernel(kernel.kernel_id)
             base = os.environ if kwargs.get("env") is None else kwargs["env"]
             shadowed = (
                 given.session is not None and await asyncio.to_thread(shadowing, base) is not None
@@ -87,7 +87,7 @@ class KernelInjection:
             if given.kind != "untouched":
                 kwargs["env"][KERNEL_ID] = kernel.kernel_id
             await inner(kernel_cmd, **kwargs)
-            self._manager.assignments.ran(kernel.kernel_id, given)
+            self._manager.choices.assignments.ran(kernel.kernel_id, given)
 
         kernel._async_launch_kernel = launch  # noqa: SLF001
 
@@ -107,7 +107,7 @@ class KernelInjection:
             the model that `/api/kernels` gives.
         """
         kernel_id = str(uuid.uuid4())
-        self._manager.assignments.choose(kernel_id, session.id)
+        self._manager.choices.assignments.choose(kernel_id, session.id)
         try:
             await ensure_async(
                 self.kernels.start_kernel(
@@ -117,6 +117,6 @@ class KernelInjection:
                 )
             )
         except BaseException:
-            self._manager.assignments.forget_choice(kernel_id)
+            self._manager.choices.assignments.forget_choice(kernel_id)
             raise
         return await ensure_async(self.kernels.kernel_model(kernel_id))

@@ -52,7 +52,7 @@ class TerminalInjection:
             chosen = self._chosen.get()
             if chosen is not None and chosen.session is not None and chosen.session.ended:
                 chosen = NO_ROLE_GIVEN  # it ended while the request was looked at
-            given = chosen or self._manager.given_by_default()
+            given = chosen or self._manager.choices.given_by_default()
             assignment = (
                 Assignment(given.session.id, "by_user" if chosen else "by_default")
                 if given.session

@@ -25,7 +25,7 @@ async def start_default_role(
         configured: the ARN that the site names; empty for the one that the catalogue marks.
     """
     failures, told = 0, ""
-    while not manager.default.chosen:
+    while not manager.choices.default.chosen:
         try:
             # Told from the file alone first: where nobody has a default role, a server that was just
             # started needs no token, and not the libraries that read one.

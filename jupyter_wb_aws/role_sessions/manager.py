@@ -15,9 +15,7 @@ from pathlib import Path
 from jupyter_wb_aws.aws.sts import CallerIdentity, Sts, StsRequest
 from jupyter_wb_aws.clock import Clock, rfc3339
 from jupyter_wb_aws.errors import (
-    NoRoleSession,
     RoleNotAllowed,
-    RoleSessionEnded,
     RoleSessionNotFound,
     ServerStopping,
     StsTimeout,
@@ -26,16 +24,22 @@ from jupyter_wb_aws.errors import (
 )
 from jupyter_wb_aws.identity.supply import TokenSupply
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
-from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, Assignments, Given
+from jupyter_wb_aws.role_sessions.choices import Choices
 from jupyter_wb_aws.role_sessions.default_role import start_default_role
 from jupyter_wb_aws.role_sessions.records import Records, restored, snapshot_of
 from jupyter_wb_aws.role_sessions.refresher import Emit, Refresher
-from jupyter_wb_aws.role_sessions.role_session import Ended, RoleSession, State, session_name
+from jupyter_wb_aws.role_sessions.rights import Rights
+from jupyter_wb_aws.role_sessions.role_session import (
+    Ended,
+    EndReason,
+    RoleSession,
+    State,
+    session_name,
+)
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
-from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN, DefaultChoice
-from jupyter_wb_aws.role_sessions.tasks import Tasks
 from jupyter_wb_aws.roles.catalogue import CatalogueFile, default_role
 from jupyter_wb_aws.roles.role import Role, RoleArn
+from jupyter_wb_aws.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +90,6 @@ class RoleSessionManager:
         self.settings = settings
         self.supply = supply
         self.catalogue = catalogue
-        self.assignments = Assignments()
-        self.default = NOTHING_CHOSEN
         self.clock = clock
         self._rng = rng
         self._emit = emit
@@ -103,10 +105,11 @@ class RoleSessionManager:
             newest=self._token_for,
         )
         self._tasks = Tasks()
+        self._rights = Rights(supply, catalogue, clock, self._tasks)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = asyncio.Event()
         self._ready.set()
-        self._default_pending = False
+        self.choices = Choices(self._sessions, self._ready.is_set, emit, self._save)
         self.refresher = Refresher(supply, clock, self.living, self._deliver, emit)
 
     # --- Life of the manager ---------------------------------------------------------------
@@ -122,14 +125,14 @@ class RoleSessionManager:
         finally:
             self._ready.set()
         self._tasks.begin(self.refresher.run(), "refresher")
-        if not self.default.chosen:
+        if not self.choices.default.chosen:
             self._tasks.begin(self._start_default_role(), "default role")
 
     async def _start_default_role(self) -> None:
         try:
             await start_default_role(self, self.settings.default_role, self._rng)
         finally:
-            self._default_pending = False
+            self.choices.default_pending = False
 
     async def _restore(self) -> None:
         snapshot = await self._records.open()
@@ -139,11 +142,9 @@ class RoleSessionManager:
             listed = []
         for session in restored(snapshot.records, listed, self._files.path_of):
             self._sessions[session.id] = session
-        self.default = snapshot.default
+        self.choices.settle(snapshot.default)
         configured = self.settings.default_role
-        self._default_pending = bool(configured or default_role(listed, configured))
-        if self.default.chosen and self.default.session_id not in self._sessions:
-            self.default = NO_ROLE
+        self.choices.default_pending = bool(configured or default_role(listed, configured))
         try:
             await self._files.open()
         except TokenDirectoryRefused as refused:
@@ -163,9 +164,7 @@ class RoleSessionManager:
         await self._tasks.cancel()
         await self.supply.close()
         # What was under way was cut short: an end that had begun is one all the same.
-        chosen = self._sessions.get(self.default.session_id or "")
-        if chosen is not None and chosen.ended is not None:
-            self.default = NO_ROLE
+        self.choices.settle(self.choices.default)
         with contextlib.suppress(ServerStopping):  # closed before: it is saved
             await self._save()
         await self._files.close()
@@ -196,8 +195,7 @@ class RoleSessionManager:
             RoleSessionEnded: if it is over.
         """
         session = self.get(session_id)
-        if session.ended is not None:
-            raise RoleSessionEnded(f"The role session of {session.role.label} has ended.")
+        session.require_living()
         return session
 
     @property
@@ -214,10 +212,6 @@ class RoleSessionManager:
         """Tell a role session's state now."""
         return session.state(self.supply.holding(str(session.role.arn)), self.clock.now())
 
-    def is_default(self, session: RoleSession) -> bool:
-        """Tell whether this is the default role session."""
-        return self.default.session_id == session.id
-
     async def roles(self) -> tuple[Identity, list[Role]]:
         """Return who the user is and the roles that they may pick.
 
@@ -226,21 +220,6 @@ class RoleSessionManager:
         """
         identity = self.supply.identity_of(await self.supply.current())
         return identity, (await self.catalogue.current()).offered_to(identity)
-
-    def default_session(self) -> RoleSession:
-        """Return the default role session.
-
-        Raises:
-            NoRoleSession: if there is none; says whether that was chosen.
-        """
-        if self.default.session_id is None:
-            chosen = (
-                'You ended it, or chose "no AWS role".'
-                if self.default.chosen
-                else "No role was picked yet."
-            )
-            raise NoRoleSession(chosen)
-        return self.get(self.default.session_id)
 
     # --- Starting --------------------------------------------------------------------------
 
@@ -281,8 +260,8 @@ class RoleSessionManager:
             raise
         key = (str(arn), role.region_for(region))
         session, created = await self._found_or_created(key, role, token, deadline)
-        if default or (default is None and not self.default.chosen):
-            await self._choose(session.id)
+        if default or (default is None and not self.choices.default.chosen):
+            await self.choices.choose(session)
         return session, created
 
     async def _found_or_created(
@@ -407,15 +386,13 @@ class RoleSessionManager:
         return self.get_living(session_id)
 
     async def _deliver(self) -> None:
-        """Bring every token in hand that is not in its file yet, to where it belongs."""
+        """End what is its owner's no more; bring every new token in hand to where it belongs."""
         await self._files.mend()
+        for session, reason in (await self._rights.lost(self.living())).items():
+            await self._end(session, reason)
         for session in self.living():
             token = self.supply.holding(str(session.role.arn)).token
             if token is None or token.fingerprint == session.written:
-                continue
-            reason = await self._no_longer(session, token)
-            if reason is not None:
-                await self._end(session, reason)
                 continue
             renewal = session.written is not None
             if await self._files.write(session) and renewal:
@@ -430,21 +407,6 @@ class RoleSessionManager:
         if token is None or not self.supply.identity_of(token).same_user(session.owner):
             return None
         return token
-
-    async def _no_longer(self, session: RoleSession, token: WebIdentityToken) -> str | None:
-        """Tell why this token may not renew this role session, if so."""
-        identity = self.supply.identity_of(token)
-        if not identity.same_user(session.owner):
-            return "identity_changed"
-        if session.to_be_checked:  # the catalogue may have changed since the last run
-            try:
-                session.role = (await self.catalogue.current()).pick(identity, session.role.arn)
-            except RoleNotAllowed:
-                return "role_not_allowed"
-            except WbAwsError:
-                return None  # an unreadable catalogue takes no role away
-            session.to_be_checked = False
-        return None
 
     # --- Ending ----------------------------------------------------------------------------
 
@@ -463,11 +425,11 @@ class RoleSessionManager:
         assert session.ended is not None
         return session.ended.credentials_expire_at
 
-    async def _end(self, session: RoleSession, reason: str) -> None:
+    async def _end(self, session: RoleSession, reason: EndReason) -> None:
         """End it once: whoever asks at the same time waits for the same end."""
         await self._tasks.once(session.id, lambda: self._end_once(session, reason), "end")
 
-    async def _end_once(self, session: RoleSession, reason: str) -> None:
+    async def _end_once(self, session: RoleSession, reason: EndReason) -> None:
         if session.ended is not None:
             return
         now = self.clock.now()
@@ -483,8 +445,8 @@ class RoleSessionManager:
             "session_ended",
             {"session_id": session.id, "reason": reason, "credentials_expire_at": until},
         )
-        if self.is_default(session):
-            await self._choose(None)
+        if self.choices.is_default(session):
+            await self.choices.choose(None)
         self._forget_old_ends()
         self.refresher.wake()
         await self._save()
@@ -503,62 +465,8 @@ class RoleSessionManager:
             RoleSessionNotFound, RoleSessionEnded: if it can't be used.
         """
         await self.ready()
-        await self._tasks.do(self._choose(session_id), "choose")
-
-    async def _choose(self, session_id: str | None) -> None:
-        choice = NO_ROLE
-        if session_id is not None:
-            choice = DefaultChoice(chosen=True, session_id=self.get_living(session_id).id)
-        if choice != self.default:
-            self.default = choice
-            self._emit("default_changed", {"session_id": session_id})
-            await self._save()
-
-    def given_by_default(self) -> Given:
-        """Tell what a process gets for which nothing else was chosen."""
-        if not self._ready.is_set() or (self._default_pending and not self.default.chosen):
-            # What was chosen in the last run is not known yet, or the default role is still being
-            # started: until then a process gets nothing, rather than the machine's role.
-            return NO_ROLE_GIVEN
-        if not self.default.chosen:
-            return UNTOUCHED
-        return self._given(self.default.session_id)
-
-    def given_to_kernel(self, kernel_id: str) -> Given:
-        """Tell what a kernel gets at this start; the default role session becomes its assignment."""
-        assignment = self.assignments.chosen(kernel_id)
-        if assignment is not None:
-            given = self._given(assignment.session_id)
-            if given.session is None and (again := self._started_again(assignment.session_id)):
-                self.assignments.replace(kernel_id, again.id)
-                return Given("role", again)
-            if given.session is None and assignment.session_id is not None:
-                log.warning(
-                    "Kernel %s starts without an AWS role: its role session has ended", kernel_id
-                )
-                self._emit(
-                    "kernel_without_role",
-                    {"kernel_id": kernel_id, "session_id": assignment.session_id},
-                )
-            return given
-        given = self.given_by_default()
-        if given.session is not None:
-            self.assignments.keep(kernel_id, given.session.id)
-        return given
-
-    def _started_again(self, session_id: str | None) -> RoleSession | None:
-        """Return the living role session of the same role and region, where this one has ended."""
-        over = self._sessions.get(session_id or "")
-        if over is None:
-            return None
-        same = (s for s in self.living() if s.key == over.key and s.owner.same_user(over.owner))
-        return next(same, None)
-
-    def _given(self, session_id: str | None) -> Given:
-        session = self._sessions.get(session_id) if session_id else None
-        if session is None or session.ended is not None:
-            return NO_ROLE_GIVEN
-        return Given("role", session)
+        session = None if session_id is None else self.get_living(session_id)
+        await self._tasks.do(self.choices.choose(session), "choose")
 
     # --- Who we are ------------------------------------------------------------------------
 
@@ -590,4 +498,4 @@ class RoleSessionManager:
         # Nobody waits long for a disk (a home on NFS): it is saved as soon as it can be.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SAVE_PATIENCE):
-                await self._records.save(lambda: snapshot_of(self.default, self.living()))
+                await self._records.save(lambda: snapshot_of(self.choices.default, self.living()))

@@ -23,8 +23,8 @@ from jupyter_wb_aws.role_sessions.store import (
     Store,
     slot_name,
 )
-from jupyter_wb_aws.role_sessions.tasks import Tasks
 from jupyter_wb_aws.roles.role import Role, RoleArn
+from jupyter_wb_aws.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -166,5 +166,4 @@ def _session(
         token_file=token_file(record.id),
         started_at=started_at,
         credential_lifetime=timedelta(seconds=record.credential_lifetime),
-        to_be_checked=True,
     )

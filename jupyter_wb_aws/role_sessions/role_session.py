@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from jupyter_wb_aws.aws.sts import CallerIdentity
-from jupyter_wb_aws.errors import SignInRequired, WbAwsError
+from jupyter_wb_aws.errors import RoleSessionEnded, SignInRequired, WbAwsError
 from jupyter_wb_aws.identity.supply import Holding
 from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.role_sessions.schedule import little_is_left
+from jupyter_wb_aws.roles.catalogue import Catalogue
 from jupyter_wb_aws.roles.role import Role
 
 # AssumeRoleWithWebIdentity, RoleSessionName: 2 to 64 of these.
@@ -31,16 +33,20 @@ class State(StrEnum):
     ENDED = "ended"
 
 
+EndReason = Literal["by_user", "identity_changed", "role_withdrawn"]
+ENDED_SINCE: dict[EndReason, str] = {
+    "by_user": "it was ended by hand",
+    "identity_changed": "another user signed in",
+    "role_withdrawn": "the role is no longer in your list of roles",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a role session ended.
-
-    `reason`: ``by_user``, ``identity_changed``, ``role_not_allowed``. Credentials that were issued
-    before may live until `credentials_expire_at`.
-    """
+    """How a role session ended. Credentials issued before may live until `credentials_expire_at`."""
 
     at: datetime
-    reason: str
+    reason: EndReason
     credentials_expire_at: datetime
 
 
@@ -52,8 +58,8 @@ class RoleSession:
     `credential_lifetime` is how long STS made credentials live at the start; SDKs ask for the same.
     `written` is the fingerprint of the token in the file, None before the first is there, and
     `file_expires_at` the end of that token's life: a newer token in hand may not be in the file yet.
-    `to_be_checked` is set on one that came back from the last run, until a token and the catalogue
-    have said that it is still the user's.
+    `role` is what the catalogue says of it today; its ARN never changes. `found_rightful_by` are the
+    token (its fingerprint) and the catalogue that last said that it is still the owner's.
     """
 
     id: str
@@ -68,7 +74,7 @@ class RoleSession:
     written: str | None = None
     file_expires_at: datetime | None = None
     file_problem: WbAwsError | None = None
-    to_be_checked: bool = False
+    found_rightful_by: tuple[str, Catalogue | None] | None = None
     ended: Ended | None = None
     announced: State = State.STARTING
 
@@ -76,6 +82,16 @@ class RoleSession:
     def key(self) -> tuple[str, str | None]:
         """What makes two starts one role session."""
         return (str(self.role.arn), self.region)
+
+    def require_living(self) -> None:
+        """Let a living role session pass.
+
+        Raises:
+            RoleSessionEnded: if it is over.
+        """
+        if self.ended is not None:
+            why = ENDED_SINCE[self.ended.reason]
+            raise RoleSessionEnded(f"The role session of {self.role.label} has ended: {why}.")
 
     def state(self, holding: Holding, now: datetime) -> State:
         """Tell the state, from what is known of its token."""

@@ -16,8 +16,8 @@ from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.role_sessions.records import Records
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.store import of_slots
-from jupyter_wb_aws.role_sessions.tasks import Tasks
 from jupyter_wb_aws.role_sessions.token_file import TokenDirectory, visible_below
+from jupyter_wb_aws.tasks import Tasks
 
 log = logging.getLogger(__name__)
 

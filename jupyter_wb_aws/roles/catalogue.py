@@ -38,7 +38,7 @@ class BrokenCatalogue(Exception):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
     """One good reading of the roles file: roles in the file's order, each with its `allow` rules."""
 
@@ -116,6 +116,13 @@ class CatalogueFile:
                 "The roles file can't be used.", admin_hint=f"{self.path}: {describe(self.problem)}"
             )
         return self._good
+
+    def written_within(self, seconds: float) -> bool:
+        """Tell whether the file that was last looked at had been written that short a time before."""
+        if not self._seen:
+            return False
+        age = self._clock.now().timestamp() - self._seen[0] / 1e9
+        return 0 <= age < seconds
 
     def _read_if_changed(self) -> None:
         try:

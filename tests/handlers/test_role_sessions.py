@@ -114,6 +114,19 @@ async def test_an_ended_role_session_leaves_no_file_and_says_until_when_credenti
     assert (await api("POST", f"{path}/kernels")).data["code"] == "role_session_ended"
 
 
+async def test_a_role_that_left_the_roles_file_is_withdrawn_with_the_reason(api, roles_path):
+    session = await api.start()
+    path = f"/aws/sessions/{session['id']}"
+    roles_path.write_text(f'[[roles]]\narn = "{AUDITOR}"\nallow = "everyone"\n')
+
+    answer = await api("POST", f"{path}/refresh")
+
+    assert answer.data["code"] == "role_session_ended"
+    assert "the role is no longer in your list of roles" in answer.data["detail"]
+    assert (await api("GET", path)).data["end_reason"] == "role_withdrawn"
+    assert not Path(session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"]).exists()
+
+
 async def test_a_forced_refresh_writes_a_new_token(api):
     session = await api.start()
     path = Path(session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"])

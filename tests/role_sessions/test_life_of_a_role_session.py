@@ -88,7 +88,7 @@ def test_a_role_session_is_what_its_file_is_good_for_and_ends_only_when_it_is_en
             [session] = life.manager.living()
             state = life.manager.state_of(session)
             assert (session.id, session.session_name) == (first.id, first.session_name)
-            assert life.manager.is_default(session)
+            assert life.manager.choices.is_default(session)
             if state in (State.ACTIVE, State.DEGRADED):
                 assert life.what_is_in(session).expires_at > life.clock.now()
             if session.written:  # a living one never loses its file, whatever its state

@@ -76,7 +76,7 @@ async def test_an_end_is_an_end_even_when_its_caller_hangs_up(site):
         await manager.end(session.id)
 
         assert site.files() == []
-        assert manager.default == NO_ROLE
+        assert manager.choices.default == NO_ROLE
         assert len(site.emitted("session_ended")) == 1
 
 
@@ -109,16 +109,16 @@ async def test_ending_the_default_leaves_no_aws_role_behind(site):
         session, _ = await manager.start(ANALYST)
         await manager.end(session.id)
 
-        assert manager.default == NO_ROLE
+        assert manager.choices.default == NO_ROLE
         assert site.emitted("default_changed")[-1] == {"session_id": None}
         with pytest.raises(NoRoleSession, match='or chose "no AWS role"'):
-            manager.default_session()
+            manager.choices.default_session()
 
 
 async def test_before_anything_was_picked_there_is_no_default_role_session(site):
     async with site.server() as manager:
         with pytest.raises(NoRoleSession, match="No role was picked yet"):
-            manager.default_session()
+            manager.choices.default_session()
 
 
 async def test_ending_another_leaves_the_default_alone(site):
@@ -127,7 +127,7 @@ async def test_ending_another_leaves_the_default_alone(site):
         second, _ = await manager.start(AUDITOR)
         await manager.end(second.id)
 
-        assert manager.is_default(first)
+        assert manager.choices.is_default(first)
 
 
 async def test_no_refresh_brings_the_file_of_an_ended_role_session_back(site):
@@ -152,7 +152,7 @@ async def test_another_users_token_ends_the_role_session_and_is_never_in_its_fil
 
         assert session.ended.reason == "identity_changed"
         assert site.files() == []
-        assert manager.default == NO_ROLE
+        assert manager.choices.default == NO_ROLE
 
 
 async def test_an_end_for_another_reason_at_the_same_time_is_one_end(site, clock):

@@ -203,7 +203,7 @@ async def test_signed_out_at_the_provider_loses_nothing(site):
         await manager.refresher.step()
         assert manager.state_of(session) is State.SIGN_IN_REQUIRED
         assert session.token_file.exists()
-        assert manager.is_default(session)
+        assert manager.choices.is_default(session)
 
         source.answers[:] = [fresh]
         site.clock.advance(MINUTE)

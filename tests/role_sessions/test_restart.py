@@ -91,7 +91,7 @@ async def test_role_sessions_come_back_with_the_ids_paths_and_names_they_had(sit
 
     async with site.server() as manager:
         assert [facts(session) for session in manager.living()] == before
-        assert manager.is_default(manager.get(first.id))
+        assert manager.choices.is_default(manager.get(first.id))
 
 
 def facts(session):
@@ -146,7 +146,7 @@ async def test_an_ended_role_session_does_not_come_back(site):
     async with site.server() as manager:
         with pytest.raises(RoleSessionNotFound):
             manager.get(session.id)
-        assert manager.default == NO_ROLE
+        assert manager.choices.default == NO_ROLE
 
 
 async def test_a_choice_of_no_aws_role_lasts_over_restarts(site):
@@ -155,8 +155,8 @@ async def test_a_choice_of_no_aws_role_lasts_over_restarts(site):
 
     for _ in range(2):
         async with site.server() as manager:
-            assert manager.default == NO_ROLE
-            assert manager.given_by_default().kind == "no_role"
+            assert manager.choices.default == NO_ROLE
+            assert manager.choices.given_by_default().kind == "no_role"
 
 
 async def test_where_nothing_was_chosen_nothing_is_chosen_after_a_restart(site):
@@ -164,8 +164,8 @@ async def test_where_nothing_was_chosen_nothing_is_chosen_after_a_restart(site):
         await manager.start(ANALYST, default=False)
 
     async with site.server() as manager:
-        assert manager.default == NOTHING_CHOSEN
-        assert manager.given_by_default().kind == "untouched"
+        assert manager.choices.default == NOTHING_CHOSEN
+        assert manager.choices.given_by_default().kind == "untouched"
 
 
 async def test_a_role_that_left_the_catalogue_meanwhile_ends_on_its_return(site):
@@ -176,9 +176,9 @@ async def test_a_role_that_left_the_catalogue_meanwhile_ends_on_its_return(site)
     async with site.server() as manager:
         back = manager.get(session.id)
         await eventually(lambda: back.ended)
-        await eventually(lambda: manager.default == NO_ROLE)
+        await eventually(lambda: manager.choices.default == NO_ROLE)
 
-        assert back.ended.reason == "role_not_allowed"
+        assert back.ended.reason == "role_withdrawn"
         assert site.files() == []
 
 
@@ -207,7 +207,7 @@ async def test_a_role_that_came_back_is_checked_once_the_catalogue_can_be_read(s
         with pytest.raises(RoleSessionEnded):
             await manager.refresh(session.id)
 
-        assert back.ended.reason == "role_not_allowed"
+        assert back.ended.reason == "role_withdrawn"
 
 
 async def test_the_catalogues_words_of_today_hold_for_a_role_that_came_back(site):
@@ -270,9 +270,9 @@ async def test_a_record_that_makes_no_sense_is_lost_and_the_others_are_not(site,
         assert [session.id for session in manager.living()] == [other.id]
         assert "its record makes no sense" in caplog.text
         assert (
-            manager.default == NO_ROLE
+            manager.choices.default == NO_ROLE
         )  # what was chosen is lost, and nothing else takes its place
-        assert manager.given_by_default().kind == "no_role"
+        assert manager.choices.given_by_default().kind == "no_role"
 
 
 async def test_a_garbage_store_gives_no_role_away_and_that_is_told(site):
@@ -282,10 +282,10 @@ async def test_a_garbage_store_gives_no_role_away_and_that_is_told(site):
 
     async with site.server() as manager:
         assert manager.living() == []
-        assert manager.given_by_default().kind == "no_role"
+        assert manager.choices.given_by_default().kind == "no_role"
         assert "are lost" in manager.store_problem
         session, _ = await manager.start(ANALYST, default=True)
-        assert manager.is_default(session)
+        assert manager.choices.is_default(session)
 
 
 async def test_a_role_session_whose_end_the_stop_cut_short_does_not_come_back(site, monkeypatch):
@@ -299,7 +299,7 @@ async def test_a_role_session_whose_end_the_stop_cut_short_does_not_come_back(si
 
     async with site.server() as manager:
         assert manager.living() == []
-        assert manager.given_by_default().kind == "no_role"
+        assert manager.choices.given_by_default().kind == "no_role"
 
 
 async def test_after_the_stop_nothing_is_started_that_would_stay(site):
@@ -317,7 +317,7 @@ async def test_while_the_default_role_is_being_started_nothing_else_is_given(sit
     monkeypatch.setattr(manager, "start", lambda _arn: asyncio.Event().wait())
 
     await manager.open()
-    given = manager.given_by_default()
+    given = manager.choices.given_by_default()
     await manager.close()
 
     assert given.kind == "no_role"
@@ -428,7 +428,7 @@ async def test_a_kernel_of_a_synchronous_kernel_manager_does_not_wait_for_the_la
     # Its launch runs on a loop of its own, in another thread, while the server's stands still.
     async def launch():
         await manager.ready()
-        return manager.given_to_kernel("k")
+        return manager.choices.given_to_kernel("k")
 
     given = []
     thread = threading.Thread(target=lambda: given.append(asyncio.run(launch())))

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from jupyter_wb_aws.role_sessions.tasks import Tasks
+from jupyter_wb_aws.tasks import Tasks
 
 
 async def test_who_stops_waiting_cancels_nothing():

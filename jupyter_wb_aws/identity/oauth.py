@@ -1,0 +1,408 @@
+"""The requests of a sign-in: authorization code with PKCE, device authorization, refresh, revocation.
+
+authlib shapes them and authenticates the client; httpx carries them. Blocking, and both are
+imported at once: only worker threads import this module.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+from authlib.common.errors import AuthlibBaseError
+from authlib.oauth2.auth import ClientAuth
+from authlib.oauth2.client import OAuth2Client
+
+from jupyter_wb_aws.errors import IdpBadAnswer, SignInRequired
+from jupyter_wb_aws.identity.http import (
+    client_for,
+    date_of,
+    failures_told,
+    refuse_failure,
+)
+from jupyter_wb_aws.identity.provider import Provider
+from jupyter_wb_aws.identity.redact import harmless
+
+DEVICE_CODE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+# RFC 8628, 3.2: where the provider names none.
+POLL_INTERVAL = 5
+# RFC 6749, 5.2, and OIDC Core 3.1.2.6: the user is asked for again, or is out.
+USER_NEEDED = frozenset(
+    {"invalid_grant", "access_denied", "login_required", "interaction_required", "consent_required", "account_selection_required"}
+)  # fmt: skip
+# A clock that is off by less is as good as right; the header `Date` has whole seconds only.
+SKEW_SEEN = timedelta(seconds=5)
+SAID = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What the provider knows this server as.
+
+    `secret_file` holds the client's secret, which is read each time and kept nowhere; empty for a
+    public client. `auth_method` is one of OIDC Core 9's, or empty for what the provider takes.
+    `parameters` are added to what begins a sign-in.
+    """
+
+    client_id: str
+    secret_file: str = ""
+    auth_method: str = ""
+    scopes: Sequence[str] = ("openid",)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """A token endpoint's answer. `clock_ahead` is how far the provider's clock is ahead of ours."""
+
+    id_token: str | None = field(repr=False)
+    access_token: str | None = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    refresh_expires_in: int | None
+    scope: str | None
+    clock_ahead: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAnswer:
+    """A device authorization endpoint's answer (RFC 8628, 3.2); times are in seconds."""
+
+    device_code: str = field(repr=False)
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str | None
+    expires_in: int
+    interval: int
+
+
+class Refused(Exception):
+    """The provider's own error code (RFC 6749, 5.2; RFC 8628, 3.5), and its sentence, made harmless."""
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(error)
+        self.error = error
+        self.description = description
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """One client at one provider. Every method blocks, and raises `TokenSourceFailed` besides."""
+
+    provider: Provider
+    client: ClientSettings
+
+    def authorization_url(
+        self, *, state: str, nonce: str, verifier: str, redirect_uri: str, **more: str
+    ) -> str:
+        """Make the URL that begins the code flow (OIDC Core 3.1.2.1, RFC 7636)."""
+        endpoint = self._endpoint("authorization_endpoint")
+        with self._session(endpoint) as oauth:
+            url, _ = oauth.create_authorization_url(
+                endpoint,
+                state=state,
+                nonce=nonce,
+                code_verifier=verifier,
+                redirect_uri=redirect_uri,
+                scope=self._scope,
+                **{k: v for k, v in {**more, **self.client.parameters}.items() if v},
+            )
+        return str(url)
+
+    def exchange(self, code: str, *, verifier: str, redirect_uri: str) -> TokenAnswer:
+        """Turn an authorization code into tokens.
+
+        Raises:
+            Refused: if the provider does not take it.
+        """
+        return self._tokens(
+            grant_type="authorization_code",
+            code=code,
+            code_verifier=verifier,
+            redirect_uri=redirect_uri,
+        )
+
+    def refresh(self, refresh_token: str, scope: str | None) -> TokenAnswer:
+        """Get the next tokens.
+
+        Raises:
+            SignInRequired: if the refresh token is good no more.
+            IdpBadAnswer: if the provider refuses for a reason that is not the user's.
+        """
+        # Named, since some providers (Entra ID) give an id token only for `openid`; and no more
+        # than was granted, which others would refuse (RFC 6749, 6).
+        try:
+            return self._tokens(
+                grant_type="refresh_token", refresh_token=refresh_token, scope=scope or self._scope
+            )
+        except Refused as refused:
+            if refused.error in USER_NEEDED:
+                raise SignInRequired(
+                    f"Your sign-in has ended at the identity provider ({_told(refused)})."
+                ) from None
+            raise self.bad(refused) from None
+
+    @property
+    def _scope(self) -> str:
+        return " ".join(self.client.scopes)
+
+    def begin_device(self) -> DeviceAnswer:
+        """Ask for a device code (RFC 8628, 3.1).
+
+        Raises:
+            IdpBadAnswer: if the provider refuses.
+        """
+        endpoint = self._endpoint("device_authorization_endpoint")
+        what = self._what("device authorization endpoint")
+        form = {"scope": self._scope, **self.client.parameters}
+        with failures_told(what), self._session(endpoint) as oauth:
+            answer = oauth.session.post(
+                endpoint, data=form, auth=oauth.client_auth(oauth.token_endpoint_auth_method)
+            )
+            if answer.status_code in {400, 401, 403}:
+                found = _object(answer)
+                raise self.bad(
+                    _refused(str(found.get("error")), str(found.get("error_description", "")))
+                )
+            refuse_failure(answer, what)
+            return _device_answer(_object(answer))
+
+    def poll_device(self, device_code: str) -> TokenAnswer:
+        """Ask whether the user has finished (RFC 8628, 3.4).
+
+        Raises:
+            Refused: with ``authorization_pending``, ``slow_down``, ``access_denied``,
+                ``expired_token``, or what else the provider says.
+        """
+        return self._tokens(grant_type=DEVICE_CODE_GRANT, device_code=device_code)
+
+    def revoke(self, refresh_token: str) -> bool:
+        """Revoke a refresh token (RFC 7009); tell whether the provider can do that at all.
+
+        Raises:
+            IdpBadAnswer: if it refuses.
+        """
+        endpoint = self.provider.endpoint("revocation_endpoint")
+        if endpoint is None:
+            return False
+        what = self._what("revocation endpoint")
+        with failures_told(what), self._session(endpoint) as oauth:
+            answer = oauth.revoke_token(
+                endpoint,
+                token=refresh_token,
+                token_type_hint="refresh_token",  # noqa: S106 - a kind
+            )
+            refuse_failure(answer, what)
+        return True
+
+    def end_session(self, id_token: str) -> None:
+        """Tell the end-session endpoint, where there is one (OIDC RP-Initiated Logout 1.0, section 2).
+
+        By POST, since a URL with the token in it would stand in logs. A provider that wants to ask
+        the user answers with a page; nobody sees it, and that is no failure.
+        """
+        endpoint = self.provider.endpoint("end_session_endpoint")
+        if endpoint is None:
+            return
+        form = {"id_token_hint": id_token, "client_id": self.client.client_id}
+        with (
+            failures_told(self._what("end-session endpoint")),
+            client_for(endpoint, self.provider.http) as client,
+        ):
+            refuse_failure(
+                client.post(endpoint, data=form, headers={"Accept": "*/*"}, follow_redirects=False),
+                self._what("end-session endpoint"),
+            )
+
+    def bad(self, refused: Refused) -> IdpBadAnswer:
+        """Say what an administrator has to know of a refusal that is not the user's doing."""
+        hint = {
+            "invalid_client": "The provider does not take this client: compare `client_id`, `client_secret_file`"
+            " and `token_endpoint_auth_method` with its registration.",
+            "unauthorized_client": "The client is not registered for this flow (grant type) at the provider.",
+            "unsupported_grant_type": "The client is not registered for this flow (grant type) at the provider.",
+            "invalid_scope": f"The provider does not give all of these scopes: {self._scope}.",
+        }.get(refused.error, f"Compare the registration of the client {self.client.client_id}.")
+        return IdpBadAnswer(f"The identity provider refuses ({_told(refused)}).", admin_hint=hint)
+
+    def _tokens(self, **form: str) -> TokenAnswer:
+        endpoint = self._endpoint("token_endpoint")
+        what = self._what("token endpoint")
+        began = datetime.now(UTC)
+        ahead = timedelta(0)
+
+        def looked_at(answer: httpx.Response) -> httpx.Response:
+            nonlocal ahead
+            if answer.status_code not in {400, 401, 403}:  # what has an OAuth error in it
+                refuse_failure(answer, what)
+            ahead = _clock_ahead(answer, began)
+            return answer
+
+        with failures_told(what), self._session(endpoint) as oauth:
+            oauth.register_compliance_hook("access_token_response", looked_at)
+            try:
+                found = oauth.fetch_token(endpoint, **form)
+            except AuthlibBaseError as error:
+                raise _refused(error.error or "", error.description or "") from None
+        return TokenAnswer(
+            id_token=_text(found, "id_token"),
+            access_token=_text(found, "access_token"),
+            refresh_token=_text(found, "refresh_token"),
+            refresh_expires_in=_seconds(found.get("refresh_expires_in")),  # Keycloak's
+            scope=_text(found, "scope"),
+            clock_ahead=ahead,
+        )
+
+    def _session(self, endpoint: str) -> _Session:
+        secret = self._secret()
+        return _Session(
+            client_for(endpoint, self.provider.http),
+            client_id=self.client.client_id,
+            client_secret=secret,
+            token_endpoint_auth_method=self._auth_method(secret),
+            revocation_endpoint_auth_method=self._auth_method(secret),
+            code_challenge_method="S256",
+        )
+
+    def _secret(self) -> str | None:
+        if not self.client.secret_file:
+            return None
+        try:
+            secret = Path(self.client.secret_file).expanduser().read_text("utf-8").strip()
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+            raise IdpBadAnswer(
+                f"The client's secret can't be read: {reason}.",
+                admin_hint=f"It is `client_secret_file`: {self.client.secret_file}",
+            ) from None
+        if not secret:
+            raise IdpBadAnswer(
+                "The client's secret is empty.",
+                admin_hint=f"It is `client_secret_file`: {self.client.secret_file}",
+            )
+        return secret
+
+    def _auth_method(self, secret: str | None) -> str:
+        """Return how the client authenticates (OIDC Core 9): as set, else as the provider takes it."""
+        if secret is None:
+            return "none"
+        if self.client.auth_method:
+            return self.client.auth_method
+        # OIDC Discovery 3: basic is what a provider takes that says nothing.
+        taken = self.provider.metadata().get("token_endpoint_auth_methods_supported")
+        methods = taken if isinstance(taken, list) and taken else ["client_secret_basic"]
+        return next(
+            (m for m in ("client_secret_basic", "client_secret_post") if m in methods),
+            "client_secret_basic",
+        )
+
+    def _endpoint(self, name: str) -> str:
+        url = self.provider.endpoint(name)
+        if url is None:
+            raise IdpBadAnswer(f"{self.provider.issuer} has no {name}.")
+        return url
+
+    def _what(self, endpoint: str) -> str:
+        return f"the {endpoint} of {self.provider.issuer}"
+
+
+class _ClientAuth(httpx.Auth, ClientAuth):  # type: ignore[misc]
+    """authlib's client authentication on an httpx request.
+
+    Its own integration for httpx would take another library in its place where that is installed.
+    """
+
+    requires_request_body = True
+
+    def auth_flow(self, request: httpx.Request) -> Any:
+        """Sign the request."""
+        url, headers, body = self.prepare(
+            request.method, str(request.url), request.headers, request.content.decode()
+        )
+        headers["Content-Length"] = str(len(body))
+        yield httpx.Request(
+            request.method, url, headers=headers, content=body, extensions=request.extensions
+        )
+
+
+class _Session(OAuth2Client):  # type: ignore[misc]
+    """authlib's client over an httpx client, which it closes."""
+
+    client_auth_class = _ClientAuth
+    oauth_error_class = AuthlibBaseError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.session.close()
+
+
+def new_secret() -> str:
+    """Return a value that nobody guesses, fit for `state`, `nonce` and PKCE's verifier (43 characters)."""
+    return secrets.token_urlsafe(32)
+
+
+def _clock_ahead(answer: httpx.Response, began: datetime) -> timedelta:
+    date = date_of(answer)
+    if date is None:
+        return timedelta(0)
+    now = datetime.now(UTC)
+    # By whichever end of the exchange is nearer: a slow answer is no wrong clock.
+    ahead = date - now if date > now else min(date + timedelta(seconds=1) - began, timedelta(0))
+    return ahead if abs(ahead) > SKEW_SEEN else timedelta(0)
+
+
+def _device_answer(found: Mapping[str, Any]) -> DeviceAnswer:
+    device_code, user_code = _text(found, "device_code"), _text(found, "user_code")
+    # Google's name for it is older than the RFC.
+    uri = _text(found, "verification_uri") or _text(found, "verification_url")
+    if not (device_code and user_code and uri) or not _is_http(uri):
+        raise IdpBadAnswer(
+            "The identity provider's device authorization lacks what RFC 8628 wants."
+        )
+    complete = _text(found, "verification_uri_complete")
+    return DeviceAnswer(
+        device_code,
+        user_code,
+        uri,
+        complete if complete and _is_http(complete) else None,
+        _seconds(found.get("expires_in")) or 600,
+        max(1, min(_seconds(found.get("interval")) or POLL_INTERVAL, 60)),
+    )
+
+
+def _is_http(url: str) -> bool:
+    return url.startswith(("https://", "http://")) and url.isprintable()
+
+
+def _object(answer: httpx.Response) -> Mapping[str, Any]:
+    found = answer.json()
+    if isinstance(found, dict):
+        return found
+    raise ValueError("no object")
+
+
+def _refused(error: str, description: str) -> Refused:
+    return Refused(harmless(error, 60), harmless(description, SAID))
+
+
+def _told(refused: Refused) -> str:
+    return f"{refused.error}: {refused.description}" if refused.description else refused.error
+
+
+def _text(found: Mapping[str, Any], name: str) -> str | None:
+    value = found.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _seconds(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 10**9:
+        return None
+    return int(value)

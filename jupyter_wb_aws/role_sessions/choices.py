@@ -1,0 +1,136 @@
+"""What was chosen, and what a process gets by it: its own role session, else the default one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from jupyter_wb_aws.errors import NoRoleSession
+from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, Assignments, Given
+from jupyter_wb_aws.role_sessions.refresher import Emit
+from jupyter_wb_aws.role_sessions.role_session import RoleSession
+from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN, DefaultChoice
+
+log = logging.getLogger(__name__)
+
+
+class Choices:
+    """The default, each kernel's own choice, and what follows from them.
+
+    Args:
+        sessions: the role sessions by their ids, ended ones too, as they come and go.
+        known: tells whether what was chosen in the last run is known yet.
+        emit: tells what happened, by an event's name and data.
+        save: keeps the default for the next run.
+
+    `default_pending` is set while the default role is on its way.
+    """
+
+    def __init__(
+        self,
+        sessions: Mapping[str, RoleSession],
+        known: Callable[[], bool],
+        emit: Emit,
+        save: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.default = NOTHING_CHOSEN
+        self.default_pending = False
+        self.assignments = Assignments()
+        self._sessions = sessions
+        self._known = known
+        self._emit = emit
+        self._save = save
+
+    # --- The default -----------------------------------------------------------------------
+
+    def is_default(self, session: RoleSession) -> bool:
+        """Tell whether this is the default role session."""
+        return self.default.session_id == session.id
+
+    def default_session(self) -> RoleSession:
+        """Return the default role session.
+
+        Raises:
+            NoRoleSession: if there is none; says whether that was chosen.
+        """
+        if self.default.session_id is None:
+            chosen = (
+                'You ended it, or chose "no AWS role".'
+                if self.default.chosen
+                else "No role was picked yet."
+            )
+            raise NoRoleSession(chosen)
+        return self._sessions[self.default.session_id]
+
+    def settle(self, default: DefaultChoice) -> None:
+        """Go on with a choice of before; of a role session that is no more, "no AWS role" stays."""
+        session = self._sessions.get(default.session_id or "")
+        gone = default.chosen and (session is None or session.ended is not None)
+        self.default = NO_ROLE if gone else default
+
+    async def choose(self, session: RoleSession | None) -> None:
+        """Choose the default; None is "no AWS role".
+
+        Raises:
+            RoleSessionEnded: if it can't be used any more.
+        """
+        choice = NO_ROLE
+        if session is not None:
+            session.require_living()
+            choice = DefaultChoice(chosen=True, session_id=session.id)
+        if choice != self.default:
+            self.default = choice
+            self._emit("default_changed", {"session_id": choice.session_id})
+            await self._save()
+
+    # --- What a process gets ---------------------------------------------------------------
+
+    def given_by_default(self) -> Given:
+        """Tell what a process gets for which nothing else was chosen."""
+        if not self._known() or (self.default_pending and not self.default.chosen):
+            # What was chosen in the last run is not known yet, or the default role is still being
+            # started: until then a process gets nothing, rather than the machine's role.
+            return NO_ROLE_GIVEN
+        if not self.default.chosen:
+            return UNTOUCHED
+        return self._given(self.default.session_id)
+
+    def given_to_kernel(self, kernel_id: str) -> Given:
+        """Tell what a kernel gets at this start; the default role session becomes its assignment."""
+        assignment = self.assignments.chosen(kernel_id)
+        if assignment is not None:
+            given = self._given(assignment.session_id)
+            if given.session is None and (again := self._started_again(assignment.session_id)):
+                self.assignments.replace(kernel_id, again.id)
+                return Given("role", again)
+            if given.session is None and assignment.session_id is not None:
+                log.warning(
+                    "Kernel %s starts without an AWS role: its role session has ended", kernel_id
+                )
+                self._emit(
+                    "kernel_without_role",
+                    {"kernel_id": kernel_id, "session_id": assignment.session_id},
+                )
+            return given
+        given = self.given_by_default()
+        if given.session is not None:
+            self.assignments.keep(kernel_id, given.session.id)
+        return given
+
+    def _started_again(self, session_id: str | None) -> RoleSession | None:
+        """Return the living role session of the same role and region, where this one has ended."""
+        over = self._sessions.get(session_id or "")
+        if over is None:
+            return None
+        same = (
+            s
+            for s in self._sessions.values()
+            if s.ended is None and s.key == over.key and s.owner.same_user(over.owner)
+        )
+        return next(same, None)
+
+    def _given(self, session_id: str | None) -> Given:
+        session = self._sessions.get(session_id) if session_id else None
+        if session is None or session.ended is not None:
+            return NO_ROLE_GIVEN
+        return Given("role", session)

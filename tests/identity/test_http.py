@@ -1,0 +1,205 @@
+"""HTTP to the identity provider, over real TLS where that is what matters."""
+
+import datetime as dt
+import ssl
+import threading
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, IdpUnavailable
+from jupyter_wb_aws.identity.http import HttpSettings, get_json
+
+NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+
+
+class Answering:
+    """A server that answers every request as `answer` says; its URL is `url`."""
+
+    def __init__(self, context=None):
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.asked.append((self.path, dict(self.headers)))
+                server.answer(self)
+
+            def log_message(self, *args):
+                pass
+
+        self.asked = []
+        self.answer = lambda handler: say(handler, b'{"fine": true}')
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if context is not None:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        scheme = "https" if context else "http"
+        self.url = f"{scheme}://localhost:{self._server.server_port}"
+        self._thread = threading.Thread(target=lambda: self._server.serve_forever(0.01))
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def say(handler, content, status=200, **headers):
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content)
+
+
+@pytest.fixture
+def plain():
+    with Answering() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for localhost that signs itself, and its key, in one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(NAME)
+        .issuer_name(NAME)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
+@pytest.fixture
+def secure(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with Answering(context) as server:
+        yield server
+
+
+def test_a_certificate_of_the_sites_own_ca_is_trusted_by_setting(secure, certificate):
+    assert get_json(secure.url, HttpSettings(ca_bundle=str(certificate))) == {"fine": True}
+
+
+def test_an_unknown_certificate_is_refused_and_the_setting_is_named(secure):
+    with pytest.raises(IdpUnavailable) as refused:
+        get_json(secure.url, HttpSettings())
+    assert "ca_bundle" in refused.value.admin_hint
+    assert secure.asked == []
+
+
+def test_a_ca_bundle_that_is_none_is_named(secure, tmp_path):
+    (tmp_path / "ca.pem").write_text("no certificate")
+    with pytest.raises(IdpUnavailable, match=r"CA bundle .*ca\.pem can't be read"):
+        get_json(secure.url, HttpSettings(ca_bundle=str(tmp_path / "ca.pem")))
+
+
+def test_a_redirect_from_https_to_http_is_not_followed(secure, plain, certificate):
+    secure.answer = lambda handler: say(handler, b"", 302, Location=plain.url)
+    with pytest.raises(IdpUnavailable, match="away from https"):
+        get_json(secure.url, HttpSettings(ca_bundle=str(certificate)))
+    assert plain.asked == []
+
+
+def test_a_redirect_to_itself_ends(plain):
+    plain.answer = lambda handler: say(handler, b"", 302, Location=plain.url)
+    with pytest.raises(IdpBadAnswer, match="redirect"):
+        get_json(plain.url, HttpSettings())
+    assert len(plain.asked) < 10
+
+
+def test_the_sites_proxy_is_used_for_other_hosts(plain, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    settings = HttpSettings(proxy=plain.url)
+    assert get_json("http://idp.example.invalid/x", settings) == {"fine": True}
+    assert plain.asked[0][0] == "http://idp.example.invalid/x"
+
+
+def test_no_proxy_is_used_for_this_machine(plain):
+    assert get_json(plain.url, HttpSettings(proxy="http://127.0.0.1:9")) == {"fine": True}
+
+
+def test_a_proxys_password_does_not_show():
+    assert "secret" not in repr(HttpSettings(proxy="http://me:secret@proxy.example.com:3128"))
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("named", ["7", "date"])
+def test_the_provider_says_when_to_come_back(plain, status, named):
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=8)
+    value = format_datetime(later, usegmt=True) if named == "date" else named
+    plain.answer = lambda handler: say(handler, b"busy", status, Retry_After=value)
+    with pytest.raises(IdpUnavailable) as refused:
+        get_json(plain.url, HttpSettings())
+    assert 5 <= refused.value.retry_after <= 8
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-1", "9" * 400, "1e9"])
+def test_a_time_to_come_back_that_makes_no_sense_is_left_out_or_an_hour(plain, value):
+    plain.answer = lambda handler: say(handler, b"busy", 503, Retry_After=value)
+    with pytest.raises(IdpUnavailable) as refused:
+        get_json(plain.url, HttpSettings())
+    assert refused.value.retry_after in {None, 0, 3600}
+
+
+def test_an_endless_answer_is_cut_off(plain):
+    def endless(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        try:
+            while True:
+                handler.wfile.write(b"[" * 65536)
+        except OSError:
+            pass
+
+    plain.answer = endless
+    with pytest.raises(IdpBadAnswer, match="longer than"):
+        get_json(plain.url, HttpSettings())
+
+
+def test_an_answer_that_trickles_is_cut_off(plain):
+    over = threading.Event()
+
+    def trickle(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        while not over.wait(0.05):
+            handler.wfile.write(b" ")
+
+    plain.answer = trickle
+    with pytest.raises(IdpTimeout):
+        get_json(plain.url, HttpSettings(timeout=0.2))
+    over.set()
+
+
+def test_a_compressed_answer_is_refused(plain):
+    plain.answer = lambda handler: say(handler, b"\x1f\x8b", Content_Encoding="gzip")
+    with pytest.raises(IdpBadAnswer, match="compressed"):
+        get_json(plain.url, HttpSettings())
+    assert plain.asked[0][1]["Accept-Encoding"] == "identity"

@@ -1,0 +1,234 @@
+"""A role that the user has lost, by the token or by the roles file, ends its role session."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+
+import pytest
+
+from jupyter_wb_aws.errors import RoleSessionEnded
+from jupyter_wb_aws.role_sessions import rights
+from jupyter_wb_aws.role_sessions.role_session import State
+from jupyter_wb_aws.role_sessions.store import NO_ROLE
+from jupyter_wb_aws.roles.catalogue import CatalogueFile
+from tests.role_sessions.support import (
+    ANALYST,
+    AUDITOR,
+    NOON,
+    ScriptedSource,
+    asleep,
+    eventually,
+    make_token,
+)
+
+MINUTE = 60
+RULES = f"""
+[[roles]]
+arn = "{ANALYST}"
+label = "Analyst"
+region = "us-east-2"
+allow = [{{ groups = ["analysts"] }}]
+
+[[roles]]
+arn = "{AUDITOR}"
+allow = [{{ claims = {{ audits = true }} }}]
+"""
+NOBODY = RULES.replace("analysts", "nobody")
+
+
+@pytest.fixture
+def site(site):
+    site.roles_file.write_text(RULES)
+    return site
+
+
+def renewed(site, **claims):
+    return lambda: make_token(site.clock.now(), iat=site.clock.now(), **claims)
+
+
+# --- By the token ----------------------------------------------------------------------------
+
+
+async def test_a_token_without_the_group_ends_the_role_session_at_the_next_refresh(site, caplog):
+    caplog.set_level("INFO")
+    source = ScriptedSource(renewed(site))
+    async with site.server(source) as manager:
+        session, _ = await manager.start(ANALYST)
+        source.answers[:] = [renewed(site, groups=["interns"])]
+        site.clock.advance(48 * MINUTE)
+
+        await manager.refresher.step()
+
+        assert session.ended.reason == "role_withdrawn"
+        assert site.files() == []
+        assert manager.choices.default == NO_ROLE
+        assert [event["reason"] for event in site.emitted("session_ended")] == ["role_withdrawn"]
+        assert f"Role session {session.id} ({ANALYST}) ended: role_withdrawn" in caplog.text
+
+
+async def test_a_claim_that_changed_ends_only_what_needed_it(site):
+    source = ScriptedSource(renewed(site, audits=True))
+    async with site.server(source) as manager:
+        analyst, _ = await manager.start(ANALYST)
+        auditor, _ = await manager.start(AUDITOR)
+        source.answers[:] = [renewed(site, audits=False)]
+        site.clock.advance(48 * MINUTE)
+
+        await manager.refresher.step()
+
+        assert manager.living() == [analyst]
+        assert auditor.ended.reason == "role_withdrawn"
+        assert analyst.token_file.read_text() == manager.supply.holding(None).token.reveal()
+
+
+async def test_a_token_of_a_withdrawn_role_is_never_in_its_file(site):
+    source = ScriptedSource(renewed(site))
+    async with site.server(source) as manager:
+        session, _ = await manager.start(ANALYST)
+        source.answers[:] = [renewed(site, groups=[])]
+
+        with pytest.raises(RoleSessionEnded, match="no longer in your list of roles"):
+            await manager.refresh(session.id)
+
+        assert site.emitted("token_refreshed") == []
+
+
+async def test_a_kernel_of_a_withdrawn_role_has_none_at_its_next_start(site):
+    source = ScriptedSource(renewed(site))
+    async with site.server(source) as manager:
+        session, _ = await manager.start(ANALYST)
+        manager.choices.given_to_kernel("kernel")
+        source.answers[:] = [renewed(site, groups=[])]
+        with pytest.raises(RoleSessionEnded):
+            await manager.refresh(session.id)
+
+        assert manager.choices.given_to_kernel("kernel").kind == "no_role"
+        assert site.emitted("kernel_without_role")
+
+
+# --- By the roles file -----------------------------------------------------------------------
+
+
+async def test_a_role_taken_from_the_user_ends_within_half_a_minute(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        await asleep(site.clock)
+        site.roles_file.write_text(NOBODY)
+
+        site.clock.advance(30)
+        await eventually(lambda: session.ended)
+
+        assert session.ended.reason == "role_withdrawn"
+        assert len(manager.supply.source.requests) == 1
+
+
+async def test_a_role_taken_out_of_the_file_ends(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        site.roles_file.write_text("")
+
+        await manager.refresher.step()
+
+        assert session.ended.reason == "role_withdrawn"
+
+
+@pytest.mark.parametrize("broken", ["broken [", "[[roles]]\narn = 7", None])
+async def test_a_broken_or_unreadable_file_takes_no_role_away(site, broken):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        site.roles_file.write_text(broken) if broken else site.roles_file.unlink()
+        site.clock.advance(48 * MINUTE)
+
+        await manager.refresher.step()
+
+        assert manager.state_of(session) is State.ACTIVE
+        assert len(site.emitted("token_refreshed")) == 1
+
+
+async def test_a_token_that_lost_the_group_counts_while_the_file_is_broken(site):
+    source = ScriptedSource(renewed(site))
+    async with site.server(source) as manager:
+        session, _ = await manager.start(ANALYST)
+        site.roles_file.write_text("broken [")
+        source.answers[:] = [renewed(site, groups=[])]
+        site.clock.advance(48 * MINUTE)
+
+        await manager.refresher.step()
+
+        assert session.ended.reason == "role_withdrawn"
+
+
+async def test_a_file_that_is_just_being_written_is_read_again_before_a_role_is_withdrawn(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        await asleep(site.clock)
+        site.roles_file.write_text("# the first half of")
+        os.utime(site.roles_file, (NOON.timestamp(), NOON.timestamp()))
+        looking = asyncio.create_task(manager.refresher.step())
+        await eventually(lambda: manager.catalogue.last_good.entries == [])
+        site.roles_file.write_text(RULES)
+
+        await eventually(lambda: site.clock.advance(0.1) or looking.done())
+
+        assert session.ended is None
+
+
+async def test_a_file_system_that_hangs_does_not_stop_the_renewal(site, monkeypatch):
+    monkeypatch.setattr(rights, "LOOK_PATIENCE", 0.05)
+    may_go_on, looks = threading.Event(), []
+
+    def hang(_file):
+        looks.append(1)
+        assert may_go_on.wait(20)
+
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        old = session.token_file.read_text()
+        monkeypatch.setattr(CatalogueFile, "_read_if_changed", hang)
+        site.clock.advance(48 * MINUTE)
+        for _ in range(3):
+            await manager.refresher.step()
+        written = session.token_file.read_text()
+        may_go_on.set()
+
+    assert written != old
+    assert len(looks) == 1
+
+
+async def test_what_the_file_says_of_a_role_holds_for_the_running_role_session(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        changed = RULES.replace('"Analyst"', '"Data analyst"').replace("us-east-2", "eu-west-1")
+        site.roles_file.write_text(f'{changed}extra_environment = {{ A = "b" }}\n')
+
+        await manager.refresher.step()
+
+        assert session.role.label == "Data analyst"
+        assert session.region == "us-east-2"
+        assert session.key == (ANALYST, "us-east-2")
+
+
+async def test_another_users_token_is_judged_as_such_and_not_by_its_roles(site):
+    source = ScriptedSource(renewed(site))
+    async with site.server(source) as manager:
+        session, _ = await manager.start(ANALYST)
+        source.answers[:] = [renewed(site, sub="bob", groups=[])]
+        site.clock.advance(48 * MINUTE)
+
+        await manager.refresher.step()
+
+        assert session.ended.reason == "identity_changed"
+
+
+async def test_without_a_change_nothing_is_judged_twice(site, monkeypatch):
+    async with site.server() as manager:
+        await manager.start(ANALYST)
+        await manager.refresher.step()
+        judged = []
+        monkeypatch.setattr(manager.supply, "identity_of", judged.append)
+
+        await manager.refresher.step()
+
+        assert judged == []
