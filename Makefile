@@ -24,6 +24,7 @@ COVERAGE := $(foreach package,$(DOMAIN),--cov=jupyter_wb_aws/$(package)) --cov-b
 
 test: $(STAMP) lint  ## every check, and every test with today's versions
 	@.ci/need-chromium
+	@VENV="$(VENV)" .ci/need-peers
 	$(PYTEST) $(COVERAGE) $(ARGS)
 
 test-all: test-oldest test  ## and those that touch Jupyter with the oldest versions we support
@@ -57,4 +58,4 @@ requirements:  ## compile the pinned requirements again
 	    requirements/oldest.in -o requirements/oldest.txt
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(OLDEST) .demo build dist .coverage
+	rm -rf $(VENV) $(OLDEST) .demo build dist .coverage tests/peers/oidc_provider/node_modules

@@ -13,7 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import WebIdentityToken
 
-pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.site", "tests.running_demo"]
+pytest_plugins = [
+    "pytest_jupyter.jupyter_server",
+    "tests.site",
+    "tests.running_demo",
+    "tests.peers.openid_provider",
+]
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
