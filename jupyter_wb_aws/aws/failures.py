@@ -79,7 +79,7 @@ def _explain_answer(
         return TrustRefused(
             f"AWS does not let you use the role {role.name}: its trust policy names others, or there is no such role.",
             hint="Pick another role, or send your administrator the lines below.",
-            admin_hint=trust_hint(message, role, claims),
+            admin_hint=trust_hint(message, role, claims, at_aws=at_aws),
         )
     if code in THROTTLING or status == 429:
         return Throttled("AWS STS has had too many requests.", retry_after=RETRY_AFTER)

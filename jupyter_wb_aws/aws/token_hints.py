@@ -66,8 +66,14 @@ def token_hint(code: str, message: str, role: RoleArn, claims: Claims, *, at_aws
     )
 
 
-def trust_hint(message: str, role: RoleArn, claims: Claims) -> str:
+def trust_hint(message: str, role: RoleArn, claims: Claims, *, at_aws: bool = True) -> str:
     """Say what the role's trust policy must hold for this token to be let in."""
+    if not at_aws and "Not authorized to perform" not in message:  # the words of AWS
+        return (
+            f"The store does not let this token have {role}: the role's trust policy wants another (the"
+            " store's condition keys may have other names than IAM's), the store does not know the token's"
+            f" issuer, or it has no such role. Seen: {claims_seen(claims)}."
+        )
     needed = _actions(claims)
     for action in needed[1:]:
         if action in message:

@@ -218,6 +218,15 @@ def test_the_lines_are_those_of_this_token(claims, lines):
         assert line in hint
 
 
+def test_a_store_that_refuses_in_words_of_its_own_is_told_of_as_a_store():
+    # SeaweedFS's answer to a token of an issuer that it does not know is this as well.
+    failure = told("AccessDenied", "trust policy validation failed", status=403, at_aws=False)
+    assert isinstance(failure, TrustRefused)
+    assert "the store does not know the token's issuer" in failure.admin_hint
+    assert "iss = 'https://idp.example.com'" in failure.admin_hint
+    assert "oidc-provider" not in failure.admin_hint
+
+
 def test_an_action_that_the_trust_policy_lacks_is_named():
     tags = {TAGS: {"principal_tags": {"Team": ["analytics"]}}, SOURCE_IDENTITY: "alice"}
     assert "lacks the action sts:TagSession" in denied("TagSession", **tags)
