@@ -332,10 +332,10 @@ OTHER_NAMES = {
     *TokenSource.class_own_traits(config=True),
     "file", "command", "audience", "fetch", "users", "claims", "status", "message", "code", "hint", "admin_hint",
     "binds_role", "end_reason", *get_args(EndReason), "when_shadowed", "not_configured",
-    # Jupyter's and AWS's own
+    # Jupyter's, AWS's and the stores' own
     "kernel_manager_factory", "kernel_manager_class", "_async_launch_kernel", "start_kernel", "update_env",
     "make_term_env", "new_terminal", "preferred_username", "extra_env", "current_user", "credential_process", "role_arn", "source_profile",
-    "jupyter_wb_aws",
+    "jupyter_wb_aws", "app_id", "rgw_s3_auth_use_sts", "rgw_sts_key",
 }  # fmt: skip
 
 
