@@ -8,8 +8,10 @@ import logging
 import os
 import random
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
@@ -20,7 +22,9 @@ from traitlets.utils.importstring import import_item
 from jupyter_wb_aws.clock import SystemClock
 from jupyter_wb_aws.identity.command import CommandTokenSource
 from jupyter_wb_aws.identity.file import FileTokenSource
+from jupyter_wb_aws.identity.oidc import OidcTokenSource
 from jupyter_wb_aws.identity.source import TokenSource
+from jupyter_wb_aws.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 SOURCES: dict[str, type[TokenSource]] = {
-    source.short_name: source for source in (CommandTokenSource, FileTokenSource)
+    source.short_name: source for source in (CommandTokenSource, FileTokenSource, OidcTokenSource)
 }
 FOLDER = "jupyter_wb_aws"
 
@@ -48,13 +52,13 @@ class WbAwsApp(ExtensionApp):
     name = "jupyter_wb_aws"
     load_other_extensions = True
     extension_url = "/lab"
-    classes = [CommandTokenSource, FileTokenSource]  # noqa: RUF012 - traitlets' own way
+    classes = [CommandTokenSource, FileTokenSource, OidcTokenSource]  # noqa: RUF012 - traitlets' own way
 
     token_source = Unicode(
         "",
         config=True,
-        help="""Where web identity tokens come from: `file` (see FileTokenSource), `command` (see
-        CommandTokenSource), or the import path of a TokenSource of your own. Empty: the extension
+        help="""Where web identity tokens come from: `oidc` (the user signs in; see OidcTokenSource),
+        `file` (see FileTokenSource), `command` (see CommandTokenSource), or the import path of a TokenSource of your own. Empty: the extension
         does nothing.""",
     )
     roles_file = Unicode(
@@ -263,6 +267,10 @@ class WbAwsApp(ExtensionApp):
         from jupyter_wb_aws.roles.catalogue import CatalogueFile
 
         assert self._source is not None
+        if isinstance(self._source, OidcTokenSource):
+            self._source.registered_redirect_uri = partial(
+                redirect_uri, self._jupyter, self._source.redirect_uri
+            )
         clock, rng = SystemClock(), random.SystemRandom()
         contents = self._jupyter.contents_manager
         token_dir = self.token_dir or own_runtime_dir() or jupyter_runtime_dir()
@@ -304,6 +312,29 @@ class WbAwsApp(ExtensionApp):
         if terminals is not None:
             server.terminals = TerminalInjection(terminals, manager, site)
             server.terminals.install()
+
+
+def redirect_uri(serverapp: ServerApp, registered: str) -> str | None:
+    """Return where the identity provider can send a browser back to, None where that is nowhere.
+
+    From the configuration alone: a request's `Host` header is whatever its sender wrote. It is asked
+    for anew each time, since the server takes another port where its own is in use.
+
+    Args:
+        registered: `OidcTokenSource.redirect_uri`.
+    """
+    base_url = serverapp.base_url
+    if registered:
+        uri = registered.format(port=serverapp.port, base_url=base_url)
+        parts = urlsplit(uri)
+        # Another port of this machine would be another server's.
+        elsewhere = is_loopback(uri) and parts.port not in {None, serverapp.port}
+        return None if elsewhere else uri
+    public = urlsplit(serverapp.custom_display_url)
+    if not (public.scheme and public.netloc):
+        return None
+    path = public.path.rstrip("/") + "/" if public.path.strip("/") else base_url
+    return f"{public.scheme}://{public.netloc}{path}aws/sign-in/callback"
 
 
 def runs_as_root_for_another() -> str | None:

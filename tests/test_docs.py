@@ -28,6 +28,7 @@ from jupyter_wb_aws.demo.local_aws.trust_policy import TrustRequest, allows
 from jupyter_wb_aws.events import NAMES, schema_id
 from jupyter_wb_aws.identity.command import CommandTokenSource
 from jupyter_wb_aws.identity.file import FileTokenSource
+from jupyter_wb_aws.identity.oidc import OidcTokenSource
 from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
 from jupyter_wb_aws.role_sessions.role_session import EndReason, State
 from jupyter_wb_aws.roles.catalogue import KEYS, parse
@@ -127,7 +128,10 @@ def test_a_configuration_names_settings_that_exist_and_values_that_they_take(
 ):
     (tmp_path / "jupyter_server_config.py").write_text(block.text)
     config = PyFileConfigLoader("jupyter_server_config.py", path=str(tmp_path)).load_config()
-    known = {c.__name__: c for c in (WbAwsApp, CommandTokenSource, FileTokenSource, example_source)}
+    known = {
+        c.__name__: c
+        for c in (WbAwsApp, CommandTokenSource, FileTokenSource, OidcTokenSource, example_source)
+    }
     assert config
     for name, section in config.items():
         assert set(section) <= set(known[name].class_traits(config=True))
@@ -170,7 +174,7 @@ def test_the_table_of_settings_is_complete():
     listed = set(re.findall(r"^\| `(\w+\.\w+)` \|", page, re.MULTILINE))
     own = {
         f"{cls.__name__}.{name}"
-        for cls in (WbAwsApp, CommandTokenSource, FileTokenSource)
+        for cls in (WbAwsApp, CommandTokenSource, FileTokenSource, OidcTokenSource)
         for name, trait in cls.class_own_traits(config=True).items()
         if trait.this_class is cls
     }
@@ -328,11 +332,12 @@ OTHER_NAMES = {
     *CODES,
     *KEYS,
     *(str(state) for state in State),
-    *(name for cls in (WbAwsApp, CommandTokenSource) for name in cls.class_own_traits(config=True)),
+    *(name for cls in (WbAwsApp, CommandTokenSource, OidcTokenSource) for name in cls.class_own_traits(config=True)),
     *TokenSource.class_own_traits(config=True),
     "file", "command", "audience", "fetch", "users", "claims", "status", "message", "code", "hint", "admin_hint",
     "binds_role", "end_reason", *get_args(EndReason), "when_shadowed", "not_configured",
-    # Jupyter's, AWS's and the stores' own
+    # OAuth's, Jupyter's, AWS's and the stores' own
+    "id_token", "access_token", "offline_access", "client_secret_basic", "client_secret_post",
     "kernel_manager_factory", "kernel_manager_class", "_async_launch_kernel", "start_kernel", "update_env",
     "make_term_env", "new_terminal", "preferred_username", "extra_env", "current_user", "credential_process", "role_arn", "source_profile",
     "jupyter_wb_aws", "app_id", "rgw_s3_auth_use_sts", "rgw_sts_key",

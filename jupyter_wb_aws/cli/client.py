@@ -45,6 +45,11 @@ class Client:
         self._timeout = timeout
         self._opener = opener_for(connection.url, connection.socket)
 
+    @property
+    def url(self) -> str:
+        """Where the server is, as this process reaches it; ends in a slash."""
+        return self._connection.url.rstrip("/") + "/"
+
     def get(self, path: str, **query: str) -> Answer:
         """Ask for something."""
         suffix = f"?{urllib.parse.urlencode(query)}" if query else ""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
+    from jupyter_wb_aws.demo.issuer import Issuer
     from jupyter_wb_aws.demo.lab import Lab, LabOptions
 
 _USAGE_ERROR = 2
@@ -34,6 +35,12 @@ _NEEDED = ("moto", "flask", "jupyterlab", "matplotlib", "awscli", "psutil")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--no-browser", action="store_true", help="don't open a browser")
+    parser.add_argument(
+        "--sign-in",
+        action="store_true",
+        help="start signed out, to sign in as alice or bob; without a password, so that every user"
+        " of this machine can",
+    )
     parser.add_argument(
         "--port",
         type=_port,
@@ -102,13 +109,12 @@ def _run_in(
         if name.startswith("AWS_"):
             del os.environ[name]
     # Imported here so that `jupyter wb-aws --help` need not load moto.
-    from jupyter_wb_aws.demo.identity_provider import IdentityProvider
-    from jupyter_wb_aws.demo.lab import Lab, LabOptions, client_file, prepare
+    from jupyter_wb_aws.demo.lab import Lab, LabOptions, prepare
     from jupyter_wb_aws.demo.local_aws import LocalAws
 
     _say("Starting JupyterLab, an identity provider and a local AWS ...")
     with (
-        IdentityProvider(token_lifetime=args.token_lifetime) as idp,
+        _identity_provider(state, args, port) as idp,
         LocalAws(idp.issuer, credential_lifetime=args.credential_lifetime) as aws,
     ):
         options = LabOptions(
@@ -118,8 +124,8 @@ def _run_in(
             issuer=idp.issuer,
             aws_url=aws.url,
             ambient=ambient,
+            sign_in=args.sign_in,
         )
-        idp.write_client_file(client_file(state))
         prepare(state, options)
         lab = Lab(state, options, verbose=args.verbose)
         try:
@@ -128,6 +134,20 @@ def _run_in(
             _say("\nStopping ...")
             lab.end()
             _say("Stopped.")
+
+
+def _identity_provider(state: Path, args: argparse.Namespace, port: int) -> Issuer:
+    if args.sign_in:
+        from jupyter_wb_aws.demo.names import redirect_uri
+        from jupyter_wb_aws.demo.sign_in import SignInProvider
+
+        return SignInProvider(redirect_uri(port), token_lifetime=args.token_lifetime)
+    from jupyter_wb_aws.demo.identity_provider import IdentityProvider
+    from jupyter_wb_aws.demo.lab import client_file
+
+    idp = IdentityProvider(token_lifetime=args.token_lifetime)
+    idp.write_client_file(client_file(state))
+    return idp
 
 
 def _attend(lab: Lab, options: LabOptions, stop: threading.Event, browser: Path | None) -> int:
@@ -142,7 +162,7 @@ def _attend(lab: Lab, options: LabOptions, stop: threading.Event, browser: Path 
             return 1
         if stop.wait(_POLL):
             return 0
-    _say(_WELCOME.format(url=options.url, folder=options.root))
+    _say(_welcome(options))
     if browser is not None:
         _open_browser(browser, options.url)
     while not stop.wait(_POLL):
@@ -154,7 +174,14 @@ def _attend(lab: Lab, options: LabOptions, stop: threading.Event, browser: Path 
     return 0
 
 
-_WELCOME = """
+def _welcome(options: LabOptions) -> str:
+    begin = _SIGN_IN_FIRST if options.sign_in else _SIGNED_IN
+    return (begin + _WELCOME).format(
+        url=options.url, sign_in_url=options.sign_in_url, folder=options.root
+    )
+
+
+_SIGNED_IN = """
 JupyterLab is ready. You are signed in to the demo's identity provider as alice.
 
   Open this in a browser:
@@ -163,7 +190,27 @@ JupyterLab is ready. You are signed in to the demo's identity provider as alice.
 
   and follow the sample notebook, which opens by itself. Or pick a role in a terminal of
   JupyterLab (File > New > Terminal):
+"""
+_SIGN_IN_FIRST = """
+JupyterLab is ready. Nobody is signed in yet.
 
+  Open this in a browser:
+
+      {url}
+
+  Then sign in, in a terminal of JupyterLab (File > New > Terminal) or in that browser:
+
+      jupyter wb-aws sign-in
+      {sign_in_url}
+
+  You choose who you are: alice may use analyst and auditor, bob may use auditor and finance-admin.
+  There are no passwords: every user of this machine can sign in to the demo's identity
+  provider as either of them, and use what is in the demo's AWS, while the demo runs.
+
+  After that, follow the sample notebook (it is written for alice), or pick a role in the
+  terminal; for bob, say auditor where it says analyst:
+"""
+_WELCOME = """
       jupyter wb-aws roles                 lists the AWS roles that you may use
       jupyter wb-aws start analyst         starts one of them
       jupyter wb-aws start misconfigured   shows how a failure is explained

@@ -55,7 +55,7 @@ class CliError(Exception):
         self.text = text
 
 
-def refused_by_server(problem: dict[str, object], text: str) -> CliError:
+def refused_by_server(problem: dict[str, object], text: str | None) -> CliError:
     """Wrap a problem that the server answered with."""
     exit_code = _EXIT_CODE_OF_PROBLEM.get(str(problem.get("code")), ExitCode.FAILED)
     return CliError({"title": "The server refused", **problem}, exit_code, text=text)

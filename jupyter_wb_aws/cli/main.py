@@ -16,11 +16,13 @@ from jupyter_wb_aws.cli.failure import EXIT_CODES_HELP, CliError, ExitCode, loca
 from jupyter_wb_aws.cli.output import say_error
 
 COMMANDS = {
+    "sign-in": "sign in to your company's single sign-on, where this server wants it",
     "roles": "list the AWS roles that you may use",
     "start": "start a role session: be this role from now on",
     "status": "show the role sessions, and what ails them",
     "identity": "show who you are to AWS",
     "end": "end a role session",
+    "sign-out": "sign out; every role session ends",
     "settings": "print every setting of the extension, for administrators (also: --help-all)",
     "demo": "start JupyterLab with an identity provider and a local AWS, to try all this",
 }
@@ -96,7 +98,9 @@ def _parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
 
 def _load(name: str) -> Command:
     try:
-        return cast("Command", importlib.import_module(f"jupyter_wb_aws.cli.{name}"))
+        return cast(
+            "Command", importlib.import_module(f"jupyter_wb_aws.cli.{name.replace('-', '_')}")
+        )
     except ModuleNotFoundError as missing:
         raise local_problem(
             "not_installed",

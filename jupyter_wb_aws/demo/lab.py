@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from jupyter_wb_aws.demo.environment import lab_environment
+from jupyter_wb_aws.demo.names import redirect_uri
 from jupyter_wb_aws.demo.private_file import write_private
 from jupyter_wb_aws.demo.processes import end_with_all
 from jupyter_wb_aws.demo.site import NOTEBOOK, as_json, roles_file, server_config
@@ -44,11 +45,18 @@ class LabOptions:
     aws_url: str
     ambient: Mapping[str, str] = field(repr=False)
     """The environment that the demo was started in."""
+    sign_in: bool = False
+    """Whether the user signs in, instead of being alice from the start."""
 
     @property
     def url(self) -> str:
         """Where the browser goes; it lets whoever has it in, as Jupyter's own links do."""
         return f"http://127.0.0.1:{self.port}/lab/tree/{NOTEBOOK}?token={quote(self.token)}"
+
+    @property
+    def sign_in_url(self) -> str:
+        """Where the browser signs in, once it was let in."""
+        return f"http://127.0.0.1:{self.port}/aws/sign-in/start"
 
 
 def client_file(state: Path) -> Path:
@@ -100,16 +108,17 @@ def _config(state: Path, options: LabOptions) -> dict[str, dict[str, Any]]:
         },
         **server_config(
             roles_path=str(state / "roles.toml"),
-            token_command=[
-                sys.executable,
-                "-m",
-                "jupyter_wb_aws.demo.print_token",
-                str(client_file(state)),
-            ],
             issuer=options.issuer,
             aws_url=options.aws_url,
+            token_command=() if options.sign_in else _token_command(state),
+            redirect_uri=redirect_uri(options.port),
         ),
     }
+
+
+def _token_command(state: Path) -> list[str]:
+    module = "jupyter_wb_aws.demo.print_token"
+    return [sys.executable, "-m", module, str(client_file(state))]
 
 
 def _shell() -> str:

@@ -7,12 +7,17 @@ REGION = "us-east-2"
 BUCKET = "colorado-projects"
 
 CLIENT_ID = "jupyter-wb-aws-demo"
-"""The `aud` of alice's tokens; the IAM OIDC provider lists it, the trust policies ask for it."""
+"""The `aud` of all tokens; the IAM OIDC provider lists it, the trust policies ask for it."""
 
 TAGS_CLAIM = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY_CLAIM = "https://aws.amazon.com/source_identity"
 """Source of both: IAM User Guide, "Pass session tags in AWS STS" and "Monitor and control
 actions taken with assumed roles"."""
+
+
+def redirect_uri(port: int) -> str:
+    """Return where the identity provider sends a browser back to, if JupyterLab is at `port`."""
+    return f"http://127.0.0.1:{port}/aws/sign-in/callback"
 
 
 def role_arn(name: str) -> str:

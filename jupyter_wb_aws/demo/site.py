@@ -35,7 +35,7 @@ label = "Auditor"
 description = "Reads {BUCKET}, changes nothing"
 region = "{REGION}"
 color = "blue"
-allow = [{{ groups = ["analysts"] }}]
+allow = [{{ groups = ["analysts"] }}, {{ groups = ["auditors"] }}]
 
 [[roles]]
 arn = "{role_arn("misconfigured")}"
@@ -64,24 +64,36 @@ def roles_file() -> str:
 def server_config(
     *,
     roles_path: str,
-    token_command: Sequence[str],
     issuer: str,
     aws_url: str,
+    token_command: Sequence[str] = (),
+    redirect_uri: str = "",
 ) -> dict[str, dict[str, object]]:
-    """Return the extension's settings, as they would stand in `jupyter_server_config.json`."""
+    """Return the extension's settings, as they would stand in `jupyter_server_config.json`.
+
+    Args:
+        roles_path: the role catalogue.
+        issuer: the identity provider.
+        aws_url: the local AWS.
+        token_command: prints tokens; where there is none, the user signs in.
+        redirect_uri: where the identity provider sends the browser back to then.
+    """
+    source: dict[str, object] = {"issuer": issuer, "audience": CLIENT_ID}
+    if token_command:
+        name, class_name = "command", "CommandTokenSource"
+        source["command"] = list(token_command)
+    else:
+        name, class_name = "oidc", "OidcTokenSource"
+        source |= {"client_id": CLIENT_ID, "redirect_uri": redirect_uri}
     return {
         "WbAwsApp": {
-            "token_source": "command",
+            "token_source": name,
             "roles_file": roles_path,
             "audience": CLIENT_ID,
             # STS, S3 and everything else: for the SDKs and for the extension itself.
             "extra_environment": {"AWS_ENDPOINT_URL": aws_url},
         },
-        "CommandTokenSource": {
-            "command": list(token_command),
-            "issuer": issuer,
-            "audience": CLIENT_ID,
-        },
+        class_name: source,
     }
 
 

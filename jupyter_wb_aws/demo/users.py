@@ -44,3 +44,12 @@ ALICE = User(
     groups=("analysts", "colorado"),
     tags={"Team": "analytics", "CostCenter": "4711"},
 )
+
+BOB = User(
+    subject="bob",
+    name="Bob Baker",
+    email="bob@example.com",
+    groups=("auditors", "finance"),
+    tags={"Team": "finance", "CostCenter": "2600"},
+)
+"""For whoever wants to see another user's roles; only a demo with sign-in knows him."""

@@ -21,6 +21,7 @@ NAMES = (
     "role_denied",
     "session_ended",
     "session_started",
+    "sign_in_changed",
     "state_changed",
     "token_refreshed",
 )

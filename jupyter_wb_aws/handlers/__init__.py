@@ -20,6 +20,8 @@ from jupyter_wb_aws.handlers.role_sessions import (
     TerminalsHandler,
 )
 from jupyter_wb_aws.handlers.roles import RolesHandler
+from jupyter_wb_aws.handlers.sign_in import SignInHandler
+from jupyter_wb_aws.handlers.sign_in_pages import CallbackHandler, StartHandler
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.handlers.server import Server
@@ -40,6 +42,9 @@ def routes(server: Server) -> list[tuple[str, type[Any], dict[str, Any]]]:
         r"/aws/assignments": AssignmentsHandler,
         rf"/aws/assignments/{ID}": KernelAssignmentHandler,
         r"/aws/identity": IdentityHandler,
+        r"/aws/sign-in": SignInHandler,
+        r"/aws/sign-in/start": StartHandler,
+        r"/aws/sign-in/callback": CallbackHandler,
         r"/aws/health": HealthHandler,
         r"/aws/openapi.yaml": OpenApiHandler,
         r"/aws(?:/.*)?": UnknownPathHandler,

@@ -160,7 +160,7 @@ class WbAwsHandler(APIHandler):
         if not await ensure_async(
             self.authorizer.is_authorized(self, self.current_user, "write", resource)
         ):
-            raise Forbidden(f"You may not start {resource} on this Jupyter Server.")
+            raise Forbidden(f"You may not change {resource} on this Jupyter Server.")
 
     def answer(self, document: object, status: int = 200) -> None:
         """Finish with JSON."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import ssl
 import time
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ def client_for(url: str, settings: HttpSettings) -> httpx.Client:
     Raises:
         IdpUnavailable: if the CA bundle can't be read.
     """
+    _hush()
     direct = is_loopback(url)
     context: ssl.SSLContext | bool = True
     if url.startswith("https://"):
@@ -78,6 +80,12 @@ def client_for(url: str, settings: HttpSettings) -> httpx.Client:
         headers={"Accept": "application/json", "Accept-Encoding": "identity"},
         event_hooks={"request": [refuse_downgrade], "response": [bound]},
     )
+
+
+def _hush() -> None:
+    """Keep httpcore from logging at DEBUG: it logs the answers' headers, cookies included."""
+    logger = logging.getLogger("httpcore")
+    logger.setLevel(max(logger.level, logging.INFO))
 
 
 class _Bounded(httpx.SyncByteStream):

@@ -44,6 +44,7 @@ ATTEMPT_LIFE = timedelta(minutes=10)
 MOST_ATTEMPTS = 16
 # RFC 8628, 3.5: what `slow_down` adds, and how far a time-out stretches the interval.
 SLOW_DOWN, LONGEST_INTERVAL = 5, 60
+HOW = "Sign in with `jupyter wb-aws sign-in`, then repeat what you did."
 # What the authorization endpoint may say (RFC 6749, 4.1.2.1; OIDC Core 3.1.2.6), for people.
 SAID = {
     "access_denied": "you, or the identity provider, said no",
@@ -76,7 +77,7 @@ class Rules:
 class CodeBegun:
     """Where the browser goes, and the cookie that it brings back."""
 
-    authorization_url: str
+    authorization_url: str = field(repr=False)
     cookie_name: str
     cookie: str = field(repr=False)
 
@@ -183,6 +184,11 @@ class SignIn:
         if self._grant is not None:
             return "signed_in"
         return "pending" if self._pending_until() else "signed_out"
+
+    @property
+    def issuer(self) -> str:
+        """Where one signs in."""
+        return self._verifier.provider.issuer
 
     @property
     def user(self) -> Identity | None:
@@ -376,8 +382,10 @@ class SignIn:
         """Ask until the user has finished (RFC 8628, 3.5)."""
         epoch, interval = self._epoch, device.interval
         try:
-            while self._device is begun:
+            while True:
                 await self._clock.sleep(interval)
+                if self._device is not begun:  # another took its place
+                    return
                 if self._clock.now() >= begun.expires_at:
                     raise SignInFailed("The code has expired before it was entered.")
                 answer, more = await self._polled(oauth, device)
@@ -522,11 +530,11 @@ class SignIn:
     def _living(self) -> _Grant:
         grant = self._grant
         if grant is None:
-            raise self._required("You are not signed in.")
+            raise self._required()
         now = self._clock.now()
         if self._rules.longest and now >= grant.since + self._rules.longest:
             self._lose("Your sign-in has reached the greatest age that your administrator allows.")
-            raise self._required("")
+            raise self._required()
         dead = grant.refresh_token is None or not grant.renewable
         if dead and grant.taken and grant.token.expires_at <= now:
             self._lose(
@@ -534,7 +542,7 @@ class SignIn:
                 "The provider gave no refresh token, or no new id token for it: see `scopes`"
                 " (`offline_access`) of the token source.",
             )
-            raise self._required("")
+            raise self._required()
         return grant
 
     def overdue(self) -> SignInRequired | None:
@@ -554,7 +562,7 @@ class SignIn:
         except SignInRequired as over:
             if self._grant is grant:
                 self._lose(over.detail)
-            raise self._required("") from None
+            raise self._required() from None
         # First of all: the former may be good no more.
         grant.refresh_token = answer.refresh_token or grant.refresh_token
         token = await asyncio.to_thread(self._renewed, answer)
@@ -567,9 +575,9 @@ class SignIn:
         ):
             if self._grant is grant:
                 self._lose("The identity provider renewed your sign-in for somebody else.")
-            raise self._required("")
+            raise self._required()
         if self._grant is not grant:
-            raise self._required("You have signed out.")
+            raise self._required()
         grant.token = token
         grant.id_token = answer.id_token or grant.id_token
         grant.identity = token.identity(self._rules.name_claim, self._rules.groups_claim)
@@ -591,14 +599,14 @@ class SignIn:
         """Forget the sign-in, and why."""
         log.warning("The sign-in is over: %s", detail)
         self._grant = None
-        self.problem = SignInRequired(detail, admin_hint=admin_hint)
+        self.problem = SignInRequired(detail, hint=HOW, admin_hint=admin_hint)
         self._tell()
 
-    def _required(self, detail: str) -> SignInRequired:
-        told = self.problem
-        return SignInRequired(
-            detail or (told.detail if told else ""), admin_hint=told.admin_hint if told else None
-        )
+    def _required(self) -> SignInRequired:
+        over = self.problem
+        if isinstance(over, SignInRequired):
+            return SignInRequired(over.detail, hint=HOW, admin_hint=over.admin_hint)
+        return SignInRequired("You are not signed in.", hint=HOW)
 
     # --- Ending ------------------------------------------------------------------------------
 

@@ -117,6 +117,23 @@ class TokenSupply:
         assert holding.token is not None
         return holding.token
 
+    async def renew_afresh(self) -> None:
+        """Fetch each token that is held, and the one for all roles, whatever is under way now.
+
+        Raises:
+            WbAwsError: what `TokenSource.fetch` raises.
+        """
+        await asyncio.gather(*self._fetching.values(), return_exceptions=True)
+        for key in [*self._holdings] or [None]:
+            await self.renew(key)
+
+    def sign_in_overdue(self) -> None:
+        """Note that the user must sign in anew, where a site's rule says so and no fetch is due yet."""
+        sign_in = self.source.sign_in
+        if sign_in is not None and (required := sign_in.overdue()) is not None:
+            for holding in self._holdings.values():
+                holding.failed(required, self._clock.now(), self._rng.random())
+
     def identity_of(self, token: WebIdentityToken) -> Identity:
         """Read who a token speaks of, by the source's settings."""
         return token.identity(self.source.name_claim, self.source.groups_claim)
@@ -129,8 +146,9 @@ class TokenSupply:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.source.close()
 
-    def forget(self) -> None:
-        """Let go of every token in hand: the user has signed out."""
+    async def forget(self) -> None:
+        """Let go of every token in hand, and of those on their way: the user has signed out."""
+        await asyncio.gather(*self._fetching.values(), return_exceptions=True)
         self._holdings.clear()
 
     def _key(self, role_arn: str | None) -> str | None:

@@ -18,10 +18,12 @@ from jupyter_wb_aws.errors import (
     RoleNotAllowed,
     RoleSessionNotFound,
     ServerStopping,
+    SignInNotNeeded,
     StsTimeout,
     TokenDirectoryRefused,
     WbAwsError,
 )
+from jupyter_wb_aws.identity.sign_in import SignedOut, SignIn
 from jupyter_wb_aws.identity.supply import TokenSupply
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.role_sessions.choices import Choices
@@ -111,6 +113,9 @@ class RoleSessionManager:
         self._ready.set()
         self.choices = Choices(self._sessions, self._ready.is_set, emit, self._save)
         self.refresher = Refresher(supply, clock, self.living, self._deliver, emit)
+        if (sign_in := supply.source.sign_in) is not None:
+            sign_in.completed = self._signed_in
+            sign_in.changed = lambda state: emit("sign_in_changed", {"state": state})
 
     # --- Life of the manager ---------------------------------------------------------------
 
@@ -132,7 +137,9 @@ class RoleSessionManager:
         try:
             await start_default_role(self, self.settings.default_role, self._rng)
         finally:
-            self.choices.default_pending = False
+            sign_in = self.supply.source.sign_in
+            # Until somebody signs in, it is still to come.
+            self.choices.default_pending &= sign_in is not None and sign_in.user is None
 
     async def _restore(self) -> None:
         snapshot = await self._records.open()
@@ -407,6 +414,48 @@ class RoleSessionManager:
         if token is None or not self.supply.identity_of(token).same_user(session.owner):
             return None
         return token
+
+    # --- Signing in and out ----------------------------------------------------------------
+
+    async def _signed_in(self) -> None:
+        """Take over a sign-in: another user's role sessions end, those of this one come back to life."""
+        await self.ready()
+        try:
+            await self.supply.renew_afresh()
+        finally:
+            await self._deliver()
+            self.refresher.announce()
+            self.refresher.wake()
+        if not self.choices.default.chosen:
+            self._tasks.begin(self._start_default_role(), "default role")
+
+    async def sign_out(self) -> tuple[SignedOut, datetime | None]:
+        """Sign out: every role session ends, and the identity provider is told.
+
+        Returns:
+            what became of the sign-in there, and until when credentials that were issued before may
+            live, None where there can be none.
+
+        Raises:
+            SignInNotNeeded: if the token source does not ask the user.
+        """
+        sign_in = self.supply.source.sign_in
+        if sign_in is None:
+            raise SignInNotNeeded
+        await self.ready()
+        return await self._tasks.do(self._sign_out(sign_in), "sign out")
+
+    async def _sign_out(self, sign_in: SignIn) -> tuple[SignedOut, datetime | None]:
+        # At once: the provider may take its time to answer, or be down.
+        signed_out, _ = await asyncio.gather(sign_in.sign_out(), self._end_all("signed_out"))
+        await self.supply.forget()
+        await self._end_all("signed_out")  # what was being started meanwhile
+        now = self.clock.now()
+        until = (s.ended.credentials_expire_at for s in self._sessions.values() if s.ended)
+        return signed_out, max((end for end in until if end > now), default=None)
+
+    async def _end_all(self, reason: EndReason) -> None:
+        await asyncio.gather(*(self._end(session, reason) for session in self.living()))
 
     # --- Ending ----------------------------------------------------------------------------
 

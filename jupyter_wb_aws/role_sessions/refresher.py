@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from jupyter_wb_aws.clock import Clock
-from jupyter_wb_aws.errors import WbAwsError
+from jupyter_wb_aws.errors import SignInRequired, WbAwsError
 from jupyter_wb_aws.identity.supply import Holding, TokenSupply
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.schedule import LONGEST_SLEEP, next_look
@@ -61,6 +61,7 @@ class Refresher:
 
     async def step(self) -> float:
         """Renew what is due, deliver it, tell what changed; return the seconds until the next look."""
+        self._supply.sign_in_overdue()
         now = self._clock.now()
         due = [
             self._renew(arn, holding)
@@ -103,9 +104,12 @@ class Refresher:
         return dict(by_token.values())
 
     async def _renew(self, arn: str, holding: Holding) -> None:
+        before = holding.problem
         try:
             await self._supply.renew(arn)
         except WbAwsError as problem:
+            if isinstance(problem, SignInRequired) and isinstance(before, SignInRequired):
+                return  # told once: it waits for the user
             log.warning("No new web identity token (try %d): %s", holding.failures, problem.detail)
             self._emit(
                 "refresh_failed",

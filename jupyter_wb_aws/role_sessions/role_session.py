@@ -33,11 +33,12 @@ class State(StrEnum):
     ENDED = "ended"
 
 
-EndReason = Literal["by_user", "identity_changed", "role_withdrawn"]
+EndReason = Literal["by_user", "identity_changed", "role_withdrawn", "signed_out"]
 ENDED_SINCE: dict[EndReason, str] = {
     "by_user": "it was ended by hand",
     "identity_changed": "another user signed in",
     "role_withdrawn": "the role is no longer in your list of roles",
+    "signed_out": "you signed out",
 }
 
 

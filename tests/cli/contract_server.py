@@ -74,6 +74,17 @@ def role_session(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def sign_in(state: str, **more: Any) -> dict[str, Any]:
+    return {
+        "state": state,
+        "user": ALICE if state == "signed_in" else None,
+        "expires_at": None,
+        "flows": ["code", "device"],
+        "problem": None,
+        **more,
+    }
+
+
 def health(**more: Any) -> dict[str, Any]:
     return {
         "status": "ok",
@@ -133,6 +144,18 @@ class State:
     roles: list[dict[str, Any]] = field(default_factory=list)
     sessions: list[dict[str, Any]] = field(default_factory=list)
     health: dict[str, Any] = field(default_factory=health)
+    # What GET /aws/sign-in answers, one after the other; the last one stays.
+    sign_ins: list[dict[str, Any]] = field(
+        default_factory=lambda: [sign_in("not_needed", flows=[])]
+    )
+    signed_out: dict[str, Any] = field(
+        default_factory=lambda: {
+            "credentials_expire_at": "2026-11-24T16:00:00Z",
+            "revoked": True,
+            "end_session_url": None,
+        }
+    )
+    device: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
     redirect: str = ""
     asked: list[Asked] = field(default_factory=list)
@@ -195,7 +218,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def call(self, method, path, query, body):
+    def call(self, method, path, query, body):  # noqa: PLR0911 - one for each call
         state = self.state
         match method, path.split("/")[2:]:
             case "GET", ["roles"]:
@@ -214,11 +237,26 @@ class Handler(BaseHTTPRequestHandler):
                 )
                 state.sessions.append(session)
                 return 201, session
+            case _, ["sign-in"]:
+                return self.sign_in(method)
             case "PUT", ["assignments", _]:
                 return 204, None
             case "DELETE", ["sessions", _]:
                 return 200, {"credentials_expire_at": "2026-11-24T16:00:00Z"}
         return 404, problem("not_found", "No such path.")
+
+    def sign_in(self, method):
+        state = self.state
+        begun = {
+            "flow": "device",
+            "user_code": "WDJB-MJHT",
+            "verification_uri": "https://idp.example.com/device",
+            "expires_at": "2026-11-24T14:10:00Z",
+            **state.device,
+        }
+        if method == "GET":
+            return 200, state.sign_ins.pop(0) if len(state.sign_ins) > 1 else state.sign_ins[0]
+        return (202, begun) if method == "POST" else (200, state.signed_out)
 
     def identity(self, key):
         for session in self.state.sessions:

@@ -10,12 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from jupyter_wb_aws.cli import demo
+from jupyter_wb_aws.demo.lab import LabOptions, client_file
 
 PROGRAM = (
     "import argparse, sys; from jupyter_wb_aws.cli import demo\n"
@@ -98,6 +100,25 @@ def test_missing_packages_are_named(monkeypatch, capsys):
     monkeypatch.setattr(demo, "_NEEDED", ("a_package_that_is_not_there",))
     assert demo.run(parse()) == 2
     assert "a_package_that_is_not_there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sign_in", [True, False])
+def test_the_pages_to_sign_in_at_are_there_when_asked_for_and_the_secret_is_not(tmp_path, sign_in):
+    arguments = parse(*(["--sign-in"] if sign_in else []))
+    with demo._identity_provider(tmp_path, arguments, 8888) as idp:
+        metadata = idp.discovery_document()
+    assert ("device_authorization_endpoint" in metadata) == sign_in
+    assert client_file(tmp_path).exists() != sign_in
+
+
+def test_the_welcome_says_how_to_sign_in_and_that_others_can():
+    options = LabOptions(8888, "t", Path("/root"), "http://i", "http://a", {}, sign_in=True)
+    said = demo._welcome(options)
+    assert "Nobody is signed in yet" in said
+    assert "      jupyter wb-aws sign-in\n" in said
+    assert "      http://127.0.0.1:8888/aws/sign-in/start\n" in said
+    assert "every user of this machine" in said
+    assert "every user of this machine" not in demo._welcome(replace(options, sign_in=False))
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

@@ -18,7 +18,9 @@ from jupyter_wb_aws.demo.users import ALICE, User
 
 def ask(idp, method, path, body=None, secret=None):
     connection = http.client.HTTPConnection(urlsplit(idp.issuer).netloc, timeout=5)
-    headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+    headers = {} if body is None else {"Content-Type": "application/x-www-form-urlencoded"}
+    if secret is not None:
+        headers["Authorization"] = f"Bearer {secret}"
     connection.request(method, path, body, headers)
     response = connection.getresponse()
     answer = response.status, json.loads(response.read())
@@ -97,9 +99,22 @@ def test_a_user_that_is_not_known_is_given_no_token(idp, secret):
     assert ask(idp, "POST", "/token", "", secret)[0] == 400
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/token"), ("GET", "/"), ("POST", "/mint")])
-def test_there_is_nothing_else(idp, method, path):
-    assert ask(idp, method, path)[0] == 404
+@pytest.mark.parametrize("path", ["/", "/mint", "/authorize", "/device", "/static/style.css"])
+def test_there_is_nothing_else(idp, path):
+    assert ask(idp, "GET", path) == (404, {"error": "not_found"})
+    assert ask(idp, "POST", path) == (404, {"error": "not_found"})
+
+
+def test_a_token_is_not_to_be_had_by_a_link(idp, secret):
+    assert ask(idp, "GET", "/token?user=alice", secret=secret)[0] == 405
+
+
+def test_a_web_site_that_points_its_name_to_this_machine_is_refused(idp):
+    netloc = urlsplit(idp.issuer).netloc
+    connection = http.client.HTTPConnection(netloc, timeout=5)
+    connection.request("GET", "/jwks", headers={"Host": f"evil.example:{netloc.split(':')[1]}"})
+    assert connection.getresponse().status == 400
+    connection.close()
 
 
 def test_the_client_file_is_private_and_never_replaces_another(idp, client_file):

@@ -60,9 +60,11 @@ def test_keys_on_another_machine_are_not_asked_for(make_caller, monkeypatch):
         assert host.startswith("127.0.0.1:")
         return real(host, **more)
 
-    with IdentityProvider() as idp, LocalAws(idp.issuer) as aws:
-        elsewhere = {**idp.discovery_document(), "jwks_uri": "http://192.0.2.1/jwks"}
-        monkeypatch.setattr(idp, "discovery_document", lambda: elsewhere)
+    class Elsewhere(IdentityProvider):
+        def discovery_document(self):
+            return super().discovery_document() | {"jwks_uri": "http://192.0.2.1/jwks"}
+
+    with Elsewhere() as idp, LocalAws(idp.issuer) as aws:
         monkeypatch.setattr(http.client, "HTTPConnection", connection)
 
         code, _ = make_caller(idp, aws).refused_token(idp.mint())

@@ -4,6 +4,7 @@ import json
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -42,6 +43,19 @@ def test_the_servers_token_is_in_a_private_file(state, options):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert config(state)["IdentityProvider"]["token"] == "s3cret"
     assert "s3cret" not in repr(options)
+
+
+def test_the_user_is_alice_unless_signing_in_is_asked_for(state, options, tmp_path):
+    prepare(state, options)
+    assert config(state)["WbAwsApp"]["token_source"] == "command"
+
+    other = tmp_path / "other"
+    other.mkdir()
+    prepare(other, replace(options, sign_in=True))
+    assert config(other)["WbAwsApp"]["token_source"] == "oidc"
+    callback = "http://127.0.0.1:8888/aws/sign-in/callback"
+    assert config(other)["OidcTokenSource"]["redirect_uri"] == callback
+    assert "print_token" not in json.dumps(config(other))
 
 
 def test_the_server_listens_on_the_loopback_at_that_port_only(state, options):

@@ -5,10 +5,11 @@ import tomllib
 from importlib.resources import files
 
 import nbformat
+import pytest
 
-from jupyter_wb_aws.demo.names import REGION, role_arn
+from jupyter_wb_aws.demo.names import CLIENT_ID, REGION, redirect_uri, role_arn
 from jupyter_wb_aws.demo.site import NOTEBOOK, roles_file, server_config
-from jupyter_wb_aws.demo.users import ALICE
+from jupyter_wb_aws.demo.users import ALICE, BOB
 
 
 def roles():
@@ -47,6 +48,38 @@ def test_the_settings_name_the_issuer_and_the_local_aws_and_hold_no_secret():
     assert config["CommandTokenSource"]["issuer"] == "http://i"
     assert config["WbAwsApp"]["extra_environment"] == {"AWS_ENDPOINT_URL": "http://a"}
     assert "secret" not in json.dumps(config)
+
+
+def test_for_those_who_sign_in_the_settings_name_the_client_and_where_to_come_back_to():
+    config = server_config(
+        roles_path="/r.toml", issuer="http://i", aws_url="http://a", redirect_uri=redirect_uri(8890)
+    )
+    assert config["WbAwsApp"]["token_source"] == "oidc"
+    assert config["OidcTokenSource"] == {
+        "issuer": "http://i",
+        "audience": CLIENT_ID,
+        "client_id": CLIENT_ID,
+        "redirect_uri": "http://127.0.0.1:8890/aws/sign-in/callback",
+    }
+    assert "CommandTokenSource" not in config
+
+
+@pytest.mark.parametrize(
+    ("user", "names"),
+    [
+        (ALICE, {"analyst", "auditor", "misconfigured"}),
+        (BOB, {"auditor", "finance-admin", "misconfigured"}),
+    ],
+    ids=["alice", "bob"],
+)
+def test_each_is_offered_other_roles(user, names):
+    offered = {
+        arn
+        for arn, role in roles().items()
+        if role["allow"] == "everyone"
+        or any(set(rule["groups"]) & set(user.groups) for rule in role["allow"])
+    }
+    assert offered == {role_arn(name) for name in names}
 
 
 def test_the_sample_notebook_is_valid_and_has_no_outputs():

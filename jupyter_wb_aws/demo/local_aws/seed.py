@@ -50,10 +50,10 @@ def seed(issuer: str) -> None:
     accounts.register_provider(issuer, [CLIENT_ID])
     accounts.add_bucket(BUCKET, REGION, {"README.txt": _README, "2025/rainfall.csv": _RAINFALL})
     accounts.add_role("analyst", trust(host, "alice"), _permissions(_READ + _WRITE))
-    accounts.add_role("auditor", trust(host, "alice"), _permissions(_READ))
+    accounts.add_role("auditor", trust(host, "alice", "bob"), _permissions(_READ))
     # As an administrator would get it wrong: the directory's old spelling of the same person.
     accounts.add_role("misconfigured", trust(host, "CORP\\alice"), _permissions(_READ))
-    accounts.add_role("finance-admin", trust(host, "frank"), _permissions(_READ + _WRITE))
+    accounts.add_role("finance-admin", trust(host, "bob", "frank"), _permissions(_READ + _WRITE))
 
 
 def trust(host: str, *subjects: str) -> dict[str, Any]:

@@ -1,0 +1,112 @@
+"""``jupyter wb-aws sign-in``: sign in at the identity provider, and wait until that is done."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from jupyter_wb_aws.cli.client import Client, connect
+from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem, refused_by_server
+from jupyter_wb_aws.cli.output import moment, say, say_json
+
+# Seconds between two looks at the server; it asks the provider in its own rhythm.
+PAUSE = 1.5
+LONGEST = 600.0
+PAGE = "aws/sign-in/start"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--flow",
+        choices=("device", "code"),
+        help="device: enter a code on a page of the identity provider, in any browser; code: begin on a page of"
+        " this Jupyter server, in the browser in which you use it (default: device where it works)",
+    )
+    parser.add_argument("--no-wait", action="store_true", help="say what to do, and don't wait")
+    parser.add_argument(
+        "--json", action="store_true", help="print the server's answer, and don't wait"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Begin a sign-in, say what to do, and wait for it."""
+    client = connect()
+    before = client.get("/aws/sign-in")
+    state = before.data["state"]
+    if state in {"not_needed", "signed_in"}:
+        _tell_done(before.data) if not args.json else say_json(before.text)
+        return ExitCode.OK
+    flow = args.flow or ("device" if "device" in before.data["flows"] else None)
+    if flow == "device" or args.json:
+        answer = client.post("/aws/sign-in", {"flow": flow} if flow else {})
+        if args.json:
+            say_json(answer.text)
+            return ExitCode.OK
+        _tell_code(answer.data)
+    elif "code" in before.data["flows"]:
+        _tell_page(client)
+    else:  # have the server say why
+        client.post("/aws/sign-in", {"flow": flow} if flow else {})
+    if args.no_wait:
+        return ExitCode.OK
+    say("Waiting ...")
+    sys.stdout.flush()  # a notebook's cell shows it before the wait, and not after
+    _tell_done(_waited(client, before.data["problem"]))
+    return ExitCode.OK
+
+
+def _tell_code(begun: Mapping[str, Any]) -> None:
+    if complete := begun.get("verification_uri_complete"):
+        say(f"Open this in a browser, and compare the code {begun['user_code']}:")
+        say(f"\n    {complete}\n")
+    else:
+        say(f"Open this in a browser, and enter the code {begun['user_code']}:")
+        say(f"\n    {begun['verification_uri']}\n")
+    say(f"The code is good until {moment(begun['expires_at'], datetime.now(UTC))}.")
+
+
+def _tell_page(client: Client) -> None:
+    say("Open this in the browser in which you use Jupyter (at the address that you use there):")
+    say(f"\n    {client.url}{PAGE}\n")
+
+
+def _waited(client: Client, problem_before: object) -> Mapping[str, Any]:
+    """Look until somebody is signed in.
+
+    Raises:
+        CliError: if it failed, or took too long.
+    """
+    looks = threading.Event()  # never set: it waits, and Ctrl-C ends that
+    deadline = time.monotonic() + LONGEST
+    while time.monotonic() < deadline:
+        looks.wait(PAUSE)
+        now: Mapping[str, Any] = client.get("/aws/sign-in").data
+        if now["state"] == "signed_in":
+            return now
+        if now["state"] == "signed_out" and now["problem"] and now["problem"] != problem_before:
+            raise refused_by_server(now["problem"], None)
+    raise _gave_up()
+
+
+def _gave_up() -> CliError:
+    return local_problem(
+        "sign_in_failed",
+        "Nobody has signed in",
+        detail="Nobody has signed in within ten minutes.",
+        hint="Run `jupyter wb-aws sign-in` again.",
+        exit_code=ExitCode.FAILED,
+    )
+
+
+def _tell_done(now: Mapping[str, Any]) -> None:
+    if now["state"] == "not_needed":
+        say("No sign-in is needed on this server: just pick a role (`jupyter wb-aws roles`).")
+        return
+    say(f"You are signed in as {now['user']['name']}.")
+    say("`jupyter wb-aws roles` lists your roles; `jupyter wb-aws sign-out` signs you out.")

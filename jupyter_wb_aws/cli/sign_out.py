@@ -1,0 +1,37 @@
+"""``jupyter wb-aws sign-out``: be nobody; every role session ends."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+
+from jupyter_wb_aws.cli.client import connect
+from jupyter_wb_aws.cli.failure import ExitCode
+from jupyter_wb_aws.cli.output import moment, say, say_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--json", action="store_true", help="print the server's answer")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Sign out."""
+    answer = connect().delete("/aws/sign-in")
+    if args.json:
+        say_json(answer.text)
+        return ExitCode.OK
+    say("Signed out. Every role session has ended: kernels and terminals started from now on have")
+    say("no AWS role.")
+    until = answer.data["credentials_expire_at"]
+    if until is not None:
+        when = moment(until, datetime.now(UTC))
+        say(f"Programs that hold AWS credentials already may go on until {when}.")
+    if not answer.data["revoked"]:
+        say(
+            "The identity provider could not be told; this server has forgotten the sign-in all the same."
+        )
+    if answer.data["end_session_url"]:
+        say("Your browser may still be signed in at the identity provider. To end that too, open:")
+        say(f"    {answer.data['end_session_url']}")
+    return ExitCode.OK

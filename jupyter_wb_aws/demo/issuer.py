@@ -1,0 +1,153 @@
+"""A small OpenID Connect issuer: it signs tokens with a key that lives only as long as it does.
+
+Other users of the machine reach its port too. The discovery document and the public keys are for
+everybody; how a token is to be had is up to the classes that build on this one.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from flask import Flask, Response, abort, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from jupyter_wb_aws.demo.names import CLIENT_ID
+from jupyter_wb_aws.demo.serving import Serving
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.demo.users import User
+
+ALGORITHM = "RS256"
+DEFAULT_TOKEN_LIFETIME = 900
+"""Seconds; short enough that a refresh is seen within a quarter of an hour."""
+_MAX_BODY = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _SigningKey:
+    id: str
+    private: rsa.RSAPrivateKey = field(repr=False)
+
+    @classmethod
+    def generate(cls) -> _SigningKey:
+        return cls(uuid.uuid4().hex, rsa.generate_private_key(65537, 2048))
+
+    def as_jwk(self) -> dict[str, Any]:
+        public = jwt.algorithms.RSAAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
+        return {
+            "kty": public["kty"],
+            "n": public["n"],
+            "e": public["e"],
+            "kid": self.id,
+            "use": "sig",
+            "alg": ALGORITHM,
+        }
+
+
+class Issuer(Serving):
+    """An issuer at `http://127.0.0.1:PORT`, from its making until `close`.
+
+    Args:
+        token_lifetime: seconds that a token is good for.
+        users: whom it knows.
+    """
+
+    def __init__(self, users: tuple[User, ...], *, token_lifetime: int) -> None:
+        self.token_lifetime = token_lifetime
+        self._users = {user.subject: user for user in users}
+        self._key = _SigningKey.generate()
+        app = self._app()
+        super().__init__(
+            make_server("127.0.0.1", 0, app, threaded=True, request_handler=_SilentHandler)
+        )
+
+    def _app(self) -> Flask:
+        app = Flask(__name__, static_folder=None)
+        app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
+        app.before_request(self._refuse_other_hosts)
+        app.after_request(_not_to_be_kept)
+        app.register_error_handler(HTTPException, _as_json)
+        discovery = "/.well-known/openid-configuration"
+        app.add_url_rule(discovery, view_func=self.discovery_document)
+        app.add_url_rule("/jwks", view_func=self.jwks)
+        self._add_endpoints(app)
+        return app
+
+    def _add_endpoints(self, app: Flask) -> None:
+        """Add how tokens are to be had; nothing, here."""
+
+    def _refuse_other_hosts(self) -> None:
+        """Keep out web sites that give their own name this address (DNS rebinding)."""
+        if f"http://{request.host}" != self.url:
+            abort(400)
+
+    @property
+    def issuer(self) -> str:
+        """What its tokens have as `iss`."""
+        return self.url
+
+    def claims(self, user: str = "alice", /, **overrides: object) -> dict[str, Any]:
+        """Return a new token's claims; an override of None leaves that claim out."""
+        now = int(time.time())
+        claims = {
+            "iss": self.issuer,
+            "aud": CLIENT_ID,
+            "iat": now,
+            "nbf": now,
+            "exp": now + self.token_lifetime,
+            "jti": uuid.uuid4().hex,
+            **self._users[user].claims(),
+            **overrides,
+        }
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def mint(self, user: str = "alice", /, **overrides: object) -> str:
+        """Sign a token for `user`; `overrides` change its claims, for tests of whoever reads it."""
+        key = self._key
+        return jwt.encode(
+            self.claims(user, **overrides), key.private, ALGORITHM, headers={"kid": key.id}
+        )
+
+    def rotate_key(self) -> None:
+        """Sign with a new key from now on, and publish that one only."""
+        self._key = _SigningKey.generate()
+
+    def discovery_document(self) -> dict[str, Any]:
+        """Return the metadata of OpenID Connect Discovery 1.0, section 3."""
+        return {
+            "issuer": self.issuer,
+            "authorization_endpoint": f"{self.issuer}/authorize",
+            "token_endpoint": f"{self.issuer}/token",
+            "jwks_uri": f"{self.issuer}/jwks",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [ALGORITHM],
+            "claims_supported": sorted(self.claims(next(iter(self._users)))),
+        }
+
+    def jwks(self) -> dict[str, Any]:
+        """Return the public keys (RFC 7517)."""
+        return {"keys": [self._key.as_jwk()]}
+
+
+def _not_to_be_kept(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _as_json(error: HTTPException) -> tuple[dict[str, str], int]:
+    """Answer 404 and its like in the manner of OAuth: `{"error": "not_found"}`."""
+    return {"error": error.name.lower().replace(" ", "_")}, error.code or 500
+
+
+class _SilentHandler(WSGIRequestHandler):
+    timeout = 5
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
+        """Log nothing: the demo's terminal is for the user, and a request line may hold a code."""

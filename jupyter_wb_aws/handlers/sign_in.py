@@ -1,0 +1,119 @@
+"""`/aws/sign-in`: whether somebody is signed in at the identity provider; begin it, and end it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from jupyter_wb_aws.clock import rfc3339
+from jupyter_wb_aws.errors import IdpTimeout, SignInNotNeeded, WbAwsError
+from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.roles import user_json
+from jupyter_wb_aws.identity.sign_in import ATTEMPT_LIFE, CodeBegun, SignIn
+
+if TYPE_CHECKING:
+    from jupyter_server.base.handlers import JupyterHandler
+
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+
+# Seconds that a look at how things are may wait for the provider.
+PATIENCE = 5.0
+
+
+def sign_in_of(manager: RoleSessionManager) -> SignIn:
+    """Return how the user signs in.
+
+    Raises:
+        SignInNotNeeded: if the token source does not ask the user.
+    """
+    sign_in = manager.supply.source.sign_in
+    if sign_in is None:
+        raise SignInNotNeeded
+    return sign_in
+
+
+def bind_to_browser(handler: JupyterHandler, begun: CodeBegun) -> None:
+    """Give the browser the cookie without which nobody can finish this sign-in.
+
+    `Lax`, and not `Strict`: the provider's pages send the browser back.
+    """
+    handler.set_cookie(
+        begun.cookie_name,
+        begun.cookie,
+        path=f"{handler.base_url}aws/sign-in/callback",
+        max_age=int(ATTEMPT_LIFE.total_seconds()),
+        httponly=True,
+        secure=handler.request.protocol == "https",
+        samesite="Lax",
+    )
+
+
+class SignInHandler(WbAwsHandler):
+    """The sign-in of the server's owner."""
+
+    @endpoint
+    async def get(self) -> None:
+        """Tell how it is."""
+        sign_in = self.manager.supply.source.sign_in
+        if sign_in is None:
+            token = self.manager.supply.holding(None).token
+            user = self.manager.supply.identity_of(token) if token else None
+            self._tell("not_needed", user=user_json(user) if user else None)
+            return
+        flows, problem = [], sign_in.problem
+        try:
+            async with asyncio.timeout(PATIENCE):
+                flows = await sign_in.flows()
+        except TimeoutError:
+            problem = problem or IdpTimeout("The identity provider did not answer in time.")
+        except WbAwsError as told:
+            problem = problem or told
+        self._tell(
+            sign_in.state,
+            user=user_json(sign_in.user) if sign_in.user else None,
+            expires_at=rfc3339(sign_in.expires_at) if sign_in.expires_at else None,
+            flows=flows,
+            problem=problem.as_problem() if problem else None,
+        )
+
+    def _tell(self, state: str, **more: object) -> None:
+        nothing: dict[str, object] = {
+            "user": None,
+            "expires_at": None,
+            "flows": [],
+            "problem": None,
+        }
+        self.answer({"state": state, **nothing, **more})
+
+    @endpoint
+    async def post(self) -> None:
+        """Begin it."""
+        sign_in = sign_in_of(self.manager)
+        flow = await sign_in.choose(self.body({"flow": str}).get("flow"))
+        if flow == "code":
+            begun = await sign_in.begin_code()
+            bind_to_browser(self, begun)
+            self.answer({"flow": "code", "authorization_url": begun.authorization_url}, 202)
+            return
+        device = await sign_in.begin_device()
+        document = {
+            "flow": "device",
+            "user_code": device.user_code,
+            "verification_uri": device.verification_uri,
+            "expires_at": rfc3339(device.expires_at),
+        }
+        if device.verification_uri_complete is not None:
+            document["verification_uri_complete"] = device.verification_uri_complete
+        self.answer(document, 202)
+
+    @endpoint
+    async def delete(self) -> None:
+        """Sign out; every role session ends."""
+        signed_out, until = await self.manager.sign_out()
+        self.answer(
+            {
+                "credentials_expire_at": rfc3339(until) if until else None,
+                "revoked": signed_out.revoked,
+                "end_session_url": signed_out.end_session_url,
+            }
+        )

@@ -1,0 +1,226 @@
+"""The two pages of the code flow: where a browser without our extension begins it, and where it ends.
+
+Nothing that came in the URL is ever shown, and neither page loads anything.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import secrets
+from typing import Any
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.base.handlers import JupyterHandler
+from tornado import web
+from tornado.httputil import url_concat
+
+from jupyter_wb_aws.errors import NotConfigured, SignInFailed, WbAwsError
+from jupyter_wb_aws.handlers.problem import (
+    CrossOrigin,
+    Forbidden,
+    NotAuthenticated,
+    XsrfRefused,
+)
+from jupyter_wb_aws.handlers.server import Server
+from jupyter_wb_aws.handlers.sign_in import bind_to_browser, sign_in_of
+from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+
+# What a parameter of the callback may hold: a provider's code is some hundred characters long.
+LONGEST_PARAMETER = 8192
+PROBLEM_JSON = "application/problem+json"
+
+PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style nonce="{nonce}">
+  :root {{ color-scheme: light dark; }}
+  body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 34rem; margin: 12vh auto; padding: 0 1rem; }}
+  h1 {{ font-size: 1.4rem; }}
+  button {{ font: inherit; padding: .5rem 1.2rem; cursor: pointer; }}
+  .more {{ opacity: .75; font-size: .9rem; overflow-wrap: anywhere; }}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{body}
+</main>
+{script}
+</body>
+</html>
+"""
+
+
+class PageHandler(JupyterHandler):
+    """Base of the pages: whoever is not let in gets a sentence, not a redirect with the URL in it."""
+
+    auth_resource = "aws"
+
+    def initialize(self, server: Server) -> None:
+        """Take what the handlers share."""
+        self.wb = server
+
+    def check_xsrf_cookie(self) -> None:
+        """Check as Jupyter Server does; tell it on a page of ours."""
+        try:
+            super().check_xsrf_cookie()
+        except web.HTTPError:
+            raise ProblemPage(XsrfRefused() if self.check_origin() else CrossOrigin()) from None
+
+    async def manager(self) -> RoleSessionManager:
+        """Return the role sessions, to whoever may change them.
+
+        Raises:
+            NotAuthenticated, Forbidden: if that is not the one who asks.
+            NotConfigured: if nothing is set up.
+        """
+        if not self.current_user:
+            raise NotAuthenticated(
+                "This browser is not signed in to this Jupyter Server, or not under this address.",
+                hint="Open Jupyter in this browser, under the address that your administrator gave you, and sign in"
+                " again from there.",
+            )
+        if not await ensure_async(
+            self.authorizer.is_authorized(self, self.current_user, "write", self.auth_resource)
+        ):
+            raise Forbidden
+        if self.wb.manager is None:
+            raise NotConfigured(self.wb.message)
+        return self.wb.manager
+
+    def page(self, title: str, body: str, *, status: int = 200, close: bool = False) -> None:
+        """Finish with a page; `body` is HTML."""
+        nonce = secrets.token_urlsafe(16)
+        self.set_status(status)
+        for name, value in {
+            "Content-Type": "text/html; charset=utf-8",
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}';"
+            " form-action *; frame-ancestors 'none'; base-uri 'none'",
+        }.items():
+            self.set_header(name, value)
+        # A window that a script opened can be closed by one; any other stays, and says what to do. And
+        # what the provider sent in the URL does not stay in the browser's history.
+        script = (
+            f'<script nonce="{nonce}">history.replaceState(null, "", location.pathname); window.close();</script>'
+            if close
+            else ""
+        )
+        self.finish(PAGE.format(title=html.escape(title), body=body, nonce=nonce, script=script))
+
+    def problem_page(self, problem: WbAwsError) -> None:
+        """Finish with a failure: for people, or for a program that calls a page."""
+        if "text/html" not in self.request.headers.get("Accept", ""):
+            self.set_status(problem.status)
+            self.set_header("Cache-Control", "no-store")
+            self.set_header("Content-Type", PROBLEM_JSON)
+            self.finish(json.dumps(problem.as_problem()))
+            return
+        more = [
+            problem.hint,
+            problem.admin_hint and f"For your administrator: {problem.admin_hint}",
+        ]
+        body = f"<p>{html.escape(problem.detail)}</p>" + "".join(
+            f'<p class="more">{html.escape(text)}</p>' for text in more if text
+        )
+        self.page(problem.title, body, status=problem.status)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Tell every error in the one way."""
+        error = (kwargs.get("exc_info") or (None, None))[1]
+        if isinstance(error, ProblemPage):
+            self.problem_page(error.problem)
+            return
+        problem = error if isinstance(error, WbAwsError) else WbAwsError()
+        if status_code in {401, 403} and problem is not error:
+            problem = NotAuthenticated()
+        elif problem is not error:
+            problem.status = status_code
+        self.problem_page(problem)
+
+
+class ProblemPage(web.HTTPError):
+    """A failure of ours on tornado's own way."""
+
+    def __init__(self, problem: WbAwsError) -> None:
+        super().__init__(problem.status, "%s", problem.detail)
+        self.problem = problem
+
+
+class StartHandler(PageHandler):
+    """Where a browser begins the code flow that has nothing of ours in it."""
+
+    async def get(self) -> None:
+        """Show a button: what a link or another site's page opens begins nothing by itself."""
+        if not self.current_user and "text/html" in self.request.headers.get("Accept", ""):
+            self.redirect(url_concat(self.get_login_url(), {"next": self.request.path}))
+            return
+        try:
+            sign_in = sign_in_of(await self.manager())
+        except WbAwsError as problem:
+            self.problem_page(problem)
+            return
+        issuer = html.escape(sign_in.issuer)
+        already = (
+            f"<p>You are signed in as {html.escape(sign_in.user.name)}.</p>" if sign_in.user else ""
+        )
+        self.page(
+            "Sign in for AWS",
+            f"{already}<p>Your notebooks and terminals get AWS credentials once you have signed in at {issuer}.</p>"
+            f'<form method="post">{self.xsrf_form_html()}<button autofocus>Sign in</button></form>',
+        )
+
+    async def post(self) -> None:
+        """Send the browser to the provider."""
+        try:
+            sign_in = sign_in_of(await self.manager())
+            await sign_in.choose("code")
+            begun = await sign_in.begin_code()
+        except WbAwsError as problem:
+            self.problem_page(problem)
+            return
+        bind_to_browser(self, begun)
+        self.set_header("Cache-Control", "no-store")
+        self.redirect(begun.authorization_url, status=303)
+
+
+class CallbackHandler(PageHandler):
+    """Where the provider sends the browser back to."""
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Take what came in the URL out of it first: nothing logs, or shows, what is not there."""
+        self.query = {
+            name: values[-1].decode("utf-8", "replace")
+            for name, values in self.request.query_arguments.items()
+            if len(values) == 1 and len(values[0]) <= LONGEST_PARAMETER
+        }
+        self.request.uri = self.request.path
+        self.request.query = ""
+        await super().prepare()
+
+    async def get(self) -> None:
+        """Finish the sign-in."""
+        try:
+            sign_in = sign_in_of(await self.manager())
+            cookies = {name: morsel.value for name, morsel in self.request.cookies.items()}
+            await sign_in.finish_code(self.query, cookies)
+            user = sign_in.user
+        except WbAwsError as problem:
+            self.problem_page(problem)
+            return
+        if user is None:  # signed out again at this very moment
+            self.problem_page(SignInFailed())
+            return
+        self.page(
+            f"You are signed in as {user.name}",
+            "<p>You can close this window, and go back to JupyterLab or to your terminal.</p>"
+            f'<p class="more"><a href="{html.escape(self.base_url)}">Open Jupyter here</a></p>',
+            close=True,
+        )

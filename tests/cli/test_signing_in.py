@@ -1,0 +1,118 @@
+"""`jupyter wb-aws sign-in` and `sign-out`: what they ask, print and return."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from jupyter_wb_aws.cli import sign_in as command
+from tests.cli.contract_server import problem, sign_in
+
+COMPLETE = "https://idp.example.com/device?user_code=WDJB-MJHT"
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch):
+    monkeypatch.setattr(command, "PAUSE", 0)
+
+
+def test_a_code_is_shown_and_waited_for(server, run):
+    server.sign_ins = [sign_in(s) for s in ("signed_out", "pending", "pending", "signed_in")]
+    ran = run("sign-in")
+    assert ran.code == 0
+    assert "enter the code WDJB-MJHT:\n\n    https://idp.example.com/device\n" in ran.out
+    assert ran.out.splitlines()[-2] == "You are signed in as alice."
+    assert [asked.body for asked in server.asked if asked.method == "POST"] == [{"flow": "device"}]
+
+
+def test_a_link_with_the_code_in_it_is_shown_where_there_is_one(server, run):
+    server.sign_ins = [sign_in("signed_out"), sign_in("signed_in")]
+    server.device = {"verification_uri_complete": COMPLETE}
+    assert f"compare the code WDJB-MJHT:\n\n    {COMPLETE}\n" in run("sign-in").out
+
+
+@pytest.mark.parametrize(
+    ("words", "flows"), [(("--flow", "code"), ["code", "device"]), ((), ["code"])]
+)
+def test_the_code_flow_begins_on_a_page_of_the_server(server, run, words, flows):
+    server.sign_ins = [sign_in("signed_out", flows=flows), sign_in("signed_in")]
+    ran = run("sign-in", *words)
+    assert f"\n    {server.url}aws/sign-in/start\n" in ran.out
+    assert "signed in as alice" in ran.out
+    assert [asked.method for asked in server.asked] == ["GET", "GET"]
+
+
+def test_a_refusal_is_told(server, run):
+    why = problem("sign_in_failed", "The sign-in was refused.")
+    server.sign_ins = [
+        sign_in("signed_out"), sign_in("pending"), sign_in("signed_out", problem=why)
+    ]  # fmt: skip
+    ran = run("sign-in")
+    assert ran.code == 1
+    assert "The sign-in was refused." in ran.err
+
+
+def test_why_the_last_one_ended_is_no_answer_to_this_one(server, run):
+    why = problem("sign_in_required", "It was ended.")
+    server.sign_ins = [
+        sign_in("signed_out", problem=why), sign_in("signed_out", problem=why), sign_in("signed_in")
+    ]  # fmt: skip
+    assert run("sign-in", "--flow", "code").code == 0
+
+
+def test_it_does_not_wait_for_ever(server, run, monkeypatch):
+    monkeypatch.setattr(command, "LONGEST", 0.3)
+    server.sign_ins = [sign_in("signed_out"), sign_in("pending")]
+    ran = run("sign-in")
+    assert ran.code == 1
+    assert "within ten minutes" in ran.err
+
+
+def test_it_need_not_wait(server, run):
+    server.sign_ins = [sign_in("signed_out")]
+    assert "Waiting" not in run("sign-in", "--no-wait").out
+    assert [asked.method for asked in server.asked] == ["GET", "POST"]
+
+
+def test_programs_get_the_servers_answer(server, run):
+    server.sign_ins = [sign_in("signed_out")]
+    assert json.loads(run("sign-in", "--json").out)["user_code"] == "WDJB-MJHT"
+    assert json.loads(run("sign-out", "--json").out) == server.signed_out
+    server.sign_ins = [sign_in("signed_in")]
+    assert json.loads(run("sign-in", "--json").out)["user"]["name"] == "alice"
+
+
+def test_where_there_is_no_way_the_server_says_why(server, run):
+    server.sign_ins = [sign_in("signed_out", flows=[])]
+    server.fail("POST /aws/sign-in", "flow_not_available", "Neither flow works.")
+    ran = run("sign-in")
+    assert ran.code == 1
+    assert "Neither flow works." in ran.err
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [("not_needed", "No sign-in is needed"), ("signed_in", "signed in as alice")]
+)
+def test_there_may_be_nothing_to_do(server, run, state, said):
+    server.sign_ins = [sign_in(state)]
+    ran = run("sign-in")
+    assert (ran.code, said in ran.out) == (0, True)
+    assert [asked.method for asked in server.asked] == ["GET"]
+
+
+def test_signing_out_says_until_when_credentials_live(server, run):
+    ran = run("sign-out")
+    assert ran.code == 0
+    assert "hold AWS credentials already may go on until" in ran.out
+    assert "browser" not in ran.out
+
+
+def test_signing_out_says_what_is_left_to_do(server, run):
+    server.signed_out = {
+        "credentials_expire_at": None, "revoked": False, "end_session_url": "https://idp.example.com/out"
+    }  # fmt: skip
+    out = run("sign-out").out
+    assert "could not be told" in out
+    assert "    https://idp.example.com/out" in out.splitlines()
+    assert "may go on" not in out
