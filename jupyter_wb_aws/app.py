@@ -20,10 +20,6 @@ from traitlets.utils.bunch import Bunch
 from traitlets.utils.importstring import import_item
 
 from jupyter_wb_aws.clock import SystemClock
-from jupyter_wb_aws.identity.command import CommandTokenSource
-from jupyter_wb_aws.identity.file import FileTokenSource
-from jupyter_wb_aws.identity.oidc import OidcTokenSource
-from jupyter_wb_aws.identity.source import TokenSource
 from jupyter_wb_aws.loopback import is_loopback
 
 if TYPE_CHECKING:
@@ -32,18 +28,22 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
     from jupyter_wb_aws.handlers.server import Server
+    from jupyter_wb_aws.identity.source import TokenSource
     from jupyter_wb_aws.injection.environment import Site, StandInPolicy
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
-SOURCES: dict[str, type[TokenSource]] = {
-    source.short_name: source for source in (CommandTokenSource, FileTokenSource, OidcTokenSource)
+# By name: a server pays for the import of the one that it uses.
+SOURCES = {
+    "command": "jupyter_wb_aws.identity.command.CommandTokenSource",
+    "file": "jupyter_wb_aws.identity.file.FileTokenSource",
+    "oidc": "jupyter_wb_aws.identity.oidc.OidcTokenSource",
 }
 FOLDER = "jupyter_wb_aws"
 
 
 def configurable_classes() -> list[type[Any]]:
     """Return the classes whose settings a site can choose."""
-    return [WbAwsApp, *SOURCES.values()]
+    return [WbAwsApp, *(import_item(path) for path in SOURCES.values())]
 
 
 class WbAwsApp(ExtensionApp):
@@ -52,7 +52,6 @@ class WbAwsApp(ExtensionApp):
     name = "jupyter_wb_aws"
     load_other_extensions = True
     extension_url = "/lab"
-    classes = [CommandTokenSource, FileTokenSource, OidcTokenSource]  # noqa: RUF012 - traitlets' own way
 
     token_source = Unicode(
         "",
@@ -267,10 +266,13 @@ class WbAwsApp(ExtensionApp):
         from jupyter_wb_aws.roles.catalogue import CatalogueFile
 
         assert self._source is not None
-        if isinstance(self._source, OidcTokenSource):
-            self._source.registered_redirect_uri = partial(
-                redirect_uri, self._jupyter, self._source.redirect_uri
-            )
+        if self._source.sign_in is not None:
+            from jupyter_wb_aws.identity.oidc import OidcTokenSource
+
+            if isinstance(self._source, OidcTokenSource):
+                self._source.registered_redirect_uri = partial(
+                    redirect_uri, self._jupyter, self._source.redirect_uri
+                )
         clock, rng = SystemClock(), random.SystemRandom()
         contents = self._jupyter.contents_manager
         token_dir = self.token_dir or own_runtime_dir() or jupyter_runtime_dir()
@@ -369,10 +371,12 @@ def source_class(name: str) -> type[TokenSource] | None:
     Raises:
         TraitError: if there is none.
     """
-    if not name or name in SOURCES:
-        return SOURCES.get(name)
+    if not name:
+        return None
+    from jupyter_wb_aws.identity.source import TokenSource
+
     try:
-        found = import_item(name)
+        found = import_item(SOURCES.get(name, name))
     except Exception as error:  # noqa: BLE001 - what is imported may raise anything
         listed = ", ".join(SOURCES)
         raise TraitError(
