@@ -122,12 +122,19 @@ def example_source(monkeypatch):
     return module.AgentTokenSource
 
 
+def configuration(block, folder):
+    """What the example configures; the file with a client's secret, which must exist, is in the folder."""
+    (secret := folder / "secret").write_text("any")
+    text = block.text.replace("/etc/jupyter/google-client-secret", str(secret))
+    (folder / "jupyter_server_config.py").write_text(text)
+    return PyFileConfigLoader("jupyter_server_config.py", path=str(folder)).load_config()
+
+
 @pytest.mark.parametrize("block", CONFIGURATIONS, ids=str)
 def test_a_configuration_names_settings_that_exist_and_values_that_they_take(
     block, example_source, tmp_path
 ):
-    (tmp_path / "jupyter_server_config.py").write_text(block.text)
-    config = PyFileConfigLoader("jupyter_server_config.py", path=str(tmp_path)).load_config()
+    config = configuration(block, tmp_path)
     known = {
         c.__name__: c
         for c in (WbAwsApp, CommandTokenSource, FileTokenSource, OidcTokenSource, example_source)
@@ -141,8 +148,7 @@ def test_a_configuration_names_settings_that_exist_and_values_that_they_take(
 
 @pytest.mark.parametrize("block", CONFIGURATIONS, ids=str)
 def test_a_configuration_that_chooses_a_source_lacks_nothing(block, example_source, tmp_path):
-    (tmp_path / "jupyter_server_config.py").write_text(block.text)
-    config = PyFileConfigLoader("jupyter_server_config.py", path=str(tmp_path)).load_config()
+    config = configuration(block, tmp_path)
     app = WbAwsApp(config=config)
     app._source = app._make_source()
     assert app._missing_setting() is None or not app.token_source
@@ -344,11 +350,11 @@ OTHER_NAMES = {
     *TokenSource.class_own_traits(config=True),
     "file", "command", "audience", "fetch", "users", "claims", "status", "message", "code", "hint", "admin_hint",
     "binds_role", "roles_from_claim", "end_reason", *get_args(EndReason), "when_shadowed", "not_configured",
-    # OAuth's, Jupyter's and AWS's own
+    # OAuth's, Jupyter's, AWS's and the stores' own
     "id_token", "access_token", "offline_access", "client_secret_basic", "client_secret_post",
     "kernel_manager_factory", "kernel_manager_class", "_async_launch_kernel", "start_kernel", "update_env",
     "make_term_env", "new_terminal", "preferred_username", "extra_env", "current_user", "credential_process", "role_arn", "source_profile",
-    "jupyter_wb_aws",
+    "jupyter_wb_aws", "app_id", "rgw_s3_auth_use_sts", "rgw_sts_key", "principal_tags", "access_type", "select_account",
 }  # fmt: skip
 
 

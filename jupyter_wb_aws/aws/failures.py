@@ -1,16 +1,19 @@
 """What an error of AWS STS means: a cause, a hint for the user and one for the administrator.
 
 Source: the errors of AssumeRoleWithWebIdentity in the AWS STS API Reference and in botocore's
-service model, whose error shapes carry AWS's codes.
+service model, whose error shapes carry AWS's codes. What is wrong with a token is told by
+`token_hints`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from botocore import exceptions as boto
 
+from jupyter_wb_aws.aws.token_hints import PACKED, token_hint, trust_hint
 from jupyter_wb_aws.errors import (
     StsBadAnswer,
     StsRejected,
@@ -28,24 +31,28 @@ THROTTLING = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceed
 DOWN = frozenset(
     {"ServiceUnavailable", "InternalFailure", "InternalError", "ServiceFailure", "RequestTimeout"}
 )
+# SeaweedFS calls an invalid token InvalidParameterValue.
+TOKEN_REFUSED = frozenset(
+    {"InvalidIdentityToken", "IDPRejectedClaim", "ExpiredTokenException", "InvalidParameterValue"}
+)
+# Of a ValidationError that is about the token (AWS shows no more of it).
+TOKEN_UNFIT = re.compile("'webIdentityToken' failed to satisfy constraint")
 RETRY_AFTER = 5
-# So much of AWS's own sentence is told, and so much of a claim.
-SAID, SEEN = 500, 200
+# So much of AWS's own sentence is told.
+SAID = 500
 
 
-def claims_seen(claims: Mapping[str, Any]) -> str:
-    """Name the public claims that IAM compares: what an administrator needs to find the mismatch."""
-    return ", ".join(f"{name} = {repr(claims.get(name))[:SEEN]}" for name in ("iss", "aud", "sub"))
-
-
-def explain(error: Exception, role: RoleArn, claims: Mapping[str, Any]) -> WbAwsError:
+def explain(
+    error: Exception, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool = True
+) -> WbAwsError:
     """Turn a botocore exception of a call for `role` into the failure that the user is told.
 
     Args:
-        claims: of the web identity token that was sent; only `iss`, `aud` and `sub` are told.
+        claims: of the web identity token that was sent; only what `claims_for_aws` picks is told.
+        at_aws: whether AWS itself was asked, and no store with an STS of its own.
     """
     if isinstance(error, boto.ClientError):
-        return _explain_answer(error, role, claims)
+        return _explain_answer(error, role, claims, at_aws=at_aws)
     if isinstance(error, boto.ReadTimeoutError):
         return StsTimeout("AWS STS took too long to answer.", retry_after=RETRY_AFTER)
     if isinstance(error, boto.HTTPClientError | boto.ConnectionError):
@@ -62,21 +69,17 @@ def explain(error: Exception, role: RoleArn, claims: Mapping[str, Any]) -> WbAws
 
 
 def _explain_answer(
-    error: boto.ClientError, role: RoleArn, claims: Mapping[str, Any]
+    error: boto.ClientError, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool
 ) -> WbAwsError:
     answer = error.response.get("Error", {})
     code = str(answer.get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    seen = claims_seen(claims)
+    message = str(answer.get("Message", ""))
     if code == "AccessDenied":
         return TrustRefused(
             f"AWS does not let you use the role {role.name}: its trust policy names others, or there is no such role.",
             hint="Pick another role, or send your administrator the lines below.",
-            admin_hint=(
-                f"The trust policy of {role} must allow sts:AssumeRoleWithWebIdentity to the IAM identity"
-                f" provider of this issuer, with conditions that hold for: {seen}. A token with session tags or"
-                " a source identity needs sts:TagSession and sts:SetSourceIdentity too."
-            ),
+            admin_hint=trust_hint(message, role, claims, at_aws=at_aws),
         )
     if code in THROTTLING or status == 429:
         return Throttled("AWS STS has had too many requests.", retry_after=RETRY_AFTER)
@@ -84,41 +87,23 @@ def _explain_answer(
         return StsUnavailable(
             "AWS could not reach your identity provider to check your sign-in.",
             hint="Wait a moment, then try again.",
-            admin_hint=f"AWS must be able to fetch the issuer's discovery and JWKS documents: {seen}.",
+            admin_hint=token_hint(code, message, role, claims, at_aws=at_aws),
             retry_after=RETRY_AFTER,
         )
     if code in DOWN or status >= 500:
         return StsUnavailable("AWS STS says that it is down.", retry_after=RETRY_AFTER)
-    said = harmless(str(answer.get("Message", "")), SAID)
-    # SeaweedFS calls an invalid token InvalidParameterValue.
-    if code in {
-        "InvalidIdentityToken",
-        "IDPRejectedClaim",
-        "ExpiredTokenException",
-        "InvalidParameterValue",
-    }:
+    said = harmless(message, SAID)
+    if code in TOKEN_REFUSED or TOKEN_UNFIT.search(message):
         return TokenRefused(
             f"AWS did not accept the web identity token ({code}). It says: {said}",
             hint="Tell your administrator; nothing is wrong on your side.",
-            admin_hint=_TOKEN_HINTS.get(code, _TOKEN_HINTS["InvalidIdentityToken"]).format(
-                account=role.account_id, seen=seen
-            ),
+            admin_hint=token_hint(code, message, role, claims, at_aws=at_aws),
         )
     if not code:
         return StsBadAnswer("AWS STS answered with an error that has no code.")
-    return StsRejected(
-        f"AWS STS rejected the request ({code}). It says: {said}", admin_hint=f"Sent for {role}."
-    )
-
-
-_TOKEN_HINTS = {
-    "InvalidIdentityToken": (
-        "Account {account} needs an IAM identity provider whose URL is the token's issuer to the letter"
-        " (a trailing slash counts) and whose audiences hold the token's: {seen}."
-    ),
-    "IDPRejectedClaim": "The identity provider has withdrawn this token: {seen}.",
-    "ExpiredTokenException": (
-        "The token had expired when AWS saw it: compare the clocks of the identity provider and this"
-        " machine. {seen}."
-    ),
-}
+    hint = f"Sent for {role}."
+    if code == PACKED:
+        hint = token_hint(code, message, role, claims, at_aws=at_aws)
+    elif code == "RegionDisabledException":
+        hint = f"Give {role} another `region`, or have account {role.account_id} activate STS in this one."
+    return StsRejected(f"AWS STS rejected the request ({code}). It says: {said}", admin_hint=hint)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from jupyter_wb_aws.errors import StsBadAnswer, StsUnavailable, WbAwsError
 from jupyter_wb_aws.identity.token import WebIdentityToken
@@ -25,6 +26,8 @@ T = TypeVar("T")
 CONNECT_TIMEOUT, READ_TIMEOUT, TRIES = 3, 6, 2
 # Where STS is called when a role names no region: the global endpoint's region of each partition.
 HOME_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+# botocore's endpoints.json, `dnsSuffix` of the partitions, those of dual-stack endpoints too.
+AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,15 @@ def endpoint_of(environment: Mapping[str, str]) -> str | None:
     return environment.get("AWS_ENDPOINT_URL_STS") or environment.get("AWS_ENDPOINT_URL") or None
 
 
+def is_aws(endpoint: str | None) -> bool:
+    """Tell whether an STS endpoint (None: that of the region) is AWS's own, and no other store's."""
+    try:
+        host = urlsplit(endpoint or "").hostname or ""
+    except ValueError:  # no URL
+        return False
+    return not endpoint or f".{host}".endswith(AWS_DOMAINS)
+
+
 def _explained(request: StsRequest, call: Callable[[], T]) -> T:
     from jupyter_wb_aws.aws.failures import explain
 
@@ -171,7 +183,12 @@ def _explained(request: StsRequest, call: Callable[[], T]) -> T:
         raise
     except Exception as error:  # noqa: BLE001 - a strange answer makes botocore's parsers raise anything
         # `from None`: botocore's exceptions may carry the request, and with it the token.
-        raise explain(error, request.role, request.token.claims) from None
+        raise explain(
+            error,
+            request.role,
+            request.token.claims,
+            at_aws=is_aws(endpoint_of(request.environment)),
+        ) from None
 
 
 def _new_session() -> Session:

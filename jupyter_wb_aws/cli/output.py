@@ -44,15 +44,20 @@ def say_problem(problem: Mapping[str, Any], *, file: TextIO, indent: str = "") -
     lines = [detail or title]
     lines.append(str(problem.get("hint") or ""))
     if problem.get("admin_hint"):
-        # The longest line by far, and the one that is sent on: a notebook's cell breaks words.
-        lines += textwrap.wrap(
-            f"For your administrator: {problem['admin_hint']}",
-            WIDTH,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        lines += wrapped(f"For your administrator: {problem['admin_hint']}")
     for line in filter(None, lines):
         say(indent + line, file=file)
+
+
+def say_wrapped(text: str) -> None:
+    """Print a long line in several."""
+    for line in wrapped(text):
+        say(line)
+
+
+def wrapped(text: str) -> list[str]:
+    """Break a line that is long, and that is sent on: a notebook's cell would break its words."""
+    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def say_error(problem: Mapping[str, Any], text: str | None, *, as_json: bool) -> None:

@@ -12,7 +12,15 @@ from typing import Any
 from jupyter_wb_aws.cli import choose, here
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
-from jupyter_wb_aws.cli.output import moment, say, say_json, say_notices, say_problem, say_table
+from jupyter_wb_aws.cli.output import (
+    moment,
+    say,
+    say_json,
+    say_notices,
+    say_problem,
+    say_table,
+    say_wrapped,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +42,9 @@ def run(args: argparse.Namespace) -> int:
         _tell_sessions(answer.data["sessions"])
     if not answer.data["sessions"]:
         client.get("/aws/roles")  # nothing else has asked the token source yet: does it work?
+        health |= {"token_source": client.get("/aws/health").data["token_source"]}
+    if not args.json:
+        _tell_claims(health["token_source"])
     return ExitCode.OK if health["status"] == "ok" else ExitCode.FAILED
 
 
@@ -84,6 +95,28 @@ def _tell_more(session: Mapping[str, Any]) -> None:
         say(f"\n{choose.describe(session)}:")
         say_problem(session["problem"], file=sys.stdout, indent="  ")
     say_notices(session["notices"])
+
+
+def _tell_claims(source: Mapping[str, Any] | None) -> None:
+    """Tell what a trust policy is compared with, and what of it AWS won't take."""
+    if not source or not source["claims"]:
+        return
+    claims = source["claims"]
+    tags = claims["principal_tags"] or {}
+    audience = claims["aud"]
+    named = {
+        "iss": claims["iss"],
+        "aud": " and ".join(audience) if isinstance(audience, list) else audience,
+        "azp": claims["azp"],
+        "sub": claims["sub"],
+        "source identity": claims["source_identity"],
+        "tags": " ".join(f"{key}={value}" for key, value in tags.items()),
+    }
+    seen = ", ".join(f"{name} {value}" for name, value in named.items() if value)
+    say()
+    say_wrapped(f"AWS will see: {seen}")
+    for warning in source["warnings"]:
+        say_wrapped(f"For your administrator: {warning['message']}")
 
 
 def _tell_health(health: Mapping[str, Any]) -> None:

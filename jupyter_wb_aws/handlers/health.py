@@ -9,6 +9,8 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from jupyter_wb_aws.aws.claims import claims_for_aws, warnings_for
+from jupyter_wb_aws.aws.sts import endpoint_of, is_aws
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
@@ -115,15 +117,27 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
     """Tell how the token source is."""
     holding = manager.supply.holding(None)
     token, source = holding.token, manager.supply.source
+    warnings = warnings_for(token, at_aws=goes_to_aws(manager)) if token else []
     return {
         "name": getattr(source, "short_name", type(source).__name__),
         "subject": token.claims["sub"] if token else None,
+        "claims": claims_for_aws(token.claims) if token else None,
+        "warnings": [{"code": w.code, "message": w.message} for w in warnings],
         "expires_at": rfc3339(token.expires_at) if token else None,
         "next_refresh_at": rfc3339(next_look(holding, manager.clock.now()))
         if manager.living()
         else None,
         "problem": holding.problem.as_problem() if holding.problem else None,
     }
+
+
+def goes_to_aws(manager: RoleSessionManager) -> bool:
+    """Tell whether AWS itself sees the token, for a role at least; all may go to other stores."""
+    good = manager.catalogue.last_good
+    roles = good.roles() if good else []
+    site = endpoint_of(manager.settings.extra_environment)  # where there is no role to look at
+    endpoints = {endpoint_of(manager.environment_of(role)) for role in roles} or {site}
+    return any(is_aws(endpoint) for endpoint in endpoints)
 
 
 def session_health(manager: RoleSessionManager, session: RoleSession) -> dict[str, object]:

@@ -17,7 +17,7 @@ from traitlets.utils.bunch import Bunch
 from jupyter_wb_aws.errors import SignInRequired, TokenSourceFailed
 from jupyter_wb_aws.identity.redact import harmless
 from jupyter_wb_aws.identity.source import LONGEST_FETCH, TokenRequest, TokenSource
-from jupyter_wb_aws.identity.token import LONGEST, WebIdentityToken
+from jupyter_wb_aws.identity.token import MOST_READ, WebIdentityToken
 
 # What a well-behaved program needs to find its own files, its language and the network, and
 # nothing that might hold a secret.
@@ -85,7 +85,7 @@ class CommandTokenSource(TokenSource):
         try:
             async with asyncio.timeout(self.timeout):
                 output, errors = await asyncio.gather(
-                    _read_up_to(process.stdout, LONGEST + 2),
+                    _read_up_to(process.stdout, MOST_READ),
                     _read_end(process.stderr, STDERR_KEPT),
                 )
                 status = await process.wait()
@@ -93,7 +93,7 @@ class CommandTokenSource(TokenSource):
             raise self._failed(f"did not finish within {self.timeout:g} s") from None
         except _TooMuch:
             raise self._failed(
-                f"printed more than the {LONGEST} characters a token may have"
+                f"printed more than {MOST_READ} characters, which is no token"
             ) from None
         finally:
             await _end(process)

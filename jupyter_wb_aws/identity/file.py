@@ -12,7 +12,7 @@ from traitlets import Unicode
 
 from jupyter_wb_aws.errors import TokenSourceFailed
 from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
-from jupyter_wb_aws.identity.token import LONGEST, WebIdentityToken
+from jupyter_wb_aws.identity.token import MOST_READ, WebIdentityToken
 
 
 class FileTokenSource(TokenSource):
@@ -70,6 +70,6 @@ def _content(path: Path) -> bytes:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise TokenSourceFailed(f"The token file {str(path)!r} is not a regular file.")
-        return os.read(descriptor, LONGEST + 2)  # one more than the limit, and a newline
+        return os.read(descriptor, MOST_READ)
     finally:
         os.close(descriptor)

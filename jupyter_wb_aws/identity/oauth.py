@@ -35,6 +35,8 @@ POLL_INTERVAL = 5
 USER_NEEDED = frozenset(
     {"invalid_grant", "access_denied", "login_required", "interaction_required", "consent_required", "account_selection_required"}
 )  # fmt: skip
+# "Microsoft identity platform and the OAuth 2.0 device authorization grant flow", of RFC 8628's codes.
+ENTRA_NAMES = {"authorization_declined": "access_denied"}
 # A clock that is off by less is as good as right; the header `Date` has whole seconds only.
 SKEW_SEEN = timedelta(seconds=5)
 SAID = 300
@@ -176,9 +178,14 @@ class OAuth:
 
         Raises:
             Refused: with ``authorization_pending``, ``slow_down``, ``access_denied``,
-                ``expired_token``, or what else the provider says.
+                ``expired_token``, or what else the provider says; Entra ID's name for the third
+                is replaced by the RFC's.
         """
-        return self._tokens(grant_type=DEVICE_CODE_GRANT, device_code=device_code)
+        try:
+            return self._tokens(grant_type=DEVICE_CODE_GRANT, device_code=device_code)
+        except Refused as refused:
+            error = ENTRA_NAMES.get(refused.error, refused.error)
+            raise Refused(error, refused.description) from None
 
     def revoke(self, refresh_token: str) -> bool:
         """Revoke a refresh token (RFC 7009); tell whether the provider can do that at all.
@@ -237,7 +244,8 @@ class OAuth:
 
         def looked_at(answer: httpx.Response) -> httpx.Response:
             nonlocal ahead
-            if answer.status_code not in {400, 401, 403}:  # what has an OAuth error in it
+            # What has an OAuth error in it; by 428, Google says `authorization_pending`.
+            if answer.status_code not in {400, 401, 403, 428}:
                 refuse_failure(answer, what)
             ahead = _clock_ahead(answer, began)
             return answer

@@ -55,7 +55,7 @@ class Provider:
                 raise TokenInvalid(
                     f"The discovery document of {self.issuer!r} says that it is of {shown(found.get('issuer'))}.",
                     admin_hint="Set `issuer` of the token source to what the document says, to the letter: a"
-                    " trailing slash counts.",
+                    " trailing slash counts." + slash_only(found.get("issuer"), self.issuer),
                 )
             self._metadata = found
         return self._metadata
@@ -113,3 +113,9 @@ def shown(value: object) -> str:
     """Tell a value that somebody else sent, as far as fits into a sentence."""
     text = repr(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def slash_only(seen: object, expected: str) -> str:
+    """Say so where two issuers differ in nothing but the slash at the end: nobody sees that."""
+    alike = isinstance(seen, str) and seen.rstrip("/") == expected.rstrip("/")
+    return " They differ in nothing but the slash at the end." if alike else ""

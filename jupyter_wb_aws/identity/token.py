@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +15,10 @@ from jupyter_wb_aws.errors import TokenInvalid
 
 # AssumeRoleWithWebIdentity's own limits on `WebIdentityToken` (botocore, sts service model).
 SHORTEST, LONGEST = 4, 20_000
+# So much is read of what may be a token, so that one that is too long can be told from garbage.
+MOST_READ = 64 * 1024
+# A claim's name is told as far as that.
+LONGEST_NAME = 100
 # RFC 7515, 7.1. Not left to PyJWT: its older versions skip what is no base64, so that a program's
 # "Signed in." after the token would become a part of it.
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
@@ -73,7 +79,7 @@ class WebIdentityToken:
         if not SHORTEST <= len(text) <= LONGEST:
             raise TokenInvalid(
                 f"The token source gave {len(text)} characters; AWS takes tokens of {SHORTEST} to {LONGEST}.",
-                admin_hint="Have the identity provider put fewer claims (often: groups) into the token.",
+                admin_hint=_too_long_hint(text) if len(text) > LONGEST else None,
             )
         try:
             if not COMPACT.fullmatch(text):
@@ -112,6 +118,11 @@ class WebIdentityToken:
         return other is not None and self._text == other.reveal()
 
     @property
+    def size(self) -> int:
+        """How many characters the token has; AWS takes up to `LONGEST`."""
+        return len(self._text)
+
+    @property
     def fingerprint(self) -> str:
         """A short digest, safe to log: tells two tokens apart and gives neither away."""
         return hashlib.sha256(self._text.encode()).hexdigest()[:12]
@@ -135,6 +146,26 @@ class WebIdentityToken:
             else (),
             claims=self.claims,
         )
+
+
+def largest_claim(claims: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the name of the claim that takes the most room, and about how many characters it takes."""
+    sizes = {name: len(json.dumps(value)) for name, value in claims.items()}
+    name = max(sizes, key=sizes.__getitem__)
+    return name, sizes[name] * 4 // 3  # base64
+
+
+def _too_long_hint(text: str) -> str:
+    """Say which claim to leave out; the claim's name and size are told, never what is in it."""
+    hint = "Have the identity provider put fewer claims (often: groups) into the token."
+    payload = text.split(".")[1] if COMPACT.fullmatch(text) else ""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
+        name, size = largest_claim(claims)
+    except (ValueError, AttributeError, RecursionError):  # no JWT, or one that is no object
+        return hint
+    printable = "".join(c if c.isprintable() else "?" for c in name[:LONGEST_NAME])
+    return f"{hint} The largest is `{printable}`, with about {size} of them."
 
 
 def _time_claim(claims: Mapping[str, Any], name: str) -> datetime | None:

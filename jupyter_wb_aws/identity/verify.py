@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jupyter_wb_aws.errors import TokenInvalid
-from jupyter_wb_aws.identity.provider import Jwk, Provider, shown
+from jupyter_wb_aws.identity.provider import Jwk, Provider, shown, slash_only
 from jupyter_wb_aws.identity.token import LEEWAY, WebIdentityToken
 
 
@@ -109,5 +109,5 @@ class Verifier:
         return TokenInvalid(
             f"The token's `{claim}` is {shown(seen)}, and this server expects {expected!r}.",
             admin_hint="`issuer` and `audience` of the token source must match the token to the letter,"
-            " a trailing slash included.",
+            " a trailing slash included." + (slash_only(seen, expected) if claim == "iss" else ""),
         )

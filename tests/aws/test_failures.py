@@ -5,7 +5,8 @@ from botocore import exceptions as boto
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_wb_aws.aws.failures import claims_seen, explain
+from jupyter_wb_aws.aws.failures import explain
+from jupyter_wb_aws.aws.token_hints import claims_seen
 from jupyter_wb_aws.errors import (
     StsBadAnswer,
     StsUnavailable,
@@ -32,7 +33,11 @@ def test_a_refused_trust_names_the_role_and_what_the_policy_must_match():
     told = explain(client_error("AccessDenied"), ROLE, CLAIMS)
     assert isinstance(told, TrustRefused)
     assert str(ROLE) in told.admin_hint
-    for value in ("https://idp.example.com", "'wb'", "'alice'", "sts:TagSession"):
+    for value in (
+        "https://idp.example.com",
+        '"idp.example.com:aud": "wb"',
+        '"idp.example.com:sub": "alice"',
+    ):
         assert value in told.admin_hint
     assert "a@example.com" not in str(told.as_problem())
 

@@ -103,6 +103,30 @@ def health(**more: Any) -> dict[str, Any]:
     }
 
 
+def token_source(**more: Any) -> dict[str, Any]:
+    return {
+        "name": "command",
+        "subject": None,
+        "claims": None,
+        "warnings": [],
+        "expires_at": None,
+        "next_refresh_at": None,
+        "problem": None,
+        **more,
+    }
+
+
+CLAIMS = {
+    "iss": "https://idp.example.com",
+    "aud": "jupyter",
+    "azp": None,
+    "sub": "alice",
+    "amr": None,
+    "source_identity": None,
+    "principal_tags": None,
+}
+
+
 @dataclass
 class Asked:
     method: str

@@ -7,7 +7,14 @@ import re
 
 import pytest
 
-from tests.cli.contract_server import health, problem, role, role_session
+from tests.cli.contract_server import (
+    CLAIMS,
+    health,
+    problem,
+    role,
+    role_session,
+    token_source,
+)
 
 ANALYST = "arn:aws:iam::111122223333:role/analyst"
 
@@ -223,18 +230,48 @@ def test_status_tells_of_a_broken_roles_file_and_token_source(server, run):
             "roles": 3,
             "problem": {"line": 7, "reason": "no value"},
         },
-        token_source={
-            "name": "command",
-            "subject": None,
-            "expires_at": None,
-            "next_refresh_at": None,
-            "problem": problem("token_source_failed", "It failed."),
-        },
+        token_source=token_source(problem=problem("token_source_failed", "It failed.")),
     )
     out = run("status").out
     assert "the last good one is used" in out
     assert "/etc/roles.toml, line 7: no value" in out
     assert "It failed." in out
+
+
+def test_status_tells_in_a_line_what_aws_will_see(server, run):
+    server.health = health(token_source=token_source(claims=CLAIMS))
+    server.sessions = [role_session("analyst", default=True)]
+    out = run("status").out
+    assert out.endswith("\n\nAWS will see: iss https://idp.example.com, aud jupyter, sub alice\n")
+
+
+def test_status_without_a_role_session_tells_it_once_the_token_source_was_asked(server, run):
+    server.health = health(token_source=token_source(claims=CLAIMS))
+    out = run("status").out
+    assert "AWS will see: iss https://idp.example.com" in out
+    asked = [call.target.rpartition("/")[2] for call in server.asked]
+    assert asked[-2:] == ["roles", "health"]
+
+
+def test_status_tells_what_else_iam_looks_at_and_what_it_will_not_take(server, run):
+    claims = CLAIMS | {
+        "aud": ["a", "b"],
+        "azp": "b\x1b[31m",
+        "source_identity": "alice",
+        "principal_tags": {"Team": "analytics", "Cost": "7"},
+    }
+    warning = {"code": "issuer_port", "message": "The issuer has a port."}
+    server.health = health(token_source=token_source(claims=claims, warnings=[warning]))
+    out = run("status").out
+    assert "aud a and b, azp b\ufffd[31m, sub alice, source identity" in out
+    assert "tags Team=analytics Cost=7" in out.replace("\n", " ")
+    assert "For your administrator: The issuer has a port." in out
+    assert max(map(len, out.splitlines())) <= 96
+
+
+def test_status_tells_no_claims_where_there_is_no_token(server, run):
+    server.health = health(token_source=token_source())
+    assert "AWS will see" not in run("status").out
 
 
 # --- identity ------------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from openapi_spec_validator import validate
 
+import jupyter_wb_aws.aws.claims
 import jupyter_wb_aws.handlers
 from jupyter_wb_aws.errors import WbAwsError
 
@@ -63,6 +65,13 @@ def test_every_code_is_named_by_the_response_of_its_status(contract):
         if f"`{code}`" in responses[name]["description"]
     }
     assert named == {code: entry["status"] for code, entry in contract["x-codes"].items()}
+
+
+def test_every_warning_about_a_token_is_in_the_contract(contract):
+    source = Path(jupyter_wb_aws.aws.claims.__file__).read_text("utf-8")
+    raised = dict.fromkeys(re.findall(r'ClaimWarning\(\s*"(\w+)"', source))
+    listed = contract["components"]["schemas"]["ClaimWarning"]["properties"]["code"]["enum"]
+    assert listed == list(raised)
 
 
 def test_what_we_answer_and_accept_has_no_unnamed_members(contract):

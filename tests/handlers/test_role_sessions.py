@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_wb_aws.demo.names import CLIENT_ID
 from tests.site import ANALYST, AUDITOR, FINANCE, MISCONFIGURED
 
 
@@ -193,6 +194,58 @@ async def test_health_tells_states_and_versions(api):
     assert health["catalogue"]["roles"] == 4
     assert health["token_source"]["subject"] == "alice"
     assert [(s["id"], s["state"]) for s in health["role_sessions"]] == [(session["id"], "active")]
+
+
+async def test_health_tells_the_claims_that_aws_will_see(api, idp):
+    assert (await api("GET", "/aws/health")).data["token_source"]["claims"] is None
+    await api("GET", "/aws/roles")
+
+    source = (await api("GET", "/aws/health")).data["token_source"]
+
+    assert source["claims"] == {
+        "iss": idp.issuer,
+        "aud": CLIENT_ID,
+        "azp": None,
+        "sub": "alice",
+        "amr": None,
+        "source_identity": "alice",
+        "principal_tags": {"Team": "analytics", "CostCenter": "4711"},
+    }
+    assert source["warnings"] == []  # the demo's AWS has an STS of its own
+
+
+@pytest.fixture
+def at_aws(site_config):
+    """Let STS be AWS's own; nothing is asked of it here."""
+    site_config["WbAwsApp"]["extra_environment"] = {}
+
+
+async def test_health_warns_of_what_iam_will_not_take(at_aws, api):
+    await api("GET", "/aws/roles")
+
+    source = (await api("GET", "/aws/health")).data["token_source"]
+
+    assert [warning["code"] for warning in source["warnings"]] == [
+        "issuer_not_https",
+        "issuer_port",
+        "issuer_not_public",
+    ]
+
+
+async def test_health_does_not_warn_where_every_role_is_in_a_store_of_its_own(
+    at_aws, api, roles_path
+):
+    text = roles_path.read_text()
+    own = '[[roles]]\nextra_environment = { AWS_ENDPOINT_URL = "https://s3.lab.example.com" }'
+    roles_path.write_text(text.replace("[[roles]]", own))
+    await api("GET", "/aws/roles")
+    everywhere = (await api("GET", "/aws/health")).data["token_source"]
+    roles_path.write_text(text.replace("[[roles]]", own, 1))
+
+    once = (await api("GET", "/aws/health")).data["token_source"]
+
+    assert everywhere["warnings"] == []
+    assert once["warnings"]
 
 
 async def test_a_broken_roles_file_keeps_the_last_good_one_and_says_where(api, roles_path):

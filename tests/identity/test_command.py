@@ -180,9 +180,16 @@ async def test_a_caller_that_hangs_up_ends_the_program(program, tmp_path):
 
 async def test_a_program_that_prints_for_ever_is_ended(program):
     started = time.monotonic()
-    with pytest.raises(TokenSourceFailed, match="more than the 20000 characters"):
+    with pytest.raises(TokenSourceFailed, match="more than 65536 characters"):
         await program("exec yes", shell=True).fetch(TokenRequest())
     assert time.monotonic() - started < 5
+
+
+async def test_a_token_that_is_too_long_for_aws_is_told_by_its_largest_claim(program):
+    token = make_jwt(groups=["team"] * 3000)
+    with pytest.raises(TokenInvalid, match=f"{len(token)} characters") as refused:
+        await program(f"print({token!r})").fetch(TokenRequest())
+    assert "`groups`" in refused.value.admin_hint
 
 
 async def test_a_program_that_complains_for_ever_is_ended(program):

@@ -56,6 +56,14 @@ async def test_kubernetes_swap_of_the_data_link_is_followed(tmp_path, clock):
     assert (before.reveal(), after.reveal()) == (TOKEN, NEXT)
 
 
+async def test_a_token_that_is_too_long_for_aws_is_told_by_its_largest_claim(file, clock):
+    token = make_jwt(groups=["team"] * 3000)
+    file.write_text(token)
+    with pytest.raises(TokenInvalid, match=f"{len(token)} characters") as refused:
+        await source_of(file, clock).fetch(TokenRequest())
+    assert "`groups`" in refused.value.admin_hint
+
+
 async def test_a_missing_file_is_named(file, clock):
     with pytest.raises(TokenSourceFailed, match=f"{file}.*No such file") as failed:
         await source_of(file, clock).fetch(TokenRequest())

@@ -373,9 +373,20 @@ async def test_it_asks_no_oftener_than_the_provider_wants(source, provider):
     await asked(provider, 3)
 
 
-async def test_a_code_that_is_refused_is_told(source, provider):
+async def test_googles_way_to_say_that_nobody_has_finished_is_no_failure(source, provider):
     begun = await source.sign_in.begin_device()
-    provider.deny_device(begun.user_code)
+    provider.faults["/token"] = [failing(428, {"error": "authorization_pending"})]
+    await poll(source)
+    await asked(provider, 1)
+    provider.approve_device(begun.user_code)
+    await poll(source)  # as soon as before
+    await eventually(lambda: source.sign_in.state == "signed_in")
+
+
+@pytest.mark.parametrize("error", ["access_denied", "authorization_declined"])  # Entra ID's
+async def test_a_code_that_is_refused_is_told(source, provider, error):
+    begun = await source.sign_in.begin_device()
+    provider.devices[begun.user_code] = error
     await poll(source)
     await eventually(lambda: source.sign_in.state == "signed_out")
     assert source.sign_in.problem.code == "sign_in_failed"

@@ -29,6 +29,29 @@ def unsigned(claims: object, header: object = None) -> str:
     return ".".join(parts)
 
 
+def test_a_token_that_is_too_long_is_told_by_its_largest_claim():
+    text = make_jwt(groups=["secret-group"] * 2000)
+    with pytest.raises(TokenInvalid, match=f"{len(text)} characters") as refused:
+        WebIdentityToken.parse(text, NOON)
+    assert "The largest is `groups`, with about 42" in refused.value.admin_hint
+    assert "secret" not in str(refused.value.as_problem())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 30_000, "e30." + "A" * 30_000 + ".AA", unsigned([1] * 30_000), unsigned(b"[" * 30_000)],
+)
+def test_what_is_too_long_and_no_token_is_told_without_a_claim(text):
+    with pytest.raises(TokenInvalid, match="characters") as refused:
+        WebIdentityToken.parse(text, NOON)
+    assert "largest" not in refused.value.admin_hint
+
+
+def test_the_size_is_that_of_the_text():
+    text = make_jwt()
+    assert WebIdentityToken.parse(text, NOON).size == len(text)
+
+
 def test_a_token_says_who_it_is_of_and_how_long_it_lives():
     token = make_token()
     identity = token.identity("preferred_username", "groups")

@@ -375,8 +375,16 @@ def test_an_issuer_with_a_trailing_slash_must_have_it_everywhere(provider):
     issuer = f"{provider.url}/"
     provider.documents[DISCOVERY]["issuer"] = issuer
     Verifier(IdProvider(issuer), "wb", ["RS256"]).verify(provider.token(iss=issuer))
-    with pytest.raises(TokenInvalid, match="`iss` is"):
+    with pytest.raises(TokenInvalid, match="`iss` is") as refused:
         Verifier(IdProvider(issuer), "wb", ["RS256"]).verify(provider.token())
+    assert "nothing but the slash" in refused.value.admin_hint
+
+
+def test_a_discovery_document_whose_issuer_has_a_slash_more_is_told_as_that(provider):
+    provider.documents[DISCOVERY]["issuer"] = f"{provider.url}/"
+    with pytest.raises(TokenInvalid, match="discovery document") as refused:
+        provider.verifier().verify(provider.token())
+    assert "nothing but the slash" in refused.value.admin_hint
 
 
 def test_an_expired_token_is_refused(provider):

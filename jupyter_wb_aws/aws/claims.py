@@ -1,0 +1,227 @@
+"""What IAM looks at in a web identity token, and what of it IAM won't take. Pure.
+
+Sources: IAM User Guide, "Create an OpenID Connect (OIDC) identity provider in IAM", "Available keys
+for AWS OIDC federation" (`azp` before `aud`), "Pass session tags in AWS STS"; botocore's service
+models of STS and IAM (limits and patterns).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from jupyter_wb_aws.identity.token import LONGEST, WebIdentityToken, largest_claim
+from jupyter_wb_aws.loopback import is_loopback_host
+from jupyter_wb_aws.roles.role import RoleArn
+
+TAGS, SOURCE_IDENTITY = "https://aws.amazon.com/tags", "https://aws.amazon.com/source_identity"
+# The same tags for providers that can't nest claims: STS reads both forms.
+FLAT_TAG = f"{TAGS}/principal_tags/"
+MOST_TAGS, LONGEST_KEY, LONGEST_VALUE = 50, 128, 256
+SOURCE_IDENTITY_FORM = re.compile(r"[\w+=,.@-]{2,256}", re.ASCII)
+LONGEST_ISSUER = 255
+# These IAM knows without a provider of the account's own, by that name.
+BUILT_IN = frozenset({"accounts.google.com"})
+# Names that no public DNS has: RFC 6761, 6762 and 8375, and ICANN's for private use.
+PRIVATE_ZONES = ("localhost", "local", "internal", "home.arpa", "test", "invalid")
+# A value of a token is told as far as that; IAM takes issuers and audiences of up to 255 characters.
+SHOWN = 255
+# Of STS's limit; groups and tags grow.
+NEAR = 0.8
+# The file is renewed when a fifth of that is left; a program may read it just before.
+SHORT_LIFE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimWarning:
+    """Something that will not work with IAM, or hardly; `code` is stable."""
+
+    code: str
+    message: str
+
+
+def audience_of(claims: Mapping[str, Any]) -> str | None:
+    """Return the audience that AWS compares: `azp` where there is one, else the only `aud`."""
+    audience = claims.get("azp") or claims.get("aud")
+    if isinstance(audience, list) and len(audience) == 1:
+        (audience,) = audience
+    return audience if isinstance(audience, str) and audience else None
+
+
+def provider_of(claims: Mapping[str, Any]) -> str | None:
+    """Return the issuer as IAM names it, without its scheme: the front of condition keys, too."""
+    issuer = claims.get("iss")
+    name = issuer.rpartition("://")[2] if isinstance(issuer, str) else ""
+    return shown(name) or None
+
+
+def principal_of(claims: Mapping[str, Any], role: RoleArn) -> str | None:
+    """Return what a trust policy of `role`'s account has as `Federated` for this issuer."""
+    name = provider_of(claims)
+    if name is None or name in BUILT_IN:
+        return name
+    return f"arn:{role.partition}:iam::{role.account_id}:oidc-provider/{name}"
+
+
+def tags_of(claims: Mapping[str, Any]) -> dict[str, str]:
+    """Return the session tags, as far as they can be read; see `TAGS` and `FLAT_TAG`."""
+    nested = claims.get(TAGS)
+    found = nested.get("principal_tags") if isinstance(nested, Mapping) else None
+    flat = {
+        name.removeprefix(FLAT_TAG): value
+        for name, value in claims.items()
+        if name.startswith(FLAT_TAG)
+    }
+    listed = {**(found if isinstance(found, Mapping) else {}), **flat}
+    single = {k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in listed.items()}
+    return {key: value for key, value in single.items() if isinstance(value, str)}
+
+
+def claims_for_aws(claims: Mapping[str, Any]) -> dict[str, object]:
+    """Pick what IAM looks at, null where the token has none of it; nothing of it is secret."""
+    return {
+        **{name: _shortened(claims.get(name)) for name in ("iss", "aud", "azp", "sub")},
+        "amr": _listed(claims.get("amr")),
+        "source_identity": _shortened(claims.get(SOURCE_IDENTITY)),
+        "principal_tags": {shown(k): shown(v) for k, v in tags_of(claims).items()} or None,
+    }
+
+
+def issuer_problems(claims: Mapping[str, Any]) -> list[ClaimWarning]:
+    """Say why IAM can't take the issuer at all; nothing if it can."""
+    issuer = claims.get("iss")
+    if not isinstance(issuer, str) or not issuer:
+        return [ClaimWarning("issuer_missing", "The token has no issuer (`iss`).")]
+    if issuer in BUILT_IN:
+        return []
+    try:
+        parts = urlsplit(issuer)
+        host, has_port = parts.hostname or "", ":" in parts.netloc.rpartition("]")[2]
+    except ValueError:  # no URL
+        return [ClaimWarning("issuer_not_https", f"The issuer {shown(issuer)!r} is no https URL.")]
+    seen = f"The issuer {shown(issuer)!r}"
+    wrong = []
+    if parts.scheme != "https":
+        wrong.append(ClaimWarning("issuer_not_https", f"{seen} is no https URL, as IAM wants it."))
+    if has_port:
+        wrong.append(ClaimWarning("issuer_port", f"{seen} has a port; IAM wants one without."))
+    if parts.query or parts.fragment:
+        text = f"{seen} has a query or a fragment; IAM wants one without."
+        wrong.append(ClaimWarning("issuer_query", text))
+    if _is_private(host):
+        text = f"{seen} is of a private network; AWS fetches its keys from the internet."
+        wrong.append(ClaimWarning("issuer_not_public", text))
+    if len(issuer) > LONGEST_ISSUER:
+        text = f"The issuer has {len(issuer)} characters; IAM takes {LONGEST_ISSUER}."
+        wrong.append(ClaimWarning("issuer_too_long", text))
+    return wrong
+
+
+def audience_problems(claims: Mapping[str, Any]) -> list[ClaimWarning]:
+    """Say what is odd about the audience, as AWS looks at it."""
+    aud, azp = claims.get("aud"), claims.get("azp")
+    if not aud:
+        text = "The token has no audience (`aud`); AWS takes none without. Id tokens have one, some providers' access tokens don't."
+        return [ClaimWarning("audience_missing", text)]
+    if isinstance(aud, list) and len(aud) > 1 and not azp:
+        text = f"The token has {len(aud)} audiences (`aud`) and no `azp` that says which one counts; AWS may refuse it."
+        return [ClaimWarning("several_audiences", text)]
+    if isinstance(azp, str) and azp and azp not in (aud if isinstance(aud, list) else [aud]):
+        text = f"AWS compares `azp`, {shown(azp)!r}, and not `aud`, {shown(aud)!r}: register `azp` with IAM, and name it as the trust policy's audience."
+        return [ClaimWarning("azp_counts", text)]
+    return []
+
+
+def warnings_for(token: WebIdentityToken, *, at_aws: bool) -> list[ClaimWarning]:
+    """List what of a token won't work with IAM, or hardly.
+
+    Args:
+        at_aws: whether AWS itself will see it; a store with an STS of its own has its own rules.
+    """
+    found = list(_limits(token))
+    if at_aws:
+        claims = token.claims
+        found = [
+            *issuer_problems(claims),
+            *audience_problems(claims),
+            *_times(claims),
+            *_session(claims),
+            *found,
+        ]
+    return found
+
+
+def shown(value: object, longest: int = SHOWN) -> str:
+    """Write a token's value in one printable line, cut where it is long."""
+    text = value if isinstance(value, str) else repr(value)
+    printable = "".join(c if c.isprintable() else "?" for c in text[: longest + 1])
+    return printable if len(printable) <= longest else f"{printable[: longest - 1]}…"
+
+
+def _times(claims: Mapping[str, Any]) -> Iterator[ClaimWarning]:
+    broken = [name for name in ("exp", "iat", "nbf") if isinstance(claims.get(name), float)]
+    if broken:
+        names = ", ".join(f"`{name}`" for name in broken)
+        text = f"{names} must be whole seconds for AWS, and the token has fractions."
+        yield ClaimWarning("times_not_whole", text)
+
+
+def _session(claims: Mapping[str, Any]) -> Iterator[ClaimWarning]:
+    source = claims.get(SOURCE_IDENTITY)
+    if source is not None and not SOURCE_IDENTITY_FORM.fullmatch(str(source)):
+        text = f"The source identity {shown(source)!r} is none that AWS takes: 2 to 256 letters, digits and _+=,.@-"
+        yield ClaimWarning("source_identity_unfit", text)
+    tags = tags_of(claims)
+    named = claims.get(TAGS)
+    wanted = named.get("principal_tags") if isinstance(named, Mapping) else None
+    readable = isinstance(wanted, Mapping) and all(
+        isinstance(value, list) and key in tags for key, value in wanted.items()
+    )
+    fit = all(len(k) <= LONGEST_KEY and len(v) <= LONGEST_VALUE for k, v in tags.items())
+    if (named is not None and not readable) or not fit or len(tags) > MOST_TAGS:
+        text = (
+            f"The session tags (`{TAGS}`) are none that AWS takes: `principal_tags` has up to {MOST_TAGS}"
+            f" keys of {LONGEST_KEY} characters, each with a list of one text of {LONGEST_VALUE}."
+        )
+        yield ClaimWarning("tags_unfit", text)
+
+
+def _limits(token: WebIdentityToken) -> Iterator[ClaimWarning]:
+    life = token.expires_at - token.issued_at
+    if life < SHORT_LIFE:
+        text = f"The token lives for {life.total_seconds():.0f} s; a program that reads it late is refused."
+        yield ClaimWarning("short_life", text)
+    if token.size > NEAR * LONGEST:
+        name, size = largest_claim(token.claims)
+        text = (
+            f"The token has {token.size} of the {LONGEST} characters that AWS takes; its largest claim is"
+            f" `{shown(name)}` ({size})."
+        )
+        yield ClaimWarning("near_size_limit", text)
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:  # a name
+        zoned = host.rstrip(".")
+        return (
+            is_loopback_host(zoned)
+            or "." not in zoned
+            or zoned.endswith(tuple(f".{zone}" for zone in PRIVATE_ZONES))
+        )
+
+
+def _shortened(value: object) -> object:
+    if isinstance(value, list):
+        return [shown(item) for item in value[:MOST_TAGS]]
+    return None if value is None else shown(value)
+
+
+def _listed(value: object) -> object:
+    return _shortened(value if isinstance(value, list) or value is None else [value])

@@ -1,0 +1,250 @@
+"""What an administrator has to change, where a token does not work with IAM. Pure.
+
+STS has one code for most of what can be wrong with a token, so that its sentence has to be read as
+well. The sentences are those that people quote in public: AWS documents none of them, so one that
+is not known gets the hint that holds for all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from jupyter_wb_aws.aws.claims import (
+    BUILT_IN,
+    SOURCE_IDENTITY,
+    TAGS,
+    audience_of,
+    audience_problems,
+    issuer_problems,
+    principal_of,
+    provider_of,
+    shown,
+    tags_of,
+)
+from jupyter_wb_aws.identity.token import LONGEST, largest_claim
+from jupyter_wb_aws.roles.role import RoleArn
+
+PACKED = "PackedPolicyTooLarge"
+# A claim that is only shown, and stands in no command, is told as far as that.
+SEEN = 200
+Claims = Mapping[str, Any]
+
+
+def claims_seen(claims: Claims) -> str:
+    """Name the public claims that IAM compares: what an administrator needs to find the mismatch."""
+    named = ("iss", "aud", "azp", "sub") if claims.get("azp") else ("iss", "aud", "sub")
+    return ", ".join(f"{name} = {_seen(claims.get(name))}" for name in named)
+
+
+def _seen(value: object) -> str:
+    return repr(shown(value, SEEN)) if isinstance(value, str) else shown(value, SEEN)
+
+
+def token_hint(code: str, message: str, role: RoleArn, claims: Claims, *, at_aws: bool) -> str:
+    """Say what to change, by STS's code and sentence.
+
+    Args:
+        at_aws: whether AWS itself was asked. AWS's own sentences are known anywhere (a test's AWS
+            has them too); what AWS alone can't take is told only of AWS.
+    """
+    hint = _BY_CODE.get(code) or next(
+        (hint for sentence, hint in _BY_SENTENCE if re.search(sentence, message, re.IGNORECASE)),
+        _general if at_aws else _store,
+    )
+    impossible = issuer_problems(claims) if at_aws and hint in _ABOUT_THE_ISSUER else []
+    if not impossible:
+        return hint(role, claims)
+    why = " ".join(problem.message for problem in impossible)
+    return (
+        f"{why} Only tokens of another issuer can work with AWS, or a store with an STS of its own"
+        f" (`AWS_ENDPOINT_URL` in `extra_environment`). Seen: {claims_seen(claims)}."
+    )
+
+
+def trust_hint(message: str, role: RoleArn, claims: Claims, *, at_aws: bool = True) -> str:
+    """Say what the role's trust policy must hold for this token to be let in."""
+    if not at_aws and "Not authorized to perform" not in message:  # the words of AWS
+        return (
+            f"The store does not let this token have {role}: the role's trust policy wants another (the"
+            " store's condition keys may have other names than IAM's), the store does not know the token's"
+            f" issuer, or it has no such role. Seen: {claims_seen(claims)}."
+        )
+    needed = _actions(claims)
+    for action in needed[1:]:
+        if action in message:
+            return (
+                f"The trust policy of {role} lacks the action {action}, which a token with"
+                f" {_WHY[action]} needs: add it to the statement's Action. Seen: {claims_seen(claims)}."
+            )
+    principal = principal_of(claims, role)
+    return (
+        f"The trust policy of {role} must have a statement with the action{'s' if len(needed) > 1 else ''}"
+        f' {", ".join(needed)}, the principal {{"Federated": {_json(principal)}}}, and conditions that hold'
+        f" for {', '.join(_conditions(claims))}. A `sub` that is not listed is refused, and so is a role"
+        f" that does not exist. Seen: {claims_seen(claims)}."
+    )
+
+
+def _actions(claims: Claims) -> list[str]:
+    return [
+        "sts:AssumeRoleWithWebIdentity",
+        *(["sts:TagSession"] if tags_of(claims) or claims.get(TAGS) else []),
+        *(["sts:SetSourceIdentity"] if claims.get(SOURCE_IDENTITY) else []),
+    ]
+
+
+_WHY = {"sts:TagSession": "session tags", "sts:SetSourceIdentity": "a source identity"}
+
+
+def _conditions(claims: Claims) -> list[str]:
+    """Write what the token says as lines of a policy's Condition."""
+    name = provider_of(claims)
+    values = {f"{name}:aud": audience_of(claims), f"{name}:sub": claims.get("sub")}
+    values |= {f"aws:RequestTag/{shown(key)}": value for key, value in tags_of(claims).items()}
+    return [f"{_json(key)}: {_json(value)}" for key, value in list(values.items())[:5]]
+
+
+def _no_provider(role: RoleArn, claims: Claims) -> str:
+    issuer = shown(claims.get("iss"))
+    slash = (
+        "This issuer ends with a slash: a provider that was created without it is another one."
+        if issuer.endswith("/")
+        else "This issuer has no slash at its end: a provider that was created with one is another one."
+    )
+    return (
+        f"Account {role.account_id} has no IAM identity provider for the token's issuer, {issuer!r}."
+        f" {slash} Create it: aws iam create-open-id-connect-provider --url {shlex.quote(issuer)}"
+        f" --client-id-list {_quoted(audience_of(claims))}. Seen: {claims_seen(claims)}."
+    )
+
+
+def _wrong_audience(role: RoleArn, claims: Claims) -> str:
+    odd = "".join(f"{problem.message} " for problem in audience_problems(claims))
+    audience = audience_of(claims)
+    if audience is None:
+        return f"{odd}Have the identity provider put one audience into the token. Seen: {claims_seen(claims)}."
+    if provider_of(claims) in BUILT_IN:
+        return (
+            f"{odd}The trust policy of {role} must name this audience. Seen: {claims_seen(claims)}."
+        )
+    return (
+        f"{odd}The IAM identity provider of account {role.account_id} does not list the audience"
+        f" {shown(audience)!r}. Add it: aws iam add-client-id-to-open-id-connect-provider"
+        f" --open-id-connect-provider-arn {_quoted(principal_of(claims, role))}"
+        f" --client-id {_quoted(audience)}. Seen: {claims_seen(claims)}."
+    )
+
+
+def _no_key(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001 - as all of these
+    discovery = f"{shown(claims.get('iss')).rstrip('/')}/.well-known/openid-configuration"
+    return (
+        f"AWS could not get the key that signed the token. From the internet, and within 5 s, it must be"
+        f" able to fetch {discovery} and the `jwks_uri` that it names, and find the token's `kid` there:"
+        f" look at firewalls and lists of allowed addresses; try curl {shlex.quote(discovery)} from outside"
+        f" of your network. Seen: {claims_seen(claims)}."
+    )
+
+
+def _thumbprint(role: RoleArn, claims: Claims) -> str:
+    return (
+        "The certificate of the identity provider's web server is none that the IAM identity provider"
+        " knows; it has been replaced, perhaps. Set it: aws iam update-open-id-connect-provider-thumbprint"
+        f" --open-id-connect-provider-arn {_quoted(principal_of(claims, role))} --thumbprint-list"
+        f" THUMBPRINT (of the top certificate authority). Seen: {claims_seen(claims)}."
+    )
+
+
+def _other_roles(role: RoleArn, claims: Claims) -> str:
+    return (
+        f"The token's claim `https://aws.amazon.com/roles` lists the only roles that it is good for, and"
+        f" {role} is not among them: have the identity provider add it. Seen: {claims_seen(claims)}."
+    )
+
+
+def _no_id_token(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
+    return (
+        "AWS takes an id token, signed with RS256, RS384, RS512, ES256, ES384 or ES512, with `iss`, `sub`,"
+        " `aud`, `iat` and `exp`, the times in whole seconds. An access token often lacks one of them: have"
+        f" the token source give the id token. Seen: {claims_seen(claims)}."
+    )
+
+
+def _unfit(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
+    name, size = largest_claim(claims)
+    return (
+        f"AWS takes tokens of up to {LONGEST} characters. The token's largest claim is `{shown(name)}`, with"
+        f" about {size} of them: have the identity provider leave it out, or put less into it."
+    )
+
+
+def _too_many_tags(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
+    sizes = {key: len(key) + len(value) for key, value in tags_of(claims).items()}
+    if not sizes:
+        return f"Session tags and policies are packed into a limited space. Seen: {claims_seen(claims)}."
+    largest = max(sizes, key=sizes.__getitem__)
+    return (
+        f"The token's {len(sizes)} session tags (`{TAGS}`) do not fit into the space that AWS packs them into,"
+        f" which can be less than its other limits allow. The largest is `{shown(largest)}`, with"
+        f" {sizes[largest]} characters: have the identity provider send fewer or shorter ones."
+    )
+
+
+def _general(role: RoleArn, claims: Claims) -> str:
+    return (
+        f"Account {role.account_id} needs an IAM identity provider whose URL is the token's issuer to the letter"
+        f" (a trailing slash counts) and whose audiences hold the token's: {claims_seen(claims)}."
+    )
+
+
+def _store(role: RoleArn, claims: Claims) -> str:
+    return (
+        f"The store's STS must know the token's issuer, to the letter (a trailing slash counts), its audience"
+        f" and its keys, and let it have {role}. Seen: {claims_seen(claims)}."
+    )
+
+
+def _withdrawn(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
+    return f"The identity provider has withdrawn this token: {claims_seen(claims)}."
+
+
+def _expired(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
+    try:
+        at = f"{datetime.fromtimestamp(claims['exp'], UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        at = shown(claims.get("exp"))
+    return (
+        f"The token had expired when AWS saw it (`exp`: {at}): compare the clocks of the identity provider"
+        f" and this machine. {claims_seen(claims)}."
+    )
+
+
+def _quoted(value: str | None) -> str:
+    return shlex.quote(shown(value)) if value else "CLIENT_ID"
+
+
+def _json(value: object) -> str:
+    return json.dumps(shown(value) if isinstance(value, str) else value, ensure_ascii=False)
+
+
+Hint = Callable[[RoleArn, Claims], str]
+_BY_CODE: dict[str, Hint] = {
+    PACKED: _too_many_tags,
+    "IDPCommunicationError": _no_key,
+    "IDPRejectedClaim": _withdrawn,
+    "ExpiredTokenException": _expired,
+    "ValidationError": _unfit,
+}
+_BY_SENTENCE: list[tuple[str, Hint]] = [
+    ("No OpenIDConnect provider found", _no_provider),
+    ("Incorrect token audience", _wrong_audience),
+    ("Couldn't retrieve verification key", _no_key),
+    ("doesn't match configured thumbprint", _thumbprint),
+    ("roles claim", _other_roles),
+    ("Missing a required claim|not a valid JWT", _no_id_token),
+]
+_ABOUT_THE_ISSUER = {_no_provider, _no_key, _general}

