@@ -9,7 +9,8 @@ from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import IdpTimeout, SignInNotNeeded, WbAwsError
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.roles import user_json
-from jupyter_wb_aws.identity.sign_in import ATTEMPT_LIFE, CodeBegun, SignIn
+from jupyter_wb_aws.identity.code_flow import ATTEMPT_LIFE, CodeBegun
+from jupyter_wb_aws.identity.sign_in import SignIn
 
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from traitlets import Dict, Enum, Float, List, TraitError, Unicode, default, validate
 from traitlets.utils.bunch import Bunch
 
+from jupyter_wb_aws.identity.grant import Rules
 from jupyter_wb_aws.identity.provider import HTTP_URL
-from jupyter_wb_aws.identity.sign_in import Rules, SignIn
+from jupyter_wb_aws.identity.sign_in import SignIn
 from jupyter_wb_aws.identity.source import LONGEST_FETCH, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.identity.verify import Verifier

@@ -390,7 +390,7 @@ async def test_a_code_that_is_refused_is_told(source, provider, error):
     await poll(source)
     await eventually(lambda: source.sign_in.state == "signed_out")
     assert source.sign_in.problem.code == "sign_in_failed"
-    assert "said no" in source.sign_in.problem.detail
+    assert "was refused" in source.sign_in.problem.detail
 
 
 @pytest.mark.parametrize("who", ["the provider", "we"])
@@ -633,6 +633,53 @@ async def test_a_provider_that_pays_no_heed_to_the_age_is_named(make, provider):
     with pytest.raises(SignInFailed) as refused:
         await sign_in(source, provider)
     assert "max_age" in refused.value.admin_hint
+
+
+async def test_a_provider_that_left_the_token_out_once_is_asked_again(source, provider):
+    await sign_in(source, provider)
+    first = await fetch(source)
+    source.clock.advance(2880)
+    provider.answers = {"id_token": None}
+    await fetch(source)
+    provider.answers = {}
+    asked_before = len(provider.asked_for("/token"))
+    assert (await fetch(source)).same_text(first)
+    source.clock.advance(179)
+    await fetch(source)
+    assert len(provider.asked_for("/token")) == asked_before
+    source.clock.advance(1)
+    assert not (await fetch(source)).same_text(first)
+    assert source.sign_in.expires_at is None
+
+
+async def test_a_refresh_of_the_former_sign_in_does_not_disturb_the_new_one(source, provider):
+    await sign_in(source, provider)
+    await fetch(source)
+    answered = threading.Event()
+    provider.faults["/token"] = [hanging(answered)]
+    waiting = asyncio.create_task(fetch(source))
+    await asked(provider, 2)
+    await sign_in(source, provider, "bob")
+    assert (await fetch(source)).claims["sub"] == "bob"
+    assert (await fetch(source)).claims["sub"] == "bob"
+    answered.set()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert source.sign_in.user.subject == "bob"
+
+
+async def test_where_the_token_for_aws_is_none_nobody_is_signed_in(source, provider):
+    async def refuse():
+        raise TokenInvalid("no")
+
+    source.sign_in.completed = refuse
+    with pytest.raises(TokenInvalid):
+        await sign_in(source, provider)
+    assert source.sign_in.state == "signed_out"
+    begun = await source.sign_in.begin_device()
+    provider.approve_device(begun.user_code)
+    await poll(source)
+    await eventually(lambda: source.sign_in.problem is not None)
+    assert source.sign_in.problem.code == "token_invalid"
 
 
 # --- Ending it -------------------------------------------------------------------------------

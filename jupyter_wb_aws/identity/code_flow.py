@@ -1,0 +1,157 @@
+"""The authorization code flow: what browsers have begun, and what they bring back (OIDC Core 3.1)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from jupyter_wb_aws.clock import Clock
+from jupyter_wb_aws.errors import SignInFailed
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.identity.oauth import OAuth, TokenAnswer
+
+# OAuth 2.0 Security BCP (RFC 9700): short, and long enough for a second factor.
+ATTEMPT_LIFE = timedelta(minutes=10)
+# Each opened page is an attempt; nobody has that many.
+MOST_ATTEMPTS = 16
+# What the authorization endpoint may say (RFC 6749, 4.1.2.1; OIDC Core 3.1.2.6), for people.
+SAID = {
+    "access_denied": "you, or the identity provider, said no",
+    "login_required": "the identity provider wants you to sign in there first",
+    "interaction_required": "the identity provider wants to ask you something first",
+    "consent_required": "the identity provider wants your consent first",
+    "invalid_scope": "the identity provider does not give what this server asks for (scope)",
+    "unauthorized_client": "this server is not registered for that at the identity provider",
+    "invalid_request": "the identity provider can't read the request",
+    "server_error": "the identity provider has a problem of its own",
+    "temporarily_unavailable": "the identity provider is busy",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBegun:
+    """Where the browser goes, and the cookie that it brings back."""
+
+    authorization_url: str = field(repr=False)
+    cookie_name: str
+    cookie: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One sign-in that a browser has begun."""
+
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
+    cookie_digest: bytes = field(repr=False)
+    redirect_uri: str
+    expires_at: datetime
+
+
+class CodeFlow:
+    """The attempts under way, by their `state`; each is good once, for ten minutes, in one browser."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._attempts: dict[str, Attempt] = {}
+
+    async def begin(self, oauth: OAuth, redirect_uri: str, wishes: Mapping[str, str]) -> CodeBegun:
+        """Begin an attempt; `wishes` are parameters of the authorization request.
+
+        Raises:
+            TokenSourceFailed: if the provider can't be asked where its pages are.
+        """
+        from jupyter_wb_aws.identity.oauth import new_secret
+
+        state, nonce, verifier, cookie = (new_secret() for _ in range(4))
+        url = await asyncio.to_thread(
+            oauth.authorization_url,
+            state=state,
+            nonce=nonce,
+            verifier=verifier,
+            redirect_uri=redirect_uri,
+            **wishes,
+        )
+        now = self._clock.now()
+        self._attempts = {s: a for s, a in self._attempts.items() if a.expires_at > now}
+        while len(self._attempts) >= MOST_ATTEMPTS:
+            del self._attempts[next(iter(self._attempts))]
+        self._attempts[state] = Attempt(
+            nonce, verifier, _digest(cookie), redirect_uri, now + ATTEMPT_LIFE
+        )
+        return CodeBegun(url, cookie_name(state), cookie)
+
+    def come_back(self, query: Mapping[str, str], cookies: Mapping[str, str]) -> Attempt:
+        """Return the attempt that a callback belongs to; it is used up, right or wrong.
+
+        Raises:
+            SignInFailed: if there is none, or another browser began it.
+        """
+        state = query.get("state", "")
+        attempt = self._attempts.pop(state, None)
+        if attempt is None or attempt.expires_at <= self._clock.now():
+            raise SignInFailed(
+                "This sign-in is not known here: it is older than ten minutes, was finished before, or was"
+                " begun before the server was restarted."
+            )
+        if not hmac.compare_digest(
+            _digest(cookies.get(cookie_name(state), "")), attempt.cookie_digest
+        ):
+            raise SignInFailed(
+                "This sign-in was begun in another browser, or under another address of this server.",
+                hint="Open Jupyter under the address that your administrator gave you, and sign in again there.",
+            )
+        return attempt
+
+    def pending_until(self) -> datetime | None:
+        """Tell until when one of them may be finished."""
+        return max((attempt.expires_at for attempt in self._attempts.values()), default=None)
+
+    def forget(self) -> None:
+        """Let none of them be finished any more."""
+        self._attempts.clear()
+
+
+def exchange(oauth: OAuth, query: Mapping[str, str], attempt: Attempt) -> TokenAnswer:
+    """Turn what the provider sent back into tokens; blocking.
+
+    Raises:
+        SignInFailed: if it is not the provider's, or the provider says no.
+        TokenSourceFailed: if the provider gives no tokens.
+    """
+    from jupyter_wb_aws.identity.oauth import Refused
+
+    # RFC 9207: whoever answers must be whom we asked.
+    named = query.get("iss")
+    promised = oauth.provider.metadata().get("authorization_response_iss_parameter_supported")
+    if (named is not None or promised is True) and named != oauth.provider.issuer:
+        raise SignInFailed(
+            "The answer is not from the identity provider that was asked.",
+            admin_hint="The parameter `iss` of the callback is another than `issuer` (RFC 9207).",
+        )
+    if "error" in query:
+        said = SAID.get(query["error"], "it does not say why")
+        raise SignInFailed(f"The identity provider did not sign you in: {said}.")
+    if not query.get("code"):
+        raise SignInFailed("The identity provider's answer holds no authorization code.")
+    try:
+        return oauth.exchange(
+            query["code"], verifier=attempt.verifier, redirect_uri=attempt.redirect_uri
+        )
+    except Refused as refused:
+        raise oauth.bad(refused) from None
+
+
+def cookie_name(state: str) -> str:
+    """Return the name of an attempt's cookie: servers on one host share the browser's cookies."""
+    return f"wb-aws-sign-in-{hashlib.sha256(state.encode()).hexdigest()[:16]}"
+
+
+def _digest(cookie: str) -> bytes:
+    return hashlib.sha256(cookie.encode()).digest()
