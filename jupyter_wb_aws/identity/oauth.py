@@ -256,6 +256,8 @@ class OAuth:
                 found = oauth.fetch_token(endpoint, **form)
             except AuthlibBaseError as error:
                 raise _refused(error.error or "", error.description or "") from None
+            if not isinstance(found, dict):  # older versions of authlib don't look
+                raise IdpBadAnswer(f"{what[0].upper()}{what[1:]} answers with no JSON object.")
         return TokenAnswer(
             id_token=_text(found, "id_token"),
             access_token=_text(found, "access_token"),
