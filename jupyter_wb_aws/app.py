@@ -352,7 +352,8 @@ def redirect_uri(serverapp: ServerApp, registered: str) -> str | None:
         uri = registered.format(port=serverapp.port, base_url=base_url)
         parts = urlsplit(uri)
         # Another port of this machine would be another server's.
-        elsewhere = is_loopback(uri) and parts.port not in {None, serverapp.port}
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        elsewhere = is_loopback(uri) and port != serverapp.port
         return None if elsewhere else uri
     public = urlsplit(serverapp.custom_display_url)
     if not (public.scheme and public.netloc):

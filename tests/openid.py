@@ -59,6 +59,7 @@ class OpenIdProvider:
         self.asked, self.issued = [], []
         self.codes, self.devices, self.refresh_tokens, self.revoked = {}, {}, {}, []
         self.secret = None
+        self.moved = "/token"
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_port
@@ -80,7 +81,7 @@ class OpenIdProvider:
         found = {
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.issuer}/authorize",
-            "token_endpoint": f"{self.issuer}/token",
+            "token_endpoint": f"{self.issuer}{self.moved}",
             "device_authorization_endpoint": f"{self.issuer}/device",
             "revocation_endpoint": f"{self.issuer}/revoke",
             "end_session_endpoint": f"{self.issuer}/end",
@@ -156,7 +157,7 @@ class OpenIdProvider:
             say(handler, documents[path]())
         elif path == "/device":
             self._begin_device(handler)
-        elif path == "/token":
+        elif path == self.moved:
             self._token(handler, form)
         elif path == "/revoke":
             self.revoked.append(form["token"])
@@ -165,7 +166,7 @@ class OpenIdProvider:
         elif path == "/end":
             say(handler, {})
         else:
-            say(handler, {"error": "not_found"}, 404)
+            say(handler, b"nothing here", 404)
 
     def _begin_device(self, handler):
         user_code = secrets.token_hex(4).upper()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import threading
 import time
@@ -30,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-wait", action="store_true", help="say what to do, and don't wait")
     parser.add_argument(
-        "--json", action="store_true", help="print the server's answer, and don't wait"
+        "--json",
+        action="store_true",
+        help='print the server\'s answer, or {"flow": "code", "page"} where one begins on a page; don\'t wait',
     )
 
 
@@ -43,17 +46,19 @@ def run(args: argparse.Namespace) -> int:
         _tell_done(before.data) if not args.json else say_json(before.text)
         return ExitCode.OK
     flow = args.flow or ("device" if "device" in before.data["flows"] else None)
-    if flow == "device" or args.json:
+    if flow != "device" and "code" in before.data["flows"]:
+        # Not begun here: the browser that begins it must finish it.
+        if args.json:
+            say_json(json.dumps({"flow": "code", "page": client.url + PAGE}))
+        else:
+            _tell_page(client)
+    else:  # where it does not work, the server says why
         answer = client.post("/aws/sign-in", {"flow": flow} if flow else {})
         if args.json:
             say_json(answer.text)
-            return ExitCode.OK
-        _tell_code(answer.data)
-    elif "code" in before.data["flows"]:
-        _tell_page(client)
-    else:  # have the server say why
-        client.post("/aws/sign-in", {"flow": flow} if flow else {})
-    if args.no_wait:
+        else:
+            _tell_code(answer.data)
+    if args.no_wait or args.json:
         return ExitCode.OK
     say("Waiting ...")
     sys.stdout.flush()  # a notebook's cell shows it before the wait, and not after
@@ -89,7 +94,9 @@ def _waited(client: Client, problem_before: object) -> Mapping[str, Any]:
         now: Mapping[str, Any] = client.get("/aws/sign-in").data
         if now["state"] == "signed_in":
             return now
-        if now["state"] == "signed_out" and now["problem"] and now["problem"] != problem_before:
+        if not now["problem"] or now["state"] == "pending":
+            problem_before = None  # whatever comes is of this sign-in
+        elif now["state"] == "signed_out" and now["problem"] != problem_before:
             raise refused_by_server(now["problem"], None)
     raise _gave_up()
 

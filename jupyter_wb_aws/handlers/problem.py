@@ -101,6 +101,25 @@ class ProblemHTTPError(web.HTTPError):
         self.problem = problem
 
 
+def problem_of(status: int, error: object, *, known: bool) -> WbAwsError:
+    """Make a problem of whatever ended a request; `known` is whether somebody is signed in to Jupyter."""
+    if isinstance(error, ProblemHTTPError):
+        return error.problem
+    if isinstance(error, WbAwsError):
+        return error
+    if status in {401, 403}:
+        return Forbidden() if known else NotAuthenticated()
+    named: dict[int, type[WbAwsError]] = {
+        400: BadRequest,
+        404: NotFound,
+        405: MethodNotAllowed,
+        413: BodyTooLarge,
+    }
+    problem = named.get(status, WbAwsError)()
+    problem.status = status
+    return problem
+
+
 class WbAwsHandler(APIHandler):
     """Base of the handlers. A handler parses, authorises, calls one domain method, answers."""
 
@@ -182,25 +201,8 @@ class WbAwsHandler(APIHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Tell every error in the one way, whatever its origin."""
         error = (kwargs.get("exc_info") or (None, None))[1]
-        self.answer_problem(self._as_problem(status_code, error))
-
-    def _as_problem(self, status: int, error: object) -> WbAwsError:
-        if isinstance(error, ProblemHTTPError):
-            return error.problem
-        if isinstance(error, WbAwsError):
-            return error
-        if status in {401, 403}:
-            known = getattr(self, "_jupyter_current_user", None)
-            return Forbidden() if known else NotAuthenticated()
-        named: dict[int, type[WbAwsError]] = {
-            400: BadRequest,
-            404: NotFound,
-            405: MethodNotAllowed,
-            413: BodyTooLarge,
-        }
-        problem = named.get(status, WbAwsError)()
-        problem.status = status
-        return problem
+        known = bool(getattr(self, "_jupyter_current_user", None))
+        self.answer_problem(problem_of(status_code, error, known=known))
 
     def _methods(self) -> list[str]:
         return [

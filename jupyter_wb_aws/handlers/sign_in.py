@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import IdpTimeout, SignInNotNeeded, WbAwsError
@@ -36,15 +37,17 @@ def sign_in_of(manager: RoleSessionManager) -> SignIn:
 def bind_to_browser(handler: JupyterHandler, begun: CodeBegun) -> None:
     """Give the browser the cookie without which nobody can finish this sign-in.
 
-    `Lax`, and not `Strict`: the provider's pages send the browser back.
+    `Lax`, and not `Strict`: the provider's pages send the browser back. Its path and `Secure` are the
+    redirect URI's, since that is where it must come to; a proxy may show this server another path.
     """
+    back = urlsplit(begun.redirect_uri)
     handler.set_cookie(
         begun.cookie_name,
         begun.cookie,
-        path=f"{handler.base_url}aws/sign-in/callback",
+        path=back.path,
         max_age=int(ATTEMPT_LIFE.total_seconds()),
         httponly=True,
-        secure=handler.request.protocol == "https",
+        secure=back.scheme == "https",
         samesite="Lax",
     )
 

@@ -6,6 +6,7 @@ Nothing that came in the URL is ever shown, and neither page loads anything.
 from __future__ import annotations
 
 import html
+import http
 import json
 import secrets
 from typing import Any
@@ -17,10 +18,13 @@ from tornado.httputil import url_concat
 
 from jupyter_wb_aws.errors import NotConfigured, SignInFailed, WbAwsError
 from jupyter_wb_aws.handlers.problem import (
+    RETRY_AFTER,
     CrossOrigin,
     Forbidden,
     NotAuthenticated,
+    ProblemHTTPError,
     XsrfRefused,
+    problem_of,
 )
 from jupyter_wb_aws.handlers.server import Server
 from jupyter_wb_aws.handlers.sign_in import bind_to_browser, sign_in_of
@@ -70,7 +74,9 @@ class PageHandler(JupyterHandler):
         try:
             super().check_xsrf_cookie()
         except web.HTTPError:
-            raise ProblemPage(XsrfRefused() if self.check_origin() else CrossOrigin()) from None
+            raise ProblemHTTPError(
+                XsrfRefused() if self.check_origin() else CrossOrigin()
+            ) from None
 
     async def manager(self) -> RoleSessionManager:
         """Return the role sessions, to whoever may change them.
@@ -113,10 +119,13 @@ class PageHandler(JupyterHandler):
             if close
             else ""
         )
-        self.finish(PAGE.format(title=html.escape(title), body=body, nonce=nonce, script=script))
+        page = PAGE.format(title=html.escape(title), body=body, nonce=nonce, script=script)
+        self.finish(page.encode(errors="replace"))  # a name may hold half a character
 
     def problem_page(self, problem: WbAwsError) -> None:
         """Finish with a failure: for people, or for a program that calls a page."""
+        if problem.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+            self.set_header("Retry-After", str(problem.retry_after or RETRY_AFTER))
         if "text/html" not in self.request.headers.get("Accept", ""):
             self.set_status(problem.status)
             self.set_header("Cache-Control", "no-store")
@@ -135,23 +144,9 @@ class PageHandler(JupyterHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Tell every error in the one way."""
         error = (kwargs.get("exc_info") or (None, None))[1]
-        if isinstance(error, ProblemPage):
-            self.problem_page(error.problem)
-            return
-        problem = error if isinstance(error, WbAwsError) else WbAwsError()
-        if status_code in {401, 403} and problem is not error:
-            problem = NotAuthenticated()
-        elif problem is not error:
-            problem.status = status_code
-        self.problem_page(problem)
-
-
-class ProblemPage(web.HTTPError):
-    """A failure of ours on tornado's own way."""
-
-    def __init__(self, problem: WbAwsError) -> None:
-        super().__init__(problem.status, "%s", problem.detail)
-        self.problem = problem
+        self.problem_page(
+            problem_of(status_code, error, known=bool(getattr(self, "_jupyter_current_user", None)))
+        )
 
 
 class StartHandler(PageHandler):
@@ -201,6 +196,8 @@ class CallbackHandler(PageHandler):
             for name, values in self.request.query_arguments.items()
             if len(values) == 1 and len(values[0]) <= LONGEST_PARAMETER
         }
+        if "Referer" in self.request.headers:  # the provider's page; Jupyter logs it where we fail
+            del self.request.headers["Referer"]
         self.request.uri = self.request.path
         self.request.query = ""
         await super().prepare()

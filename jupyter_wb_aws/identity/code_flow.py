@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -39,19 +39,33 @@ class CodeBegun:
     """Where the browser goes, and the cookie that it brings back."""
 
     authorization_url: str = field(repr=False)
+    redirect_uri: str
     cookie_name: str
     cookie: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One sign-in that a browser has begun."""
+    """One sign-in that a browser has begun; that browser has the cookie."""
 
+    cookie_name: str
     nonce: str = field(repr=False)
     verifier: str = field(repr=False)
     cookie_digest: bytes = field(repr=False)
     redirect_uri: str
     expires_at: datetime
+
+    def require(self, cookies: Mapping[str, str]) -> None:
+        """Want the browser that began it.
+
+        Raises:
+            SignInFailed: if it is another.
+        """
+        if not hmac.compare_digest(_digest(cookies.get(self.cookie_name, "")), self.cookie_digest):
+            raise SignInFailed(
+                "This sign-in was begun in another browser, or under another address of this server.",
+                hint="Open Jupyter under the address that your administrator gave you, and sign in again there.",
+            )
 
 
 class CodeFlow:
@@ -61,51 +75,38 @@ class CodeFlow:
         self._clock = clock
         self._attempts: dict[str, Attempt] = {}
 
-    async def begin(self, oauth: OAuth, redirect_uri: str, wishes: Mapping[str, str]) -> CodeBegun:
-        """Begin an attempt; `wishes` are parameters of the authorization request.
+    def begin(self, oauth: OAuth, redirect_uri: str, wishes: Mapping[str, str]) -> CodeBegun:
+        """Begin an attempt; `wishes` are parameters of the authorization request. Blocking.
 
         Raises:
             TokenSourceFailed: if the provider can't be asked where its pages are.
         """
-        from jupyter_wb_aws.identity.oauth import new_secret
-
-        state, nonce, verifier, cookie = (new_secret() for _ in range(4))
-        url = await asyncio.to_thread(
-            oauth.authorization_url,
-            state=state,
-            nonce=nonce,
-            verifier=verifier,
-            redirect_uri=redirect_uri,
-            **wishes,
+        state, nonce, verifier, cookie = (secrets.token_urlsafe(32) for _ in range(4))
+        url = oauth.authorization_url(
+            state=state, nonce=nonce, verifier=verifier, redirect_uri=redirect_uri, **wishes
         )
         now = self._clock.now()
         self._attempts = {s: a for s, a in self._attempts.items() if a.expires_at > now}
         while len(self._attempts) >= MOST_ATTEMPTS:
             del self._attempts[next(iter(self._attempts))]
+        # Servers on one host share the browser's cookies, so each attempt's has a name of its own.
+        name = f"wb-aws-sign-in-{secrets.token_hex(8)}"
         self._attempts[state] = Attempt(
-            nonce, verifier, _digest(cookie), redirect_uri, now + ATTEMPT_LIFE
+            name, nonce, verifier, _digest(cookie), redirect_uri, now + ATTEMPT_LIFE
         )
-        return CodeBegun(url, cookie_name(state), cookie)
+        return CodeBegun(url, redirect_uri, name, cookie)
 
-    def come_back(self, query: Mapping[str, str], cookies: Mapping[str, str]) -> Attempt:
+    def come_back(self, query: Mapping[str, str]) -> Attempt:
         """Return the attempt that a callback belongs to; it is used up, right or wrong.
 
         Raises:
-            SignInFailed: if there is none, or another browser began it.
+            SignInFailed: if there is none.
         """
-        state = query.get("state", "")
-        attempt = self._attempts.pop(state, None)
+        attempt = self._attempts.pop(query.get("state", ""), None)
         if attempt is None or attempt.expires_at <= self._clock.now():
             raise SignInFailed(
                 "This sign-in is not known here: it is older than ten minutes, was finished before, or was"
                 " begun before the server was restarted."
-            )
-        if not hmac.compare_digest(
-            _digest(cookies.get(cookie_name(state), "")), attempt.cookie_digest
-        ):
-            raise SignInFailed(
-                "This sign-in was begun in another browser, or under another address of this server.",
-                hint="Open Jupyter under the address that your administrator gave you, and sign in again there.",
             )
         return attempt
 
@@ -146,11 +147,6 @@ def exchange(oauth: OAuth, query: Mapping[str, str], attempt: Attempt) -> TokenA
         )
     except Refused as refused:
         raise oauth.bad(refused) from None
-
-
-def cookie_name(state: str) -> str:
-    """Return the name of an attempt's cookie: servers on one host share the browser's cookies."""
-    return f"wb-aws-sign-in-{hashlib.sha256(state.encode()).hexdigest()[:16]}"
 
 
 def _digest(cookie: str) -> bytes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInFailed, TokenSourceFailed
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # RFC 8628, 3.5: by how much `slow_down`, and trouble at the provider, stretch the interval.
 SLOW_DOWN, LONGEST_INTERVAL = 5, 60
+TIME_TO_ENTER = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,15 @@ class DeviceBegun:
 
 
 class DeviceFlow:
-    """The code that is under way; a new one takes the place of the last."""
+    """The code that is under way, one at a time.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        run: runs what blocks in a worker thread.
+    """
+
+    def __init__(self, clock: Clock, run: Callable[..., Awaitable[Any]]) -> None:
         self._clock = clock
+        self._run = run
         self._begun: DeviceBegun | None = None
 
     async def begin(self, oauth: OAuth) -> tuple[DeviceBegun, DeviceAnswer]:
@@ -40,7 +46,7 @@ class DeviceFlow:
         Raises:
             TokenSourceFailed: if it does not.
         """
-        answer = await asyncio.to_thread(oauth.begin_device)
+        answer: DeviceAnswer = await self._run(oauth.begin_device)
         self._begun = DeviceBegun(
             answer.user_code,
             answer.verification_uri,
@@ -52,7 +58,7 @@ class DeviceFlow:
     async def wait(
         self, oauth: OAuth, begun: DeviceBegun, device: DeviceAnswer
     ) -> TokenAnswer | None:
-        """Ask until the user has finished; None where another code took this one's place.
+        """Ask until the user has finished; None where the code counts no more.
 
         Raises:
             SignInFailed: if the user, or the provider, says no, or the code has expired.
@@ -65,12 +71,16 @@ class DeviceFlow:
                 return None
             if self._clock.now() >= begun.expires_at:
                 raise SignInFailed("The code has expired before it was entered.")
-            answer, more = await asyncio.to_thread(_ask, oauth, device)
-            if self._begun is not begun:
-                return None
+            answer: TokenAnswer | None
+            answer, more = await self._run(_ask, oauth, device)
             if answer is not None:
                 return answer
             interval = min(interval + more, LONGEST_INTERVAL)
+
+    def living(self) -> DeviceBegun | None:
+        """Return the code that is under way, if there is time enough to enter it."""
+        begun = self._begun
+        return begun if begun and begun.expires_at - self._clock.now() > TIME_TO_ENTER else None
 
     def is_under_way(self, begun: DeviceBegun) -> bool:
         """Tell whether this code is the one that counts."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # After a refresh that brought no new token: a quarter of what is left of the old one later.
 PAUSE = 0.25
 SHORTEST_PAUSE = timedelta(seconds=10)
+LAST_TIME = 10**10  # in the year 2286
 NOT_RENEWED = "Your sign-in is over: the identity provider does not renew it."
 NOT_RENEWED_HINT = (
     "The provider gave no refresh token, or no new id token for it: see `scopes` (`offline_access`) of the"
@@ -54,7 +55,7 @@ class Grant:
 
     identity: Identity
     token: WebIdentityToken
-    id_token: str = field(repr=False)
+    id_token: WebIdentityToken
     refresh_token: str | None = field(repr=False)
     scope: str | None
     since: datetime
@@ -80,10 +81,12 @@ class Grant:
 class Grants:
     """Makes grants of a provider's answers, and renews them; its methods block, but `over`.
 
-    `verifier` checks id tokens; its audience is the client id.
+    `verifier` checks id tokens; its audience is the client id. `for_aws` checks the tokens that go to
+    AWS.
     """
 
     verifier: Verifier
+    for_aws: Verifier
     rules: Rules
     clock: Clock
 
@@ -101,15 +104,20 @@ class Grants:
                 "The identity provider gave no id token.",
                 admin_hint="`scopes` of the token source must hold `openid`.",
             )
-        self._check(id_token, nonce)
+        _check_nonce(id_token, nonce)
         token = self._web_identity(answer, id_token)
         if token is None:
             raise TokenInvalid("The identity provider gave no access token.")
+        if token.expires_at <= now:
+            raise TokenInvalid(
+                "The identity provider gave a token that has expired.",
+                admin_hint="Compare the clocks of both machines.",
+            )
         since = self._since(id_token, now)
         return Grant(
             identity=self._identity(token),
             token=token,
-            id_token=id_token.reveal(),
+            id_token=id_token,
             refresh_token=answer.refresh_token,
             scope=answer.scope,
             since=since,
@@ -137,11 +145,12 @@ class Grants:
             grant.ask_after = now + max(left * PAUSE, SHORTEST_PAUSE)
             return grant.token
         identity = self._identity(token)
-        if not identity.same_user(grant.identity):
+        # OIDC Core 12.2
+        stranger = id_token is not None and id_token.claims["sub"] != grant.id_token.claims["sub"]
+        if stranger or not identity.same_user(grant.identity):
             raise SignInRequired("The identity provider renewed your sign-in for somebody else.")
         grant.token, grant.identity, grant.ask_after = token, identity, None
-        if id_token is not None:
-            grant.id_token = id_token.reveal()
+        grant.id_token = id_token or grant.id_token
         if answer.refresh_expires_in:
             grant.ends_at = self._ends_at(answer, grant.since, now)
         return token
@@ -162,6 +171,11 @@ class Grants:
             return None
         token = WebIdentityToken.parse(answer.id_token, self.clock.now(), answer.clock_ahead)
         self.verifier.verify(token)
+        client_id = self.verifier.audience
+        if token.claims.get("azp", client_id) != client_id:  # OIDC Core 3.1.3.7
+            raise TokenInvalid(
+                f"The id token was issued to another client (`azp`), and this server is {client_id!r}."
+            )
         return token
 
     def _web_identity(
@@ -172,33 +186,21 @@ class Grants:
             return id_token
         if answer.access_token is None:
             return None
-        return WebIdentityToken.parse(answer.access_token, self.clock.now(), answer.clock_ahead)
+        token = WebIdentityToken.parse(answer.access_token, self.clock.now(), answer.clock_ahead)
+        self.for_aws.verify(token)
+        return token
 
     def _identity(self, token: WebIdentityToken) -> Identity:
         return token.identity(self.rules.name_claim, self.rules.groups_claim)
-
-    def _check(self, id_token: WebIdentityToken, nonce: str | None) -> None:
-        """Check what is about this sign-in alone (OIDC Core 3.1.3.7)."""
-        claims, client_id = id_token.claims, self.verifier.audience
-        if nonce is not None and not hmac.compare_digest(
-            str(claims.get("nonce", "")).encode(), nonce.encode()
-        ):
-            raise TokenInvalid(
-                "The id token is not the answer to this sign-in: its `nonce` is another's.",
-                hint="Sign in again; if it happens again, tell your administrator.",
-            )
-        if claims.get("azp", client_id) != client_id:
-            raise TokenInvalid(
-                f"The id token was issued to another client (`azp`), and this server is {client_id!r}."
-            )
 
     def _since(self, id_token: WebIdentityToken, now: datetime) -> datetime:
         """Return when the user signed in: at the provider, where it says so (`auth_time`)."""
         at = id_token.claims.get("auth_time")
         if not self.rules.longest or isinstance(at, bool) or not isinstance(at, int | float):
             return now
+        at = min(max(at, 0), LAST_TIME)
         seconds = (now + id_token.clock_ahead).timestamp() - at
-        age = timedelta(seconds=min(max(0.0, seconds), 10**9))
+        age = timedelta(seconds=max(0.0, seconds))
         if age > self.rules.longest + LEEWAY:
             raise SignInFailed(
                 "The identity provider took a sign-in of yours that is older than this server allows.",
@@ -214,3 +216,13 @@ class Grants:
         if answer.refresh_expires_in:
             ends.append(now + timedelta(seconds=answer.refresh_expires_in))
         return min(ends, default=None)
+
+
+def _check_nonce(id_token: WebIdentityToken, nonce: str | None) -> None:
+    """Check that it is the answer to this sign-in, where there was a question (OIDC Core 3.1.3.7)."""
+    seen = str(id_token.claims.get("nonce", "")).encode(errors="replace")
+    if nonce is not None and not hmac.compare_digest(seen, nonce.encode()):
+        raise TokenInvalid(
+            "The id token is not the answer to this sign-in: its `nonce` is another's.",
+            hint="Sign in again; if it happens again, tell your administrator.",
+        )

@@ -123,7 +123,7 @@ def get_json(url: str, settings: HttpSettings) -> dict[str, Any]:
         refuse_failure(answer, what)
         document = json.loads(answer.content)
     if not isinstance(document, dict):
-        raise IdpBadAnswer(f"{_begin(what)} is no JSON object.")
+        raise IdpBadAnswer(f"{begin(what)} is no JSON object.")
     return document
 
 
@@ -137,17 +137,17 @@ def failures_told(what: str) -> Iterator[None]:
     # `from None`: httpx's exceptions carry the request, and with it the refresh token.
     except httpx.TimeoutException:
         raise IdpTimeout(
-            f"{_begin(what)} did not answer in time.",
+            f"{begin(what)} did not answer in time.",
             admin_hint="The server must be able to reach the issuer: look at its `proxy`, and at the provider.",
         ) from None
     except (httpx.DecodingError, httpx.RemoteProtocolError, httpx.TooManyRedirects) as error:
-        raise IdpBadAnswer(f"{_begin(what)} can't be read: {_said(error)}.") from None
+        raise IdpBadAnswer(f"{begin(what)} can't be read: {_said(error)}.") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise IdpUnavailable(
-            f"{_begin(what)} can't be reached: {_said(error)}.", admin_hint=_why(error)
+            f"{begin(what)} can't be reached: {_said(error)}.", admin_hint=_why(error)
         ) from None
-    except (ValueError, RecursionError) as error:  # no JSON, or JSON that is none of ours
-        raise IdpBadAnswer(f"{_begin(what)} can't be read ({type(error).__name__}).") from None
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:  # no JSON that we know
+        raise IdpBadAnswer(f"{begin(what)} can't be read ({type(error).__name__}).") from None
 
 
 def refuse_failure(answer: httpx.Response, what: str) -> None:
@@ -160,13 +160,13 @@ def refuse_failure(answer: httpx.Response, what: str) -> None:
     busy = answer.status_code == httpx.codes.TOO_MANY_REQUESTS
     if busy or answer.is_server_error:
         raise IdpUnavailable(
-            f"{_begin(what)} can't be had now: HTTP {answer.status_code}.",
+            f"{begin(what)} can't be had now: HTTP {answer.status_code}.",
             hint="Wait a moment, then try again." if busy else None,
             retry_after=retry_after(answer),
         )
     if not answer.is_success:
         raise IdpBadAnswer(
-            f"{_begin(what)} can't be had: HTTP {answer.status_code}.",
+            f"{begin(what)} can't be had: HTTP {answer.status_code}.",
             admin_hint="`issuer` of the token source must be the provider's issuer URL.",
         )
 
@@ -191,7 +191,8 @@ def date_of(answer: httpx.Response) -> datetime | None:
     return None
 
 
-def _begin(what: str) -> str:
+def begin(what: str) -> str:
+    """Begin a sentence with it."""
     return what[0].upper() + what[1:]
 
 

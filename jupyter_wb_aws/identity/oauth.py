@@ -6,20 +6,21 @@ imported at once: only worker threads import this module.
 
 from __future__ import annotations
 
-import secrets
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
-from authlib.common.errors import AuthlibBaseError
 from authlib.oauth2.auth import ClientAuth
-from authlib.oauth2.client import OAuth2Client
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from jupyter_wb_aws.errors import IdpBadAnswer, SignInRequired
 from jupyter_wb_aws.identity.http import (
+    begin,
     client_for,
     date_of,
     failures_told,
@@ -40,6 +41,8 @@ ENTRA_NAMES = {"authorization_declined": "access_denied"}
 # A clock that is off by less is as good as right; the header `Date` has whole seconds only.
 SKEW_SEEN = timedelta(seconds=5)
 SAID = 300
+# What an endpoint says that is somewhere else by now: the provider's metadata are read anew.
+MOVED = frozenset({404, 405, 410})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +105,17 @@ class OAuth:
         self, *, state: str, nonce: str, verifier: str, redirect_uri: str, **more: str
     ) -> str:
         """Make the URL that begins the code flow (OIDC Core 3.1.2.1, RFC 7636)."""
+        parameters = {
+            "scope": self._scope,
+            "redirect_uri": redirect_uri,
+            "state": state,
+            "nonce": nonce,
+            "code_challenge": create_s256_code_challenge(verifier),
+            "code_challenge_method": "S256",
+            **{k: v for k, v in {**more, **self.client.parameters}.items() if v},
+        }
         endpoint = self._endpoint("authorization_endpoint")
-        with self._session(endpoint) as oauth:
-            url, _ = oauth.create_authorization_url(
-                endpoint,
-                state=state,
-                nonce=nonce,
-                code_verifier=verifier,
-                redirect_uri=redirect_uri,
-                scope=self._scope,
-                **{k: v for k, v in {**more, **self.client.parameters}.items() if v},
-            )
-        return str(url)
+        return str(prepare_grant_uri(endpoint, self.client.client_id, "code", **parameters))
 
     def exchange(self, code: str, *, verifier: str, redirect_uri: str) -> TokenAnswer:
         """Turn an authorization code into tokens.
@@ -158,20 +160,13 @@ class OAuth:
         Raises:
             IdpBadAnswer: if the provider refuses.
         """
-        endpoint = self._endpoint("device_authorization_endpoint")
-        what = self._what("device authorization endpoint")
-        form = {"scope": self._scope, **self.client.parameters}
-        with failures_told(what), self._session(endpoint) as oauth:
-            answer = oauth.session.post(
-                endpoint, data=form, auth=oauth.client_auth(oauth.token_endpoint_auth_method)
+        try:
+            found, _ = self._post(
+                "device_authorization_endpoint", scope=self._scope, **self.client.parameters
             )
-            if answer.status_code in {400, 401, 403}:
-                found = _object(answer)
-                raise self.bad(
-                    _refused(str(found.get("error")), str(found.get("error_description", "")))
-                )
-            refuse_failure(answer, what)
-            return _device_answer(_object(answer))
+        except Refused as refused:
+            raise self.bad(refused) from None
+        return _device_answer(found)
 
     def poll_device(self, device_code: str) -> TokenAnswer:
         """Ask whether the user has finished (RFC 8628, 3.4).
@@ -193,17 +188,12 @@ class OAuth:
         Raises:
             IdpBadAnswer: if it refuses.
         """
-        endpoint = self.provider.endpoint("revocation_endpoint")
-        if endpoint is None:
+        if self.provider.endpoint("revocation_endpoint") is None:
             return False
-        what = self._what("revocation endpoint")
-        with failures_told(what), self._session(endpoint) as oauth:
-            answer = oauth.revoke_token(
-                endpoint,
-                token=refresh_token,
-                token_type_hint="refresh_token",  # noqa: S106 - a kind
-            )
-            refuse_failure(answer, what)
+        try:
+            self._post("revocation_endpoint", token=refresh_token, token_type_hint="refresh_token")  # noqa: S106
+        except Refused as refused:
+            raise self.bad(refused) from None
         return True
 
     def end_session(self, id_token: str) -> None:
@@ -215,15 +205,10 @@ class OAuth:
         endpoint = self.provider.endpoint("end_session_endpoint")
         if endpoint is None:
             return
+        what = self._what("end_session_endpoint")
         form = {"id_token_hint": id_token, "client_id": self.client.client_id}
-        with (
-            failures_told(self._what("end-session endpoint")),
-            client_for(endpoint, self.provider.http) as client,
-        ):
-            refuse_failure(
-                client.post(endpoint, data=form, headers={"Accept": "*/*"}, follow_redirects=False),
-                self._what("end-session endpoint"),
-            )
+        with failures_told(what), client_for(endpoint, self.provider.http) as client:
+            refuse_failure(client.post(endpoint, data=form, headers={"Accept": "*/*"}), what)
 
     def bad(self, refused: Refused) -> IdpBadAnswer:
         """Say what an administrator has to know of a refusal that is not the user's doing."""
@@ -237,46 +222,41 @@ class OAuth:
         return IdpBadAnswer(f"The identity provider refuses ({_told(refused)}).", admin_hint=hint)
 
     def _tokens(self, **form: str) -> TokenAnswer:
-        endpoint = self._endpoint("token_endpoint")
-        what = self._what("token endpoint")
         began = datetime.now(UTC)
-        ahead = timedelta(0)
-
-        def looked_at(answer: httpx.Response) -> httpx.Response:
-            nonlocal ahead
-            # What has an OAuth error in it; by 428, Google says `authorization_pending`.
-            if answer.status_code not in {400, 401, 403, 428}:
-                refuse_failure(answer, what)
-            ahead = _clock_ahead(answer, began)
-            return answer
-
-        with failures_told(what), self._session(endpoint) as oauth:
-            oauth.register_compliance_hook("access_token_response", looked_at)
-            try:
-                found = oauth.fetch_token(endpoint, **form)
-            except AuthlibBaseError as error:
-                raise _refused(error.error or "", error.description or "") from None
-            if not isinstance(found, dict):  # older versions of authlib don't look
-                raise IdpBadAnswer(f"{what[0].upper()}{what[1:]} answers with no JSON object.")
-        return TokenAnswer(
+        found, answer = self._post("token_endpoint", **form)
+        tokens = TokenAnswer(
             id_token=_text(found, "id_token"),
             access_token=_text(found, "access_token"),
             refresh_token=_text(found, "refresh_token"),
             refresh_expires_in=_seconds(found.get("refresh_expires_in")),  # Keycloak's
             scope=_text(found, "scope"),
-            clock_ahead=ahead,
+            clock_ahead=_clock_ahead(answer, began),
         )
+        if not (tokens.access_token or tokens.id_token or tokens.refresh_token):
+            raise IdpBadAnswer(f"{begin(self._what('token_endpoint'))} gives no tokens.")
+        return tokens
 
-    def _session(self, endpoint: str) -> _Session:
-        secret = self._secret()
-        return _Session(
-            client_for(endpoint, self.provider.http),
-            client_id=self.client.client_id,
-            client_secret=secret,
-            token_endpoint_auth_method=self._auth_method(secret),
-            revocation_endpoint_auth_method=self._auth_method(secret),
-            code_challenge_method="S256",
-        )
+    def _post(self, name: str, **form: str) -> tuple[Mapping[str, Any], httpx.Response]:
+        """Post a form to an endpoint, as this client; return the JSON object that it answers with.
+
+        Raises:
+            Refused: if it answers with an OAuth error (RFC 6749, 5.2), by whatever HTTP status.
+            TokenSourceFailed: if it answers with anything else that is no success.
+        """
+        endpoint, what, secret = self._endpoint(name), self._what(name), self._secret()
+        auth = _ClientAuth(self.client.client_id, secret, self._auth_method(secret))
+        with failures_told(what), client_for(endpoint, self.provider.http) as client:
+            answer = client.post(endpoint, data=form, auth=auth)
+            if answer.status_code in MOVED:
+                self.provider.forget()
+            found = _object(answer)
+            error = _text(found, "error")
+            busy = answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+            if error and not busy:
+                description = _text(found, "error_description") or ""
+                raise Refused(harmless(error, 60), harmless(description, SAID))
+            refuse_failure(answer, what)
+        return found, answer
 
     def _secret(self) -> str | None:
         if not self.client.secret_file:
@@ -317,7 +297,7 @@ class OAuth:
         return url
 
     def _what(self, endpoint: str) -> str:
-        return f"the {endpoint} of {self.provider.issuer}"
+        return f"the {endpoint.replace('_', ' ')} of {self.provider.issuer}"
 
 
 class _ClientAuth(httpx.Auth, ClientAuth):  # type: ignore[misc]
@@ -337,24 +317,6 @@ class _ClientAuth(httpx.Auth, ClientAuth):  # type: ignore[misc]
         yield httpx.Request(
             request.method, url, headers=headers, content=body, extensions=request.extensions
         )
-
-
-class _Session(OAuth2Client):  # type: ignore[misc]
-    """authlib's client over an httpx client, which it closes."""
-
-    client_auth_class = _ClientAuth
-    oauth_error_class = AuthlibBaseError
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.session.close()
-
-
-def new_secret() -> str:
-    """Return a value that nobody guesses, fit for `state`, `nonce` and PKCE's verifier (43 characters)."""
-    return secrets.token_urlsafe(32)
 
 
 def _clock_ahead(answer: httpx.Response, began: datetime) -> timedelta:
@@ -391,14 +353,12 @@ def _is_http(url: str) -> bool:
 
 
 def _object(answer: httpx.Response) -> Mapping[str, Any]:
-    found = answer.json()
-    if isinstance(found, dict):
-        return found
-    raise ValueError("no object")
-
-
-def _refused(error: str, description: str) -> Refused:
-    return Refused(harmless(error, 60), harmless(description, SAID))
+    """Read the JSON object in an answer; an empty one where there is none."""
+    with contextlib.suppress(ValueError, RecursionError):
+        found = answer.json()
+        if isinstance(found, dict):
+            return found
+    return {}
 
 
 def _told(refused: Refused) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from urllib.parse import urlsplit
 
 from traitlets import Dict, Enum, Float, List, TraitError, Unicode, default, validate
 from traitlets.utils.bunch import Bunch
 
-from jupyter_wb_aws.identity.grant import Rules
+from jupyter_wb_aws.identity.grant import Grants, Rules
 from jupyter_wb_aws.identity.provider import HTTP_URL
 from jupyter_wb_aws.identity.sign_in import SignIn
 from jupyter_wb_aws.identity.source import LONGEST_FETCH, TokenRequest, TokenSource
@@ -20,6 +21,11 @@ from jupyter_wb_aws.identity.verify import Verifier
 if TYPE_CHECKING:
     from jupyter_wb_aws.identity.http import HttpSettings
     from jupyter_wb_aws.identity.oauth import OAuth
+
+PROTOCOL = frozenset(
+    {"client_id", "client_secret", "response_type", "response_mode", "redirect_uri", "scope", "state", "nonce",
+     "code_challenge", "code_challenge_method", "request", "request_uri"}
+)  # fmt: skip
 
 
 class OidcTokenSource(TokenSource):
@@ -100,18 +106,19 @@ class OidcTokenSource(TokenSource):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        rules = Rules(
+            cast("Literal['id_token', 'access_token']", self.web_identity),
+            timedelta(seconds=self.longest_sign_in),
+            self.name_claim,
+            self.groups_claim,
+        )
+        of_id_tokens = Verifier(self.provider, self.client_id, self.algorithms)
+        for_aws = self.verifier() or of_id_tokens
         self.sign_in = SignIn(
             self._oauth,
-            Verifier(self.provider, self.client_id, self.algorithms),
+            Grants(of_id_tokens, for_aws, rules, self.clock),
             lambda: self.registered_redirect_uri(),  # noqa: PLW0108 - it is set later
             self.flows,
-            Rules(
-                cast("Literal['id_token', 'access_token']", self.web_identity),
-                timedelta(seconds=self.longest_sign_in),
-                self.name_claim,
-                self.groups_claim,
-            ),
-            self.clock,
         )
 
     def missing_setting(self) -> str | None:
@@ -187,11 +194,22 @@ class OidcTokenSource(TokenSource):
             raise TraitError("The 'flows' trait of OidcTokenSource names no way to sign in.")
         return flows
 
+    @validate("authorize_parameters")
+    def _none_of_ours(self, proposal: Bunch) -> dict[str, str]:
+        parameters: dict[str, str] = proposal["value"]
+        if wrong := sorted(PROTOCOL.intersection(parameters)):
+            raise TraitError(
+                "The 'authorize_parameters' trait of OidcTokenSource may not hold what the protocol itself sets:"
+                f" {', '.join(wrong)}"
+            )
+        return parameters
+
     @validate("redirect_uri")
     def _a_callback(self, proposal: Bunch) -> str:
         uri: str = proposal["value"]
         try:
             whole = uri.format(port=8888, base_url="/")
+            _ = urlsplit(whole).port  # refuses what is no port
         except (KeyError, IndexError, ValueError, AttributeError):
             whole = ""
         if uri and (not HTTP_URL.fullmatch(whole) or not whole.endswith("/aws/sign-in/callback")):

@@ -38,6 +38,10 @@ class Provider:
         """The metadata, as far as they were fetched before."""
         return self._metadata
 
+    def forget(self) -> None:
+        """Read the metadata anew next time: something in them is true no more."""
+        self._metadata = None
+
     def metadata(self, *, anew: bool = False) -> Mapping[str, Any]:
         """Return the provider's metadata (OIDC Discovery, section 3), fetched once or `anew`.
 

@@ -14,18 +14,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import FlowNotAvailable, SignInFailed, SignInRequired, WbAwsError
 from jupyter_wb_aws.identity.code_flow import CodeBegun, CodeFlow, exchange
 from jupyter_wb_aws.identity.device_flow import DeviceBegun, DeviceFlow
-from jupyter_wb_aws.identity.grant import Grant, Grants, Rules
+from jupyter_wb_aws.identity.grant import Grant, Grants
+from jupyter_wb_aws.identity.threads import Threads
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.tasks import Tasks
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.identity.code_flow import Attempt
     from jupyter_wb_aws.identity.oauth import DeviceAnswer, OAuth, TokenAnswer
-    from jupyter_wb_aws.identity.verify import Verifier
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ class SignIn:
 
     Args:
         oauth: makes the client; called in a worker thread, since that imports authlib.
-        verifier: checks id tokens.
+        grants: makes grants of the provider's answers.
         redirect_uri: gives the registered redirect URI, None where there is none.
         flows: the flows that the site wants, in its order.
     """
@@ -67,13 +66,11 @@ class SignIn:
     def __init__(
         self,
         oauth: Callable[[], OAuth],
-        verifier: Verifier,
+        grants: Grants,
         redirect_uri: Callable[[], str | None],
         flows: Sequence[Flow],
-        rules: Rules,
-        clock: Clock,
     ) -> None:
-        self.issuer = verifier.provider.issuer
+        self.issuer = grants.verifier.provider.issuer
         self.problem: WbAwsError | None = None
         self.completed: Callable[[], Awaitable[None]] = _nobody
         self.changed: Callable[[State], None] = lambda _: None
@@ -81,11 +78,11 @@ class SignIn:
         self._oauth: OAuth | None = None
         self._redirect_uri = redirect_uri
         self._flows = flows
-        self._rules = rules
-        self._clock = clock
-        self._code = CodeFlow(clock)
-        self._device = DeviceFlow(clock)
-        self._grants = Grants(verifier, rules, clock)
+        self._grants = grants
+        self._clock = grants.clock
+        self._threads = Threads()
+        self._code = CodeFlow(self._clock)
+        self._device = DeviceFlow(self._clock, self._threads.run)
         self._grant: Grant | None = None
         self._tasks = Tasks()
         self._accepting = asyncio.Lock()
@@ -119,7 +116,11 @@ class SignIn:
         Raises:
             WbAwsError: if the provider can't be asked what it has.
         """
-        known = await asyncio.to_thread((await self._client()).provider.metadata)
+        oauth = await self._client()
+        # One at a time, however many ask: a provider that hangs must not hold more threads than that.
+        known, _ = await self._tasks.once(
+            "metadata", lambda: self._threads.run(oauth.provider.metadata), "metadata"
+        )
         works = {
             "code": bool(known.get("authorization_endpoint") and self._redirect_uri()),
             "device": bool(known.get("device_authorization_endpoint")),
@@ -173,7 +174,8 @@ class SignIn:
         if redirect_uri is None:
             raise FlowNotAvailable("No redirect URI is set up for this server.")
         oauth = await self._client()
-        begun = await self._code.begin(oauth, redirect_uri, self._wishes(oauth))
+        begun = await self._threads.run(self._code.begin, oauth, redirect_uri, self._wishes(oauth))
+        self.problem = None
         self._tell()
         return begun
 
@@ -185,16 +187,18 @@ class SignIn:
         if "offline_access" in oauth.client.scopes:  # OIDC Core 11: no refresh token without
             prompts.append("consent")
         wishes = {"prompt": " ".join(prompts)}
-        if self._rules.longest:
-            wishes["max_age"] = str(int(self._rules.longest.total_seconds()))
+        if self._grants.rules.longest:
+            wishes["max_age"] = str(int(self._grants.rules.longest.total_seconds()))
         return wishes
 
     async def begin_device(self) -> DeviceBegun:
-        """Begin the device flow; one that is under way is forgotten.
+        """Begin the device flow, or return the code that is under way.
 
         Raises:
             WbAwsError: if the provider does not give a code.
         """
+        if (living := self._device.living()) is not None:
+            return living  # asked twice: the code that the user may be typing stays good
         oauth = await self._client()
         begun, device = await self._device.begin(oauth)
         self.problem = None
@@ -215,8 +219,9 @@ class SignIn:
             SignInFailed: if this is no answer to what was begun here, or the provider says no.
             WbAwsError: if the provider does not give tokens, or gives some that can't be used.
         """
+        attempt = self._code.come_back(query)  # a link that anybody made up changes nothing
         try:
-            attempt = self._code.come_back(query, cookies)
+            attempt.require(cookies)
             # A task: a browser that hangs up does not lose what the provider gives.
             await self._tasks.do(self._exchange(query, attempt), "code flow")
         except WbAwsError as problem:
@@ -225,7 +230,7 @@ class SignIn:
 
     async def _exchange(self, query: Mapping[str, str], attempt: Attempt) -> None:
         epoch = self._epoch
-        answer = await asyncio.to_thread(exchange, await self._client(), query, attempt)
+        answer = await self._threads.run(exchange, await self._client(), query, attempt)
         await self._accept(answer, attempt.nonce, epoch)
 
     async def _finish_device(self, oauth: OAuth, begun: DeviceBegun, device: DeviceAnswer) -> None:
@@ -235,9 +240,15 @@ class SignIn:
             if answer is not None:
                 await self._accept(answer, None, epoch)
         except WbAwsError as problem:
-            if self._device.is_under_way(begun):
-                self._device.forget()
-                self._failed(problem)
+            self._device_failed(begun, problem)
+        except Exception:  # a defect of ours: nobody awaits this, and somebody waits for it
+            log.exception("The device flow failed")
+            self._device_failed(begun, SignInFailed("Something went wrong on this server."))
+
+    def _device_failed(self, begun: DeviceBegun, problem: WbAwsError) -> None:
+        if self._device.is_under_way(begun):
+            self._device.forget()
+            self._failed(problem)
 
     def _failed(self, problem: WbAwsError) -> None:
         if self.problem is problem:
@@ -251,20 +262,28 @@ class SignIn:
         """Take over what the provider gave."""
         async with self._accepting:
             if epoch != self._epoch:
-                raise SignInFailed("You have signed in or out in another way meanwhile.")
+                await self._refuse(answer)
+            grant = await self._threads.run(self._grants.first, answer, nonce)
             # The former's is not revoked: some providers would end this one with it, since both are
             # of one browser's session.
-            self._grant = grant = await asyncio.to_thread(self._grants.first, answer, nonce)
+            former, self._grant = self._grant, grant
             self._forget_attempts()
             self.problem, self._ask_again = None, False
             log.info("Signed in: subject %r of %r", grant.identity.subject, grant.identity.issuer)
             try:
                 await self.completed()
             except WbAwsError as problem:
-                self._grant = None
+                self._grant = former
                 self._failed(problem)
                 raise
             self._tell(anyway=True)
+
+    async def _refuse(self, answer: TokenAnswer) -> None:
+        """Refuse what came too late; nobody keeps its refresh token, so it must not live on."""
+        if answer.refresh_token is not None and self._grant is None:
+            with contextlib.suppress(WbAwsError):
+                await self._threads.run((await self._client()).revoke, answer.refresh_token)
+        raise SignInFailed("You have signed in or out in another way meanwhile.")
 
     def _forget_attempts(self) -> None:
         self._code.forget()
@@ -297,7 +316,7 @@ class SignIn:
 
     async def _refresh(self, grant: Grant) -> WebIdentityToken:
         try:
-            token = await asyncio.to_thread(self._grants.renew, grant, await self._client())
+            token = await self._threads.run(self._grants.renew, grant, await self._client())
         except SignInRequired as over:
             if self._grant is grant:
                 self._lose(over)
@@ -329,32 +348,39 @@ class SignIn:
 
     # --- Ending ------------------------------------------------------------------------------
 
-    async def sign_out(self) -> SignedOut:
-        """Sign out: forget everything, and tell the provider, as far as it listens."""
+    async def leave(self) -> Grant | None:
+        """Let nobody be signed in; return the grant of whoever was, for `tell_provider`."""
         self._forget_attempts()
         async with self._accepting:
+            self._forget_attempts()
             grant, self._grant = self._grant, None
             self.problem, self._ask_again = None, True
             self._tell()
-            if grant is None:
-                return SignedOut(revoked=True, end_session_url=None)
-            log.info("Signed out: subject %r", grant.identity.subject)
-            if grant.refreshing is not None:  # it may still bring the token that is to be revoked
-                await asyncio.gather(grant.refreshing, return_exceptions=True)
-            return await asyncio.to_thread(tell_provider, await self._client(), grant)
+            if grant is not None:
+                log.info("Signed out: subject %r", grant.identity.subject)
+            return grant
+
+    async def tell_provider(self, grant: Grant | None) -> SignedOut:
+        """Have the provider end a sign-in, as far as it listens."""
+        if grant is None:
+            return SignedOut(revoked=True, end_session_url=None)
+        if grant.refreshing is not None:  # it may still bring the token that is to be revoked
+            await asyncio.gather(grant.refreshing, return_exceptions=True)
+        return await self._threads.run(end, await self._client(), grant)
 
     async def close(self) -> None:
         """End what runs in the background."""
         await self._tasks.cancel()
+        self._threads.close()
 
     async def _client(self) -> OAuth:
         if self._oauth is None:
-            self._oauth = await asyncio.to_thread(self._make_oauth)
+            self._oauth = await self._threads.run(self._make_oauth)
         return self._oauth
 
 
-def tell_provider(oauth: OAuth, grant: Grant) -> SignedOut:
-    """Have the provider end a sign-in, as far as it can; blocking."""
+def end(oauth: OAuth, grant: Grant) -> SignedOut:
+    """Revoke the refresh token, and end the session at the provider; blocking."""
     revoked, url = True, None
     try:
         if grant.refresh_token is not None:
@@ -364,5 +390,5 @@ def tell_provider(oauth: OAuth, grant: Grant) -> SignedOut:
         revoked = False
     with contextlib.suppress(WbAwsError):
         url = oauth.provider.endpoint("end_session_endpoint")
-        oauth.end_session(grant.id_token)
+        oauth.end_session(grant.id_token.reveal())
     return SignedOut(revoked, url)

@@ -6,6 +6,7 @@ import asyncio
 import random
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import TokenInvalid, TokenSourceFailed, WbAwsError
@@ -76,6 +77,7 @@ class TokenSupply:
         self._audience = audience
         self._holdings: dict[str | None, Holding] = {}
         self._fetching: dict[str | None, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._verifier = source.verifier(audience)
 
     def holding(self, role_arn: str | None) -> Holding:
@@ -105,13 +107,14 @@ class TokenSupply:
         Raises:
             WbAwsError: what `TokenSource.fetch` raises.
         """
-        key = self._key(role_arn)
-        if key not in self._fetching:
-            task = asyncio.create_task(self._fetch(key), name="wb-aws token fetch")
+        key, holding = self._key(role_arn), self.holding(role_arn)
+        task = self._fetching.get(key)
+        if task is None:
+            task = asyncio.create_task(self._fetch(key, holding), name="wb-aws token fetch")
             self._fetching[key] = task
-            task.add_done_callback(lambda _: self._fetching.pop(key, None))
-        await asyncio.shield(self._fetching[key])
-        holding = self._holdings[key]
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._fetched, key))
+        await asyncio.shield(task)
         if holding.problem is not None:
             raise holding.problem
         assert holding.token is not None
@@ -139,23 +142,26 @@ class TokenSupply:
         return token.identity(self.source.name_claim, self.source.groups_claim)
 
     async def close(self) -> None:
-        """Cancel the fetches that run."""
-        tasks = list(self._fetching.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Close the source, and cancel the fetches that run."""
         await self.source.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def forget(self) -> None:
+    def forget(self) -> None:
         """Let go of every token in hand, and of those on their way: the user has signed out."""
-        await asyncio.gather(*self._fetching.values(), return_exceptions=True)
         self._holdings.clear()
+        self._fetching.clear()
+
+    def _fetched(self, key: str | None, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._fetching.get(key) is task:
+            del self._fetching[key]
 
     def _key(self, role_arn: str | None) -> str | None:
         return role_arn if self.source.binds_role else None
 
-    async def _fetch(self, key: str | None) -> None:
-        holding = self._holdings.setdefault(key, Holding())
+    async def _fetch(self, key: str | None, holding: Holding) -> None:
         problem: WbAwsError
         try:
             async with asyncio.timeout(LONGEST_FETCH) as limit:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from jupyter_wb_aws.errors import TokenInvalid
+from jupyter_wb_aws.errors import TokenInvalid, TokenSourceFailed
 from jupyter_wb_aws.identity.provider import Jwk, Provider, shown, slash_only
 from jupyter_wb_aws.identity.token import LEEWAY, WebIdentityToken
+
+OLDEST_KEYS = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -21,6 +25,7 @@ class Verifier:
     audience: str
     algorithms: Sequence[str]
     _keys: Mapping[str, Sequence[Jwk]] = field(default_factory=dict, repr=False)
+    _fetched_at: datetime | None = None
 
     def verify(self, token: WebIdentityToken) -> None:
         """Check the signature, `iss`, `aud`, `exp` and `nbf`.
@@ -30,10 +35,14 @@ class Verifier:
             TokenSourceFailed: if the issuer's keys can't be had.
         """
         algorithm, kid = self._header(token)
+        if self._fetched_at and token.received_at - self._fetched_at > OLDEST_KEYS:
+            # A withdrawn key must not be good for ever; a provider that is down does not matter yet.
+            with contextlib.suppress(TokenSourceFailed):
+                self._fetch(token)
         if not self._signed_by_any(token, algorithm, self._keys.get(kid, ())):
             # Asked again, since a provider with one key may change it under the same name, or
             # under none. It also drops what the provider has withdrawn.
-            self._keys = keys = self.provider.signing_keys()
+            keys = self._fetch(token)
             if kid not in keys:
                 raise TokenInvalid(
                     f"The token is signed with a key that {self.provider.issuer} does not publish.",
@@ -45,6 +54,10 @@ class Verifier:
                     admin_hint="`issuer` of the token source must be the provider that signs the tokens.",
                 )
         self._check_claims(token)
+
+    def _fetch(self, token: WebIdentityToken) -> Mapping[str, Sequence[Jwk]]:
+        self._keys, self._fetched_at = self.provider.signing_keys(), token.received_at
+        return self._keys
 
     def _header(self, token: WebIdentityToken) -> tuple[str, str]:
         import jwt

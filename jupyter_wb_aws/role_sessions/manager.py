@@ -19,6 +19,7 @@ from jupyter_wb_aws.errors import (
     RoleSessionNotFound,
     ServerStopping,
     SignInNotNeeded,
+    SignInRequired,
     StsTimeout,
     TokenDirectoryRefused,
     WbAwsError,
@@ -112,6 +113,7 @@ class RoleSessionManager:
             living=self.living,
             newest=self._token_for,
         )
+        self._marked: set[str] = set()
         self._tasks = Tasks()
         self._rights = Rights(supply, catalogue, clock, self._tasks)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -374,9 +376,12 @@ class RoleSessionManager:
         except asyncio.CancelledError:
             self._files.begin_removing(session)
             raise
-        if session.file_problem is not None:
-            await self._files.remove(session)
-            raise session.file_problem
+        if session.file_problem is None and session.written and self._token_for(session):
+            return
+        await self._files.remove(session)
+        raise session.file_problem or SignInRequired(
+            "You have signed out, or somebody else has signed in, before the role was started."
+        )
 
     def environment_of(self, role: Role) -> dict[str, str]:
         """Return the variables that the site and the role add."""
@@ -412,6 +417,8 @@ class RoleSessionManager:
 
     async def _deliver(self) -> None:
         """End what is its owner's no more; bring every new token in hand to where it belongs."""
+        self._mark_strangers()
+        await self._end_marked()
         await self._files.mend()
         for session, reason in (await self._rights.lost(self.living())).items():
             await self._end(session, reason)
@@ -437,6 +444,8 @@ class RoleSessionManager:
 
     async def _signed_in(self) -> None:
         """Take over a sign-in: another user's role sessions end, those of this one come back to life."""
+        # First of all: whatever starts from here on is not the former user's any more.
+        self._mark_strangers()
         await self.ready()
         try:
             await self.supply.renew_afresh()
@@ -464,16 +473,29 @@ class RoleSessionManager:
         return await self._tasks.do(self._sign_out(sign_in), "sign out")
 
     async def _sign_out(self, sign_in: SignIn) -> tuple[SignedOut, datetime | None]:
-        # At once: the provider may take its time to answer, or be down.
-        signed_out, _ = await asyncio.gather(sign_in.sign_out(), self._end_all("signed_out"))
-        await self.supply.forget()
-        await self._end_all("signed_out")  # what was being started meanwhile
+        grant = await sign_in.leave()
+        # At once, and before anybody else can sign in; the provider may take its time to answer.
+        leaving = self.living()
+        for session in leaving:
+            self._mark_ended(session, "signed_out")
+        self.supply.forget()
+        telling = self._tasks.begin(sign_in.tell_provider(grant), "tell the provider")
+        await asyncio.gather(*(self._end(session, "signed_out") for session in leaving))
+        signed_out = await telling
         now = self.clock.now()
         until = (s.ended.credentials_expire_at for s in self._sessions.values() if s.ended)
         return signed_out, max((end for end in until if end > now), default=None)
 
-    async def _end_all(self, reason: EndReason) -> None:
-        await asyncio.gather(*(self._end(session, reason) for session in self.living()))
+    def _mark_strangers(self) -> None:
+        """Let every role session be over that is another's than the user who is signed in, or known."""
+        sign_in = self.supply.source.sign_in
+        for session in self.living():
+            token = self.supply.holding(str(session.role.arn)).token
+            user = sign_in.user if sign_in else None
+            if user is None and token is not None and token.fingerprint != session.written:
+                user = self.supply.identity_of(token)
+            if user is not None and not session.owner.same_user(user):
+                self._mark_ended(session, "identity_changed")
 
     # --- Ending ----------------------------------------------------------------------------
 
@@ -494,15 +516,29 @@ class RoleSessionManager:
 
     async def _end(self, session: RoleSession, reason: EndReason) -> None:
         """End it once: whoever asks at the same time waits for the same end."""
-        await self._tasks.once(session.id, lambda: self._end_once(session, reason), "end")
+        self._mark_ended(session, reason)
+        if session.id in self._marked:
+            await self._tasks.once(session.id, lambda: self._clear_away(session), "end")
 
-    async def _end_once(self, session: RoleSession, reason: EndReason) -> None:
-        if session.ended is not None:
-            return
-        now = self.clock.now()
-        session.ended = Ended(now, reason, now + session.credential_lifetime)
-        session.announced = State.ENDED
+    async def _end_marked(self) -> None:
+        """Finish the ends that were only marked."""
+        marked = [session for session in self._sessions.values() if session.id in self._marked]
+        await asyncio.gather(*(self._end(session, "identity_changed") for session in marked))
+
+    def _mark_ended(self, session: RoleSession, reason: EndReason) -> None:
+        """Let it be over from now on; what it leaves behind is cleared away by `_end`."""
+        if session.ended is None:
+            now = self.clock.now()
+            session.ended = Ended(now, reason, now + session.credential_lifetime)
+            session.announced = State.ENDED
+            self._marked.add(session.id)
+
+    async def _clear_away(self, session: RoleSession) -> None:
+        """Remove what an ended role session leaves behind, and tell of its end."""
+        assert session.ended is not None
+        reason = session.ended.reason
         await self._files.remove(session)
+        self._marked.discard(session.id)
         until = rfc3339(session.ended.credentials_expire_at)
         log.info(
             "Role session %s (%s) ended: %s; credentials issued before may live until %s",

@@ -14,6 +14,9 @@ from jupyter_wb_aws.roles.parsing import BrokenCatalogue, describe, parse
 
 log = logging.getLogger(__name__)
 
+# A file server dates files by its own clock, which may be ahead by as much, in seconds.
+CLOCKS_DIFFER = 300.0
+
 
 class CatalogueFile:
     """The roles file, read again when it changes; a broken one keeps the last good catalogue."""
@@ -51,7 +54,7 @@ class CatalogueFile:
         if not self._seen:
             return False
         age = self._clock.now().timestamp() - self._seen[0] / 1e9
-        return 0 <= age < seconds
+        return -CLOCKS_DIFFER < age < seconds
 
     def _read_if_changed(self) -> None:
         try:

@@ -56,12 +56,10 @@ def parse(text: str, loaded_at: datetime) -> Catalogue:
         raise BrokenCatalogue(str(error)) from None
     _only(document, {"request_url", "roles", "roles_from_claim"}, "the file")
     request_url = _url(document, "the file")
-    from_claim = None
-    if "roles_from_claim" in document:
-        try:
-            from_claim = _from_claim(document["roles_from_claim"], request_url)
-        except (BrokenCatalogue, InvalidRoleArn) as error:
-            raise BrokenCatalogue(str(error), _line_of(CLAIM_HEADER, text, 0, 1)) from None
+    # A file that was cut off, by a full disk or an unlucky `>`, must not take every role away.
+    if not document.keys() & {"roles", "roles_from_claim"}:
+        raise BrokenCatalogue("the file names no roles; where none is meant, write `roles = []`")
+    from_claim = _read_from_claim(document, request_url, text)
     tables = document.get("roles", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise BrokenCatalogue("`roles` must be written as [[roles]] tables")
@@ -77,6 +75,17 @@ def parse(text: str, loaded_at: datetime) -> Catalogue:
             ) from None
         entries[role.arn] = (role, rules)
     return Catalogue(entries, request_url, loaded_at, from_claim)
+
+
+def _read_from_claim(
+    document: dict[str, Any], request_url: str | None, text: str
+) -> RolesFromClaim | None:
+    if "roles_from_claim" not in document:
+        return None
+    try:
+        return _from_claim(document["roles_from_claim"], request_url)
+    except (BrokenCatalogue, InvalidRoleArn) as error:
+        raise BrokenCatalogue(str(error), _line_of(CLAIM_HEADER, text, 0, 1)) from None
 
 
 def _line_of(header: re.Pattern[str], text: str, number: int, count: int) -> int | None:

@@ -61,6 +61,23 @@ def test_why_the_last_one_ended_is_no_answer_to_this_one(server, run):
     assert run("sign-in", "--flow", "code").code == 0
 
 
+@pytest.mark.parametrize("words", [(), ("--flow", "code")])
+def test_the_same_refusal_twice_is_told_twice(server, run, words):
+    why = problem("sign_in_failed", "The sign-in was refused.")
+    server.sign_ins = [
+        sign_in("signed_out", problem=why),
+        sign_in("pending"),
+        sign_in("signed_out", problem=why),
+    ]
+    assert run("sign-in", *words).code == 1
+
+
+def test_programs_learn_the_page_where_the_code_flow_begins(server, run):
+    server.sign_ins = [sign_in("signed_out", flows=["code"])]
+    said = json.loads(run("sign-in", "--json").out)
+    assert said == {"flow": "code", "page": f"{server.url}aws/sign-in/start"}
+
+
 def test_it_does_not_wait_for_ever(server, run, monkeypatch):
     monkeypatch.setattr(command, "LONGEST", 0.3)
     server.sign_ins = [sign_in("signed_out"), sign_in("pending")]

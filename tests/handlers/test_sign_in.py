@@ -229,6 +229,18 @@ async def test_a_program_gets_problems_and_not_pages(browser):
     assert json.loads(answer.body)["code"] == "sign_in_failed"
 
 
+@pytest.mark.parametrize("path", ["/aws/sign-in/start", "/aws/sign-in/callback"])
+async def test_a_method_that_a_page_has_not_is_told(browser, path):
+    answer = await browser("PUT", path, "x", Accept="*/*")
+    assert (answer.code, json.loads(answer.body)["code"]) == (405, "method_not_allowed")
+
+
+async def test_a_name_with_half_a_character_is_no_defect(browser, provider):
+    provider.claims = {"preferred_username": "half \ud800"}
+    page = await browser.come_back(provider.authorize(await browser.begin()))
+    assert page.code == 200
+
+
 async def test_the_redirect_uri_never_comes_from_the_host_header(browser, provider):
     url = await browser.begin()
     forged = await browser(
@@ -251,6 +263,7 @@ async def test_the_redirect_uri_never_comes_from_the_host_header(browser, provid
     [
         ({"redirect_uri": ""}, ["device"]),
         ({"redirect_uri": "http://127.0.0.1:1/aws/sign-in/callback"}, ["device"]),
+        ({"redirect_uri": "http://127.0.0.1/aws/sign-in/callback"}, ["device"]),
         ({"redirect_uri": "https://jupyter.example.com/aws/sign-in/callback"}, ["code", "device"]),
         ({"flows": ["device"]}, ["device"]),
     ],
@@ -269,9 +282,13 @@ class TestFlows:
 
 class TestPublicUrl:
     @pytest.fixture
-    def site_config(self, site_config):
+    def public(self):
+        return "https://jupyter.example.com/"
+
+    @pytest.fixture
+    def site_config(self, site_config, public):
         site_config["OidcTokenSource"]["redirect_uri"] = ""
-        site_config["ServerApp"]["custom_display_url"] = "https://jupyter.example.com/"
+        site_config["ServerApp"]["custom_display_url"] = public
         return site_config
 
     async def test_it_makes_the_redirect_uri(self, browser, jp_base_url):
@@ -280,6 +297,15 @@ class TestPublicUrl:
             2:
         ]
         assert f"redirect_uri={where}" in url
+
+    @pytest.mark.parametrize("public", ["https://hub.example.com/team/ds/"])
+    async def test_the_cookie_goes_where_the_browser_comes_back_to(self, browser):
+        answer = await browser(
+            "POST", "/aws/sign-in", '{"flow": "code"}', **{"Content-Type": "application/json"}
+        )
+        (cookie,) = [c for c in answer.headers.get_list("Set-Cookie") if c.startswith("wb-aws")]
+        assert "Path=/team/ds/aws/sign-in/callback" in cookie
+        assert "Secure" in cookie
 
 
 async def test_the_device_flow_is_begun_by_name(api, provider):

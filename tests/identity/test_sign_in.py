@@ -16,6 +16,7 @@ from jupyter_wb_aws.errors import (
     SignInFailed,
     SignInRequired,
     TokenInvalid,
+    TokenSourceFailed,
 )
 from jupyter_wb_aws.identity.oidc import OidcTokenSource
 from jupyter_wb_aws.identity.source import TokenRequest
@@ -68,6 +69,10 @@ async def sign_in(source, provider, user="alice"):
     begun = await source.sign_in.begin_code()
     query = provider.authorize(begun.authorization_url, user)
     await source.sign_in.finish_code(query, {begun.cookie_name: begun.cookie})
+
+
+async def sign_out(source):
+    return await source.sign_in.tell_provider(await source.sign_in.leave())
 
 
 def fetch(source):
@@ -227,6 +232,7 @@ BAD_ID_TOKENS = {
     "aud of another": {"aud": "other"},
     "azp of another": {"azp": "other"},
     "expired": {"exp": 1},
+    "nonce of half a character": {"nonce": "\ud800"},
 }
 
 
@@ -423,16 +429,15 @@ async def test_trouble_at_the_provider_does_not_end_a_device_flow(source, provid
     await eventually(lambda: source.sign_in.state == "signed_in")
 
 
-async def test_a_new_code_takes_the_place_of_the_last(source, provider):
+async def test_a_code_that_may_just_be_typed_stays_good(source, provider):
     first = await source.sign_in.begin_device()
-    await asleep(source.clock)
+    assert await source.sign_in.begin_device() == first
+    assert len(provider.asked_for("/device")) == 1
+    source.clock.advance(545)
     second = await source.sign_in.begin_device()
-    provider.approve_device(first.user_code)
-    await poll(source)
-    await asked(provider, 1)
-    assert source.sign_in.state == "pending"
+    assert second.user_code != first.user_code
     provider.approve_device(second.user_code)
-    await poll(source)
+    await poll(source, 60)
     await eventually(lambda: source.sign_in.state == "signed_in")
 
 
@@ -527,6 +532,75 @@ async def test_a_slow_provider_is_waited_for_only_so_long(make, provider):
         await fetch(source)
     over.set()
     assert source.sign_in.state == "signed_in"
+
+
+ODD_ANSWERS = {
+    "a gateway's refusal": failing(403, {"message": "Forbidden"}),
+    "no error in it": failing(401, {}),
+    "no tokens in it": failing(200, {}),
+    "nothing": failing(200, {"error": None}),
+    "null": failing(400, b"null"),
+    "a number for an error": failing(400, {"error": 5}),
+    "a text for a description": failing(503, {"error": "invalid_grant"}),
+    "an endless number": failing(200, b'{"expires_in": 1e400}'),
+}
+
+
+@pytest.mark.parametrize("fault", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
+async def test_an_odd_answer_does_not_end_a_sign_in(source, provider, fault):
+    await sign_in(source, provider)
+    first = await fetch(source)
+    provider.faults["/token"] = [fault]
+    with pytest.raises(TokenSourceFailed):
+        await fetch(source)
+    assert not (await fetch(source)).same_text(first)
+
+
+@pytest.mark.parametrize(
+    "oddity", [{"expires_in": "3600.0"}, {"expires_in": []}, {"expires_at": {}}, {"token_type": 7}]
+)
+async def test_a_rotated_token_is_kept_whatever_else_stands_beside_it(source, provider, oddity):
+    await sign_in(source, provider)
+    await fetch(source)
+    provider.answers = oddity
+    for _ in range(3):
+        await fetch(source)
+    assert source.sign_in.state == "signed_in"
+
+
+async def test_a_rotated_token_is_kept_though_the_id_token_is_bad(source, provider):
+    await sign_in(source, provider)
+    await fetch(source)
+    provider.claims = {"azp": "another"}
+    with pytest.raises(TokenInvalid, match="another client"):
+        await fetch(source)
+    provider.claims = {}
+    await fetch(source)
+    assert source.sign_in.state == "signed_in"
+
+
+async def test_a_provider_that_moves_its_endpoint_is_followed(source, provider):
+    await sign_in(source, provider)
+    await fetch(source)
+    provider.moved = "/token2"
+    with pytest.raises(IdpBadAnswer, match="404"):
+        await fetch(source)
+    await fetch(source)
+    assert source.sign_in.state == "signed_in"
+
+
+async def test_many_looks_at_a_provider_that_hangs_are_one(source, provider):
+    over = threading.Event()
+    provider.faults["/.well-known/openid-configuration"] = [hanging(over) for _ in range(9)]
+    looks = [asyncio.create_task(source.sign_in.flows()) for _ in range(9)]
+    await eventually(lambda: provider.asked)
+    async with asyncio.timeout(2):  # and the threads that all share are free
+        await asyncio.gather(*(asyncio.to_thread(int) for _ in range(20)))
+    assert len(provider.asked) == 1
+    over.set()
+    for look in looks:
+        look.cancel()
+    await asyncio.gather(*looks, return_exceptions=True)
 
 
 @pytest.mark.parametrize("error", ["invalid_grant", "interaction_required", "login_required"])
@@ -627,6 +701,16 @@ async def test_the_age_counts_from_the_sign_in_at_the_provider(make, provider):
     assert 395 < left <= 401
 
 
+@pytest.mark.parametrize("at", [10**400, -1, True, "noon", None])
+async def test_an_odd_time_of_sign_in_is_no_defect(make, provider, at):
+    source = make(longest_sign_in=1000.0)
+    provider.claims = {"auth_time": at}
+    try:
+        await sign_in(source, provider)
+    except SignInFailed:
+        assert at == -1
+
+
 async def test_a_provider_that_pays_no_heed_to_the_age_is_named(make, provider):
     source = make(longest_sign_in=1000.0)
     provider.claims = {"auth_time": source.clock.now().timestamp() - 5000}
@@ -690,7 +774,7 @@ async def test_signing_out_revokes_and_ends_the_session_there(source, provider):
     await fetch(source)
     await fetch(source)
     (living,) = provider.refresh_tokens
-    out = await source.sign_in.sign_out()
+    out = await sign_out(source)
     assert provider.revoked == [living]
     (end,) = provider.asked_for("/end")
     assert end["client_id"] == CLIENT
@@ -702,7 +786,7 @@ async def test_signing_out_revokes_and_ends_the_session_there(source, provider):
 
 async def test_after_signing_out_the_provider_asks_who_it_is(source, provider):
     await sign_in(source, provider)
-    await source.sign_in.sign_out()
+    await sign_out(source)
     assert "prompt=login+consent" in (await source.sign_in.begin_code()).authorization_url
     await sign_in(source, provider, "bob")
     assert source.sign_in.user.subject == "bob"
@@ -712,7 +796,7 @@ async def test_signing_out_works_while_the_provider_is_down(source, provider):
     await sign_in(source, provider)
     provider.faults["/revoke"] = [failing(503)]
     provider.faults["/end"] = [failing(500)]
-    out = await source.sign_in.sign_out()
+    out = await sign_out(source)
     assert not out.revoked
     assert source.sign_in.state == "signed_out"
 
@@ -721,7 +805,7 @@ async def test_what_was_begun_before_signing_out_ends_nowhere(source, provider):
     begun = await source.sign_in.begin_code()
     device = await source.sign_in.begin_device()
     await asleep(source.clock)
-    await source.sign_in.sign_out()
+    await sign_out(source)
     provider.approve_device(device.user_code)
     source.clock.advance(600)
     with pytest.raises(SignInFailed):
@@ -729,6 +813,40 @@ async def test_what_was_begun_before_signing_out_ends_nowhere(source, provider):
             provider.authorize(begun.authorization_url), {begun.cookie_name: begun.cookie}
         )
     assert source.sign_in.user is None
+
+
+async def test_what_comes_after_signing_out_is_revoked(source, provider):
+    begun = await source.sign_in.begin_code()
+    query = provider.authorize(begun.authorization_url)
+    may_answer = threading.Event()
+    tokens = provider._tokens
+
+    def slowly(**claims):
+        may_answer.wait(10)
+        return tokens(**claims)
+
+    provider._tokens = slowly
+    finishing = asyncio.create_task(
+        source.sign_in.finish_code(query, {begun.cookie_name: begun.cookie})
+    )
+    await asked(provider, 1)
+    await sign_out(source)
+    may_answer.set()
+    with pytest.raises(SignInFailed, match="meanwhile"):
+        await finishing
+    assert provider.refresh_tokens == {}
+
+
+async def test_a_callback_that_anybody_made_up_changes_nothing(source, provider):
+    await sign_in(source, provider)
+    provider.refresh_tokens.clear()
+    await fetch(source)
+    with pytest.raises(SignInRequired):
+        await fetch(source)
+    why = source.sign_in.problem
+    with pytest.raises(SignInFailed):
+        await source.sign_in.finish_code({"state": "made up", "error": "access_denied"}, {})
+    assert source.sign_in.problem is why
 
 
 async def test_signing_in_again_does_not_revoke_what_another_server_may_hang_on(source, provider):

@@ -203,6 +203,24 @@ def test_a_key_that_changed_under_the_same_name_or_none_is_fetched_again(provide
         verifier.verify(provider.token(kid=kid))
 
 
+def test_a_withdrawn_key_is_good_for_a_day_at_most(provider):
+    verifier = provider.verifier()
+    verifier.verify(provider.token())
+    provider.publish(public_jwk(OTHER_KEY, "k2"))
+    later = NOON + timedelta(hours=25)
+    verifier.verify(provider.token(NOON + timedelta(minutes=30)))
+    with pytest.raises(TokenInvalid, match="does not publish"):
+        verifier.verify(provider.token(later, iat=later, exp=later + timedelta(hours=1)))
+
+
+def test_a_provider_that_is_down_then_does_not_matter(provider):
+    verifier = provider.verifier()
+    verifier.verify(provider.token())
+    provider.documents["/jwks"] = answer_500
+    later = NOON + timedelta(hours=25)
+    verifier.verify(provider.token(later, iat=later, exp=later + timedelta(hours=1)))
+
+
 def test_an_unknown_key_makes_one_fetch_not_many(provider):
     verifier = provider.verifier()
     with pytest.raises(TokenInvalid, match="does not publish") as refused:

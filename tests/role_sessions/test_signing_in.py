@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jupyter_wb_aws.errors import SignInRequired
+from jupyter_wb_aws.errors import SignInRequired, WbAwsError
 from jupyter_wb_aws.identity.oidc import OidcTokenSource
 from jupyter_wb_aws.role_sessions.schedule import next_look
 from tests.conftest import FakeClock
@@ -148,18 +148,78 @@ async def test_a_default_role_starts_with_the_sign_in(now_site, make_source, pro
         assert manager.choices.given_by_default().session.role.arn.name == "analyst"
 
 
-async def test_what_is_started_while_signing_out_ends_too(now_site, make_source, provider):
+@pytest.mark.parametrize("then", [None, "bob"])
+async def test_what_is_being_started_while_the_user_signs_out_comes_to_nothing(
+    now_site, make_source, provider, then
+):
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        starting = asyncio.create_task(manager.start(ANALYST))
+        now_site.sts.gate.clear()
+        starting = asyncio.create_task(manager.start(ANALYST, default=True))
         await eventually(now_site.sts.called.is_set)
-        out, until = await manager.sign_out()
-        await asyncio.gather(starting, return_exceptions=True)
-        assert out.revoked
+        await manager.sign_out()
+        if then:
+            await sign_in(source, provider, then)
+        now_site.sts.gate.set()
+        with pytest.raises(SignInRequired):
+            await starting
         assert manager.living() == []
         assert now_site.files() == []
-        assert until is None or until > now_site.clock.now()
+        assert manager.choices.default.session_id is None
+
+
+async def test_no_kernel_of_the_next_user_starts_as_the_former(now_site, make_source, provider):
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        session, _ = await manager.start(ANALYST)
+        given = []
+        renew = manager.supply.renew_afresh
+
+        async def slowly():
+            given.append(manager.choices.given_to_kernel("k1"))
+            await renew()
+            given.append(manager.choices.given_to_kernel("k2"))
+
+        manager.supply.renew_afresh = slowly
+        await sign_in(source, provider, "bob")
+        assert [g.kind for g in given] == ["no_role", "no_role"]
+        assert session.ended.reason == "identity_changed"
+
+
+async def test_an_end_that_takes_its_time_does_not_end_what_the_next_user_starts(
+    now_site, make_source, provider
+):
+    over = threading.Event()
+    source = make_source(timeout=5.0)
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        await manager.start(ANALYST)
+        provider.faults["/revoke"] = [hanging(over)]
+        leaving = asyncio.create_task(manager.sign_out())
+        await eventually(lambda: "/revoke" in [path for path, _ in provider.asked])
+        await sign_in(source, provider, "bob")
+        session, _ = await manager.start(ANALYST)
+        over.set()
+        await leaving
+        assert session.ended is None
+        assert session.owner.subject == "bob"
+        assert session.token_file.read_text() in provider.issued
+
+
+async def test_a_second_sign_in_that_fails_leaves_the_first(now_site, make_source, provider):
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        session, _ = await manager.start(ANALYST)
+        provider.claims = {"exp": 1}
+        with pytest.raises(WbAwsError):
+            await sign_in(source, provider)
+        provider.claims = {}
+        assert source.sign_in.user.subject == "alice"
+        await manager.refresh(session.id)
+        assert manager.state_of(session) == "active"
 
 
 async def test_signing_out_is_over_at_once_for_kernels_though_the_provider_hangs(

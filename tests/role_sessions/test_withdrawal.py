@@ -144,18 +144,18 @@ async def test_a_role_taken_from_the_user_ends_within_half_a_minute(site):
 async def test_a_role_taken_out_of_the_file_ends(site):
     async with site.server() as manager:
         session, _ = await manager.start(ANALYST)
-        site.roles_file.write_text("")
+        site.roles_file.write_text("roles = []")
 
         await manager.refresher.step()
 
         assert session.ended.reason == "role_withdrawn"
 
 
-@pytest.mark.parametrize("broken", ["broken [", "[[roles]]\narn = 7", None])
+@pytest.mark.parametrize("broken", ["", "broken [", "[[roles]]\narn = 7", None])
 async def test_a_broken_or_unreadable_file_takes_no_role_away(site, broken):
     async with site.server() as manager:
         session, _ = await manager.start(ANALYST)
-        site.roles_file.write_text(broken) if broken else site.roles_file.unlink()
+        site.roles_file.unlink() if broken is None else site.roles_file.write_text(broken)
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()
@@ -181,7 +181,7 @@ async def test_a_file_that_is_just_being_written_is_read_again_before_a_role_is_
     async with site.server() as manager:
         session, _ = await manager.start(ANALYST)
         await asleep(site.clock)
-        site.roles_file.write_text("# the first half of")
+        site.roles_file.write_text("roles = [] # the first half of")
         os.utime(site.roles_file, (NOON.timestamp(), NOON.timestamp()))
         looking = asyncio.create_task(manager.refresher.step())
         await eventually(lambda: manager.catalogue.last_good.roles() == [])

@@ -98,8 +98,13 @@ def test_the_same_user_is_matched_once(monkeypatch):
     assert catalogue.offered_to(identity()) is catalogue.offered_to(identity())
 
 
-def test_an_empty_file_offers_nothing():
-    assert parse("", NOON).offered_to(identity()) == []
+@pytest.mark.parametrize("text", ["", "# nothing", 'request_url = "https://x.example.com"'])
+def test_a_file_that_was_cut_off_is_not_taken_for_an_empty_list(text):
+    with pytest.raises(BrokenCatalogue, match="names no roles"):
+        parse(text, NOON)
+
+
+def test_an_empty_list_offers_nothing():
     assert parse("roles = []", NOON).offered_to(identity()) == []
 
 
