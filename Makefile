@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench lint requirements clean
+.PHONY: help demo test test-all test-oldest test-long bench lint requirements clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,9 +25,13 @@ COVERAGE := $(foreach package,$(DOMAIN),--cov=jupyter_wb_aws/$(package)) --cov-b
 test: $(STAMP) lint  ## every check, and every test with today's versions
 	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
-	$(PYTEST) $(COVERAGE) $(ARGS)
+	$(PYTEST) -m "not long" $(COVERAGE) $(ARGS)
 
-test-all: test-oldest test  ## and those that touch Jupyter with the oldest versions we support
+test-all: test-oldest test-long test  ## and the oldest versions of Jupyter we support, and what takes minutes
+
+test-long: $(STAMP)
+	@VENV="$(VENV)" .ci/need-peers
+	$(PYTEST) -m long $(ARGS)
 
 test-oldest: $(OLDEST)/.installed
 	$(OLDEST)/bin/python -m pytest tests/aws tests/identity tests/injection tests/handlers tests/test_app.py $(ARGS)

@@ -64,6 +64,7 @@ class PageHandler(JupyterHandler):
     """Base of the pages: whoever is not let in gets a sentence, not a redirect with the URL in it."""
 
     auth_resource = "aws"
+    referrer_policy = "no-referrer"  # the URL may hold what the provider sent
 
     def initialize(self, server: Server) -> None:
         """Take what the handlers share."""
@@ -106,7 +107,7 @@ class PageHandler(JupyterHandler):
         for name, value in {
             "Content-Type": "text/html; charset=utf-8",
             "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
+            "Referrer-Policy": self.referrer_policy,
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}';"
             " form-action *; frame-ancestors 'none'; base-uri 'none'",
@@ -151,6 +152,10 @@ class PageHandler(JupyterHandler):
 
 class StartHandler(PageHandler):
     """Where a browser begins the code flow that has nothing of ours in it."""
+
+    # With none at all, a browser sends the form with `Origin: null` (Fetch, "append a request `Origin`
+    # header"), and Jupyter takes it for another site's.
+    referrer_policy = "same-origin"
 
     async def get(self) -> None:
         """Show a button: what a link or another site's page opens begins nothing by itself."""

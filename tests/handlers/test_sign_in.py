@@ -362,6 +362,12 @@ async def test_a_browser_begins_at_a_button(browser, provider):
     assert back.code == 200
 
 
+async def test_the_browser_may_say_that_the_button_is_this_sites(browser):
+    """By `no-referrer` it would send the form with `Origin: null`, which Jupyter refuses."""
+    page = await browser("GET", "/aws/sign-in/start")
+    assert page.headers["Referrer-Policy"] == "same-origin"
+
+
 async def test_looking_at_the_button_begins_nothing(browser, api):
     await browser("GET", "/aws/sign-in/start")
     assert (await state(api))["state"] == "signed_out"

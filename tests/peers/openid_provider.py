@@ -74,6 +74,7 @@ class OpenIdProvider:
         self.issuer = f"http://127.0.0.1:{self.port}"
         self.client_secret = secrets.token_urlsafe(32)
         self.log = log
+        self._token_lifetime = id_token_lifetime
         self._issued_before: list[Issued] = []
         self._process: subprocess.Popen[str] | None = None
         client = {
@@ -86,6 +87,11 @@ class OpenIdProvider:
         if redirect_uris:
             client["grant_types"].append("authorization_code")
             client["response_types"].append("code")
+        self._public_client = {
+            **client,
+            "client_id": PUBLIC_CLIENT,
+            "token_endpoint_auth_method": "none",
+        }
         self._setup: dict[str, Any] = {
             "port": self.port,
             "jwks": {"keys": [_new_signing_key()]},
@@ -93,7 +99,7 @@ class OpenIdProvider:
             "cookieKeys": [secrets.token_urlsafe(32)],
             "users": json.loads(json.dumps(USERS)),
             "clients": [
-                {**client, "client_id": PUBLIC_CLIENT, "token_endpoint_auth_method": "none"},
+                self._public_client,
                 {
                     **client,
                     "client_id": CONFIDENTIAL_CLIENT,
@@ -148,6 +154,19 @@ class OpenIdProvider:
             self._setup["jwks"] = {"keys": [_new_signing_key()]}
         self.start()
 
+    @property
+    def running(self) -> bool:
+        """Tell whether it has been started, and not stopped."""
+        return self._process is not None
+
+    def demand_secret(self, *, demanded: bool = True) -> None:
+        """From its next start on, `PUBLIC_CLIENT` has to show `client_secret`; or not any more."""
+        shown = {
+            "client_secret": self.client_secret,
+            "token_endpoint_auth_method": "client_secret_basic",
+        }
+        self._setup["clients"][0] = {**self._public_client, **(shown if demanded else {})}
+
     def metadata(self) -> dict[str, Any]:
         """Fetch the discovery document."""
         answer = httpx.get(f"{self.issuer}/.well-known/openid-configuration", trust_env=False)
@@ -166,6 +185,12 @@ class OpenIdProvider:
         self._setup["users"][user]["groups"] = groups
         self._command("set_claims", user=user, claims={"groups": groups})
 
+    def set_token_lifetime(self, seconds: int) -> None:
+        """Make ID tokens and access tokens live that long from now on."""
+        lifetimes = {"IdToken": seconds, "AccessToken": seconds}
+        self._setup["ttl"] |= lifetimes
+        self._command("set_lifetimes", **lifetimes)
+
     def revoke(self, user: str) -> None:
         """End everything that a user has granted to clients; the user's browsers stay signed in."""
         self._command("revoke", user=user)
@@ -173,6 +198,15 @@ class OpenIdProvider:
     def close_sessions(self, user: str) -> None:
         """Revoke, and sign the user's browsers out."""
         self._command("close_sessions", user=user)
+
+    def reset(self) -> None:
+        """Have it run as if it were new: nobody is signed in, and nothing was changed."""
+        if not self.running:
+            self.start()
+        self.set_token_lifetime(self._token_lifetime)
+        for user, claims in USERS.items():
+            self.set_groups(user, claims["groups"])
+            self.close_sessions(user)
 
     def sign(self, **claims: Any) -> str:
         """Sign what the provider would never issue: a token that has expired, is another's, …"""

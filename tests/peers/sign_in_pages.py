@@ -27,6 +27,14 @@ class Browser:
         """Sign in and agree; return where the provider sends the browser back to, not yet opened."""
         return self._back_from(self._sign_in(self._open(authorization_url), user))
 
+    def sign_in_at_server(self, jupyter: str, token: str, user: str) -> httpx.Response:
+        """Press the button of a Jupyter Server's page, sign in, come back; return its last page."""
+        return self._come_back(self.sign_in(self._press(jupyter, token), user))
+
+    def cancel_at_server(self, jupyter: str, token: str) -> httpx.Response:
+        """Press the button of a Jupyter Server's page, say no; return its last page."""
+        return self._come_back(self.cancel(self._press(jupyter, token)))
+
     def cancel(self, authorization_url: str) -> str:
         """Follow the sign-in page's "Cancel"; return where the provider sends the browser then."""
         page = _Page(self._open(authorization_url))
@@ -48,6 +56,13 @@ class Browser:
         """Answer yes to the provider's question; return its last page, or its redirect elsewhere."""
         return self._submit(self._open(end_session_url), logout="yes")
 
+    def _press(self, jupyter: str, token: str) -> str:
+        self.http.get(jupyter, params={"token": token})  # the address that it prints at its start
+        return self._back_from(self._submit(self._open(f"{jupyter}aws/sign-in/start")))
+
+    def _come_back(self, callback: str) -> httpx.Response:
+        return self.http.get(callback, headers={"Accept": "text/html"})
+
     def _device_confirmation(self, verification_uri: str, user_code: str) -> httpx.Response:
         page = self._open(verification_uri)
         return self._submit(page, **({"user_code": user_code} if user_code else {}))
@@ -63,7 +78,7 @@ class Browser:
         return str(answer.next_request.url)
 
     def _open(self, url: str) -> httpx.Response:
-        return self._follow(self.http.get(url))
+        return self._follow(self.http.get(url, headers={"Accept": "text/html"}))
 
     def _submit(self, answer: httpx.Response, **typed: str) -> httpx.Response:
         """Post a page's form with its own fields and what was typed."""
@@ -93,7 +108,7 @@ class _Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.action = attributes["action"]
+            self.action = attributes.get("action", "")
         elif tag == "input" and "name" in attributes:
             self.fields[attributes["name"]] = attributes.get("value", "")
         elif tag == "a" and attributes.get("href", "").endswith("/abort"):

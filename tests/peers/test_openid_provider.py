@@ -14,11 +14,6 @@ from tests.peers.sign_in_pages import Browser
 
 
 @pytest.fixture
-def provider(start_openid_provider):
-    return start_openid_provider(redirect_uris=(CALLBACK,), post_logout_redirect_uris=(CALLBACK,))
-
-
-@pytest.fixture
 def client(provider):
     return RelyingParty(provider)
 
@@ -220,7 +215,9 @@ def test_a_restart_can_forget_everything(client, provider, browser):
     assert client.claims(client.sign_in(browser, "bob"))["sub"] == "bob"
 
 
-def test_everything_that_was_given_out_is_listed_over_a_restart_too(client, provider, browser):
+def test_everything_that_was_given_out_is_listed_over_a_restart_too(start_openid_provider, browser):
+    provider = start_openid_provider(redirect_uris=(CALLBACK,))
+    client = RelyingParty(provider)
     callback = browser.sign_in(client.authorization_url(), "alice")
     first = client.redeem(callback).json()
     provider.restart()

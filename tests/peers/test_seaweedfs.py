@@ -9,25 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.peers.openid_provider import PUBLIC_CLIENT, OpenIdProvider
-from tests.peers.relying_party import CALLBACK, RelyingParty
-from tests.peers.seaweedfs import ANALYST, BUCKET, FINANCE, OBJECT, SeaweedFs
+from tests.peers.openid_provider import PUBLIC_CLIENT
+from tests.peers.relying_party import RelyingParty
+from tests.peers.seaweedfs import ANALYST, BUCKET, FINANCE, OBJECT
 from tests.peers.sign_in_pages import Browser
-
-
-@pytest.fixture(scope="module")
-def provider(tmp_path_factory):
-    log = tmp_path_factory.mktemp("provider") / "log"
-    with OpenIdProvider(log, redirect_uris=(CALLBACK,)) as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
-def store(provider, tmp_path_factory):
-    keys = provider.metadata()["jwks_uri"]
-    folder = tmp_path_factory.mktemp("seaweedfs")
-    with SeaweedFs(folder, issuer=provider.issuer, client_id=PUBLIC_CLIENT, jwks_uri=keys) as store:
-        yield store
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 // port, jwks, cookieKeys, clients, ttl, users: {name: claims}, state: what `dump` answered,
 // accessTokenAudience: access tokens are opaque without it, else JWTs for it with the user's claims
 const setup = JSON.parse((await lines.next()).value);
-const { users, accessTokenAudience } = setup;
+const { users, accessTokenAudience, ttl } = setup;
 const store = new Store(setup.state);
 const issued = new Map(); // everything secret that was given out, and what it is
 
@@ -27,7 +27,7 @@ const provider = new Provider(`http://127.0.0.1:${setup.port}`, {
   clients: setup.clients,
   jwks: setup.jwks,
   cookies: { keys: setup.cookieKeys },
-  ttl: setup.ttl,
+  ttl: Object.fromEntries(Object.keys(ttl).map((kind) => [kind, () => ttl[kind]])),
   scopes: ['openid', 'profile', 'groups', 'offline_access'],
   claims: {
     openid: ['sub'],
@@ -74,6 +74,7 @@ provider.use(async (ctx, next) => {
 const commands = {
   dump: () => store.dump(),
   issued: () => [...issued],
+  set_lifetimes: (seconds) => Object.assign(ttl, seconds),
   set_claims: ({ user, claims }) => Object.assign(users[user], claims),
   revoke: ({ user }) => store.forget(user),
   close_sessions: ({ user }) => store.forget(user, 'Session'),
