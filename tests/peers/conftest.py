@@ -90,7 +90,7 @@ def site_config(provider, store, tmp_path, monkeypatch):
 
 @pytest.fixture
 def heard(jp_serverapp):
-    """Wait for an event of the server's: `await heard("state_changed", state="expired")`."""
+    """Wait for an event of the server's: `await heard("state-changed", state="expired")`."""
     kept = Heard()
 
     async def listen(logger, schema_id, data):

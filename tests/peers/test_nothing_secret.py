@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.peers.jupyter_server import JUPYTER, jupyter_server
@@ -21,11 +23,11 @@ SHOW_ALL = "import os; print(dict(os.environ)); %env"
 class Day:
     """What was seen of it. `secrets` is everything that may be seen nowhere but in token files."""
 
-    secrets: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
     texts: dict[str, str] = field(default_factory=dict)
-    token_files: dict[str, str] = field(default_factory=dict)
+    token_files: dict[str, str] = field(default_factory=dict, repr=False)
     said: dict[str, str] = field(default_factory=dict)
-    signed_out: Any = None
+    problem: Any = None
 
     def places_of(self, secrets, texts):
         return sorted(
@@ -64,7 +66,11 @@ def day(provider, store, tmp_path_factory):
         page = browser.sign_in_at_server(server.url, server.token, "alice")
         work(day, server, "by code")
         look_at_files(day, folder)
-        day.signed_out = server("DELETE", "/aws/sign-in")
+        # And what goes wrong: a callback that comes twice, and a sign-in that the provider ends.
+        again = browser.http.get(page.url, headers={"Accept": "text/html"})
+        provider.revoke("alice")
+        (session,) = server("GET", "/aws/sessions")["sessions"]
+        day.problem = server("POST", f"/aws/sessions/{session['id']}/refresh")
     day.secrets = {issued.value: issued.kind for issued in provider.issued()}
     day.secrets[provider.client_secret] = "client_secret"
     day.texts |= {f"what the terminal said: {name}": text for name, text in day.said.items()}
@@ -73,6 +79,7 @@ def day(provider, store, tmp_path_factory):
         "the answers": "\n".join(server.answered),
         "the events": json.dumps(server.heard.all),
         "the page": page.text,
+        "the page that came twice": again.text,
     }
     return day
 
@@ -97,8 +104,9 @@ def look_at_processes(day, server, when):
         ["ps", "-efww"], stdout=subprocess.PIPE, text=True, check=True
     ).stdout
     for process in server.processes():
-        with_what = [process.cmdline(), process.environ()]
-        day.texts[f"process {process.pid} {when}"] = json.dumps(with_what)
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            with_what = [process.cmdline(), process.environ()]
+            day.texts[f"process {process.pid} {when}"] = json.dumps(with_what)
 
 
 def look_at_files(day, folder):
@@ -127,10 +135,8 @@ def test_nothing_secret_is_anywhere_but_in_the_token_file(day):
     assert "INFO:httpx:" in day.texts["the log"]
     assert "DEBUG:urllib3" in day.texts["the log"]
     assert day.places_of(day.secrets, day.texts) == []
+    assert "is not known here" in day.texts["the page that came twice"]
+    assert day.problem["code"] == "sign_in_required"
     # What is looked for would have been found.
     (token_file,) = day.token_files
     assert day.places_of(day.secrets, day.token_files) == [f"id_token in {token_file}"]
-
-
-def test_signing_out_is_told_to_the_provider(day):
-    assert day.signed_out["revoked"] is True
