@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import http
 import json
+import re
 import secrets
 from typing import Any
 
@@ -137,9 +138,12 @@ class PageHandler(JupyterHandler):
             problem.hint,
             problem.admin_hint and f"For your administrator: {problem.admin_hint}",
         ]
-        body = f"<p>{html.escape(problem.detail)}</p>" + "".join(
-            f'<p class="more">{html.escape(text)}</p>' for text in more if text
+        body = f"<p>{_as_html(problem.detail)}</p>" + "".join(
+            f'<p class="more">{_as_html(text)}</p>' for text in more if text
         )
+        if not isinstance(problem, NotAuthenticated | Forbidden):
+            start = html.escape(f"{self.base_url}aws/sign-in/start")
+            body += f'<p><a href="{start}">Sign in again</a></p>'
         self.page(problem.title, body, status=problem.status)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
@@ -148,6 +152,11 @@ class PageHandler(JupyterHandler):
         self.problem_page(
             problem_of(status_code, error, known=bool(getattr(self, "_jupyter_current_user", None)))
         )
+
+
+def _as_html(text: str) -> str:
+    """Make a sentence fit for a page; what stands in backticks is a command, or a name."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 class StartHandler(PageHandler):
