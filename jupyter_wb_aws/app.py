@@ -246,9 +246,11 @@ class WbAwsApp(ExtensionApp):
             return "WbAwsApp.token_source"
         if not self.roles_file:
             return "WbAwsApp.roles_file"
+        if (missing := self._source.missing_setting()) is not None:
+            return missing
         if self._source.issuer and not (self._source.audience or self.audience):
             return f"{type(self._source).__name__}.audience"
-        return self._source.missing_setting()
+        return None
 
     def _make_server(self) -> Server:
         from jupyter_wb_aws.handlers.server import Server

@@ -215,7 +215,7 @@ class FlowNotAvailable(WbAwsError):
     code = "flow_not_available"
     status = 400
     title = "This way to sign in is not offered here"
-    hint = "GET /aws/sign-in lists the ways that are, as `flows`."
+    hint = "Take another way, if there is one: `jupyter wb-aws sign-in` finds it. Else tell your administrator."
 
 
 class SignInFailed(WbAwsError):
@@ -260,7 +260,7 @@ class IdpBadAnswer(TokenSourceFailed):
     code = "identity_provider_bad_answer"
     status = 502
     title = "The identity provider's answer can't be used"
-    hint = "Tell your administrator; trying again hardly helps."
+    hint = "Tell your administrator; trying again won't help."
 
 
 class TokenInvalid(WbAwsError):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 
 from jupyter_wb_aws.cli import choose, here
-from jupyter_wb_aws.cli.client import connect
+from jupyter_wb_aws.cli.client import connect, quote
 from jupyter_wb_aws.cli.failure import ExitCode
-from jupyter_wb_aws.cli.output import say, say_json
+from jupyter_wb_aws.cli.output import say, say_json, say_problem
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,4 +43,8 @@ def run(args: argparse.Namespace) -> int:
         note := here.note(answer.data["UserId"].rpartition(":")[2], os.environ)
     ):
         say(f"\n{note}")
+    problem = client.get(f"/aws/sessions/{quote(answer.data['session_id'])}").data["problem"]
+    if problem:
+        say()
+        say_problem(problem, file=sys.stdout)
     return ExitCode.OK

@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     before = client.get("/aws/sign-in")
     state = before.data["state"]
     if state in {"not_needed", "signed_in"}:
-        _tell_done(before.data) if not args.json else say_json(before.text)
+        _tell_already(before.data) if not args.json else say_json(before.text)
         return ExitCode.OK
     flow = args.flow or ("device" if "device" in before.data["flows"] else None)
     if flow != "device" and "code" in before.data["flows"]:
@@ -62,13 +62,14 @@ def run(args: argparse.Namespace) -> int:
         return ExitCode.OK
     say("Waiting ...")
     sys.stdout.flush()  # a notebook's cell shows it before the wait, and not after
-    _tell_done(_waited(client, before.data["problem"]))
+    now = _waited(client, before.data["problem"])
+    _tell_done(now, client.get("/aws/sessions").data["sessions"])
     return ExitCode.OK
 
 
 def _tell_code(begun: Mapping[str, Any]) -> None:
     if complete := begun.get("verification_uri_complete"):
-        say(f"Open this in a browser, and compare the code {begun['user_code']}:")
+        say(f"Open this in a browser; the page must show the code {begun['user_code']}:")
         say(f"\n    {complete}\n")
     else:
         say(f"Open this in a browser, and enter the code {begun['user_code']}:")
@@ -111,9 +112,18 @@ def _gave_up() -> CliError:
     )
 
 
-def _tell_done(now: Mapping[str, Any]) -> None:
+def _tell_already(now: Mapping[str, Any]) -> None:
     if now["state"] == "not_needed":
         say("No sign-in is needed on this server: just pick a role (`jupyter wb-aws roles`).")
         return
+    say(f"You are signed in as {now['user']['name']}. To be somebody else, sign out first:")
+    say("`jupyter wb-aws sign-out`.")
+
+
+def _tell_done(now: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> None:
     say(f"You are signed in as {now['user']['name']}.")
-    say("`jupyter wb-aws roles` lists your roles; `jupyter wb-aws sign-out` signs you out.")
+    if sessions:
+        labels = ", ".join(session["label"] for session in sessions)
+        say(f"Your role sessions go on: {labels}.")
+    else:
+        say("`jupyter wb-aws roles` lists your roles, `jupyter wb-aws start ROLE` starts one.")

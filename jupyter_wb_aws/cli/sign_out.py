@@ -17,9 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Sign out."""
-    answer = connect().delete("/aws/sign-in")
+    client = connect()
+    before = client.get("/aws/sign-in").data["state"]
+    sessions = client.get("/aws/sessions").data["sessions"]
+    answer = client.delete("/aws/sign-in")
     if args.json:
         say_json(answer.text)
+        return ExitCode.OK
+    if before == "signed_out" and not sessions:
+        say("Nobody was signed in.")
         return ExitCode.OK
     say("Signed out. Every role session has ended: kernels and terminals started from now on have")
     say("no AWS role.")

@@ -72,9 +72,8 @@ def _tell(session: Mapping[str, Any]) -> None:
         say(_here(session))
     else:
         say(
-            "It is not the default, so nothing gets it by itself. Programs start kernels and terminals"
+            "It is not the default, so nothing gets it by itself: start it without --no-default for that."
         )
-        say(f"in it by POST /aws/sessions/{session['id']}/kernels and …/terminals.")
     say_notices(session["notices"])
 
 

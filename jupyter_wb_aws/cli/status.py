@@ -35,11 +35,17 @@ def run(args: argparse.Namespace) -> int:
     if health["status"] == "not_configured":
         raise _not_configured(health["message"])
     answer = client.get("/aws/sessions")
+    sign_in = client.get("/aws/sign-in").data
+    signed_out = sign_in["state"] in {"signed_out", "pending"}
     if args.json:
         say_json(answer.text)
     else:
-        _tell_health(health)
-        _tell_sessions(answer.data["sessions"])
+        if signed_out:
+            _tell_sign_in(sign_in)
+        _tell_health(health, signed_out=signed_out)
+        _tell_sessions(answer.data["sessions"], signed_out=signed_out)
+    if signed_out:
+        return ExitCode.FAILED
     if not answer.data["sessions"]:
         client.get("/aws/roles")  # nothing else has asked the token source yet: does it work?
         health |= {"token_source": client.get("/aws/health").data["token_source"]}
@@ -57,7 +63,21 @@ def _not_configured(message: str) -> CliError:
     )
 
 
-def _tell_sessions(sessions: list[Mapping[str, Any]]) -> None:
+def _tell_sign_in(sign_in: Mapping[str, Any]) -> None:
+    problem = sign_in["problem"]
+    if problem is None:
+        say("Nobody is signed in.")
+    else:
+        say_problem(problem, file=sys.stdout)
+    if not problem or problem["code"] != "sign_in_required":
+        say("Sign in with `jupyter wb-aws sign-in`.")
+    say()
+
+
+def _tell_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> None:
+    if not sessions and signed_out:
+        say("No role session.")
+        return
     if not sessions:
         say("No role session. `jupyter wb-aws roles` lists your roles, `jupyter wb-aws start ROLE`")
         say("starts one.")
@@ -76,7 +96,7 @@ def _tell_sessions(sessions: list[Mapping[str, Any]]) -> None:
     else:
         say("\nNone is the default: kernels and terminals started from now on get none of them.")
     for session in sessions:
-        _tell_more(session)
+        _tell_more(session, signed_out=signed_out)
 
 
 def _row(session: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
@@ -90,8 +110,9 @@ def _row(session: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
     )
 
 
-def _tell_more(session: Mapping[str, Any]) -> None:
-    if session["problem"]:
+def _tell_more(session: Mapping[str, Any], *, signed_out: bool) -> None:
+    # That one has to sign in was said already.
+    if session["problem"] and not (signed_out and session["problem"]["code"] == "sign_in_required"):
         say(f"\n{choose.describe(session)}:")
         say_problem(session["problem"], file=sys.stdout, indent="  ")
     say_notices(session["notices"])
@@ -119,8 +140,8 @@ def _tell_claims(source: Mapping[str, Any] | None) -> None:
         say_wrapped(f"For your administrator: {warning['message']}")
 
 
-def _tell_health(health: Mapping[str, Any]) -> None:
-    if health["status"] != "ok":
+def _tell_health(health: Mapping[str, Any], *, signed_out: bool) -> None:
+    if health["status"] != "ok" and not signed_out:
         say(health["message"])
     catalogue = health["catalogue"]
     if catalogue and catalogue["problem"]:
@@ -128,6 +149,6 @@ def _tell_health(health: Mapping[str, Any]) -> None:
         line = f", line {problem['line']}" if problem["line"] else ""
         say(f"For your administrator: {catalogue['path']}{line}: {problem['reason']}")
     source = health["token_source"]
-    if source and source["problem"]:
+    if source and source["problem"] and not signed_out:
         say_problem(source["problem"], file=sys.stdout)
     say_notices(health["notices"])

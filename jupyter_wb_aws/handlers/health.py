@@ -20,6 +20,8 @@ from jupyter_wb_aws.role_sessions.schedule import next_look
 if TYPE_CHECKING:
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
+NOBODY = "Nobody is signed in: `jupyter wb-aws sign-in`."
+
 
 class HealthHandler(WbAwsHandler):
     """How things are; nothing secret is in it."""
@@ -59,7 +61,7 @@ class HealthHandler(WbAwsHandler):
         wrong = [
             *([refused.detail] if refused else []),
             *(["The roles file is broken."] if catalogue["problem"] else []),
-            *(["The token source gives no new token."] if source["problem"] else []),
+            *([_of_tokens(source["problem"])] if source["problem"] else []),
             *(
                 ["A role session is ailing."]
                 if any(
@@ -71,7 +73,7 @@ class HealthHandler(WbAwsHandler):
         ]
         return {
             "status": "degraded" if wrong else "ok",
-            "message": " ".join(wrong) or self.wb.message,
+            "message": " ".join(wrong) or (NOBODY if _signed_out(manager) else self.wb.message),
             "catalogue": catalogue,
             "token_source": source,
             "role_sessions": sessions,
@@ -115,8 +117,12 @@ async def catalogue_json(manager: RoleSessionManager) -> dict[str, object]:
 
 def source_json(manager: RoleSessionManager) -> dict[str, object]:
     """Tell how the token source is."""
-    holding = manager.supply.holding(None)
-    token, source = holding.token, manager.supply.source
+    holding, source = manager.supply.holding(None), manager.supply.source
+    living = holding.token is not None and holding.token.expires_at > manager.clock.now()
+    token = holding.token if living else None
+    problem = holding.problem
+    if source.sign_in is not None and source.sign_in.user is None:
+        problem = source.sign_in.problem or problem
     warnings = warnings_for(token, at_aws=goes_to_aws(manager)) if token else []
     return {
         "name": getattr(source, "short_name", type(source).__name__),
@@ -127,8 +133,20 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
         "next_refresh_at": rfc3339(next_look(holding, manager.clock.now()))
         if manager.living()
         else None,
-        "problem": holding.problem.as_problem() if holding.problem else None,
+        "problem": problem.as_problem() if problem else None,
     }
+
+
+def _signed_out(manager: RoleSessionManager) -> bool:
+    sign_in = manager.supply.source.sign_in
+    return sign_in is not None and sign_in.user is None
+
+
+def _of_tokens(problem: object) -> str:
+    """Say in a sentence what is wrong with the tokens."""
+    if isinstance(problem, dict) and str(problem["code"]).startswith("sign_in"):
+        return NOBODY
+    return "The token source gives no new token."
 
 
 def goes_to_aws(manager: RoleSessionManager) -> bool:

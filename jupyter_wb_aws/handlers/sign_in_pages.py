@@ -66,6 +66,7 @@ class PageHandler(JupyterHandler):
 
     auth_resource = "aws"
     referrer_policy = "no-referrer"  # the URL may hold what the provider sent
+    script = ""
 
     def initialize(self, server: Server) -> None:
         """Take what the handlers share."""
@@ -101,8 +102,8 @@ class PageHandler(JupyterHandler):
             raise NotConfigured(self.wb.message)
         return self.wb.manager
 
-    def page(self, title: str, body: str, *, status: int = 200, close: bool = False) -> None:
-        """Finish with a page; `body` is HTML."""
+    def page(self, title: str, body: str, *, status: int = 200, script: str = "") -> None:
+        """Finish with a page; `body` is HTML, `script` is JavaScript."""
         nonce = secrets.token_urlsafe(16)
         self.set_status(status)
         for name, value in {
@@ -114,13 +115,8 @@ class PageHandler(JupyterHandler):
             " form-action *; frame-ancestors 'none'; base-uri 'none'",
         }.items():
             self.set_header(name, value)
-        # A window that a script opened can be closed by one; any other stays, and says what to do. And
-        # what the provider sent in the URL does not stay in the browser's history.
-        script = (
-            f'<script nonce="{nonce}">history.replaceState(null, "", location.pathname); window.close();</script>'
-            if close
-            else ""
-        )
+        script = self.script + script
+        script = f'<script nonce="{nonce}">{script}</script>' if script else ""
         page = PAGE.format(title=html.escape(title), body=body, nonce=nonce, script=script)
         self.finish(page.encode(errors="replace"))  # a name may hold half a character
 
@@ -138,7 +134,8 @@ class PageHandler(JupyterHandler):
             problem.hint,
             problem.admin_hint and f"For your administrator: {problem.admin_hint}",
         ]
-        body = f"<p>{_as_html(problem.detail)}</p>" + "".join(
+        detail = [problem.detail] if problem.detail != problem.title else []
+        body = "".join(f"<p>{_as_html(text)}</p>" for text in detail) + "".join(
             f'<p class="more">{_as_html(text)}</p>' for text in more if text
         )
         if not isinstance(problem, NotAuthenticated | Forbidden):
@@ -177,14 +174,17 @@ class StartHandler(PageHandler):
             self.problem_page(problem)
             return
         issuer = html.escape(sign_in.issuer)
-        already = (
-            f"<p>You are signed in as {html.escape(sign_in.user.name)}.</p>" if sign_in.user else ""
+        text = f"<p>You sign in at {issuer}. Then pick an AWS role, for your notebooks and terminals.</p>"
+        if sign_in.user is not None:
+            name = html.escape(sign_in.user.name)
+            text = (
+                f"<p>You are signed in as {name}. You can sign in again at {issuer}; where you do so as somebody"
+                f" else, the role sessions of {name} end.</p>"
+            )
+        button = (
+            f'<form method="post">{self.xsrf_form_html()}<button autofocus>Sign in</button></form>'
         )
-        self.page(
-            "Sign in for AWS",
-            f"{already}<p>Your notebooks and terminals get AWS credentials once you have signed in at {issuer}.</p>"
-            f'<form method="post">{self.xsrf_form_html()}<button autofocus>Sign in</button></form>',
-        )
+        self.page("Sign in for AWS", text + button)
 
     async def post(self) -> None:
         """Send the browser to the provider."""
@@ -201,7 +201,10 @@ class StartHandler(PageHandler):
 
 
 class CallbackHandler(PageHandler):
-    """Where the provider sends the browser back to."""
+    """Where the provider sends the browser back to; opened again, it says who is signed in."""
+
+    # What the provider sent in the URL does not stay in the browser's history.
+    script = 'history.replaceState(null, "", location.pathname);'
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Take what came in the URL out of it first: nothing logs, or shows, what is not there."""
@@ -219,19 +222,27 @@ class CallbackHandler(PageHandler):
     async def get(self) -> None:
         """Finish the sign-in."""
         try:
-            sign_in = sign_in_of(await self.manager())
-            cookies = {name: morsel.value for name, morsel in self.request.cookies.items()}
-            await sign_in.finish_code(self.query, cookies)
-            user = sign_in.user
+            manager = await self.manager()
+            sign_in = sign_in_of(manager)
+            if self.query:
+                cookies = {name: morsel.value for name, morsel in self.request.cookies.items()}
+                await sign_in.finish_code(self.query, cookies)
         except WbAwsError as problem:
             self.problem_page(problem)
             return
-        if user is None:  # signed out again at this very moment
-            self.problem_page(SignInFailed())
+        if sign_in.user is None:  # reloaded later, or signed out again at this very moment
+            self.problem_page(SignInFailed("You are not signed in."))
             return
+        going_on = ", ".join(html.escape(session.role.label) for session in manager.living())
+        next_step = (
+            f"Your role sessions go on: {going_on}."
+            if going_on
+            else "Next, pick an AWS role: <code>jupyter wb-aws roles</code> lists yours."
+        )
         self.page(
-            f"You are signed in as {user.name}",
-            "<p>You can close this window, and go back to JupyterLab or to your terminal.</p>"
-            f'<p class="more"><a href="{html.escape(self.base_url)}">Open Jupyter here</a></p>',
-            close=True,
+            f"You are signed in as {sign_in.user.name}",
+            f"<p>{next_step}</p><p>You can close this window, and go back to"
+            f' <a href="{html.escape(self.base_url)}">Jupyter</a> or to your terminal.</p>',
+            # Only a window that a script has opened can be closed by one.
+            script="window.close();" if self.query else "",
         )

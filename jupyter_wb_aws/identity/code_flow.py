@@ -64,7 +64,8 @@ class Attempt:
         if not hmac.compare_digest(_digest(cookies.get(self.cookie_name, "")), self.cookie_digest):
             raise SignInFailed(
                 "This sign-in was begun in another browser, or under another address of this server.",
-                hint="Open Jupyter under the address that your administrator gave you, and sign in again there.",
+                hint="Go on in the browser in which you began, or sign in again here, under the address of Jupyter"
+                " that your administrator gave you.",
             )
 
 
@@ -96,19 +97,21 @@ class CodeFlow:
         )
         return CodeBegun(url, redirect_uri, name, cookie)
 
-    def come_back(self, query: Mapping[str, str]) -> Attempt:
-        """Return the attempt that a callback belongs to; it is used up, right or wrong.
+    def come_back(self, query: Mapping[str, str], cookies: Mapping[str, str]) -> Attempt:
+        """Return the attempt that a callback belongs to, and use it up.
 
         Raises:
-            SignInFailed: if there is none.
+            SignInFailed: if there is none, or another browser began it: for that one it stays good.
         """
-        attempt = self._attempts.pop(query.get("state", ""), None)
+        state = query.get("state", "")
+        attempt = self._attempts.get(state)
         if attempt is None or attempt.expires_at <= self._clock.now():
             raise SignInFailed(
                 "This sign-in is not known here: it is older than ten minutes, was finished before, or was"
                 " begun before the server was restarted."
             )
-        return attempt
+        attempt.require(cookies)
+        return self._attempts.pop(state)
 
     def pending_until(self) -> datetime | None:
         """Tell until when one of them may be finished."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import ssl
 import time
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ ANSWER_LIMIT = 1024 * 1024
 LONGEST_WAIT = timedelta(hours=1)
 MOST_REDIRECTS = 3
 SHOWN = 200
+# What OpenSSL and the C library add to their sentences.
+NUMBERS = re.compile(r"\[Errno -?\d+\] |\s*\(_ssl\.c:\d+\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ def failures_told(what: str) -> Iterator[None]:
     except httpx.TimeoutException:
         raise IdpTimeout(
             f"{begin(what)} did not answer in time.",
-            admin_hint="The server must be able to reach the issuer: look at its `proxy`, and at the provider.",
+            admin_hint="The server must be able to reach the issuer: look at `proxy` of the token source, and at the provider.",
         ) from None
     except (httpx.DecodingError, httpx.RemoteProtocolError, httpx.TooManyRedirects) as error:
         raise IdpBadAnswer(f"{begin(what)} can't be read: {_said(error)}.") from None
@@ -197,7 +200,8 @@ def begin(what: str) -> str:
 
 
 def _said(error: Exception) -> str:
-    return harmless(str(error), SHOWN).rstrip(".") or type(error).__name__
+    said = NUMBERS.sub("", harmless(str(error), SHOWN)).strip().rstrip(".")
+    return said or type(error).__name__
 
 
 def _why(error: Exception) -> str:
@@ -206,4 +210,9 @@ def _why(error: Exception) -> str:
             "The certificate is not one that this machine trusts: set `ca_bundle` of the token source to your"
             " company's CA certificates."
         )
-    return "The server must be able to reach the issuer: look at its `proxy`, DNS and network policies."
+    if "SSL" in str(error):
+        return "The answer is no TLS: is it really https at that port, and no proxy in between?"
+    return (
+        "The server must be able to reach the issuer: look at `proxy` of the token source, DNS and network"
+        " policies."
+    )

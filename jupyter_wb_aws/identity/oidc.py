@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from urllib.parse import urlsplit
 
@@ -170,11 +169,11 @@ class OidcTokenSource(TokenSource):
     @validate("client_secret_file")
     def _a_secret(self, proposal: Bunch) -> str:
         path: str = proposal["value"]
-        if path and not Path(path).expanduser().is_file():
+        if path and not path.startswith(("/", "~")):
             # Not quoted: somebody may have put the secret itself here.
             raise TraitError(
-                "The 'client_secret_file' trait of OidcTokenSource is the path of a file that holds the"
-                " secret; there is no such file."
+                "The 'client_secret_file' trait of OidcTokenSource is the absolute path of a file that holds"
+                " the secret, not the secret itself."
             )
         return path
 

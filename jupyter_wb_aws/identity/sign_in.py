@@ -199,8 +199,12 @@ class SignIn:
         """
         if (living := self._device.living()) is not None:
             return living  # asked twice: the code that the user may be typing stays good
-        oauth = await self._client()
-        begun, device = await self._device.begin(oauth)
+        try:
+            oauth = await self._client()
+            begun, device = await self._device.begin(oauth)
+        except WbAwsError as problem:
+            self._failed(problem)
+            raise
         self.problem = None
         self._tasks.begin(self._finish_device(oauth, begun, device), "device flow")
         self._tell()
@@ -219,9 +223,8 @@ class SignIn:
             SignInFailed: if this is no answer to what was begun here, or the provider says no.
             WbAwsError: if the provider does not give tokens, or gives some that can't be used.
         """
-        attempt = self._code.come_back(query)  # a link that anybody made up changes nothing
+        attempt = self._code.come_back(query, cookies)  # what anybody made up changes nothing
         try:
-            attempt.require(cookies)
             # A task: a browser that hangs up does not lose what the provider gives.
             await self._tasks.do(self._exchange(query, attempt), "code flow")
         except WbAwsError as problem:

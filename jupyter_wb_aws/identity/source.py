@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from traitlets import List, Unicode, validate
@@ -61,13 +60,13 @@ class TokenSource(LoggingConfigurable):
         config=True,
         help="""The identity provider's issuer URL, exactly as in the token's `iss` claim. When it is
         set, every token is verified: its signature by the keys that the issuer publishes, and `iss`,
-        `aud` and `exp`. Needs `audience`.""",
+        `aud` and `exp`. Needs `audience` (for `oidc`, the client id is that).""",
     )
     audience = Unicode(
         "",
         config=True,
         help="""The audience (client id) that the token must be for, as registered in the IAM
-        identity provider. Required where `issuer` is set.""",
+        identity provider. Required where `issuer` is set; for `oidc`, it is the client id.""",
     )
     algorithms = List(
         Unicode(),
@@ -91,8 +90,8 @@ class TokenSource(LoggingConfigurable):
     ca_bundle = Unicode(
         "",
         config=True,
-        help="""A PEM file with the CA certificates that the identity provider's certificate may come
-        from. Empty: those that this machine trusts.""",
+        help="""A PEM file with the CA certificates to trust when talking to the identity provider.
+        Empty: those that this machine trusts.""",
     )
 
     clock: Clock = SystemClock()
@@ -161,15 +160,6 @@ class TokenSource(LoggingConfigurable):
                 f"The 'proxy' trait of {type(self).__name__} must look like http://proxy.example.com:3128."
             )
         return proxy
-
-    @validate("ca_bundle")
-    def _a_file(self, proposal: Bunch) -> str:
-        path: str = proposal["value"]
-        if path and not Path(path).is_file():
-            raise TraitError(
-                f"The 'ca_bundle' trait of {type(self).__name__}: there is no file {path}."
-            )
-        return path
 
     @validate("algorithms")
     def _only_asymmetric(self, proposal: Bunch) -> list[str]:

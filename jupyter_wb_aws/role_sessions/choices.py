@@ -59,7 +59,7 @@ class Choices:
         """
         if self.default.session_id is None:
             chosen = (
-                'You ended it, or chose "no AWS role".'
+                'It has ended, or "no AWS role" was chosen.'
                 if self.default.chosen
                 else "No role was picked yet."
             )

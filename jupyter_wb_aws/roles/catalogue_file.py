@@ -81,7 +81,7 @@ class CatalogueFile:
             self._broken(broken, seen)
         else:
             self.problem, self._seen = None, seen
-            log.info("Read %d roles from %s", len(self._good.entries), self.path)
+            log.info("Read the roles file %s (roles: %d)", self.path, len(self._good.entries))
 
     def _broken(self, problem: BrokenCatalogue, seen: tuple[int, ...]) -> None:
         if self.problem is None or str(self.problem) != str(problem) or seen != self._seen:

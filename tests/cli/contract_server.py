@@ -229,6 +229,8 @@ class Handler(BaseHTTPRequestHandler):
                 return 200, {"sessions": state.sessions}
             case "GET", ["identity"]:
                 return self.identity(query.get("session_id", [""])[0])
+            case "GET", ["sessions", key]:
+                return 200, next(one for one in state.sessions if one["id"] == key)
             case "POST", ["sessions"]:
                 session = role_session(
                     body["role_arn"].rpartition("/")[2],

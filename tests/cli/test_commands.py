@@ -297,7 +297,7 @@ def test_identity_of_another_role_session_is_told_by_id_or_role(server, run, wor
 def test_identity_can_be_verified(server, run):
     server.sessions = [role_session("analyst", default=True)]
     run("identity", "--verify")
-    assert server.asked[-1].target.endswith("/aws/identity?verify=true")
+    assert server.asked[-2].target.endswith("/aws/identity?verify=true")
 
 
 def test_identity_without_a_role_session_has_an_exit_code_of_its_own(server, run):

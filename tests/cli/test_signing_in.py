@@ -7,7 +7,7 @@ import json
 import pytest
 
 from jupyter_wb_aws.cli import sign_in as command
-from tests.cli.contract_server import problem, sign_in
+from tests.cli.contract_server import problem, role_session, sign_in
 
 COMPLETE = "https://idp.example.com/device?user_code=WDJB-MJHT"
 
@@ -23,13 +23,14 @@ def test_a_code_is_shown_and_waited_for(server, run):
     assert ran.code == 0
     assert "enter the code WDJB-MJHT:\n\n    https://idp.example.com/device\n" in ran.out
     assert ran.out.splitlines()[-2] == "You are signed in as alice."
+    assert "`jupyter wb-aws roles`" in ran.out
     assert [asked.body for asked in server.asked if asked.method == "POST"] == [{"flow": "device"}]
 
 
 def test_a_link_with_the_code_in_it_is_shown_where_there_is_one(server, run):
     server.sign_ins = [sign_in("signed_out"), sign_in("signed_in")]
     server.device = {"verification_uri_complete": COMPLETE}
-    assert f"compare the code WDJB-MJHT:\n\n    {COMPLETE}\n" in run("sign-in").out
+    assert f"must show the code WDJB-MJHT:\n\n    {COMPLETE}\n" in run("sign-in").out
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,13 @@ def test_the_code_flow_begins_on_a_page_of_the_server(server, run, words, flows)
     ran = run("sign-in", *words)
     assert f"\n    {server.url}aws/sign-in/start\n" in ran.out
     assert "signed in as alice" in ran.out
-    assert [asked.method for asked in server.asked] == ["GET", "GET"]
+    assert {asked.method for asked in server.asked} == {"GET"}
+
+
+def test_role_sessions_that_go_on_are_named(server, run):
+    server.sign_ins = [sign_in("signed_out"), sign_in("signed_in")]
+    server.sessions = [role_session("analyst")]
+    assert run("sign-in").out.splitlines()[-1] == "Your role sessions go on: analyst."
 
 
 def test_a_refusal_is_told(server, run):
@@ -118,7 +125,38 @@ def test_there_may_be_nothing_to_do(server, run, state, said):
     assert [asked.method for asked in server.asked] == ["GET"]
 
 
+def test_signing_out_when_nobody_is_signed_in_says_so(server, run):
+    server.sign_ins = [sign_in("signed_out")]
+    assert run("sign-out").out == "Nobody was signed in.\n"
+    assert server.asked[-1].method == "DELETE"  # it may have been begun
+
+
+def test_status_leads_to_the_sign_in(server, run):
+    server.sign_ins = [sign_in("signed_out")]
+    server.sessions = [
+        role_session(
+            "analyst", state="sign_in_required", problem=problem("sign_in_required", "Ended.")
+        )
+    ]
+    ran = run("status")
+    assert ran.code == 1
+    assert ran.out.splitlines()[:2] == [
+        "Nobody is signed in.",
+        "Sign in with `jupyter wb-aws sign-in`.",
+    ]
+    assert "Ended." not in ran.out
+
+
+def test_status_says_why_one_cannot_sign_in(server, run):
+    why = problem("identity_provider_unavailable", "It is down.", admin_hint="Look at `issuer`.")
+    server.sign_ins = [sign_in("signed_out", problem=why, flows=[])]
+    out = run("status").out
+    assert "It is down." in out
+    assert "For your administrator: Look at `issuer`." in out
+
+
 def test_signing_out_says_until_when_credentials_live(server, run):
+    server.sign_ins = [sign_in("signed_in")]
     ran = run("sign-out")
     assert ran.code == 0
     assert "hold AWS credentials already may go on until" in ran.out
@@ -126,6 +164,7 @@ def test_signing_out_says_until_when_credentials_live(server, run):
 
 
 def test_signing_out_says_what_is_left_to_do(server, run):
+    server.sign_ins = [sign_in("signed_in")]
     server.signed_out = {
         "credentials_expire_at": None, "revoked": False, "end_session_url": "https://idp.example.com/out"
     }  # fmt: skip

@@ -182,9 +182,47 @@ async def test_another_browser_of_the_same_user_cannot_finish_it(
     refused = await new_browser().come_back(query)
     assert refused.code == 400
     assert "another browser" in refused.body.decode()
-    assert (await state(api))["problem"]["code"] == "sign_in_failed"
-    again = await browser.come_back(query)  # the state is used up
-    assert again.code == 400
+    assert (await state(api))["problem"] is None
+    assert (await browser.come_back(query)).code == 200  # nobody took it away from the right one
+    assert (await browser.come_back(query)).code == 400
+
+
+async def test_the_page_that_is_opened_again_says_who_is_signed_in(browser, sign_in):
+    assert (await browser("GET", "/aws/sign-in/callback")).code == 400
+    await sign_in()
+    page = await browser("GET", "/aws/sign-in/callback")
+    assert "You are signed in as alice" in page.body.decode()
+    assert "window.close()" not in page.body.decode()
+
+
+async def test_the_page_says_which_role_sessions_go_on(sign_in, api):
+    page = await sign_in()
+    assert "jupyter wb-aws roles" in page.body.decode()
+    await api.start()
+    page = await sign_in()
+    assert "Your role sessions go on: analyst." in page.body.decode()
+
+
+async def test_the_button_says_whose_role_sessions_would_end(browser, sign_in):
+    await sign_in()
+    page = (await browser("GET", "/aws/sign-in/start")).body.decode()
+    assert "the role sessions of alice end" in page
+
+
+async def test_the_url_leaves_the_browsers_history_on_every_callback(browser):
+    refused = await browser("GET", "/aws/sign-in/callback?state=x&code=y")
+    assert "history.replaceState" in refused.body.decode()
+
+
+async def test_health_tells_why_nobody_can_sign_in(api, provider):
+    health = (await api("GET", "/aws/health")).data
+    assert (health["status"], "Nobody is signed in" in health["message"]) == ("ok", True)
+    provider.faults["/device"] = [failing(401, {"error": "invalid_client"})]
+    assert (await api("POST", "/aws/sign-in", {"flow": "device"})).status == 502
+    health = (await api("GET", "/aws/health")).data
+    assert health["status"] == "degraded"
+    assert "client_id" in health["token_source"]["problem"]["admin_hint"]
+    assert (await state(api))["problem"] == health["token_source"]["problem"]
 
 
 async def test_a_browser_that_is_not_in_jupyter_gets_nowhere_and_is_told(
