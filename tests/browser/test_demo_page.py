@@ -27,7 +27,7 @@ def test_the_sample_notebook_opens_with_nothing_over_it(page):
 
 def test_the_first_cells_pick_a_role(page):
     page.locator(".jp-CodeCell .jp-Editor").first.click()
-    for _ in range(4):  # two cells, and the words between them
+    for _ in range(5):  # three cells, and the words between them
         page.keyboard.press("Shift+Enter")
 
     expect(page.get_by_text("assumed-role/analyst/alice-").first).to_be_visible()

@@ -42,18 +42,19 @@ def test_the_sample_notebook_runs_from_top_to_bottom(demo):
 
     said = []
     for number, cell in enumerate(cells):
-        if number == 2:
+        if number == 3:
             demo("POST", f"/api/kernels/{kernel_id}/restart")
         said.append(demo.run(kernel_id, "".join(cell["source"])))
 
     whole = "\n".join(said)
     assert "Error" not in whole.partition("misconfigured")[0]
-    assert "assumed-role/analyst/alice-" in said[2]
-    assert "README" in said[3] or "rainfall" in said[3]
-    assert "image/png" in said[5]
-    assert "assumed-role/analyst/alice-" in said[6]
-    assert "data.csv" in said[7]
-    assert "trust policy" in said[8]
+    assert "No sign-in is needed" in said[0]
+    assert "assumed-role/analyst/alice-" in said[3]
+    assert "README" in said[4] or "rainfall" in said[4]
+    assert "image/png" in said[6]
+    assert "assumed-role/analyst/alice-" in said[7]
+    assert "data.csv" in said[8]
+    assert "trust policy" in said[9]
 
     # Its last words: try the auditor, in this notebook.
     demo.run(kernel_id, "!jupyter wb-aws start auditor")

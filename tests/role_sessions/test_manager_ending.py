@@ -111,7 +111,7 @@ async def test_ending_the_default_leaves_no_aws_role_behind(site):
 
         assert manager.choices.default == NO_ROLE
         assert site.emitted("default_changed")[-1] == {"session_id": None}
-        with pytest.raises(NoRoleSession, match='or chose "no AWS role"'):
+        with pytest.raises(NoRoleSession, match='"no AWS role" was chosen'):
             manager.choices.default_session()
 
 

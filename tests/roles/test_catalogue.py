@@ -392,7 +392,7 @@ async def test_many_readers_at_once_read_once(file, caplog):
     file.path.write_text(GOOD)
     catalogues = await asyncio.gather(*(file.current() for _ in range(20)))
     assert len({id(catalogue) for catalogue in catalogues}) == 1
-    assert sum("Read 3 roles" in record.getMessage() for record in caplog.records) == 1
+    assert sum("(roles: 3)" in record.getMessage() for record in caplog.records) == 1
 
 
 async def test_a_file_that_may_not_be_read_is_told_so(file, monkeypatch):
