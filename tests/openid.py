@@ -9,7 +9,6 @@ import base64
 import hashlib
 import json
 import secrets
-import threading
 import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -18,13 +17,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from jupyter_wb_aws.demo.names import CLIENT_ID
+from jupyter_wb_aws.demo.serving import Serving
 from tests.conftest import KEY, make_jwt, public_jwk
 
 CLIENT = CLIENT_ID
 REDIRECT_URI = "http://127.0.0.1:8888/aws/sign-in/callback"
 
 
-class OpenIdProvider:
+class OpenIdProvider(Serving):
     """A provider on loopback, with a user who is signed in there (`user`) and consents to everything.
 
     `asked` holds each request's path and form; `issued`, every token and code ever given out. A test
@@ -60,20 +60,8 @@ class OpenIdProvider:
         self.codes, self.devices, self.refresh_tokens, self.revoked = {}, {}, {}, []
         self.secret = None
         self.moved = "/token"
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_port
-        self.issuer = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=lambda: self._server.serve_forever(0.01))
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_server(Handler))
+        self.issuer = self.url
 
     # --- What it knows -------------------------------------------------------------------------
 
@@ -222,6 +210,12 @@ class OpenIdProvider:
     def _by_device_code(self, form):
         state = self.devices.get(form.get("device_code", "").split("-")[1])
         return (None, {}) if state == "approved" else (state or "expired_token", {})
+
+
+def _server(handler):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    return server
 
 
 def say(handler, document, status=200, **headers):

@@ -12,52 +12,39 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from jupyter_wb_aws.demo.serving import Serving
 from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, IdpUnavailable
 from jupyter_wb_aws.identity.http import HttpSettings, get_json
+from tests.openid import say
 
 NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
 
 
-class Answering:
+class Answering(Serving):
     """A server that answers every request as `answer` says; its URL is `url`."""
 
     def __init__(self, context=None):
-        server = self
+        answering = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
-                server.asked.append((self.path, dict(self.headers)))
-                server.answer(self)
+                answering.asked.append((self.path, dict(self.headers)))
+                answering.answer(self)
 
             def log_message(self, *args):
                 pass
 
         self.asked = []
         self.answer = lambda handler: say(handler, b'{"fine": true}')
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         if context is not None:
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        scheme = "https" if context else "http"
-        self.url = f"{scheme}://localhost:{self._server.server_port}"
-        self._thread = threading.Thread(target=lambda: self._server.serve_forever(0.01))
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        self._scheme = "https" if context else "http"
+        super().__init__(server)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-def say(handler, content, status=200, **headers):
-    handler.send_response(status)
-    for name, value in headers.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.send_header("Content-Length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content)
+    @property
+    def url(self):
+        return f"{self._scheme}://localhost:{self._server.server_port}"
 
 
 @pytest.fixture
