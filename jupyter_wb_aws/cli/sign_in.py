@@ -46,18 +46,19 @@ def run(args: argparse.Namespace) -> int:
         _tell_already(before.data) if not args.json else say_json(before.text)
         return ExitCode.OK
     flow = args.flow or ("device" if "device" in before.data["flows"] else None)
-    if flow != "device" and "code" in before.data["flows"]:
-        # Not begun here: the browser that begins it must finish it.
-        if args.json:
-            say_json(json.dumps({"flow": "code", "page": client.url + PAGE}))
-        else:
-            _tell_page(client)
-    else:  # where it does not work, the server says why
+    on_page = flow != "device" and "code" in before.data["flows"]
+    if not on_page:  # where it does not work, the server says why
         answer = client.post("/aws/sign-in", {"flow": flow} if flow else {})
-        if args.json:
-            say_json(answer.text)
-        else:
-            _tell_code(answer.data)
+        on_page = answer.data["flow"] == "code"
+    # The code flow is not begun here: the browser that begins it must finish it.
+    if args.json:
+        say_json(
+            json.dumps({"flow": "code", "page": client.url + PAGE}) if on_page else answer.text
+        )
+    elif on_page:
+        _tell_page(client)
+    else:
+        _tell_code(answer.data)
     if args.no_wait or args.json:
         return ExitCode.OK
     say("Waiting ...")

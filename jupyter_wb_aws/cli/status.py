@@ -140,9 +140,19 @@ def _tell_claims(source: Mapping[str, Any] | None) -> None:
         say_wrapped(f"For your administrator: {warning['message']}")
 
 
+def _without_sign_in(message: str, *, signed_out: bool) -> str:
+    """Leave out what was said before: that nobody is signed in, and what follows from it."""
+    said = ("Nobody is signed in: `jupyter wb-aws sign-in`.", "A role session is ailing.")
+    for sentence in said if signed_out else ():
+        message = message.replace(sentence, "").strip()
+    return message
+
+
 def _tell_health(health: Mapping[str, Any], *, signed_out: bool) -> None:
-    if health["status"] != "ok" and not signed_out:
-        say(health["message"])
+    if health["status"] != "ok" and (
+        told := _without_sign_in(health["message"], signed_out=signed_out)
+    ):
+        say(told)
     catalogue = health["catalogue"]
     if catalogue and catalogue["problem"]:
         problem = catalogue["problem"]

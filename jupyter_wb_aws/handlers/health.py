@@ -61,7 +61,11 @@ class HealthHandler(WbAwsHandler):
         wrong = [
             *([refused.detail] if refused else []),
             *(["The roles file is broken."] if catalogue["problem"] else []),
-            *([_of_tokens(source["problem"])] if source["problem"] else []),
+            *(
+                [NOBODY if _signed_out(manager) else "The token source gives no new token."]
+                if source["problem"]
+                else []
+            ),
             *(
                 ["A role session is ailing."]
                 if any(
@@ -140,13 +144,6 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
 def _signed_out(manager: RoleSessionManager) -> bool:
     sign_in = manager.supply.source.sign_in
     return sign_in is not None and sign_in.user is None
-
-
-def _of_tokens(problem: object) -> str:
-    """Say in a sentence what is wrong with the tokens."""
-    if isinstance(problem, dict) and str(problem["code"]).startswith("sign_in"):
-        return NOBODY
-    return "The token source gives no new token."
 
 
 def goes_to_aws(manager: RoleSessionManager) -> bool:

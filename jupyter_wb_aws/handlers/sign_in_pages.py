@@ -17,7 +17,13 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 from tornado.httputil import url_concat
 
-from jupyter_wb_aws.errors import NotConfigured, SignInFailed, WbAwsError
+from jupyter_wb_aws.errors import (
+    NotConfigured,
+    SignInFailed,
+    TokenInvalid,
+    TokenSourceFailed,
+    WbAwsError,
+)
 from jupyter_wb_aws.handlers.problem import (
     RETRY_AFTER,
     CrossOrigin,
@@ -138,7 +144,7 @@ class PageHandler(JupyterHandler):
         body = "".join(f"<p>{_as_html(text)}</p>" for text in detail) + "".join(
             f'<p class="more">{_as_html(text)}</p>' for text in more if text
         )
-        if not isinstance(problem, NotAuthenticated | Forbidden):
+        if isinstance(problem, SignInFailed | TokenSourceFailed | TokenInvalid):
             start = html.escape(f"{self.base_url}aws/sign-in/start")
             body += f'<p><a href="{start}">Sign in again</a></p>'
         self.page(problem.title, body, status=problem.status)

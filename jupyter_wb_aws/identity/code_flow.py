@@ -15,6 +15,7 @@ from jupyter_wb_aws.errors import SignInFailed
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.identity.oauth import OAuth, TokenAnswer
+    from jupyter_wb_aws.identity.threads import Run
 
 # OAuth 2.0 Security BCP (RFC 9700): short, and long enough for a second factor.
 ATTEMPT_LIFE = timedelta(minutes=10)
@@ -76,15 +77,22 @@ class CodeFlow:
         self._clock = clock
         self._attempts: dict[str, Attempt] = {}
 
-    def begin(self, oauth: OAuth, redirect_uri: str, wishes: Mapping[str, str]) -> CodeBegun:
-        """Begin an attempt; `wishes` are parameters of the authorization request. Blocking.
+    async def begin(
+        self, oauth: OAuth, run: Run, redirect_uri: str, wishes: Mapping[str, str]
+    ) -> CodeBegun:
+        """Begin an attempt; `wishes` are parameters of the authorization request.
 
         Raises:
             TokenSourceFailed: if the provider can't be asked where its pages are.
         """
         state, nonce, verifier, cookie = (secrets.token_urlsafe(32) for _ in range(4))
-        url = oauth.authorization_url(
-            state=state, nonce=nonce, verifier=verifier, redirect_uri=redirect_uri, **wishes
+        url: str = await run(
+            oauth.authorization_url,
+            state=state,
+            nonce=nonce,
+            verifier=verifier,
+            redirect_uri=redirect_uri,
+            **wishes,
         )
         now = self._clock.now()
         self._attempts = {s: a for s, a in self._attempts.items() if a.expires_at > now}

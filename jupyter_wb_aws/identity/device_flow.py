@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInFailed, TokenSourceFailed
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.identity.oauth import DeviceAnswer, OAuth, TokenAnswer
+    from jupyter_wb_aws.identity.threads import Run
 
 # RFC 8628, 3.5: by how much `slow_down`, and trouble at the provider, stretch the interval.
 SLOW_DOWN, LONGEST_INTERVAL = 5, 60
@@ -35,7 +35,7 @@ class DeviceFlow:
         run: runs what blocks in a worker thread.
     """
 
-    def __init__(self, clock: Clock, run: Callable[..., Awaitable[Any]]) -> None:
+    def __init__(self, clock: Clock, run: Run) -> None:
         self._clock = clock
         self._run = run
         self._begun: DeviceBegun | None = None

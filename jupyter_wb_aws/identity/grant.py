@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInFailed, SignInRequired, TokenInvalid
-from jupyter_wb_aws.identity.token import LEEWAY, Identity, WebIdentityToken
+from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.identity.oauth import OAuth, TokenAnswer
@@ -201,7 +201,7 @@ class Grants:
         at = min(max(at, 0), LAST_TIME)
         seconds = (now + id_token.clock_ahead).timestamp() - at
         age = timedelta(seconds=max(0.0, seconds))
-        if age > self.rules.longest + LEEWAY:
+        if age > self.rules.longest:
             raise SignInFailed(
                 "The identity provider took a sign-in of yours that is older than this server allows.",
                 hint="Sign out at the identity provider, then sign in again.",

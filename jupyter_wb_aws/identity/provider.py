@@ -51,7 +51,8 @@ class Provider:
         """
         from jupyter_wb_aws.identity.http import get_json
 
-        if self._metadata is None or anew:
+        known = self._metadata
+        if known is None or anew:
             found = get_json(
                 self.issuer.rstrip("/") + "/.well-known/openid-configuration", self.http
             )
@@ -61,8 +62,8 @@ class Provider:
                     admin_hint="Set `issuer` of the token source to what the document says, to the letter: a"
                     " trailing slash counts." + slash_only(found.get("issuer"), self.issuer),
                 )
-            self._metadata = found
-        return self._metadata
+            self._metadata = known = found
+        return known
 
     def endpoint(self, name: str) -> str | None:
         """Return the URL of an endpoint, None where the provider has none.

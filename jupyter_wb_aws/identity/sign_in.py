@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 Flow = Literal["code", "device"]
 State = Literal["signed_out", "pending", "signed_in"]
 
+# Refresh tokens that wait to be revoked: as many as somebody signs in again without signing out.
+MOST_STALE = 20
 HOW = "Sign in with `jupyter wb-aws sign-in`, then repeat what you did."
 
 
@@ -88,6 +90,7 @@ class SignIn:
         self._accepting = asyncio.Lock()
         # Counts sign-ins and sign-outs: what was begun before one ends in nothing.
         self._epoch = 0
+        self._stale: list[str] = []
         self._ask_again = False
         self._told: State = "signed_out"
 
@@ -174,7 +177,7 @@ class SignIn:
         if redirect_uri is None:
             raise FlowNotAvailable("No redirect URI is set up for this server.")
         oauth = await self._client()
-        begun = await self._threads.run(self._code.begin, oauth, redirect_uri, self._wishes(oauth))
+        begun = await self._code.begin(oauth, self._threads.run, redirect_uri, self._wishes(oauth))
         self.problem = None
         self._tell()
         return begun
@@ -199,6 +202,11 @@ class SignIn:
         """
         if (living := self._device.living()) is not None:
             return living  # asked twice: the code that the user may be typing stays good
+        begun, _ = await self._tasks.once("device", self._begin_device, "device authorization")
+        return begun
+
+    async def _begin_device(self) -> DeviceBegun:
+        epoch = self._epoch
         try:
             oauth = await self._client()
             begun, device = await self._device.begin(oauth)
@@ -206,7 +214,7 @@ class SignIn:
             self._failed(problem)
             raise
         self.problem = None
-        self._tasks.begin(self._finish_device(oauth, begun, device), "device flow")
+        self._tasks.begin(self._finish_device(oauth, begun, device, epoch), "device flow")
         self._tell()
         return begun
 
@@ -223,21 +231,21 @@ class SignIn:
             SignInFailed: if this is no answer to what was begun here, or the provider says no.
             WbAwsError: if the provider does not give tokens, or gives some that can't be used.
         """
-        attempt = self._code.come_back(query, cookies)  # what anybody made up changes nothing
+        attempt, epoch = self._code.come_back(query, cookies), self._epoch
         try:
             # A task: a browser that hangs up does not lose what the provider gives.
-            await self._tasks.do(self._exchange(query, attempt), "code flow")
+            await self._tasks.do(self._exchange(query, attempt, epoch), "code flow")
         except WbAwsError as problem:
             self._failed(problem)
             raise
 
-    async def _exchange(self, query: Mapping[str, str], attempt: Attempt) -> None:
-        epoch = self._epoch
+    async def _exchange(self, query: Mapping[str, str], attempt: Attempt, epoch: int) -> None:
         answer = await self._threads.run(exchange, await self._client(), query, attempt)
         await self._accept(answer, attempt.nonce, epoch)
 
-    async def _finish_device(self, oauth: OAuth, begun: DeviceBegun, device: DeviceAnswer) -> None:
-        epoch = self._epoch
+    async def _finish_device(
+        self, oauth: OAuth, begun: DeviceBegun, device: DeviceAnswer, epoch: int
+    ) -> None:
         try:
             answer = await self._device.wait(oauth, begun, device)
             if answer is not None:
@@ -264,11 +272,13 @@ class SignIn:
     async def _accept(self, answer: TokenAnswer, nonce: str | None, epoch: int) -> None:
         """Take over what the provider gave."""
         async with self._accepting:
-            if epoch != self._epoch:
-                await self._refuse(answer)
-            grant = await self._threads.run(self._grants.first, answer, nonce)
-            # The former's is not revoked: some providers would end this one with it, since both are
-            # of one browser's session.
+            self._still(epoch, answer)
+            try:
+                grant = await self._threads.run(self._grants.first, answer, nonce)
+            except WbAwsError:
+                self._drop(answer.refresh_token)
+                raise
+            self._still(epoch, answer)
             former, self._grant = self._grant, grant
             self._forget_attempts()
             self.problem, self._ask_again = None, False
@@ -276,17 +286,47 @@ class SignIn:
             try:
                 await self.completed()
             except WbAwsError as problem:
-                self._grant = former
+                # Another user's role sessions have ended by now: they do not come back.
+                same = former is not None and former.identity.same_user(grant.identity)
+                self._grant, self.problem = former if same else None, None
+                self._drop(grant.refresh_token)
+                self._drop(former.refresh_token if former and not same else None)
                 self._failed(problem)
                 raise
+            self._drop(former.refresh_token if former else None)
             self._tell(anyway=True)
 
-    async def _refuse(self, answer: TokenAnswer) -> None:
-        """Refuse what came too late; nobody keeps its refresh token, so it must not live on."""
-        if answer.refresh_token is not None and self._grant is None:
-            with contextlib.suppress(WbAwsError):
-                await self._threads.run((await self._client()).revoke, answer.refresh_token)
-        raise SignInFailed("You have signed in or out in another way meanwhile.")
+    def _still(self, epoch: int, answer: TokenAnswer) -> None:
+        """Refuse what was begun before a sign-in or sign-out that came in between.
+
+        Raises:
+            SignInFailed: if there was one.
+        """
+        if epoch != self._epoch:
+            self._drop(answer.refresh_token)
+            raise SignInFailed("You have signed in or out in another way meanwhile.")
+
+    def _drop(self, refresh_token: str | None) -> None:
+        """Have a refresh token revoked that nobody uses: with the sign-in, if there is one.
+
+        Some providers end everything that one browser's session, or one user, has with it.
+        """
+        if refresh_token is not None:
+            self._stale = [*self._stale[1 - MOST_STALE :], refresh_token]
+        if self._grant is None and self._stale:
+            self._tasks.begin(self._revoke_stale(), "revoke")
+
+    async def _revoke_stale(self) -> tuple[bool, bool]:
+        """Revoke what was dropped; tell whether that worked, and whether the provider answers at all."""
+        stale, self._stale = self._stale, []
+        oauth, done = await self._client(), True
+        for refresh_token in stale:
+            try:
+                done &= await self._threads.run(oauth.revoke, refresh_token)
+            except WbAwsError as problem:
+                log.warning("A refresh token could not be revoked: %s", problem.detail)
+                return False, False  # the others would only wait
+        return done, True
 
     def _forget_attempts(self) -> None:
         self._code.forget()
@@ -314,8 +354,13 @@ class SignIn:
             return grant.token
         if grant.refreshing is None or grant.refreshing.done():
             grant.refreshing = self._tasks.begin(self._refresh(grant), "token refresh")
-        # Who stops waiting must not lose the answer: the refresh token in it replaces ours.
-        return await asyncio.shield(grant.refreshing)
+        try:
+            # Who stops waiting must not lose the answer: the refresh token in it replaces ours.
+            return await asyncio.shield(grant.refreshing)
+        except WbAwsError:
+            if self._grant is None or self._grant is grant:
+                raise
+        return await self.newest_token()  # of whoever has signed in meanwhile
 
     async def _refresh(self, grant: Grant) -> WebIdentityToken:
         try:
@@ -339,6 +384,9 @@ class SignIn:
     def _lose(self, over: SignInRequired) -> None:
         """Forget the sign-in, and keep in mind why."""
         log.warning("The sign-in is over: %s", over.detail)
+        if self._grant is not None and self._grant.refresh_token is not None:
+            # Revoked when the user signs out: the provider ended it, or a site's rule did.
+            self._stale = [*self._stale[1 - MOST_STALE :], self._grant.refresh_token]
         self._grant = None
         self.problem = SignInRequired(over.detail, hint=HOW, admin_hint=over.admin_hint)
         self._tell()
@@ -366,10 +414,15 @@ class SignIn:
     async def tell_provider(self, grant: Grant | None) -> SignedOut:
         """Have the provider end a sign-in, as far as it listens."""
         if grant is None:
-            return SignedOut(revoked=True, end_session_url=None)
+            revoked, _ = await self._revoke_stale()
+            return SignedOut(revoked, None)
         if grant.refreshing is not None:  # it may still bring the token that is to be revoked
             await asyncio.gather(grant.refreshing, return_exceptions=True)
-        return await self._threads.run(end, await self._client(), grant)
+        if grant.refresh_token is not None:
+            self._stale = [grant.refresh_token, *self._stale]
+        revoked, answers = await self._revoke_stale()
+        url = await self._threads.run(end_session, await self._client(), grant, call=answers)
+        return SignedOut(revoked, url)
 
     async def close(self) -> None:
         """End what runs in the background."""
@@ -382,16 +435,12 @@ class SignIn:
         return self._oauth
 
 
-def end(oauth: OAuth, grant: Grant) -> SignedOut:
-    """Revoke the refresh token, and end the session at the provider; blocking."""
-    revoked, url = True, None
-    try:
-        if grant.refresh_token is not None:
-            revoked = oauth.revoke(grant.refresh_token)
-    except WbAwsError as problem:
-        log.warning("The refresh token could not be revoked: %s", problem.detail)
-        revoked = False
+def end_session(oauth: OAuth, grant: Grant, *, call: bool) -> str | None:
+    """Return the page that ends the session at the provider, if it has one; `call` it, too. Blocking."""
     with contextlib.suppress(WbAwsError):
         url = oauth.provider.endpoint("end_session_endpoint")
-        oauth.end_session(grant.id_token.reveal())
-    return SignedOut(revoked, url)
+        if url is not None and call:
+            with contextlib.suppress(WbAwsError):
+                oauth.end_session(grant.id_token.reveal())
+        return url
+    return None

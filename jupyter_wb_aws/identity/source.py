@@ -48,7 +48,7 @@ class TokenSource(LoggingConfigurable):
 
     `fetch` runs in the server's event loop, and the server stands still while it blocks: do slow
     work in `asyncio.to_thread` or with asyncio's own tools. It is never called twice at once for
-    the same token. Where `issuer` is set, the caller verifies every token you return: a source
+    the same token, unless the user has signed out in between. Where `issuer` is set, the caller verifies every token you return: a source
     can't forget to.
     """
 

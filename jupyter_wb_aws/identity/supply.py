@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from jupyter_wb_aws.clock import Clock
-from jupyter_wb_aws.errors import TokenInvalid, TokenSourceFailed, WbAwsError
+from jupyter_wb_aws.errors import SignInRequired, TokenInvalid, TokenSourceFailed, WbAwsError
 from jupyter_wb_aws.identity.source import LONGEST_FETCH, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 
@@ -88,14 +88,18 @@ class TokenSupply:
         """Return the token in hand, or fetch one where it has a fifth of its life left or less.
 
         Raises:
+            SignInRequired: if the user has to sign in, however long the token in hand may live.
             WbAwsError: what `TokenSource.fetch` raises, if no living token is in hand.
         """
         holding = self.holding(role_arn)
         now = self._clock.now()
-        if (token := holding.token) and now < token.when_over(REFRESH_AT):
+        over = isinstance(holding.problem, SignInRequired)
+        if not over and (token := holding.token) and now < token.when_over(REFRESH_AT):
             return token
         try:
             return await self.renew(role_arn)
+        except SignInRequired:
+            raise
         except WbAwsError:
             if (token := holding.token) and now < token.expires_at:
                 return token

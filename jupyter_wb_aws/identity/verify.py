@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from jupyter_wb_aws.errors import TokenInvalid, TokenSourceFailed
+from jupyter_wb_aws.errors import TokenInvalid, WbAwsError
 from jupyter_wb_aws.identity.provider import Jwk, Provider, shown, slash_only
 from jupyter_wb_aws.identity.token import LEEWAY, WebIdentityToken
 
@@ -37,7 +37,7 @@ class Verifier:
         algorithm, kid = self._header(token)
         if self._fetched_at and token.received_at - self._fetched_at > OLDEST_KEYS:
             # A withdrawn key must not be good for ever; a provider that is down does not matter yet.
-            with contextlib.suppress(TokenSourceFailed):
+            with contextlib.suppress(WbAwsError):
                 self._fetch(token)
         if not self._signed_by_any(token, algorithm, self._keys.get(kid, ())):
             # Asked again, since a provider with one key may change it under the same name, or

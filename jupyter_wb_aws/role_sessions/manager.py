@@ -473,11 +473,10 @@ class RoleSessionManager:
         return await self._tasks.do(self._sign_out(sign_in), "sign out")
 
     async def _sign_out(self, sign_in: SignIn) -> tuple[SignedOut, datetime | None]:
+        # At once: a sign-in that is being finished may hold up what follows, and so may the provider.
+        leaving = self._mark_all("signed_out")
         grant = await sign_in.leave()
-        # At once, and before anybody else can sign in; the provider may take its time to answer.
-        leaving = self.living()
-        for session in leaving:
-            self._mark_ended(session, "signed_out")
+        leaving += self._mark_all("signed_out")  # before anybody else can sign in
         self.supply.forget()
         telling = self._tasks.begin(sign_in.tell_provider(grant), "tell the provider")
         await asyncio.gather(*(self._end(session, "signed_out") for session in leaving))
@@ -485,6 +484,12 @@ class RoleSessionManager:
         now = self.clock.now()
         until = (s.ended.credentials_expire_at for s in self._sessions.values() if s.ended)
         return signed_out, max((end for end in until if end > now), default=None)
+
+    def _mark_all(self, reason: EndReason) -> list[RoleSession]:
+        marked = self.living()
+        for session in marked:
+            self._mark_ended(session, reason)
+        return marked
 
     def _mark_strangers(self) -> None:
         """Let every role session be over that is another's than the user who is signed in, or known."""

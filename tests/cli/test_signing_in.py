@@ -85,6 +85,15 @@ def test_programs_learn_the_page_where_the_code_flow_begins(server, run):
     assert said == {"flow": "code", "page": f"{server.url}aws/sign-in/start"}
 
 
+@pytest.mark.parametrize("words", [("--no-wait",), ("--json",)])
+def test_a_server_that_begins_the_code_flow_is_answered_with_the_page(server, run, words):
+    server.sign_ins = [sign_in("signed_out", flows=[])]
+    begun = {"flow": "code", "authorization_url": "https://idp.example.com/authorize?x"}
+    content = json.dumps(begun).encode()
+    server.answers["POST /aws/sign-in"] = (202, "application/json", content)
+    assert f"{server.url}aws/sign-in/start" in run("sign-in", *words).out
+
+
 def test_it_does_not_wait_for_ever(server, run, monkeypatch):
     monkeypatch.setattr(command, "LONGEST", 0.3)
     server.sign_ins = [sign_in("signed_out"), sign_in("pending")]

@@ -530,6 +530,20 @@ class TestOtherSources:
             assert (refused.status, refused.data["code"]) == (409, "sign_in_not_needed")
 
 
+class TestACommandThatWantsASignIn:
+    @pytest.fixture
+    def site_config(self, site_config):
+        site_config["WbAwsApp"]["token_source"] = "command"
+        site_config["CommandTokenSource"]["command"] = ["/bin/sh", "-c", "exit 77"]
+        return site_config
+
+    async def test_health_sends_nobody_to_a_sign_in_of_ours(self, api):
+        assert (await api("GET", "/aws/roles")).data["code"] == "sign_in_required"
+        health = (await api("GET", "/aws/health")).data
+        assert health["status"] == "degraded"
+        assert "jupyter wb-aws sign-in" not in health["message"]
+
+
 class Reader(Authorizer):
     """Lets everybody read, and nobody write."""
 

@@ -13,6 +13,7 @@ from jupyter_wb_aws.errors import (
     IdpBadAnswer,
     IdpTimeout,
     IdpUnavailable,
+    ServerStopping,
     SignInFailed,
     SignInRequired,
     TokenInvalid,
@@ -834,7 +835,51 @@ async def test_what_comes_after_signing_out_is_revoked(source, provider):
     may_answer.set()
     with pytest.raises(SignInFailed, match="meanwhile"):
         await finishing
+    await eventually(lambda: provider.refresh_tokens == {})
+
+
+async def test_signing_out_revokes_what_earlier_sign_ins_left(source, provider):
+    await sign_in(source, provider)
+    await sign_in(source, provider)
+    assert len(provider.refresh_tokens) == 2
+    out = await sign_out(source)
+    assert out.revoked
     assert provider.refresh_tokens == {}
+
+
+async def test_what_a_sign_in_that_failed_brought_is_revoked(source, provider):
+    provider.claims = {"azp": "another"}
+    with pytest.raises(TokenInvalid):
+        await sign_in(source, provider)
+    await eventually(lambda: provider.refresh_tokens == {})
+
+
+async def test_two_that_ask_for_a_code_at_once_have_the_same(source, provider):
+    first, second = await asyncio.gather(
+        source.sign_in.begin_device(), source.sign_in.begin_device()
+    )
+    assert first == second
+    assert len(provider.asked_for("/device")) == 1
+
+
+async def test_after_the_server_has_stopped_nothing_is_begun(source, provider):
+    await source.sign_in.flows()
+    await source.close()
+    for begin in (source.sign_in.begin_code, source.sign_in.begin_device):
+        with pytest.raises(ServerStopping):
+            await begin()
+
+
+async def test_who_waited_for_the_former_sign_in_gets_the_new_ones_token(source, provider):
+    await sign_in(source, provider)
+    await fetch(source)
+    answered = threading.Event()
+    provider.faults["/token"] = [hanging(answered)]
+    waiting = asyncio.create_task(fetch(source))
+    await asked(provider, 2)
+    await sign_in(source, provider)
+    answered.set()
+    assert (await waiting).claims["sub"] == "alice"
 
 
 async def test_a_callback_that_anybody_made_up_changes_nothing(source, provider):

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jupyter_wb_aws.errors import SignInRequired, WbAwsError
+from jupyter_wb_aws.errors import SignInRequired, TokenInvalid, WbAwsError
 from jupyter_wb_aws.identity.oidc import OidcTokenSource
 from jupyter_wb_aws.role_sessions.schedule import next_look
 from tests.conftest import FakeClock
 from tests.openid import CLIENT, REDIRECT_URI, OpenIdProvider, failing, hanging
 from tests.role_sessions.conftest import Site
-from tests.role_sessions.support import ANALYST, asleep, eventually
+from tests.role_sessions.support import ANALYST, AUDITOR, asleep, eventually
 
 
 @pytest.fixture
@@ -206,6 +206,63 @@ async def test_an_end_that_takes_its_time_does_not_end_what_the_next_user_starts
         assert session.ended is None
         assert session.owner.subject == "bob"
         assert session.token_file.read_text() in provider.issued
+
+
+async def test_a_sign_in_that_is_being_finished_does_not_hold_up_the_end(
+    now_site, make_source, provider
+):
+    over = threading.Event()
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        session, _ = await manager.start(ANALYST)
+        provider.kid = "k2"  # so that the keys are asked for
+        provider.faults["/jwks"] = [hanging(over)]
+        again = asyncio.create_task(sign_in(source, provider))
+        await eventually(lambda: [path for path, _ in provider.asked].count("/jwks") >= 3)
+        leaving = asyncio.create_task(manager.sign_out())
+        await eventually(lambda: session.ended is not None)
+        assert not leaving.done()
+        over.set()
+        with pytest.raises(WbAwsError):
+            await again
+        await leaving
+        assert source.sign_in.user is None
+        await eventually(lambda: provider.refresh_tokens == {})
+
+
+async def test_no_role_starts_once_the_sign_in_is_over(now_site, make_source, provider):
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        session, _ = await manager.start(ANALYST)
+        provider.refresh_tokens.clear()
+        with pytest.raises(SignInRequired):
+            await manager.refresh(session.id)
+        with pytest.raises(SignInRequired):
+            await manager.start(AUDITOR)
+        assert len(manager.living()) == 1
+
+
+async def test_nobody_is_signed_in_where_the_next_user_could_not_be(
+    now_site, make_source, provider
+):
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        session, _ = await manager.start(ANALYST)
+        renew = manager.supply.renew_afresh
+
+        async def refuse():
+            raise TokenInvalid("no")
+
+        manager.supply.renew_afresh = refuse
+        with pytest.raises(TokenInvalid):
+            await sign_in(source, provider, "bob")
+        manager.supply.renew_afresh = renew
+        assert source.sign_in.user is None
+        assert session.ended.reason == "identity_changed"
+        await eventually(lambda: provider.refresh_tokens == {})
 
 
 async def test_a_second_sign_in_that_fails_leaves_the_first(now_site, make_source, provider):
