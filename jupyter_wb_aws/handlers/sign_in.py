@@ -10,12 +10,12 @@ from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import IdpTimeout, SignInNotNeeded, WbAwsError
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.roles import user_json
-from jupyter_wb_aws.identity.code_flow import ATTEMPT_LIFE, CodeBegun
-from jupyter_wb_aws.identity.sign_in import SignIn
 
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
 
+    from jupyter_wb_aws.identity.code_flow import CodeBegun
+    from jupyter_wb_aws.identity.sign_in import SignIn
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 # Seconds that a look at how things are may wait for the provider.
@@ -45,7 +45,7 @@ def bind_to_browser(handler: JupyterHandler, begun: CodeBegun) -> None:
         begun.cookie_name,
         begun.cookie,
         path=back.path,
-        max_age=int(ATTEMPT_LIFE.total_seconds()),
+        max_age=begun.lifetime,
         httponly=True,
         secure=back.scheme == "https",
         samesite="Lax",

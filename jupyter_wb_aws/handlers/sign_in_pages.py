@@ -10,7 +10,7 @@ import http
 import json
 import re
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.base.handlers import JupyterHandler
@@ -33,9 +33,11 @@ from jupyter_wb_aws.handlers.problem import (
     XsrfRefused,
     problem_of,
 )
-from jupyter_wb_aws.handlers.server import Server
 from jupyter_wb_aws.handlers.sign_in import bind_to_browser, sign_in_of
-from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.handlers.server import Server
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 # What a parameter of the callback may hold: a provider's code is some hundred characters long.
 LONGEST_PARAMETER = 8192

@@ -37,12 +37,13 @@ SAID = {
 
 @dataclass(frozen=True, slots=True)
 class CodeBegun:
-    """Where the browser goes, and the cookie that it brings back."""
+    """Where the browser goes, and the cookie that it brings back; `lifetime` is the cookie's, in seconds."""
 
     authorization_url: str = field(repr=False)
     redirect_uri: str
     cookie_name: str
     cookie: str = field(repr=False)
+    lifetime: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class CodeFlow:
         self._attempts[state] = Attempt(
             name, nonce, verifier, _digest(cookie), redirect_uri, now + ATTEMPT_LIFE
         )
-        return CodeBegun(url, redirect_uri, name, cookie)
+        return CodeBegun(url, redirect_uri, name, cookie, int(ATTEMPT_LIFE.total_seconds()))
 
     def come_back(self, query: Mapping[str, str], cookies: Mapping[str, str]) -> Attempt:
         """Return the attempt that a callback belongs to, and use it up.

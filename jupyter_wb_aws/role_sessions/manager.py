@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.aws.sts import CallerIdentity, Sts, StsRequest
 from jupyter_wb_aws.clock import Clock, rfc3339
@@ -24,7 +25,6 @@ from jupyter_wb_aws.errors import (
     TokenDirectoryRefused,
     WbAwsError,
 )
-from jupyter_wb_aws.identity.sign_in import SignedOut, SignIn
 from jupyter_wb_aws.identity.supply import TokenSupply
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.role_sessions.choices import Choices
@@ -44,6 +44,9 @@ from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.roles.role import Role, RoleArn
 from jupyter_wb_aws.tasks import Tasks
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.identity.sign_in import SignedOut, SignIn
 
 log = logging.getLogger(__name__)
 
