@@ -110,6 +110,16 @@ class OpenIdProvider(Serving):
         }
         return {name: value for name, value in found.items() if value is not None}
 
+    def hold_tokens(self, until):
+        """Give no token until the event is set; what was asked for is done all the same."""
+        tokens = self._tokens
+
+        def held(**claims):
+            until.wait(10)
+            return tokens(**claims)
+
+        self._tokens = held
+
     # --- The user's part -----------------------------------------------------------------------
 
     def authorize(self, url, user=None):

@@ -196,15 +196,12 @@ class OAuth:
             raise self.bad(refused) from None
         return True
 
-    def end_session(self, id_token: str) -> None:
-        """Tell the end-session endpoint, where there is one (OIDC RP-Initiated Logout 1.0, section 2).
+    def end_session(self, endpoint: str, id_token: str) -> None:
+        """Tell the end-session endpoint (OIDC RP-Initiated Logout 1.0, section 2).
 
         By POST, since a URL with the token in it would stand in logs. A provider that wants to ask
         the user answers with a page; nobody sees it, and that is no failure.
         """
-        endpoint = self.provider.endpoint("end_session_endpoint")
-        if endpoint is None:
-            return
         what = self._what("end_session_endpoint")
         form = {"id_token_hint": id_token, "client_id": self.client.client_id}
         with failures_told(what), client_for(endpoint, self.provider.http) as client:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -90,7 +91,7 @@ class SignIn:
         self._accepting = asyncio.Lock()
         # Counts sign-ins and sign-outs: what was begun before one ends in nothing.
         self._epoch = 0
-        self._stale: list[str] = []
+        self._stale: deque[str] = deque(maxlen=MOST_STALE)
         self._ask_again = False
         self._told: State = "signed_out"
 
@@ -176,8 +177,11 @@ class SignIn:
         redirect_uri = self._redirect_uri()
         if redirect_uri is None:
             raise FlowNotAvailable("No redirect URI is set up for this server.")
-        oauth = await self._client()
-        begun = await self._code.begin(oauth, self._threads.run, redirect_uri, self._wishes(oauth))
+        with self._failure_kept():
+            oauth = await self._client()
+            begun = await self._code.begin(
+                oauth, self._threads.run, redirect_uri, self._wishes(oauth)
+            )
         self.problem = None
         self._tell()
         return begun
@@ -207,12 +211,9 @@ class SignIn:
 
     async def _begin_device(self) -> DeviceBegun:
         epoch = self._epoch
-        try:
+        with self._failure_kept():
             oauth = await self._client()
             begun, device = await self._device.begin(oauth)
-        except WbAwsError as problem:
-            self._failed(problem)
-            raise
         self.problem = None
         self._tasks.begin(self._finish_device(oauth, begun, device, epoch), "device flow")
         self._tell()
@@ -232,12 +233,9 @@ class SignIn:
             WbAwsError: if the provider does not give tokens, or gives some that can't be used.
         """
         attempt, epoch = self._code.come_back(query, cookies), self._epoch
-        try:
+        with self._failure_kept():
             # A task: a browser that hangs up does not lose what the provider gives.
             await self._tasks.do(self._exchange(query, attempt, epoch), "code flow")
-        except WbAwsError as problem:
-            self._failed(problem)
-            raise
 
     async def _exchange(self, query: Mapping[str, str], attempt: Attempt, epoch: int) -> None:
         answer = await self._threads.run(exchange, await self._client(), query, attempt)
@@ -260,6 +258,15 @@ class SignIn:
         if self._device.is_under_way(begun):
             self._device.forget()
             self._failed(problem)
+
+    @contextlib.contextmanager
+    def _failure_kept(self) -> Iterator[None]:
+        """Keep in mind why a sign-in failed, for whoever asks how it is."""
+        try:
+            yield
+        except WbAwsError as problem:
+            self._failed(problem)
+            raise
 
     def _failed(self, problem: WbAwsError) -> None:
         if self.problem is problem:
@@ -312,13 +319,14 @@ class SignIn:
         Some providers end everything that one browser's session, or one user, has with it.
         """
         if refresh_token is not None:
-            self._stale = [*self._stale[1 - MOST_STALE :], refresh_token]
+            self._stale.append(refresh_token)
         if self._grant is None and self._stale:
             self._tasks.begin(self._revoke_stale(), "revoke")
 
-    async def _revoke_stale(self) -> tuple[bool, bool]:
+    async def _revoke_stale(self, *first: str) -> tuple[bool, bool]:
         """Revoke what was dropped; tell whether that worked, and whether the provider answers at all."""
-        stale, self._stale = self._stale, []
+        stale = [*first, *self._stale]
+        self._stale.clear()
         oauth, done = await self._client(), True
         for refresh_token in stale:
             try:
@@ -386,7 +394,7 @@ class SignIn:
         log.warning("The sign-in is over: %s", over.detail)
         if self._grant is not None and self._grant.refresh_token is not None:
             # Revoked when the user signs out: the provider ended it, or a site's rule did.
-            self._stale = [*self._stale[1 - MOST_STALE :], self._grant.refresh_token]
+            self._stale.append(self._grant.refresh_token)
         self._grant = None
         self.problem = SignInRequired(over.detail, hint=HOW, admin_hint=over.admin_hint)
         self._tell()
@@ -418,9 +426,8 @@ class SignIn:
             return SignedOut(revoked, None)
         if grant.refreshing is not None:  # it may still bring the token that is to be revoked
             await asyncio.gather(grant.refreshing, return_exceptions=True)
-        if grant.refresh_token is not None:
-            self._stale = [grant.refresh_token, *self._stale]
-        revoked, answers = await self._revoke_stale()
+        living = [grant.refresh_token] if grant.refresh_token is not None else []
+        revoked, answers = await self._revoke_stale(*living)
         url = await self._threads.run(end_session, await self._client(), grant, call=answers)
         return SignedOut(revoked, url)
 
@@ -441,6 +448,6 @@ def end_session(oauth: OAuth, grant: Grant, *, call: bool) -> str | None:
         url = oauth.provider.endpoint("end_session_endpoint")
         if url is not None and call:
             with contextlib.suppress(WbAwsError):
-                oauth.end_session(grant.id_token.reveal())
+                oauth.end_session(url, grant.id_token.reveal())
         return url
     return None

@@ -172,6 +172,14 @@ async def test_two_windows_may_both_begin(source, provider):
     assert source.sign_in.state == "signed_in"
 
 
+async def test_why_it_could_not_even_be_begun_is_kept(make, provider):
+    provider.metadata_changes = {"authorization_endpoint": "ftp://idp.example.com/"}
+    source = make()
+    with pytest.raises(IdpBadAnswer) as refused:
+        await source.sign_in.begin_code()
+    assert source.sign_in.problem is refused.value
+
+
 async def test_many_that_were_begun_and_left_are_forgotten(source, provider):
     first = await source.sign_in.begin_code()
     for _ in range(16):
@@ -489,13 +497,7 @@ async def test_who_stops_waiting_does_not_lose_the_rotated_token(source, provide
     await fetch(source)
     answered = threading.Event()
     provider.faults["/token"] = []
-    tokens = provider._tokens
-
-    def slowly(**claims):
-        answered.wait(10)
-        return tokens(**claims)
-
-    provider._tokens = slowly
+    provider.hold_tokens(answered)
     waiting = asyncio.create_task(fetch(source))
     await asked(provider, 2)
     waiting.cancel()
@@ -820,13 +822,7 @@ async def test_what_comes_after_signing_out_is_revoked(source, provider):
     begun = await source.sign_in.begin_code()
     query = provider.authorize(begun.authorization_url)
     may_answer = threading.Event()
-    tokens = provider._tokens
-
-    def slowly(**claims):
-        may_answer.wait(10)
-        return tokens(**claims)
-
-    provider._tokens = slowly
+    provider.hold_tokens(may_answer)
     finishing = asyncio.create_task(
         source.sign_in.finish_code(query, {begun.cookie_name: begun.cookie})
     )
