@@ -17,12 +17,15 @@ from jupyter_wb_aws.errors import BadRequest, NotConfigured, NotFound, WbAwsErro
 from jupyter_wb_aws.handlers.body import Nullable, parse_body
 
 if TYPE_CHECKING:
+    from jupyter_server.base.handlers import JupyterHandler
+
     from jupyter_wb_aws.handlers.server import Server
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 LONGEST_BODY = 64 * 1024
 # Seconds, where the failure itself names no time.
 RETRY_AFTER = 5
+PROBLEM_JSON = "application/problem+json"
 
 P = ParamSpec("P")
 H = TypeVar("H", bound="WbAwsHandler")
@@ -120,6 +123,20 @@ def problem_of(status: int, error: object, *, known: bool) -> WbAwsError:
     return problem
 
 
+def xsrf_problem(handler: JupyterHandler, error: web.HTTPError) -> ProblemHTTPError:
+    """Tell the one refusal of Jupyter Server's `check_xsrf_cookie` from the other."""
+    foreign = error.status_code == http.HTTPStatus.NOT_FOUND or not handler.check_origin()
+    return ProblemHTTPError(CrossOrigin() if foreign else XsrfRefused())
+
+
+def begin_problem(handler: JupyterHandler, problem: WbAwsError) -> None:
+    """Set the status, and the headers that go with it, in whatever form the problem is told."""
+    handler.set_status(problem.status)
+    handler.set_header("Cache-Control", "no-store")
+    if problem.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+        handler.set_header("Retry-After", str(problem.retry_after or RETRY_AFTER))
+
+
 class WbAwsHandler(APIHandler):
     """Base of the handlers. A handler parses, authorises, calls one domain method, answers."""
 
@@ -150,8 +167,7 @@ class WbAwsHandler(APIHandler):
         try:
             super().check_xsrf_cookie()
         except web.HTTPError as error:
-            foreign = error.status_code == http.HTTPStatus.NOT_FOUND or not self.check_origin()
-            raise ProblemHTTPError(CrossOrigin() if foreign else XsrfRefused()) from None
+            raise xsrf_problem(self, error) from None
 
     @property
     def manager(self) -> RoleSessionManager:
@@ -189,14 +205,11 @@ class WbAwsHandler(APIHandler):
 
     def answer_problem(self, problem: WbAwsError, **more: object) -> None:
         """Finish with a problem; `more` goes into it beside the usual fields."""
-        self.set_status(problem.status)
-        self.set_header("Cache-Control", "no-store")
-        if problem.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
-            self.set_header("Retry-After", str(problem.retry_after or RETRY_AFTER))
+        begin_problem(self, problem)
         if isinstance(problem, MethodNotAllowed):
             self.set_header("Allow", ", ".join(self._methods()))
         document = json.dumps({**problem.as_problem(), **more})
-        self.finish(document, set_content_type="application/problem+json")
+        self.finish(document, set_content_type=PROBLEM_JSON)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Tell every error in the one way, whatever its origin."""

@@ -6,7 +6,6 @@ Nothing that came in the URL is ever shown, and neither page loads anything.
 from __future__ import annotations
 
 import html
-import http
 import json
 import re
 import secrets
@@ -25,13 +24,12 @@ from jupyter_wb_aws.errors import (
     WbAwsError,
 )
 from jupyter_wb_aws.handlers.problem import (
-    RETRY_AFTER,
-    CrossOrigin,
+    PROBLEM_JSON,
     Forbidden,
     NotAuthenticated,
-    ProblemHTTPError,
-    XsrfRefused,
+    begin_problem,
     problem_of,
+    xsrf_problem,
 )
 from jupyter_wb_aws.handlers.sign_in import bind_to_browser, sign_in_of
 
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 
 # What a parameter of the callback may hold: a provider's code is some hundred characters long.
 LONGEST_PARAMETER = 8192
-PROBLEM_JSON = "application/problem+json"
 
 PAGE = """\
 <!DOCTYPE html>
@@ -84,10 +81,13 @@ class PageHandler(JupyterHandler):
         """Check as Jupyter Server does; tell it on a page of ours."""
         try:
             super().check_xsrf_cookie()
-        except web.HTTPError:
-            raise ProblemHTTPError(
-                XsrfRefused() if self.check_origin() else CrossOrigin()
-            ) from None
+        except web.HTTPError as error:
+            raise xsrf_problem(self, error) from None
+
+    @property
+    def wants_html(self) -> bool:
+        """Whether a browser asks, and not a program."""
+        return "text/html" in self.request.headers.get("Accept", "")
 
     async def manager(self) -> RoleSessionManager:
         """Return the role sessions, to whoever may change them.
@@ -130,11 +130,8 @@ class PageHandler(JupyterHandler):
 
     def problem_page(self, problem: WbAwsError) -> None:
         """Finish with a failure: for people, or for a program that calls a page."""
-        if problem.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
-            self.set_header("Retry-After", str(problem.retry_after or RETRY_AFTER))
-        if "text/html" not in self.request.headers.get("Accept", ""):
-            self.set_status(problem.status)
-            self.set_header("Cache-Control", "no-store")
+        begin_problem(self, problem)
+        if not self.wants_html:
             self.set_header("Content-Type", PROBLEM_JSON)
             self.finish(json.dumps(problem.as_problem()))
             return
@@ -173,7 +170,7 @@ class StartHandler(PageHandler):
 
     async def get(self) -> None:
         """Show a button: what a link or another site's page opens begins nothing by itself."""
-        if not self.current_user and "text/html" in self.request.headers.get("Accept", ""):
+        if not self.current_user and self.wants_html:
             self.redirect(url_concat(self.get_login_url(), {"next": self.request.path}))
             return
         try:

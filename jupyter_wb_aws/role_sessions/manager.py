@@ -406,9 +406,7 @@ class RoleSessionManager:
         try:
             await self.supply.renew(str(session.role.arn))
         finally:
-            await self._deliver()
-            self.refresher.announce()
-            self.refresher.wake()
+            await self._deliver_and_tell()
         if session.file_problem is not None:
             raise session.file_problem
         return self.get_living(session_id)
@@ -436,6 +434,12 @@ class RoleSessionManager:
                     {"session_id": session.id, "expires_at": rfc3339(token.expires_at)},
                 )
 
+    async def _deliver_and_tell(self) -> None:
+        """Deliver at once what a fetch has brought, or tell why it brought nothing."""
+        await self._deliver()
+        self.refresher.announce()
+        self.refresher.wake()
+
     def _token_for(self, session: RoleSession) -> WebIdentityToken | None:
         """Return the newest token in hand, if it is the role session's owner's."""
         token = self.supply.holding(str(session.role.arn)).token
@@ -453,9 +457,7 @@ class RoleSessionManager:
         try:
             await self.supply.renew_afresh()
         finally:
-            await self._deliver()
-            self.refresher.announce()
-            self.refresher.wake()
+            await self._deliver_and_tell()
         if not self.choices.default.chosen:
             self._tasks.begin(self._start_default_role(), "default role")
 
