@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
+import hypothesis
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -19,6 +20,12 @@ pytest_plugins = [
     "tests.running_demo",
     "tests.peers.openid_provider",
 ]
+
+# No test measures time: in a fresh clone, hypothesis's first text takes seconds (its Unicode tables).
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
