@@ -15,6 +15,7 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 NAMES = (
+    "assignment_changed",
     "default_changed",
     "kernel_without_role",
     "refresh_failed",

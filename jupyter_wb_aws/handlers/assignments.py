@@ -11,6 +11,14 @@ class DefaultHandler(WbAwsHandler):
     """The default role session."""
 
     @endpoint
+    async def get(self) -> None:
+        """Tell which it is; "no AWS role" that was chosen is not the same as nothing chosen yet."""
+        manager = self.manager
+        await manager.ready()
+        default = manager.choices.default
+        self.answer({"session_id": default.session_id, "chosen": default.chosen})
+
+    @endpoint
     async def put(self) -> None:
         """Choose it; null is "no AWS role"."""
         manager = self.manager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -34,9 +35,15 @@ NO_ROLE_GIVEN = Given("no_role")
 
 
 class Assignments:
-    """In memory only: kernels die with their server."""
+    """In memory only: kernels die with their server.
 
-    def __init__(self) -> None:
+    Args:
+        changed: told the id of a kernel for which something else is chosen, or that runs with
+            another role session than before.
+    """
+
+    def __init__(self, changed: Callable[[str], None] = lambda _: None) -> None:
+        self._changed = changed
         self._chosen: dict[str, Assignment] = {}
         self._running: dict[str, Given] = {}
         self._seen_living: set[str] = set()
@@ -44,6 +51,7 @@ class Assignments:
     def choose(self, kernel_id: str, session_id: str | None) -> None:
         """Note the user's choice for one kernel, from its next start on."""
         self._chosen[kernel_id] = Assignment(session_id, "by_user")
+        self._changed(kernel_id)
 
     def keep(self, kernel_id: str, session_id: str) -> None:
         """Note that the kernel took the default role session, and keeps it."""
@@ -55,7 +63,8 @@ class Assignments:
 
     def forget_choice(self, kernel_id: str) -> None:
         """Send the kernel back to the default, from its next start on."""
-        self._chosen.pop(kernel_id, None)
+        if self._chosen.pop(kernel_id, None) is not None:
+            self._changed(kernel_id)
 
     def chosen(self, kernel_id: str) -> Assignment | None:
         """Return the kernel's assignment, if it has one."""
@@ -63,7 +72,10 @@ class Assignments:
 
     def ran(self, kernel_id: str, given: Given) -> None:
         """Note what the kernel's process was started with."""
+        before = self._running.get(kernel_id, UNTOUCHED)
         self._running[kernel_id] = given
+        if given.session is not before.session:
+            self._changed(kernel_id)
 
     def running(self, kernel_id: str) -> Given | None:
         """Return what the kernel's process was started with, as far as we gave it anything."""

@@ -38,7 +38,9 @@ class Choices:
     ) -> None:
         self.default = NOTHING_CHOSEN
         self.default_pending = False
-        self.assignments = Assignments()
+        self.assignments = Assignments(
+            changed=lambda kernel_id: emit("assignment_changed", {"kernel_id": kernel_id})
+        )
         self._sessions = sessions
         self._known = known
         self._clock = clock

@@ -171,6 +171,19 @@ async def test_without_a_role_session_identity_says_who_and_how_to_start_one(api
     assert "jupyter wb-aws start" in answer.data["hint"]
 
 
+async def test_nothing_chosen_yet_is_told_from_no_aws_role(api):
+    async def default():
+        return (await api("GET", "/aws/default")).data
+
+    assert await default() == {"session_id": None, "chosen": False}
+    session = await api.start()
+    assert await default() == {"session_id": session["id"], "chosen": True}
+
+    await api("PUT", "/aws/default", {"session_id": None})
+
+    assert await default() == {"session_id": None, "chosen": True}
+
+
 async def test_no_role_can_be_chosen_and_ending_the_default_leaves_that_choice(api):
     session = await api.start()
     assert (await api("PUT", "/aws/default", {"session_id": None})).status == 204

@@ -104,6 +104,25 @@ async def test_the_users_choice_for_one_kernel_wins_over_what_it_had(site):
         assert manager.choices.assignments.chosen(KERNEL) == Assignment(auditor.id, "by_user")
 
 
+async def test_a_choice_for_one_kernel_and_what_it_is_started_with_are_told(site):
+    async with site.server() as manager:
+        analyst, _ = await manager.start(ANALYST)
+        assignments = manager.choices.assignments
+
+        def told():
+            return len(site.emitted("assignment_changed"))
+
+        assignments.choose(KERNEL, analyst.id)
+        assert told() == 1
+        assignments.ran(KERNEL, Given("role", analyst))
+        assert told() == 2
+        assignments.ran(KERNEL, Given("role", analyst))  # restarted, with what it had
+        assert told() == 2
+        assignments.forget_choice(KERNEL)
+
+        assert site.emitted("assignment_changed") == 3 * [{"kernel_id": KERNEL}]
+
+
 async def test_a_kernel_for_which_no_aws_role_was_chosen_has_none_and_nobody_is_warned(site):
     async with site.server() as manager:
         await manager.start(ANALYST)
