@@ -7,14 +7,16 @@ OLDEST := .venv-oldest
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
+JLPM := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
+LAB := labextension/dist/package.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-oldest test-long bench lint requirements clean
+.PHONY: help demo test test-all test-lab test-oldest test-long bench lint requirements clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(STAMP)  ## JupyterLab with an identity provider and a local AWS (ARGS="--no-browser --port 8890")
+demo: $(LAB)  ## JupyterLab with an identity provider and a local AWS (ARGS="--no-browser --port 8890")
 	@exec $(BIN)/jupyter wb-aws demo $(ARGS)
 
 # The domain is what the promises rest on: 95 % of its branches, or the tests have failed.
@@ -22,16 +24,19 @@ DOMAIN := identity roles role_sessions aws
 COVERAGE := $(foreach package,$(DOMAIN),--cov=jupyter_wb_aws/$(package)) --cov-branch \
     --cov-report=term:skip-covered --cov-fail-under=95
 
-test: $(STAMP) lint  ## every check, and every test with today's versions
+test: $(LAB) lint test-lab  ## every check, and every test with today's versions
 	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
 	$(PYTEST) -m "not long" $(COVERAGE) $(ARGS)
 
 test-all: test-oldest test-long test  ## and the oldest versions of Jupyter we support, and what takes minutes
 
-test-long: $(STAMP)
+test-long: $(LAB)
 	@VENV="$(VENV)" .ci/need-peers
 	$(PYTEST) -m long $(ARGS)
+
+test-lab: $(LAB)  ## the unit tests of the JupyterLab extension
+	$(JLPM) test
 
 test-oldest: $(OLDEST)/.installed
 	$(OLDEST)/bin/python -m pytest tests/aws tests/identity tests/injection tests/handlers tests/test_app.py $(ARGS)
@@ -40,18 +45,32 @@ $(OLDEST)/.installed: requirements/bootstrap.txt requirements/oldest.txt pyproje
 	@PYTHON="$(PYTHON)" VENV="$(OLDEST)" REQUIREMENTS=requirements/oldest.txt .ci/make-venv
 	@touch $@
 
-bench: $(STAMP)  ## measure the figures: benchmarks/, about six minutes
+bench: $(LAB)  ## measure the figures: benchmarks/, about six minutes
 	for figure in benchmarks/[a-z]*.py; do echo "== $$figure"; $(BIN)/python $$figure || exit; done
 
-lint: $(STAMP)
+lint: $(LAB)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(JLPM) lint
 
 $(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" .ci/make-venv
 	@touch $@
+
+labextension/node_modules/.yarn-state.yml: labextension/package.json labextension/yarn.lock $(STAMP)
+	@echo "Installing what the JupyterLab extension is built with (once; about a minute) ..." >&2
+	@$(JLPM) install --immutable >$(abspath $(VENV))/jlpm.log 2>&1 || { cat $(abspath $(VENV))/jlpm.log >&2; exit 1; }
+	@touch $@
+
+# Linked, so that the next page load has what was built last.
+$(LAB): labextension/node_modules/.yarn-state.yml jupyter_wb_aws/handlers/openapi.yaml \
+    $(shell find labextension/src labextension/style labextension/schema -type f -not -name contract.ts) labextension/tsconfig.json
+	@$(JLPM) build >$(abspath $(VENV))/jlpm.log 2>&1 || { cat $(abspath $(VENV))/jlpm.log >&2; exit 1; }
+	@mkdir -p $(VENV)/share/jupyter/labextensions
+	@rm -rf $(VENV)/share/jupyter/labextensions/jupyterlab-wb-aws
+	@ln -s $(abspath labextension/dist) $(VENV)/share/jupyter/labextensions/jupyterlab-wb-aws
 
 requirements:  ## compile the pinned requirements again
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
@@ -62,4 +81,5 @@ requirements:  ## compile the pinned requirements again
 	    requirements/oldest.in -o requirements/oldest.txt
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(OLDEST) .demo build dist .coverage tests/peers/oidc_provider/node_modules
+	rm -rf $(VENV) $(OLDEST) .demo build dist .coverage tests/peers/oidc_provider/node_modules \
+	    labextension/node_modules labextension/lib labextension/dist labextension/src/contract.ts

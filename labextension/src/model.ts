@@ -1,0 +1,335 @@
+import type { IDisposable } from '@lumino/disposable';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import {
+  type Api,
+  type Assignment,
+  type DefaultChoice,
+  type Flow,
+  Missing,
+  type Problem,
+  Refused,
+  type Role,
+  type RoleSession,
+  type SignedOut,
+  type SignIn,
+  type SignInBegun,
+  type User
+} from './api';
+
+/**
+ * How things are between this page and the server.
+ *
+ * `loading`: nothing is known yet. `ready`: what the view holds is what the server said last.
+ * `unreachable`: it is what the server said before it went away. `not_configured`: nobody has set the
+ * extension up; `missing`: it is not part of this server; `refused`: the user may not ask.
+ */
+export type Situation =
+  'loading' | 'ready' | 'unreachable' | 'not_configured' | 'missing' | 'refused';
+
+/** What is known; a new one for each change, so that it can be compared and kept. */
+export interface IView {
+  readonly situation: Situation;
+  /** What the server said where it is not set up, or does not let the user ask. */
+  readonly message: string;
+  readonly user: User | null;
+  readonly roles: readonly Role[];
+  /** Why there is no list of roles. */
+  readonly rolesProblem: Problem | null;
+  /** The living role sessions, oldest first. */
+  readonly sessions: readonly RoleSession[];
+  readonly choice: DefaultChoice;
+  readonly assignments: readonly Assignment[];
+  readonly signIn: SignIn | null;
+  /** The ARNs of the roles whose role sessions are being started by this page. */
+  readonly starting: readonly string[];
+}
+
+export const NOTHING_KNOWN: IView = {
+  situation: 'loading',
+  message: '',
+  user: null,
+  roles: [],
+  rolesProblem: null,
+  sessions: [],
+  choice: { session_id: null, chosen: false },
+  assignments: [],
+  signIn: null,
+  starting: []
+};
+
+/** Why a role session that this page knew is no more. */
+export interface IEnding {
+  /** The role session as it is now. */
+  readonly session: RoleSession;
+}
+
+/** Events after which the roles themselves may be others. */
+const ROLES_MAY_DIFFER = new Set(['sign-in-changed', 'session-ended', 'role-denied']);
+
+/**
+ * What the server knows, as this page last read it, and what the user can do with it.
+ *
+ * An event is a hint to read again, never the truth: anybody who may use the server may emit one.
+ * Reads are never concurrent: what comes in during one is answered by the next.
+ *
+ * What the user does throws what `Api` throws; reading doesn't, the view tells.
+ */
+export class Model implements IDisposable {
+  /**
+   * @param api - the server.
+   * @param browserTime - the browser's clock, in milliseconds.
+   */
+  constructor(
+    private readonly api: Api,
+    private readonly browserTime: () => number = Date.now
+  ) {}
+
+  get isDisposed(): boolean {
+    return this.disposed;
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    Signal.clearData(this);
+  }
+
+  get view(): IView {
+    return this._view;
+  }
+
+  /** The view is another one. */
+  get changed(): ISignal<this, IView> {
+    return this._changed;
+  }
+
+  /** A role session that was in the view has ended; not told of those that this page ended. */
+  get ended(): ISignal<this, IEnding> {
+    return this._ended;
+  }
+
+  /** The server's time in milliseconds, to compare its other times with. */
+  now(): number {
+    return this.browserTime() + this.aheadOfBrowser;
+  }
+
+  /** Take note of the server's time, known to the second. */
+  noteServerTime(time: number): void {
+    const ahead = time - this.browserTime();
+    // A clock that is right to some seconds is right: a second's rounding must not make times jump.
+    this.aheadOfBrowser = Math.abs(ahead) < 5_000 ? 0 : ahead;
+  }
+
+  /** The default role session. */
+  get current(): RoleSession | null {
+    return this.session(this._view.choice.session_id);
+  }
+
+  session(id: string | null | undefined): RoleSession | null {
+    return this._view.sessions.find(session => session.id === id) ?? null;
+  }
+
+  /** The living role session of a role, the default one where there are several. */
+  sessionOf(roleArn: string): RoleSession | null {
+    const all = this._view.sessions.filter(session => session.role_arn === roleArn);
+    return all.find(session => session.default) ?? all[0] ?? null;
+  }
+
+  role(arn: string | null | undefined): Role | null {
+    return this._view.roles.find(role => role.arn === arn) ?? null;
+  }
+
+  assignment(kind: Assignment['kind'], id: string): Assignment | null {
+    return this._view.assignments.find(a => a.kind === kind && a.id === id) ?? null;
+  }
+
+  // --- Reading ----------------------------------------------------------------------------
+
+  /** Read the state again; with `roles`, the list of roles as well. Resolves when it was read. */
+  read(options: { roles?: boolean } = {}): Promise<void> {
+    this.rolesWanted ||= options.roles ?? false;
+    this.again = true;
+    this.reading ??= this.readAll();
+    return this.reading;
+  }
+
+  /** Take an event's hint. */
+  hint(event: string): void {
+    void this.read({ roles: ROLES_MAY_DIFFER.has(event) });
+  }
+
+  /** The server has gone; what was known stays, marked as old. */
+  lost(): void {
+    if (this._view.situation === 'ready') {
+      this.update({ situation: 'unreachable' });
+    }
+  }
+
+  private async readAll(): Promise<void> {
+    while (this.again && !this.disposed) {
+      this.again = false;
+      const roles = this.rolesWanted || this._view.situation !== 'ready';
+      this.rolesWanted = false;
+      try {
+        await this.readOnce(roles);
+      } catch (error) {
+        this.rolesWanted ||= roles;
+        this.failed(error);
+      }
+    }
+    this.reading = null;
+  }
+
+  private async readOnce(roles: boolean): Promise<void> {
+    if (this._view.situation !== 'ready') {
+      const health = await this.api.health();
+      if (health.status === 'not_configured') {
+        this.update({ ...NOTHING_KNOWN, situation: 'not_configured', message: health.message });
+        return;
+      }
+    }
+    const [sessions, choice, assignments, signIn, list] = await Promise.all([
+      this.api.sessions(),
+      this.api.default(),
+      this.api.assignments(),
+      this.api.signIn(),
+      roles ? this.readRoles() : {}
+    ]);
+    const gone = this._view.sessions.filter(was => !sessions.some(is => is.id === was.id));
+    this.update({
+      situation: 'ready',
+      message: '',
+      sessions,
+      choice,
+      assignments,
+      signIn,
+      ...list,
+      ...(signIn.user ? { user: signIn.user } : {})
+    });
+    await Promise.all(gone.map(session => this.tellEnd(session)));
+  }
+
+  private async readRoles(): Promise<Partial<IView>> {
+    try {
+      const { user, roles } = await this.api.roles();
+      return { user, roles, rolesProblem: null };
+    } catch (error) {
+      if (error instanceof Refused) {
+        return { user: null, roles: [], rolesProblem: error.problem };
+      }
+      throw error;
+    }
+  }
+
+  private async tellEnd(was: RoleSession): Promise<void> {
+    if (this.endedHere.delete(was.id)) {
+      return;
+    }
+    try {
+      const session = await this.api.session(was.id);
+      if (session.state === 'ended') {
+        this._ended.emit({ session });
+      }
+    } catch {
+      // A server that began anew does not know it: then there is nothing to tell.
+    }
+  }
+
+  private failed(error: unknown): void {
+    if (error instanceof Missing) {
+      this.update({ ...NOTHING_KNOWN, situation: 'missing' });
+    } else if (error instanceof Refused && error.problem.status === 403) {
+      this.update({ ...NOTHING_KNOWN, situation: 'refused', message: error.problem.detail });
+    } else if (error instanceof Refused && error.problem.code === 'not_configured') {
+      this.update({
+        ...NOTHING_KNOWN,
+        situation: 'not_configured',
+        message: error.problem.detail
+      });
+    } else {
+      this.update({ situation: 'unreachable' });
+    }
+  }
+
+  // --- What the user does -----------------------------------------------------------------
+
+  /** Start a role's session if need be, and give it to whatever starts next. */
+  pick(roleArn: string): Promise<RoleSession> {
+    return this.start(roleArn, true);
+  }
+
+  /** Start a role's session if need be; it is the default only if nothing was ever chosen. */
+  startApart(roleArn: string): Promise<RoleSession> {
+    return this.start(roleArn, undefined);
+  }
+
+  /** Choose "no AWS role" for whatever starts next. */
+  pickNone(): Promise<void> {
+    return this.andRead(this.api.setDefault(null));
+  }
+
+  /** Choose what a kernel has from its next restart on; null is "no AWS role". */
+  assign(kernelId: string, sessionId: string | null): Promise<void> {
+    return this.andRead(this.api.assign(kernelId, sessionId));
+  }
+
+  /** End a role session; returns until when credentials already issued may live, or null. */
+  async end(id: string): Promise<string | null> {
+    this.endedHere.add(id);
+    const answer = await this.andRead(this.api.end(id));
+    return answer.credentials_expire_at;
+  }
+
+  refresh(id: string): Promise<RoleSession> {
+    return this.andRead(this.api.refresh(id));
+  }
+
+  beginSignIn(flow?: Flow): Promise<SignInBegun> {
+    return this.andRead(this.api.beginSignIn(flow));
+  }
+
+  signOut(): Promise<SignedOut> {
+    for (const session of this._view.sessions) {
+      this.endedHere.add(session.id);
+    }
+    return this.andRead(this.api.signOut(), { roles: true });
+  }
+
+  private async start(roleArn: string, makeDefault: boolean | undefined): Promise<RoleSession> {
+    this.update({ starting: [...this._view.starting, roleArn] });
+    try {
+      return await this.andRead(this.api.start(roleArn, makeDefault));
+    } finally {
+      const starting = [...this._view.starting];
+      starting.splice(starting.indexOf(roleArn), 1);
+      this.update({ starting });
+    }
+  }
+
+  /** Wait for what the user did, and, whatever became of it, for the view to show it. */
+  private async andRead<T>(done: Promise<T>, options: { roles?: boolean } = {}): Promise<T> {
+    try {
+      return await done;
+    } finally {
+      await this.read(options);
+    }
+  }
+
+  private update(change: Partial<IView>): void {
+    if (this.disposed) {
+      return;
+    }
+    this._view = { ...this._view, ...change };
+    this._changed.emit(this._view);
+  }
+
+  private _view = NOTHING_KNOWN;
+  private readonly _changed = new Signal<this, IView>(this);
+  private readonly _ended = new Signal<this, IEnding>(this);
+  private readonly endedHere = new Set<string>();
+  private aheadOfBrowser = 0;
+  private again = false;
+  private disposed = false;
+  private reading: Promise<void> | null = null;
+  private rolesWanted = false;
+}

@@ -1,0 +1,25 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+
+import { Api } from '../api';
+import { Live } from '../live';
+import { Model } from '../model';
+import { IAwsRoles } from '../tokens';
+
+/** The state that everything else shows, kept up to date by the server's events. */
+export const model: JupyterFrontEndPlugin<IAwsRoles> = {
+  id: 'jupyterlab-wb-aws:model',
+  description: 'Knows the AWS roles and role sessions of the server.',
+  autoStart: true,
+  provides: IAwsRoles,
+  activate: (app: JupyterFrontEnd) => {
+    const settings = app.serviceManager.serverSettings;
+    const api = new Api(settings, time => model.noteServerTime(time));
+    const model = new Model(api);
+    new Live(settings, {
+      connected: () => void model.read({ roles: true }),
+      disconnected: () => model.lost(),
+      event: name => model.hint(name)
+    });
+    return model;
+  }
+};

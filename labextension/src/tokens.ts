@@ -1,0 +1,13 @@
+import { Token } from '@lumino/coreutils';
+
+import type { Model } from './model';
+
+/** What the server knows of AWS roles; for our own plugins, and for other extensions. */
+export const IAwsRoles = new Token<IAwsRoles>(
+  'jupyterlab-wb-aws:IAwsRoles',
+  'The AWS roles of this server: what may be picked, what was picked, and how it is.'
+);
+export type IAwsRoles = Model;
+
+/** The translation domain of this extension's strings. */
+export const DOMAIN = 'jupyterlab_wb_aws';

@@ -1,0 +1,82 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { RoleSession } from './api';
+
+/** What there is to say of a role session's state: one word, and one sentence. */
+export interface IStateWords {
+  readonly word: string;
+  readonly sentence: string;
+}
+
+/** Say how a role session is, at `now` (the server's time in milliseconds). */
+export function stateWords(
+  session: RoleSession,
+  now: number,
+  trans: TranslationBundle
+): IStateWords {
+  const left = timeLeft(session.token_expires_at, now, trans);
+  switch (session.state) {
+    case 'starting':
+      return { word: trans.__('starting'), sentence: trans.__('The role session is starting.') };
+    case 'active':
+      return { word: trans.__('active'), sentence: trans.__('AWS credentials are kept fresh.') };
+    case 'degraded':
+      return {
+        word: trans.__('degraded'),
+        sentence: left
+          ? trans.__('A new token can’t be had at the moment; the present one works for %1.', left)
+          : trans.__('A new token can’t be had at the moment.')
+      };
+    case 'sign_in_required':
+      return {
+        word: trans.__('sign-in required'),
+        sentence: trans.__('Sign in to go on; notebooks and their data stay as they are.')
+      };
+    case 'expired':
+      return {
+        word: trans.__('expired'),
+        sentence: trans.__(
+          'The token has expired; it recovers by itself once a new one can be had.'
+        )
+      };
+    case 'ended':
+      return { word: trans.__('ended'), sentence: trans.__('The role session has ended.') };
+  }
+}
+
+/** Whether the user should see how long a role session's token still lives. */
+export function expiryMatters(session: RoleSession): boolean {
+  return session.state === 'degraded' || session.state === 'sign_in_required';
+}
+
+/** Say how long it is until `time` (RFC 3339), in the largest unit that fits; empty if it is over. */
+export function timeLeft(time: string | null, now: number, trans: TranslationBundle): string {
+  const seconds = time === null ? 0 : Math.floor((Date.parse(time) - now) / 1000);
+  if (!(seconds > 0)) {
+    return '';
+  }
+  if (seconds < 60) {
+    return trans.__('less than a minute');
+  }
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 120) {
+    return trans._n('%1 minute', '%1 minutes', minutes, minutes);
+  }
+  const hours = Math.floor(minutes / 60);
+  return trans._n('%1 hour', '%1 hours', hours, hours);
+}
+
+/** Write a time of the server's (RFC 3339) as the user's clock shows it. */
+export function clockTime(time: string, locale?: string): string {
+  return new Date(time).toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
+}
+
+/** Say until when what was issued before an end still works; null if nothing can. */
+export function endedWords(credentialsExpireAt: string | null, trans: TranslationBundle): string {
+  return credentialsExpireAt === null
+    ? trans.__('No AWS credentials of it are in use.')
+    : trans.__(
+        'Programs that hold AWS credentials of it already can use them until %1.',
+        clockTime(credentialsExpireAt)
+      );
+}
