@@ -23,6 +23,12 @@ const key = icon(
   'M12.700 10A6 6 0 1 0 12.700 14H17v4h4v-4h2v-4H12.700zM7 14a2 2 0 1 1 0-4 2 2 0 0 1 0 4z'
 );
 
+/** A cloud struck through: the server does not answer. */
+export const offlineIcon = icon(
+  'offline',
+  'M19.400 10A7.500 7.500 0 0 0 9 4.700l1.500 1.500A5.500 5.500 0 0 1 17.500 11.500v.5H19a3 3 0 0 1 1.600 5.500l1.500 1.500A5 5 0 0 0 19.400 10zM3 5.300 5.700 8A6 6 0 0 0 6 20h11.700l2 2 1.300-1.300L4.300 4 3 5.300zM7.700 10l8 8H6a4 4 0 0 1 0-8h1.700z'
+);
+
 /** Shapes, so that no state is told by its colour alone. */
 export const STATE_ICONS: Readonly<Record<RoleSession['state'], LabIcon>> = {
   starting: waiting,

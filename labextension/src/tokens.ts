@@ -1,6 +1,7 @@
 import { Token } from '@lumino/coreutils';
 
 import type { Model } from './model';
+import type { Settings } from './settings';
 
 /** What the server knows of AWS roles; for our own plugins, and for other extensions. */
 export const IAwsRoles = new Token<IAwsRoles>(
@@ -8,6 +9,13 @@ export const IAwsRoles = new Token<IAwsRoles>(
   'The AWS roles of this server: what may be picked, what was picked, and how it is.'
 );
 export type IAwsRoles = Model;
+
+/** What the user has set, for our own plugins. */
+export const IAwsRoleSettings = new Token<IAwsRoleSettings>(
+  'jupyterlab-wb-aws:IAwsRoleSettings',
+  'What the user has set for AWS roles.'
+);
+export type IAwsRoleSettings = Settings;
 
 /** The translation domain of this extension's strings. */
 export const DOMAIN = 'jupyterlab_wb_aws';

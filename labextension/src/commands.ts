@@ -1,0 +1,14 @@
+/** The ids of this extension's commands, for other extensions too. */
+export const CommandIDs = {
+  /** Pick the role for what starts next: from a list, or, with the argument `role_arn`, that one. */
+  pick: 'aws-roles:pick',
+  none: 'aws-roles:none',
+  signIn: 'aws-roles:sign-in',
+  signOut: 'aws-roles:sign-out',
+  refresh: 'aws-roles:refresh',
+  /** End the default role session, or, with the argument `session_id`, that one. */
+  end: 'aws-roles:end',
+  endAll: 'aws-roles:end-all',
+  /** Show the default role session, or, with the argument `session_id`, that one. */
+  showIdentity: 'aws-roles:show-identity'
+} as const;

@@ -1,0 +1,105 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { CommandIDs } from '../commands';
+import { roleIcon } from '../icons';
+import { RecentRoles } from '../recent';
+import { DOMAIN, IAwsRoles } from '../tokens';
+import { askToEnd, orTell, pickInDialog, showIdentity } from '../widgets/dialogs';
+
+/** The commands, for the palette, the menu "AWS Role" (`schema/settings.json`) and shortcuts. */
+export const commands: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterlab-wb-aws:commands',
+  description: 'Commands to pick, refresh and end AWS roles.',
+  autoStart: true,
+  requires: [IAwsRoles],
+  optional: [ICommandPalette, ITranslator],
+  activate: (
+    { commands, serviceManager }: JupyterFrontEnd,
+    model: IAwsRoles,
+    palette: ICommandPalette | null,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const recent = new RecentRoles(serviceManager.serverSettings.baseUrl);
+    const ready = () => model.view.situation === 'ready';
+    const known = () => ready() || model.view.situation === 'unreachable';
+    const session = (args: { session_id?: unknown }) =>
+      typeof args.session_id === 'string' ? model.session(args.session_id) : model.current;
+
+    commands.addCommand(CommandIDs.pick, {
+      label: trans.__('Pick AWS Role…'),
+      caption: trans.__('Pick the AWS role of what you start next'),
+      icon: args => (args.always ? undefined : roleIcon),
+      isEnabled: ready,
+      // In the menu it stays where the extension is not set up, so that the menu is never empty.
+      isVisible: args => known() || args.always === true,
+      execute: async ({ role_arn: arn }) => {
+        if (typeof arn !== 'string') {
+          await pickInDialog(model, recent, commands, trans);
+          return;
+        }
+        const title = trans.__('This role can’t be used');
+        if (await orTell(model.pick(arn), title, trans)) {
+          recent.add(arn);
+        }
+      }
+    });
+    commands.addCommand(CommandIDs.none, {
+      label: trans.__('Use No AWS Role'),
+      caption: trans.__('What you start next has no AWS credentials'),
+      isEnabled: ready,
+      isVisible: known,
+      isToggled: () => model.view.choice.chosen && model.view.choice.session_id === null,
+      execute: () => orTell(model.pickNone(), trans.__('Your choice could not be kept'), trans)
+    });
+    commands.addCommand(CommandIDs.showIdentity, {
+      label: trans.__('Show AWS Identity…'),
+      caption: trans.__('Show who you are to AWS, and what programs that you start get'),
+      isEnabled: args => known() && session(args) !== null,
+      isVisible: known,
+      execute: async args => {
+        const shown = session(args);
+        if (shown !== null) {
+          await showIdentity(model, shown, trans);
+        }
+      }
+    });
+    commands.addCommand(CommandIDs.refresh, {
+      label: trans.__('Refresh AWS Token Now'),
+      caption: trans.__('Get a new token for the AWS role now'),
+      isEnabled: args => ready() && session(args) !== null,
+      isVisible: known,
+      execute: async args => {
+        const refreshed = session(args);
+        if (refreshed !== null) {
+          const title = trans.__('There is no new token');
+          await orTell(model.refresh(refreshed.id), title, trans);
+        }
+      }
+    });
+    commands.addCommand(CommandIDs.end, {
+      label: trans.__('End AWS Role Session…'),
+      caption: trans.__('No new AWS credentials come from it any more'),
+      isEnabled: args => ready() && session(args) !== null,
+      isVisible: known,
+      execute: async args => {
+        const ended = session(args);
+        await askToEnd(model, ended === null ? [] : [ended], trans);
+      }
+    });
+    commands.addCommand(CommandIDs.endAll, {
+      label: trans.__('End All AWS Role Sessions…'),
+      isEnabled: () => ready() && model.view.sessions.length > 0,
+      isVisible: known,
+      execute: () => askToEnd(model, model.view.sessions, trans)
+    });
+    model.changed.connect(() => commands.notifyCommandChanged());
+
+    const { pick, none, showIdentity: show, refresh, end, endAll } = CommandIDs;
+    for (const command of [pick, none, show, refresh, end, endAll]) {
+      palette?.addItem({ command, category: trans.__('AWS') });
+    }
+  }
+};

@@ -1,0 +1,40 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IRunningSessionManagers } from '@jupyterlab/running';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { RunningRoleSessions } from '../running';
+import { DOMAIN, IAwsRoles } from '../tokens';
+import { askToEnd, endAndTell } from '../widgets/dialogs';
+import { CommandIDs } from '../commands';
+
+/** The group "AWS role sessions" of the panel of what is running. */
+export const running: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterlab-wb-aws:running',
+  description: 'Lists the AWS role sessions among what is running.',
+  autoStart: true,
+  requires: [IAwsRoles],
+  optional: [IRunningSessionManagers, ITranslator],
+  activate: (
+    { commands }: JupyterFrontEnd,
+    model: IAwsRoles,
+    managers: IRunningSessionManagers | null,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    // A group can't be taken away again: it is there once the server has shown that it knows role sessions.
+    const add = () => {
+      if (model.view.situation === 'ready') {
+        model.changed.disconnect(add);
+        managers?.add(
+          new RunningRoleSessions(model, trans, {
+            open: session => void commands.execute(CommandIDs.showIdentity, { session_id: session.id }),
+            end: session => void askToEnd(model, [session], trans),
+            endAll: () => void endAndTell(model, model.view.sessions, trans)
+          })
+        );
+      }
+    };
+    model.changed.connect(add);
+    add();
+  }
+};

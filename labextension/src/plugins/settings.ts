@@ -1,0 +1,28 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+
+import { Settings } from '../settings';
+import { IAwsRoleSettings } from '../tokens';
+
+const ID = 'jupyterlab-wb-aws:settings';
+
+/** The user's settings; their schema holds the menu "AWS Role" too. */
+export const settings: JupyterFrontEndPlugin<IAwsRoleSettings> = {
+  id: ID,
+  description: 'Knows what the user has set for AWS roles.',
+  autoStart: true,
+  provides: IAwsRoleSettings,
+  optional: [ISettingRegistry],
+  activate: async (_app: JupyterFrontEnd, registry: ISettingRegistry | null) => {
+    const settings = new Settings();
+    try {
+      const kept = await registry?.load(ID);
+      if (kept) {
+        settings.follow(kept);
+      }
+    } catch {
+      // A server that keeps no settings: what is shown by default is shown.
+    }
+    return settings;
+  }
+};

@@ -1,0 +1,44 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
+
+import { CommandIDs } from '../commands';
+import { DOMAIN, IAwsRoles, IAwsRoleSettings } from '../tokens';
+import { StatusItem } from '../widgets/status';
+
+/** The AWS role in the status bar. */
+export const status: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterlab-wb-aws:status',
+  description: 'Shows the AWS role in the status bar.',
+  autoStart: true,
+  requires: [IAwsRoles, IAwsRoleSettings],
+  optional: [IStatusBar, ITranslator],
+  activate: (
+    { commands }: JupyterFrontEnd,
+    model: IAwsRoles,
+    settings: IAwsRoleSettings,
+    statusBar: IStatusBar | null,
+    translator: ITranslator | null
+  ) => {
+    if (statusBar === null) {
+      return; // Notebook 7 has no status bar.
+    }
+    const item = new StatusItem(model, (translator ?? nullTranslator).load(DOMAIN), {
+      pick: () => void commands.execute(CommandIDs.pick),
+      signIn: () => void commands.execute(CommandIDs.signIn),
+      end: () => void commands.execute(CommandIDs.end)
+    });
+    const activeStateChanged = new Signal<StatusItem, void>(item);
+    model.changed.connect(() => activeStateChanged.emit());
+    settings.changed.connect(() => activeStateChanged.emit());
+    statusBar.registerStatusItem('jupyterlab-wb-aws:status', {
+      item,
+      align: 'left',
+      rank: 1.5, // after the running kernels and terminals
+      priority: 1, // in narrow windows too
+      isActive: () => settings.values.statusBar && model.view.situation !== 'loading',
+      activeStateChanged
+    });
+  }
+};

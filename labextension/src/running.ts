@@ -1,0 +1,64 @@
+import type { IRunningSessions } from '@jupyterlab/running';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { RoleSession } from './api';
+import { endQuestion } from './ending';
+import { STATE_ICONS } from './icons';
+import type { Model } from './model';
+import { accountOf } from './status';
+import { stateWords } from './words';
+
+/** What the panel does with role sessions. */
+export interface IRunningActions {
+  open(session: RoleSession): void;
+  end(session: RoleSession): void;
+  /** End all of them; the panel has asked. */
+  endAll(): void;
+}
+
+/** The living role sessions, as the panel of what is running wants them. */
+export class RunningRoleSessions implements IRunningSessions.IManager {
+  constructor(
+    private readonly model: Model,
+    private readonly trans: TranslationBundle,
+    private readonly actions: IRunningActions
+  ) {
+    this.name = trans.__('AWS role sessions');
+    this.runningChanged = model.changed;
+    this.shutdownLabel = trans.__('End');
+    this.shutdownAllLabel = trans.__('End All');
+    this.shutdownAllConfirmationText = () => endQuestion(model.view, model.view.sessions, trans);
+  }
+
+  readonly name: string;
+  readonly runningChanged: Model['changed'];
+  readonly shutdownLabel: string;
+  readonly shutdownAllLabel: string;
+  readonly shutdownAllConfirmationText: () => string;
+
+  running(): IRunningSessions.IRunningItem[] {
+    return this.model.view.sessions.map(session => {
+      const { word, sentence } = stateWords(session, this.model.now(), this.trans);
+      return {
+        className: 'jp-AwsRoles-running',
+        icon: () => STATE_ICONS[session.state],
+        label: () => session.label,
+        labelTitle: () => `${session.role_arn}\n${sentence}`,
+        detail: () =>
+          [accountOf(session), word, session.default ? this.trans.__('default') : '']
+            .filter(Boolean)
+            .join(' · '),
+        open: () => this.actions.open(session),
+        shutdown: () => this.actions.end(session)
+      };
+    });
+  }
+
+  refreshRunning(): void {
+    void this.model.read();
+  }
+
+  shutdownAll(): void {
+    this.actions.endAll();
+  }
+}

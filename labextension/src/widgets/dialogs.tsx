@@ -1,0 +1,139 @@
+import { Dialog, showDialog } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+import * as React from 'react';
+
+import type { RoleSession } from '../api';
+import { CommandIDs } from '../commands';
+import { allEndedWords, endQuestion } from '../ending';
+import { failureOf } from '../failure';
+import type { Model } from '../model';
+import type { RecentRoles } from '../recent';
+import { FailureNote } from './failure';
+import { selectedArn } from './launcher_role';
+import { Picker } from './picker';
+import { SessionFacts } from './session';
+
+/** Do something that the user asked for; where it fails, say why. */
+export async function orTell<T>(
+  action: Promise<T>,
+  title: string,
+  trans: TranslationBundle
+): Promise<T | undefined> {
+  try {
+    return await action;
+  } catch (error) {
+    await showDialog({
+      title,
+      body: <FailureNote failure={failureOf(error, trans)} trans={trans} />,
+      buttons: [closeButton(trans)]
+    });
+    return undefined;
+  }
+}
+
+/** End role sessions if the user agrees, and say until when what was issued before still works. */
+export async function askToEnd(
+  model: Model,
+  sessions: readonly RoleSession[],
+  trans: TranslationBundle
+): Promise<void> {
+  const [only] = sessions;
+  if (only === undefined) {
+    return;
+  }
+  const count = sessions.length;
+  const asked = await showDialog({
+    title:
+      count === 1
+        ? trans.__('End the role session of %1?', only.label)
+        : trans.__('End all %1 role sessions?', count),
+    body: endQuestion(model.view, sessions, trans),
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.warnButton({ label: count === 1 ? trans.__('End') : trans.__('End All') })
+    ]
+  });
+  if (asked.button.accept) {
+    await endAndTell(model, sessions, trans);
+  }
+}
+
+/** End role sessions, and say until when what was issued before still works. */
+export async function endAndTell(
+  model: Model,
+  sessions: readonly RoleSession[],
+  trans: TranslationBundle
+): Promise<void> {
+  const count = sessions.length;
+  const ended = await orTell(
+    Promise.all(sessions.map(session => model.end(session.id))),
+    trans._n('The role session did not end', 'Not every role session ended', count),
+    trans
+  );
+  if (ended !== undefined) {
+    await showDialog({
+      title: trans._n('The role session has ended', 'The role sessions have ended', count),
+      body: allEndedWords(ended, trans),
+      buttons: [closeButton(trans)]
+    });
+  }
+}
+
+/** Let the user pick a role for whatever starts next. */
+export async function pickInDialog(
+  model: Model,
+  recent: RecentRoles,
+  commands: CommandRegistry,
+  trans: TranslationBundle
+): Promise<void> {
+  const dialog = new Dialog({
+    title: trans.__('Pick an AWS role'),
+    body: ReactWidget.create(
+      <div className="jp-AwsRoles-pickDialog">
+        <p>
+          {trans.__(
+            'Notebooks, consoles and terminals that you start from then on have it. Running ones keep theirs.'
+          )}
+        </p>
+        <Picker
+          model={model}
+          recent={recent}
+          trans={trans}
+          label={trans.__('AWS role for what you start next')}
+          selected={selectedArn(model.view, model)}
+          onPick={async arn => {
+            await (arn === null ? model.pickNone() : model.pick(arn));
+            dialog.reject();
+          }}
+          onSignIn={() => {
+            // One dialog at a time: this one would keep the next from opening.
+            dialog.reject();
+            void commands.execute(CommandIDs.signIn);
+          }}
+        />
+      </div>
+    ),
+    buttons: [Dialog.cancelButton({ label: trans.__('Cancel') })],
+    focusNodeSelector: 'input'
+  });
+  await dialog.launch();
+}
+
+/** Show who the user is to AWS in a role session. */
+export async function showIdentity(
+  model: Model,
+  session: RoleSession,
+  trans: TranslationBundle
+): Promise<void> {
+  await showDialog({
+    title: trans.__('AWS identity: %1', session.label),
+    body: ReactWidget.create(<SessionFacts model={model} session={session} trans={trans} />),
+    buttons: [closeButton(trans)]
+  });
+}
+
+function closeButton(trans: TranslationBundle): Dialog.IButton {
+  return Dialog.okButton({ label: trans.__('Close') });
+}

@@ -1,0 +1,139 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { failureOf, type IFailure } from '../failure';
+import type { IView, Model } from '../model';
+import { defaultSession, statusOf } from '../status';
+import { clockTime } from '../words';
+import { FailureNote } from './failure';
+import { useNow, useView } from './hooks';
+import { swatch } from './picker';
+import { SessionFacts } from './session';
+
+/** What the user can do from the status bar's popover that opens something else. */
+export interface IPopoverActions {
+  pick(): void;
+  signIn(): void;
+  end(): void;
+}
+
+/** What a click on the status bar's item opens. */
+export function Popover(props: {
+  model: Model;
+  trans: TranslationBundle;
+  actions: IPopoverActions;
+}): React.JSX.Element | null {
+  const { model, trans, actions } = props;
+  const view = useView(model);
+  const id = React.useId();
+  const status = statusOf(view, useNow(model), trans);
+  if (status === null) {
+    return null;
+  }
+  const session = defaultSession(view);
+  const known = view.situation === 'ready' || view.situation === 'unreachable';
+  return (
+    // Focused when it opens, so that a screen reader says what it is, and Tab goes on from its start.
+    <section role="dialog" aria-labelledby={id} tabIndex={-1} className="jp-AwsRoles-popover">
+      <h2 id={id}>
+        <Dot color={status.color} />
+        {session !== null && known ? trans.__('AWS role: %1', session.label) : status.label}
+      </h2>
+      {(session === null || view.situation !== 'ready') && <p>{status.sentence}</p>}
+      {session !== null && known && <SessionFacts model={model} session={session} trans={trans} />}
+      {known && <Buttons model={model} view={view} trans={trans} actions={actions} />}
+    </section>
+  );
+}
+
+/** The administrator's colour of a role; beside its label, which says the same. */
+export function Dot(props: { color: string | null }): React.JSX.Element | null {
+  const style = swatch(props.color);
+  return style ? <span className="jp-AwsRoles-dot" style={style} aria-hidden="true" /> : null;
+}
+
+function Buttons(props: {
+  model: Model;
+  view: IView;
+  trans: TranslationBundle;
+  actions: IPopoverActions;
+}): React.JSX.Element {
+  const { model, view, trans, actions } = props;
+  const [busy, setBusy] = React.useState(false);
+  const [said, setSaid] = React.useState('');
+  const [failure, setFailure] = React.useState<IFailure | null>(null);
+  const session = defaultSession(view);
+  const off = view.situation !== 'ready';
+
+  const refresh = async (sessionId: string) => {
+    setBusy(true);
+    setFailure(null);
+    setSaid(trans.__('Asking for a new token…'));
+    try {
+      const { token_expires_at } = await model.refresh(sessionId);
+      setSaid(
+        token_expires_at === null
+          ? trans.__('There is a new token.')
+          : trans.__('There is a new token, until %1.', clockTime(token_expires_at))
+      );
+    } catch (error) {
+      setSaid('');
+      setFailure(failureOf(error, trans));
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <>
+      {failure !== null && <FailureNote failure={failure} trans={trans} />}
+      <p role="status" className="jp-AwsRoles-said">
+        {said}
+      </p>
+      <div className="jp-AwsRoles-buttons">
+        {signInHelps(view) && (
+          <Button label={trans.__('Sign in…')} accept disabled={off} onClick={actions.signIn} />
+        )}
+        {session !== null && (
+          <Button
+            label={trans.__('Refresh now')}
+            disabled={off || busy}
+            onClick={() => void refresh(session.id)}
+          />
+        )}
+        <Button
+          label={session === null ? trans.__('Pick an AWS role…') : trans.__('Pick another role…')}
+          disabled={off}
+          onClick={actions.pick}
+        />
+        {session !== null && (
+          <Button label={trans.__('End…')} disabled={off} onClick={actions.end} />
+        )}
+      </div>
+    </>
+  );
+}
+
+function Button(props: {
+  label: string;
+  disabled: boolean;
+  accept?: boolean;
+  onClick: () => void;
+}): React.JSX.Element {
+  return (
+    <button
+      type="button"
+      className={`jp-AwsRoles-button jp-mod-styled ${props.accept ? 'jp-mod-accept' : 'jp-mod-reject'}`}
+      disabled={props.disabled}
+      onClick={props.onClick}
+    >
+      {props.label}
+    </button>
+  );
+}
+
+function signInHelps(view: IView): boolean {
+  const needed =
+    defaultSession(view)?.state === 'sign_in_required' || view.signIn?.state === 'signed_out';
+  return needed && view.signIn?.state !== 'not_needed';
+}

@@ -1,0 +1,95 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { RoleSession } from '../api';
+import { problemWords } from '../failure';
+import { STATE_ICONS } from '../icons';
+import { identityText } from '../identity';
+import type { Model } from '../model';
+import { clockTime, stateWords, timeLeft } from '../words';
+import { CopyButton, FailureNote } from './failure';
+import { useNow } from './hooks';
+
+/** What there is to know of a role session: how it is, who the user is to AWS, what programs get. */
+export function SessionFacts(props: {
+  model: Model;
+  session: RoleSession;
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  const { session, trans } = props;
+  const now = useNow(props.model, 5_000);
+  const { identity } = session;
+  const { word, sentence } = stateWords(session, now, trans);
+  const Icon = STATE_ICONS[session.state].react;
+  return (
+    <div className="jp-AwsRoles-facts">
+      <p className="jp-AwsRoles-state" data-state={session.state}>
+        <Icon tag="span" width="16px" height="16px" aria-hidden="true" />
+        <span>
+          <strong>{word}</strong> {sentence}
+        </span>
+      </p>
+      {session.problem !== null && (
+        <FailureNote failure={problemWords(session.problem, trans)} trans={trans} />
+      )}
+      {session.notices.length > 0 && (
+        <ul className="jp-AwsRoles-notices">
+          {session.notices.map(notice => (
+            <li key={notice.code}>{notice.message}</li>
+          ))}
+        </ul>
+      )}
+      <dl>
+        <Fact name={trans.__('Role')} value={session.role_arn} />
+        {identity !== null && (
+          <>
+            <Fact name="UserId" value={identity.UserId} />
+            <Fact name="Account" value={identity.Account} />
+            <Fact name="Arn" value={identity.Arn} />
+          </>
+        )}
+        <Fact name={trans.__('Region')} value={session.region ?? trans.__('none set')} />
+        <Fact
+          name={trans.__('Next refresh')}
+          value={when(session.next_refresh_at, now, trans) ?? trans.__('none planned')}
+        />
+        <Fact
+          name={trans.__('Token expires')}
+          value={when(session.token_expires_at, now, trans) ?? trans.__('not known')}
+        />
+      </dl>
+      {identity !== null && (
+        <CopyButton
+          text={identityText(identity)}
+          label={trans.__('Copy caller identity')}
+          trans={trans}
+        />
+      )}
+      <details className="jp-AwsRoles-environment">
+        <summary>{trans.__('Environment of what starts with it')}</summary>
+        <dl>
+          {Object.entries(session.environment).map(([name, value]) => (
+            <Fact key={name} name={name} value={value ?? trans.__('(removed)')} />
+          ))}
+        </dl>
+      </details>
+    </div>
+  );
+}
+
+function Fact(props: { name: string; value: string }): React.JSX.Element {
+  return (
+    <>
+      <dt>{props.name}</dt>
+      <dd>{props.value}</dd>
+    </>
+  );
+}
+
+function when(time: string | null, now: number, trans: TranslationBundle): string | null {
+  if (time === null) {
+    return null;
+  }
+  const left = timeLeft(time, now, trans);
+  return left === '' ? clockTime(time) : trans.__('%1 (in %2)', clockTime(time), left);
+}
