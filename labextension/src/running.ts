@@ -10,10 +10,10 @@ import { stateWords } from './words';
 
 /** What the panel does with role sessions. */
 export interface IRunningActions {
-  open(session: RoleSession): void;
-  end(session: RoleSession): void;
+  readonly open: (session: RoleSession) => void;
+  readonly end: (session: RoleSession) => void;
   /** End all of them; the panel has asked. */
-  endAll(): void;
+  readonly endAll: () => void;
 }
 
 /** The living role sessions, as the panel of what is running wants them. */

@@ -12,9 +12,9 @@ import { SessionFacts } from './session';
 
 /** What the user can do from the status bar's popover that opens something else. */
 export interface IPopoverActions {
-  pick(): void;
-  signIn(): void;
-  end(): void;
+  readonly pick: () => void;
+  readonly signIn: () => void;
+  readonly end: () => void;
 }
 
 /** What a click on the status bar's item opens. */
