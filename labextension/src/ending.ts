@@ -14,8 +14,8 @@ export function endQuestion(
   const users = view.assignments.filter(({ running }) => running && ids.has(running.session_id));
   return [
     trans._n(
-      'No new AWS credentials come from it any more.',
-      'No new AWS credentials come from them any more.',
+      'It gives no new AWS credentials from then on.',
+      'They give no new AWS credentials from then on.',
       sessions.length
     ),
     users.length > 0
@@ -26,7 +26,9 @@ export function endQuestion(
           users.length
         )
       : '',
-    sessions.some(session => session.default) ? trans.__('What you start next has no AWS role.') : ''
+    sessions.some(session => session.default)
+      ? trans.__('What you start next has no AWS role.')
+      : ''
   ]
     .filter(Boolean)
     .join(' ');

@@ -45,7 +45,7 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
         label: () => session.label,
         labelTitle: () => `${session.role_arn}\n${sentence}`,
         detail: () =>
-          [accountOf(session), word, session.default ? this.trans.__('default') : '']
+          [word, session.default ? this.trans.__('default') : '', accountOf(session)]
             .filter(Boolean)
             .join(' · '),
         open: () => this.actions.open(session),

@@ -81,7 +81,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
     });
     commands.addCommand(CommandIDs.end, {
       label: trans.__('End AWS Role Session…'),
-      caption: trans.__('No new AWS credentials come from it any more'),
+      caption: trans.__('End the role session of the AWS role in use'),
       isEnabled: args => ready() && session(args) !== null,
       isVisible: known,
       execute: async args => {

@@ -27,7 +27,8 @@ export const running: JupyterFrontEndPlugin<void> = {
         model.changed.disconnect(add);
         managers?.add(
           new RunningRoleSessions(model, trans, {
-            open: session => void commands.execute(CommandIDs.showIdentity, { session_id: session.id }),
+            open: session =>
+              void commands.execute(CommandIDs.showIdentity, { session_id: session.id }),
             end: session => void askToEnd(model, [session], trans),
             endAll: () => void endAndTell(model, model.view.sessions, trans)
           })

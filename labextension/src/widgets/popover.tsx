@@ -92,7 +92,12 @@ function Buttons(props: {
       </p>
       <div className="jp-AwsRoles-buttons">
         {signInHelps(view) && (
-          <Button label={trans.__('Sign in…')} accept disabled={off} onClick={actions.signIn} />
+          <Button
+            label={trans.__('Sign in…')}
+            look="accept"
+            disabled={off}
+            onClick={actions.signIn}
+          />
         )}
         {session !== null && (
           <Button
@@ -107,7 +112,7 @@ function Buttons(props: {
           onClick={actions.pick}
         />
         {session !== null && (
-          <Button label={trans.__('End…')} disabled={off} onClick={actions.end} />
+          <Button label={trans.__('End…')} look="warn" disabled={off} onClick={actions.end} />
         )}
       </div>
     </>
@@ -117,13 +122,13 @@ function Buttons(props: {
 function Button(props: {
   label: string;
   disabled: boolean;
-  accept?: boolean;
+  look?: 'accept' | 'warn';
   onClick: () => void;
 }): React.JSX.Element {
   return (
     <button
       type="button"
-      className={`jp-AwsRoles-button jp-mod-styled ${props.accept ? 'jp-mod-accept' : 'jp-mod-reject'}`}
+      className={`jp-AwsRoles-button jp-mod-styled jp-mod-${props.look ?? 'reject'}`}
       disabled={props.disabled}
       onClick={props.onClick}
     >

@@ -98,11 +98,13 @@ function StatusButton(props: {
     return null;
   }
   const Icon = ICONS[status.icon].react;
+  const parts = [status.label, status.account, status.health].filter(Boolean);
   return (
     <button
       type="button"
       className="jp-AwsRoles-statusButton"
       data-state={status.icon}
+      aria-label={parts.length > 1 ? props.trans.__('AWS role: %1', parts.join(' · ')) : undefined}
       aria-haspopup="dialog"
       aria-expanded={props.open}
       title={status.sentence}
@@ -110,14 +112,11 @@ function StatusButton(props: {
     >
       <Icon tag="span" className="jp-AwsRoles-statusIcon" aria-hidden="true" />
       <Dot color={status.color} />
-      {status.account !== '' && (
-        <span className="jp-AwsRoles-hidden">{props.trans.__('AWS role:')} </span>
-      )}
       <span className="jp-AwsRoles-statusLabel">{status.label}</span>
       {status.account !== '' && (
-        <span className="jp-AwsRoles-statusAccount"> {status.account}</span>
+        <span className="jp-AwsRoles-statusAccount">· {status.account}</span>
       )}
-      {status.health !== '' && <span className="jp-AwsRoles-statusHealth"> {status.health}</span>}
+      {status.health !== '' && <span>· {status.health}</span>}
     </button>
   );
 }

@@ -1,0 +1,50 @@
+import { nullTranslator } from '@jupyterlab/translation';
+
+import type { Assignment } from './api';
+import { allEndedWords, endQuestion } from './ending';
+import { NOTHING_KNOWN } from './model';
+import { aSession } from './testing';
+import { clockTime } from './words';
+
+const trans = nullTranslator.load('test');
+const ANALYST = aSession('analyst', { default: true });
+const AUDITOR = aSession('auditor');
+
+function kernel(id: string, session: { id: string; role_arn: string } | null): Assignment {
+  return {
+    kind: 'kernel',
+    id,
+    chosen: null,
+    running: session && { session_id: session.id, role_arn: session.role_arn }
+  };
+}
+
+const VIEW = {
+  ...NOTHING_KNOWN,
+  assignments: [kernel('1', AUDITOR), kernel('2', ANALYST), kernel('3', ANALYST), kernel('4', null)]
+};
+
+test('who ends the default role session is told what starts next has none', () => {
+  expect(endQuestion(VIEW, [ANALYST], trans)).toContain('What you start next has no AWS role.');
+  expect(endQuestion(VIEW, [AUDITOR], trans)).not.toContain('start next');
+});
+
+test('it is said how much uses what is to end', () => {
+  expect(endQuestion(VIEW, [AUDITOR], trans)).toContain('In use by 1 running kernel, terminal or');
+  expect(endQuestion(VIEW, [ANALYST, AUDITOR], trans)).toContain('In use by 3 running kernels,');
+  expect(endQuestion(NOTHING_KNOWN, [ANALYST], trans)).not.toContain('In use');
+});
+
+test('of several ends, the latest time counts', () => {
+  const times = ['2026-11-25T11:00:00Z', null, '2026-11-25T12:00:00.5Z', '2026-11-25T11:30:00Z'];
+
+  expect(allEndedWords(times, trans)).toContain(`until ${clockTime(times[2]!)}`);
+});
+
+test.each([[[]], [[null]], [[null, null]]])('of %j, nothing is in use', times => {
+  expect(allEndedWords(times, trans)).toBe('No AWS credentials of it are in use.');
+});
+
+test('of one end, it is that end’s time', () => {
+  expect(allEndedWords(['2026-11-25T11:00:00Z'], trans)).toContain('credentials of it already');
+});

@@ -1,0 +1,41 @@
+import type { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { Signal } from '@lumino/signaling';
+
+import { Settings } from './settings';
+
+/** Settings as JupyterLab keeps them, which a test can change. */
+function kept(composite: object) {
+  const settings = { composite, changed: null as unknown };
+  const changed = new Signal<object, void>(settings);
+  settings.changed = changed;
+  return {
+    settings: settings as unknown as ISettingRegistry.ISettings,
+    change: (now: object) => {
+      settings.composite = now;
+      changed.emit();
+    }
+  };
+}
+
+test('without any, everything is shown', () => {
+  expect(new Settings().values).toEqual({ statusBar: true, launcher: true, notifications: true });
+});
+
+test('what the user set counts, and what is no boolean does not', () => {
+  const settings = new Settings();
+  settings.follow(kept({ statusBar: false, launcher: 'no' }).settings);
+
+  expect(settings.values).toEqual({ statusBar: false, launcher: true, notifications: true });
+});
+
+test('a change is told', () => {
+  const settings = new Settings();
+  const { settings: registered, change } = kept({});
+  settings.follow(registered);
+  const heard: boolean[] = [];
+  settings.changed.connect((_, { statusBar }) => heard.push(statusBar));
+
+  change({ statusBar: false });
+
+  expect(heard).toEqual([false]);
+});
