@@ -13,6 +13,7 @@ import type { RecentRoles } from '../recent';
 import { FailureNote } from './failure';
 import { selectedArn } from './launcher_role';
 import { Picker } from './picker';
+import { PickerDialog } from './picker_dialog';
 import { SessionFacts } from './session';
 
 /** Do something that the user asked for; where it fails, say why. */
@@ -88,7 +89,7 @@ export async function pickInDialog(
   commands: CommandRegistry,
   trans: TranslationBundle
 ): Promise<void> {
-  const dialog = new Dialog({
+  const dialog = new PickerDialog({
     title: trans.__('Pick an AWS role'),
     body: ReactWidget.create(
       <div className="jp-AwsRoles-pickDialog">

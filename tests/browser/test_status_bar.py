@@ -1,0 +1,327 @@
+"""The AWS role in the status bar, and the popover that it opens."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from jupyter_wb_aws.demo.names import role_arn
+from tests.browser.lab import THEMES
+
+
+@pytest.fixture
+def item(lab):
+    return lab.page.locator(".jp-AwsRoles-statusButton")
+
+
+@pytest.fixture
+def popover(lab):
+    return lab.page.locator(".jp-AwsRoles-popover")
+
+
+@pytest.fixture
+def session(demo):
+    """The analyst's role session, the default; ended in the end."""
+    session = demo.start("analyst", default=True)
+    yield session
+    demo("DELETE", f"/aws/sessions/{session['id']}")
+
+
+def dialog(lab):
+    return lab.page.locator(".jp-Dialog")
+
+
+def test_before_anything_is_chosen_it_says_what_to_do(lab, item, popover):
+    expect(item).to_have_text("Pick an AWS role")
+    item.click()
+
+    expect(popover.get_by_role("button", name="Pick an AWS role…")).to_be_visible()
+    lab.shot("status-nothing-chosen")
+    assert lab.axe() == []
+
+
+def test_it_shows_the_role_its_account_and_how_it_is(lab, item, session):
+    expect(item).to_have_accessible_name("AWS role: Analyst · 111122223333 · active")
+    expect(item.locator(".jp-AwsRoles-dot")).to_have_css("background-color", "rgb(0, 128, 0)")
+    assert lab.recorder.own_errors == []
+
+
+def test_the_popover_tells_who_the_user_is_to_aws(item, popover, session):
+    item.click()
+
+    expect(popover).to_contain_text("AWS credentials are kept fresh.")
+    for value in [session["role_arn"], session["region"], *session["identity"].values()]:
+        expect(popover.get_by_text(value, exact=True).first).to_be_visible()
+    expect(popover).to_contain_text(re.compile(r"Next refresh\s*\d\d:\d\d"))
+    expect(popover).to_contain_text(re.compile(r"Token expires\s*\d\d:\d\d"))
+
+
+def test_the_caller_identity_is_copied_as_the_aws_cli_prints_it(lab, item, popover, session):
+    item.click()
+    popover.get_by_role("button", name="Copy caller identity").click()
+
+    expect(popover.get_by_role("button", name="Copied")).to_be_visible()
+    copied = lab.page.evaluate("() => navigator.clipboard.readText()")
+    assert json.loads(copied) == session["identity"]
+
+
+def test_the_environment_says_what_programs_get(lab, item, popover, session):
+    item.click()
+    popover.get_by_text("Environment of what starts with it").click()
+
+    environment = popover.locator("details")
+    for name, value in session["environment"].items():
+        expect(environment).to_contain_text(f"{name}{value}")
+    lab.shot("status-environment")
+
+
+def test_refresh_now_says_until_when_the_new_token_is_good(lab, item, popover, session):
+    item.click()
+    popover.get_by_role("button", name="Refresh now").click()
+
+    expect(popover.get_by_role("status")).to_have_text(re.compile("new token, until \\d"))
+    assert f"POST /aws/sessions/{session['id']}/refresh" in lab.recorder.requests
+
+
+def test_a_refresh_that_fails_says_why_in_place(lab, item, popover, session):
+    lab.page.route(re.compile("/refresh"), lambda route: route.abort())
+    item.click()
+    popover.get_by_role("button", name="Refresh now").click()
+
+    expect(popover.get_by_role("alert")).to_contain_text("The Jupyter server does not answer")
+    expect(popover.get_by_role("button", name="Refresh now")).to_be_enabled()
+
+
+def test_it_follows_what_is_chosen_elsewhere_while_it_is_open(demo, item, popover, session):
+    item.click()
+    other = demo.start("auditor", default=True)
+
+    expect(popover.get_by_role("heading")).to_have_text("AWS role: Auditor")
+    expect(item).to_contain_text("Auditor")
+    demo("DELETE", f"/aws/sessions/{other['id']}")
+    expect(popover.get_by_role("heading")).to_have_text("No AWS role")
+
+
+def test_by_keyboard_the_focus_goes_in_round_and_back(lab, item, popover, session):
+    item.focus()
+    lab.page.keyboard.press("Enter")
+    expect(popover).to_be_focused()
+    expect(item).to_have_attribute("aria-expanded", "true")
+    for name in ["Copy caller identity", None, "Refresh now", "Pick another role…", "End…"]:
+        lab.page.keyboard.press("Tab")
+        if name is not None:
+            expect(popover.get_by_role("button", name=name)).to_be_focused()
+    lab.page.keyboard.press("Tab")
+    expect(popover.get_by_role("button", name="Copy caller identity")).to_be_focused()
+    lab.page.keyboard.press("Shift+Tab")
+    expect(popover.get_by_role("button", name="End…")).to_be_focused()
+
+    lab.page.keyboard.press("Escape")
+
+    expect(popover).to_have_count(0)
+    expect(item).to_be_focused()
+    expect(item).to_have_attribute("aria-expanded", "false")
+    lab.page.keyboard.press("Space")
+    expect(popover).to_be_focused()
+
+
+def test_a_click_elsewhere_closes_it(lab, item, popover, session):
+    item.click()
+    expect(popover).to_be_focused()
+    lab.page.locator("#jp-MainLogo").click()
+
+    expect(popover).to_have_count(0)
+
+
+def test_ending_asks_first_and_says_until_when_credentials_live(lab, item, popover, session):
+    item.focus()
+    lab.page.keyboard.press("Enter")
+    expect(popover).to_be_focused()
+    lab.page.keyboard.press("Shift+Tab")
+    lab.page.keyboard.press("Enter")
+    expect(dialog(lab)).to_contain_text("End the role session of Analyst?")
+    expect(dialog(lab)).to_contain_text("What you start next has no AWS role.")
+    lab.shot("status-end-question")
+    lab.page.keyboard.press("Escape")
+    expect(item).to_be_focused()
+    expect(item).to_contain_text("active")
+
+    lab.page.keyboard.press("Enter")
+    lab.page.keyboard.press("Shift+Tab")
+    lab.page.keyboard.press("Enter")
+    expect(dialog(lab).get_by_role("button", name="End", exact=True)).to_be_focused()
+    lab.page.keyboard.press("Enter")
+
+    expect(dialog(lab)).to_contain_text("The role session has ended")
+    expect(dialog(lab)).to_contain_text(re.compile(r"until \d\d:\d\d"))
+    lab.shot("status-ended")
+    lab.page.keyboard.press("Enter")
+    expect(item).to_be_focused()
+    expect(item).to_have_text("No AWS role")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_it_is_readable_in_every_theme(lab, item, popover, session, theme):
+    lab.use_theme(THEMES[theme])
+    item.click()
+    popover.locator("summary").click()
+    expect(popover.get_by_text("AWS_ROLE_ARN")).to_be_visible()
+    lab.shot(f"status-popover-{theme}")
+
+    assert lab.axe(".jp-AwsRoles-status") == []
+    assert lab.axe(".jp-AwsRoles-popup") == []
+
+
+@pytest.mark.parametrize("width", [700, 400])
+def test_a_narrow_window_shows_role_and_state(lab, item, popover, session, width):
+    lab.page.set_viewport_size({"width": width, "height": 700})
+    expect(item.get_by_text("Analyst")).to_be_in_viewport()
+    expect(item.get_by_text("active")).to_be_in_viewport()
+    item.click()
+    expect(popover.get_by_role("button", name="End…")).to_be_in_viewport()
+    lab.shot(f"status-popover-{width}")
+    assert [line for line in lab.too_wide() if "status" in line or "popover" in line] == []
+
+
+AILING = {
+    "degraded": ("degraded, 9 minutes left", "A new token can’t be had at the moment"),
+    "sign_in_required": ("sign-in required, 9 minutes left", "Sign in to go on"),
+    "expired": ("expired", "it recovers by itself"),
+}
+PROBLEM = {
+    "type": "urn:jupyter-wb-aws:problem:token_source_failed",
+    "title": "There is no new token",
+    "status": 503,
+    "detail": "The identity provider does not answer.",
+    "code": "token_source_failed",
+    "hint": "Try again in a minute.",
+    "admin_hint": "The provider’s host can’t be reached.",
+    "message": "",
+    "reason": "",
+}
+
+
+@pytest.mark.parametrize("state", AILING)
+def test_an_ailing_role_session_says_how_long_it_works_and_why(lab, item, popover, session, state):
+    words, sentence = AILING[state]
+
+    def ailing(route):
+        answer = route.fetch().json()
+        for each in answer["sessions"]:
+            each |= {"state": state, "problem": PROBLEM, "token_expires_at": in_minutes(lab, 9.9)}
+        route.fulfill(json=answer)
+
+    lab.page.route(re.compile(r"/aws/sessions(\?|$)"), ailing)
+    lab.reload()
+    expect(item).to_contain_text(words)
+    item.click()
+
+    expect(popover).to_contain_text(sentence)
+    expect(popover.get_by_role("alert")).to_contain_text("The identity provider does not answer.")
+    assert lab.axe(".jp-AwsRoles-status") == []
+    assert lab.axe(".jp-AwsRoles-popup") == []
+    lab.shot(f"status-{state}")
+
+
+def in_minutes(lab, minutes):
+    now = lab.page.evaluate("() => Date.now()")
+    return lab.page.evaluate("time => new Date(time).toISOString()", now + minutes * 60_000)
+
+
+def test_a_server_without_the_extension_is_told_quietly(lab, item, popover):
+    lab.page.route("**/aws/**", lambda route: route.fulfill(status=404, body="<html>404</html>"))
+    lab.reload()
+    expect(item).to_have_text("AWS roles unavailable")
+    item.click()
+
+    expect(popover).to_contain_text("lacks the extension jupyter_wb_aws")
+    expect(popover.get_by_role("button")).to_have_count(0)
+    lab.shot("status-missing")
+    assert lab.recorder.own_errors == []
+
+
+def test_a_setting_hides_it(lab, item):
+    lab.run_command("settingeditor:open", query="AWS Roles")
+    shown = lab.page.get_by_role("checkbox", name="Status bar")
+    shown.uncheck()
+    expect(item).to_be_hidden()
+    lab.shot("settings")
+
+    shown.check()
+    expect(item).to_be_visible()
+
+
+# --- Commands: the palette, and the menu "AWS Role" of the settings --------------------------
+
+
+def test_a_role_is_picked_from_the_palette_by_keyboard(lab, item, demo):
+    expect(item).to_be_visible()
+    lab.page.keyboard.press("ControlOrMeta+Shift+c")
+    lab.page.keyboard.type("pick aws role")
+    lab.page.keyboard.press("Enter")
+    expect(dialog(lab).get_by_role("combobox")).to_be_focused()
+    lab.page.keyboard.type("audit")
+    lab.shot("pick-dialog")
+    lab.page.keyboard.press("Enter")
+
+    expect(dialog(lab)).to_have_count(0)
+    expect(item).to_contain_text("Auditor")
+    assert demo("GET", "/aws/identity")["Arn"].split("/")[1] == "auditor"
+
+
+def test_no_aws_role_is_chosen_from_the_menu(lab, item, session):
+    expect(item).to_contain_text("Analyst")
+    open_menu(lab)
+    lab.shot("menu")
+    lab.page.get_by_role("menuitem", name="Use No AWS Role").click()
+
+    expect(item).to_have_text("No AWS role")
+    open_menu(lab)
+    none = lab.page.locator(".lm-Menu-item", has_text="Use No AWS Role")
+    expect(none).to_have_class(re.compile("lm-mod-toggled"))
+    end = lab.page.locator(".lm-Menu-item", has_text="End AWS Role Session…")
+    expect(end).to_have_class(re.compile("lm-mod-disabled"))
+
+
+def open_menu(lab):
+    lab.page.get_by_role("menuitem", name="Settings").click()
+    lab.page.locator('.lm-Menu-item[data-type="submenu"]', has_text="AWS Role").click()
+
+
+def test_the_menu_offers_nothing_where_the_extension_is_missing(lab, item):
+    lab.page.route("**/aws/**", lambda route: route.fulfill(status=404, body="<html>404</html>"))
+    lab.reload()
+    expect(item).to_have_text("AWS roles unavailable")
+    open_menu(lab)
+
+    entries = lab.page.locator(".lm-Menu-item", has_text="AWS R").filter(visible=True)
+    expect(entries).to_have_text(["AWS Role", "Pick AWS Role…"])
+    expect(entries.last).to_have_class(re.compile("lm-mod-disabled"))
+
+
+def test_a_command_picks_a_named_role(lab, item, session):
+    lab.run_command("aws-roles:pick", role_arn=role_arn("auditor"))
+
+    expect(item).to_contain_text("Auditor")
+
+
+def test_a_role_that_aws_refuses_is_explained(lab, item, session):
+    lab.begin_command("aws-roles:pick", role_arn=role_arn("misconfigured"))
+
+    expect(dialog(lab)).to_contain_text("This role can’t be used")
+    expect(dialog(lab).get_by_role("button", name="Copy details")).to_be_visible()
+    lab.shot("pick-refused")
+    assert lab.axe(".jp-AwsRoles-failure") == []
+    expect(item).to_contain_text("Analyst")
+
+
+def test_a_command_shows_who_the_user_is_to_aws(lab, item, session):
+    expect(item).to_contain_text("Analyst")
+    lab.begin_command("aws-roles:show-identity")
+
+    expect(dialog(lab)).to_contain_text(session["identity"]["Arn"])
+    lab.shot("identity-dialog")
+    assert lab.axe(".jp-AwsRoles-facts") == []
