@@ -26,7 +26,15 @@ export function Popover(props: {
   const { model, trans, actions } = props;
   const view = useView(model);
   const id = React.useId();
+  const ref = React.useRef<HTMLElement>(null);
   const status = statusOf(view, useNow(model), trans);
+  React.useEffect(() => ref.current?.focus(), []);
+  React.useEffect(() => {
+    // What had the focus may have gone with what it was for.
+    if (document.activeElement === document.body) {
+      ref.current?.focus();
+    }
+  });
   if (status === null) {
     return null;
   }
@@ -34,7 +42,13 @@ export function Popover(props: {
   const known = view.situation === 'ready' || view.situation === 'unreachable';
   return (
     // Focused when it opens, so that a screen reader says what it is, and Tab goes on from its start.
-    <section role="dialog" aria-labelledby={id} tabIndex={-1} className="jp-AwsRoles-popover">
+    <section
+      ref={ref}
+      role="dialog"
+      aria-labelledby={id}
+      tabIndex={-1}
+      className="jp-AwsRoles-popover"
+    >
       <h2 id={id}>
         <Dot color={status.color} />
         {session !== null && known ? trans.__('AWS role: %1', session.label) : status.label}
@@ -129,8 +143,9 @@ function Button(props: {
     <button
       type="button"
       className={`jp-AwsRoles-button jp-mod-styled jp-mod-${props.look ?? 'reject'}`}
-      disabled={props.disabled}
-      onClick={props.onClick}
+      // Not `disabled`: the focus would be lost.
+      aria-disabled={props.disabled}
+      onClick={props.disabled ? undefined : props.onClick}
     >
       {props.label}
     </button>

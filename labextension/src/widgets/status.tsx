@@ -66,9 +66,6 @@ export class StatusItem extends ReactWidget {
     popup.addClass('jp-AwsRoles-popup');
     popup.node.addEventListener('keydown', keepFocusWithin);
     popup.disposed.connect(() => this.closed(popup));
-    void body.renderPromise?.then(() => {
-      body.node.querySelector<HTMLElement>('[role=dialog]')?.focus();
-    });
     this.update();
   }
 
