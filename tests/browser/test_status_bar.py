@@ -15,6 +15,7 @@ from tests.browser.lab import LIGHT, THEMES
 
 @pytest.fixture
 def item(lab):
+    lab.page.locator(".jp-Launcher").wait_for()  # it takes the focus when it comes
     return lab.page.locator(".jp-AwsRoles-statusButton")
 
 
@@ -29,6 +30,11 @@ def session(demo):
     session = demo.start("analyst", default=True)
     yield session
     demo("DELETE", f"/aws/sessions/{session['id']}")
+
+
+def answer(lab, path, content):
+    """Let the page see this as the server's answer."""
+    lab.page.route(re.compile(rf"{path}(\?|$)"), lambda route: route.fulfill(json=content))
 
 
 def dialog(lab):
@@ -178,6 +184,18 @@ def test_it_is_readable_in_every_theme(lab, item, popover, session, theme):
     lab.use_theme(LIGHT)  # the server keeps it
 
 
+def test_it_is_readable_in_the_systems_own_high_contrast(lab, item, popover, session):
+    lab.page.emulate_media(forced_colors="active")
+    item.click()
+    expect(popover).to_be_focused()
+    lab.shot("status-forced-colors")
+
+    icon = popover.locator(".jp-AwsRoles-state path").first
+    assert icon.evaluate("node => getComputedStyle(node).fill") == popover.evaluate(
+        "node => getComputedStyle(node).color"
+    )
+
+
 @pytest.mark.parametrize("width", [700, 400])
 def test_a_narrow_window_shows_role_and_state(lab, item, popover, session, width):
     lab.page.set_viewport_size({"width": width, "height": 700})
@@ -212,9 +230,7 @@ def test_an_ailing_role_session_says_how_long_it_works_and_why(lab, item, popove
     words, sentence = AILING[state]
     expires = (datetime.now(UTC) + timedelta(minutes=9, seconds=50)).isoformat()
     ailing = session | {"state": state, "problem": PROBLEM, "token_expires_at": expires}
-    lab.page.route(
-        re.compile(r"/aws/sessions(\?|$)"), lambda route: route.fulfill(json={"sessions": [ailing]})
-    )
+    answer(lab, "/aws/sessions", {"sessions": [ailing]})
     lab.reload()
     expect(item).to_contain_text(words)
     item.click()
@@ -224,6 +240,32 @@ def test_an_ailing_role_session_says_how_long_it_works_and_why(lab, item, popove
     assert lab.axe(".jp-AwsRoles-status") == []
     assert lab.axe(".jp-AwsRoles-popup") == []
     lab.shot(f"status-{state}")
+
+
+def test_who_is_signed_out_is_asked_to_sign_in(lab, item, popover, session):
+    signed_out = {"state": "signed_out", "user": None, "expires_at": None, "flows": ["code"]}
+    answer(lab, "/aws/sign-in", signed_out | {"problem": None})
+    answer(lab, "/aws/sessions", {"sessions": [session | {"state": "sign_in_required"}]})
+    lab.reload()
+    expect(item).to_contain_text("sign-in required")
+    item.click()
+
+    expect(popover.get_by_role("button", name="Sign in…")).to_be_visible()
+    lab.shot("status-signed-out")
+
+
+def test_of_a_server_that_went_away_what_was_known_stays(lab, item, popover, session, demo):
+    expect(item).to_contain_text("active")
+    lab.page.route("**/aws/**", lambda route: route.abort())
+    demo("POST", f"/aws/sessions/{session['id']}/refresh")  # the page hears of it, and reads again
+
+    expect(item).to_have_accessible_name("AWS role: Analyst · 111122223333 · server not reachable")
+    item.click()
+    expect(popover).to_contain_text("What is shown is what it said last")
+    for button in ["Refresh now", "Pick another role…", "End…"]:
+        expect(popover.get_by_role("button", name=button)).to_be_disabled()
+    lab.shot("status-unreachable")
+    assert lab.axe(".jp-AwsRoles-popup") == []
 
 
 def test_a_server_without_the_extension_is_told_quietly(lab, item, popover):
