@@ -11,6 +11,7 @@ import { failureOf } from '../failure';
 import type { Model } from '../model';
 import type { RecentRoles } from '../recent';
 import { FailureNote } from './failure';
+import { useView } from './hooks';
 import { selectedArn } from './launcher_role';
 import { Picker } from './picker';
 import { PickerDialog } from './picker_dialog';
@@ -130,9 +131,22 @@ export async function showIdentity(
 ): Promise<void> {
   await showDialog({
     title: trans.__('AWS identity: %1', session.label),
-    body: ReactWidget.create(<SessionFacts model={model} session={session} trans={trans} />),
+    body: ReactWidget.create(<Identity model={model} shown={session} trans={trans} />),
     buttons: [closeButton(trans)]
   });
+}
+
+function Identity(props: {
+  model: Model;
+  shown: RoleSession;
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  const { model, shown, trans } = props;
+  const { sessions, situation } = useView(model);
+  const session = sessions.find(session => session.id === shown.id);
+  // One that ended meanwhile is shown as it was.
+  const old = session === undefined || situation !== 'ready';
+  return <SessionFacts model={model} session={session ?? shown} trans={trans} old={old} />;
 }
 
 function closeButton(trans: TranslationBundle): Dialog.IButton {

@@ -54,7 +54,14 @@ export function Popover(props: {
         {session !== null && known ? trans.__('AWS role: %1', session.label) : status.label}
       </h2>
       {(session === null || view.situation !== 'ready') && <p>{status.sentence}</p>}
-      {session !== null && known && <SessionFacts model={model} session={session} trans={trans} />}
+      {session !== null && known && (
+        <SessionFacts
+          model={model}
+          session={session}
+          trans={trans}
+          old={view.situation !== 'ready'}
+        />
+      )}
       {known && <Buttons model={model} view={view} trans={trans} actions={actions} />}
     </section>
   );

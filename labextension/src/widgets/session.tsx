@@ -15,6 +15,8 @@ export function SessionFacts(props: {
   model: Model;
   session: RoleSession;
   trans: TranslationBundle;
+  /** Whether this is what was known before the server went away: then how it is can't be said. */
+  old?: boolean;
 }): React.JSX.Element {
   const { session, trans } = props;
   const now = useNow(props.model, 5_000);
@@ -23,12 +25,14 @@ export function SessionFacts(props: {
   const Icon = STATE_ICONS[session.state].react;
   return (
     <div className="jp-AwsRoles-facts">
-      <p className="jp-AwsRoles-state" data-state={session.state}>
-        <Icon tag="span" width="16px" height="16px" aria-hidden="true" />
-        <span>
-          <strong>{word}</strong> {sentence}
-        </span>
-      </p>
+      {!props.old && (
+        <p className="jp-AwsRoles-state" data-state={session.state}>
+          <Icon tag="span" width="16px" height="16px" aria-hidden="true" />
+          <span>
+            <strong>{word}</strong> {sentence}
+          </span>
+        </p>
+      )}
       {session.problem !== null && (
         <FailureNote failure={problemWords(session.problem, trans)} trans={trans} />
       )}
