@@ -71,7 +71,7 @@ def test_all_are_ended_once_the_user_agrees(lab, panel, demo):
 
 
 def test_the_command_ends_all_once_the_user_agrees(lab, sessions, demo):
-    expect(lab.page.locator(".jp-AwsRoles-statusButton")).to_contain_text("Analyst")
+    expect(lab.page.get_by_role("option", name="Auditor")).to_contain_text("active")
     lab.begin_command("aws-roles:end-all")
     expect(dialog(lab)).to_contain_text("End all 2 role sessions?")
     dialog(lab).get_by_role("button", name="Cancel").click()

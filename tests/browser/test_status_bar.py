@@ -190,6 +190,8 @@ def test_it_is_readable_in_the_systems_own_high_contrast(lab, item, popover, ses
     expect(popover).to_be_focused()
     lab.shot("status-forced-colors")
 
+    for button in popover.get_by_role("button").all():
+        expect(button).to_have_css("border-style", "solid")
     icon = popover.locator(".jp-AwsRoles-state path").first
     assert icon.evaluate("node => getComputedStyle(node).fill") == popover.evaluate(
         "node => getComputedStyle(node).color"
