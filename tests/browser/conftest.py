@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser.lab import opened_browser, opened_lab
+
 
 @pytest.fixture
 def jp_asyncio_loop():
@@ -11,3 +13,17 @@ def jp_asyncio_loop():
 @pytest.fixture(autouse=True)
 def jp_server_cleanup():
     """Nothing to clean up."""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One Chromium for the module; not together with `opened_page`, which starts its own."""
+    with opened_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def lab(browser, demo):
+    """JupyterLab of the module's demo, in a window of its own, with a launcher."""
+    with opened_lab(browser, demo) as lab:
+        yield lab
