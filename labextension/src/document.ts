@@ -10,6 +10,9 @@ import { METADATA_KEY, rememberedArn } from './remembered_role';
 /** A notebook or console, as far as its kernel's AWS role is concerned. */
 export interface IDocument {
   readonly kind: 'notebook' | 'console';
+  /** What its tab says. */
+  readonly name: string;
+  readonly node: HTMLElement;
   readonly sessionContext: ISessionContext;
   /** Where the choice of a role is kept with the document; null where it can't be. */
   readonly memory: IRoleMemory | null;
@@ -26,12 +29,24 @@ export interface IRoleMemory {
 }
 
 export function consoleDocument(panel: ConsolePanel): IDocument {
-  return { kind: 'console', sessionContext: panel.sessionContext, memory: null };
+  return {
+    kind: 'console',
+    get name() {
+      return panel.title.label;
+    },
+    node: panel.node,
+    sessionContext: panel.sessionContext,
+    memory: null
+  };
 }
 
 export function notebookDocument(panel: NotebookPanel): IDocument {
   return {
     kind: 'notebook',
+    get name() {
+      return panel.title.label;
+    },
+    node: panel.node,
     sessionContext: panel.sessionContext,
     memory: new NotebookMemory(panel)
   };
@@ -75,12 +90,26 @@ export function kernelIdOf({ sessionContext }: IDocument): string | null {
   return kernel && kernel.status !== 'dead' ? kernel.id : null;
 }
 
-/** Return the names of the other notebooks and consoles that use a document's kernel. */
-export function sharers({ sessionContext }: IDocument): string[] {
-  const own = sessionContext.session;
-  return [...sessionContext.sessionManager.running()]
-    .filter(other => other.id !== own?.id && other.kernel?.id === own?.kernel?.id)
-    .map(other => other.name || other.path);
+/** Whether a document's kernel, or that it has none, is no matter of seconds any more. */
+export function isSettled({ sessionContext }: IDocument): boolean {
+  const kernel = sessionContext.session?.kernel;
+  return kernel ? ['idle', 'busy', 'dead'].includes(kernel.status) : sessionContext.isReady;
+}
+
+/**
+ * Return the names of the other notebooks and consoles that use a document's kernel.
+ *
+ * Those of this page, since a console at a notebook's kernel has the notebook's own session; and
+ * those of which only the server knows.
+ */
+export function sharers(document: IDocument, open: Iterable<IDocument>): string[] {
+  const id = kernelIdOf(document);
+  const here = [...open].filter(other => other !== document && kernelIdOf(other) === id);
+  const known = new Set([document, ...here].map(other => other.sessionContext.session?.id));
+  const elsewhere = [...document.sessionContext.sessionManager.running()].filter(
+    session => session.kernel?.id === id && !known.has(session.id)
+  );
+  return [...here.map(other => other.name), ...elsewhere.map(({ name, path }) => name || path)];
 }
 
 /**

@@ -8,7 +8,9 @@ import { stateWords } from './words';
 export type DocumentRole =
   /** There is no kernel; `next` is what one gets that is started now (null: no role). */
   | { readonly kind: 'no_kernel'; readonly next: RoleSession | null }
-  /** The server says nothing of this kernel: it has just started, or runs elsewhere. */
+  /** The kernel is on its way. */
+  | { readonly kind: 'starting' }
+  /** The server says nothing of this kernel: it runs elsewhere. */
   | { readonly kind: 'unknown' }
   | IKernelRole;
 
@@ -28,14 +30,20 @@ export interface IGiven {
   readonly session: RoleSession | null;
 }
 
-/** Tell what a document's kernel has, and what it gets at its next start. */
-export function documentRole(view: IView, kernelId: string | null): DocumentRole {
+/**
+ * Tell what a document's kernel has, and what it gets at its next start.
+ *
+ * `settled`: there is no kernel on its way.
+ */
+export function documentRole(view: IView, kernelId: string | null, settled: boolean): DocumentRole {
   if (kernelId === null) {
-    return { kind: 'no_kernel', next: living(view, view.choice.session_id) };
+    return settled
+      ? { kind: 'no_kernel', next: living(view, view.choice.session_id) }
+      : { kind: 'starting' };
   }
   const assignment = view.assignments.find(a => a.kind === 'kernel' && a.id === kernelId);
   if (assignment === undefined) {
-    return { kind: 'unknown' };
+    return { kind: settled ? 'unknown' : 'starting' };
   }
   const { running } = assignment;
   const session = living(view, running?.session_id);
@@ -91,11 +99,13 @@ export function documentWords(
             ? trans.__('There is no kernel. One that is started now has no AWS role.')
             : trans.__('There is no kernel. One that is started now has %1.', role.next.label)
       };
+    case 'starting':
+      return { text: trans.__('AWS role'), sentence: trans.__('The kernel is starting.') };
     case 'unknown':
       return {
         text: trans.__('AWS role not known'),
         sentence: trans.__(
-          'It is not known which AWS role this kernel has. It may have just started, or run on another machine, where AWS roles don’t reach it.'
+          'The server does not know of an AWS role of this kernel: it runs elsewhere, where AWS roles don’t reach it.'
         )
       };
     case 'kernel':

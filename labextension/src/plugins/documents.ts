@@ -30,14 +30,18 @@ export const documents: JupyterFrontEndPlugin<void> = {
     dialogs: ISessionContextDialogs | null,
     translator: ITranslator | null
   ) => {
+    const open = new Set<IDocument>();
     const options = {
       model,
+      open,
       recent: new RecentRoles(app.serviceManager.serverSettings.baseUrl),
       commands: app.commands,
       dialogs: dialogs ?? new SessionContextDialogs({ translator: translator ?? nullTranslator }),
       trans: (translator ?? nullTranslator).load(DOMAIN)
     };
     const control = (document: IDocument): DocumentControl => {
+      open.add(document);
+      document.sessionContext.disposed.connect(() => open.delete(document));
       followKernel(document, model);
       return new DocumentControl(document, options);
     };

@@ -1,10 +1,15 @@
 import type { ISessionContextDialogs } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { caretDownEmptyIcon, type LabIcon, ReactWidget } from '@jupyterlab/ui-components';
+import {
+  caretDownEmptyIcon,
+  type LabIcon,
+  ReactWidget,
+  refreshIcon
+} from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
-import { type IDocument, kernelIdOf } from '../document';
+import { type IDocument, isSettled, kernelIdOf } from '../document';
 import {
   type DocumentRole,
   documentRole,
@@ -21,9 +26,14 @@ import { DropDown } from './drop_down';
 import { useNow, useView } from './hooks';
 import { swatch } from './picker';
 
+/** A document's width in pixels from which on there is room for a long text. */
+const WIDE = 900;
+
 /** What the controls of all documents share. */
 export interface IDocumentControlOptions {
   readonly model: Model;
+  /** The documents of this page. */
+  readonly open: ReadonlySet<IDocument>;
   readonly recent: RecentRoles;
   readonly commands: CommandRegistry;
   readonly dialogs: ISessionContextDialogs;
@@ -47,9 +57,15 @@ export class DocumentControl extends ReactWidget {
     this.addClass('jp-AwsRoles-document');
     options.model.changed.connect(this.onChanged);
     this.onChanged();
+    // The width of the document, not of the window: documents stand side by side.
+    this.resized = new ResizeObserver(([entry]) => {
+      this.toggleClass('jp-mod-narrow', (entry?.contentRect.width ?? WIDE) < WIDE);
+    });
+    this.resized.observe(document.node);
   }
 
   override dispose(): void {
+    this.resized.disconnect();
     this.options.model.changed.disconnect(this.onChanged);
     super.dispose();
   }
@@ -63,6 +79,8 @@ export class DocumentControl extends ReactWidget {
     const { situation } = this.options.model.view;
     this.setHidden(situation !== 'ready' && situation !== 'unreachable');
   };
+
+  private readonly resized: ResizeObserver;
 }
 
 function Control(props: { document: IDocument } & IDocumentControlOptions): React.JSX.Element {
@@ -135,7 +153,7 @@ export function useDocument(document: IDocument, model: Model): IDocumentState {
       memory?.changed.disconnect(changed);
     };
   }, [document]);
-  const role = documentRole(view, kernelIdOf(document));
+  const role = documentRole(view, kernelIdOf(document), isSettled(document));
   return { view, role, offer: offerOf(document.memory?.arn ?? null, role, view) };
 }
 
@@ -169,6 +187,9 @@ function panelLabel(document: IDocument, trans: TranslationBundle): string {
 }
 
 function iconOf(role: DocumentRole): LabIcon {
+  if (role.kind === 'kernel' && role.restart) {
+    return refreshIcon; // Seen where the text is cut off, too.
+  }
   if (role.kind !== 'kernel' || role.has === null) {
     return roleIcon;
   }

@@ -111,18 +111,16 @@ function Offer(
 /** Restart the kernel, having said what that costs. */
 function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
   const { document, trans, close } = props;
-  const others = sharers(document);
-  const [busy, setBusy] = React.useState(false);
+  const others = sharers(document, props.open);
   const button = React.useRef<HTMLButtonElement>(null);
   React.useEffect(() => {
     if (props.focus) {
       button.current?.focus();
     }
   }, [props.focus]);
-  const restart = async (): Promise<void> => {
-    setBusy(true);
-    await document.sessionContext.restartKernel();
+  const restart = (): void => {
     close();
+    void document.sessionContext.restartKernel();
   };
   return (
     <div className="jp-AwsRoles-documentRestart">
@@ -141,12 +139,16 @@ function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
           ref={button}
           type="button"
           className="jp-AwsRoles-button jp-mod-styled jp-mod-warn"
-          disabled={busy}
-          onClick={() => void restart()}
+          disabled={props.model.view.situation !== 'ready'}
+          onClick={restart}
         >
-          {busy ? trans.__('Restarting …') : trans.__('Restart now')}
+          {trans.__('Restart now')}
         </button>
-        <button type="button" className="jp-AwsRoles-button jp-mod-styled" onClick={close}>
+        <button
+          type="button"
+          className="jp-AwsRoles-button jp-mod-styled jp-mod-reject"
+          onClick={close}
+        >
           {trans.__('Later')}
         </button>
       </div>

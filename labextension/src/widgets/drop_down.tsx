@@ -45,7 +45,9 @@ export class DropDown extends ReactWidget {
   /** Close it, and give the focus back. */
   readonly dismiss = (): void => {
     const { anchor } = this.options;
-    const focus = this.node.contains(document.activeElement);
+    // On the body if what had it is gone; nowhere else, or this would be closed already.
+    const { activeElement } = document;
+    const focus = activeElement === document.body || this.node.contains(activeElement);
     this.dispose();
     if (focus && anchor.isConnected) {
       anchor.focus();

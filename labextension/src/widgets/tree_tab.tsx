@@ -1,16 +1,13 @@
-import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
 import type { RoleSession } from '../api';
-import { failureOf, type IFailure } from '../failure';
 import { roleIcon, STATE_ICONS } from '../icons';
 import type { Model } from '../model';
 import type { RecentRoles } from '../recent';
-import { endedWords, stateWords } from '../words';
-import { FailureNote } from './failure';
+import { stateWords } from '../words';
 import { useNow, useView } from './hooks';
 import { selectedArn } from './launcher_role';
 import { Picker } from './picker';
@@ -39,7 +36,8 @@ export class TreeTab extends ReactWidget {
   }
 }
 
-function Tab({ model, recent, commands, trans }: ITreeTabOptions): React.JSX.Element {
+function Tab(props: ITreeTabOptions): React.JSX.Element {
+  const { model, recent, commands, trans } = props;
   const view = useView(model);
   const known = view.situation === 'ready' || view.situation === 'unreachable';
   return (
@@ -66,7 +64,7 @@ function Tab({ model, recent, commands, trans }: ITreeTabOptions): React.JSX.Ele
       {known && (
         <section aria-label={trans.__('AWS role sessions')}>
           <h2>{trans.__('AWS role sessions')}</h2>
-          <RoleSessions model={model} trans={trans} disabled={view.situation !== 'ready'} />
+          <RoleSessions {...props} />
         </section>
       )}
     </div>
@@ -74,51 +72,23 @@ function Tab({ model, recent, commands, trans }: ITreeTabOptions): React.JSX.Ele
 }
 
 /** The living role sessions, each with a button to end it. */
-function RoleSessions(props: {
-  model: Model;
-  trans: TranslationBundle;
-  disabled: boolean;
-}): React.JSX.Element {
-  const { model, trans, disabled } = props;
-  const { sessions } = useView(model);
-  const [failure, setFailure] = React.useState<IFailure | null>(null);
-  const [said, setSaid] = React.useState('');
-  const end = async (session: RoleSession): Promise<void> => {
-    setFailure(null);
-    setSaid('');
-    if (!(await confirmed(session, trans))) {
-      return;
-    }
-    try {
-      const until = await model.end(session.id);
-      setSaid(`${trans.__('%1 has ended.', session.label)} ${endedWords(until, trans)}`);
-    } catch (error) {
-      setFailure(failureOf(error, trans));
-    }
-  };
-  return (
-    <>
-      {sessions.length === 0 ? (
-        <p className="jp-AwsRoles-quiet">{trans.__('There is none. Picking a role starts one.')}</p>
-      ) : (
-        <ul className="jp-AwsRoles-sessions">
-          {sessions.map(session => (
-            <SessionRow
-              key={session.id}
-              session={session}
-              model={model}
-              trans={trans}
-              disabled={disabled}
-              onEnd={() => void end(session)}
-            />
-          ))}
-        </ul>
-      )}
-      <p className="jp-AwsRoles-said" role="status">
-        {said}
-      </p>
-      {failure !== null && <FailureNote failure={failure} trans={trans} />}
-    </>
+function RoleSessions({ model, commands, trans }: ITreeTabOptions): React.JSX.Element {
+  const { sessions, situation } = useView(model);
+  return sessions.length === 0 ? (
+    <p className="jp-AwsRoles-quiet">{trans.__('There is none. Picking a role starts one.')}</p>
+  ) : (
+    <ul className="jp-AwsRoles-sessions">
+      {sessions.map(session => (
+        <SessionRow
+          key={session.id}
+          session={session}
+          model={model}
+          trans={trans}
+          disabled={situation !== 'ready'}
+          onEnd={() => void commands.execute('aws-roles:end', { session_id: session.id })}
+        />
+      ))}
+    </ul>
   );
 }
 
@@ -156,18 +126,4 @@ function SessionRow(props: {
       </button>
     </li>
   );
-}
-
-async function confirmed(session: RoleSession, trans: TranslationBundle): Promise<boolean> {
-  const { button } = await showDialog({
-    title: trans.__('End the role session of %1?', session.label),
-    body: trans.__(
-      'Notebooks, consoles and terminals that use it get no new AWS credentials; what runs in them goes on.'
-    ),
-    buttons: [
-      Dialog.cancelButton({ label: trans.__('Cancel') }),
-      Dialog.warnButton({ label: trans.__('End') })
-    ]
-  });
-  return button.accept;
 }
