@@ -27,7 +27,7 @@ export interface IOffer {
 
 /** Tell what to offer for a notebook that was used with a role before; null if nothing. */
 export function offerOf(remembered: string | null, role: DocumentRole, view: IView): IOffer | null {
-  if (remembered === null || role.kind !== 'kernel') {
+  if (remembered === null || role.kind !== 'kernel' || view.rolesProblem !== null) {
     return null;
   }
   if (role.next?.role_arn === remembered) {
