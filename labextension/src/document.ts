@@ -93,7 +93,9 @@ export function kernelIdOf({ sessionContext }: IDocument): string | null {
 /** Whether a document's kernel, or that it has none, is no matter of seconds any more. */
 export function isSettled({ sessionContext }: IDocument): boolean {
   const kernel = sessionContext.session?.kernel;
-  return kernel ? ['idle', 'busy', 'dead'].includes(kernel.status) : sessionContext.isReady;
+  return kernel
+    ? ['idle', 'busy', 'dead'].includes(kernel.status)
+    : sessionContext.kernelDisplayStatus === 'unknown';
 }
 
 /**

@@ -100,7 +100,7 @@ export function documentWords(
             : trans.__('There is no kernel. One that is started now has %1.', role.next.label)
       };
     case 'starting':
-      return { text: trans.__('AWS role'), sentence: trans.__('The kernel is starting.') };
+      return { text: trans.__('AWS role'), sentence: trans.__('The kernel has not started yet.') };
     case 'unknown':
       return {
         text: trans.__('AWS role not known'),
