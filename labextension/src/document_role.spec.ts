@@ -142,6 +142,7 @@ describe('What the toolbar says', () => {
   it('is quiet without a kernel, and says what one would get', () => {
     expect(said(viewOf({ byDefault: ANALYST }), null)).toEqual({
       text: 'No kernel',
+      short: 'No kernel',
       sentence: 'There is no kernel. One that is started now has Analyst.'
     });
   });
@@ -150,6 +151,12 @@ describe('What the toolbar says', () => {
     expect(said(viewOf({}), null, false).text).toBe('AWS role');
     expect(said(viewOf({}), 'another', false).text).toBe('AWS role');
     expect(said(viewOf({}), 'another').text).toBe('AWS role not known');
+  });
+
+  it('says in short what the kernel has and gets', () => {
+    expect(said(viewOf({ running: ANALYST, chosen: AUDITOR })).short).toBe('Analyst → Auditor');
+    expect(said(viewOf({ running: ANALYST, chosen: 'none' })).short).toBe('Analyst → No AWS role');
+    expect(said(viewOf({ running: ANALYST, chosen: ANALYST })).short).toBe('Analyst');
   });
 
   it('says at length what the kernel has and gets', () => {

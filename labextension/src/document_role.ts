@@ -80,6 +80,8 @@ function living(view: IView, id: string | null | undefined): RoleSession | null 
 /** A short text for the toolbar, and a sentence that says the same at length. */
 export interface IDocumentWords {
   readonly text: string;
+  /** The text where there is little room. */
+  readonly short: string;
   readonly sentence: string;
 }
 
@@ -92,22 +94,25 @@ export function documentWords(
 ): IDocumentWords {
   switch (role.kind) {
     case 'no_kernel':
-      return {
+      return inShort({
         text: trans.__('No kernel'),
         sentence:
           role.next === null
             ? trans.__('There is no kernel. One that is started now has no AWS role.')
             : trans.__('There is no kernel. One that is started now has %1.', role.next.label)
-      };
+      });
     case 'starting':
-      return { text: trans.__('AWS role'), sentence: trans.__('The kernel has not started yet.') };
+      return inShort({
+        text: trans.__('AWS role'),
+        sentence: trans.__('The kernel has not started yet.')
+      });
     case 'unknown':
-      return {
+      return inShort({
         text: trans.__('AWS role not known'),
         sentence: trans.__(
           'The server does not know of an AWS role of this kernel: it runs elsewhere, where AWS roles don’t reach it.'
         )
-      };
+      });
     case 'kernel':
       return kernelWords(role, roles, now, trans);
   }
@@ -124,7 +129,7 @@ function kernelWords(
   const text = hasText(has, name, trans);
   const sentence = hasSentence(has, name, now, trans);
   if (!role.restart) {
-    return { text, sentence };
+    return inShort({ text, sentence });
   }
   const gets =
     next === null
@@ -135,8 +140,13 @@ function kernelWords(
       next === null
         ? trans.__('%1 - restart to use no AWS role', text)
         : trans.__('%1 - restart to use %2', text, nextName),
+    short: trans.__('%1 → %2', text, next === null ? trans.__('No AWS role') : nextName),
     sentence: `${sentence} ${gets}`
   };
+}
+
+function inShort(words: { text: string; sentence: string }): IDocumentWords {
+  return { ...words, short: words.text };
 }
 
 function hasText(has: IGiven | null, name: string, trans: TranslationBundle): string {

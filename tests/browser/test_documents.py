@@ -145,6 +145,20 @@ def test_opening_a_notebook_writes_nothing_into_it(lab, demo):
     assert metadata_of(demo, path) is None
 
 
+def test_a_closed_notebook_is_followed_no_more(lab, demo):
+    use_analyst(demo)
+    closed = lab.open_notebook(notebook_file(demo, "closed.ipynb", {}))
+    lab.run_command("docmanager:save")
+    lab.run_command("application:close")
+    closed.wait_for(state="detached")
+
+    other = lab.new_notebook()  # reads the state again
+    expect(control(other)).to_have_text("Analyst")
+
+    # JupyterLab's own debugger is interrupted by the close.
+    assert [error for error in lab.recorder.errors if "debugger" not in error] == []
+
+
 def test_the_role_a_notebook_was_used_with_is_offered_and_not_taken(lab, demo):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, "used-with-auditor.ipynb", REMEMBERED))
@@ -274,6 +288,7 @@ def test_a_narrow_window_cuts_nothing_off(lab, demo):
     assert lab.too_wide() == []
     drop_down.get_by_role("button", name="Use Auditor").click()
     drop_down.get_by_role("button", name="Later").click()
+    expect(control(notebook)).to_have_text("Analyst → Auditor")
     lab.shot("toolbar-narrow-restart")
     assert lab.too_wide() == []
 

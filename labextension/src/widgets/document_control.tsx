@@ -14,6 +14,7 @@ import {
   type DocumentRole,
   documentRole,
   documentWords,
+  type IDocumentWords,
   needsAttention,
   roleLabel
 } from '../document_role';
@@ -59,7 +60,9 @@ export class DocumentControl extends ReactWidget {
     this.onChanged();
     // The width of the document, not of the window: documents stand side by side.
     this.resized = new ResizeObserver(([entry]) => {
-      this.toggleClass('jp-mod-narrow', (entry?.contentRect.width ?? WIDE) < WIDE);
+      this.narrow = (entry?.contentRect.width ?? WIDE) < WIDE;
+      this.toggleClass('jp-mod-narrow', this.narrow);
+      this.update();
     });
     this.resized.observe(document.node);
   }
@@ -71,7 +74,7 @@ export class DocumentControl extends ReactWidget {
   }
 
   protected override render(): React.ReactElement {
-    return <Control document={this.document} {...this.options} />;
+    return <Control document={this.document} narrow={this.narrow} {...this.options} />;
   }
 
   /** Where there are no AWS roles, there is no control. */
@@ -80,10 +83,13 @@ export class DocumentControl extends ReactWidget {
     this.setHidden(situation !== 'ready' && situation !== 'unreachable');
   };
 
+  private narrow = false;
   private readonly resized: ResizeObserver;
 }
 
-function Control(props: { document: IDocument } & IDocumentControlOptions): React.JSX.Element {
+function Control(
+  props: { document: IDocument; narrow: boolean } & IDocumentControlOptions
+): React.JSX.Element {
   const { document, model, trans } = props;
   const { view, role, offer } = useDocument(document, model);
   const now = useNow(model);
@@ -93,7 +99,7 @@ function Control(props: { document: IDocument } & IDocumentControlOptions): Reac
   React.useEffect(() => () => panel.current?.dispose(), []);
 
   const unreachable = view.situation === 'unreachable';
-  const { text, sentence } = controlWords(role, offer, view, now, trans);
+  const { text, short, sentence } = controlWords(role, offer, view, now, trans);
   const toggle = (): void => {
     if (panel.current !== null) {
       panel.current.dismiss();
@@ -131,7 +137,7 @@ function Control(props: { document: IDocument } & IDocumentControlOptions): Reac
     >
       <Icon.react tag="span" className="jp-AwsRoles-documentIcon" />
       {color && <span className="jp-AwsRoles-swatch" style={color} />}
-      <span className="jp-AwsRoles-documentText">{text}</span>
+      <span className="jp-AwsRoles-documentText">{props.narrow ? short : text}</span>
       <caretDownEmptyIcon.react tag="span" className="jp-AwsRoles-documentIcon" />
     </button>
   );
@@ -142,15 +148,16 @@ export function useDocument(document: IDocument, model: Model): IDocumentState {
   const view = useView(model);
   const [, changed] = React.useReducer((count: number) => count + 1, 0);
   React.useEffect(() => {
-    const { sessionContext, memory } = document;
+    const { sessionContext } = document;
+    const remembered = document.memory?.changed;
     sessionContext.kernelChanged.connect(changed);
     sessionContext.statusChanged.connect(changed);
-    memory?.changed.connect(changed);
+    remembered?.connect(changed);
     changed();
     return () => {
       sessionContext.kernelChanged.disconnect(changed);
       sessionContext.statusChanged.disconnect(changed);
-      memory?.changed.disconnect(changed);
+      remembered?.disconnect(changed);
     };
   }, [document]);
   const role = documentRole(view, kernelIdOf(document), isSettled(document));
@@ -168,14 +175,16 @@ function controlWords(
   view: IView,
   now: number,
   trans: TranslationBundle
-): { text: string; sentence: string } {
+): IDocumentWords {
   const words = documentWords(role, view.roles, now, trans);
   if (offer === null || (role.kind === 'kernel' && role.restart)) {
     return words;
   }
   const label = roleLabel(offer.roleArn, view.roles);
+  const text = trans.__('%1 - was used with %2', words.text, label);
   return {
-    text: trans.__('%1 - was used with %2', words.text, label),
+    text,
+    short: text,
     sentence: `${words.sentence} ${trans.__('This notebook was used with %1.', label)}`
   };
 }
