@@ -39,6 +39,7 @@ describe('What is read from a notebook', () => {
     { role_arn: 'arn:aws:iam::111122223333:role/\u202eanalyst' },
     { role_arn: `arn:aws:iam::111122223333:role/${'a'.repeat(65)}` },
     { role_arn: `arn:aws:iam::111122223333:role/${'a/'.repeat(500)}b` },
+    { role_arn: `arn:aws:iam::111122223333:role/${'a'.repeat(900)}/b` },
     { role_arn: 'javascript:alert(1)' }
   ])('is nothing else: %j', metadata => expect(rememberedArn(metadata)).toBeNull());
 });
