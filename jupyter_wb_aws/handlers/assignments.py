@@ -33,12 +33,13 @@ class AssignmentsHandler(WbAwsHandler):
 
     @endpoint
     async def get(self) -> None:
-        """List kernels and terminals."""
+        """List kernels and terminals; not the kernels that no role session reaches."""
         assignments = self.manager.choices.assignments
         listed = []
         if self.wb.kernels is not None:
             living = self.wb.kernels.living()
             assignments.prune(set(living))
+            elsewhere = set(self.wb.kernels.living_elsewhere())
             listed += [
                 entry(
                     "kernel",
@@ -47,6 +48,7 @@ class AssignmentsHandler(WbAwsHandler):
                     assignments.running(kernel_id),
                 )
                 for kernel_id in living
+                if kernel_id not in elsewhere
             ]
         if self.wb.terminals is not None:
             listed += [

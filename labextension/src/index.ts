@@ -1,21 +1,25 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import { commands } from './plugins/commands';
+import { documents } from './plugins/documents';
 import { launcher } from './plugins/launcher';
 import { model } from './plugins/model';
 import { running } from './plugins/running';
 import { settings } from './plugins/settings';
 import { status } from './plugins/status';
+import { tree } from './plugins/tree';
 
 export * from './tokens';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   // One a line, by name.
   commands,
+  documents,
   launcher,
   model,
   running,
   settings,
-  status
+  status,
+  tree
 ];
 export default plugins;

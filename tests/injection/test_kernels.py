@@ -299,6 +299,7 @@ async def test_a_kernel_that_runs_elsewhere_is_left_alone_and_that_is_said(
     found, _ = await environment(kernel_id)
     assert {name: found.get(name) for name in DECOYS} == DECOYS
     assert f"Kernel {kernel_id} gets no AWS role" in caplog.text
+    assert (await api("GET", "/aws/assignments")).data == {"assignments": []}
 
 
 async def test_the_servers_own_environment_never_changes(api, environment):

@@ -1,0 +1,131 @@
+import type { ISessionContext } from '@jupyterlab/apputils';
+import type { ConsolePanel } from '@jupyterlab/console';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { Kernel } from '@jupyterlab/services';
+import type { ISignal } from '@lumino/signaling';
+
+import type { Model } from './model';
+import { METADATA_KEY, rememberedArn } from './remembered_role';
+
+/** A notebook or console, as far as its kernel's AWS role is concerned. */
+export interface IDocument {
+  readonly kind: 'notebook' | 'console';
+  /** What its tab says. */
+  readonly name: string;
+  readonly node: HTMLElement;
+  readonly sessionContext: ISessionContext;
+  /** Where the choice of a role is kept with the document; null where it can't be. */
+  readonly memory: IRoleMemory | null;
+}
+
+/** The role that was chosen for a document, kept with it. */
+export interface IRoleMemory {
+  /** The role's ARN; null if none is remembered. */
+  arn: string | null;
+  /** Whether the document can be changed. */
+  readonly writable: boolean;
+  /** Something of the document has changed: perhaps this. */
+  readonly changed: ISignal<unknown, unknown>;
+}
+
+export function consoleDocument(panel: ConsolePanel): IDocument {
+  return {
+    kind: 'console',
+    get name() {
+      return panel.title.label;
+    },
+    node: panel.node,
+    sessionContext: panel.sessionContext,
+    memory: null
+  };
+}
+
+export function notebookDocument(panel: NotebookPanel): IDocument {
+  return {
+    kind: 'notebook',
+    get name() {
+      return panel.title.label;
+    },
+    node: panel.node,
+    sessionContext: panel.sessionContext,
+    memory: new NotebookMemory(panel)
+  };
+}
+
+/** The role in a notebook's metadata: the ARN only, and only by an explicit choice. */
+class NotebookMemory implements IRoleMemory {
+  constructor(private readonly panel: NotebookPanel) {}
+
+  get arn(): string | null {
+    return rememberedArn(this.model.getMetadata(METADATA_KEY));
+  }
+
+  set arn(arn: string | null) {
+    if (arn === this.arn || !this.writable) {
+      return;
+    }
+    if (arn === null) {
+      this.model.deleteMetadata(METADATA_KEY);
+    } else {
+      this.model.setMetadata(METADATA_KEY, { role_arn: arn });
+    }
+  }
+
+  get writable(): boolean {
+    return !this.model.readOnly && this.panel.context.contentsModel?.writable !== false;
+  }
+
+  get changed(): ISignal<unknown, unknown> {
+    return this.model.metadataChanged;
+  }
+
+  private get model() {
+    return this.panel.context.model;
+  }
+}
+
+/** Return the id of a document's kernel; null if there is none, or a dead one. */
+export function kernelIdOf({ sessionContext }: IDocument): string | null {
+  const kernel = sessionContext.session?.kernel;
+  return kernel && kernel.status !== 'dead' ? kernel.id : null;
+}
+
+/** Whether a document's kernel, or that it has none, is no matter of seconds any more. */
+export function isSettled({ sessionContext }: IDocument): boolean {
+  const kernel = sessionContext.session?.kernel;
+  return kernel
+    ? ['idle', 'busy', 'dead'].includes(kernel.status)
+    : sessionContext.kernelDisplayStatus === 'unknown';
+}
+
+/**
+ * Return the names of the other notebooks and consoles that use a document's kernel.
+ *
+ * Those of this page, since a console at a notebook's kernel has the notebook's own session; and
+ * those of which only the server knows.
+ */
+export function sharers(document: IDocument, open: Iterable<IDocument>): string[] {
+  const id = kernelIdOf(document);
+  const here = [...open].filter(other => other !== document && kernelIdOf(other) === id);
+  const known = new Set([document, ...here].map(other => other.sessionContext.session?.id));
+  const elsewhere = [...document.sessionContext.sessionManager.running()].filter(
+    session => session.kernel?.id === id && !known.has(session.id)
+  );
+  return [...here.map(other => other.name), ...elsewhere.map(({ name, path }) => name || path)];
+}
+
+/**
+ * Read the state again whenever a document has another kernel, or its kernel has started again.
+ *
+ * The server tells of a kernel whose role changes; of one that starts without a role it doesn't.
+ */
+export function followKernel({ sessionContext }: IDocument, model: Model): void {
+  let before: Kernel.Status = 'unknown';
+  sessionContext.kernelChanged.connect(() => void model.read());
+  sessionContext.statusChanged.connect((_, status) => {
+    if (['restarting', 'autorestarting'].includes(before) && status !== before) {
+      void model.read();
+    }
+    before = status;
+  });
+}

@@ -1,0 +1,167 @@
+import { nullTranslator } from '@jupyterlab/translation';
+
+import type { Assignment, RoleSession } from './api';
+import { documentRole, documentWords } from './document_role';
+import { type IView, NOTHING_KNOWN } from './model';
+import { aRole, aSession } from './testing';
+
+const trans = nullTranslator.load('');
+const NOW = Date.parse('2026-11-25T10:00:00Z');
+const KERNEL = 'kernel-1';
+const ANALYST = aSession('analyst', { label: 'Analyst' });
+const AUDITOR = aSession('auditor', { label: 'Auditor' });
+const ROLES = [aRole('analyst', { label: 'Analyst' }), aRole('auditor', { label: 'Auditor' })];
+
+type Chosen = RoleSession | 'none' | null;
+
+interface IFacts {
+  /** What the kernel was given at its last start. */
+  running?: RoleSession;
+  /** What was chosen for it: a role session, "no AWS role", or nothing. */
+  chosen?: Chosen;
+  /** What was chosen for whatever starts next. */
+  byDefault?: Chosen;
+  living?: RoleSession[];
+}
+
+function viewOf({ running, chosen = null, byDefault = null, living }: IFacts): IView {
+  const assignment: Assignment = {
+    kind: 'kernel',
+    id: KERNEL,
+    chosen: chosen && { session_id: chosen === 'none' ? null : chosen.id, how: 'by_user' },
+    running: running ? { session_id: running.id, role_arn: running.role_arn } : null
+  };
+  return {
+    ...NOTHING_KNOWN,
+    situation: 'ready',
+    roles: ROLES,
+    sessions: living ?? [ANALYST, AUDITOR],
+    choice: {
+      session_id: byDefault === null || byDefault === 'none' ? null : byDefault.id,
+      chosen: byDefault !== null
+    },
+    assignments: [assignment]
+  };
+}
+
+function said(view: IView, kernelId: string | null = KERNEL, settled = true) {
+  return documentWords(documentRole(view, kernelId, settled), view.roles, NOW, trans);
+}
+
+const inLondon = aSession('analyst', { id: 'id-2', label: 'Analyst', region: 'eu-west-2' });
+const ofOtherAccount = aSession('analyst', {
+  id: 'id-3',
+  label: 'Analyst',
+  role_arn: 'arn:aws:iam::444455556666:role/analyst'
+});
+const expired = aSession('analyst', { label: 'Analyst', state: 'expired' });
+const signIn = aSession('analyst', { label: 'Analyst', state: 'sign_in_required' });
+const degraded = aSession('analyst', { label: 'Analyst', state: 'degraded' });
+const startedAgain = aSession('analyst', { id: 'id-4', label: 'Analyst' });
+
+describe('What the toolbar says', () => {
+  const table: [string, IFacts, string][] = [
+    // The kernel has what was chosen.
+    ['nothing was ever chosen', {}, 'No AWS role'],
+    ['"no AWS role" is the default', { byDefault: 'none' }, 'No AWS role'],
+    ['"no AWS role" was chosen for it', { chosen: 'none', byDefault: ANALYST }, 'No AWS role'],
+    ['it took the default', { running: ANALYST, chosen: ANALYST, byDefault: ANALYST }, 'Analyst'],
+    [
+      'another default does not change it',
+      { running: ANALYST, chosen: ANALYST, byDefault: AUDITOR },
+      'Analyst'
+    ],
+    // Another role, or none, was chosen.
+    [
+      'started before any role was picked',
+      { byDefault: ANALYST },
+      'No AWS role - restart to use Analyst'
+    ],
+    ['chosen for one without', { chosen: AUDITOR }, 'No AWS role - restart to use Auditor'],
+    [
+      'another one was chosen',
+      { running: ANALYST, chosen: AUDITOR, byDefault: ANALYST },
+      'Analyst - restart to use Auditor'
+    ],
+    [
+      'none was chosen',
+      { running: ANALYST, chosen: 'none' },
+      'Analyst - restart to use no AWS role'
+    ],
+    [
+      'its choice was taken back',
+      { running: ANALYST, byDefault: AUDITOR },
+      'Analyst - restart to use Auditor'
+    ],
+    // Names that would be the same.
+    [
+      'another region',
+      { running: ANALYST, chosen: inLondon, living: [ANALYST, inLondon] },
+      'Analyst in us-east-2 - restart to use Analyst in eu-west-2'
+    ],
+    [
+      'another account',
+      { running: ANALYST, chosen: ofOtherAccount, living: [ANALYST, ofOtherAccount] },
+      'Analyst in 111122223333 - restart to use Analyst in 444455556666'
+    ],
+    // Its role session is not well.
+    ['expired', { running: expired, chosen: expired, living: [expired] }, 'Analyst (expired)'],
+    [
+      'sign-in required',
+      { running: signIn, chosen: signIn, living: [signIn] },
+      'Analyst (sign-in required)'
+    ],
+    ['degraded', { running: degraded, chosen: degraded, living: [degraded] }, 'Analyst (degraded)'],
+    // Its role session has ended.
+    ['ended', { running: ANALYST, chosen: ANALYST, living: [] }, 'Analyst (ended)'],
+    [
+      'ended, and another default',
+      { running: ANALYST, chosen: ANALYST, byDefault: AUDITOR, living: [AUDITOR] },
+      'Analyst (ended)'
+    ],
+    [
+      'ended, and another chosen',
+      { running: ANALYST, chosen: AUDITOR, living: [AUDITOR] },
+      'Analyst (ended) - restart to use Auditor'
+    ],
+    [
+      'ended, and its role started again',
+      { running: ANALYST, chosen: ANALYST, living: [startedAgain] },
+      'Analyst (ended) - restart to use Analyst'
+    ],
+    ['what was chosen for it has ended', { chosen: ANALYST, living: [] }, 'No AWS role']
+  ];
+  it.each(table)('%s', (_, facts, text) => expect(said(viewOf(facts)).text).toBe(text));
+
+  it('names a role that is offered no more by its ARN’s last part', () => {
+    const view = { ...viewOf({ running: ANALYST, chosen: ANALYST, living: [] }), roles: [] };
+
+    expect(said(view).text).toBe('analyst (ended)');
+  });
+
+  it('is quiet without a kernel, and says what one would get', () => {
+    expect(said(viewOf({ byDefault: ANALYST }), null)).toEqual({
+      text: 'No kernel',
+      short: 'No kernel',
+      sentence: 'There is no kernel. One that is started now has Analyst.'
+    });
+  });
+
+  it('tells a kernel on its way from one that the server does not know', () => {
+    expect(said(viewOf({}), null, false).text).toBe('AWS role');
+    expect(said(viewOf({}), 'another', false).text).toBe('AWS role');
+    expect(said(viewOf({}), 'another').text).toBe('AWS role not known');
+  });
+
+  it('says in short what the kernel has and gets', () => {
+    expect(said(viewOf({ running: ANALYST, chosen: AUDITOR })).short).toBe('Analyst → Auditor');
+    expect(said(viewOf({ running: ANALYST, chosen: 'none' })).short).toBe('Analyst → No AWS role');
+    expect(said(viewOf({ running: ANALYST, chosen: ANALYST })).short).toBe('Analyst');
+  });
+
+  it('says at length what the kernel has and gets', () => {
+    expect(said(viewOf({ running: ANALYST, chosen: AUDITOR })).sentence).toBe(
+      'This kernel has Analyst (account 111122223333). From its next restart on it has Auditor.'
+    );
+  });
+});

@@ -1,0 +1,221 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { Assignment, Role, RoleSession } from './api';
+import type { IView } from './model';
+import { stateWords } from './words';
+
+/** What there is to know of the AWS role of a notebook or console: that is, of its kernel. */
+export type DocumentRole =
+  /** There is no kernel; `next` is what one gets that is started now (null: no role). */
+  | { readonly kind: 'no_kernel'; readonly next: RoleSession | null }
+  /** The kernel is on its way. */
+  | { readonly kind: 'starting' }
+  /** The server says nothing of this kernel: it runs elsewhere. */
+  | { readonly kind: 'unknown' }
+  | IKernelRole;
+
+export interface IKernelRole {
+  readonly kind: 'kernel';
+  /** What the kernel was given at its last start; null if no role. */
+  readonly has: IGiven | null;
+  /** What it is given at its next start (null: no role). */
+  readonly next: RoleSession | null;
+  /** Whether a restart would give it another role session, or none, than it has. */
+  readonly restart: boolean;
+}
+
+export interface IGiven {
+  readonly roleArn: string;
+  /** The role session; null if it has ended. */
+  readonly session: RoleSession | null;
+}
+
+/**
+ * Tell what a document's kernel has, and what it gets at its next start.
+ *
+ * `settled`: there is no kernel on its way.
+ */
+export function documentRole(view: IView, kernelId: string | null, settled: boolean): DocumentRole {
+  if (kernelId === null) {
+    return settled
+      ? { kind: 'no_kernel', next: living(view, view.choice.session_id) }
+      : { kind: 'starting' };
+  }
+  const assignment = view.assignments.find(a => a.kind === 'kernel' && a.id === kernelId);
+  if (assignment === undefined) {
+    return { kind: settled ? 'unknown' : 'starting' };
+  }
+  const { running } = assignment;
+  const session = living(view, running?.session_id);
+  const next = nextOf(view, assignment);
+  // What it has is over and nothing else was chosen: there is nothing that a restart would bring.
+  const over = session === null && next === null && sameAsRunning(assignment);
+  return {
+    kind: 'kernel',
+    has: running && { roleArn: running.role_arn, session },
+    next,
+    restart: !over && (next?.id ?? null) !== (running?.session_id ?? null)
+  };
+}
+
+/** As the server decides it at the kernel's next start: `Choices.given_to_kernel`. */
+function nextOf(view: IView, assignment: Assignment): RoleSession | null {
+  const { chosen, running } = assignment;
+  const next = living(view, chosen === null ? view.choice.session_id : chosen.session_id);
+  if (next !== null || !sameAsRunning(assignment)) {
+    return next;
+  }
+  // Its role session has ended: if there is one of the same role again, the kernel takes that.
+  return view.sessions.find(session => session.role_arn === running?.role_arn) ?? null;
+}
+
+function sameAsRunning({ chosen, running }: Assignment): boolean {
+  return running !== null && chosen?.session_id === running.session_id;
+}
+
+function living(view: IView, id: string | null | undefined): RoleSession | null {
+  return view.sessions.find(session => session.id === id) ?? null;
+}
+
+/** A short text for the toolbar, and a sentence that says the same at length. */
+export interface IDocumentWords {
+  readonly text: string;
+  /** The text where there is little room. */
+  readonly short: string;
+  readonly sentence: string;
+}
+
+/** Put in words what a document's kernel has; `now` is the server's time in milliseconds. */
+export function documentWords(
+  role: DocumentRole,
+  roles: readonly Role[],
+  now: number,
+  trans: TranslationBundle
+): IDocumentWords {
+  switch (role.kind) {
+    case 'no_kernel':
+      return inShort({
+        text: trans.__('No kernel'),
+        sentence:
+          role.next === null
+            ? trans.__('There is no kernel. One that is started now has no AWS role.')
+            : trans.__('There is no kernel. One that is started now has %1.', role.next.label)
+      });
+    case 'starting':
+      return inShort({
+        text: trans.__('AWS role'),
+        sentence: trans.__('The kernel has not started yet.')
+      });
+    case 'unknown':
+      return inShort({
+        text: trans.__('AWS role not known'),
+        sentence: trans.__(
+          'The server does not know of an AWS role of this kernel: it runs elsewhere, where AWS roles don’t reach it.'
+        )
+      });
+    case 'kernel':
+      return kernelWords(role, roles, now, trans);
+  }
+}
+
+function kernelWords(
+  role: IKernelRole,
+  roles: readonly Role[],
+  now: number,
+  trans: TranslationBundle
+): IDocumentWords {
+  const { has, next } = role;
+  const [name, nextName] = names(role, roles, trans);
+  const text = hasText(has, name, trans);
+  const sentence = hasSentence(has, name, now, trans);
+  if (!role.restart) {
+    return inShort({ text, sentence });
+  }
+  const gets =
+    next === null
+      ? trans.__('From its next restart on it has no AWS role.')
+      : trans.__('From its next restart on it has %1.', nextName);
+  return {
+    text:
+      next === null
+        ? trans.__('%1 - restart to use no AWS role', text)
+        : trans.__('%1 - restart to use %2', text, nextName),
+    short: trans.__('%1 → %2', text, next === null ? trans.__('No AWS role') : nextName),
+    sentence: `${sentence} ${gets}`
+  };
+}
+
+function inShort(words: { text: string; sentence: string }): IDocumentWords {
+  return { ...words, short: words.text };
+}
+
+function hasText(has: IGiven | null, name: string, trans: TranslationBundle): string {
+  if (has === null) {
+    return trans.__('No AWS role');
+  }
+  if (has.session === null) {
+    return trans.__('%1 (ended)', name);
+  }
+  return needsAttention(has.session)
+    ? trans.__('%1 (%2)', name, stateWords(has.session, 0, trans).word)
+    : name;
+}
+
+function hasSentence(
+  has: IGiven | null,
+  name: string,
+  now: number,
+  trans: TranslationBundle
+): string {
+  if (has === null) {
+    return trans.__('This kernel was started without an AWS role.');
+  }
+  if (has.session === null) {
+    return trans.__(
+      'This kernel has %1, and that role session has ended: it gets no new AWS credentials.',
+      name
+    );
+  }
+  const runs = trans.__('This kernel has %1 (account %2).', name, accountOf(has.roleArn));
+  return has.session.state === 'active'
+    ? runs
+    : `${runs} ${stateWords(has.session, now, trans).sentence}`;
+}
+
+/** Whether a role session's state is to be seen wherever its role is. */
+export function needsAttention(session: RoleSession): boolean {
+  return !['active', 'starting'].includes(session.state);
+}
+
+/** What the kernel has and gets, by names that can be told apart. */
+function names(
+  role: IKernelRole,
+  roles: readonly Role[],
+  trans: TranslationBundle
+): [string, string] {
+  const { has, next } = role;
+  const name = has === null ? '' : (has.session?.label ?? roleLabel(has.roleArn, roles));
+  const nextName = next?.label ?? '';
+  if (has === null || next === null || !role.restart || name !== nextName) {
+    return [name, nextName];
+  }
+  if (has.roleArn !== next.role_arn) {
+    return [
+      trans.__('%1 in %2', name, accountOf(has.roleArn)),
+      trans.__('%1 in %2', nextName, accountOf(next.role_arn))
+    ];
+  }
+  const regions = [has.session?.region, next.region];
+  return regions[0] && regions[1] && regions[0] !== regions[1]
+    ? [trans.__('%1 in %2', name, regions[0]), trans.__('%1 in %2', nextName, regions[1])]
+    : [name, nextName];
+}
+
+/** Return what a role is called: as the user is offered it, else by the last part of its ARN. */
+export function roleLabel(arn: string, roles: readonly Role[]): string {
+  return roles.find(role => role.arn === arn)?.label ?? arn.slice(arn.lastIndexOf('/') + 1);
+}
+
+function accountOf(arn: string): string {
+  return arn.split(':')[4] ?? '';
+}

@@ -1,0 +1,53 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import {
+  ISessionContextDialogs,
+  IToolbarWidgetRegistry,
+  SessionContextDialogs
+} from '@jupyterlab/apputils';
+import type { ConsolePanel } from '@jupyterlab/console';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { consoleDocument, followKernel, type IDocument, notebookDocument } from '../document';
+import { RecentRoles } from '../recent';
+import { DOMAIN, IAwsRoles } from '../tokens';
+import { DocumentControl } from '../widgets/document_control';
+
+/** The item's name in `schema/documents.json`. */
+const ITEM = 'awsRole';
+
+/** The AWS role of a notebook's or console's kernel, in its toolbar. */
+export const documents: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterlab-wb-aws:documents',
+  description: 'Shows the AWS role of a notebook or console in its toolbar, and changes it.',
+  autoStart: true,
+  requires: [IAwsRoles, IToolbarWidgetRegistry],
+  optional: [ISessionContextDialogs, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IAwsRoles,
+    toolbars: IToolbarWidgetRegistry,
+    dialogs: ISessionContextDialogs | null,
+    translator: ITranslator | null
+  ) => {
+    const open = new Set<IDocument>();
+    const options = {
+      model,
+      open,
+      recent: new RecentRoles(app.serviceManager.serverSettings.baseUrl),
+      commands: app.commands,
+      dialogs: dialogs ?? new SessionContextDialogs({ translator: translator ?? nullTranslator }),
+      trans: (translator ?? nullTranslator).load(DOMAIN)
+    };
+    const control = (document: IDocument): DocumentControl => {
+      open.add(document);
+      document.sessionContext.disposed.connect(() => open.delete(document));
+      followKernel(document, model);
+      return new DocumentControl(document, options);
+    };
+    toolbars.addFactory<NotebookPanel>('Notebook', ITEM, panel => control(notebookDocument(panel)));
+    toolbars.addFactory<ConsolePanel>('ConsolePanel', ITEM, panel =>
+      control(consoleDocument(panel))
+    );
+  }
+};

@@ -1,0 +1,40 @@
+import type { INotebookTree } from '@jupyter-notebook/tree';
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { RecentRoles } from '../recent';
+import { DOMAIN, IAwsRoles } from '../tokens';
+import { TreeTab } from '../widgets/tree_tab';
+
+/** The tab "AWS roles" of Notebook 7's file page, which has no launcher. */
+export const tree: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterlab-wb-aws:tree',
+  description: 'Lets the user pick an AWS role on the tree page of Jupyter Notebook.',
+  autoStart: true,
+  requires: [IAwsRoles],
+  optional: [ITranslator],
+  activate: (app: JupyterFrontEnd, model: IAwsRoles, translator: ITranslator | null) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const recent = new RecentRoles(app.serviceManager.serverSettings.baseUrl);
+    // Not awaited: where there is a tree, it is there only once the application has started.
+    void notebookTree(app).then(tree => {
+      tree?.addWidget(new TreeTab({ model, recent, commands: app.commands, trans }));
+    });
+  }
+};
+
+/**
+ * Return the tabs of the tree page; null where there are none.
+ *
+ * The token is Notebook's own, which JupyterLab doesn't have: were it required as others are, this
+ * extension would not load there. It is the same object only if it comes from Notebook's own module.
+ */
+async function notebookTree(app: JupyterFrontEnd): Promise<INotebookTree | null> {
+  let token: typeof INotebookTree;
+  try {
+    token = (await import('@jupyter-notebook/tree')).INotebookTree;
+  } catch {
+    return null;
+  }
+  return app.resolveOptionalService(token);
+}

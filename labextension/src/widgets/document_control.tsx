@@ -1,0 +1,209 @@
+import type { ISessionContextDialogs } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import {
+  caretDownEmptyIcon,
+  type LabIcon,
+  ReactWidget,
+  refreshIcon
+} from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+import * as React from 'react';
+
+import { type IDocument, isSettled, kernelIdOf } from '../document';
+import {
+  type DocumentRole,
+  documentRole,
+  documentWords,
+  type IDocumentWords,
+  needsAttention,
+  roleLabel
+} from '../document_role';
+import { roleIcon, STATE_ICONS } from '../icons';
+import type { IView, Model } from '../model';
+import type { RecentRoles } from '../recent';
+import { type IOffer, offerOf } from '../remembered_role';
+import { DocumentPanel } from './document_panel';
+import { DropDown } from './drop_down';
+import { useNow, useView } from './hooks';
+import { swatch } from './picker';
+
+/** A document's width in pixels from which on there is room for a long text. */
+const WIDE = 900;
+
+/** What the controls of all documents share. */
+export interface IDocumentControlOptions {
+  readonly model: Model;
+  /** The documents of this page. */
+  readonly open: ReadonlySet<IDocument>;
+  readonly recent: RecentRoles;
+  readonly commands: CommandRegistry;
+  readonly dialogs: ISessionContextDialogs;
+  readonly trans: TranslationBundle;
+}
+
+/** What a document's control and its panel show. */
+export interface IDocumentState {
+  readonly view: IView;
+  readonly role: DocumentRole;
+  readonly offer: IOffer | null;
+}
+
+/** A document's control in its toolbar: which AWS role its kernel has, and a panel to change it. */
+export class DocumentControl extends ReactWidget {
+  constructor(
+    private readonly document: IDocument,
+    private readonly options: IDocumentControlOptions
+  ) {
+    super();
+    this.addClass('jp-AwsRoles-document');
+    options.model.changed.connect(this.onChanged);
+    this.onChanged();
+    // The width of the document, not of the window: documents stand side by side.
+    this.resized = new ResizeObserver(([entry]) => {
+      this.narrow = (entry?.contentRect.width ?? WIDE) < WIDE;
+      this.toggleClass('jp-mod-narrow', this.narrow);
+      this.update();
+    });
+    this.resized.observe(document.node);
+  }
+
+  override dispose(): void {
+    this.resized.disconnect();
+    this.options.model.changed.disconnect(this.onChanged);
+    super.dispose();
+  }
+
+  protected override render(): React.ReactElement {
+    return <Control document={this.document} narrow={this.narrow} {...this.options} />;
+  }
+
+  /** Where there are no AWS roles, there is no control. */
+  private readonly onChanged = (): void => {
+    const { situation } = this.options.model.view;
+    this.setHidden(situation !== 'ready' && situation !== 'unreachable');
+  };
+
+  private narrow = false;
+  private readonly resized: ResizeObserver;
+}
+
+function Control(
+  props: { document: IDocument; narrow: boolean } & IDocumentControlOptions
+): React.JSX.Element {
+  const { document, model, trans } = props;
+  const { view, role, offer } = useDocument(document, model);
+  const now = useNow(model);
+  const button = React.useRef<HTMLButtonElement>(null);
+  const panel = React.useRef<DropDown | null>(null);
+  const [open, setOpen] = React.useState(false);
+  React.useEffect(() => () => panel.current?.dispose(), []);
+
+  const unreachable = view.situation === 'unreachable';
+  const { text, short, sentence } = controlWords(role, offer, view, now, trans);
+  const toggle = (): void => {
+    if (panel.current !== null) {
+      panel.current.dismiss();
+      return;
+    }
+    panel.current = DropDown.open({
+      anchor: button.current!,
+      label: panelLabel(document, trans),
+      content: close => <DocumentPanel {...props} close={close} />,
+      onClosed: () => {
+        panel.current = null;
+        setOpen(false);
+      }
+    });
+    setOpen(true);
+  };
+  const Icon = iconOf(role);
+  const color = role.kind === 'kernel' ? swatch(model.role(role.has?.roleArn)?.color) : undefined;
+  return (
+    <button
+      ref={button}
+      type="button"
+      className={`jp-AwsRoles-documentButton${role.kind === 'kernel' ? '' : ' jp-mod-quiet'}`}
+      title={unreachable ? `${sentence} ${staleWords(trans)}` : sentence}
+      aria-label={trans.__('AWS role of the kernel: %1', text)}
+      aria-haspopup="dialog"
+      aria-expanded={open}
+      onClick={toggle}
+      onKeyDown={event => {
+        if (event.key === 'ArrowDown' && !open) {
+          event.preventDefault();
+          toggle();
+        }
+      }}
+    >
+      <Icon.react tag="span" className="jp-AwsRoles-documentIcon" />
+      {color && <span className="jp-AwsRoles-swatch" style={color} />}
+      <span className="jp-AwsRoles-documentText">{props.narrow ? short : text}</span>
+      <caretDownEmptyIcon.react tag="span" className="jp-AwsRoles-documentIcon" />
+    </button>
+  );
+}
+
+/** Return what a document's control shows, and render again when that is something else. */
+export function useDocument(document: IDocument, model: Model): IDocumentState {
+  const view = useView(model);
+  const [, changed] = React.useReducer((count: number) => count + 1, 0);
+  React.useEffect(() => {
+    const { sessionContext } = document;
+    const remembered = document.memory?.changed;
+    sessionContext.kernelChanged.connect(changed);
+    sessionContext.statusChanged.connect(changed);
+    remembered?.connect(changed);
+    changed();
+    return () => {
+      sessionContext.kernelChanged.disconnect(changed);
+      sessionContext.statusChanged.disconnect(changed);
+      remembered?.disconnect(changed);
+    };
+  }, [document]);
+  const role = documentRole(view, kernelIdOf(document), isSettled(document));
+  return { view, role, offer: offerOf(document.memory?.arn ?? null, role, view) };
+}
+
+/** Say that what is shown may be old. */
+export function staleWords(trans: TranslationBundle): string {
+  return trans.__('The Jupyter server does not answer: this is how it was before.');
+}
+
+function controlWords(
+  role: DocumentRole,
+  offer: IOffer | null,
+  view: IView,
+  now: number,
+  trans: TranslationBundle
+): IDocumentWords {
+  const words = documentWords(role, view.roles, now, trans);
+  if (offer === null || (role.kind === 'kernel' && role.restart)) {
+    return words;
+  }
+  const label = roleLabel(offer.roleArn, view.roles);
+  const text = trans.__('%1 - was used with %2', words.text, label);
+  return {
+    text,
+    short: text,
+    sentence: `${words.sentence} ${trans.__('This notebook was used with %1.', label)}`
+  };
+}
+
+function panelLabel(document: IDocument, trans: TranslationBundle): string {
+  return document.kind === 'notebook'
+    ? trans.__('AWS role of this notebook')
+    : trans.__('AWS role of this console');
+}
+
+function iconOf(role: DocumentRole): LabIcon {
+  if (role.kind === 'kernel' && role.restart) {
+    return refreshIcon; // Seen where the text is cut off, too.
+  }
+  if (role.kind !== 'kernel' || role.has === null) {
+    return roleIcon;
+  }
+  if (role.has.session === null) {
+    return STATE_ICONS.ended;
+  }
+  return needsAttention(role.has.session) ? STATE_ICONS[role.has.session.state] : roleIcon;
+}

@@ -1,0 +1,209 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { type IDocument, kernelIdOf, sharers } from '../document';
+import { type DocumentRole, documentWords, roleLabel } from '../document_role';
+import { failureOf, type IFailure } from '../failure';
+import { type IDocumentControlOptions, staleWords, useDocument } from './document_control';
+import { FailureNote } from './failure';
+import { useNow } from './hooks';
+import { Picker } from './picker';
+
+type Props = { document: IDocument; close: () => void } & IDocumentControlOptions;
+
+/** What a document's kernel has, the role it was used with, a restart, and another role to pick. */
+export function DocumentPanel(props: Props): React.JSX.Element {
+  const { document, model, trans, close } = props;
+  const { view, role, offer } = useDocument(document, model);
+  const now = useNow(model);
+  const [picked, setPicked] = React.useState(false);
+
+  const pick = async (roleArn: string | null): Promise<void> => {
+    await choose(roleArn, props);
+    setPicked(true);
+  };
+  const restart = role.kind === 'kernel' && role.restart;
+  React.useEffect(() => {
+    if (picked && role.kind === 'kernel' && !restart) {
+      close(); // The kernel runs with it already.
+    }
+  }, [picked, role, restart, close]);
+
+  return (
+    <div className="jp-AwsRoles-documentPanel">
+      <p>{documentWords(role, view.roles, now, trans).sentence}</p>
+      {view.situation === 'unreachable' && <p role="status">{staleWords(trans)}</p>}
+      {restart && <RestartOffer {...props} focus={picked} />}
+      {role.kind === 'no_kernel' && <KernelOffer {...props} />}
+      {role.kind === 'kernel' && !picked && (
+        <>
+          {offer !== null && (
+            <Offer
+              {...props}
+              label={roleLabel(offer.roleArn, view.roles)}
+              available={offer.available}
+              use={() => pick(offer.roleArn)}
+            />
+          )}
+          <Picker
+            model={model}
+            recent={props.recent}
+            trans={trans}
+            selected={role.next?.role_arn ?? null}
+            onSignIn={() => void props.commands.execute('aws-roles:sign-in')}
+            label={trans.__('AWS role of the kernel')}
+            onPick={pick}
+            // eslint-disable-next-line jsx-a11y/no-autofocus -- the user has just opened it
+            autoFocus
+            {...(offer?.available
+              ? { first: offer.roleArn, firstNote: trans.__('this notebook was used with it') }
+              : {})}
+          />
+          <Remembering document={document} role={role} trans={trans} />
+        </>
+      )}
+    </div>
+  );
+}
+
+/** Choose a role for a document's kernel, and keep the choice with the document. */
+async function choose(roleArn: string | null, { document, model }: Props): Promise<void> {
+  const kernelId = kernelIdOf(document);
+  if (kernelId === null) {
+    return;
+  }
+  const session = roleArn === null ? null : await model.startApart(roleArn);
+  await model.assign(kernelId, session?.id ?? null);
+  if (document.memory !== null) {
+    document.memory.arn = roleArn;
+  }
+}
+
+/** The role that the notebook was used with: to be taken by a click, never by itself. */
+function Offer(
+  props: Props & { label: string; available: boolean; use: () => Promise<void> }
+): React.JSX.Element {
+  const { label, available, trans } = props;
+  const [busy, failure, run] = useAction(props.use, trans);
+  return (
+    <div className="jp-AwsRoles-documentOffer">
+      <p>
+        {available
+          ? trans.__('This notebook was used with %1.', label)
+          : trans.__('This notebook was used with %1, a role that you are not offered.', label)}
+      </p>
+      {failure === null ? (
+        <button
+          type="button"
+          className="jp-AwsRoles-button jp-mod-styled"
+          disabled={busy || props.model.view.situation !== 'ready'}
+          onClick={run}
+        >
+          {available ? trans.__('Use %1', label) : trans.__('How to get it')}
+        </button>
+      ) : (
+        <FailureNote failure={failure} trans={trans} />
+      )}
+    </div>
+  );
+}
+
+/** Restart the kernel, having said what that costs. */
+function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
+  const { document, trans, close } = props;
+  const others = sharers(document, props.open);
+  const button = React.useRef<HTMLButtonElement>(null);
+  React.useEffect(() => {
+    if (props.focus) {
+      button.current?.focus();
+    }
+  }, [props.focus]);
+  const restart = (): void => {
+    close();
+    void document.sessionContext.restartKernel();
+  };
+  return (
+    <div className="jp-AwsRoles-documentRestart">
+      <p>
+        {document.kind === 'notebook'
+          ? trans.__(
+              'A restart stops what is running, and the kernel’s variables are lost. The notebook’s text and outputs stay.'
+            )
+          : trans.__(
+              'A restart stops what is running, and the kernel’s variables are lost. What the console shows stays.'
+            )}
+      </p>
+      {others.length > 0 && <p>{trans.__('The same kernel is used by: %1.', others.join(', '))}</p>}
+      <div className="jp-AwsRoles-buttons">
+        <button
+          ref={button}
+          type="button"
+          className="jp-AwsRoles-button jp-mod-styled jp-mod-warn"
+          disabled={props.model.view.situation !== 'ready'}
+          onClick={restart}
+        >
+          {trans.__('Restart now')}
+        </button>
+        <button
+          type="button"
+          className="jp-AwsRoles-button jp-mod-styled jp-mod-reject"
+          onClick={close}
+        >
+          {trans.__('Later')}
+        </button>
+      </div>
+    </div>
+  );
+}
+
+/** Where there is no kernel: JupyterLab's own dialog to get one. */
+function KernelOffer({ document, dialogs, trans, close }: Props): React.JSX.Element {
+  return (
+    <button
+      type="button"
+      className="jp-AwsRoles-button jp-mod-styled"
+      onClick={() => {
+        close();
+        void dialogs.selectKernel(document.sessionContext);
+      }}
+    >
+      {trans.__('Select a kernel …')}
+    </button>
+  );
+}
+
+/** What becomes of a choice. */
+function Remembering(props: {
+  document: IDocument;
+  role: DocumentRole;
+  trans: TranslationBundle;
+}): React.JSX.Element | null {
+  const { document, trans } = props;
+  if (document.memory === null) {
+    return null;
+  }
+  return (
+    <p className="jp-AwsRoles-documentNote">
+      {document.memory.writable
+        ? trans.__('What you pick is noted in the notebook, to be offered when it is opened again.')
+        : trans.__('This notebook is read-only: what you pick is not noted in it.')}
+    </p>
+  );
+}
+
+/** Return whether an action is under way, how it failed, and what runs it. */
+function useAction(
+  action: () => Promise<void>,
+  trans: TranslationBundle
+): [boolean, IFailure | null, () => void] {
+  const [busy, setBusy] = React.useState(false);
+  const [failure, setFailure] = React.useState<IFailure | null>(null);
+  const run = (): void => {
+    setBusy(true);
+    setFailure(null);
+    action()
+      .catch((error: unknown) => setFailure(failureOf(error, trans)))
+      .finally(() => setBusy(false));
+  };
+  return [busy, failure, run];
+}

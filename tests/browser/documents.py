@@ -1,0 +1,58 @@
+"""The AWS role of a notebook or console, as its toolbar shows it."""
+
+from __future__ import annotations
+
+import json
+
+from playwright.sync_api import expect
+
+ARN = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+
+
+def control(panel):
+    """Return the control in a notebook's or console's toolbar."""
+    return panel.locator(".jp-AwsRoles-documentButton")
+
+
+def opened(panel):
+    """Open a control's panel by keyboard, and return it."""
+    control(panel).focus()
+    panel.page.keyboard.press("ArrowDown")
+    return panel.page.get_by_role("dialog", name="AWS role of this")
+
+
+def pick(panel, typed):
+    """Pick a role in a control's panel by keyboard, and return the panel."""
+    drop_down = opened(panel)
+    expect(drop_down.get_by_role("combobox")).to_be_focused()
+    panel.page.keyboard.type(typed)
+    panel.page.keyboard.press("Enter")
+    return drop_down
+
+
+def pick_and_restart(lab, panel, typed):
+    drop_down = pick(panel, typed)
+    expect(drop_down.get_by_role("button", name="Restart now")).to_be_focused()
+    panel.page.keyboard.press("Enter")
+    expect(drop_down).to_have_count(0)
+    lab.until_idle(panel)
+
+
+def notebook_file(demo, name, metadata):
+    """Put a notebook into the user's folder, as somebody left it; return its path there."""
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    cell = {"cell_type": "code", "source": "", "metadata": {}, "outputs": []}
+    notebook = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": kernel, **metadata},
+        "cells": [{**cell, "id": "first", "execution_count": None}],
+    }
+    demo("PUT", f"/api/contents/{name}", {"type": "notebook", "content": notebook})
+    return name
+
+
+def metadata_of(demo, path):
+    """Return what a notebook's file remembers of us."""
+    notebook = demo("GET", f"/api/contents/{path}")["content"]
+    return json.loads(json.dumps(notebook["metadata"])).get("jupyter_wb_aws")

@@ -1,0 +1,308 @@
+"""The AWS role in the toolbars of notebooks and consoles: what the kernel has, and another one."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from jupyter_wb_aws.demo.names import role_arn
+from tests.browser.documents import (
+    ARN,
+    control,
+    metadata_of,
+    notebook_file,
+    opened,
+    pick,
+    pick_and_restart,
+)
+from tests.browser.lab import THEMES
+
+REMEMBERED = {"jupyter_wb_aws": {"role_arn": role_arn("auditor")}}
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def use_analyst(demo):
+    return demo.start("analyst", default=True)
+
+
+# The first one: afterwards something was chosen.
+def test_a_kernel_started_before_any_role_was_picked_takes_the_first_one_at_its_restart(lab, demo):
+    notebook = lab.new_notebook()
+    expect(control(notebook)).to_have_text("No AWS role")
+
+    use_analyst(demo)
+    expect(control(notebook)).to_have_text("No AWS role - restart to use Analyst")
+    lab.shot("toolbar-restart-to-use", notebook)
+    drop_down = opened(notebook)
+    drop_down.get_by_role("button", name="Restart now").click()
+
+    expect(control(notebook)).to_have_text("Analyst")
+    expect(control(notebook)).to_be_focused()
+    lab.until_idle(notebook)
+    assert "assumed-role/analyst/" in lab.run(notebook, ARN)
+    assert lab.recorder.errors == []
+
+
+def test_a_new_kernel_shows_the_default_role_that_it_has(lab, demo):
+    use_analyst(demo)
+    notebook = lab.new_notebook()
+
+    expect(control(notebook)).to_have_text("Analyst")
+    expect(control(notebook)).to_have_attribute(
+        "title", "This kernel has Analyst (account 111122223333)."
+    )
+
+
+def test_a_role_picked_by_keyboard_is_had_after_the_restart_and_not_before(lab, demo):
+    use_analyst(demo)
+    notebook = lab.new_notebook()
+    lab.run(notebook, "kept = 1")
+
+    drop_down = pick(notebook, "aud")
+    expect(drop_down).to_contain_text("variables are lost")
+    expect(drop_down).to_contain_text("text and outputs stay")
+    lab.shot("toolbar-restart-offer")
+    drop_down.get_by_role("button", name="Later").click()
+    expect(control(notebook)).to_have_text("Analyst - restart to use Auditor")
+    assert "assumed-role/analyst/" in lab.run(notebook, "print(kept); " + ARN)
+
+    opened(notebook).get_by_role("button", name="Restart now").click()
+    expect(control(notebook)).to_have_text("Auditor")
+    lab.until_idle(notebook)
+    assert "assumed-role/auditor/" in lab.run(notebook, ARN)
+    assert "NameError" in lab.run(notebook, "kept")
+    default = demo("GET", "/aws/default")["session_id"]
+    assert demo("GET", f"/aws/sessions/{default}")["label"] == "Analyst"
+    assert lab.recorder.errors == []
+
+
+def test_a_role_that_the_kernel_has_already_needs_no_restart(lab, demo):
+    use_analyst(demo)
+    notebook = lab.new_notebook()
+
+    drop_down = pick(notebook, "ana")
+
+    expect(drop_down).to_have_count(0)
+    expect(control(notebook)).to_be_focused()
+    expect(control(notebook)).to_have_text("Analyst")
+
+
+def test_escape_and_a_click_elsewhere_close_the_panel(lab, demo):
+    use_analyst(demo)
+    notebook = lab.new_notebook()
+
+    for key in ("Enter", "Space", "ArrowDown"):
+        control(notebook).focus()
+        lab.page.keyboard.press(key)
+        expect(lab.page.get_by_role("dialog").get_by_role("combobox")).to_be_focused()
+        expect(control(notebook)).to_have_attribute("aria-expanded", "true")
+        lab.page.keyboard.press("Escape")
+        expect(lab.page.get_by_role("dialog")).to_have_count(0)
+        expect(control(notebook)).to_be_focused()
+    opened(notebook)
+    notebook.locator(".cm-content").click()
+    expect(lab.page.get_by_role("dialog")).to_have_count(0)
+    expect(control(notebook)).to_have_attribute("aria-expanded", "false")
+
+
+def test_a_role_that_aws_refuses_is_explained_and_changes_nothing(lab, demo):
+    use_analyst(demo)
+    notebook = lab.new_notebook()
+
+    drop_down = pick(notebook, "misconf")
+
+    expect(drop_down.get_by_role("alert")).to_contain_text("trust")
+    lab.shot("toolbar-role-refused")
+    lab.page.keyboard.press("Escape")
+    expect(control(notebook)).to_have_text("Analyst")
+
+
+def test_the_choice_is_noted_in_the_notebook_as_an_arn_only(lab, demo):
+    use_analyst(demo)
+    path = notebook_file(demo, "noted.ipynb", {"jupyter_wb_aws": {"of": "somebody else's"}})
+    notebook = lab.open_notebook(path)
+
+    pick(notebook, "aud").get_by_role("button", name="Later").click()
+    lab.run_command("docmanager:save")
+    assert metadata_of(demo, path) == {"role_arn": role_arn("auditor")}
+
+    drop_down = pick(notebook, "no aws role")
+    expect(control(notebook)).to_have_text("Analyst - restart to use no AWS role")
+    drop_down.get_by_role("button", name="Restart now").click()
+    expect(control(notebook)).to_have_text("No AWS role")
+    lab.run_command("docmanager:save")
+    assert metadata_of(demo, path) is None
+
+
+def test_opening_a_notebook_writes_nothing_into_it(lab, demo):
+    use_analyst(demo)
+    path = notebook_file(demo, "untouched.ipynb", {})
+    notebook = lab.open_notebook(path)
+
+    expect(control(notebook)).to_have_text("Analyst")
+    lab.run_command("docmanager:save")
+
+    assert metadata_of(demo, path) is None
+
+
+def test_a_closed_notebook_is_followed_no_more(lab, demo):
+    use_analyst(demo)
+    closed = lab.open_notebook(notebook_file(demo, "closed.ipynb", {}))
+    lab.run_command("docmanager:save")
+    lab.run_command("application:close")
+    closed.wait_for(state="detached")
+
+    other = lab.new_notebook()  # reads the state again
+    expect(control(other)).to_have_text("Analyst")
+
+    # JupyterLab's own debugger is interrupted by the close.
+    assert [error for error in lab.recorder.errors if "debugger" not in error] == []
+
+
+def test_the_role_a_notebook_was_used_with_is_offered_and_not_taken(lab, demo):
+    use_analyst(demo)
+    notebook = lab.open_notebook(notebook_file(demo, "used-with-auditor.ipynb", REMEMBERED))
+    expect(control(notebook)).to_have_text("Analyst - was used with Auditor")
+    assert "assumed-role/analyst/" in lab.run(notebook, ARN)
+
+    drop_down = opened(notebook)
+    expect(drop_down).to_contain_text("This notebook was used with Auditor.")
+    lab.shot("toolbar-role-offered")
+    drop_down.get_by_role("button", name="Use Auditor").click()
+    drop_down.get_by_role("button", name="Restart now").click()
+
+    expect(control(notebook)).to_have_text("Auditor")
+    lab.until_idle(notebook)
+    assert "assumed-role/auditor/" in lab.run(notebook, ARN)
+
+
+def test_a_remembered_role_that_is_not_offered_to_the_user_says_where_to_ask(lab, demo):
+    use_analyst(demo)
+    metadata = {"jupyter_wb_aws": {"role_arn": role_arn("finance-admin")}}
+    notebook = lab.open_notebook(notebook_file(demo, "of-finance.ipynb", metadata))
+
+    drop_down = opened(notebook)
+    expect(drop_down).to_contain_text("finance-admin, a role that you are not offered")
+    drop_down.get_by_role("button", name="How to get it").click()
+
+    link = drop_down.get_by_role("link", name="Ask for this role")
+    expect(link).to_have_attribute("href", "https://example.com/request-an-aws-role?team=finance")
+    lab.shot("toolbar-role-not-offered")
+
+
+def test_what_a_stranger_wrote_into_the_notebook_is_not_believed(lab, demo):
+    ours = {"role_arn": HOSTILE}
+    use_analyst(demo)
+    notebook = lab.open_notebook(notebook_file(demo, "strange.ipynb", {"jupyter_wb_aws": ours}))
+
+    expect(control(notebook)).to_have_text("Analyst")
+    expect(opened(notebook)).not_to_contain_text("was used with")
+
+
+def test_a_read_only_notebook_can_have_another_role_and_notes_nothing(lab, demo):
+    use_analyst(demo)
+    notebook = lab.open_notebook(notebook_file(demo, "read-only.ipynb", {}))
+    lab.page.evaluate("() => { jupyterapp.shell.currentWidget.context.model.readOnly = true; }")
+
+    expect(opened(notebook)).to_contain_text("read-only: what you pick is not noted in it")
+    lab.page.keyboard.press("Escape")
+    pick_and_restart(lab, notebook, "aud")
+
+    expect(control(notebook)).to_have_text("Auditor")
+    metadata = "() => jupyterapp.shell.currentWidget.context.model.getMetadata('jupyter_wb_aws')"
+    assert lab.page.evaluate(metadata) is None
+
+
+def test_a_console_at_a_notebooks_kernel_shows_its_role_and_names_the_notebook(lab, demo):
+    use_analyst(demo)
+    notebook = lab.open_notebook(notebook_file(demo, "shared.ipynb", {}))
+    lab.run_command("notebook:create-console")
+    console = lab.page.locator(".jp-ConsolePanel")
+    expect(control(console)).to_have_text("Analyst")
+
+    drop_down = pick(console, "aud")
+    expect(drop_down).to_contain_text("The same kernel is used by: shared.ipynb.")
+    lab.shot("toolbar-console")
+    expect(control(notebook)).to_have_text("Analyst - restart to use Auditor")
+    drop_down.get_by_role("button", name="Restart now").click()
+
+    expect(control(console)).to_have_text("Auditor")
+    expect(control(notebook)).to_have_text("Auditor")
+    lab.run_command("docmanager:save-all")
+    assert metadata_of(demo, "shared.ipynb") is None
+
+
+def test_an_ended_role_session_is_told_and_can_be_had_again(lab, demo):
+    session = use_analyst(demo)
+    notebook = lab.new_notebook()
+    expect(control(notebook)).to_have_text("Analyst")
+
+    demo("DELETE", f"/aws/sessions/{session['id']}")
+    expect(control(notebook)).to_have_text("Analyst (ended)")
+    lab.shot("toolbar-role-ended", notebook)
+    pick_and_restart(lab, notebook, "ana")
+
+    expect(control(notebook)).to_have_text("Analyst")
+    assert "assumed-role/analyst/" in lab.run(notebook, ARN)
+
+
+def test_a_notebook_without_a_kernel_says_so_and_leads_to_one(lab, demo):
+    use_analyst(demo)
+    notebook = lab.new_notebook()
+    expect(control(notebook)).to_have_text("Analyst")
+    lab.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+
+    expect(control(notebook)).to_have_text("No kernel")
+    drop_down = opened(notebook)
+    expect(drop_down).to_contain_text("One that is started now has Analyst.")
+    drop_down.get_by_role("button", name="Select a kernel").click()
+
+    expect(lab.page.locator(".jp-Dialog")).to_contain_text("Select Kernel")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_in_any_theme(lab, demo, theme):
+    use_analyst(demo)
+    notebook = lab.open_notebook(notebook_file(demo, f"{theme}.ipynb", REMEMBERED))
+    lab.use_theme(THEMES[theme])
+    drop_down = opened(notebook)
+    expect(drop_down.get_by_role("button", name="Use Auditor")).to_be_visible()
+
+    lab.shot(f"toolbar-{theme}")
+    assert lab.axe() == []
+    drop_down.get_by_role("button", name="Use Auditor").click()
+    expect(drop_down.get_by_role("button", name="Restart now")).to_be_focused()
+    lab.shot(f"toolbar-restart-{theme}")
+    assert lab.axe() == []
+
+
+def test_a_narrow_window_cuts_nothing_off(lab, demo):
+    use_analyst(demo)
+    lab.page.set_viewport_size({"width": 700, "height": 700})
+    lab.run_command("application:toggle-left-area")
+    notebook = lab.open_notebook(notebook_file(demo, "narrow.ipynb", REMEMBERED))
+
+    drop_down = opened(notebook)
+    expect(drop_down.get_by_role("button", name="Use Auditor")).to_be_visible()
+    lab.shot("toolbar-narrow")
+    assert lab.too_wide() == []
+    drop_down.get_by_role("button", name="Use Auditor").click()
+    drop_down.get_by_role("button", name="Later").click()
+    expect(control(notebook)).to_have_text("Analyst → Auditor")
+    lab.shot("toolbar-narrow-restart")
+    assert lab.too_wide() == []
+
+
+def test_where_the_toolbar_has_no_room_the_control_is_among_its_further_commands(lab, demo):
+    use_analyst(demo)
+    lab.page.set_viewport_size({"width": 560, "height": 700})
+    notebook = lab.open_notebook(notebook_file(demo, "narrower.ipynb", {}))
+
+    notebook.get_by_role("button", name="More commands").click()
+    further = lab.page.locator(".jp-Toolbar-responsive-popup:visible")
+    expect(control(further)).to_have_text("Analyst")
+    drop_down = opened(further)
+
+    expect(drop_down.get_by_role("combobox")).to_be_focused()
+    lab.shot("toolbar-no-room")
+    assert lab.too_wide() == []

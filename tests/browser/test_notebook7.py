@@ -1,0 +1,105 @@
+"""Jupyter Notebook 7, which has no launcher and no status bar: a tab of its files' page, and the toolbar."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.documents import ARN, control, notebook_file, pick_and_restart
+from tests.browser.lab import DARK, LIGHT, opened_lab
+
+# Notebook 7.6.5 throws this on each of its pages, with no extension installed, too.
+STOCK = "Cannot read properties of undefined (reading 'schema')"
+
+
+@pytest.fixture
+def tree(browser, demo):
+    with opened_lab(browser, demo, "tree") as tree:
+        yield tree
+
+
+def tab(tree):
+    """Bring our tab to the front; return what is in it."""
+    tree.page.get_by_role("tab", name="AWS roles").click()
+    content = tree.page.locator(".jp-AwsRoles-treeTab")
+    content.wait_for()
+    return content
+
+
+def new_notebook(tree):
+    """Open a new notebook as the user does; return its page."""
+    tree.page.get_by_role("tab", name="Files").click()
+    tree.page.get_by_role("menuitem", name="New").click()
+    with tree.page.expect_popup() as opened:
+        tree.page.get_by_role("menuitem", name="Python 3 (ipykernel)").click()
+    return opened.value
+
+
+def test_a_role_picked_on_the_trees_page_is_had_by_a_notebook_at_its_first_start(tree, demo):
+    content = tab(tree)
+    content.get_by_role("combobox").focus()
+    tree.page.keyboard.type("aud")
+    tree.page.keyboard.press("Enter")
+    expect(content.get_by_role("listitem")).to_contain_text("Auditor (default)")
+    tree.shot("notebook7-tree")
+
+    page = new_notebook(tree)
+    notebook = page.locator(".jp-NotebookPanel")
+    expect(control(notebook)).to_have_text("Auditor", timeout=30_000)
+    page.close()
+
+    assert [s["label"] for s in demo("GET", "/aws/sessions")["sessions"]] == ["Auditor"]
+
+
+def test_the_toolbar_switches_the_role_of_a_notebook(browser, demo):
+    demo.start("auditor", default=True)
+    path = notebook_file(demo, "seven.ipynb", {})
+    with opened_lab(browser, demo, f"notebooks/{path}") as lab:
+        notebook = lab.until_idle(lab.current())
+        expect(control(notebook)).to_have_text("Auditor")
+        assert "assumed-role/auditor/" in lab.run(notebook, ARN)
+
+        pick_and_restart(lab, notebook, "ana")
+
+        expect(control(notebook)).to_have_text("Analyst")
+        assert "assumed-role/analyst/" in lab.run(notebook, ARN)
+        lab.shot("notebook7-notebook")
+        assert [error for error in lab.recorder.own_errors if STOCK not in error] == []
+
+
+def test_no_aws_role_can_be_chosen_for_what_starts_next(tree, demo):
+    demo.start("analyst", default=True)
+    content = tab(tree)
+
+    content.get_by_role("option", name="No AWS role").click()
+
+    expect(content.get_by_role("option", name="No AWS role")).to_have_attribute(
+        "aria-selected", "true"
+    )
+    assert demo("GET", "/aws/default") == {"session_id": None, "chosen": True}
+
+
+def test_a_role_session_is_ended_on_the_trees_page(tree, demo):
+    demo.start("analyst", default=True)
+    content = tab(tree)
+
+    content.get_by_role("button", name="End the role session of Analyst").click()
+    dialog = tree.page.locator(".jp-Dialog")
+    tree.shot("notebook7-end")
+    dialog.get_by_role("button", name="End", exact=True).click()
+
+    expect(content.get_by_role("button", name="End the role session of Analyst")).to_have_count(0)
+    labels = [session["label"] for session in demo("GET", "/aws/sessions")["sessions"]]
+    assert "Analyst" not in labels
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_axe_finds_nothing_on_the_tab(tree, demo, theme):
+    demo.start("analyst", default=True)
+    tree.use_theme(theme)
+    tab(tree)
+    tree.page.set_viewport_size({"width": 700, "height": 700})
+
+    tree.shot(f"notebook7-{theme.split()[-1].lower()}")
+    assert tree.axe() == []
+    assert tree.too_wide() == []
