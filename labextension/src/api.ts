@@ -121,15 +121,15 @@ export class Api {
 
   private async call<T>(method: string, path: string, body?: object): Promise<T> {
     const url = URLExt.join(this.settings.baseUrl, 'aws', path);
-    const content = method === 'GET' || method === 'DELETE' ? null : JSON.stringify(body ?? {});
+    const init: RequestInit = { method };
+    if (method === 'POST' || method === 'PUT') {
+      init.body = JSON.stringify(body ?? {});
+      init.headers = { 'Content-Type': 'application/json' };
+    }
     let response: Response;
     let text: string;
     try {
-      response = await ServerConnection.makeRequest(
-        url,
-        { method, ...(content === null ? {} : { body: content }) },
-        this.settings
-      );
+      response = await ServerConnection.makeRequest(url, init, this.settings);
       text = await response.text();
     } catch {
       throw new Unreachable();

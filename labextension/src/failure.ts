@@ -45,7 +45,7 @@ export function problemWords(problem: Problem, trans: TranslationBundle): IFailu
     detail: problem.detail,
     hint: problem.hint,
     forAdministrator: problem.admin_hint ? details(problem, trans) : '',
-    requestUrl: webAddress(problem.request_url),
+    requestUrl: requestAddress(problem.request_url),
     code: problem.code
   };
 }
@@ -53,6 +53,11 @@ export function problemWords(problem: Problem, trans: TranslationBundle): IFailu
 /** Return a URL if a browser may be sent to it: no `javascript:`, nothing relative. */
 export function webAddress(url: string | null | undefined): string | null {
   return url && /^https?:\/\//i.test(url) ? url : null;
+}
+
+/** Return where to ask for a role, if it is a page or a mailbox (the roles file may name either). */
+export function requestAddress(url: string | null | undefined): string | null {
+  return url && /^(https?:\/\/|mailto:)/i.test(url) ? url : null;
 }
 
 function details(problem: Problem, trans: TranslationBundle): string {

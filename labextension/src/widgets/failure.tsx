@@ -23,11 +23,17 @@ export function FailureNote(props: {
         </p>
       )}
       {failure.forAdministrator !== '' && (
-        <CopyButton
-          text={failure.forAdministrator}
-          label={trans.__('Copy details for your administrator')}
-          trans={trans}
-        />
+        <>
+          <details>
+            <summary>{trans.__('Details for your administrator')}</summary>
+            <pre>{failure.forAdministrator}</pre>
+          </details>
+          <CopyButton
+            text={failure.forAdministrator}
+            label={trans.__('Copy details for your administrator')}
+            trans={trans}
+          />
+        </>
       )}
     </div>
   );

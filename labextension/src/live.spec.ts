@@ -1,0 +1,98 @@
+import { ServerConnection } from '@jupyterlab/services';
+
+import { Live } from './live';
+
+class FakeSocket {
+  static all: FakeSocket[] = [];
+  onopen = () => undefined;
+  onclose = () => undefined;
+  onmessage = (_: { data: unknown }) => undefined;
+  closed = false;
+
+  constructor(readonly url: string) {
+    FakeSocket.all.push(this);
+  }
+
+  close() {
+    this.closed = true;
+  }
+}
+
+function aLive() {
+  FakeSocket.all = [];
+  const listener = { connected: jest.fn(), disconnected: jest.fn(), event: jest.fn() };
+  const live = new Live(
+    ServerConnection.makeSettings({
+      wsUrl: 'ws://localhost/',
+      appendToken: true,
+      token: 'a b',
+      WebSocket: FakeSocket as unknown as typeof WebSocket
+    }),
+    listener
+  );
+  return { live, listener, latest: () => FakeSocket.all[FakeSocket.all.length - 1]! };
+}
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+
+test('our events are told by their names, and nobody else’s', () => {
+  const { listener, latest } = aLive();
+  const say = (data: unknown) => latest().onmessage({ data });
+
+  say(JSON.stringify({ schema_id: 'urn:jupyter-wb-aws:event:state-changed' }));
+  say(JSON.stringify({ schema_id: 'https://events.jupyter.org/contents' }));
+  say(JSON.stringify({}));
+  say('no JSON');
+
+  expect(latest().url).toBe('ws://localhost/api/events/subscribe?token=a%20b');
+  expect(listener.event.mock.calls).toEqual([['state-changed']]);
+});
+
+test('a lost stream is tried again, ever more rarely, until it is there', () => {
+  const { listener, latest } = aLive();
+  const waits: number[] = [];
+  for (let attempt = 0; attempt < 8; attempt++) {
+    const before = FakeSocket.all.length;
+    const start = Date.now();
+    latest().onclose();
+    while (FakeSocket.all.length === before) {
+      jest.advanceTimersToNextTimer();
+    }
+    waits.push(Date.now() - start);
+  }
+
+  expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  expect(listener.disconnected).toHaveBeenCalledTimes(8);
+
+  latest().onopen();
+  expect(listener.connected).toHaveBeenCalledTimes(1);
+  latest().onclose();
+  jest.advanceTimersByTime(1_000);
+  expect(FakeSocket.all).toHaveLength(10);
+});
+
+test('a page that is looked at again does not wait', () => {
+  const { latest } = aLive();
+  latest().onclose();
+
+  document.dispatchEvent(new Event('visibilitychange'));
+
+  expect(FakeSocket.all).toHaveLength(2);
+  jest.advanceTimersByTime(60_000);
+  expect(FakeSocket.all).toHaveLength(2);
+});
+
+test('one that is disposed of stays silent', () => {
+  const { live, listener, latest } = aLive();
+  const socket = latest();
+
+  live.dispose();
+  socket.onclose();
+  jest.advanceTimersByTime(60_000);
+
+  expect(socket.closed).toBe(true);
+  expect(listener.disconnected).not.toHaveBeenCalled();
+  expect(FakeSocket.all).toHaveLength(1);
+});

@@ -1,0 +1,48 @@
+import {
+  ILabShell,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { MainAreaWidget } from '@jupyterlab/apputils';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import type { Widget } from '@lumino/widgets';
+
+import { RecentRoles } from '../recent';
+import { DOMAIN, IAwsRoles } from '../tokens';
+import { LauncherRole } from '../widgets/launcher_role';
+
+/** The section "AWS role" above the cards of each launcher. */
+export const launcher: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterlab-wb-aws:launcher',
+  description: 'Lets the user pick an AWS role in the launcher.',
+  autoStart: true,
+  requires: [IAwsRoles],
+  optional: [ILabShell, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IAwsRoles,
+    shell: ILabShell | null,
+    translator: ITranslator | null
+  ) => {
+    if (shell === null) {
+      return; // Notebook 7 has no launcher.
+    }
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const recent = new RecentRoles(app.serviceManager.serverSettings.baseUrl);
+    const dressed = new WeakSet<Widget>();
+
+    // The launcher takes only cards, and tells nobody of a new one: look for it when the layout changes.
+    const dress = () => {
+      for (const widget of shell.widgets('main')) {
+        const isLauncher =
+          widget instanceof MainAreaWidget && (widget.content as Widget).hasClass('jp-Launcher');
+        if (isLauncher && !dressed.has(widget)) {
+          dressed.add(widget);
+          widget.contentHeader.addWidget(new LauncherRole(model, recent, app.commands, trans));
+        }
+      }
+    };
+    shell.layoutModified.connect(dress);
+    void app.restored.then(dress);
+  }
+};

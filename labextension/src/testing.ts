@@ -1,0 +1,58 @@
+import type { Problem, Role, RoleSession } from './api';
+
+/** A role as the server describes it; for tests. */
+export function aRole(name: string, change: Partial<Role> = {}): Role {
+  return {
+    arn: `arn:aws:iam::111122223333:role/${name}`,
+    name,
+    account_id: '111122223333',
+    label: name,
+    description: null,
+    region: 'us-east-2',
+    color: null,
+    default: false,
+    request_url: null,
+    ...change
+  };
+}
+
+/** A role session as the server describes it; for tests. */
+export function aSession(name: string, change: Partial<RoleSession> = {}): RoleSession {
+  return {
+    id: `id-${name}`,
+    role_arn: `arn:aws:iam::111122223333:role/${name}`,
+    label: name,
+    region: 'us-east-2',
+    state: 'active',
+    default: false,
+    identity: {
+      UserId: 'AROA1:alice-1',
+      Account: '111122223333',
+      Arn: `arn:aws:sts::111122223333:assumed-role/${name}/alice-1`
+    },
+    environment: { AWS_ROLE_ARN: `arn:aws:iam::111122223333:role/${name}`, AWS_PROFILE: null },
+    started_at: '2026-11-25T10:00:00Z',
+    token_expires_at: '2026-11-25T10:15:00Z',
+    next_refresh_at: '2026-11-25T10:12:00Z',
+    problem: null,
+    notices: [],
+    end_reason: null,
+    ...change
+  };
+}
+
+/** A problem as the server describes it; for tests. */
+export function aProblem(code: Problem['code'], change: Partial<Problem> = {}): Problem {
+  return {
+    type: `urn:jupyter-wb-aws:problem:${code}`,
+    title: `Title of ${code}`,
+    status: 403,
+    detail: `Detail of ${code}.`,
+    code,
+    hint: 'What to do.',
+    admin_hint: null,
+    message: `Detail of ${code}.`,
+    reason: `Title of ${code}`,
+    ...change
+  };
+}

@@ -1,0 +1,102 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+import { MessageLoop } from '@lumino/messaging';
+import { Widget } from '@lumino/widgets';
+import * as React from 'react';
+
+import { roleIcon } from '../icons';
+import type { IView, Model } from '../model';
+import type { RecentRoles } from '../recent';
+import { useView } from './hooks';
+import { Picker } from './picker';
+
+/** The launcher's section "AWS role": what is chosen for whatever starts next, and the picker. */
+export class LauncherRole extends ReactWidget {
+  constructor(
+    private readonly model: Model,
+    private readonly recent: RecentRoles,
+    private readonly commands: CommandRegistry,
+    private readonly trans: TranslationBundle
+  ) {
+    super();
+    this.addClass('jp-AwsRoles-launcher');
+  }
+
+  protected override render(): React.JSX.Element {
+    return (
+      <Section
+        model={this.model}
+        recent={this.recent}
+        trans={this.trans}
+        onSignIn={() => void this.commands.execute('aws-roles:sign-in')}
+        onHeight={this.fitTo}
+      />
+    );
+  }
+
+  /** A box layout gives its widgets the room that their style asks for, and no more. */
+  private readonly fitTo = (height: number): void => {
+    this.node.style.minHeight = `${Math.ceil(height)}px`;
+    if (this.parent) {
+      MessageLoop.postMessage(this.parent, Widget.Msg.FitRequest);
+    }
+  };
+}
+
+function Section(props: {
+  model: Model;
+  recent: RecentRoles;
+  trans: TranslationBundle;
+  onSignIn: () => void;
+  onHeight: (height: number) => void;
+}): React.JSX.Element {
+  const { model, trans, onHeight } = props;
+  const view = useView(model);
+  const ref = React.useRef<HTMLElement>(null);
+  React.useEffect(() => {
+    const observer = new ResizeObserver(() => onHeight(ref.current?.offsetHeight ?? 0));
+    observer.observe(ref.current!);
+    return () => observer.disconnect();
+  }, [onHeight]);
+  return (
+    <section ref={ref} className="jp-AwsRoles-launcherSection" aria-label={trans.__('AWS role')}>
+      <div className="jp-AwsRoles-launcherHeader">
+        <roleIcon.react tag="span" width="32px" height="32px" aria-hidden="true" />
+        <h2>{trans.__('AWS role')}</h2>
+      </div>
+      {view.situation === 'ready' && view.rolesProblem === null && (
+        <p className="jp-AwsRoles-summary">{choiceWords(view, model, trans)}</p>
+      )}
+      <Picker
+        model={model}
+        recent={props.recent}
+        trans={trans}
+        label={trans.__('AWS role for what you start next')}
+        selected={selectedArn(view, model)}
+        onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
+        onSignIn={props.onSignIn}
+      />
+    </section>
+  );
+}
+
+/** The role that is chosen for whatever starts next; null: "no AWS role"; undefined: none yet. */
+export function selectedArn(view: IView, model: Model): string | null | undefined {
+  return view.choice.chosen ? (model.current?.role_arn ?? null) : undefined;
+}
+
+function choiceWords(view: IView, model: Model, trans: TranslationBundle): string {
+  const current = model.current;
+  if (current !== null) {
+    return trans.__(
+      'Notebooks, consoles and terminals that you start from now on work as %1. Running ones keep their role.',
+      current.label
+    );
+  }
+  return view.choice.chosen
+    ? trans.__('Notebooks, consoles and terminals that you start from now on have no AWS role.')
+    : trans.__(
+        'Pick one, and the notebooks, consoles and terminals that you start have AWS credentials.'
+      );
+}
