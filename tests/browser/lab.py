@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from playwright.sync_api import expect, sync_playwright
 
@@ -37,18 +38,24 @@ def opened_browser():
 
 
 @contextmanager
-def opened_lab(browser, server, path="lab?reset", *, width=1280, height=900, **options):
+def opened_lab(
+    browser, server, path="lab?reset", *, width=1280, height=900, clock=False, **options
+):
     """Open JupyterLab in a window of its own (cookies too), and close it in the end.
 
     Args:
         server: a `RunningServer`, such as the demo.
         path: under the server's URL; `lab?reset` forgets which tabs were open.
+        clock: whether `page.clock` moves the page's time.
         options: the browser context's, such as `locale`.
     """
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     context.set_default_timeout(30_000)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    yield open_lab(context.new_page(), server, path)
+    page = context.new_page()
+    if clock:
+        page.clock.install()
+    yield open_lab(page, server, path)
     context.close()
 
 
@@ -62,14 +69,14 @@ def open_lab(page, server, path="lab?reset"):
 class Recorder:
     """What a page said went wrong: its console's errors, and what was thrown and not caught.
 
-    `requests` are the paths that it asked under `/aws/`, each with its method.
+    `requests` are what it asked the server, as method and path.
     """
 
     def __init__(self, page):
         self.errors = []
         self.requests = []
         page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.errors.append(f"thrown: {error}"))
+        page.on("pageerror", lambda error: self.errors.append(f"thrown: {error.stack or error}"))
         page.on("request", self._asked)
 
     def clear(self):
@@ -77,9 +84,14 @@ class Recorder:
         self.requests.clear()
 
     @property
-    def own_errors(self):
-        """The errors without the browser's own line for each request that failed."""
-        return [error for error in self.errors if "Failed to load resource" not in error]
+    def from_us(self):
+        """The errors from our code, and the browser's own lines on requests of ours that failed."""
+        return [error for error in self.errors if re.search(r"jupyterlab-wb-aws|/aws/", error)]
+
+    @property
+    def asked_of_us(self):
+        """The requests to our part of the server."""
+        return [request for request in self.requests if " /aws/" in request]
 
     def _heard(self, message):
         if message.type == "error":
@@ -87,8 +99,7 @@ class Recorder:
             self.errors.append(f"{message.text} ({where.partition('?')[0]})")
 
     def _asked(self, request):
-        if found := re.search(r"(/aws/[^?#]*)", request.url):
-            self.requests.append(f"{request.method} {found[1]}")
+        self.requests.append(f"{request.method} {urlsplit(request.url).path}")
 
 
 class Lab:
