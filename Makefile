@@ -11,7 +11,7 @@ JLPM := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
 LAB := labextension/dist/package.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lab test-oldest test-long bench lint requirements clean
+.PHONY: help demo test test-all test-lab test-oldest test-long bench lint pictures requirements clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,11 @@ $(OLDEST)/.installed: requirements/bootstrap.txt requirements/oldest.txt pyproje
 
 bench: $(LAB)  ## measure the figures: benchmarks/, about six minutes
 	for figure in benchmarks/[a-z]*.py; do echo "== $$figure"; $(BIN)/python $$figure || exit; done
+
+# The pictures of the README are what the browser tests saw.
+pictures: $(LAB)  ## take the README's pictures again
+	$(PYTEST) tests/browser
+	for picture in docs/pictures/*.png; do cp screenshots/$$(basename $$picture) $$picture; done
 
 lint: $(LAB)
 	$(BIN)/ruff format --check .

@@ -64,7 +64,7 @@ def demo(tmp_path_factory):
         text=True,
     )
     said = "".join(itertools.takewhile(lambda line: "Ctrl-C" not in line, process.stdout))
-    assert f":{port}/lab/tree/" in said
+    assert f":{port}/lab?token=" in said
     yield Demo(process, port, folder)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0

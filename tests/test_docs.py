@@ -273,6 +273,7 @@ def test_a_command_exists_and_takes_its_arguments(command, capsys):
                 ["pip", "install"],
                 ["curl", "-H"],
                 ["jupyter", "server"],
+                ["jupyter", "labextension"],
             )
 
 

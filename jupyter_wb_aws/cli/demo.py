@@ -188,8 +188,8 @@ JupyterLab is ready. You are signed in to the demo's identity provider as alice.
 
       {url}
 
-  and follow the sample notebook, which opens by itself. Or pick a role in a terminal of
-  JupyterLab (File > New > Terminal):
+  Under "AWS role", pick Analyst. Then open the sample notebook, aws-in-a-notebook.ipynb, from
+  the list of files on the left, and follow it. It has the role from its first moment.
 """
 _SIGN_IN_FIRST = """
 JupyterLab is ready. Nobody is signed in yet.
@@ -198,7 +198,8 @@ JupyterLab is ready. Nobody is signed in yet.
 
       {url}
 
-  Then sign in, in a terminal of JupyterLab (File > New > Terminal) or in that browser:
+  Under "AWS role", press "Sign in". Two other ways, the first in a terminal of JupyterLab
+  (File > New > Terminal):
 
       jupyter wb-aws sign-in
       {sign_in_url}
@@ -207,20 +208,18 @@ JupyterLab is ready. Nobody is signed in yet.
   There are no passwords: every user of this machine can sign in to the demo's identity
   provider as either of them, and use what is in the demo's AWS, while the demo runs.
 
-  After that, follow the sample notebook (it is written for alice), or pick a role in the
-  terminal; for bob, say auditor where it says analyst:
+  After that, pick Analyst (as bob: Auditor), and open the sample notebook,
+  aws-in-a-notebook.ipynb, from the list of files on the left. It is written for alice.
 """
 _WELCOME = """
-      jupyter wb-aws roles                 lists the AWS roles that you may use
-      jupyter wb-aws start analyst         starts one of them
-      jupyter wb-aws start misconfigured   shows how a failure is explained
-
-  What you start after that has the role: a new terminal, a new notebook. A notebook that
-  was open already has it once its kernel is restarted (Kernel > Restart Kernel). In a new
-  terminal:
+  What you start after you picked a role has it: a notebook, a console, a terminal. What runs
+  already keeps what it has; a notebook's toolbar says which, and switches it. Pick
+  Misconfigured to see how a failure is explained. In a terminal that you open then (File > New >
+  Terminal):
 
       aws sts get-caller-identity
       aws s3 ls s3://colorado-projects/
+      jupyter wb-aws status
 
   Your notebooks stay in {folder}; everything else (the bucket,
   the home folder of the terminals) is made anew each time.

@@ -51,7 +51,7 @@ class LabOptions:
     @property
     def url(self) -> str:
         """Where the browser goes; it lets whoever has it in, as Jupyter's own links do."""
-        return f"http://127.0.0.1:{self.port}/lab/tree/{NOTEBOOK}?token={quote(self.token)}"
+        return f"http://127.0.0.1:{self.port}/lab?token={quote(self.token)}"
 
     @property
     def sign_in_url(self) -> str:
@@ -100,7 +100,6 @@ def _config(state: Path, options: LabOptions) -> dict[str, dict[str, Any]]:
         },
         "IdentityProvider": {"token": options.token},
         "LabApp": {
-            "default_url": f"/lab/tree/{NOTEBOOK}",
             "news_url": None,
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             # The other one asks PyPI, and installs into the checkout's environment.

@@ -20,7 +20,7 @@ class FakeSocket {
 
 function aLive() {
   FakeSocket.all = [];
-  const listener = { connected: jest.fn(), disconnected: jest.fn(), event: jest.fn() };
+  const listener = { connected: jest.fn(), unavailable: jest.fn(), event: jest.fn() };
   const live = new Live(
     ServerConnection.makeSettings({
       wsUrl: 'ws://localhost/',
@@ -64,13 +64,25 @@ test('a lost stream is tried again, ever more rarely, until it is there', () => 
   }
 
   expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
-  expect(listener.disconnected).toHaveBeenCalledTimes(8);
+  expect(listener.unavailable).toHaveBeenCalledTimes(8);
 
   latest().onopen();
   expect(listener.connected).toHaveBeenCalledTimes(1);
   latest().onclose();
   jest.advanceTimersByTime(1_000);
   expect(FakeSocket.all).toHaveLength(10);
+});
+
+test('a stream that is cut and had again is no trouble', () => {
+  const { listener, latest } = aLive();
+  latest().onopen();
+
+  latest().onclose();
+  jest.advanceTimersByTime(1_000);
+  latest().onopen();
+
+  expect(listener.connected).toHaveBeenCalledTimes(2);
+  expect(listener.unavailable).not.toHaveBeenCalled();
 });
 
 test('a page that is looked at again does not wait', () => {
@@ -93,6 +105,6 @@ test('one that is disposed of stays silent', () => {
   jest.advanceTimersByTime(60_000);
 
   expect(socket.closed).toBe(true);
-  expect(listener.disconnected).not.toHaveBeenCalled();
+  expect(listener.unavailable).not.toHaveBeenCalled();
   expect(FakeSocket.all).toHaveLength(1);
 });

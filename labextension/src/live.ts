@@ -10,8 +10,8 @@ const OURS = 'urn:jupyter-wb-aws:event:';
 export interface ILiveListener {
   /** The stream is open (again): whatever happened before was missed. */
   connected(): void;
-  /** The stream is gone, and will be tried again. */
-  disconnected(): void;
+  /** The stream could not be had, and will be tried again. */
+  unavailable(): void;
   /** An event of the extension's came in; `name` is the last part of its schema's id. */
   event(name: string): void;
 }
@@ -55,20 +55,25 @@ export class Live implements IDisposable {
     }
     const socket = new WebSocket(url);
     this.socket = socket;
+    let opened = false;
     socket.onopen = () => {
+      opened = true;
       this.wait = FIRST_WAIT;
       this.listener.connected();
     };
     socket.onmessage = message => this.read(message.data);
-    socket.onclose = () => this.closed();
+    socket.onclose = () => this.closed(opened);
   }
 
-  private closed(): void {
+  private closed(opened: boolean): void {
     this.socket = null;
     if (this.disposed) {
       return;
     }
-    this.listener.disconnected();
+    // Proxies cut streams that are silent for long: only one that can't be had again means something.
+    if (!opened) {
+      this.listener.unavailable();
+    }
     this.timer = window.setTimeout(() => this.connect(), this.wait);
     this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
   }

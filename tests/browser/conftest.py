@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.lab import opened_browser, opened_lab
+
+# A kernel that imports boto3 on a busy machine takes longer than playwright's five seconds.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture

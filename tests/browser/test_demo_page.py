@@ -1,34 +1,38 @@
-"""The demo's page in a real browser: Debian's chromium, driven by playwright."""
+"""The demo as its first page says to go through it, in a real browser: Debian's chromium."""
 
 from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.chromium import opened_page, shot
-from tests.running_demo import TOKEN
+from tests.browser.lab import opened_browser, opened_lab
 
 
 @pytest.fixture(scope="module")
-def page(demo):
-    with opened_page() as page:
-        page.goto(f"http://127.0.0.1:{demo.port}/lab/tree/aws-in-a-notebook.ipynb?token={TOKEN}")
-        yield page
+def lab(demo):
+    with opened_browser() as browser, opened_lab(browser, demo, "lab") as lab:
+        yield lab
 
 
-def test_the_sample_notebook_opens_with_nothing_over_it(page):
+def test_the_demo_opens_in_the_launcher_with_nothing_over_it(lab):
+    expect(lab.page.get_by_role("region", name="AWS role")).to_be_visible()
+    lab.shot("demo-opened")
+
+    assert lab.page.locator(".jp-Notification-Toast, .Toastify__toast, .jp-Dialog").count() == 0
+    assert lab.recorder.own_errors == []
+
+
+def test_after_a_click_on_a_role_the_sample_notebook_works(lab):
+    page = lab.page
+    page.get_by_role("option", name="Analyst").click()
+    expect(page.get_by_role("option", name="Analyst")).to_contain_text("chosen")
+    page.locator(".jp-DirListing").get_by_text("aws-in-a-notebook.ipynb").dblclick()
     notebook = page.locator(".jp-NotebookPanel")
     expect(notebook.get_by_role("heading", name="AWS in a notebook")).to_be_visible()
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
-    shot(page, "demo-opened")
+    lab.until_idle(notebook)
 
-    assert page.locator(".jp-Notification-Toast, .Toastify__toast, .jp-Dialog").count() == 0
+    notebook.locator(".jp-CodeCell .jp-Editor").first.click()
+    page.keyboard.press("Shift+Enter")
 
-
-def test_the_first_cells_pick_a_role(page):
-    page.locator(".jp-CodeCell .jp-Editor").first.click()
-    for _ in range(5):  # three cells, and the words between them
-        page.keyboard.press("Shift+Enter")
-
-    expect(page.get_by_text("assumed-role/analyst/alice-").first).to_be_visible()
-    shot(page, "demo-role-picked")
+    expect(notebook.get_by_text("assumed-role/analyst/alice-")).to_be_visible()
+    lab.shot("demo-notebook")

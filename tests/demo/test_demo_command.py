@@ -149,7 +149,7 @@ def test_the_demo_comes_up_and_a_signal_ends_every_process_and_the_state_folder(
         process.terminate()
         process.wait(30)
         process.stdout.close()
-    assert f"http://127.0.0.1:{free_port}/lab/tree/" in said
+    assert f"http://127.0.0.1:{free_port}/lab?token=" in said
     assert status == 200
     assert started
     assert "jupyterlab" in command_lines

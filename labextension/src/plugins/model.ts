@@ -15,9 +15,14 @@ export const model: JupyterFrontEndPlugin<IAwsRoles> = {
     const settings = app.serviceManager.serverSettings;
     const api = new Api(settings, time => model.noteServerTime(time));
     const model = new Model(api);
+    let everConnected = false;
     new Live(settings, {
-      connected: () => void model.read({ roles: true }),
-      disconnected: () => model.lost(),
+      connected: () => {
+        everConnected = true;
+        void model.read({ roles: true });
+      },
+      // Where events never come through, the state is read whenever they are tried again.
+      unavailable: () => (everConnected ? model.lost() : void model.read({ roles: true })),
       event: name => model.hint(name)
     });
     return model;

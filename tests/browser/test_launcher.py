@@ -1,0 +1,122 @@
+"""Picking a role in JupyterLab's launcher, and what starts then, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from jupyter_wb_aws.demo.names import role_arn
+from tests.browser.lab import offer_roles, opened_browser, opened_lab
+
+WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+
+
+@pytest.fixture(scope="module")
+def lab(demo):
+    with opened_browser() as browser, opened_lab(browser, demo) as lab:
+        yield lab
+
+
+@pytest.fixture
+def section(lab):
+    return lab.new_launcher().get_by_role("region", name="AWS role")
+
+
+@pytest.fixture
+def box(section):
+    return section.get_by_role("combobox")
+
+
+def pick(lab, box, name):
+    box.fill(name)
+    lab.page.keyboard.press("Enter")
+
+
+def test_a_role_is_picked_by_keyboard_and_a_notebook_has_it_at_its_first_start(lab, section, box):
+    lab.shot("launcher", section)
+    box.focus()
+    for key in ("ArrowDown", "ArrowDown", "Enter"):  # "no AWS role" is the first line
+        lab.page.keyboard.press(key)
+    expect(section.get_by_role("option", name="Analyst")).to_contain_text("chosen")
+    lab.shot("role-picked")
+
+    notebook = lab.new_notebook()
+
+    assert "assumed-role/analyst/alice-" in lab.run(notebook, WHO)
+    lab.shot("notebook-with-role")
+
+
+def test_a_click_picks_too_and_a_terminal_has_the_role(lab, section, demo):
+    section.get_by_role("option", name="Auditor").click()
+    expect(section.get_by_role("option", name="Auditor")).to_contain_text("chosen")
+
+    lab.run_command("terminal:create-new")
+    terminal = lab.current()
+    expect(terminal.locator(".jp-Terminal-body")).to_be_visible()
+    (running,) = (
+        t for t in demo("GET", "/aws/assignments")["assignments"] if t["kind"] == "terminal"
+    )
+    assert running["running"]["role_arn"] == role_arn("auditor")
+    assert "assumed-role/auditor/alice-" in demo.terminal(
+        "aws sts get-caller-identity", running["id"]
+    )
+
+
+def test_no_aws_role_is_a_choice(lab, section, box):
+    pick(lab, box, "no aws role")
+
+    expect(section).to_contain_text("have no AWS role")
+    notebook = lab.new_notebook()
+    assert "NoCredentialsError" in lab.run(notebook, WHO)
+
+
+def test_a_role_that_aws_refuses_is_explained(lab, section, box):
+    pick(lab, box, "misconf")
+
+    alert = section.get_by_role("alert")
+    expect(alert).to_contain_text("AWS refused to let you use this role")
+    expect(alert.get_by_role("link", name="Ask for this role")).to_have_attribute(
+        "href", "https://example.com/request-an-aws-role"
+    )
+    lab.shot("misconfigured")
+    alert.get_by_role("button", name="Copy details for your administrator").click()
+    expect(alert.get_by_role("button", name="Copied")).to_be_visible()
+    copied = lab.page.evaluate("() => navigator.clipboard.readText()")
+    assert "trust_refused" in copied
+    assert "subject" in copied or "sub" in copied
+    assert "eyJ" not in copied  # no token
+
+
+def test_a_role_of_others_says_where_to_ask_for_it(lab, section, box):
+    pick(lab, box, role_arn("finance-admin"))
+
+    expect(section.get_by_role("alert").get_by_role("link")).to_have_attribute(
+        "href", "https://example.com/request-an-aws-role?team=finance"
+    )
+
+
+def test_what_was_picked_recently_comes_first(lab, section, box):
+    pick(lab, box, "auditor")
+    expect(section.get_by_role("option", name="Auditor")).to_contain_text("chosen")
+
+    lab.reload()
+    options = lab.new_launcher().get_by_role("region", name="AWS role").get_by_role("option")
+
+    expect(options.nth(1)).to_contain_text("Auditor")
+
+
+def test_five_thousand_roles_are_found_and_scrolled(lab, demo):
+    offer_roles(demo, 5000)
+    lab.reload()
+    section = lab.new_launcher().get_by_role("region", name="AWS role")
+    box = section.get_by_role("combobox")
+    expect(section.get_by_role("option").first).to_have_attribute("aria-setsize", "5004")
+    assert section.get_by_role("option").count() < 30
+
+    box.focus()
+    lab.page.keyboard.press("ArrowUp")  # to the last
+    expect(section.get_by_role("option", name="Team 4999")).to_be_in_viewport()
+    box.fill("team 0 production 04")
+
+    expect(section.get_by_role("option").first).to_contain_text("Team 0400 production")
+    lab.shot("five-thousand-roles")
