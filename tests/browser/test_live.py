@@ -15,6 +15,10 @@ def summary(lab):
     return lab.page.locator(".jp-AwsRoles-summary")
 
 
+def status(lab):
+    return lab.page.locator(".jp-AwsRoles-statusButton")
+
+
 def pick(lab, label):
     lab.page.locator(".jp-AwsRoles-option").filter(has_text=label).click()
 
@@ -65,18 +69,21 @@ def test_a_page_outlives_its_server_and_finds_its_role_session_again(
     ):
         pick(lab, "Analyst")
         expect(summary(lab)).to_contain_text("work as Analyst")
+        expect(status(lab)).to_contain_text("Analyst")
         (before,) = server("GET", "/aws/sessions")["sessions"]
 
         server.kill()
         gone = lab.page.locator(".jp-AwsRoles-quiet").filter(has_text="does not answer")
         expect(gone).to_be_visible()
         expect(lab.page.locator(".jp-AwsRoles-filter")).to_be_disabled()
+        expect(status(lab)).to_contain_text("server not reachable")
         lab.shot("server-gone")
 
         server.launch()
         expect(gone).to_have_count(0, timeout=30_000)
         expect(lab.page.locator(".jp-AwsRoles-filter")).to_be_enabled()
         expect(summary(lab)).to_contain_text("work as Analyst")
+        expect(status(lab)).not_to_contain_text("not reachable")
         (after,) = server("GET", "/aws/sessions")["sessions"]
         assert after["id"] == before["id"]
         tries = [error for error in lab.recorder.from_us if "ERR_CONNECTION_REFUSED" in error]

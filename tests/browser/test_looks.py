@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.documents import opened
 from tests.browser.lab import DARK, HIGH_CONTRAST, LIGHT, offer_roles, opened_lab
 
-# Theme, width, direction of writing.
+# Theme, width, direction of writing, and what else the browser is told.
 LOOKS = {
-    "light": (LIGHT, 1280, "ltr"),
-    "dark": (DARK, 1280, "ltr"),
-    "high-contrast": (HIGH_CONTRAST, 1280, "ltr"),
-    "narrow": (LIGHT, 500, "ltr"),
-    "right-to-left": (DARK, 1000, "rtl"),
+    "light": (LIGHT, 1280, "ltr", {}),
+    "dark": (DARK, 1280, "ltr", {}),
+    "high-contrast": (HIGH_CONTRAST, 1280, "ltr", {}),
+    "forced-colors": (LIGHT, 1280, "ltr", {"forced_colors": "active"}),
+    "narrow": (LIGHT, 500, "ltr", {}),
+    "right-to-left": (DARK, 1000, "rtl", {}),
 }
 
 
@@ -23,15 +25,26 @@ def look(request):
 
 
 @pytest.fixture(scope="module")
-def lab(browser, demo, look):
-    theme, width, direction = LOOKS[look]
+def window(browser, demo, look):
+    """JupyterLab with that look, the role "Analyst" and a notebook."""
+    theme, width, direction, options = LOOKS[look]
     demo.start("analyst", default=True)
-    with opened_lab(browser, demo, width=width) as lab:
+    with opened_lab(browser, demo, width=width, **options) as lab:
         lab.page.evaluate("dir => { document.documentElement.dir = dir; }", direction)
         lab.use_theme(theme)
+        lab.notebook = lab.new_notebook()
         yield lab
-    # The browser's own line about the role that AWS refuses.
-    assert [error for error in lab.recorder.errors if "403 (Forbidden)" not in error] == []
+        # The browser's own line about the role that AWS refuses.
+        assert [error for error in lab.recorder.errors if "403 (Forbidden)" not in error] == []
+    for kernel in demo("GET", "/api/kernels"):
+        demo("DELETE", f"/api/kernels/{kernel['id']}")
+
+
+@pytest.fixture
+def lab(window):
+    yield window
+    window.page.keyboard.press("Escape")
+    expect(window.page.locator(".jp-Dialog, .jp-AwsRoles-popup")).to_have_count(0)
 
 
 def launcher(lab):
@@ -54,7 +67,52 @@ def launcher_with_failure(lab):
     tab.get_by_role("alert").locator("summary").click()
 
 
-SURFACES = [launcher, launcher_filtered, launcher_without_match, launcher_with_failure]
+def toolbar(lab):
+    lab.page.locator(f'li[data-id="{lab.notebook.get_attribute("id")}"]').click()
+    if lab.page.viewport_size["width"] > 600:
+        return lab.notebook
+    further = lab.page.locator(".jp-Toolbar-responsive-popup:visible")
+    if further.count() == 0:
+        lab.notebook.get_by_role("button", name="More commands").click()
+    return further
+
+
+def toolbar_panel(lab):
+    opened(toolbar(lab)).get_by_role("option").first.wait_for()
+
+
+def status_popover(lab):
+    lab.page.locator(".jp-AwsRoles-statusButton").click()
+    lab.page.locator(".jp-AwsRoles-popover summary").click()
+    lab.page.locator(".jp-AwsRoles-popover").get_by_text("AWS_ROLE_ARN").wait_for()
+
+
+def pick_dialog(lab):
+    lab.begin_command("aws-roles:pick")
+    lab.page.locator(".jp-Dialog").get_by_role("option").first.wait_for()
+
+
+def identity_dialog(lab):
+    lab.begin_command("aws-roles:show-identity")
+    lab.page.locator(".jp-Dialog").get_by_text("assumed-role/analyst").first.wait_for()
+
+
+def end_dialog(lab):
+    lab.begin_command("aws-roles:end")
+    lab.page.locator(".jp-Dialog").get_by_text("Analyst").first.wait_for()
+
+
+def running_panel(lab):
+    lab.run_command("running:show-panel")
+    lab.page.locator(".jp-AwsRoles-running").first.hover()
+
+
+SURFACES = [
+    *(launcher, launcher_filtered, launcher_without_match, launcher_with_failure),
+    *(toolbar, toolbar_panel),
+    *(status_popover, pick_dialog, identity_dialog, end_dialog),
+    running_panel,
+]
 
 
 @pytest.mark.parametrize("surface", SURFACES, ids=lambda surface: surface.__name__)
