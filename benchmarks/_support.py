@@ -58,6 +58,7 @@ class Server:
         home: an empty folder, which it may fill.
         config: its settings, as they stand in `jupyter_server_config.json`.
         enabled: whether it loads our extension.
+        lab: whether it serves JupyterLab, with our part in it if `enabled`.
         python: options for the interpreter.
     """
 
@@ -67,11 +68,12 @@ class Server:
         config: Mapping[str, Mapping[str, Any]],
         *,
         enabled: bool = True,
+        lab: bool = False,
         python: Sequence[str] = (),
     ) -> None:
         self.home = home
         self.port = free_port()
-        extensions = dict.fromkeys(OTHERS, False) | {"jupyter_wb_aws": enabled}
+        extensions = dict.fromkeys(OTHERS, False) | {"jupyter_wb_aws": enabled, "jupyterlab": lab}
         server = {"allow_root": True, "open_browser": False, "port": self.port, "port_retries": 0}
         settings = {
             **config,
@@ -85,6 +87,8 @@ class Server:
         for folder in ("config", "data", "notebooks", "runtime", "run"):
             (home / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         (home / "config" / "jupyter_server_config.json").write_text(json.dumps(settings))
+        if lab:
+            _write_lab_settings(home, enabled=enabled)
         self.log = home / "server.log"
         with self.log.open("wb") as log:
             self.started_at = time.perf_counter()
@@ -150,6 +154,19 @@ class Server:
         for child in children:
             if child.is_running():
                 child.kill()
+
+
+def _write_lab_settings(home: Path, *, enabled: bool) -> None:
+    """Let JupyterLab ask for no news, and load our part of it only if `enabled`."""
+    page_config = home / "config" / "labconfig" / "page_config.json"
+    news = home / "config/lab/user-settings/@jupyterlab/apputils-extension"
+    for folder_ in (page_config.parent, news):
+        folder_.mkdir(parents=True)
+    disabled = {"disabledExtensions": {"jupyterlab-wb-aws": not enabled}}
+    page_config.write_text(json.dumps(disabled))
+    (news / "notification.jupyterlab-settings").write_text(
+        json.dumps({"fetchNews": "false", "checkForUpdates": False})
+    )
 
 
 def ask(

@@ -1,7 +1,9 @@
-"""The wheel: installed it enables the extension, uninstalled it leaves nothing."""
+"""The wheel: what is in it; installed it enables the extensions, uninstalled it leaves nothing."""
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 UV = Path(sys.executable).with_name("uv")
+LABEXTENSION = "share/jupyter/labextensions/jupyterlab-wb-aws"
 
 
 def run(*command):
@@ -25,6 +28,16 @@ def wheel(tmp_path_factory):
     return built
 
 
+def in_labextension(wheel):
+    """Return what the wheel has of the JupyterLab extension, by its path there."""
+    archive = ZipFile(wheel)
+    return {
+        name.partition(f".data/data/{LABEXTENSION}/")[2]: archive.read(name)
+        for name in archive.namelist()
+        if LABEXTENSION in name
+    }
+
+
 def test_everything_that_is_needed_at_run_time_is_in_the_wheel(wheel):
     names = ZipFile(wheel).namelist()
 
@@ -35,16 +48,37 @@ def test_everything_that_is_needed_at_run_time_is_in_the_wheel(wheel):
         "jupyter_wb_aws/py.typed",
     ):
         assert needed in names
-    assert not [name for name in names if name.startswith("tests/")]
+    assert not [name for name in names if name.startswith(("tests/", "labextension/"))]
 
 
-def test_it_enables_the_extension_and_leaves_nothing_behind(wheel, tmp_path):
+def test_the_wheel_has_the_built_jupyterlab_extension(wheel):
+    files = in_labextension(wheel)
+    package = json.loads(files["package.json"])
+
+    assert f"static/{Path(package['jupyterlab']['_build']['load']).name}" in files
+    assert package["jupyterlab"]["_build"]["style"] == "./style"
+    assert json.loads(files["install.json"])["packageName"] == "jupyter_wb_aws"
+    schemas = {path.name for path in ROOT.glob("labextension/schema/*.json")}
+    assert schemas <= {Path(name).name for name in files if name.startswith("schemas/")}
+
+
+def test_the_jupyterlab_extension_is_of_one_build_and_tells_nothing_of_the_machine(wheel):
+    files = in_labextension(wheel)
+
+    assert len([name for name in files if "remoteEntry" in name]) == 1
+    assert not [name for name in files if "node_modules" in name or name.endswith((".map", ".ts"))]
+    told = re.compile(re.escape(str(ROOT)).encode() + rb"|file:///|/home/|/tmp/")
+    assert not [name for name, content in files.items() if told.search(content)]
+
+
+def test_it_enables_the_extensions_and_leaves_nothing_behind(wheel, tmp_path):
     venv = tmp_path / "venv"
     run(UV, "venv", "--python", sys.executable, venv)
     before = set(venv.rglob("*"))
 
     run(UV, "pip", "install", "--python", venv / "bin/python", "--offline", "--no-deps", wheel)
     assert (venv / "etc/jupyter/jupyter_server_config.d/jupyter_wb_aws.json").exists()
+    assert (venv / LABEXTENSION / "package.json").exists()
     assert (venv / "bin/jupyter-wb-aws").exists()
 
     run(UV, "pip", "uninstall", "--python", venv / "bin/python", "jupyter_wb_aws")

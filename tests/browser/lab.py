@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from playwright.sync_api import expect, sync_playwright
 
@@ -12,6 +13,8 @@ from tests.browser.chromium import CHROMIUM, QUIET, SCREENSHOTS
 
 AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
 OURS = '[class*="jp-AwsRoles"]'
+# JupyterLab's own button in each row of what is running; it has no name.
+NOT_OURS = ".jp-RunningSessions-itemShutdown"
 LIGHT = "JupyterLab Light"
 DARK = "JupyterLab Dark"
 HIGH_CONTRAST = "JupyterLab Dark High Contrast"
@@ -37,18 +40,24 @@ def opened_browser():
 
 
 @contextmanager
-def opened_lab(browser, server, path="lab?reset", *, width=1280, height=900, **options):
+def opened_lab(
+    browser, server, path="lab?reset", *, width=1280, height=900, clock=False, **options
+):
     """Open JupyterLab in a window of its own (cookies too), and close it in the end.
 
     Args:
         server: a `RunningServer`, such as the demo.
         path: under the server's URL; `lab?reset` forgets which tabs were open.
+        clock: whether `page.clock` moves the page's time.
         options: the browser context's, such as `locale`.
     """
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     context.set_default_timeout(30_000)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    yield open_lab(context.new_page(), server, path)
+    page = context.new_page()
+    if clock:
+        page.clock.install()
+    yield open_lab(page, server, path)
     context.close()
 
 
@@ -62,14 +71,14 @@ def open_lab(page, server, path="lab?reset"):
 class Recorder:
     """What a page said went wrong: its console's errors, and what was thrown and not caught.
 
-    `requests` are the paths that it asked under `/aws/`, each with its method.
+    `requests` are what it asked the server, as method and path.
     """
 
     def __init__(self, page):
         self.errors = []
         self.requests = []
         page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.errors.append(f"thrown: {error}"))
+        page.on("pageerror", lambda error: self.errors.append(f"thrown: {error.stack or error}"))
         page.on("request", self._asked)
 
     def clear(self):
@@ -81,14 +90,23 @@ class Recorder:
         """The errors without the browser's own line for each request that failed."""
         return [error for error in self.errors if "Failed to load resource" not in error]
 
+    @property
+    def from_us(self):
+        """The errors from our code, and the browser's own lines on requests of ours that failed."""
+        return [error for error in self.errors if re.search(r"jupyterlab-wb-aws|/aws/", error)]
+
+    @property
+    def asked_of_us(self):
+        """The requests to our part of the server."""
+        return [request for request in self.requests if " /aws/" in request]
+
     def _heard(self, message):
         if message.type == "error":
             where = message.location.get("url", "")
             self.errors.append(f"{message.text} ({where.partition('?')[0]})")
 
     def _asked(self, request):
-        if found := re.search(r"(/aws/[^?#]*)", request.url):
-            self.requests.append(f"{request.method} {found[1]}")
+        self.requests.append(f"{request.method} {urlsplit(request.url).path}")
 
 
 class Lab:
@@ -191,7 +209,10 @@ class Lab:
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate(AXE.read_text("utf-8"))
         found = self.page.evaluate(
-            "include => axe.run({include: [[include]]}, {resultTypes: ['violations']})", include
+            """([include, exclude]) => axe.run(
+              {include: [[include]], exclude: [[exclude]]}, {resultTypes: ['violations']}
+            )""",
+            [include, NOT_OURS],
         )
         return [
             f"{violation['id']}: {node['html'][:200]} - {node['failureSummary']}"

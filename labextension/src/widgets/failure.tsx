@@ -10,8 +10,10 @@ export function FailureNote(props: {
   trans: TranslationBundle;
 }): React.JSX.Element {
   const { failure, trans } = props;
+  const ref = React.useRef<HTMLDivElement>(null);
+  React.useEffect(() => ref.current?.scrollIntoView({ block: 'nearest' }), [failure]);
   return (
-    <div className="jp-AwsRoles-failure" role="alert">
+    <div ref={ref} className="jp-AwsRoles-failure" role="alert">
       <p className="jp-AwsRoles-failureTitle">{failure.title}</p>
       {failure.detail !== '' && <p>{failure.detail}</p>}
       {failure.hint !== '' && <p>{failure.hint}</p>}
@@ -26,7 +28,9 @@ export function FailureNote(props: {
         <>
           <details>
             <summary>{trans.__('Details for your administrator')}</summary>
-            <pre>{failure.forAdministrator}</pre>
+            {/* It scrolls, and so the keyboard must get there. */}
+            {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+            <pre tabIndex={0}>{failure.forAdministrator}</pre>
           </details>
           <CopyButton
             text={failure.forAdministrator}

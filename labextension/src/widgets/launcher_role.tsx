@@ -35,9 +35,9 @@ export class LauncherRole extends ReactWidget {
     );
   }
 
-  /** A box layout gives its widgets the room that their style asks for, and no more. */
+  /** A box layout gives its widgets the room that their style asks for; the cards need some too. */
   private readonly fitTo = (height: number): void => {
-    this.node.style.minHeight = `${Math.ceil(height)}px`;
+    this.node.style.minHeight = `min(${Math.ceil(height)}px, 50vh)`;
     if (this.parent) {
       MessageLoop.postMessage(this.parent, Widget.Msg.FitRequest);
     }

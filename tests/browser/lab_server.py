@@ -1,0 +1,71 @@
+"""A JupyterLab of the test's own, to be killed and started again, or set up wrongly."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from contextlib import contextmanager
+
+from jupyter_wb_aws.demo import lab as demo_lab
+from tests.peers.ports import free_ports
+from tests.running_demo import TOKEN
+from tests.running_server import RunningServer
+
+
+class LabServer(RunningServer):
+    """JupyterLab beside a running demo, with the demo's identity provider, AWS, roles and settings.
+
+    Args:
+        folder: an empty one.
+        demo: the running demo.
+        change: takes the server's configuration, and changes it.
+    """
+
+    def __init__(self, folder, demo, change=lambda config: None):
+        (port,) = free_ports(1)
+        super().__init__(None, port, TOKEN)
+        (others,) = demo.folder.glob("tmp/*/config/jupyter_server_config.json")
+        config = json.loads(others.read_text("utf-8"))
+        self._state = folder / "state"
+        self._state.mkdir(mode=0o700)
+        self._options = demo_lab.LabOptions(
+            port=port,
+            token=TOKEN,
+            root=folder / "notebooks",
+            issuer=config["CommandTokenSource"]["issuer"],
+            aws_url=config["WbAwsApp"]["extra_environment"]["AWS_ENDPOINT_URL"],
+            ambient=os.environ,
+        )
+        demo_lab.prepare(self._state, self._options)
+        shutil.copy(demo_lab.client_file(others.parents[1]), demo_lab.client_file(self._state))
+        own = self._state / "config/jupyter_server_config.json"
+        config = json.loads(own.read_text("utf-8"))
+        change(config)
+        own.write_text(json.dumps(config), "utf-8")
+
+    def launch(self):
+        (self._state / "jupyterlab.log").unlink(missing_ok=True)  # of the one that was killed
+        self._lab = demo_lab.Lab(self._state, self._options)
+        while not self._lab.answers():
+            assert self._lab.exit_code is None, self._lab.log_tail()
+            time.sleep(0.05)
+
+    def kill(self):
+        """End it as a crash does: it can tell nobody."""
+        self._lab._process.kill()
+        self._lab._process.wait()
+
+    def end(self):
+        self._lab.end()
+
+
+@contextmanager
+def lab_server(folder, demo, change=lambda config: None):
+    server = LabServer(folder, demo, change)
+    server.launch()
+    try:
+        yield server
+    finally:
+        server.end()

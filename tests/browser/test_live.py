@@ -1,0 +1,126 @@
+"""The page follows the server: by its events, over its death and return, and where it is not there."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.lab import opened_lab
+from tests.browser.lab_server import lab_server
+
+AN_HOUR = 3_600_000
+
+
+def summary(lab):
+    return lab.page.locator(".jp-AwsRoles-summary")
+
+
+def status(lab):
+    return lab.page.locator(".jp-AwsRoles-statusButton")
+
+
+def pick(lab, label):
+    lab.page.locator(".jp-AwsRoles-option").filter(has_text=label).click()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_picked(demo):
+    yield
+    for session in demo("GET", "/aws/sessions")["sessions"]:
+        demo("DELETE", f"/aws/sessions/{session['id']}")
+
+
+def test_two_windows_agree(browser, demo):
+    with opened_lab(browser, demo) as one, opened_lab(browser, demo) as other:
+        pick(one, "Analyst")
+        expect(summary(one)).to_contain_text("work as Analyst")
+        expect(summary(other)).to_contain_text("work as Analyst")
+
+        pick(other, "No AWS role")
+        expect(summary(one)).to_contain_text("have no AWS role")
+
+        (session,) = demo("GET", "/aws/sessions")["sessions"]
+        demo("DELETE", f"/aws/sessions/{session['id']}")
+        for window in (one, other):
+            expect(window.page.get_by_text("active", exact=True)).to_have_count(0)
+        assert one.recorder.errors == other.recorder.errors == []
+
+
+def test_a_connected_page_asks_nothing_while_nothing_happens(browser, demo):
+    with opened_lab(browser, demo, "lab?reset", clock=True) as lab:
+        lab.page.locator(".jp-AwsRoles-option").first.wait_for()
+        lab.recorder.clear()
+
+        for _ in range(3):  # JupyterLab's own timers ask; each begins its next wait
+            with lab.page.expect_request("**/api/kernels*"):
+                lab.page.clock.fast_forward(AN_HOUR)
+        assert lab.recorder.asked_of_us == []
+
+        demo.start("analyst", default=True)
+        expect(summary(lab)).to_contain_text("work as Analyst")
+
+
+def test_a_page_outlives_its_server_and_finds_its_role_session_again(
+    browser, demo, tmp_path_factory
+):
+    with (
+        lab_server(tmp_path_factory.mktemp("killed"), demo) as server,
+        opened_lab(browser, server) as lab,
+    ):
+        pick(lab, "Analyst")
+        expect(summary(lab)).to_contain_text("work as Analyst")
+        expect(status(lab)).to_contain_text("Analyst")
+        (before,) = server("GET", "/aws/sessions")["sessions"]
+
+        server.kill()
+        gone = lab.page.locator(".jp-AwsRoles-quiet").filter(has_text="does not answer")
+        expect(gone).to_be_visible()
+        expect(lab.page.locator(".jp-AwsRoles-filter")).to_be_disabled()
+        expect(status(lab)).to_contain_text("server not reachable")
+        lab.shot("server-gone")
+
+        server.launch()
+        expect(gone).to_have_count(0, timeout=30_000)
+        expect(lab.page.locator(".jp-AwsRoles-filter")).to_be_enabled()
+        expect(summary(lab)).to_contain_text("work as Analyst")
+        expect(status(lab)).not_to_contain_text("not reachable")
+        (after,) = server("GET", "/aws/sessions")["sessions"]
+        assert after["id"] == before["id"]
+        tries = [error for error in lab.recorder.from_us if "ERR_CONNECTION_REFUSED" in error]
+        assert (
+            lab.recorder.from_us == tries
+        )  # the browser's own lines; each time the wait is doubled
+        assert len(tries) <= 6
+        lab.shot("server-back")
+
+
+def without_our_part(config):
+    config["ServerApp"]["jpserver_extensions"] = {"jupyter_wb_aws": False}
+
+
+def without_settings(config):
+    del config["WbAwsApp"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "asked", "errors"),
+    [
+        (without_our_part, "AWS roles are not available on this server", 1, 1),
+        (without_settings, "are not set up", 1, 0),
+    ],
+)
+def test_a_server_without_it_is_told_once_and_quietly(
+    browser, demo, tmp_path_factory, change, words, asked, errors
+):
+    with (
+        lab_server(tmp_path_factory.mktemp("without"), demo, change) as server,
+        opened_lab(browser, server) as lab,
+    ):
+        expect(lab.page.locator(".jp-AwsRoles-quiet").filter(has_text=words)).to_be_visible()
+        lab.shot(change.__name__.replace("_", "-"))
+
+        assert lab.page.locator(".jp-AwsRoles-filter").count() == 0
+        assert lab.page.locator(".jp-Dialog, .Toastify__toast").count() == 0
+        assert len(lab.recorder.asked_of_us) == asked
+        assert len(lab.recorder.errors) == errors, lab.recorder.errors
+        assert lab.run(lab.new_notebook(), "print('works')") == "works\n"
