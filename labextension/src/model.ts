@@ -276,8 +276,13 @@ export class Model implements IDisposable {
   /** End a role session; returns until when credentials already issued may live, or null. */
   async end(id: string): Promise<string | null> {
     this.endedHere.add(id);
-    const answer = await this.andRead(this.api.end(id));
-    return answer.credentials_expire_at;
+    try {
+      const answer = await this.andRead(this.api.end(id));
+      return answer.credentials_expire_at;
+    } catch (error) {
+      this.endedHere.delete(id);
+      throw error;
+    }
   }
 
   refresh(id: string): Promise<RoleSession> {

@@ -8,7 +8,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 
 import { RecentRoles } from '../recent';
-import { DOMAIN, IAwsRoles } from '../tokens';
+import { DOMAIN, IAwsRoles, IAwsRoleSettings } from '../tokens';
 import { LauncherRole } from '../widgets/launcher_role';
 
 /** The section "AWS role" above the cards of each launcher. */
@@ -16,11 +16,12 @@ export const launcher: JupyterFrontEndPlugin<void> = {
   id: 'jupyterlab-wb-aws:launcher',
   description: 'Lets the user pick an AWS role in the launcher.',
   autoStart: true,
-  requires: [IAwsRoles],
+  requires: [IAwsRoles, IAwsRoleSettings],
   optional: [ILabShell, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     model: IAwsRoles,
+    settings: IAwsRoleSettings,
     shell: ILabShell | null,
     translator: ITranslator | null
   ) => {
@@ -30,6 +31,7 @@ export const launcher: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const recent = new RecentRoles(app.serviceManager.serverSettings.baseUrl);
     const dressed = new WeakSet<Widget>();
+    const sections = new Set<LauncherRole>();
 
     // The launcher takes only cards, and tells nobody of a new one: look for it when the layout changes.
     const dress = () => {
@@ -38,10 +40,17 @@ export const launcher: JupyterFrontEndPlugin<void> = {
           widget instanceof MainAreaWidget && (widget.content as Widget).hasClass('jp-Launcher');
         if (isLauncher && !dressed.has(widget)) {
           dressed.add(widget);
-          widget.contentHeader.addWidget(new LauncherRole(model, recent, app.commands, trans));
+          const section = new LauncherRole(model, recent, app.commands, trans);
+          section.setHidden(!settings.values.launcher);
+          sections.add(section);
+          section.disposed.connect(() => sections.delete(section));
+          widget.contentHeader.addWidget(section);
         }
       }
     };
+    settings.changed.connect((_, values) => {
+      sections.forEach(section => section.setHidden(!values.launcher));
+    });
     shell.layoutModified.connect(dress);
     void app.restored.then(dress);
   }

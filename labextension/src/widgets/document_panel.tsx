@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import { CommandIDs } from '../commands';
 import { type IDocument, kernelIdOf, sharers } from '../document';
 import { type DocumentRole, documentWords, roleLabel } from '../document_role';
 import { failureOf, type IFailure } from '../failure';
@@ -50,7 +51,7 @@ export function DocumentPanel(props: Props): React.JSX.Element {
             recent={props.recent}
             trans={trans}
             selected={role.next?.role_arn ?? null}
-            onSignIn={() => void props.commands.execute('aws-roles:sign-in')}
+            onSignIn={() => void props.commands.execute(CommandIDs.signIn)}
             label={trans.__('AWS role of the kernel')}
             onPick={pick}
             // eslint-disable-next-line jsx-a11y/no-autofocus -- the user has just opened it

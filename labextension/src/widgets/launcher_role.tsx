@@ -5,6 +5,7 @@ import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
+import { CommandIDs } from '../commands';
 import { roleIcon } from '../icons';
 import type { IView, Model } from '../model';
 import type { RecentRoles } from '../recent';
@@ -29,7 +30,7 @@ export class LauncherRole extends ReactWidget {
         model={this.model}
         recent={this.recent}
         trans={this.trans}
-        onSignIn={() => void this.commands.execute('aws-roles:sign-in')}
+        onSignIn={() => void this.commands.execute(CommandIDs.signIn)}
         onHeight={this.fitTo}
       />
     );

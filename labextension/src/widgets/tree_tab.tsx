@@ -3,6 +3,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
+import { CommandIDs } from '../commands';
 import type { RoleSession } from '../api';
 import { roleIcon, STATE_ICONS } from '../icons';
 import type { Model } from '../model';
@@ -58,7 +59,7 @@ function Tab(props: ITreeTabOptions): React.JSX.Element {
           label={trans.__('AWS role for what you start next')}
           selected={selectedArn(view, model)}
           onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
-          onSignIn={() => void commands.execute('aws-roles:sign-in')}
+          onSignIn={() => void commands.execute(CommandIDs.signIn)}
         />
       </section>
       {known && (
@@ -85,7 +86,7 @@ function RoleSessions({ model, commands, trans }: ITreeTabOptions): React.JSX.El
           model={model}
           trans={trans}
           disabled={situation !== 'ready'}
-          onEnd={() => void commands.execute('aws-roles:end', { session_id: session.id })}
+          onEnd={() => void commands.execute(CommandIDs.end, { session_id: session.id })}
         />
       ))}
     </ul>
