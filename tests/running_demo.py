@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,25 +39,17 @@ class Demo(RunningServer):
         return super().start(role_arn(role), **body)
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("demo")
+@contextmanager
+def started_demo(folder, *options):
+    """Run a demo in a folder of its own; `options` are the command's."""
     (folder / "tmp").mkdir()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    options = [
-        "--no-browser",
-        "--port",
-        str(port),
-        "--token",
-        TOKEN,
-        "--token-lifetime",
-        str(TOKEN_LIFETIME),
-    ]
+    given = ["--no-browser", "--port", str(port), "--token", TOKEN, *options]
     ambient = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "JUPYTER", "JPY"))}
     process = subprocess.Popen(
-        [Path(sys.executable).with_name("jupyter-wb-aws"), "demo", *options],
+        [Path(sys.executable).with_name("jupyter-wb-aws"), "demo", *given],
         cwd=folder,
         env={**ambient, **DECOYS, "TMPDIR": str(folder / "tmp")},
         stdin=subprocess.DEVNULL,
@@ -69,3 +62,11 @@ def demo(tmp_path_factory):
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
     process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    with started_demo(
+        tmp_path_factory.mktemp("demo"), "--token-lifetime", str(TOKEN_LIFETIME)
+    ) as demo:
+        yield demo

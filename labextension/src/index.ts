@@ -4,8 +4,10 @@ import { commands } from './plugins/commands';
 import { documents } from './plugins/documents';
 import { launcher } from './plugins/launcher';
 import { model } from './plugins/model';
+import { notifications } from './plugins/notifications';
 import { running } from './plugins/running';
 import { settings } from './plugins/settings';
+import { signIn } from './plugins/sign_in';
 import { status } from './plugins/status';
 import { tree } from './plugins/tree';
 
@@ -17,8 +19,10 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   documents,
   launcher,
   model,
+  notifications,
   running,
   settings,
+  signIn,
   status,
   tree
 ];

@@ -208,6 +208,8 @@ class Lab:
         """Let axe-core look at our own nodes; return its violations as readable lines."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate(AXE.read_text("utf-8"))
+        # JupyterLab's body is of no height and clips: axe would take all text for invisible, and look at no contrast.
+        self.page.add_style_tag(content="body { height: 100vh; }")
         found = self.page.evaluate(
             """([include, exclude]) => axe.run(
               {include: [[include]], exclude: [[exclude]]}, {resultTypes: ['violations']}

@@ -1,0 +1,145 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Dialog, ICommandPalette, Notification, ReactWidget } from '@jupyterlab/apputils';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { User } from '../api';
+import { CommandIDs } from '../commands';
+import { failureOf } from '../failure';
+import { DOMAIN, IAwsRoles } from '../tokens';
+import { FailureNote } from '../widgets/failure';
+import { SignIn } from '../widgets/sign_in';
+import { AfterSignOut, BeforeSignOut } from '../widgets/sign_out';
+
+/** The commands that sign the user in, and out, each by a dialog. */
+export const signIn: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterlab-wb-aws:sign-in',
+  description: 'Signs the user in at the identity provider, and out.',
+  autoStart: true,
+  requires: [IAwsRoles],
+  optional: [ICommandPalette, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IAwsRoles,
+    palette: ICommandPalette | null,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const { commands } = app;
+    const isNeeded = () => (model.view.signIn?.state ?? 'not_needed') !== 'not_needed';
+    let shown: Dialog<unknown> | null = null;
+    let welcome = '';
+
+    const show = (title: string, body: React.JSX.Element, ...buttons: Dialog.IButton[]) => {
+      const widget = ReactWidget.create(body);
+      widget.addClass('jp-AwsRoles-dialogBody');
+      const dialog = new Dialog({
+        title,
+        body: widget,
+        buttons: buttons.length > 0 ? buttons : [Dialog.cancelButton({ label: trans.__('Close') })],
+        focusNodeSelector: '.jp-AwsRoles-signIn'
+      });
+      dialog.node.setAttribute('aria-label', title);
+      return dialog;
+    };
+
+    const signedIn = (user: User | null) => {
+      shown?.reject();
+      const roles = model.view.sessions.map(session => session.label);
+      const canPick = roles.length === 0 && commands.hasCommand(CommandIDs.pick);
+      Notification.dismiss(welcome);
+      welcome = Notification.success(
+        [
+          trans.__('You are signed in as %1.', user?.name ?? ''),
+          roles.length > 0
+            ? trans.__('Your role sessions go on.')
+            : trans.__('Next, pick an AWS role.')
+        ].join('\n'),
+        {
+          autoClose: 8_000,
+          actions: canPick
+            ? [
+                {
+                  label: trans.__('Pick a role'),
+                  callback: () => void commands.execute(CommandIDs.pick)
+                }
+              ]
+            : []
+        }
+      );
+    };
+
+    commands.addCommand(CommandIDs.signIn, {
+      label: trans.__('Sign in for AWS…'),
+      caption: trans.__('Sign in at your organization’s single sign-on'),
+      isVisible: isNeeded,
+      isEnabled: isNeeded,
+      execute: async () => {
+        if (shown !== null) {
+          shown.activate();
+          return;
+        }
+        shown = show(
+          trans.__('Sign in for AWS'),
+          <SignIn
+            model={model}
+            trans={trans}
+            onSignedIn={signedIn}
+            onSignOut={() => {
+              shown?.reject();
+              void commands.execute(CommandIDs.signOut);
+            }}
+          />
+        );
+        try {
+          await shown.launch();
+        } finally {
+          shown = null;
+        }
+      }
+    });
+
+    commands.addCommand(CommandIDs.signOut, {
+      label: trans.__('Sign out of AWS…'),
+      caption: trans.__('End all role sessions, and the sign-in'),
+      isVisible: isNeeded,
+      isEnabled: () =>
+        model.view.situation === 'ready' &&
+        isNeeded() &&
+        (model.view.signIn?.state === 'signed_in' || model.view.sessions.length > 0),
+      execute: async () => {
+        const title = trans.__('Sign out of AWS?');
+        const { button } = await show(
+          title,
+          <BeforeSignOut view={model.view} trans={trans} />,
+          Dialog.cancelButton(),
+          Dialog.warnButton({ label: trans.__('Sign out') })
+        ).launch();
+        if (!button.accept) {
+          return;
+        }
+        try {
+          const answer = await model.signOut();
+          Notification.dismiss(welcome);
+          await show(
+            trans.__('You are signed out'),
+            <AfterSignOut answer={answer} trans={trans} />
+          ).launch();
+        } catch (error) {
+          await show(
+            trans.__('You are not signed out'),
+            <FailureNote failure={failureOf(error, trans)} trans={trans} />
+          ).launch();
+        }
+      }
+    });
+
+    model.changed.connect(() => {
+      commands.notifyCommandChanged(CommandIDs.signIn);
+      commands.notifyCommandChanged(CommandIDs.signOut);
+    });
+    for (const command of [CommandIDs.signIn, CommandIDs.signOut]) {
+      palette?.addItem({ command, category: trans.__('AWS') });
+    }
+  }
+};
