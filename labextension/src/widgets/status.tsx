@@ -95,13 +95,11 @@ function StatusButton(props: {
     return null;
   }
   const Icon = ICONS[status.icon].react;
-  const parts = [status.label, status.account, status.health].filter(Boolean);
   return (
     <button
       type="button"
       className="jp-AwsRoles-statusButton"
       data-state={status.icon}
-      aria-label={parts.length > 1 ? props.trans.__('AWS role: %1', parts.join(' · ')) : undefined}
       aria-haspopup="dialog"
       aria-expanded={props.open}
       title={status.sentence}
@@ -109,6 +107,9 @@ function StatusButton(props: {
     >
       <Icon tag="span" className="jp-AwsRoles-statusIcon" aria-hidden="true" />
       <Dot color={status.color} />
+      {(status.account !== '' || status.health !== '') && (
+        <span className="jp-AwsRoles-spoken">{props.trans.__('AWS role:')} </span>
+      )}
       <span className="jp-AwsRoles-statusLabel">{status.label}</span>
       {status.account !== '' && (
         <span className="jp-AwsRoles-statusAccount">· {status.account}</span>
