@@ -32,6 +32,7 @@ test: $(LAB) lint test-lab  ## every check, and every test with today's versions
 test-all: test-oldest test-long test  ## and the oldest versions of Jupyter we support, and what takes minutes
 
 test-long: $(LAB)
+	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
 	$(PYTEST) -m long $(ARGS)
 
