@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +18,15 @@ LABEXTENSION = "share/jupyter/labextensions/jupyterlab-wb-aws"
 
 
 def run(*command):
-    subprocess.run([str(part) for part in command], cwd=ROOT, check=True, capture_output=True)
+    """Run a command with the virtual environment's programs, `jlpm` and Node, in reach."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    subprocess.run(
+        [str(part) for part in command],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+        check=True,
+        capture_output=True,
+    )
 
 
 @pytest.fixture(scope="module")
