@@ -1,6 +1,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import { Api } from '../api';
+import { nextExpiry } from '../expiry';
 import { Live } from '../live';
 import { Model } from '../model';
 import { IAwsRoles } from '../tokens';
@@ -24,6 +25,14 @@ export const model: JupyterFrontEndPlugin<IAwsRoles> = {
       // Where events never come through, the state is read whenever they are tried again.
       unavailable: () => (everConnected ? model.lost() : void model.read({ roles: true })),
       event: name => model.hint(name)
+    });
+    let timer = 0;
+    model.changed.connect((_, view) => {
+      window.clearTimeout(timer);
+      const wait = nextExpiry(view, model.now());
+      if (wait !== null) {
+        timer = window.setTimeout(() => void model.read(), wait);
+      }
     });
     return model;
   }
