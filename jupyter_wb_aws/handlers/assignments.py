@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_wb_aws.errors import KernelNotFound
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
-from jupyter_wb_aws.role_sessions.assignments import Assignment, Given
+from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, Assignment, Given
 
 
 class DefaultHandler(WbAwsHandler):
@@ -34,7 +34,8 @@ class AssignmentsHandler(WbAwsHandler):
     @endpoint
     async def get(self) -> None:
         """List kernels and terminals; not the kernels that no role session reaches."""
-        assignments = self.manager.choices.assignments
+        choices = self.manager.choices
+        assignments = choices.assignments
         listed = []
         if self.wb.kernels is not None:
             living = self.wb.kernels.living()
@@ -46,6 +47,7 @@ class AssignmentsHandler(WbAwsHandler):
                     kernel_id,
                     assignments.chosen(kernel_id),
                     assignments.running(kernel_id),
+                    choices.next_of_kernel(kernel_id),
                 )
                 for kernel_id in living
                 if kernel_id not in elsewhere
@@ -88,7 +90,11 @@ class KernelAssignmentHandler(WbAwsHandler):
 
 
 def entry(
-    kind: str, name: str, chosen: Assignment | None, given: Given | None
+    kind: str,
+    name: str,
+    chosen: Assignment | None,
+    given: Given | None,
+    to_come: Given | None = None,
 ) -> dict[str, object]:
     """Shape one assignment as the REST contract does."""
     session = given.session if given else None
@@ -99,4 +105,10 @@ def entry(
         "running": {"session_id": session.id, "role_arn": str(session.role.arn)}
         if session
         else None,
+        "given": given.kind if given else UNTOUCHED.kind,
+        "next": to_come
+        and {
+            "given": to_come.kind,
+            "session_id": to_come.session.id if to_come.session else None,
+        },
     }

@@ -93,7 +93,39 @@ class Choices:
     # --- What a process gets ---------------------------------------------------------------
 
     def given_by_default(self) -> Given:
-        """Tell what a process gets for which nothing else was chosen."""
+        """Give a process that for which nothing else was chosen."""
+        return self._used(self._next_by_default())
+
+    def next_of_kernel(self, kernel_id: str) -> Given:
+        """Tell what a kernel would be given if it were started now."""
+        assignment = self.assignments.chosen(kernel_id)
+        if assignment is None:
+            return self._next_by_default()
+        given = self._given(assignment.session_id)
+        if given.session is None and (again := self._started_again(assignment.session_id)):
+            return Given("role", again)
+        return given
+
+    def given_to_kernel(self, kernel_id: str) -> Given:
+        """Give a kernel what it has from this start on; the default role session becomes its assignment."""
+        given = self._used(self.next_of_kernel(kernel_id))
+        assignment = self.assignments.chosen(kernel_id)
+        if given.session is not None:
+            if assignment is None:
+                self.assignments.keep(kernel_id, given.session.id)
+            elif assignment.session_id != given.session.id:
+                self.assignments.replace(kernel_id, given.session.id)
+        elif assignment is not None and assignment.session_id is not None:
+            log.warning(
+                "Kernel %s starts without an AWS role: its role session has ended", kernel_id
+            )
+            self._emit(
+                "kernel_without_role",
+                {"kernel_id": kernel_id, "session_id": assignment.session_id},
+            )
+        return given
+
+    def _next_by_default(self) -> Given:
         if not self._known() or (self.default_pending and not self.default.chosen):
             # What was chosen in the last run is not known yet, or the default role is still being
             # started: until then a process gets nothing, rather than the machine's role.
@@ -101,28 +133,6 @@ class Choices:
         if not self.default.chosen:
             return UNTOUCHED
         return self._given(self.default.session_id)
-
-    def given_to_kernel(self, kernel_id: str) -> Given:
-        """Tell what a kernel gets at this start; the default role session becomes its assignment."""
-        assignment = self.assignments.chosen(kernel_id)
-        if assignment is not None:
-            given = self._given(assignment.session_id)
-            if given.session is None and (again := self._started_again(assignment.session_id)):
-                self.assignments.replace(kernel_id, again.id)
-                return self._given(again.id)
-            if given.session is None and assignment.session_id is not None:
-                log.warning(
-                    "Kernel %s starts without an AWS role: its role session has ended", kernel_id
-                )
-                self._emit(
-                    "kernel_without_role",
-                    {"kernel_id": kernel_id, "session_id": assignment.session_id},
-                )
-            return given
-        given = self.given_by_default()
-        if given.session is not None:
-            self.assignments.keep(kernel_id, given.session.id)
-        return given
 
     def _started_again(self, session_id: str | None) -> RoleSession | None:
         """Return the living role session of the same role and region, where this one has ended."""
@@ -140,5 +150,9 @@ class Choices:
         session = self._sessions.get(session_id) if session_id else None
         if session is None or session.ended is not None:
             return NO_ROLE_GIVEN
-        session.last_used = self._clock.now()  # its process is not among the living ones yet
         return Given("role", session)
+
+    def _used(self, given: Given) -> Given:
+        if given.session is not None:
+            given.session.last_used = self._clock.now()  # its process is not a living one yet
+        return given

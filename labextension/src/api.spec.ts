@@ -67,6 +67,7 @@ test('a problem is a refusal that speaks the server’s words', async () => {
 
 test.each([
   ['Jupyter’s own 404', json({ message: 'Not found', reason: null }, 404), Missing],
+  ['a log-in page', () => new Response('<h1>Log in</h1>', { status: 200 }), Unreachable],
   ['a proxy’s page', () => new Response('<h1>Bad gateway</h1>', { status: 502 }), Unreachable],
   [
     'no answer',

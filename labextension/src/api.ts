@@ -138,19 +138,19 @@ export class Api {
     if (!Number.isNaN(time)) {
       this.onAnswer(time);
     }
-    if (response.ok) {
-      return (text === '' ? undefined : parsed(text)) as T;
+    const content = text === '' ? undefined : parsed(text);
+    if (response.ok && content !== NOT_JSON) {
+      return content as T;
     }
-    throw failure(response, text);
+    throw failure(response, content);
   }
 }
 
-function failure(response: Response, text: string): Error {
-  const content = parsed(text);
+function failure(response: Response, content: unknown): Error {
   if (isProblem(content)) {
     return new Refused(content);
   }
-  // Jupyter's own 404; and a hub or proxy in front of a server that is away answers for it.
+  // Jupyter's own 404; else a hub or proxy that answers for a server that is away, by a page.
   return response.status === 404 ? new Missing() : new Unreachable();
 }
 
@@ -158,9 +158,11 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return null;
+    return NOT_JSON;
   }
 }
+
+const NOT_JSON = Symbol('not JSON');
 
 function isProblem(content: unknown): content is Problem {
   return (

@@ -106,7 +106,9 @@ export function isSettled({ sessionContext }: IDocument): boolean {
  */
 export function sharers(document: IDocument, open: Iterable<IDocument>): string[] {
   const id = kernelIdOf(document);
-  const here = [...open].filter(other => other !== document && kernelIdOf(other) === id);
+  const here = [...open].filter(
+    other => other.sessionContext !== document.sessionContext && kernelIdOf(other) === id
+  );
   const known = new Set([document, ...here].map(other => other.sessionContext.session?.id));
   const elsewhere = [...document.sessionContext.sessionManager.running()].filter(
     session => session.kernel?.id === id && !known.has(session.id)

@@ -22,20 +22,32 @@ interface IFacts {
   /** What was chosen for whatever starts next. */
   byDefault?: Chosen;
   living?: RoleSession[];
+  /** Whether a kernel without a role was left as it was, or has had everything removed. */
+  given?: 'untouched' | 'no_role';
+  /** What the server says that it gets next, where that is not simply what was chosen. */
+  next?: RoleSession;
 }
 
-function viewOf({ running, chosen = null, byDefault = null, living }: IFacts): IView {
+function viewOf(facts: IFacts): IView {
+  const { running, chosen = null, byDefault = null, living = [ANALYST, AUDITOR] } = facts;
+  const wanted = facts.next ?? chosen ?? byDefault;
+  const next = living.find(session => session === wanted);
   const assignment: Assignment = {
     kind: 'kernel',
     id: KERNEL,
     chosen: chosen && { session_id: chosen === 'none' ? null : chosen.id, how: 'by_user' },
-    running: running ? { session_id: running.id, role_arn: running.role_arn } : null
+    running: running ? { session_id: running.id, role_arn: running.role_arn } : null,
+    given: running ? 'role' : (facts.given ?? 'untouched'),
+    next: {
+      given: next ? 'role' : wanted === null ? 'untouched' : 'no_role',
+      session_id: next?.id ?? null
+    }
   };
   return {
     ...NOTHING_KNOWN,
     situation: 'ready',
     roles: ROLES,
-    sessions: living ?? [ANALYST, AUDITOR],
+    sessions: living,
     choice: {
       session_id: byDefault === null || byDefault === 'none' ? null : byDefault.id,
       chosen: byDefault !== null
@@ -62,9 +74,19 @@ const startedAgain = aSession('analyst', { id: 'id-4', label: 'Analyst' });
 describe('What the toolbar says', () => {
   const table: [string, IFacts, string][] = [
     // The kernel has what was chosen.
-    ['nothing was ever chosen', {}, 'No AWS role'],
-    ['"no AWS role" is the default', { byDefault: 'none' }, 'No AWS role'],
-    ['"no AWS role" was chosen for it', { chosen: 'none', byDefault: ANALYST }, 'No AWS role'],
+    ['nothing was ever chosen', {}, 'No role picked'],
+    ['"no AWS role" is the default', { given: 'no_role', byDefault: 'none' }, 'No AWS role'],
+    [
+      '"no AWS role" was chosen for it',
+      { given: 'no_role', chosen: 'none', byDefault: ANALYST },
+      'No AWS role'
+    ],
+    // What the server has may be a role or keys: a restart removes them.
+    [
+      '"no AWS role" was chosen for one that was left as it was',
+      { chosen: 'none' },
+      'No role picked - restart to use no AWS role'
+    ],
     ['it took the default', { running: ANALYST, chosen: ANALYST, byDefault: ANALYST }, 'Analyst'],
     [
       'another default does not change it',
@@ -75,9 +97,13 @@ describe('What the toolbar says', () => {
     [
       'started before any role was picked',
       { byDefault: ANALYST },
-      'No AWS role - restart to use Analyst'
+      'No role picked - restart to use Analyst'
     ],
-    ['chosen for one without', { chosen: AUDITOR }, 'No AWS role - restart to use Auditor'],
+    [
+      'chosen for one without',
+      { given: 'no_role', chosen: AUDITOR },
+      'No AWS role - restart to use Auditor'
+    ],
     [
       'another one was chosen',
       { running: ANALYST, chosen: AUDITOR, byDefault: ANALYST },
@@ -126,10 +152,14 @@ describe('What the toolbar says', () => {
     ],
     [
       'ended, and its role started again',
-      { running: ANALYST, chosen: ANALYST, living: [startedAgain] },
+      { running: ANALYST, chosen: ANALYST, living: [startedAgain], next: startedAgain },
       'Analyst (ended) - restart to use Analyst'
     ],
-    ['what was chosen for it has ended', { chosen: ANALYST, living: [] }, 'No AWS role']
+    [
+      'what was chosen for it has ended',
+      { given: 'no_role', chosen: ANALYST, living: [] },
+      'No AWS role'
+    ]
   ];
   it.each(table)('%s', (_, facts, text) => expect(said(viewOf(facts)).text).toBe(text));
 

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Assignment, Role, RoleSession } from './api';
+import type { Role, RoleSession } from './api';
 import type { IView } from './model';
 import { stateWords } from './words';
 
@@ -18,8 +18,12 @@ export interface IKernelRole {
   readonly kind: 'kernel';
   /** What the kernel was given at its last start; null if no role. */
   readonly has: IGiven | null;
-  /** What it is given at its next start (null: no role). */
+  /** Whether that is whatever the server itself has, since nothing was chosen when it started. */
+  readonly untouched: boolean;
+  /** What it is given at its next start, as the server says (null: no role). */
   readonly next: RoleSession | null;
+  /** Whether that is whatever the server itself has, since nothing was chosen yet. */
+  readonly nextUntouched: boolean;
   /** Whether a restart would give it another role session, or none, than it has. */
   readonly restart: boolean;
 }
@@ -45,32 +49,26 @@ export function documentRole(view: IView, kernelId: string | null, settled: bool
   if (assignment === undefined) {
     return { kind: settled ? 'unknown' : 'starting' };
   }
-  const { running } = assignment;
+  const { running, chosen, given } = assignment;
   const session = living(view, running?.session_id);
-  const next = nextOf(view, assignment);
+  const next = living(view, assignment.next?.session_id);
+  const nextGiven = assignment.next?.given ?? given;
   // What it has is over and nothing else was chosen: there is nothing that a restart would bring.
-  const over = session === null && next === null && sameAsRunning(assignment);
+  const over =
+    running !== null &&
+    session === null &&
+    next === null &&
+    chosen?.session_id === running.session_id;
+  const differs =
+    running === null && next === null ? given !== nextGiven : next?.id !== running?.session_id;
   return {
     kind: 'kernel',
     has: running && { roleArn: running.role_arn, session },
+    untouched: given === 'untouched',
     next,
-    restart: !over && (next?.id ?? null) !== (running?.session_id ?? null)
+    nextUntouched: nextGiven === 'untouched',
+    restart: differs && !over
   };
-}
-
-/** As the server decides it at the kernel's next start: `Choices.given_to_kernel`. */
-function nextOf(view: IView, assignment: Assignment): RoleSession | null {
-  const { chosen, running } = assignment;
-  const next = living(view, chosen === null ? view.choice.session_id : chosen.session_id);
-  if (next !== null || !sameAsRunning(assignment)) {
-    return next;
-  }
-  // Its role session has ended: if there is one of the same role again, the kernel takes that.
-  return view.sessions.find(session => session.role_arn === running?.role_arn) ?? null;
-}
-
-function sameAsRunning({ chosen, running }: Assignment): boolean {
-  return running !== null && chosen?.session_id === running.session_id;
 }
 
 function living(view: IView, id: string | null | undefined): RoleSession | null {
@@ -124,10 +122,10 @@ function kernelWords(
   now: number,
   trans: TranslationBundle
 ): IDocumentWords {
-  const { has, next } = role;
+  const { next } = role;
   const [name, nextName] = names(role, roles, trans);
-  const text = hasText(has, name, trans);
-  const sentence = hasSentence(has, name, now, trans);
+  const text = hasText(role, name, trans);
+  const sentence = hasSentence(role, name, now, trans);
   if (!role.restart) {
     return inShort({ text, sentence });
   }
@@ -149,9 +147,9 @@ function inShort(words: { text: string; sentence: string }): IDocumentWords {
   return { ...words, short: words.text };
 }
 
-function hasText(has: IGiven | null, name: string, trans: TranslationBundle): string {
+function hasText({ has, untouched }: IKernelRole, name: string, trans: TranslationBundle): string {
   if (has === null) {
-    return trans.__('No AWS role');
+    return untouched ? trans.__('No role picked') : trans.__('No AWS role');
   }
   if (has.session === null) {
     return trans.__('%1 (ended)', name);
@@ -162,13 +160,17 @@ function hasText(has: IGiven | null, name: string, trans: TranslationBundle): st
 }
 
 function hasSentence(
-  has: IGiven | null,
+  { has, untouched }: IKernelRole,
   name: string,
   now: number,
   trans: TranslationBundle
 ): string {
   if (has === null) {
-    return trans.__('This kernel was started without an AWS role.');
+    return untouched
+      ? trans.__(
+          'No AWS role was picked when this kernel started: it has the AWS access that the server itself has, if any.'
+        )
+      : trans.__('This kernel was started without an AWS role.');
   }
   if (has.session === null) {
     return trans.__(
@@ -216,6 +218,7 @@ export function roleLabel(arn: string, roles: readonly Role[]): string {
   return roles.find(role => role.arn === arn)?.label ?? arn.slice(arn.lastIndexOf('/') + 1);
 }
 
-function accountOf(arn: string): string {
+/** Return the account of a role's ARN. */
+export function accountOf(arn: string): string {
   return arn.split(':')[4] ?? '';
 }

@@ -1,27 +1,22 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import type { Assignment } from './api';
 import { allEndedWords, endQuestion } from './ending';
 import { NOTHING_KNOWN } from './model';
-import { aSession } from './testing';
+import { anAssignment, aSession } from './testing';
 import { clockTime } from './words';
 
 const trans = nullTranslator.load('test');
 const ANALYST = aSession('analyst', { default: true });
 const AUDITOR = aSession('auditor');
 
-function kernel(id: string, session: { id: string; role_arn: string } | null): Assignment {
-  return {
-    kind: 'kernel',
-    id,
-    chosen: null,
-    running: session && { session_id: session.id, role_arn: session.role_arn }
-  };
-}
-
 const VIEW = {
   ...NOTHING_KNOWN,
-  assignments: [kernel('1', AUDITOR), kernel('2', ANALYST), kernel('3', ANALYST), kernel('4', null)]
+  assignments: [
+    anAssignment('1', AUDITOR),
+    anAssignment('2', ANALYST),
+    anAssignment('3', ANALYST),
+    anAssignment('4', null)
+  ]
 };
 
 test('who ends the default role session is told what starts next has none', () => {

@@ -197,13 +197,13 @@ test('picking makes the default, and tells which role is being started', async (
   expect(model.view.starting).toEqual([]);
 });
 
-test('a role that is started for one kernel does not become the default by our word', async () => {
+test('a role that is started for one kernel is not the default', async () => {
   const { server, model } = aServer();
   await model.read();
 
   await model.startApart(aRole('analyst').arn);
 
-  expect(server.calls).toContain('start undefined');
+  expect(server.calls).toContain('start false');
   expect(model.current).toBeNull();
 });
 

@@ -30,7 +30,7 @@ export type Situation =
 /** What is known; a new one for each change, so that it can be compared and kept. */
 export interface IView {
   readonly situation: Situation;
-  /** What the server said where it is not set up, or does not let the user ask. */
+  /** What the server said where it is not set up, can't say, or does not let the user ask. */
   readonly message: string;
   readonly user: User | null;
   readonly roles: readonly Role[];
@@ -247,7 +247,8 @@ export class Model implements IDisposable {
         message: error.problem.detail
       });
     } else {
-      this.update({ situation: 'unreachable' });
+      const message = error instanceof Refused ? error.problem.detail : '';
+      this.update({ situation: 'unreachable', message });
     }
   }
 
@@ -258,9 +259,9 @@ export class Model implements IDisposable {
     return this.start(roleArn, true);
   }
 
-  /** Start a role's session if need be; it is the default only if nothing was ever chosen. */
+  /** Start a role's session if need be, for one kernel: what starts next is not concerned. */
   startApart(roleArn: string): Promise<RoleSession> {
-    return this.start(roleArn, undefined);
+    return this.start(roleArn, false);
   }
 
   /** Choose "no AWS role" for whatever starts next. */
@@ -275,14 +276,8 @@ export class Model implements IDisposable {
 
   /** End a role session; returns until when credentials already issued may live, or null. */
   async end(id: string): Promise<string | null> {
-    this.endedHere.add(id);
-    try {
-      const answer = await this.andRead(this.api.end(id));
-      return answer.credentials_expire_at;
-    } catch (error) {
-      this.endedHere.delete(id);
-      throw error;
-    }
+    const answer = await this.ending([id], () => this.andRead(this.api.end(id)));
+    return answer.credentials_expire_at;
   }
 
   refresh(id: string): Promise<RoleSession> {
@@ -294,13 +289,24 @@ export class Model implements IDisposable {
   }
 
   signOut(): Promise<SignedOut> {
-    for (const session of this._view.sessions) {
-      this.endedHere.add(session.id);
-    }
-    return this.andRead(this.api.signOut(), { roles: true });
+    return this.ending(
+      this._view.sessions.map(session => session.id),
+      () => this.andRead(this.api.signOut(), { roles: true })
+    );
   }
 
-  private async start(roleArn: string, makeDefault: boolean | undefined): Promise<RoleSession> {
+  /** End role sessions of whose end the user need not be told; where that fails, they need be again. */
+  private async ending<T>(ids: readonly string[], end: () => Promise<T>): Promise<T> {
+    ids.forEach(id => this.endedHere.add(id));
+    try {
+      return await end();
+    } catch (error) {
+      ids.forEach(id => this.endedHere.delete(id));
+      throw error;
+    }
+  }
+
+  private async start(roleArn: string, makeDefault: boolean): Promise<RoleSession> {
     this.update({ starting: [...this._view.starting, roleArn] });
     try {
       return await this.andRead(this.api.start(roleArn, makeDefault));

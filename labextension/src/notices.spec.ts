@@ -12,7 +12,7 @@ import {
   withEnding,
   withoutNotice
 } from './notices';
-import { aProblem, aSession } from './testing';
+import { anAssignment, aProblem, aSession } from './testing';
 
 const NOON = Date.parse('2026-11-25T12:00:00Z');
 const WORDS = {
@@ -246,13 +246,10 @@ test('a role session that AWS refuses by now is told with what the administrator
 
 describe('a kernel whose role session is over', () => {
   function kernel(change: Partial<Assignment>): Assignment {
-    return {
-      kind: 'kernel',
-      id: 'k',
+    return anAssignment('k', null, {
       chosen: { session_id: 'gone', how: 'by_default' },
-      running: null,
       ...change
-    };
+    });
   }
   const found = (assignment: Assignment) =>
     keys(after(CALM, [aView([ACTIVE], { assignments: [assignment] }), 1]));
@@ -307,12 +304,9 @@ test('no message is longer than JupyterLab shows', () => {
     ...long('degraded', 9),
     problem: aProblem('trust_refused', { title: 'x'.repeat(90) })
   };
-  const assignments: Assignment[] = ['a'.repeat(50), 'b'.repeat(50)].map(id => ({
-    kind: 'kernel',
-    id,
-    chosen: { session_id: 'gone', how: 'by_user' },
-    running: null
-  }));
+  const assignments: Assignment[] = ['a'.repeat(50), 'b'.repeat(50)].map(id =>
+    anAssignment(id, null, { chosen: { session_id: 'gone', how: 'by_user' } })
+  );
   const none = aView([]);
   const all = aView([...sessions, refused], { assignments });
   const known = [after(CALM, [all, 0], [all, 10]), after(CALM, ...ended, [none, 1])].flatMap(

@@ -2,7 +2,7 @@ import type { Role, RoleSession } from './api';
 import { documentRole } from './document_role';
 import { type IView, NOTHING_KNOWN } from './model';
 import { offerOf, rememberedArn } from './remembered_role';
-import { aProblem, aRole, aSession } from './testing';
+import { anAssignment, aProblem, aRole, aSession } from './testing';
 
 const ARN = 'arn:aws:iam::111122223333:role/analyst';
 
@@ -64,12 +64,10 @@ describe('What is offered', () => {
       roles: facts.roles ?? [aRole('analyst'), aRole('auditor')],
       sessions: living,
       assignments: [
-        {
-          kind: 'kernel',
-          id: 'kernel-1',
+        anAssignment('kernel-1', running ?? null, {
           chosen: chosen ? { session_id: chosen.id, how: 'by_user' } : null,
-          running: running ? { session_id: running.id, role_arn: running.role_arn } : null
-        }
+          next: { given: chosen ? 'role' : 'no_role', session_id: chosen?.id ?? null }
+        })
       ],
       ...facts.more
     };

@@ -1,4 +1,4 @@
-import type { Problem, Role, RoleSession } from './api';
+import type { Assignment, Problem, Role, RoleSession } from './api';
 
 /** A role as the server describes it; for tests. */
 export function aRole(name: string, change: Partial<Role> = {}): Role {
@@ -53,6 +53,24 @@ export function aProblem(code: Problem['code'], change: Partial<Problem> = {}): 
     admin_hint: null,
     message: `Detail of ${code}.`,
     reason: `Title of ${code}`,
+    ...change
+  };
+}
+
+/** A kernel's assignment as the server describes it: it has a role session, or none, and keeps it. */
+export function anAssignment(
+  id: string,
+  session: { id: string; role_arn: string } | null,
+  change: Partial<Assignment> = {}
+): Assignment {
+  const given = session === null ? 'no_role' : 'role';
+  return {
+    kind: 'kernel',
+    id,
+    chosen: null,
+    running: session && { session_id: session.id, role_arn: session.role_arn },
+    given,
+    next: { given, session_id: session?.id ?? null },
     ...change
   };
 }

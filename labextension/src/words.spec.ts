@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { aSession } from './testing';
-import { endedWords, expiryMatters, stateWords, timeLeft } from './words';
+import { clockTime, endedWords, expiryMatters, stateWords, timeLeft } from './words';
 
 const trans = nullTranslator.load('test');
 const NOW = Date.parse('2026-11-25T10:00:00Z');
@@ -34,7 +34,14 @@ test('a degraded role session says how long its token still works', () => {
   expect(stateWords(session, NOW, trans).sentence).toContain('works for 15 minutes');
 });
 
+test('a time of another day says the day', () => {
+  const noon = new Date(2026, 10, 25, 12);
+
+  expect(clockTime(new Date(2026, 10, 25, 14, 5).toISOString(), noon)).not.toContain('2026');
+  expect(clockTime(new Date(2026, 10, 27, 14, 5).toISOString(), noon)).toContain('2026');
+});
+
 test('an end says until when what was issued still works', () => {
-  expect(endedWords('2026-11-25T11:00:00Z', trans)).toMatch(/until \d/);
+  expect(endedWords('2026-11-25T11:00:00Z', trans)).toMatch(/until .*\d/);
   expect(endedWords(null, trans)).toBe('No AWS credentials of it are in use.');
 });

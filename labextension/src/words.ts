@@ -66,9 +66,13 @@ export function timeLeft(time: string | null, now: number, trans: TranslationBun
   return trans._n('%1 hour', '%1 hours', hours, hours);
 }
 
-/** Write a time of the server's (RFC 3339) as the user's clock shows it. */
-export function clockTime(time: string, locale?: string): string {
-  return new Date(time).toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
+/** Write a time of the server's (RFC 3339) as the user's clock shows it; with its day unless that is today. */
+export function clockTime(time: string, today = new Date()): string {
+  const at = new Date(time);
+  const clock = { hour: '2-digit', minute: '2-digit' } as const;
+  return at.toDateString() === today.toDateString()
+    ? at.toLocaleTimeString(undefined, clock)
+    : at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
 /** Say until when what was issued before an end still works; null if nothing can. */

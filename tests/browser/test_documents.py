@@ -28,10 +28,10 @@ def use_analyst(demo):
 # The first one: afterwards something was chosen.
 def test_a_kernel_started_before_any_role_was_picked_takes_the_first_one_at_its_restart(lab, demo):
     notebook = lab.new_notebook()
-    expect(control(notebook)).to_have_text("No AWS role")
+    expect(control(notebook)).to_have_text("No role picked")
 
     use_analyst(demo)
-    expect(control(notebook)).to_have_text("No AWS role - restart to use Analyst")
+    expect(control(notebook)).to_have_text("No role picked - restart to use Analyst")
     lab.shot("toolbar-restart-to-use", notebook)
     drop_down = opened(notebook)
     drop_down.get_by_role("button", name="Restart now").click()
@@ -166,7 +166,7 @@ def test_the_role_a_notebook_was_used_with_is_offered_and_not_taken(lab, demo):
     assert "assumed-role/analyst/" in lab.run(notebook, ARN)
 
     drop_down = opened(notebook)
-    expect(drop_down).to_contain_text("This notebook was used with Auditor.")
+    expect(drop_down).to_contain_text("This notebook was used with Auditor")
     lab.shot("toolbar-role-offered")
     drop_down.get_by_role("button", name="Use Auditor").click()
     drop_down.get_by_role("button", name="Restart now").click()

@@ -216,9 +216,26 @@ async def test_a_kernel_can_have_a_role_apart_from_the_default(api, environment)
             "id": answer.data["id"],
             "chosen": {"session_id": auditor["id"], "how": "by_user"},
             "running": {"session_id": auditor["id"], "role_arn": AUDITOR},
+            "given": "role",
+            "next": {"given": "role", "session_id": auditor["id"]},
         }
     ]
     assert (await api("GET", "/aws/identity")).data["session_id"] == analyst["id"]
+
+
+async def test_a_kernel_left_as_it_was_is_told_from_one_without_a_role(api):
+    async def shown():
+        (entry,) = (await api("GET", "/aws/assignments")).data["assignments"]
+        return entry["given"], entry["next"]
+
+    kernel_id = await start_by_kernels_api(api)
+    assert await shown() == ("untouched", {"given": "untouched", "session_id": None})
+
+    await api("PUT", f"/aws/assignments/{kernel_id}", {"session_id": None})
+    assert await shown() == ("untouched", {"given": "no_role", "session_id": None})
+
+    await api("POST", f"/api/kernels/{kernel_id}/restart")
+    assert await shown() == ("no_role", {"given": "no_role", "session_id": None})
 
 
 async def test_assignments_tell_what_is_chosen_from_what_runs(api, environment):

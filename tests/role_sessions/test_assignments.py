@@ -78,6 +78,22 @@ async def test_a_kernel_whose_role_session_has_ended_has_the_same_role_once_it_i
         assert manager.choices.assignments.chosen(KERNEL) == Assignment(again.id, "by_default")
 
 
+async def test_to_look_what_a_kernel_would_get_changes_nothing(site):
+    async with site.server() as manager:
+        first, _ = await manager.start(ANALYST)
+        manager.choices.given_to_kernel(KERNEL)
+        await manager.end(first.id)
+        again, _ = await manager.start(ANALYST)
+        used, chosen = again.last_used, manager.choices.assignments.chosen(KERNEL)
+        site.clock.advance(60)
+
+        assert manager.choices.next_of_kernel(KERNEL) == Given("role", again)
+
+        assert again.last_used == used
+        assert manager.choices.assignments.chosen(KERNEL) == chosen
+        assert site.emitted("kernel_without_role") == []
+
+
 async def test_the_user_is_told_of_a_kernel_that_starts_without_the_role_it_had(site, caplog):
     async with site.server() as manager:
         analyst, _ = await manager.start(ANALYST)

@@ -35,16 +35,8 @@ export const commands: JupyterFrontEndPlugin<void> = {
       isEnabled: ready,
       // In the menu it stays where the extension is not set up, so that the menu is never empty.
       isVisible: args => known() || args.always === true,
-      execute: async ({ role_arn: arn }) => {
-        if (typeof arn !== 'string') {
-          await pickInDialog(model, recent, commands, trans);
-          return;
-        }
-        const title = trans.__('This role can’t be used');
-        if (await orTell(model.pick(arn), title, trans)) {
-          recent.add(arn);
-        }
-      }
+      // No argument names a role: a button in a notebook's Markdown may run a command.
+      execute: () => pickInDialog(model, recent, commands, trans)
     });
     commands.addCommand(CommandIDs.none, {
       label: trans.__('Use No AWS Role'),

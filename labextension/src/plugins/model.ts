@@ -4,6 +4,7 @@ import { Api } from '../api';
 import { nextExpiry } from '../expiry';
 import { Live } from '../live';
 import { Model } from '../model';
+import { readAgain } from '../read_again';
 import { IAwsRoles } from '../tokens';
 
 /** The state that everything else shows, kept up to date by the server's events. */
@@ -17,13 +18,14 @@ export const model: JupyterFrontEndPlugin<IAwsRoles> = {
     const api = new Api(settings, time => model.noteServerTime(time));
     const model = new Model(api);
     let everConnected = false;
-    new Live(settings, {
+    const live = new Live(settings, {
       connected: () => {
         everConnected = true;
         void model.read({ roles: true });
       },
       // Where events never come through, the state is read whenever they are tried again.
       unavailable: () => (everConnected ? model.lost() : void model.read({ roles: true })),
+      looked: () => void model.read(),
       event: name => model.hint(name)
     });
     let timer = 0;
@@ -34,6 +36,7 @@ export const model: JupyterFrontEndPlugin<IAwsRoles> = {
         timer = window.setTimeout(() => void model.read(), wait);
       }
     });
+    readAgain(model, () => live.isOpen);
     return model;
   }
 };

@@ -46,6 +46,8 @@ export async function askToEnd(
     return;
   }
   const count = sessions.length;
+  // What uses them is to be said as it is now: no event tells of a terminal, or of a kernel's end.
+  await model.read();
   const asked = await showDialog({
     title:
       count === 1
@@ -69,12 +71,14 @@ export async function endAndTell(
   trans: TranslationBundle
 ): Promise<void> {
   const count = sessions.length;
-  const ended = await orTell(
-    Promise.all(sessions.map(session => model.end(session.id))),
-    trans._n('The role session did not end', 'Not every role session ended', count),
-    trans
-  );
-  if (ended !== undefined) {
+  const ends = await Promise.allSettled(sessions.map(session => model.end(session.id)));
+  const ended = ends.flatMap(end => (end.status === 'fulfilled' ? [end.value] : []));
+  const failed = ends.find(end => end.status === 'rejected');
+  if (failed !== undefined) {
+    const title = trans._n('The role session did not end', 'Not every role session ended', count);
+    await orTell(Promise.reject(failed.reason as Error), title, trans);
+  }
+  if (ended.length > 0) {
     await showDialog({
       title: trans._n('The role session has ended', 'The role sessions have ended', count),
       body: allEndedWords(ended, trans),

@@ -3,9 +3,10 @@ import * as React from 'react';
 
 import { CommandIDs } from '../commands';
 import { type IDocument, kernelIdOf, sharers } from '../document';
-import { type DocumentRole, documentWords, roleLabel } from '../document_role';
+import { accountOf, type DocumentRole, documentWords, roleLabel } from '../document_role';
 import { failureOf, type IFailure } from '../failure';
 import { type IDocumentControlOptions, staleWords, useDocument } from './document_control';
+import { orTell } from './dialogs';
 import { FailureNote } from './failure';
 import { useNow } from './hooks';
 import { Picker } from './picker';
@@ -41,16 +42,16 @@ export function DocumentPanel(props: Props): React.JSX.Element {
           {offer !== null && (
             <Offer
               {...props}
-              label={roleLabel(offer.roleArn, view.roles)}
+              roleArn={offer.roleArn}
               available={offer.available}
-              use={() => pick(offer.roleArn)}
+              use={() => (offer.available ? pick(offer.roleArn) : ask(offer.roleArn, model))}
             />
           )}
           <Picker
             model={model}
             recent={props.recent}
             trans={trans}
-            selected={role.next?.role_arn ?? null}
+            selected={role.nextUntouched ? undefined : (role.next?.role_arn ?? null)}
             onSignIn={() => void props.commands.execute(CommandIDs.signIn)}
             label={trans.__('AWS role of the kernel')}
             onPick={pick}
@@ -73,25 +74,40 @@ async function choose(roleArn: string | null, { document, model }: Props): Promi
   if (kernelId === null) {
     return;
   }
-  const session = roleArn === null ? null : await model.startApart(roleArn);
-  await model.assign(kernelId, session?.id ?? null);
+  const sessionId = roleArn === null ? null : (await model.startApart(roleArn)).id;
+  await model.assign(kernelId, sessionId);
   if (document.memory !== null) {
     document.memory.arn = roleArn;
   }
 }
 
+/** Ask for a role that the user is not offered, to be told why not; nothing is taken if it is by now. */
+async function ask(roleArn: string, model: Props['model']): Promise<void> {
+  await model.read({ roles: true });
+  if (model.role(roleArn) === null) {
+    await model.startApart(roleArn);
+  }
+}
+
 /** The role that the notebook was used with: to be taken by a click, never by itself. */
 function Offer(
-  props: Props & { label: string; available: boolean; use: () => Promise<void> }
+  props: Props & { roleArn: string; available: boolean; use: () => Promise<void> }
 ): React.JSX.Element {
-  const { label, available, trans } = props;
+  const { roleArn, available, model, trans } = props;
+  const label = roleLabel(roleArn, model.view.roles);
+  // The account too: whoever wrote the notebook has named the role, and labels are not unique.
+  const account = accountOf(roleArn);
   const [busy, failure, run] = useAction(props.use, trans);
   return (
     <div className="jp-AwsRoles-documentOffer">
       <p>
         {available
-          ? trans.__('This notebook was used with %1.', label)
-          : trans.__('This notebook was used with %1, a role that you are not offered.', label)}
+          ? trans.__('This notebook was used with %1 (account %2).', label, account)
+          : trans.__(
+              'This notebook was used with %1 (account %2), a role that you are not offered.',
+              label,
+              account
+            )}
       </p>
       {failure === null ? (
         <button
@@ -121,7 +137,12 @@ function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
   }, [props.focus]);
   const restart = (): void => {
     close();
-    void document.sessionContext.restartKernel();
+    const kernel = document.sessionContext.session?.kernel;
+    void orTell(
+      kernel?.restart() ?? Promise.resolve(),
+      trans.__('The kernel did not restart'),
+      trans
+    );
   };
   return (
     <div className="jp-AwsRoles-documentRestart">

@@ -1,3 +1,4 @@
+import { Clipboard, Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { checkIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
@@ -65,7 +66,9 @@ export function situationWords(view: IView, trans: TranslationBundle): string {
         'AWS roles are not available on this server: its part of the extension, jupyter_wb_aws, is not installed or not enabled.'
       );
     case 'unreachable':
-      return trans.__('The Jupyter server does not answer. This comes back by itself.');
+      return view.message === ''
+        ? trans.__('The Jupyter server does not answer. This comes back by itself.')
+        : trans.__('The Jupyter server can’t say at the moment: %1', view.message);
     default:
       return view.message;
   }
@@ -101,22 +104,29 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
   const { model, recent, trans, view, disabled, selected } = props;
   const id = useId();
   const [query, setQuery] = useState('');
-  const [active, setActive] = useState(-1);
+  // By its ARN, since the list may be another one at the next key.
+  const [marked, setMarked] = useState<string | null | undefined>(undefined);
   const [failure, setFailure] = useState<IFailure | null>(null);
   const [busy, setBusy] = useState(false);
   const [said, setSaid] = useState('');
-  const list = useList(active);
 
   const none = trans.__('No AWS role');
-  const index = useMemo(() => indexRoles(view.roles, recent.arns), [view.roles, recent]);
+  // As it was when the list was opened: what is looked at must not move.
+  const [recentArns] = useState(() => recent.arns);
+  const index = useMemo(() => indexRoles(view.roles, recentArns), [view.roles, recentArns]);
   const options = useMemo(
     () => pickerOptions(index, query, none, props.first),
     [index, query, none, props.first]
   );
 
+  const at = marked === undefined ? -1 : options.findIndex(option => option.arn === marked);
+  const active = at === -1 && query.trim() !== '' ? 0 : at;
+  const list = useList(active);
+  const isShown = useIsShown();
+
   const search = (text: string) => {
     setQuery(text);
-    setActive(text.trim() === '' ? -1 : 0);
+    setMarked(undefined);
     list.toTop();
   };
 
@@ -133,7 +143,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
         recent.add(option.arn);
       }
       setQuery('');
-      setActive(-1);
+      setMarked(undefined);
       setSaid(
         option.kind === 'none'
           ? trans.__('No AWS role is chosen.')
@@ -142,6 +152,10 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
     } catch (error) {
       const shown = failureOf(error, trans);
       const ask = option.kind === 'role' ? requestAddress(option.role.request_url) : null;
+      if (!isShown()) {
+        tellLater(shown, trans);
+        return;
+      }
       setSaid('');
       setFailure({
         ...shown,
@@ -156,7 +170,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
     const move = moves[event.key];
     const option = options[active];
     if (move) {
-      setActive(move(active, options.length, list.page()));
+      setMarked(options[move(active, options.length, list.page())]?.arn);
     } else if (event.key === 'Enter' && option) {
       void pick(option);
     } else if (event.key === 'Escape' && query !== '') {
@@ -249,6 +263,30 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
       {failure !== null && <FailureNote failure={failure} trans={trans} />}
     </div>
   );
+}
+
+/** Return what tells whether a component is on the page still. */
+function useIsShown(): () => boolean {
+  const shown = useRef(true);
+  useEffect(() => {
+    shown.current = true;
+    return () => {
+      shown.current = false;
+    };
+  }, []);
+  return () => shown.current;
+}
+
+/** Tell what failed to a user who has closed the list meanwhile. */
+function tellLater(failure: IFailure, trans: TranslationBundle): void {
+  const copy = {
+    label: trans.__('Copy details for your administrator'),
+    callback: () => Clipboard.copyToSystem(failure.forAdministrator)
+  };
+  Notification.error(`${failure.title}\n${failure.detail}`, {
+    autoClose: false,
+    actions: failure.forAdministrator === '' ? [] : [copy]
+  });
 }
 
 function optionLabel(option: PickerOption, none: string): string {

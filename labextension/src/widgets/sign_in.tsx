@@ -317,10 +317,15 @@ function useAttempt(
       }
       answered = { ...asked, begun };
     } catch (error) {
-      page.close();
       answered = { ...asked, error };
     }
     if (mine === last.current) {
+      if (
+        answered.begun?.flow !== 'code' ||
+        webAddress(answered.begun.authorization_url) === null
+      ) {
+        page.close(); // there is nothing that it could show
+      }
       setAttempt(answered);
     }
   };
@@ -353,6 +358,8 @@ function useAttempt(
     window.addEventListener('focus', read);
     return () => window.removeEventListener('focus', read);
   }, [waits, model]);
+  // The window of a sign-in that nobody waits for any more.
+  useEffect(() => () => page.close(), [page]);
   return { attempt, begin };
 }
 
