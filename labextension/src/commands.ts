@@ -1,6 +1,6 @@
-/** The ids of this extension's commands, for other extensions too. */
+/** The ids of this extension's commands. */
 export const CommandIDs = {
-  /** Pick the role for what starts next: from a list, or, with the argument `role_arn`, that one. */
+  /** Pick the role for what starts next, from a list. */
   pick: 'aws-roles:pick',
   none: 'aws-roles:none',
   signIn: 'aws-roles:sign-in',

@@ -3,7 +3,7 @@ import { Token } from '@lumino/coreutils';
 import type { Model } from './model';
 import type { Settings } from './settings';
 
-/** What the server knows of AWS roles; for our own plugins, and for other extensions. */
+/** What the server knows of AWS roles, for our own plugins. */
 export const IAwsRoles = new Token<IAwsRoles>(
   'jupyterlab-wb-aws:IAwsRoles',
   'The AWS roles of this server: what may be picked, what was picked, and how it is.'

@@ -124,6 +124,8 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
   const list = useList(active);
   const isShown = useIsShown();
 
+  const found = options.filter(option => option.kind === 'role').length;
+
   const search = (text: string) => {
     setQuery(text);
     setMarked(undefined);
@@ -192,7 +194,9 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
         aria-expanded="true"
         aria-controls={`${id}-list`}
         aria-autocomplete="list"
-        aria-activedescendant={options[active] ? `${id}-${active}` : undefined}
+        aria-activedescendant={
+          options[active] && list.isDrawn(active) ? `${id}-${active}` : undefined
+        }
         placeholder={trans.__('Type a name or an account')}
         autoComplete="off"
         spellCheck={false}
@@ -255,10 +259,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
       )}
       {disabled && <p className="jp-AwsRoles-quiet">{situationWords(view, trans)}</p>}
       <p className="jp-AwsRoles-said" role="status">
-        {said ||
-          (query.trim() === ''
-            ? ''
-            : trans._n('%1 role', '%1 roles', options.length, options.length))}
+        {said || (query.trim() === '' ? '' : trans._n('%1 role', '%1 roles', found, found))}
       </p>
       {failure !== null && <FailureNote failure={failure} trans={trans} />}
     </div>
@@ -396,10 +397,13 @@ function useList(active: number) {
   }, [active]);
   const first = Math.floor(top / row.current);
   const shown = Math.ceil(Math.max(height.current, 5.5 * row.current) / row.current);
+  const from = Math.max(0, first - SPARE_ROWS);
+  const to = first + shown + SPARE_ROWS;
   return {
     ref,
-    from: Math.max(0, first - SPARE_ROWS),
-    to: first + shown + SPARE_ROWS,
+    from,
+    to,
+    isDrawn: (at: number) => from <= at && at < to,
     page: () => Math.max(1, Math.floor(height.current / row.current) - 1),
     onScroll: (event: React.UIEvent) => setTop(event.currentTarget.scrollTop),
     toTop: () => {
