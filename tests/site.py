@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import uuid
@@ -139,7 +140,20 @@ def run(jp_ws_fetch):
     """Runs code in a kernel over its websocket; returns what it printed, or the error."""
 
     async def run(kernel_id, code):
-        channel = await jp_ws_fetch("api", "kernels", kernel_id, "channels")
+        # A kernel that was restarted before it was up may be restarted once more, on other ports
+        # (jupyter_client.restarter): what the first was asked is lost then, so ask again.
+        for _ in range(4):
+            channel = await jp_ws_fetch("api", "kernels", kernel_id, "channels")
+            try:
+                async with asyncio.timeout(20):
+                    return await answer(channel, code)
+            except TimeoutError:
+                continue
+            finally:
+                channel.close()
+        raise AssertionError(f"kernel {kernel_id} did not answer")
+
+    async def answer(channel, code):
         message_id = uuid.uuid4().hex
         await channel.write_message(execute_request(message_id, code))
         said = []
@@ -153,7 +167,6 @@ def run(jp_ws_fetch):
             elif message["msg_type"] == "error":
                 said.append(f"{content['ename']}: {content['evalue']}")
             elif content.get("execution_state") == "idle":
-                channel.close()
                 return "".join(said).strip()
 
     return run
