@@ -27,7 +27,7 @@ from jupyter_wb_aws.identity.token import WebIdentityToken
 
 T = TypeVar("T")
 # Seconds for all that waits for others: a call has two tries, and a name may take long to resolve.
-DEADLINE = 15.0
+LONGEST = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ def diagnose(
     environment: Mapping[str, str],
     place: Place | None,
     ask_server: Callable[[], ServerFacts | None],
+    longest: float = LONGEST,
 ) -> Report:
     """Look at this process.
 
@@ -81,18 +82,18 @@ def diagnose(
         environment: a copy of `os.environ`, whose variables boto3 reads itself.
         place: what kind of process it is.
         ask_server: asks the Jupyter server; may take its time.
+        longest: seconds to wait for all others.
     """
     facts = gather(environment, datetime.now(UTC), place)
     token = token_in(facts)
     claims = token.claims if token else {}
     issuer = claims.get("iss")
-    began = time.monotonic()
     calling = _Asked(lambda: call(facts, claims))
     of_sts = _Asked(lambda: probe_sts(environment, facts.profile))
     of_idp = _Asked(lambda: probe_idp(issuer, environment) if isinstance(issuer, str) else None)
     of_server = _Asked(ask_server)
-    deadline = began + DEADLINE
-    slow = Called("slow", detail=f"The real call did not end within {DEADLINE:.0f} s.")
+    deadline = time.monotonic() + longest
+    slow = Called("slow", detail=f"The real call did not end within {longest:g} s.")
     facts = replace(
         facts,
         sts=of_sts.answer(deadline, Probed("STS", "unreachable", "no answer in time")),

@@ -48,7 +48,8 @@ def check_endpoints(facts: Facts) -> Iterator[Finding]:
                 f"{name} is no http(s) URL: {shown(without_secrets(value))!r}.",
                 unset(facts, name),
             )
-    yield from _metadata(facts, {**endpoints, CONTAINER: facts.get(CONTAINER)})
+    more = (CONTAINER, *(name for pair in PROXIES.values() for name in pair))
+    yield from _metadata(facts, {**endpoints, **{name: facts.get(name) for name in more}})
     if STS in endpoints:
         yield _sts(facts, endpoints[STS])
     if endpoints and ignores_endpoints(facts.environment):
