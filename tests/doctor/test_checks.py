@@ -285,6 +285,7 @@ def test_a_fifo_and_a_file_without_rights_do_not_hang_it(role_env, home):
         (make_jwt, 0o644, ["token_file_open"]),
         (lambda: make_jwt(iat=NOON - HOUR), 0o600, ["token_expired"]),
         (lambda: make_jwt(iat=NOON - HOUR + timedelta(seconds=30)), 0o600, ["token_expires_soon"]),
+        (lambda: make_jwt(exp=NOON + timedelta(seconds=50)), 0o600, ["token_unfit"]),  # just issued
         (lambda: make_jwt(iat=NOON + timedelta(minutes=5)), 0o600, ["token_not_yet"]),
     ],
 )

@@ -18,7 +18,8 @@ from jupyter_wb_aws.doctor.reading import Read
 from jupyter_wb_aws.errors import TokenInvalid
 from jupyter_wb_aws.identity.token import WebIdentityToken
 
-SOON = timedelta(minutes=1)
+# The server renews a token when 80 % of its life is over.
+SOON, OVERDUE = timedelta(minutes=1), 0.9
 # STS forgives a clock about that much.
 EARLY = timedelta(minutes=1)
 REFRESH = "Run: jupyter wb-aws status (it says why no newer token came)"
@@ -103,7 +104,7 @@ def _times(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
     left = token.expires_at - facts.now
     if left <= timedelta(0):
         yield found("token_expired", f"The token expired at {rfc3339(token.expires_at)}.", REFRESH)
-    elif left < SOON:
+    elif left < SOON and token.when_over(OVERDUE) <= facts.now:
         yield found(
             "token_expires_soon",
             f"The token expires in {left.total_seconds():.0f} s, and no newer one came.",
@@ -129,9 +130,8 @@ def _claims(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
     ):
         yield found(
             "token_unfit",
-            warning.message,
-            "Hand this to your administrator.",
-            admin_hint=f"See docs/identity-providers.md ({warning.code}).",
+            f"{warning.message} ({warning.code})",
+            "Hand this to your administrator; docs/identity-providers.md says what AWS wants of a token.",
         )
     known = (facts.server.token_source or {}).get("claims") if facts.server else None
     if not known:
