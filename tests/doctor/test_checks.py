@@ -461,6 +461,15 @@ def test_what_the_identity_provider_answered(role_env, probe, found):
     assert codes(network.check_idp, facts) == found
 
 
+def test_an_identity_provider_that_the_server_reaches_need_not_be_reached_here(role_env):
+    claims = {"iss": "https://idp.example.com", "aud": "wb", "azp": None, "sub": "alice"}
+    probe = Probed("https://idp.example.com/x", "certificate", "not trusted")
+    server = ServerFacts(token_source=token_source(claims=claims))
+    facts = replace(gather(role_env, NOON, None), idp=probe)
+    assert only(network.check_idp, facts).severity is Severity.WARNING
+    assert only(network.check_idp, replace(facts, server=server)).severity is Severity.INFO
+
+
 def alices(state="active", **more):
     environment = {"AWS_ROLE_SESSION_NAME": "alice-1"}
     return role_session("analyst", state=state, default=True, environment=environment, **more)

@@ -10,7 +10,7 @@ from jupyter_wb_aws.aws.claims import shown
 from jupyter_wb_aws.doctor.checks.token import token_in
 from jupyter_wb_aws.doctor.codes import found
 from jupyter_wb_aws.doctor.facts import Facts
-from jupyter_wb_aws.doctor.finding import Finding
+from jupyter_wb_aws.doctor.finding import Finding, Severity
 
 # AWS refuses signatures that are older than five minutes (IAM User Guide, "Signature Version 4").
 REFUSED = timedelta(minutes=5)
@@ -52,6 +52,7 @@ def check_idp(facts: Facts) -> Iterator[Finding]:
             "idp_unreachable",
             f"{shown(probe.url)}: {probe.detail}. The server needs it to renew the token, and AWS to check it.",
             f"Run: curl -v {shlex.quote(shown(probe.url))}",
+            severity=Severity.INFO if _server_reaches_it(facts) else None,
         )
     elif probe.issuer is not None and probe.issuer != token.claims.get("iss"):
         yield found(
@@ -61,3 +62,9 @@ def check_idp(facts: Facts) -> Iterator[Finding]:
             "Hand this to your administrator: `issuer` of the token source, the IAM identity provider and the token must"
             " be the same to the letter.",
         )
+
+
+def _server_reaches_it(facts: Facts) -> bool:
+    """Tell whether the server's tokens come; by a proxy or a CA bundle of its own, perhaps."""
+    source = facts.server.token_source if facts.server else None
+    return bool(source and source["claims"] and not source["problem"])
