@@ -6,15 +6,16 @@ import http.server
 import os
 import re
 import socket
+import ssl
 import subprocess
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 
 import pytest
 
 from jupyter_wb_aws.doctor.diagnose import diagnose
+from tests.conftest import make_jwt
 from tests.site import ANALYST, MISCONFIGURED
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIADECOY", "AWS_SECRET_ACCESS_KEY": "decoy-secret"}
@@ -238,11 +239,43 @@ def test_a_clock_that_is_off_is_found_against_sts(ask, plain_env, late):
     assert "behind" in finding["message"]
 
 
-def test_who_can_not_be_reached_is_told(ask, role_env, idp):
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # and does not listen
-        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        asked = ask({**role_env, "AWS_ENDPOINT_URL": url}, "--json")
+@pytest.fixture
+def nobody():
+    """A URL where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def test_who_can_not_be_reached_is_told(ask, role_env, nobody, token_file):
+    asked = ask({**role_env, "AWS_ENDPOINT_URL": nobody}, "--json")
     assert {"sts_unreachable", "call_failed"} <= set(asked.codes("error"))
-    assert "idp_unreachable" not in asked.out
-    assert Path(role_env["HOME"]).exists()
+    assert "idp_unreachable" not in asked.out  # the demo's is there
+    now = datetime.now(UTC)
+    token_file.write_text(make_jwt(iss=nobody, iat=now, exp=now + timedelta(hours=1)))
+    assert "idp_unreachable" in ask(role_env, "--json").codes("warning")
+
+
+def test_a_proxy_is_used_as_boto3_uses_it_and_its_password_is_not_shown(ask, role_env, nobody):
+    proxy = nobody.replace("//", "//alice:proxy-secret@")
+    aws = {name: value for name, value in role_env.items() if name != "AWS_ENDPOINT_URL"}
+    asked = ask({**aws, "HTTPS_PROXY": proxy}, "--json")
+    assert {"sts_unreachable", "call_failed"} <= set(asked.codes("error"))
+    assert "proxy_used" in asked.codes("info")
+    assert f"through the proxy {nobody}" in asked.out
+    assert "proxy-secret" not in asked.out
+
+
+def test_a_certificate_is_trusted_by_the_bundle_that_boto3_reads(ask, plain_env, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Late) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        env = {**plain_env, **KEYS, "AWS_ENDPOINT_URL": f"https://localhost:{server.server_port}"}
+        without = ask(env, "--json")
+        trusting = ask({**env, "AWS_CA_BUNDLE": str(certificate)}, "--json")
+        server.shutdown()
+    assert "sts_certificate" in without.codes("error")
+    assert "sts_certificate" not in trusting.out
+    assert "clock_skewed" in trusting.codes("error")
