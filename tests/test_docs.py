@@ -20,6 +20,7 @@ from typing import get_args
 
 import pytest
 import yaml
+from jupyter_server.serverapp import ServerApp
 from traitlets.config import PyFileConfigLoader
 
 from jupyter_wb_aws.app import WbAwsApp
@@ -137,8 +138,10 @@ def test_a_configuration_names_settings_that_exist_and_values_that_they_take(
     config = configuration(block, tmp_path)
     known = {
         c.__name__: c
-        for c in (WbAwsApp, CommandTokenSource, FileTokenSource, OidcTokenSource, example_source)
-    }
+        for c in (
+            WbAwsApp, CommandTokenSource, FileTokenSource, OidcTokenSource, ServerApp, example_source,
+        )
+    }  # fmt: skip
     assert config
     for name, section in config.items():
         assert set(section) <= set(known[name].class_traits(config=True))
