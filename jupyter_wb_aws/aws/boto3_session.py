@@ -15,7 +15,6 @@ from botocore.credentials import (
     ReadOnlyCredentials,
     RefreshableCredentials,
 )
-from botocore.tokens import TokenProviderChain
 from botocore.utils import CLIENT_NAME_TO_HYPHENIZED_SERVICE_ID_OVERRIDES, SERVICE_NAME_ALIASES
 
 from jupyter_wb_aws.aws.botocore_session import hush_botocore, isolated_session, proxies_for
@@ -47,8 +46,6 @@ class Boto3Session(boto3.session.Session):
         session = isolated_session(environment, region)
         provider = _OneProvider(credentials)
         session.register_component("credential_provider", CredentialResolver([provider]))
-        # Bearer tokens (of Bedrock) would win over the role.
-        session.register_component("token_provider", TokenProviderChain([]))
         self._environment = environment
         self._making = threading.Lock()  # botocore's clients are thread-safe, its sessions are not
         super().__init__(botocore_session=session)
@@ -60,6 +57,7 @@ class Boto3Session(boto3.session.Session):
         config = Config(
             proxies=proxies_for(endpoint, self._environment),
             ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
+            **_signed_by_key(service_name),
         )
         if (wanted := settings.get("config")) is not None:
             config = config.merge(wanted)
@@ -134,6 +132,16 @@ def _metadata(fetched: Credentials) -> dict[str, str]:
         "token": fetched.session_token,
         "expiry_time": fetched.expires_at.isoformat(),
     }
+
+
+def _signed_by_key(service: str) -> dict[str, Any]:
+    """Keep AWS_BEARER_TOKEN_BEDROCK of the server's own from winning over the role.
+
+    Source: botocore.handlers, which looks into `os.environ` unless a client's configuration says how
+    to sign; older versions know neither.
+    """
+    known = "auth_scheme_preference" in Config.OPTION_DEFAULTS
+    return {"auth_scheme_preference": "sigv4"} if known and service.startswith("bedrock") else {}
 
 
 def _endpoint_of(service: str, environment: Mapping[str, str]) -> str | None:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
 from jupyter_wb_aws.aws.boto3_session import Boto3Session, RenewedCredentials
@@ -138,7 +139,6 @@ def test_the_servers_own_variables_and_files_count_for_nothing(
         "AWS_ENDPOINT_URL": "http://evil.example",
         "AWS_ENDPOINT_URL_STS": "http://evil.example",
         "AWS_CA_BUNDLE": "/nowhere",
-        "AWS_BEARER_TOKEN_BEDROCK": "decoy",
         "HTTP_PROXY": "http://127.0.0.1:1",
     }
     for name, value in ambient.items():
@@ -152,8 +152,24 @@ def test_the_servers_own_variables_and_files_count_for_nothing(
     assert "/us-east-2/sts/" in headers["Authorization"]
     assert made.region_name == "us-east-2"
     assert session().client("s3").meta.endpoint_url == "https://s3.us-east-2.amazonaws.com"
+
+
+def test_a_bearer_token_of_the_servers_own_is_not_sent(session, monkeypatch):
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "decoy")
     bedrock = session().client("bedrock-runtime")
-    assert bedrock.meta.config.signature_version == "v4"
+    sent = []
+
+    def answer(request, **_):
+        sent.append(request.headers["Authorization"])
+        answered = AWSResponse(request.url, 200, {}, None)
+        answered._content = b"{}"
+        return answered
+
+    bedrock.meta.events.register("before-send", answer)
+    bedrock.converse(modelId="any.model", messages=[])
+
+    (authorization,) = sent
+    assert b"Credential=ASIA1/" in authorization
 
 
 ENDPOINTS = {
@@ -209,6 +225,24 @@ def test_what_a_client_is_made_with_wins(session):
     assert client.meta.endpoint_url == "https://b.example"
     assert client.meta.config.read_timeout == 5
     assert made.resource("s3").meta.client.meta.endpoint_url == "https://a.example"
+
+
+def test_no_two_clients_are_made_at_once(session, monkeypatch):
+    both = threading.Barrier(2)
+
+    def meets_another(self, service, **_):
+        try:
+            both.wait(0.2)
+        except threading.BrokenBarrierError:
+            both.reset()
+            return False
+        return True
+
+    monkeypatch.setattr("boto3.session.Session.client", meets_another)
+    made = session()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert set(pool.map(made.client, ["s3", "sts"])) == {False}
 
 
 def test_clients_may_be_made_in_several_threads(session, bank, fake):
