@@ -113,7 +113,7 @@ class WbAwsApp(ExtensionApp):
         min=0,
         config=True,
         help="""A role session that no living kernel or terminal uses for this many seconds is ended.
-        0: it goes on until the user ends it.""",
+        What code inside the server signs with it counts too. 0: it goes on until the user ends it.""",
     )
     token_dir = Unicode(
         "",
