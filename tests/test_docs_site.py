@@ -44,6 +44,11 @@ def text(site):
     return lambda page: html.unescape(re.sub(r"<[^>]+>", "", (site / f"{page}.html").read_text()))
 
 
+def plain(text):
+    """Drop what a page sets otherwise than the code has it: quotes, backticks, ends of lines."""
+    return " ".join(re.sub("[`\"'\u2018\u2019\u201c\u201d]", "", text.replace("…", "...")).split())
+
+
 def test_every_page_is_in_the_site_and_nothing_else(site):
     pages = {
         path.relative_to(ROOT / "docs").with_suffix("") for path in (ROOT / "docs").rglob("*.md")
@@ -64,12 +69,13 @@ def test_a_reader_of_the_site_loads_nothing_from_elsewhere(site):
 
 
 def test_every_setting_is_in_the_reference_with_its_documentation(text):
-    shown = " ".join(text("reference/settings").split())
+    shown = plain(text("reference/settings"))
     for configurable in configurable_classes():
         for name, trait in configurable.class_own_traits(config=True).items():
             if trait.this_class is configurable:
                 assert f"{configurable.__name__}.{name}" in shown
                 assert trait.help
+                assert plain(trait.help) in shown
     assert "TokenSource.groups_claim" in shown
 
 
