@@ -192,15 +192,7 @@ function CodeStep(
       <>
         <p>{trans.__('Your browser has not let the sign-in window open. Open it by this link:')}</p>
         <p>
-          <a
-            ref={main}
-            className="jp-AwsRoles-bigLink"
-            href={step.address}
-            target="_blank"
-            rel="noopener noreferrer"
-          >
-            {trans.__('Open the sign-in page')}
-          </a>
+          <SignInPageLink main={main} address={step.address} trans={trans} />
         </p>
         <p className="jp-AwsRoles-signInQuiet">
           {trans.__(
@@ -237,6 +229,24 @@ function CodeStep(
   );
 }
 
+function SignInPageLink(
+  props: Pick<IStepProps, 'main' | 'trans'> & { address: string }
+): React.JSX.Element {
+  const { main, trans, address } = props;
+  return (
+    <a
+      ref={main}
+      className="jp-AwsRoles-bigLink"
+      href={address}
+      target="_blank"
+      rel="noopener noreferrer"
+    >
+      {trans.__('Open the sign-in page')}
+      <launchIcon.react tag="span" className="jp-AwsRoles-signInIcon" width="14px" height="14px" />
+    </a>
+  );
+}
+
 function DeviceStep(
   props: IStepProps & { step: Extract<Step, { kind: 'device' }> }
 ): React.JSX.Element {
@@ -251,21 +261,7 @@ function DeviceStep(
       </p>
       {step.address !== null && (
         <p>
-          <a
-            ref={main}
-            className="jp-AwsRoles-bigLink"
-            href={step.address}
-            target="_blank"
-            rel="noopener noreferrer"
-          >
-            {trans.__('Open the sign-in page')}
-            <launchIcon.react
-              tag="span"
-              className="jp-AwsRoles-signInIcon"
-              width="14px"
-              height="14px"
-            />
-          </a>
+          <SignInPageLink main={main} address={step.address} trans={trans} />
         </p>
       )}
       <p className="jp-AwsRoles-signInQuiet">
