@@ -129,8 +129,8 @@ def _metadata(fetched: Credentials) -> dict[str, str]:
     return {
         "access_key": fetched.access_key_id,
         "secret_key": fetched.secret_access_key,
-        "token": fetched.session_token,
-        "expiry_time": fetched.expires_at.isoformat(),
+        "token": fetched.session_token or "",
+        "expiry_time": fetched.expiration.isoformat(),
     }
 
 

@@ -50,12 +50,12 @@ class Assumed:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What AWS signs requests with, for a while; nothing of it shows in a `repr`."""
+    """Temporary AWS credentials; no `repr` shows them."""
 
-    access_key_id: str = field(repr=False)
+    access_key_id: str
     secret_access_key: str = field(repr=False)
-    session_token: str = field(repr=False)
-    expires_at: datetime
+    session_token: str | None = field(repr=False)
+    expiration: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +101,8 @@ class Sts:
             caller = _explained(request, lambda: self._who(request, credentials))
         return Assumed(caller, credentials["Expiration"])
 
-    def verify(self, request: StsRequest) -> CallerIdentity:
-        """Ask STS now who the role session is: a fresh assume, then GetCallerIdentity.
-
-        Raises:
-            WbAwsError: what `failures.explain` makes of STS's error.
-        """
-        return _explained(request, lambda: self._who(request, self._assume(request)["Credentials"]))
-
     def credentials(self, request: StsRequest) -> Credentials:
-        """Call AssumeRoleWithWebIdentity for its credentials.
+        """Call AssumeRoleWithWebIdentity, for a program that asks for the credentials themselves.
 
         Raises:
             WbAwsError: what `failures.explain` makes of STS's error.
@@ -119,9 +111,17 @@ class Sts:
         return Credentials(
             given["AccessKeyId"],
             given["SecretAccessKey"],
-            given.get("SessionToken", ""),
+            given.get("SessionToken"),
             given["Expiration"],
         )
+
+    def verify(self, request: StsRequest) -> CallerIdentity:
+        """Ask STS now who the role session is: a fresh assume, then GetCallerIdentity.
+
+        Raises:
+            WbAwsError: what `failures.explain` makes of STS's error.
+        """
+        return _explained(request, lambda: self._who(request, self._assume(request)["Credentials"]))
 
     def _assume(self, request: StsRequest) -> dict[str, Any]:
         answer: Mapping[str, Any] = self._client(request, None).assume_role_with_web_identity(
