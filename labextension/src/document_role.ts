@@ -1,7 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Role, RoleSession } from './api';
-import type { IView } from './model';
+import { accountOfArn } from './identity';
+import { type IView, sessionById } from './model';
 import { stateWords } from './words';
 
 /** What there is to know of the AWS role of a notebook or console: that is, of its kernel. */
@@ -42,7 +43,7 @@ export interface IGiven {
 export function documentRole(view: IView, kernelId: string | null, settled: boolean): DocumentRole {
   if (kernelId === null) {
     return settled
-      ? { kind: 'no_kernel', next: living(view, view.choice.session_id) }
+      ? { kind: 'no_kernel', next: sessionById(view, view.choice.session_id) }
       : { kind: 'starting' };
   }
   const assignment = view.assignments.find(a => a.kind === 'kernel' && a.id === kernelId);
@@ -50,8 +51,8 @@ export function documentRole(view: IView, kernelId: string | null, settled: bool
     return { kind: settled ? 'unknown' : 'starting' };
   }
   const { running, chosen, given } = assignment;
-  const session = living(view, running?.session_id);
-  const next = living(view, assignment.next?.session_id);
+  const session = sessionById(view, running?.session_id);
+  const next = sessionById(view, assignment.next?.session_id);
   const nextGiven = assignment.next?.given ?? given;
   // What it has is over and nothing else was chosen: there is nothing that a restart would bring.
   const over =
@@ -69,10 +70,6 @@ export function documentRole(view: IView, kernelId: string | null, settled: bool
     nextUntouched: nextGiven === 'untouched',
     restart: differs && !over
   };
-}
-
-function living(view: IView, id: string | null | undefined): RoleSession | null {
-  return view.sessions.find(session => session.id === id) ?? null;
 }
 
 /** A short text for the toolbar, and a sentence that says the same at length. */
@@ -178,7 +175,7 @@ function hasSentence(
       name
     );
   }
-  const runs = trans.__('This kernel has %1 (account %2).', name, accountOf(has.roleArn));
+  const runs = trans.__('This kernel has %1 (account %2).', name, accountOfArn(has.roleArn));
   return has.session.state === 'active'
     ? runs
     : `${runs} ${stateWords(has.session, now, trans).sentence}`;
@@ -203,8 +200,8 @@ function names(
   }
   if (has.roleArn !== next.role_arn) {
     return [
-      trans.__('%1 in %2', name, accountOf(has.roleArn)),
-      trans.__('%1 in %2', nextName, accountOf(next.role_arn))
+      trans.__('%1 in %2', name, accountOfArn(has.roleArn)),
+      trans.__('%1 in %2', nextName, accountOfArn(next.role_arn))
     ];
   }
   const regions = [has.session?.region, next.region];
@@ -216,9 +213,4 @@ function names(
 /** Return what a role is called: as the user is offered it, else by the last part of its ARN. */
 export function roleLabel(arn: string, roles: readonly Role[]): string {
   return roles.find(role => role.arn === arn)?.label ?? arn.slice(arn.lastIndexOf('/') + 1);
-}
-
-/** Return the account of a role's ARN. */
-export function accountOf(arn: string): string {
-  return arn.split(':')[4] ?? '';
 }
