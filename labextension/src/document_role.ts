@@ -2,13 +2,17 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Role, RoleSession } from './api';
 import { accountOfArn } from './identity';
-import { type IView, sessionById } from './model';
+import { defaultSession, type IView, sessionById } from './model';
 import { stateWords } from './words';
 
 /** What there is to know of the AWS role of a notebook or console: that is, of its kernel. */
 export type DocumentRole =
-  /** There is no kernel; `next` is what one gets that is started now (null: no role). */
-  | { readonly kind: 'no_kernel'; readonly next: RoleSession | null }
+  /** There is no kernel; the rest is what one gets that is started now, as in `IKernelRole`. */
+  | {
+      readonly kind: 'no_kernel';
+      readonly next: RoleSession | null;
+      readonly nextUntouched: boolean;
+    }
   /** The kernel is on its way. */
   | { readonly kind: 'starting' }
   /** The server says nothing of this kernel: it runs elsewhere. */
@@ -43,7 +47,7 @@ export interface IGiven {
 export function documentRole(view: IView, kernelId: string | null, settled: boolean): DocumentRole {
   if (kernelId === null) {
     return settled
-      ? { kind: 'no_kernel', next: sessionById(view, view.choice.session_id) }
+      ? { kind: 'no_kernel', next: defaultSession(view), nextUntouched: !view.choice.chosen }
       : { kind: 'starting' };
   }
   const assignment = view.assignments.find(a => a.kind === 'kernel' && a.id === kernelId);
@@ -92,9 +96,13 @@ export function documentWords(
       return inShort({
         text: trans.__('No kernel'),
         sentence:
-          role.next === null
-            ? trans.__('There is no kernel. One that is started now has no AWS role.')
-            : trans.__('There is no kernel. One that is started now has %1.', role.next.label)
+          role.next !== null
+            ? trans.__('There is no kernel. One that is started now has %1.', role.next.label)
+            : role.nextUntouched
+              ? trans.__(
+                  'There is no kernel. One that is started now has the AWS access that the server itself has, if any.'
+                )
+              : trans.__('There is no kernel. One that is started now has no AWS role.')
       });
     case 'starting':
       return inShort({
@@ -119,24 +127,33 @@ function kernelWords(
   now: number,
   trans: TranslationBundle
 ): IDocumentWords {
-  const { next } = role;
   const [name, nextName] = names(role, roles, trans);
   const text = hasText(role, name, trans);
   const sentence = hasSentence(role, name, now, trans);
   if (!role.restart) {
     return inShort({ text, sentence });
   }
-  const gets =
-    next === null
-      ? trans.__('From its next restart on it has no AWS role.')
-      : trans.__('From its next restart on it has %1.', nextName);
+  if (role.next !== null) {
+    return {
+      text: trans.__('%1 - restart to use %2', text, nextName),
+      short: trans.__('%1 → %2', text, nextName),
+      sentence: `${sentence} ${trans.__('From its next restart on it has %1.', nextName)}`
+    };
+  }
+  if (role.nextUntouched) {
+    const gets = trans.__(
+      'From its next restart on it has the AWS access that the server itself has, if any.'
+    );
+    return {
+      text: trans.__('%1 - restart to use none of your roles', text),
+      short: trans.__('%1 → No role picked', text),
+      sentence: `${sentence} ${gets}`
+    };
+  }
   return {
-    text:
-      next === null
-        ? trans.__('%1 - restart to use no AWS role', text)
-        : trans.__('%1 - restart to use %2', text, nextName),
-    short: trans.__('%1 → %2', text, next === null ? trans.__('No AWS role') : nextName),
-    sentence: `${sentence} ${gets}`
+    text: trans.__('%1 - restart to use no AWS role', text),
+    short: trans.__('%1 → %2', text, trans.__('No AWS role')),
+    sentence: `${sentence} ${trans.__('From its next restart on it has no AWS role.')}`
   };
 }
 
