@@ -134,7 +134,6 @@ test('a server that has gone leaves what was known, marked as old', async () => 
   server.sessions = [aSession('analyst')];
   await model.read();
 
-  model.lost();
   server.failing = new Unreachable();
   await model.read();
 

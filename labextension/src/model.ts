@@ -164,13 +164,6 @@ export class Model implements IDisposable {
     void this.read({ roles: ROLES_MAY_DIFFER.has(event) });
   }
 
-  /** The server has gone; what was known stays, marked as old. */
-  lost(): void {
-    if (this._view.situation === 'ready') {
-      this.update({ situation: 'unreachable' });
-    }
-  }
-
   private async readAll(): Promise<void> {
     while (this.again && !this.disposed) {
       this.again = false;
