@@ -235,9 +235,12 @@ test('an end by somebody else is told, with its reason; one of ours is not', asy
 test('times are compared with the server’s clock, where the browser’s is wrong', () => {
   const { model } = aServer();
 
-  model.noteServerTime(1_001_000);
+  model.noteServerTime(1_001_000, 1_000_000);
   expect(model.now()).toBe(1_000_000); // a second's rounding
 
-  model.noteServerTime(1_600_000);
+  model.noteServerTime(1_600_000, 1_000_000);
   expect(model.now()).toBe(1_600_000);
+
+  model.noteServerTime(980_000, 980_000); // asked twenty seconds ago, and answered at last
+  expect(model.now()).toBe(1_000_000);
 });

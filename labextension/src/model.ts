@@ -123,9 +123,14 @@ export class Model implements IDisposable {
     return this.browserTime() + this.aheadOfBrowser;
   }
 
-  /** Take note of the server's time, known to the second. */
-  noteServerTime(time: number): void {
-    const ahead = time - this.browserTime();
+  /**
+   * Take note of the server's time, known to the second.
+   *
+   * @param sent - the browser's time when the server was asked: tornado takes the time when it
+   *   begins with an answer, which may need a minute.
+   */
+  noteServerTime(time: number, sent: number): void {
+    const ahead = time - sent;
     // A clock that is right to some seconds is right: a second's rounding must not make times jump.
     this.aheadOfBrowser = Math.abs(ahead) < 5_000 ? 0 : ahead;
   }

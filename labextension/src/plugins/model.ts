@@ -15,7 +15,7 @@ export const model: JupyterFrontEndPlugin<IAwsRoles> = {
   provides: IAwsRoles,
   activate: (app: JupyterFrontEnd) => {
     const settings = app.serviceManager.serverSettings;
-    const api = new Api(settings, time => model.noteServerTime(time));
+    const api = new Api(settings, (time, sent) => model.noteServerTime(time, sent));
     const model = new Model(api);
     const live = new Live(settings, {
       connected: () => void model.read({ roles: true }),
