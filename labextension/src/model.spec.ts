@@ -13,6 +13,8 @@ function aServer() {
     choice: { session_id: null as string | null, chosen: false },
     failing: null as Error | null,
     rolesFailing: null as Error | null,
+    /** What a start waits for. */
+    held: () => Promise.resolve(),
     configured: true
   };
   function answering<T>(name: string, value: () => T): () => Promise<T> {
@@ -54,15 +56,17 @@ function aServer() {
         }
         return found;
       })(),
-    start: (arn: string, makeDefault?: boolean) =>
-      answering(`start ${makeDefault}`, () => {
+    start: async (arn: string, makeDefault?: boolean) => {
+      await server.held();
+      return answering(`start ${makeDefault}`, () => {
         const session = aSession(arn.split('/')[1]!);
         server.sessions.push(session);
         if (makeDefault) {
           server.choice = { session_id: session.id, chosen: true };
         }
         return session;
-      })(),
+      })();
+    },
     end: (id: string) =>
       answering('end', () => {
         server.ended.push(
@@ -193,6 +197,28 @@ test('picking makes the default, and tells which role is being started', async (
 
   expect(model.current?.label).toBe('analyst');
   expect(starting[0]).toEqual([aRole('analyst').arn]);
+  expect(model.view.starting).toEqual([]);
+});
+
+test('a start that ends after everything was forgotten leaves another one under way', async () => {
+  const { server, model } = aServer();
+  await model.read();
+  const releases: (() => void)[] = [];
+  server.held = () => new Promise(resolve => releases.push(resolve));
+  const first = model.pick(aRole('analyst').arn);
+  server.failing = new Refused(aProblem('role_not_allowed'));
+  await model.read();
+  expect(model.view.situation).toBe('refused');
+  server.failing = null;
+  await model.read();
+  const second = model.pick(aRole('auditor').arn);
+
+  releases[0]?.();
+  await first;
+  expect(model.view.starting).toEqual([aRole('auditor').arn]);
+
+  releases[1]?.();
+  await second;
   expect(model.view.starting).toEqual([]);
 });
 

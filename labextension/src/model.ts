@@ -315,9 +315,7 @@ export class Model implements IDisposable {
     try {
       return await this.andRead(this.api.start(roleArn, makeDefault));
     } finally {
-      const starting = [...this._view.starting];
-      starting.splice(starting.indexOf(roleArn), 1);
-      this.update({ starting });
+      this.update({ starting: withoutOne(this._view.starting, roleArn) });
     }
   }
 
@@ -347,4 +345,10 @@ export class Model implements IDisposable {
   private disposed = false;
   private reading: Promise<void> | null = null;
   private rolesWanted = false;
+}
+
+/** Leave one of the things out, if it is there: what was known may have been forgotten meanwhile. */
+function withoutOne(all: readonly string[], one: string): readonly string[] {
+  const at = all.indexOf(one);
+  return at === -1 ? all : [...all.slice(0, at), ...all.slice(at + 1)];
 }
