@@ -226,9 +226,12 @@ test('a role that is started for one kernel is not the default', async () => {
   const { server, model } = aServer();
   await model.read();
 
+  const picking: (readonly string[])[] = [];
+  model.changed.connect((_, view) => picking.push(view.picking));
   await model.startApart(aRole('analyst').arn);
 
   expect(server.calls).toContain('start false');
+  expect(picking.flat()).toEqual([]);
   expect(model.current).toBeNull();
 });
 

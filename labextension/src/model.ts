@@ -43,6 +43,8 @@ export interface IView {
   readonly signIn: SignIn | null;
   /** The ARNs of the roles whose role sessions are being started by this page. */
   readonly starting: readonly string[];
+  /** Those of them that are picked for whatever starts next: until then, that has what it had. */
+  readonly picking: readonly string[];
 }
 
 export const NOTHING_KNOWN: IView = {
@@ -55,7 +57,8 @@ export const NOTHING_KNOWN: IView = {
   choice: { session_id: null, chosen: false },
   assignments: [],
   signIn: null,
-  starting: []
+  starting: [],
+  picking: []
 };
 
 /** Return a living role session; null if there is none of that id. */
@@ -311,11 +314,18 @@ export class Model implements IDisposable {
   }
 
   private async start(roleArn: string, makeDefault: boolean): Promise<RoleSession> {
-    this.update({ starting: [...this._view.starting, roleArn] });
+    const picked = makeDefault ? [roleArn] : [];
+    this.update({
+      starting: [...this._view.starting, roleArn],
+      picking: [...this._view.picking, ...picked]
+    });
     try {
       return await this.andRead(this.api.start(roleArn, makeDefault));
     } finally {
-      this.update({ starting: withoutOne(this._view.starting, roleArn) });
+      this.update({
+        starting: withoutOne(this._view.starting, roleArn),
+        picking: makeDefault ? withoutOne(this._view.picking, roleArn) : this._view.picking
+      });
     }
   }
 
