@@ -1,9 +1,21 @@
 const { TestEnvironment } = require('jest-environment-jsdom');
 
-/** jsdom has no fetch; Node's is the same standard's. */
+/** What browsers have and jsdom lacks: fetch is Node's, the rest does nothing. */
 module.exports = class extends TestEnvironment {
   async setup() {
     await super.setup();
-    Object.assign(this.global, { fetch, Headers, Request, Response });
+    Object.assign(this.global, {
+      fetch,
+      Headers,
+      Request,
+      Response,
+      DragEvent: class extends this.global.MouseEvent {},
+      ResizeObserver: class {
+        observe() {}
+        unobserve() {}
+        disconnect() {}
+      }
+    });
+    this.global.Element.prototype.scrollIntoView = () => undefined;
   }
 };
