@@ -1,11 +1,14 @@
 import type { ISessionContext } from '@jupyterlab/apputils';
 import type { ConsolePanel } from '@jupyterlab/console';
 import type { NotebookPanel } from '@jupyterlab/notebook';
-import type { Kernel } from '@jupyterlab/services';
+import { type Kernel, ServerConnection } from '@jupyterlab/services';
 import type { ISignal } from '@lumino/signaling';
 
+import { Unreachable } from './api';
 import type { Model } from './model';
 import { METADATA_KEY, rememberedArn } from './remembered_role';
+
+const RESTARTING: readonly Kernel.Status[] = ['restarting', 'autorestarting'];
 
 /** A notebook or console, as far as its kernel's AWS role is concerned. */
 export interface IDocument {
@@ -84,6 +87,24 @@ class NotebookMemory implements IRoleMemory {
   }
 }
 
+/**
+ * Restart a document's kernel, unless that is under way.
+ *
+ * Not by `sessionContext.restartKernel()`: that one tells the browser's console of a failure, and
+ * nobody else.
+ */
+export async function restartKernel({ sessionContext }: IDocument): Promise<void> {
+  const kernel = sessionContext.session?.kernel;
+  if (!kernel || RESTARTING.includes(kernel.status)) {
+    return;
+  }
+  try {
+    await kernel.restart();
+  } catch (error) {
+    throw error instanceof ServerConnection.NetworkError ? new Unreachable() : error;
+  }
+}
+
 /** Return the id of a document's kernel; null if there is none, or a dead one. */
 export function kernelIdOf({ sessionContext }: IDocument): string | null {
   const kernel = sessionContext.session?.kernel;
@@ -125,7 +146,7 @@ export function followKernel({ sessionContext }: IDocument, model: Model): void 
   let before: Kernel.Status = 'unknown';
   sessionContext.kernelChanged.connect(() => void model.read());
   sessionContext.statusChanged.connect((_, status) => {
-    if (['restarting', 'autorestarting'].includes(before) && status !== before) {
+    if (RESTARTING.includes(before) && status !== before) {
       void model.read();
     }
     before = status;
