@@ -5,7 +5,7 @@ import { type Kernel, ServerConnection } from '@jupyterlab/services';
 import type { ISignal } from '@lumino/signaling';
 
 import { Unreachable } from './api';
-import type { Model } from './model';
+import type { IView, Model } from './model';
 import { METADATA_KEY, rememberedArn } from './remembered_role';
 
 const RESTARTING: readonly Kernel.Status[] = ['restarting', 'autorestarting'];
@@ -19,6 +19,8 @@ export interface IDocument {
   readonly sessionContext: ISessionContext;
   /** Where the choice of a role is kept with the document; null where it can't be. */
   readonly memory: IRoleMemory | null;
+  /** How many reads (`Model.reads`) had begun when it got the kernel that it has. */
+  kernelSince: number;
 }
 
 /** The role that was chosen for a document, kept with it. */
@@ -39,7 +41,8 @@ export function consoleDocument(panel: ConsolePanel): IDocument {
     },
     node: panel.node,
     sessionContext: panel.sessionContext,
-    memory: null
+    memory: null,
+    kernelSince: 0
   };
 }
 
@@ -51,7 +54,8 @@ export function notebookDocument(panel: NotebookPanel): IDocument {
     },
     node: panel.node,
     sessionContext: panel.sessionContext,
-    memory: new NotebookMemory(panel)
+    memory: new NotebookMemory(panel),
+    kernelSince: 0
   };
 }
 
@@ -111,11 +115,15 @@ export function kernelIdOf({ sessionContext }: IDocument): string | null {
   return kernel && kernel.status !== 'dead' ? kernel.id : null;
 }
 
-/** Whether a document's kernel, or that it has none, is no matter of seconds any more. */
-export function isSettled({ sessionContext }: IDocument): boolean {
+/**
+ * Whether a document's kernel, or that it has none, is no matter of seconds any more.
+ *
+ * Nor is it as long as the server has not been asked since the document has its kernel.
+ */
+export function isSettled({ kernelSince, sessionContext }: IDocument, view: IView): boolean {
   const kernel = sessionContext.session?.kernel;
   return kernel
-    ? ['idle', 'busy', 'dead'].includes(kernel.status)
+    ? ['idle', 'busy', 'dead'].includes(kernel.status) && view.read > kernelSince
     : sessionContext.kernelDisplayStatus === 'unknown';
 }
 
@@ -142,9 +150,17 @@ export function sharers(document: IDocument, open: Iterable<IDocument>): string[
  *
  * The server tells of a kernel whose role changes; of one that starts without a role it doesn't.
  */
-export function followKernel({ sessionContext }: IDocument, model: Model): void {
+export function followKernel(document: IDocument, model: Model): void {
+  const { sessionContext } = document;
   let before: Kernel.Status = 'unknown';
-  sessionContext.kernelChanged.connect(() => void model.read());
+  const ask = () => {
+    document.kernelSince = model.reads;
+    void model.read();
+  };
+  sessionContext.kernelChanged.connect(ask);
+  if (sessionContext.session?.kernel) {
+    ask();
+  }
   sessionContext.statusChanged.connect((_, status) => {
     if (RESTARTING.includes(before) && status !== before) {
       void model.read();

@@ -94,7 +94,8 @@ export function aDocument() {
     name: 'Untitled.ipynb',
     node: window.document.createElement('div'),
     sessionContext,
-    memory: null
+    memory: null,
+    kernelSince: 0
   } as unknown as IDocument;
   return { document, kernel, sessionContext };
 }

@@ -161,7 +161,7 @@ export function useDocument(document: IDocument, model: Model): IDocumentState {
       remembered?.disconnect(changed);
     };
   }, [document]);
-  const role = documentRole(view, kernelIdOf(document), isSettled(document));
+  const role = documentRole(view, kernelIdOf(document), isSettled(document, view));
   return { view, role, offer: offerOf(document.memory?.arn ?? null, role, view) };
 }
 

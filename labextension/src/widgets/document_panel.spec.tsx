@@ -7,7 +7,7 @@ import { type IView, NOTHING_KNOWN } from '../model';
 import { aDocument, anAssignment, aRole, aSession } from '../testing';
 import { DocumentPanel } from './document_panel';
 
-jest.mock('@jupyterlab/apputils', () => ({ Dialog: class {}, Notification: {}, Clipboard: {} }));
+jest.mock('@jupyterlab/apputils', () => ({ Dialog: jest.fn(), Notification: {}, Clipboard: {} }));
 
 const ANALYST = aSession('analyst', { label: 'Analyst' });
 
@@ -22,6 +22,7 @@ test.each([
     view: {
       ...NOTHING_KNOWN,
       situation: 'ready',
+      read: 1,
       roles: [aRole('analyst', { label: 'Analyst' })],
       sessions: [ANALYST],
       assignments: [anAssignment('kernel-1', ANALYST)]
