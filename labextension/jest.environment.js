@@ -1,6 +1,6 @@
 const { TestEnvironment } = require('jest-environment-jsdom');
 
-/** What browsers have and jsdom lacks: fetch is Node's, the rest does nothing. */
+/** What browsers have and jsdom lacks: fetch is Node's, the rest does as little as it may. */
 module.exports = class extends TestEnvironment {
   async setup() {
     await super.setup();
@@ -14,7 +14,8 @@ module.exports = class extends TestEnvironment {
         observe() {}
         unobserve() {}
         disconnect() {}
-      }
+      },
+      requestIdleCallback: callback => setTimeout(callback)
     });
     this.global.Element.prototype.scrollIntoView = () => undefined;
   }

@@ -7,6 +7,7 @@ import {
   refreshIcon
 } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
+import type { Message } from '@lumino/messaging';
 import * as React from 'react';
 
 import { type IDocument, isSettled, kernelIdOf } from '../document';
@@ -57,7 +58,6 @@ export class DocumentControl extends ReactWidget {
   ) {
     super();
     this.addClass('jp-AwsRoles-document');
-    options.model.changed.connect(this.onChanged);
     this.onChanged();
     // The width of the document, not of the window: documents stand side by side.
     this.resized = new ResizeObserver(([entry]) => {
@@ -65,13 +65,20 @@ export class DocumentControl extends ReactWidget {
       this.toggleClass('jp-mod-narrow', this.narrow);
       this.update();
     });
-    this.resized.observe(document.node);
   }
 
-  override dispose(): void {
+  // A toolbar that is made again, as after a change of its settings, drops its items undisposed.
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.options.model.changed.connect(this.onChanged);
+    this.onChanged();
+    this.resized.observe(this.document.node);
+  }
+
+  protected override onBeforeDetach(message: Message): void {
     this.resized.disconnect();
     this.options.model.changed.disconnect(this.onChanged);
-    super.dispose();
+    super.onBeforeDetach(message);
   }
 
   protected override render(): React.ReactElement {
