@@ -208,7 +208,10 @@ class Lab:
         """Return what the toasts say that are up, once each is there that was emitted until now."""
         toasts = self.page.locator(".Toastify__toast")
         last = "All toasts before this one are there"
-        self.run_command("apputils:notify", message=last, type="info")
+        # Without a time it would not be a toast.
+        self.run_command(
+            "apputils:notify", message=last, type="info", options={"autoClose": 60_000}
+        )
         toasts.filter(has_text=last).wait_for()
         return [text for text in toasts.all_inner_texts() if last not in text]
 
