@@ -94,10 +94,12 @@ export const commands: JupyterFrontEndPlugin<void> = {
       isVisible: known,
       execute: () => showDoctor(model, trans)
     });
-    model.changed.connect(() => commands.notifyCommandChanged());
 
     const { pick, none, showIdentity: show, refresh, doctor, end, endAll } = CommandIDs;
-    for (const command of [pick, none, show, refresh, doctor, end, endAll]) {
+    const ours = [pick, none, show, refresh, doctor, end, endAll];
+    // Of each, since without an id all menus and toolbars are drawn again.
+    model.changed.connect(() => ours.forEach(command => commands.notifyCommandChanged(command)));
+    for (const command of ours) {
       palette?.addItem({ command, category: trans.__('AWS') });
     }
   }
