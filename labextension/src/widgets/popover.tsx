@@ -15,6 +15,7 @@ export interface IPopoverActions {
   readonly pick: () => void;
   readonly signIn: () => void;
   readonly end: () => void;
+  readonly doctor: () => void;
 }
 
 /** What a click on the status bar's item opens. */
@@ -134,6 +135,7 @@ function Buttons(props: {
           disabled={off}
           onClick={actions.pick}
         />
+        <Button label={trans.__('Check credentials…')} disabled={off} onClick={actions.doctor} />
         {session !== null && (
           <Button label={trans.__('End…')} look="warn" disabled={off} onClick={actions.end} />
         )}
