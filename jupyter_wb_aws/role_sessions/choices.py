@@ -46,6 +46,8 @@ class Choices:
         self._clock = clock
         self._emit = emit
         self._save = save
+        # Told of another default before whoever chose it has an answer.
+        self.followers: list[Callable[[], Awaitable[None]]] = []
 
     # --- The default -----------------------------------------------------------------------
 
@@ -88,19 +90,21 @@ class Choices:
         if choice != self.default:
             self.default = choice
             self._emit("default_changed", {"session_id": choice.session_id})
+            for follow in self.followers:
+                await follow()
             await self._save()
 
     # --- What a process gets ---------------------------------------------------------------
 
     def given_by_default(self) -> Given:
         """Give a process that for which nothing else was chosen."""
-        return self._used(self._next_by_default())
+        return self._used(self.next_by_default())
 
     def next_of_kernel(self, kernel_id: str) -> Given:
         """Tell what a kernel would be given if it were started now."""
         assignment = self.assignments.chosen(kernel_id)
         if assignment is None:
-            return self._next_by_default()
+            return self.next_by_default()
         given = self._given(assignment.session_id)
         if given.session is None and (again := self._started_again(assignment.session_id)):
             return Given("role", again)
@@ -125,7 +129,12 @@ class Choices:
             )
         return given
 
-    def _next_by_default(self) -> Given:
+    def app_changed(self, app_id: str) -> None:
+        """Tell that a proxied app was launched or stopped."""
+        self._emit("assignment_changed", {"app_id": app_id})
+
+    def next_by_default(self) -> Given:
+        """Tell what a process would be given for which nothing else was chosen."""
         if not self._known() or (self.default_pending and not self.default.chosen):
             # What was chosen in the last run is not known yet, or the default role is still being
             # started: until then a process gets nothing, rather than the machine's role.
