@@ -107,6 +107,11 @@ export class Api {
     });
   }
 
+  /** Stop a proxied app; its next request launches it with what is the default then. */
+  relaunch(appId: string): Promise<void> {
+    return this.call('POST', `apps/${encodeURIComponent(appId)}/relaunch`);
+  }
+
   signIn(): Promise<SignIn> {
     return this.call('GET', 'sign-in');
   }

@@ -6,9 +6,9 @@ import os
 import shutil
 import stat
 import subprocess
-from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -25,7 +25,13 @@ RSERVER = str(BIN / "rserver")
 ARGUMENTS = ["--session-root-path", "/a b/", "--launcher-token", "1'\"$HOME"]
 
 needs_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="needs Debian's r-base-core")
-RSession = namedtuple("RSession", ["rserver", "command", "arguments", "environment"])
+
+
+class RSession(NamedTuple):
+    rserver: int
+    command: list[str]
+    arguments: list[str]
+    environment: dict[str, Any]
 
 
 @pytest.fixture
