@@ -146,10 +146,9 @@ class ProxiedAppInjection:
                 return
             if process.running:
                 await processes.end(process)
-            # A free port, and a socket in a new folder: nothing of the old launch is in the way.
+            # Port and socket stay: a request that waits for the lock has read them already.
+            remove_socket(app.state.get("unix_socket"))
             del app.state["proc"]
-            app.state.pop("port", None)
-            remove_socket(app.state.pop("unix_socket", None))
             app.given = None
         log.info("%r was stopped; its next request launches it anew", app_id)
         self._manager.choices.app_changed(app_id)

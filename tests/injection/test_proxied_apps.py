@@ -199,6 +199,18 @@ async def test_a_relaunched_app_has_what_is_the_default_now(api, ask, name):
     assert not lives(before["pid"])
 
 
+async def test_a_request_during_a_relaunch_waits_for_the_new_one(api, ask):
+    before = await ask("shiny")
+    relaunching = asyncio.ensure_future(relaunch(api, "shiny"))
+    while processes.PROC.joinpath(str(before["pid"])).exists() and not relaunching.done():
+        await asyncio.sleep(0)  # until it is under way
+
+    after = await ask("shiny")
+
+    await relaunching
+    assert after["pid"] != before["pid"]
+
+
 async def test_relaunching_what_does_not_run_is_nothing(api, ask):
     await relaunch(api, "shiny")
     await ask("shiny")
