@@ -11,10 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 from jupyter_server.auth.authorizer import Authorizer
-from jupyter_server_proxy.handlers import SuperviseAndProxyHandler
 
 from jupyter_wb_aws.injection import processes
 from tests.site import ANALYST, AUDITOR
+
+# The oldest versions that we support are tested without it.
+proxy = pytest.importorskip("jupyter_server_proxy.handlers")
 
 APPS = Path(__file__).parent / "apps"
 IN_PYTHON = [sys.executable, str(APPS / "tells_environment.py")]
@@ -298,7 +300,7 @@ class TestR:
         await api("POST", "/aws/apps/r/relaunch")
 
 
-class OfItsOwn(SuperviseAndProxyHandler):
+class OfItsOwn(proxy.SuperviseAndProxyHandler):
     """As packages did it before jupyter-server-proxy had a configuration."""
 
     def get_cmd(self):

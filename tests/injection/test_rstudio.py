@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -24,7 +25,10 @@ BIN = Path(__file__).parent / "apps" / "rstudio" / "bin"
 RSERVER = str(BIN / "rserver")
 ARGUMENTS = ["--session-root-path", "/a b/", "--launcher-token", "1'\"$HOME"]
 
-needs_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="needs Debian's r-base-core")
+needs_r = pytest.mark.skipif(
+    shutil.which("Rscript") is None or find_spec("jupyter_server_proxy") is None,
+    reason="needs Debian's r-base-core and jupyter-server-proxy",
+)
 
 
 class RSession(NamedTuple):
