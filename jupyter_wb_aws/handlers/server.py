@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # a server where nothing is set up never needs these
     from jupyter_wb_aws.injection.kernels import KernelInjection
     from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
     from jupyter_wb_aws.injection.terminals import TerminalInjection
+    from jupyter_wb_aws.role_sessions.consumers import Consumers
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
     from jupyter_wb_aws.roles.role import Role
 
@@ -29,5 +30,6 @@ class Server:
     kernels: KernelInjection | None = None
     terminals: TerminalInjection | None = None
     apps: ProxiedAppInjection | None = None
+    consumers: Consumers | None = None
     notices: tuple[tuple[str, str], ...] = ()
     encoded_roles: tuple[list[Role], bytes] | None = None

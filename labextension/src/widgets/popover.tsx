@@ -3,8 +3,8 @@ import * as React from 'react';
 
 import { runningApps } from '../apps';
 import { failureOf, type IFailure } from '../failure';
-import type { IView, Model } from '../model';
-import { defaultSession, statusOf } from '../status';
+import { defaultSession, type IView, type Model } from '../model';
+import { statusOf } from '../status';
 import { clockTime } from '../words';
 import { FailureNote } from './failure';
 import { useNow, useView } from './hooks';
