@@ -28,6 +28,9 @@ from traitlets.config import PyFileConfigLoader
 from jupyter_wb_aws.app import WbAwsApp
 from jupyter_wb_aws.cli import main
 from jupyter_wb_aws.demo.local_aws.trust_policy import TrustRequest, allows
+from jupyter_wb_aws.doctor.checks.call import PROVIDERS
+from jupyter_wb_aws.doctor.codes import ALL
+from jupyter_wb_aws.doctor.codes import CODES as DOCTOR
 from jupyter_wb_aws.events import NAMES, schema_id
 from jupyter_wb_aws.identity.command import CommandTokenSource
 from jupyter_wb_aws.identity.file import FileTokenSource
@@ -281,6 +284,8 @@ def test_a_command_exists_and_takes_its_arguments(command, capsys):
             else:
                 assert main.main(words) == 0
                 assert "usage:" in capsys.readouterr().out
+        case ["aws", "login" | "--profile", *_]:
+            pass  # of the command itself, not of a service
         case ["aws", service, operation, *_]:
             loaded = botocore.session.Session().get_service_model(service)
             assert operation in {xform_name(name, "-") for name in loaded.operation_names}
@@ -360,8 +365,22 @@ def test_the_table_of_error_codes_is_up_to_date():
     assert f"\n\n{table}\n\n" in (ROOT / "docs/administration.md").read_text()
 
 
+def test_the_tables_of_the_doctor_are_up_to_date():
+    page = (ROOT / "docs/doctor.md").read_text()
+    named = {ALL: "all", (): "-"}
+    rows = [
+        f"| `{code}` | {x.severity} | {named.get(x.sdks) or ', '.join(x.sdks)} | {x.meaning} |"
+        for code, x in DOCTOR.items()
+    ]
+    table = "\n".join(["| code | severity | SDKs | meaning |", "|---|---|---|---|", *rows])
+    assert f"\n\n{table}\n\n" in page
+    rows = [f"| `{provider}` | {words} |" for provider, words in PROVIDERS.items()]
+    assert "\n".join(["| provider | credentials from |", "|---|---|", *rows]) in page
+
+
 OTHER_NAMES = {
     *CODES,
+    *DOCTOR,
     *KEYS,
     *CLAIM_KEYS,
     *(str(state) for state in State),
@@ -370,7 +389,7 @@ OTHER_NAMES = {
     "file", "command", "audience", "fetch", "users", "claims", "status", "message", "code", "hint", "admin_hint",
     "binds_role", "roles_from_claim", "end_reason", *get_args(EndReason), "when_shadowed", "not_configured",
     # OAuth's, Jupyter's, AWS's and the stores' own
-    "id_token", "id_token_hint", "auth_time", "access_token", "offline_access", "client_secret_basic", "client_secret_post",
+    "login_session", "session_id", "kernel_id", "id_token", "id_token_hint", "auth_time", "access_token", "offline_access", "client_secret_basic", "client_secret_post",
     "kernel_manager_factory", "kernel_manager_class", "_async_launch_kernel", "start_kernel", "_proc_args", "_proc_kwargs", "get_cmd", "get_env", "update_env",
     "make_term_env", "new_terminal", "preferred_username", "extra_env", "current_user", "credential_process", "role_arn", "source_profile",
     "jupyter_wb_aws", "app_id", "rgw_s3_auth_use_sts", "rgw_sts_key", "principal_tags", "access_type", "select_account",

@@ -10,6 +10,7 @@ from jupyter_wb_aws.handlers.assignments import (
     DefaultHandler,
     KernelAssignmentHandler,
 )
+from jupyter_wb_aws.handlers.doctor import DoctorHandler
 from jupyter_wb_aws.handlers.health import HealthHandler, OpenApiHandler
 from jupyter_wb_aws.handlers.identity import IdentityHandler
 from jupyter_wb_aws.handlers.problem import UnknownPathHandler
@@ -44,6 +45,7 @@ def routes(server: Server) -> list[tuple[str, type[Any], dict[str, Any]]]:
         rf"/aws/assignments/{ID}": KernelAssignmentHandler,
         rf"/aws/apps/{ID}/relaunch": RelaunchHandler,
         r"/aws/identity": IdentityHandler,
+        r"/aws/doctor": DoctorHandler,
         r"/aws/sign-in": SignInHandler,
         r"/aws/sign-in/start": StartHandler,
         r"/aws/sign-in/callback": CallbackHandler,

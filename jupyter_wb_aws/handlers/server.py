@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # a server where nothing is set up never needs these
@@ -21,6 +22,7 @@ class Server:
 
     `message` says in a sentence how things are: what to configure, or that all is well.
     `notices` are things that a user or an administrator should know, as (code, sentence).
+    `doctors` bounds how many processes of the doctor run at once.
     `encoded_roles` is the last answer of `GET /aws/roles`, with the list that it was made from.
     """
 
@@ -32,4 +34,5 @@ class Server:
     apps: ProxiedAppInjection | None = None
     consumers: Consumers | None = None
     notices: tuple[tuple[str, str], ...] = ()
+    doctors: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     encoded_roles: tuple[list[Role], bytes] | None = None

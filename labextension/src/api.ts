@@ -7,6 +7,8 @@ type Schemas = components['schemas'];
 
 export type Assignment = Schemas['Assignment'];
 export type DefaultChoice = Schemas['DefaultChoice'];
+export type DoctorFinding = Schemas['DoctorFinding'];
+export type DoctorReport = Schemas['DoctorReport'];
 export type Flow = Schemas['Flow'];
 export type Health = Schemas['Health'];
 export type Problem = Schemas['Problem'];
@@ -111,6 +113,11 @@ export class Api {
   /** Stop a proxied app; its next request launches it with what is the default then. */
   relaunch(appId: string): Promise<void> {
     return this.call('POST', `apps/${encodeURIComponent(appId)}/relaunch`);
+  }
+
+  /** Why AWS credentials don't work in what starts next; it makes real calls, which takes a second. */
+  doctor(): Promise<DoctorReport> {
+    return this.call('GET', 'doctor');
   }
 
   signIn(): Promise<SignIn> {

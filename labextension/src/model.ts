@@ -5,6 +5,7 @@ import {
   type Api,
   type Assignment,
   type DefaultChoice,
+  type DoctorReport,
   type Flow,
   Missing,
   type Problem,
@@ -305,6 +306,11 @@ export class Model implements IDisposable {
 
   refresh(id: string): Promise<RoleSession> {
     return this.andRead(this.api.refresh(id));
+  }
+
+  /** Find out why AWS credentials don't work in what starts next. */
+  doctor(): Promise<DoctorReport> {
+    return this.api.doctor();
   }
 
   beginSignIn(flow?: Flow): Promise<SignInBegun> {

@@ -104,6 +104,11 @@ def identity_dialog(lab):
     lab.page.locator(".jp-Dialog").get_by_text("assumed-role/analyst").first.wait_for()
 
 
+def doctor_dialog(lab):
+    lab.begin_command("aws-roles:doctor")
+    lab.page.locator(".jp-AwsRoles-doctor li").first.wait_for()
+
+
 def end_dialog(lab):
     lab.begin_command("aws-roles:end")
     lab.page.locator(".jp-Dialog").get_by_text("Analyst").first.wait_for()
@@ -117,7 +122,7 @@ def running_panel(lab):
 SURFACES = [
     *(launcher, launcher_filtered, launcher_without_match, launcher_with_failure),
     *(toolbar, toolbar_panel),
-    *(status_popover, pick_dialog, identity_dialog, end_dialog),
+    *(status_popover, pick_dialog, identity_dialog, doctor_dialog, end_dialog),
     running_panel,
 ]
 

@@ -117,7 +117,8 @@ def test_by_keyboard_the_focus_goes_in_round_and_back(lab, item, popover, sessio
     lab.page.keyboard.press("Enter")
     expect(popover).to_be_focused()
     expect(item).to_have_attribute("aria-expanded", "true")
-    for name in ["Copy caller identity", None, "Refresh now", "Pick another role…", "End…"]:
+    buttons = ["Refresh now", "Pick another role…", "Check credentials…", "End…"]
+    for name in ["Copy caller identity", None, *buttons]:
         lab.page.keyboard.press("Tab")
         if name is not None:
             expect(popover.get_by_role("button", name=name)).to_be_focused()

@@ -12,6 +12,7 @@ import { allEndedWords, endQuestion } from '../ending';
 import { failureOf } from '../failure';
 import type { Model } from '../model';
 import type { RecentRoles } from '../recent';
+import { Doctor } from './doctor';
 import { FailureNote } from './failure';
 import { useView } from './hooks';
 import { type IPickerProps, Picker } from './picker';
@@ -192,6 +193,15 @@ export async function showIdentity(
   await showDialog({
     title: trans.__('AWS identity: %1', session.label),
     body: ReactWidget.create(<Identity model={model} shown={session} trans={trans} />),
+    buttons: [closeButton(trans)]
+  });
+}
+
+/** Find out why AWS credentials don't work, and show what was found. */
+export async function showDoctor(model: Model, trans: TranslationBundle): Promise<void> {
+  await showDialog({
+    title: trans.__('AWS credentials: what is wrong, and what to do'),
+    body: ReactWidget.create(<Doctor ask={() => model.doctor()} trans={trans} />),
     buttons: [closeButton(trans)]
   });
 }

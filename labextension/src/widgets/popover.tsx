@@ -17,6 +17,7 @@ export interface IPopoverActions {
   readonly signIn: () => void;
   readonly end: () => void;
   readonly relaunch: (appId: string) => void;
+  readonly doctor: () => void;
 }
 
 /** What a click on the status bar's item opens. */
@@ -146,6 +147,7 @@ function Buttons(props: {
               onClick={() => actions.relaunch(app.id)}
             />
           ))}
+        <Button label={trans.__('Check credentials…')} disabled={off} onClick={actions.doctor} />
         {session !== null && (
           <Button label={trans.__('End…')} look="warn" disabled={off} onClick={actions.end} />
         )}
