@@ -31,6 +31,7 @@ COVERAGE := $(foreach package,$(DOMAIN),--cov=jupyter_wb_aws/$(package)) --cov-b
 test: $(LAB) lint test-lab  ## every check, and every test with today's versions
 	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
+	@.ci/need-r
 	$(PYTEST) -m "not long" $(COVERAGE) $(ARGS)
 
 test-all: test-oldest test-long test  ## and the oldest versions of Jupyter we support, and what takes minutes
@@ -38,6 +39,7 @@ test-all: test-oldest test-long test  ## and the oldest versions of Jupyter we s
 test-long: $(LAB)
 	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
+	@VENV="$(VENV)" .ci/need-code-server
 	$(PYTEST) -m long $(ARGS)
 
 test-lab: $(LAB)  ## the unit tests of the JupyterLab extension
@@ -91,5 +93,5 @@ requirements:  ## compile the pinned requirements again
 	    requirements/oldest.in -o requirements/oldest.txt
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(OLDEST) .demo build dist docs/_build .coverage tests/peers/oidc_provider/node_modules \
+	rm -rf $(VENV) $(OLDEST) .demo .code-server build dist docs/_build .coverage tests/peers/oidc_provider/node_modules \
 	    labextension/node_modules labextension/lib labextension/dist labextension/src/contract.ts

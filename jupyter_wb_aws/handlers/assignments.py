@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jupyter_wb_aws.errors import KernelNotFound
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
 from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, Assignment, Given
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
 
 
 class DefaultHandler(WbAwsHandler):
@@ -33,7 +38,7 @@ class AssignmentsHandler(WbAwsHandler):
 
     @endpoint
     async def get(self) -> None:
-        """List kernels and terminals; not the kernels that no role session reaches."""
+        """List kernels, terminals and proxied apps; not the kernels that no role session reaches."""
         choices = self.manager.choices
         assignments = choices.assignments
         listed = []
@@ -57,7 +62,19 @@ class AssignmentsHandler(WbAwsHandler):
                 entry("terminal", name, assignment, given)
                 for name, (assignment, given) in self.wb.terminals.running().items()
             ]
+        if self.wb.apps is not None:
+            listed += [self._app(self.wb.apps, *each) for each in self.wb.apps.running().items()]
         self.answer({"assignments": listed})
+
+    def _app(self, apps: ProxiedAppInjection, app_id: str, given: Given) -> dict[str, object]:
+        choices = self.manager.choices
+        default = choices.default
+        chosen = Assignment(default.session_id, "by_default") if default.chosen else None
+        renewed = "r_session" if apps.r_sessions.start_by_themselves(app_id) else "relaunch"
+        return {
+            **entry("app", app_id, chosen, given, choices.next_by_default()),
+            "renewed_by": renewed,
+        }
 
 
 class KernelAssignmentHandler(WbAwsHandler):

@@ -46,6 +46,8 @@ class Choices:
         self._clock = clock
         self._emit = emit
         self._save = save
+        # Told of another default before whoever chose it has an answer.
+        self.followers: list[Callable[[], Awaitable[None]]] = []
 
     # --- The default -----------------------------------------------------------------------
 
@@ -88,6 +90,8 @@ class Choices:
         if choice != self.default:
             self.default = choice
             self._emit("default_changed", {"session_id": choice.session_id})
+            for follow in self.followers:
+                await follow()
             await self._save()
 
     # --- What a process gets ---------------------------------------------------------------
@@ -124,6 +128,10 @@ class Choices:
                 {"kernel_id": kernel_id, "session_id": assignment.session_id},
             )
         return given
+
+    def app_changed(self, app_id: str) -> None:
+        """Tell that a proxied app was launched or stopped."""
+        self._emit("assignment_changed", {"app_id": app_id})
 
     def next_by_default(self) -> Given:
         """Tell what a process would be given for which nothing else was chosen."""

@@ -569,6 +569,20 @@ class RoleSessionManager:
         for session_id in over[:-ENDED_KEPT]:
             del self._sessions[session_id]
 
+    # --- Scripts ----------------------------------------------------------------------
+
+    def script_path(self, name: str) -> Path:
+        """Return where a script is, beside the token files; `name` holds letters and digits."""
+        return self._files.script_path(name)
+
+    async def write_script(self, path: Path, content: str) -> None:
+        """Replace a script; it goes with the server.
+
+        Raises:
+            TokenDirectoryRefused: if it can't be written.
+        """
+        await self._files.write_script(path, content)
+
     # --- Choosing --------------------------------------------------------------------------
 
     async def set_default(self, session_id: str | None) -> None:

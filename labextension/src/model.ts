@@ -293,6 +293,11 @@ export class Model implements IDisposable {
     return this.andRead(this.api.assign(kernelId, sessionId));
   }
 
+  /** Stop a proxied app; its next request launches it with what is the default then. */
+  relaunch(appId: string): Promise<void> {
+    return this.andRead(this.api.relaunch(appId));
+  }
+
   /** End a role session; returns until when credentials already issued may live, or null. */
   async end(id: string): Promise<string | null> {
     const answer = await this.ending([id], () => this.andRead(this.api.end(id)));

@@ -5,6 +5,7 @@ import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
 import type { RoleSession } from '../api';
+import { type IApp, relaunchQuestion } from '../apps';
 import { selectedArn, waitWords } from '../choice';
 import { CommandIDs } from '../commands';
 import { allEndedWords, endQuestion } from '../ending';
@@ -88,6 +89,36 @@ export async function endAndTell(
       buttons: [closeButton(trans)]
     });
   }
+}
+
+/** Relaunch a proxied app if the user agrees. */
+export async function askToRelaunch(
+  model: Model,
+  app: IApp,
+  trans: TranslationBundle
+): Promise<void> {
+  const asked = await showDialog({
+    title: trans.__('Relaunch %1?', app.id),
+    body: relaunchQuestion([app], trans),
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.warnButton({ label: trans.__('Relaunch') })
+    ]
+  });
+  if (asked.button.accept) {
+    await relaunchAndTell(model, [app], trans);
+  }
+}
+
+/** Relaunch proxied apps; where that fails, say why. */
+export async function relaunchAndTell(
+  model: Model,
+  apps: readonly IApp[],
+  trans: TranslationBundle
+): Promise<void> {
+  const all = Promise.all(apps.map(app => model.relaunch(app.id)));
+  const title = trans._n('The app was not stopped', 'Not every app was stopped', apps.length);
+  await orTell(all, title, trans);
 }
 
 /** Let the user pick a role for whatever starts next. */
