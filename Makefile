@@ -31,7 +31,6 @@ COVERAGE := $(foreach package,$(DOMAIN),--cov=jupyter_wb_aws/$(package)) --cov-b
 test: $(LAB) lint test-lab  ## every check, and every test with today's versions
 	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
-	@.ci/need-r
 	$(PYTEST) -m "not long" $(COVERAGE) $(ARGS)
 
 test-all: test-oldest test-long test  ## and the oldest versions of Jupyter we support, and what takes minutes
@@ -40,13 +39,14 @@ test-long: $(LAB)
 	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
 	@VENV="$(VENV)" .ci/need-code-server
+	@.ci/need-r
 	$(PYTEST) -m long $(ARGS)
 
 test-lab: $(LAB)  ## the unit tests of the JupyterLab extension
 	$(JLPM) test
 
 test-oldest: $(OLDEST)/.installed
-	$(OLDEST)/bin/python -m pytest tests/aws tests/identity tests/injection tests/handlers tests/test_app.py $(ARGS)
+	$(OLDEST)/bin/python -m pytest tests/aws tests/identity tests/injection tests/handlers tests/test_app.py -m "not long" $(ARGS)
 
 $(OLDEST)/.installed: requirements/bootstrap.txt requirements/oldest.txt pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(OLDEST)" REQUIREMENTS=requirements/oldest.txt .ci/make-venv

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -289,7 +288,7 @@ class TestR:
         program = str(APPS / "tells_environment.R")
         return {"r": {"command": ["Rscript", "--vanilla", program, "{port}"], "timeout": 30}}
 
-    @pytest.mark.skipif(shutil.which("Rscript") is None, reason="needs Debian's r-base-core")
+    @pytest.mark.long  # Debian's R, which `make test-long` installs
     async def test_an_r_program_has_the_role(self, api, ask):
         session = await api.start(ANALYST)
 
