@@ -58,6 +58,16 @@ export const NOTHING_KNOWN: IView = {
   starting: []
 };
 
+/** Return a living role session; null if there is none of that id. */
+export function sessionById(view: IView, id: string | null | undefined): RoleSession | null {
+  return view.sessions.find(session => session.id === id) ?? null;
+}
+
+/** Return the role session of whatever starts next; null if it has no role. */
+export function defaultSession(view: IView): RoleSession | null {
+  return sessionById(view, view.choice.session_id);
+}
+
 /** Why a role session that this page knew is no more. */
 export interface IEnding {
   /** The role session as it is now. */
@@ -122,11 +132,11 @@ export class Model implements IDisposable {
 
   /** The default role session. */
   get current(): RoleSession | null {
-    return this.session(this._view.choice.session_id);
+    return defaultSession(this._view);
   }
 
-  session(id: string | null | undefined): RoleSession | null {
-    return this._view.sessions.find(session => session.id === id) ?? null;
+  session(id: string): RoleSession | null {
+    return sessionById(this._view, id);
   }
 
   /** The living role session of a role, the default one where there are several. */
@@ -137,10 +147,6 @@ export class Model implements IDisposable {
 
   role(arn: string | null | undefined): Role | null {
     return this._view.roles.find(role => role.arn === arn) ?? null;
-  }
-
-  assignment(kind: Assignment['kind'], id: string): Assignment | null {
-    return this._view.assignments.find(a => a.kind === kind && a.id === id) ?? null;
   }
 
   // --- Reading ----------------------------------------------------------------------------

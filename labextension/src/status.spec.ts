@@ -2,7 +2,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 
 import type { SignIn } from './api';
 import { type IView, NOTHING_KNOWN } from './model';
-import { accountOf, statusOf } from './status';
+import { statusOf } from './status';
 import { aRole, aSession } from './testing';
 
 const trans = nullTranslator.load('test');
@@ -121,10 +121,4 @@ test('the role’s colour is the catalogue’s', () => {
 
 test('a role that is not in the catalogue any more has no colour', () => {
   expect(statusOf(withRole(), NOW, trans)?.color).toBeNull();
-});
-
-test('the account is the caller’s, else the role’s', () => {
-  expect(accountOf(aSession('analyst'))).toBe('111122223333');
-  expect(accountOf(aSession('analyst', { identity: null }))).toBe('111122223333');
-  expect(accountOf(aSession('analyst', { identity: null, role_arn: 'odd' }))).toBe('');
 });

@@ -1,7 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { RoleSession } from './api';
-import type { IView } from './model';
+import { accountOf } from './identity';
+import { defaultSession, type IView } from './model';
 import { expiryMatters, stateWords, timeLeft } from './words';
 
 /** What the status bar shows. */
@@ -35,17 +36,6 @@ export function statusOf(view: IView, now: number, trans: TranslationBundle): IS
     case 'ready':
       return ready(view, now, trans);
   }
-}
-
-/** The default role session. */
-export function defaultSession(view: IView): RoleSession | null {
-  return view.sessions.find(session => session.id === view.choice.session_id) ?? null;
-}
-
-/** The account that a role session's caller is in. */
-export function accountOf(session: RoleSession): string {
-  // arn:aws:iam::111122223333:role/path/name
-  return session.identity?.Account ?? session.role_arn.split(':')[4] ?? '';
 }
 
 function ready(view: IView, now: number, trans: TranslationBundle): IStatus {

@@ -3,8 +3,9 @@ import * as React from 'react';
 
 import { CommandIDs } from '../commands';
 import { type IDocument, kernelIdOf, sharers } from '../document';
-import { accountOf, type DocumentRole, documentWords, roleLabel } from '../document_role';
+import { type DocumentRole, documentWords, roleLabel } from '../document_role';
 import { failureOf, type IFailure } from '../failure';
+import { accountOfArn } from '../identity';
 import { type IDocumentControlOptions, staleWords, useDocument } from './document_control';
 import { orTell } from './dialogs';
 import { FailureNote } from './failure';
@@ -96,7 +97,7 @@ function Offer(
   const { roleArn, available, model, trans } = props;
   const label = roleLabel(roleArn, model.view.roles);
   // The account too: whoever wrote the notebook has named the role, and labels are not unique.
-  const account = accountOf(roleArn);
+  const account = accountOfArn(roleArn);
   const [busy, failure, run] = useAction(props.use, trans);
   return (
     <div className="jp-AwsRoles-documentOffer">

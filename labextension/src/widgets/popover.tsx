@@ -2,8 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { failureOf, type IFailure } from '../failure';
-import type { IView, Model } from '../model';
-import { defaultSession, statusOf } from '../status';
+import { defaultSession, type IView, type Model } from '../model';
+import { statusOf } from '../status';
 import { clockTime } from '../words';
 import { FailureNote } from './failure';
 import { useNow, useView } from './hooks';

@@ -6,6 +6,7 @@ import * as React from 'react';
 import { CommandIDs } from '../commands';
 import type { RoleSession } from '../api';
 import { roleIcon, STATE_ICONS } from '../icons';
+import { accountOf } from '../identity';
 import type { Model } from '../model';
 import type { RecentRoles } from '../recent';
 import { stateWords } from '../words';
@@ -103,7 +104,7 @@ function SessionRow(props: {
   const { session, model, trans } = props;
   const state = stateWords(session, useNow(model), trans);
   const Icon = STATE_ICONS[session.state];
-  const about = [session.role_arn.split(':')[4], session.region].filter(Boolean).join(' · ');
+  const about = [accountOf(session), session.region].filter(Boolean).join(' · ');
   return (
     <li className="jp-AwsRoles-sessionRow">
       <Icon.react tag="span" className="jp-AwsRoles-documentIcon" aria-hidden="true" />
