@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -186,7 +188,7 @@ def test_a_remembered_role_that_is_not_offered_to_the_user_says_where_to_ask(lab
     drop_down.get_by_role("button", name="How to get it").click()
 
     link = drop_down.get_by_role("link", name="Ask for this role")
-    expect(link).to_have_attribute("href", "https://example.com/request-an-aws-role?team=finance")
+    expect(link).to_have_attribute("href", re.compile(r"/request-a-role\?team=finance$"))
     lab.shot("toolbar-role-not-offered")
 
 
