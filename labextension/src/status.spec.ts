@@ -8,7 +8,7 @@ import { aRole, aSession } from './testing';
 const trans = nullTranslator.load('test');
 const NOW = Date.parse('2026-11-25T10:00:00Z');
 const READY: IView = { ...NOTHING_KNOWN, situation: 'ready' };
-const CHOSEN = { session_id: 'id-analyst', chosen: true };
+const CHOSEN = { session_id: 'id-analyst', chosen: true, ended: null };
 const SIGNED_OUT: SignIn = {
   state: 'signed_out',
   user: null,
@@ -33,7 +33,7 @@ test.each<[string, IView, string | null]>([
   ['what to do first', READY, 'role | Pick an AWS role'],
   [
     '"no AWS role" where that was chosen',
-    { ...READY, choice: { session_id: null, chosen: true } },
+    { ...READY, choice: { session_id: null, chosen: true, ended: null } },
     'role | No AWS role'
   ],
   [

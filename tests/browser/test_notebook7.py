@@ -76,7 +76,7 @@ def test_no_aws_role_can_be_chosen_for_what_starts_next(tree, demo):
     expect(content.get_by_role("option", name="No AWS role")).to_have_attribute(
         "aria-selected", "true"
     )
-    assert demo("GET", "/aws/default") == {"session_id": None, "chosen": True}
+    assert demo("GET", "/aws/default") == {"session_id": None, "chosen": True, "ended": None}
 
 
 def test_a_role_session_is_ended_on_the_trees_page(tree, demo):
