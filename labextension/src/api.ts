@@ -50,11 +50,12 @@ export class Missing extends Error {
 export class Api {
   /**
    * @param settings - how to reach the server.
-   * @param onAnswer - told the server's own time (in milliseconds) whenever it answers.
+   * @param onAnswer - told the server's own time whenever it answers, and the browser's when it
+   *   was asked (both in milliseconds).
    */
   constructor(
     private readonly settings: ServerConnection.ISettings,
-    private readonly onAnswer: (serverTime: number) => void = () => undefined
+    private readonly onAnswer: (serverTime: number, sent: number) => void = () => undefined
   ) {}
 
   health(): Promise<Health> {
@@ -126,6 +127,7 @@ export class Api {
       init.body = JSON.stringify(body ?? {});
       init.headers = { 'Content-Type': 'application/json' };
     }
+    const sent = Date.now();
     let response: Response;
     let text: string;
     try {
@@ -136,7 +138,7 @@ export class Api {
     }
     const time = Date.parse(response.headers.get('Date') ?? '');
     if (!Number.isNaN(time)) {
-      this.onAnswer(time);
+      this.onAnswer(time, sent);
     }
     const content = text === '' ? undefined : parsed(text);
     if (response.ok && content !== NOT_JSON) {

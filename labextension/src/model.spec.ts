@@ -13,6 +13,8 @@ function aServer() {
     choice: { session_id: null as string | null, chosen: false, ended: null },
     failing: null as Error | null,
     rolesFailing: null as Error | null,
+    /** What a start waits for. */
+    held: () => Promise.resolve(),
     configured: true
   };
   function answering<T>(name: string, value: () => T): () => Promise<T> {
@@ -54,15 +56,17 @@ function aServer() {
         }
         return found;
       })(),
-    start: (arn: string, makeDefault?: boolean) =>
-      answering(`start ${makeDefault}`, () => {
+    start: async (arn: string, makeDefault?: boolean) => {
+      await server.held();
+      return answering(`start ${makeDefault}`, () => {
         const session = aSession(arn.split('/')[1]!);
         server.sessions.push(session);
         if (makeDefault) {
           server.choice = { session_id: session.id, chosen: true, ended: null };
         }
         return session;
-      })(),
+      })();
+    },
     end: (id: string) =>
       answering('end', () => {
         server.ended.push(
@@ -134,7 +138,6 @@ test('a server that has gone leaves what was known, marked as old', async () => 
   server.sessions = [aSession('analyst')];
   await model.read();
 
-  model.lost();
   server.failing = new Unreachable();
   await model.read();
 
@@ -197,13 +200,38 @@ test('picking makes the default, and tells which role is being started', async (
   expect(model.view.starting).toEqual([]);
 });
 
+test('a start that ends after everything was forgotten leaves another one under way', async () => {
+  const { server, model } = aServer();
+  await model.read();
+  const releases: (() => void)[] = [];
+  server.held = () => new Promise(resolve => releases.push(resolve));
+  const first = model.pick(aRole('analyst').arn);
+  server.failing = new Refused(aProblem('role_not_allowed'));
+  await model.read();
+  expect(model.view.situation).toBe('refused');
+  server.failing = null;
+  await model.read();
+  const second = model.pick(aRole('auditor').arn);
+
+  releases[0]?.();
+  await first;
+  expect(model.view.starting).toEqual([aRole('auditor').arn]);
+
+  releases[1]?.();
+  await second;
+  expect(model.view.starting).toEqual([]);
+});
+
 test('a role that is started for one kernel is not the default', async () => {
   const { server, model } = aServer();
   await model.read();
 
+  const picking: (readonly string[])[] = [];
+  model.changed.connect((_, view) => picking.push(view.picking));
   await model.startApart(aRole('analyst').arn);
 
   expect(server.calls).toContain('start false');
+  expect(picking.flat()).toEqual([]);
   expect(model.current).toBeNull();
 });
 
@@ -236,9 +264,12 @@ test('an end by somebody else is told, with its reason; one of ours is not', asy
 test('times are compared with the server’s clock, where the browser’s is wrong', () => {
   const { model } = aServer();
 
-  model.noteServerTime(1_001_000);
+  model.noteServerTime(1_001_000, 1_000_000);
   expect(model.now()).toBe(1_000_000); // a second's rounding
 
-  model.noteServerTime(1_600_000);
+  model.noteServerTime(1_600_000, 1_000_000);
   expect(model.now()).toBe(1_600_000);
+
+  model.noteServerTime(980_000, 980_000); // asked twenty seconds ago, and answered at last
+  expect(model.now()).toBe(1_000_000);
 });

@@ -43,6 +43,8 @@ export interface IView {
   readonly signIn: SignIn | null;
   /** The ARNs of the roles whose role sessions are being started by this page. */
   readonly starting: readonly string[];
+  /** Those of them that are picked for whatever starts next: until then, that has what it had. */
+  readonly picking: readonly string[];
 }
 
 export const NOTHING_KNOWN: IView = {
@@ -55,7 +57,8 @@ export const NOTHING_KNOWN: IView = {
   choice: { session_id: null, chosen: false, ended: null },
   assignments: [],
   signIn: null,
-  starting: []
+  starting: [],
+  picking: []
 };
 
 /** Return a living role session; null if there is none of that id. */
@@ -123,9 +126,14 @@ export class Model implements IDisposable {
     return this.browserTime() + this.aheadOfBrowser;
   }
 
-  /** Take note of the server's time, known to the second. */
-  noteServerTime(time: number): void {
-    const ahead = time - this.browserTime();
+  /**
+   * Take note of the server's time, known to the second.
+   *
+   * @param sent - the browser's time when the server was asked: tornado takes the time when it
+   *   begins with an answer, which may need a minute.
+   */
+  noteServerTime(time: number, sent: number): void {
+    const ahead = time - sent;
     // A clock that is right to some seconds is right: a second's rounding must not make times jump.
     this.aheadOfBrowser = Math.abs(ahead) < 5_000 ? 0 : ahead;
   }
@@ -162,13 +170,6 @@ export class Model implements IDisposable {
   /** Take an event's hint. */
   hint(event: string): void {
     void this.read({ roles: ROLES_MAY_DIFFER.has(event) });
-  }
-
-  /** The server has gone; what was known stays, marked as old. */
-  lost(): void {
-    if (this._view.situation === 'ready') {
-      this.update({ situation: 'unreachable' });
-    }
   }
 
   private async readAll(): Promise<void> {
@@ -313,13 +314,18 @@ export class Model implements IDisposable {
   }
 
   private async start(roleArn: string, makeDefault: boolean): Promise<RoleSession> {
-    this.update({ starting: [...this._view.starting, roleArn] });
+    const picked = makeDefault ? [roleArn] : [];
+    this.update({
+      starting: [...this._view.starting, roleArn],
+      picking: [...this._view.picking, ...picked]
+    });
     try {
       return await this.andRead(this.api.start(roleArn, makeDefault));
     } finally {
-      const starting = [...this._view.starting];
-      starting.splice(starting.indexOf(roleArn), 1);
-      this.update({ starting });
+      this.update({
+        starting: withoutOne(this._view.starting, roleArn),
+        picking: makeDefault ? withoutOne(this._view.picking, roleArn) : this._view.picking
+      });
     }
   }
 
@@ -349,4 +355,10 @@ export class Model implements IDisposable {
   private disposed = false;
   private reading: Promise<void> | null = null;
   private rolesWanted = false;
+}
+
+/** Leave one of the things out, if it is there: what was known may have been forgotten meanwhile. */
+function withoutOne(all: readonly string[], one: string): readonly string[] {
+  const at = all.indexOf(one);
+  return at === -1 ? all : [...all.slice(0, at), ...all.slice(at + 1)];
 }

@@ -89,6 +89,11 @@ test.each<[string, IView, string | null]>([
     'offline | AWS roles | server not reachable'
   ],
   [
+    'that a server answers, and can’t say',
+    { ...withRole(), situation: 'unreachable', message: 'The disk is full.' },
+    'offline | analyst | 111122223333 | not known at the moment'
+  ],
+  [
     'a server without the extension, quietly',
     { ...NOTHING_KNOWN, situation: 'missing' },
     'role | AWS roles unavailable'
@@ -111,6 +116,17 @@ test.each(['not_configured', 'refused'] as const)('%s: the server’s own senten
   const view = { ...NOTHING_KNOWN, situation, message: 'What the server said.' };
 
   expect(statusOf(view, NOW, trans)?.sentence).toBe('What the server said.');
+});
+
+test.each([
+  ['', 'The Jupyter server does not answer.'],
+  ['The disk is full.', 'The Jupyter server can’t say at the moment: The disk is full.']
+])('of a server that said “%s” it says so, and that the rest is old', (message, words) => {
+  const view: IView = { ...withRole(), situation: 'unreachable', message };
+  const { sentence } = statusOf(view, NOW, trans)!;
+
+  expect(sentence).toContain(words);
+  expect(sentence).toContain('how it was before');
 });
 
 test('the role’s colour is the catalogue’s', () => {

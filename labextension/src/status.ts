@@ -3,6 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { RoleSession } from './api';
 import { accountOf } from './identity';
 import { defaultSession, type IView } from './model';
+import { situationWords, staleWords } from './situation';
 import { expiryMatters, stateWords, timeLeft } from './words';
 
 /** What the status bar shows. */
@@ -27,10 +28,9 @@ export function statusOf(view: IView, now: number, trans: TranslationBundle): IS
     case 'loading':
       return null;
     case 'missing':
-      return without('role', trans.__('AWS roles unavailable'), missingSentence(trans));
     case 'not_configured':
     case 'refused':
-      return without('role', trans.__('AWS roles unavailable'), view.message);
+      return without('role', trans.__('AWS roles unavailable'), situationWords(view, trans));
     case 'unreachable':
       return unreachable(view, trans);
     case 'ready':
@@ -82,10 +82,9 @@ function ready(view: IView, now: number, trans: TranslationBundle): IStatus {
 
 function unreachable(view: IView, trans: TranslationBundle): IStatus {
   const session = defaultSession(view);
-  const health = trans.__('server not reachable');
-  const sentence = trans.__(
-    'The Jupyter server does not answer. What is shown is what it said last; this comes back by itself.'
-  );
+  const health =
+    view.message === '' ? trans.__('server not reachable') : trans.__('not known at the moment');
+  const sentence = staleWords(view, trans);
   return session === null
     ? { ...without('offline', trans.__('AWS roles'), sentence), health }
     : { ...ofRole(view, session), icon: 'offline', health, sentence };
@@ -101,10 +100,4 @@ function ofRole(view: IView, session: RoleSession): Pick<IStatus, 'label' | 'acc
 
 function without(icon: IStatus['icon'], label: string, sentence: string): IStatus {
   return { icon, label, account: '', health: '', color: null, sentence };
-}
-
-function missingSentence(trans: TranslationBundle): string {
-  return trans.__(
-    'This Jupyter server lacks the extension jupyter_wb_aws. Ask your administrator to install and enable it.'
-  );
 }

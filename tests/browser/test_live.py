@@ -105,7 +105,7 @@ def without_settings(config):
 @pytest.mark.parametrize(
     ("change", "words", "asked", "errors"),
     [
-        (without_our_part, "AWS roles are not available on this server", 1, 1),
+        (without_our_part, "lacks the extension jupyter_wb_aws", 1, 1),
         (without_settings, "are not set up", 1, 0),
     ],
 )

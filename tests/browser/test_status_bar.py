@@ -263,7 +263,7 @@ def test_of_a_server_that_went_away_what_was_known_stays(lab, item, popover, ses
 
     expect(item).to_have_accessible_name("AWS role: Analyst · 111122223333 · server not reachable")
     item.click()
-    expect(popover).to_contain_text("What is shown is what it said last")
+    expect(popover).to_contain_text("What is shown is how it was before")
     expect(popover).not_to_contain_text("kept fresh")
     for button in ["Refresh now", "Pick another role…", "End…"]:
         expect(popover.get_by_role("button", name=button)).to_be_disabled()

@@ -5,6 +5,7 @@ import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
 import type { RoleSession } from '../api';
+import { selectedArn } from '../choice';
 import { CommandIDs } from '../commands';
 import { allEndedWords, endQuestion } from '../ending';
 import { failureOf } from '../failure';
@@ -12,7 +13,7 @@ import type { Model } from '../model';
 import type { RecentRoles } from '../recent';
 import { FailureNote } from './failure';
 import { useView } from './hooks';
-import { selectedArn } from './launcher_role';
+
 import { Picker } from './picker';
 import { PickerDialog } from './picker_dialog';
 import { SessionFacts } from './session';
@@ -108,7 +109,7 @@ export async function pickInDialog(
           recent={recent}
           trans={trans}
           label={trans.__('AWS role for what you start next')}
-          selected={selectedArn(model.view, model)}
+          selected={selectedArn(model.view)}
           onPick={async arn => {
             await (arn === null ? model.pickNone() : model.pick(arn));
             dialog.reject();

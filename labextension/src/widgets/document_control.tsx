@@ -22,6 +22,7 @@ import { roleIcon, STATE_ICONS } from '../icons';
 import type { IView, Model } from '../model';
 import type { RecentRoles } from '../recent';
 import { type IOffer, offerOf } from '../remembered_role';
+import { staleWords } from '../situation';
 import { DocumentPanel } from './document_panel';
 import { DropDown } from './drop_down';
 import { useNow, useView } from './hooks';
@@ -123,7 +124,7 @@ function Control(
       ref={button}
       type="button"
       className={`jp-AwsRoles-documentButton${role.kind === 'kernel' ? '' : ' jp-mod-quiet'}`}
-      title={unreachable ? `${sentence} ${staleWords(trans)}` : sentence}
+      title={unreachable ? `${sentence} ${staleWords(view, trans)}` : sentence}
       aria-label={trans.__('AWS role of the kernel: %1', text)}
       aria-haspopup="dialog"
       aria-expanded={open}
@@ -162,11 +163,6 @@ export function useDocument(document: IDocument, model: Model): IDocumentState {
   }, [document]);
   const role = documentRole(view, kernelIdOf(document), isSettled(document));
   return { view, role, offer: offerOf(document.memory?.arn ?? null, role, view) };
-}
-
-/** Say that what is shown may be old. */
-export function staleWords(trans: TranslationBundle): string {
-  return trans.__('The Jupyter server does not answer: this is how it was before.');
 }
 
 function controlWords(

@@ -6,7 +6,8 @@ import { type IDocument, kernelIdOf, sharers } from '../document';
 import { type DocumentRole, documentWords, roleLabel } from '../document_role';
 import { failureOf, type IFailure } from '../failure';
 import { accountOfArn } from '../identity';
-import { type IDocumentControlOptions, staleWords, useDocument } from './document_control';
+import { staleWords } from '../situation';
+import { type IDocumentControlOptions, useDocument } from './document_control';
 import { orTell } from './dialogs';
 import { FailureNote } from './failure';
 import { useNow } from './hooks';
@@ -35,7 +36,7 @@ export function DocumentPanel(props: Props): React.JSX.Element {
   return (
     <div className="jp-AwsRoles-documentPanel">
       <p>{documentWords(role, view.roles, now, trans).sentence}</p>
-      {view.situation === 'unreachable' && <p role="status">{staleWords(trans)}</p>}
+      {view.situation === 'unreachable' && <p role="status">{staleWords(view, trans)}</p>}
       {restart && <RestartOffer {...props} focus={picked} />}
       {role.kind === 'no_kernel' && <KernelOffer {...props} />}
       {role.kind === 'kernel' && !picked && (

@@ -9,6 +9,7 @@ import { STATE_ICONS } from '../icons';
 import type { IView, Model } from '../model';
 import { type PickerOption, pickerOptions } from '../picker_options';
 import type { RecentRoles } from '../recent';
+import { situationWords } from '../situation';
 import { stateWords } from '../words';
 import { FailureNote } from './failure';
 import { useView } from './hooks';
@@ -54,24 +55,6 @@ export function Picker(props: IPickerProps): React.JSX.Element {
     );
   }
   return <RoleList {...props} view={view} disabled={false} />;
-}
-
-/** Say why there is nothing to pick from, where it is not the user's sign-in. */
-export function situationWords(view: IView, trans: TranslationBundle): string {
-  switch (view.situation) {
-    case 'loading':
-      return trans.__('Asking for your AWS roles…');
-    case 'missing':
-      return trans.__(
-        'AWS roles are not available on this server: its part of the extension, jupyter_wb_aws, is not installed or not enabled.'
-      );
-    case 'unreachable':
-      return view.message === ''
-        ? trans.__('The Jupyter server does not answer. This comes back by itself.')
-        : trans.__('The Jupyter server can’t say at the moment: %1', view.message);
-    default:
-      return view.message;
-  }
 }
 
 function NoRoles(props: {

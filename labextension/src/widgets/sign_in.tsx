@@ -6,12 +6,12 @@ import type { Flow, Problem, User } from '../api';
 import { failureOf, type IFailure, problemWords, webAddress } from '../failure';
 import { STATE_ICONS } from '../icons';
 import type { Model } from '../model';
+import { situationWords } from '../situation';
 import { type IAttempt, otherWay, type Step, stepOf } from '../sign_in';
 import { SignInWindow } from '../sign_in_window';
 import { clockTime, timeLeft } from '../words';
 import { CopyButton, FailureNote } from './failure';
 import { useNow, useView } from './hooks';
-import { situationWords } from './picker';
 
 const { useEffect, useRef, useState } = React;
 
@@ -55,9 +55,7 @@ export function SignIn(props: ISignInProps): React.JSX.Element {
       }}
     >
       {view.situation === 'unreachable' && (
-        <p className="jp-AwsRoles-signInQuiet">
-          {trans.__('The Jupyter server does not answer. This goes on once it is back.')}
-        </p>
+        <p className="jp-AwsRoles-signInQuiet">{situationWords(view, trans)}</p>
       )}
       <StepBody
         {...props}

@@ -3,6 +3,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
+import { selectedArn, waitWords } from '../choice';
 import { CommandIDs } from '../commands';
 import type { RoleSession } from '../api';
 import { roleIcon, STATE_ICONS } from '../icons';
@@ -11,7 +12,6 @@ import type { Model } from '../model';
 import type { RecentRoles } from '../recent';
 import { stateWords } from '../words';
 import { useNow, useView } from './hooks';
-import { selectedArn } from './launcher_role';
 import { Picker } from './picker';
 
 export interface ITreeTabOptions {
@@ -48,9 +48,10 @@ function Tab(props: ITreeTabOptions): React.JSX.Element {
         <h2>{trans.__('AWS role')}</h2>
         {view.situation === 'ready' && view.rolesProblem === null && (
           <p>
-            {trans.__(
-              'What you pick is the role of the notebooks, consoles and terminals that you start from now on. Running ones keep theirs.'
-            )}
+            {waitWords(view, trans) ??
+              trans.__(
+                'What you pick is the role of the notebooks, consoles and terminals that you start from now on. Running ones keep theirs.'
+              )}
           </p>
         )}
         <Picker
@@ -58,7 +59,7 @@ function Tab(props: ITreeTabOptions): React.JSX.Element {
           recent={recent}
           trans={trans}
           label={trans.__('AWS role for what you start next')}
-          selected={selectedArn(view, model)}
+          selected={selectedArn(view)}
           onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
           onSignIn={() => void commands.execute(CommandIDs.signIn)}
         />
