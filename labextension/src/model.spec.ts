@@ -121,6 +121,20 @@ test('a storm of hints is answered by two reads: the present one, and one after 
   expect(server.calls.filter(call => call === 'sessions').length).toBeLessThanOrEqual(2);
 });
 
+test('a view tells from which read it comes', async () => {
+  const { model } = aServer();
+  await model.read();
+  const { reads } = model;
+  expect(model.view.read).toBe(reads);
+
+  const reading = model.read();
+  expect(model.reads).toBe(reads + 1);
+  void model.read();
+  await reading;
+
+  expect(model.view.read).toBe(reads + 2);
+});
+
 test('what came in during a read is not lost', async () => {
   const { server, model } = aServer();
   await model.read();

@@ -30,6 +30,8 @@ export type Situation =
 /** What is known; a new one for each change, so that it can be compared and kept. */
 export interface IView {
   readonly situation: Situation;
+  /** The number of the read that this comes from, see `Model.reads`. */
+  readonly read: number;
   /** What the server said where it is not set up, can't say, or does not let the user ask. */
   readonly message: string;
   readonly user: User | null;
@@ -49,6 +51,7 @@ export interface IView {
 
 export const NOTHING_KNOWN: IView = {
   situation: 'loading',
+  read: 0,
   message: '',
   user: null,
   roles: [],
@@ -159,6 +162,11 @@ export class Model implements IDisposable {
 
   // --- Reading ----------------------------------------------------------------------------
 
+  /** How many reads have begun: what happens now is known from a view with a higher number on. */
+  get reads(): number {
+    return this._reads;
+  }
+
   /** Read the state again; with `roles`, the list of roles as well. Resolves when it was read. */
   read(options: { roles?: boolean } = {}): Promise<void> {
     this.rolesWanted ||= options.roles ?? false;
@@ -175,6 +183,7 @@ export class Model implements IDisposable {
   private async readAll(): Promise<void> {
     while (this.again && !this.disposed) {
       this.again = false;
+      this._reads += 1;
       const roles = this.rolesWanted || this._view.situation !== 'ready';
       this.rolesWanted = false;
       try {
@@ -188,6 +197,7 @@ export class Model implements IDisposable {
   }
 
   private async readOnce(roles: boolean): Promise<void> {
+    const read = this._reads;
     if (this._view.situation !== 'ready') {
       const health = await this.api.health();
       if (health.status === 'not_configured') {
@@ -205,6 +215,7 @@ export class Model implements IDisposable {
     const gone = this._view.sessions.filter(was => !sessions.some(is => is.id === was.id));
     this.update({
       situation: 'ready',
+      read,
       message: '',
       sessions,
       choice,
@@ -347,6 +358,7 @@ export class Model implements IDisposable {
   }
 
   private _view = NOTHING_KNOWN;
+  private _reads = 0;
   private readonly _changed = new Signal<this, IView>(this);
   private readonly _ended = new Signal<this, IEnding>(this);
   private readonly endedHere = new Set<string>();

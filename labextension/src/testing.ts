@@ -1,4 +1,7 @@
+import { Signal } from '@lumino/signaling';
+
 import type { Assignment, Problem, Role, RoleSession } from './api';
+import type { IDocument } from './document';
 
 /** A role as the server describes it; for tests. */
 export function aRole(name: string, change: Partial<Role> = {}): Role {
@@ -73,4 +76,26 @@ export function anAssignment(
     next: { given, session_id: session?.id ?? null },
     ...change
   };
+}
+
+/** A notebook with a kernel, and what JupyterLab tells of it; for tests. */
+export function aDocument() {
+  const kernel = { id: 'kernel-1', status: 'idle', restart: jest.fn(() => Promise.resolve()) };
+  const sessionContext = {
+    session: { id: 'session-1', kernel: kernel as typeof kernel | null },
+    kernelDisplayStatus: 'idle',
+    kernelChanged: new Signal<unknown, unknown>({}),
+    statusChanged: new Signal<unknown, string>({}),
+    disposed: new Signal<unknown, unknown>({}),
+    sessionManager: { running: () => [] }
+  };
+  const document = {
+    kind: 'notebook',
+    name: 'Untitled.ipynb',
+    node: window.document.createElement('div'),
+    sessionContext,
+    memory: null,
+    kernelSince: 0
+  } as unknown as IDocument;
+  return { document, kernel, sessionContext };
 }

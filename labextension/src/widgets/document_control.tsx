@@ -63,30 +63,32 @@ export class DocumentControl extends ReactWidget {
   ) {
     super();
     this.addClass('jp-AwsRoles-document');
-    options.model.changed.connect(this.onChanged);
     this.onChanged();
     // The width of the document, not of the window: documents stand side by side.
     this.resized = new ResizeObserver(([entry]) => {
       this.width = entry?.contentRect.width ?? WIDE;
       this.update();
     });
-    this.resized.observe(document.node);
   }
 
-  override dispose(): void {
+  // A toolbar that is made again, as after a change of its settings, drops its items undisposed.
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.options.model.changed.connect(this.onChanged);
+    this.onChanged();
+    this.resized.observe(this.document.node);
+    this.update(); // Among the further commands there is more room than in the toolbar.
+  }
+
+  protected override onBeforeDetach(message: Message): void {
     this.resized.disconnect();
     this.options.model.changed.disconnect(this.onChanged);
-    super.dispose();
+    super.onBeforeDetach(message);
   }
 
   protected override render(): React.ReactElement {
     const room = this.node.closest(FURTHER) ? Infinity : longest(this.width);
     return <Control document={this.document} room={room} {...this.options} />;
-  }
-
-  protected override onAfterAttach(message: Message): void {
-    super.onAfterAttach(message);
-    this.update(); // Among the further commands there is more room than in the toolbar.
   }
 
   /** Where there are no AWS roles, there is no control. */
@@ -182,7 +184,7 @@ export function useDocument(document: IDocument, model: Model): IDocumentState {
       remembered?.disconnect(changed);
     };
   }, [document]);
-  const role = documentRole(view, kernelIdOf(document), isSettled(document));
+  const role = documentRole(view, kernelIdOf(document), isSettled(document, view));
   return { view, role, offer: offerOf(document.memory?.arn ?? null, role, view) };
 }
 

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { CommandIDs } from '../commands';
-import { type IDocument, kernelIdOf, sharers } from '../document';
+import { type IDocument, kernelIdOf, restartKernel, sharers } from '../document';
 import { type DocumentRole, documentWords, roleLabel } from '../document_role';
 import { failureOf, type IFailure } from '../failure';
 import { accountOfArn } from '../identity';
@@ -29,10 +29,11 @@ export function DocumentPanel(props: Props): React.JSX.Element {
   const unreachable = view.situation === 'unreachable';
   const restart = role.kind === 'kernel' && role.restart;
   React.useEffect(() => {
-    if (picked && role.kind === 'kernel' && !restart) {
+    // Where the server went away meanwhile, what is known is how it was before the pick.
+    if (picked && role.kind === 'kernel' && !restart && view.situation === 'ready') {
       close(); // The kernel runs with it already.
     }
-  }, [picked, role, restart, close]);
+  }, [picked, role, restart, view.situation, close]);
 
   return (
     <div className="jp-AwsRoles-documentPanel">
@@ -140,12 +141,7 @@ function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
   }, [props.focus]);
   const restart = (): void => {
     close();
-    const kernel = document.sessionContext.session?.kernel;
-    void orTell(
-      kernel?.restart() ?? Promise.resolve(),
-      trans.__('The kernel did not restart'),
-      trans
-    );
+    void orTell(restartKernel(document), trans.__('The kernel did not restart'), trans);
   };
   return (
     <div className="jp-AwsRoles-documentRestart">
