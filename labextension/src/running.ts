@@ -6,6 +6,7 @@ import { endQuestion } from './ending';
 import { withDot } from './icons';
 import { accountOf } from './identity';
 import type { Model } from './model';
+import type { ProcessName } from './process_names';
 import { stateWords } from './words';
 
 /** What the panel does with role sessions. */
@@ -20,6 +21,7 @@ export interface IRunningActions {
 export class RunningRoleSessions implements IRunningSessions.IManager {
   constructor(
     private readonly model: Model,
+    nameOf: ProcessName,
     private readonly trans: TranslationBundle,
     private readonly actions: IRunningActions
   ) {
@@ -27,7 +29,8 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
     this.runningChanged = model.changed;
     this.shutdownLabel = trans.__('End');
     this.shutdownAllLabel = trans.__('End All Roles');
-    this.shutdownAllConfirmationText = () => endQuestion(model.view, model.view.sessions, trans);
+    this.shutdownAllConfirmationText = () =>
+      endQuestion(model.view, model.view.sessions, nameOf, trans);
   }
 
   readonly name: string;

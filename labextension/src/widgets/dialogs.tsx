@@ -7,15 +7,19 @@ import * as React from 'react';
 import type { RoleSession } from '../api';
 import { selectedArn, waitWords } from '../choice';
 import { CommandIDs } from '../commands';
-import { allEndedWords, endQuestion } from '../ending';
+import { endedWords, endQuestion } from '../ending';
 import { failureOf } from '../failure';
 import type { Model } from '../model';
+import type { ProcessName } from '../process_names';
 import type { RecentRoles } from '../recent';
 import { FailureNote } from './failure';
 import { useView } from './hooks';
 import { type IPickerProps, Picker } from './picker';
 import { RolesDialog, showDialog } from './roles_dialog';
 import { SessionFacts } from './session';
+
+/** For how many milliseconds it is told that something has ended; it stays among the notifications. */
+const ENDED_SHOWN = 15_000;
 
 /** Do something that the user asked for; where it fails, say why. */
 export async function orTell<T>(
@@ -39,6 +43,7 @@ export async function orTell<T>(
 export async function askToEnd(
   model: Model,
   sessions: readonly RoleSession[],
+  nameOf: ProcessName,
   trans: TranslationBundle
 ): Promise<void> {
   const [only] = sessions;
@@ -53,7 +58,7 @@ export async function askToEnd(
       count === 1
         ? trans.__('End the role session of %1?', only.label)
         : trans.__('End all %1 role sessions?', count),
-    body: endQuestion(model.view, sessions, trans),
+    body: endQuestion(model.view, sessions, nameOf, trans),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.warnButton({ label: count === 1 ? trans.__('End') : trans.__('End All') })
@@ -70,7 +75,9 @@ export async function endAndTell(
   sessions: readonly RoleSession[],
   trans: TranslationBundle
 ): Promise<void> {
-  const ends = await Promise.allSettled(sessions.map(session => model.end(session.id)));
+  const ends = await Promise.allSettled(
+    sessions.map(async ({ id, label }) => ({ label, credentialsExpireAt: await model.end(id) }))
+  );
   const ended = ends.flatMap(end => (end.status === 'fulfilled' ? [end.value] : []));
   const failed = ends.find(end => end.status === 'rejected');
   if (failed !== undefined) {
@@ -81,11 +88,7 @@ export async function endAndTell(
     await orTell(Promise.reject(failed.reason as Error), title, trans);
   }
   if (ended.length > 0) {
-    await showDialog({
-      title: trans._n('The role session has ended', 'The role sessions have ended', ended.length),
-      body: allEndedWords(ended, trans),
-      buttons: [closeButton(trans)]
-    });
+    Notification.info(endedWords(ended, trans), { autoClose: ENDED_SHOWN });
   }
 }
 
