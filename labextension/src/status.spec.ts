@@ -129,6 +129,23 @@ test.each([
   expect(sentence).toContain('how it was before');
 });
 
+test('what has ended is not called a choice of the user’s', () => {
+  const choice = { session_id: null, chosen: true, ended: 'Analyst' };
+
+  expect(statusOf({ ...READY, choice }, NOW, trans)?.sentence).toContain(
+    'The role session of Analyst has ended'
+  );
+  expect(
+    statusOf({ ...READY, choice: { ...choice, ended: null } }, NOW, trans)?.sentence
+  ).toContain('No AWS role is picked');
+});
+
+test('what is shown is said to be for what starts next', () => {
+  expect(statusOf(withRole(), NOW, trans)?.sentence).toBe(
+    'What you start next has analyst. AWS credentials are kept fresh.'
+  );
+});
+
 test('the role’s colour is the catalogue’s', () => {
   const view = { ...withRole(), roles: [aRole('auditor'), aRole('analyst', { color: '#c00' })] };
 

@@ -143,7 +143,7 @@ function PickBody(
       <p>
         {waitWords(view, trans) ??
           trans.__(
-            'Notebooks, consoles and terminals that you start from then on have it. Running ones keep theirs.'
+            'Notebooks, consoles and terminals that you start after that have the role. What runs already keeps its own.'
           )}
       </p>
       <Picker
