@@ -187,7 +187,9 @@ def test_a_remembered_role_that_is_not_offered_to_the_user_says_where_to_ask(lab
     notebook = lab.open_notebook(notebook_file(demo, "of-finance.ipynb", metadata))
 
     drop_down = opened(notebook)
-    expect(drop_down).to_contain_text("finance-admin (account 111122223333), a role that you are not offered")
+    expect(drop_down).to_contain_text(
+        "finance-admin (account 111122223333), a role that you are not offered"
+    )
     drop_down.get_by_role("button", name="How to get it").click()
 
     link = drop_down.get_by_role("link", name="Ask for this role")

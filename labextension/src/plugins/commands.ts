@@ -89,10 +89,12 @@ export const commands: JupyterFrontEndPlugin<void> = {
       isVisible: known,
       execute: () => askToEnd(model, model.view.sessions, nameOf, trans)
     });
-    model.changed.connect(() => commands.notifyCommandChanged());
 
     const { pick, none, showIdentity: show, refresh, end, endAll } = CommandIDs;
-    for (const command of [pick, none, show, refresh, end, endAll]) {
+    const ours = [pick, none, show, refresh, end, endAll];
+    // Of each, since without an id all menus and toolbars are drawn again.
+    model.changed.connect(() => ours.forEach(command => commands.notifyCommandChanged(command)));
+    for (const command of ours) {
       palette?.addItem({ command, category: trans.__('AWS') });
     }
   }
