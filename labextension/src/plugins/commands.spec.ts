@@ -11,7 +11,7 @@ test('what is known anew concerns our own commands, and nobody else’s', () => 
   const changed = new Signal<unknown, unknown>({});
   const serviceManager = { serverSettings: { baseUrl: '/' } };
   const app = { commands, serviceManager };
-  void plugin.activate(app as never, { view: NOTHING_KNOWN, changed } as never, null, null);
+  void plugin.activate(app as never, { view: NOTHING_KNOWN, changed }, null, null);
   const told: (string | undefined)[] = [];
   commands.commandChanged.connect((_, { id }) => told.push(id));
 
