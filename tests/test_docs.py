@@ -18,8 +18,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
+import botocore.session
 import pytest
 import yaml
+from botocore import xform_name
+from jupyter_server.serverapp import ServerApp
 from traitlets.config import PyFileConfigLoader
 
 from jupyter_wb_aws.app import WbAwsApp
@@ -82,7 +85,7 @@ COMMANDS = [
     pytest.param(inline, id=f"{page.name}: {inline}")
     for page in PAGES
     for inline in INLINE.findall(prose(page))
-    if inline.startswith(("jupyter wb-aws ", "make "))
+    if inline.startswith(("jupyter ", "make ", "aws ", "pip ", "curl ")) and "…" not in inline
 ]
 
 
@@ -137,8 +140,10 @@ def test_a_configuration_names_settings_that_exist_and_values_that_they_take(
     config = configuration(block, tmp_path)
     known = {
         c.__name__: c
-        for c in (WbAwsApp, CommandTokenSource, FileTokenSource, OidcTokenSource, example_source)
-    }
+        for c in (
+            WbAwsApp, CommandTokenSource, FileTokenSource, OidcTokenSource, ServerApp, example_source,
+        )
+    }  # fmt: skip
     assert config
     for name, section in config.items():
         assert set(section) <= set(known[name].class_traits(config=True))
@@ -256,6 +261,15 @@ def test_a_policy_has_the_shape_that_iam_takes(block):
 # --- Commands ------------------------------------------------------------------------------
 
 
+# In tests/test_docs_run.py.
+RUN_ELSEWHERE = (
+    "jupyter server extension list",
+    "jupyter labextension list",
+    "jupyter --paths",
+    "curl -H",
+)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_exists_and_takes_its_arguments(command, capsys):
     match shlex.split(command):
@@ -267,13 +281,16 @@ def test_a_command_exists_and_takes_its_arguments(command, capsys):
             else:
                 assert main.main(words) == 0
                 assert "usage:" in capsys.readouterr().out
+        case ["aws", service, operation, *_]:
+            loaded = botocore.session.Session().get_service_model(service)
+            assert operation in {xform_name(name, "-") for name in loaded.operation_names}
         case words:
             assert words[:2] in (
-                ["aws", "iam"],  # run below
                 ["pip", "install"],
-                ["curl", "-H"],
-                ["jupyter", "server"],
-                ["jupyter", "labextension"],
+                ["pip", "wheel"],
+                ["pip", "uninstall"],
+                ["jupyter", "lab"],
+                *([*shlex.split(ran)[:2]] for ran in RUN_ELSEWHERE),
             )
 
 
@@ -314,8 +331,8 @@ def answers(port):
 
 def test_the_steps_in_aws_work_in_their_order(iam, tmp_path):
     ran = []
-    for page in (ROOT / "README.md", ROOT / "docs/security.md"):
-        text = page.read_text()
+    for page in ("administration.md", "security.md", "identity-providers.md"):
+        text = (ROOT / "docs" / page).read_text()
         for found in BLOCK.finditer(text):
             named = re.findall(r"`(\w+\.json)`", text[: found.start()])
             if found[1] == "json" and named:
@@ -330,6 +347,7 @@ def test_the_steps_in_aws_work_in_their_order(iam, tmp_path):
         "put-role-policy",
         "update-assume-role-policy",
         "put-role-policy",
+        *["create-open-id-connect-provider"] * 4,
     ]
 
 

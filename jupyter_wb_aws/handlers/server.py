@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # a server where nothing is set up never needs these
     from jupyter_wb_aws.injection.environment import Site
     from jupyter_wb_aws.injection.kernels import KernelInjection
     from jupyter_wb_aws.injection.terminals import TerminalInjection
+    from jupyter_wb_aws.role_sessions.consumers import Consumers
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
     from jupyter_wb_aws.roles.role import Role
 
@@ -27,5 +28,6 @@ class Server:
     site: Site | None = None
     kernels: KernelInjection | None = None
     terminals: TerminalInjection | None = None
+    consumers: Consumers | None = None
     notices: tuple[tuple[str, str], ...] = ()
     encoded_roles: tuple[list[Role], bytes] | None = None

@@ -1,31 +1,31 @@
-import { ServerConnection } from '@jupyterlab/services';
-
-import { Unreachable } from './api';
 import { followKernel, isSettled, restartKernel } from './document';
 import { type IView, type Model, NOTHING_KNOWN } from './model';
 import { aDocument } from './testing';
 
-test('why a kernel did not restart is told as the server said it', async () => {
-  const { document, kernel } = aDocument();
-  kernel.restart.mockRejectedValue(new Error('Kernel does not exist: 42'));
+test('a kernel is restarted as its document does it, and connected to anew', async () => {
+  const { document, kernel, sessionContext } = aDocument();
+  sessionContext.restartKernel.mockImplementation(() => {
+    kernel.connectionStatusChanged.emit('connecting');
+    kernel.connectionStatusChanged.emit('connected');
+    return Promise.resolve();
+  });
 
-  await expect(restartKernel(document)).rejects.toThrow('Kernel does not exist: 42');
+  expect(await restartKernel(document)).toBe(true);
 });
 
-test('a kernel that did not restart since the server does not answer is told as that', async () => {
-  const { document, kernel } = aDocument();
-  kernel.restart.mockRejectedValue(new ServerConnection.NetworkError(new TypeError('Failed')));
+test('a kernel that the server did not restart is told from one that it did', async () => {
+  const { document } = aDocument();
 
-  await expect(restartKernel(document)).rejects.toBeInstanceOf(Unreachable);
+  expect(await restartKernel(document)).toBe(false);
 });
 
 test('a kernel that restarts is not restarted once more', async () => {
-  const { document, kernel } = aDocument();
+  const { document, kernel, sessionContext } = aDocument();
   kernel.status = 'restarting';
 
   await restartKernel(document);
 
-  expect(kernel.restart).not.toHaveBeenCalled();
+  expect(sessionContext.restartKernel).not.toHaveBeenCalled();
 });
 
 /** A model that counts its reads. */

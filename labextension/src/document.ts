@@ -1,10 +1,9 @@
 import type { ISessionContext } from '@jupyterlab/apputils';
 import type { ConsolePanel } from '@jupyterlab/console';
 import type { NotebookPanel } from '@jupyterlab/notebook';
-import { type Kernel, ServerConnection } from '@jupyterlab/services';
+import type { Kernel } from '@jupyterlab/services';
 import type { ISignal } from '@lumino/signaling';
 
-import { Unreachable } from './api';
 import type { IView, Model } from './model';
 import { METADATA_KEY, rememberedArn } from './remembered_role';
 
@@ -92,21 +91,27 @@ class NotebookMemory implements IRoleMemory {
 }
 
 /**
- * Restart a document's kernel, unless that is under way.
+ * Restart a document's kernel, unless that is under way; false where it did not restart.
  *
- * Not by `sessionContext.restartKernel()`: that one tells the browser's console of a failure, and
- * nobody else.
+ * By the document, as its own menu does: what else follows its kernel is told. JupyterLab keeps a
+ * failure to itself; but only a kernel that did restart is connected to anew.
  */
-export async function restartKernel({ sessionContext }: IDocument): Promise<void> {
+export async function restartKernel({ sessionContext }: IDocument): Promise<boolean> {
   const kernel = sessionContext.session?.kernel;
   if (!kernel || RESTARTING.includes(kernel.status)) {
-    return;
+    return true;
   }
+  let anew = false;
+  const look = (_: unknown, status: Kernel.ConnectionStatus): void => {
+    anew ||= status !== 'connected';
+  };
+  kernel.connectionStatusChanged.connect(look);
   try {
-    await kernel.restart();
-  } catch (error) {
-    throw error instanceof ServerConnection.NetworkError ? new Unreachable() : error;
+    await sessionContext.restartKernel();
+  } finally {
+    kernel.connectionStatusChanged.disconnect(look);
   }
+  return anew;
 }
 
 /** Return the id of a document's kernel; null if there is none, or a dead one. */

@@ -80,10 +80,15 @@ export function anAssignment(
 
 /** A notebook with a kernel, and what JupyterLab tells of it; for tests. */
 export function aDocument() {
-  const kernel = { id: 'kernel-1', status: 'idle', restart: jest.fn(() => Promise.resolve()) };
+  const kernel = {
+    id: 'kernel-1',
+    status: 'idle',
+    connectionStatusChanged: new Signal<unknown, string>({})
+  };
   const sessionContext = {
     session: { id: 'session-1', kernel: kernel as typeof kernel | null },
     kernelDisplayStatus: 'idle',
+    restartKernel: jest.fn(() => Promise.resolve()),
     kernelChanged: new Signal<unknown, unknown>({}),
     statusChanged: new Signal<unknown, string>({}),
     disposed: new Signal<unknown, unknown>({}),

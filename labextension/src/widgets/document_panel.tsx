@@ -1,3 +1,4 @@
+import { showErrorMessage } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
@@ -8,7 +9,6 @@ import { failureOf, type IFailure } from '../failure';
 import { accountOfArn } from '../identity';
 import { staleWords } from '../situation';
 import { type IDocumentControlOptions, useDocument } from './document_control';
-import { orTell } from './dialogs';
 import { FailureNote } from './failure';
 import { useNow } from './hooks';
 import { Picker } from './picker';
@@ -141,7 +141,16 @@ function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
   }, [props.focus]);
   const restart = (): void => {
     close();
-    void orTell(restartKernel(document), trans.__('The kernel did not restart'), trans);
+    void restartKernel(document).then(restarted => {
+      if (!restarted) {
+        void showErrorMessage(
+          trans.__('The kernel did not restart'),
+          trans.__(
+            'The server could not restart it, or does not answer. Try it again by the menu Kernel; the server’s log says more.'
+          )
+        );
+      }
+    });
   };
   return (
     <div className="jp-AwsRoles-documentRestart">
@@ -151,7 +160,7 @@ function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
               'A restart stops what is running, and the kernel’s variables are lost. The notebook’s text and outputs stay.'
             )
           : trans.__(
-              'A restart stops what is running, and the kernel’s variables are lost. What the console shows stays.'
+              'A restart stops what is running, and the kernel’s variables are lost. The console is cleared.'
             )}
       </p>
       {others.length > 0 && <p>{trans.__('The same kernel is used by: %1.', others.join(', '))}</p>}
