@@ -20,8 +20,14 @@ class DefaultHandler(WbAwsHandler):
         """Tell which it is; "no AWS role" that was chosen is not the same as nothing chosen yet."""
         manager = self.manager
         await manager.ready()
-        default = manager.choices.default
-        self.answer({"session_id": default.session_id, "chosen": default.chosen})
+        default, ended = manager.choices.default, manager.choices.ended
+        self.answer(
+            {
+                "session_id": default.session_id,
+                "chosen": default.chosen,
+                "ended": ended and ended.role.label,
+            }
+        )
 
     @endpoint
     async def put(self) -> None:

@@ -558,8 +558,7 @@ class RoleSessionManager:
             "session_ended",
             {"session_id": session.id, "reason": reason, "credentials_expire_at": until},
         )
-        if self.choices.is_default(session):
-            await self.choices.choose(None)
+        await self.choices.end(session)
         self._forget_old_ends()
         self.refresher.wake()
         await self._save()

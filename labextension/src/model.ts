@@ -58,7 +58,7 @@ export const NOTHING_KNOWN: IView = {
   roles: [],
   rolesProblem: null,
   sessions: [],
-  choice: { session_id: null, chosen: false },
+  choice: { session_id: null, chosen: false, ended: null },
   assignments: [],
   signIn: null,
   starting: [],

@@ -59,6 +59,13 @@ export function Popover(props: {
         {session !== null && known ? trans.__('AWS role: %1', session.label) : status.label}
       </h2>
       {(session === null || view.situation !== 'ready') && <p>{status.sentence}</p>}
+      {session !== null && view.situation === 'ready' && (
+        <p className="jp-AwsRoles-quiet">
+          {trans.__(
+            'What you start next has it. What a notebook has that is open already is in its toolbar.'
+          )}
+        </p>
+      )}
       {session !== null && known && (
         <SessionFacts
           model={model}
