@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import NoSuchKernel
 
@@ -51,6 +51,7 @@ def session_json(
         "region": session.region,
         "state": state,
         "default": manager.choices.is_default(session),
+        "shared": session.shared,
         "identity": session.caller.as_json(),
         "environment": without_passwords(variables) if living else {},
         "started_at": rfc3339(session.started_at),
@@ -116,14 +117,35 @@ class RoleSessionsHandler(RoleSessionHandler):
 
     @endpoint
     async def post(self) -> None:
-        """Start a role."""
+        """Start a role; not shared, it is for whoever asks alone."""
         manager = self.manager
-        body = self.body({"role_arn": str, "default": bool, "region": str}, frozenset({"role_arn"}))
-        session, created = await manager.start(
-            body["role_arn"], body.get("region"), default=body.get("default")
+        body = self.body(
+            {
+                "role_arn": str,
+                "default": bool,
+                "region": str,
+                "shared": bool,
+                "process": {"pid": int},
+            },
+            frozenset({"role_arn"}),
         )
+        shared, default, process = (body.get(name) for name in ("shared", "default", "process"))
+        if shared is False:
+            if default:
+                raise BadRequest("What is not shared can't be the default.")
+            session, created = await self._start_unshared(body), True
+        elif process is not None:
+            raise BadRequest("`process` goes with `shared: false` only.")
+        else:
+            session, created = await manager.start(
+                body["role_arn"], body.get("region"), default=default
+            )
         self.set_header("Location", f"{self.base_url}aws/sessions/{session.id}")
         await self.answer_session(session, 201 if created else 200)
+
+    async def _start_unshared(self, body: Mapping[str, Any]) -> RoleSession:
+        pid = body["process"]["pid"] if "process" in body else None
+        return await self.manager.start_unshared(body["role_arn"], body.get("region"), pid=pid)
 
 
 class OneRoleSessionHandler(RoleSessionHandler):
@@ -158,7 +180,7 @@ class KernelsHandler(WbAwsHandler):
     @endpoint
     async def post(self, session_id: str) -> None:
         """Start it; the answer is the model that `/api/kernels` gives."""
-        session = self.manager.get_living(session_id)
+        session = self.manager.get_shared(session_id)
         await self.require("kernels")
         body = self.body({"name": str, "path": str})
         kernels = self.wb.kernels
@@ -188,7 +210,7 @@ class TerminalsHandler(WbAwsHandler):
     @endpoint
     async def post(self, session_id: str) -> None:
         """Start it; the answer is the model that `/api/terminals` gives."""
-        session = self.manager.get_living(session_id)
+        session = self.manager.get_shared(session_id)
         await self.require("terminals")
         self.body({})
         if self.wb.terminals is None:

@@ -30,6 +30,12 @@ test('it is said how much uses what is to end', () => {
   expect(endQuestion(NOTHING_KNOWN, [ANALYST], trans)).not.toContain('In use');
 });
 
+test('who ends what one program has to itself is told so', () => {
+  const sentence = 'A program that was started with a role of its own goes on without.';
+  expect(endQuestion(VIEW, [aSession('own', { shared: false })], trans)).toContain(sentence);
+  expect(endQuestion(VIEW, [ANALYST, AUDITOR], trans)).not.toContain(sentence);
+});
+
 test('of several ends, the latest time counts', () => {
   const times = ['2026-11-25T11:00:00Z', null, '2026-11-25T12:00:00.5Z', '2026-11-25T11:30:00Z'];
 

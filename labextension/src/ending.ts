@@ -26,6 +26,9 @@ export function endQuestion(
           users.length
         )
       : '',
+    sessions.some(session => !session.shared)
+      ? trans.__('A program that was started with a role of its own goes on without.')
+      : '',
     sessions.some(session => session.default)
       ? trans.__('What you start next has no AWS role.')
       : ''

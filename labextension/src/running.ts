@@ -6,7 +6,7 @@ import { endQuestion } from './ending';
 import { STATE_ICONS } from './icons';
 import type { Model } from './model';
 import { accountOf } from './status';
-import { stateWords } from './words';
+import { stateWords, purposeWords } from './words';
 
 /** What the panel does with role sessions. */
 export interface IRunningActions {
@@ -45,9 +45,7 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
         label: () => session.label,
         labelTitle: () => `${session.role_arn}\n${sentence}`,
         detail: () =>
-          [word, session.default ? this.trans.__('default') : '', accountOf(session)]
-            .filter(Boolean)
-            .join(' · '),
+          [word, purposeWords(session, this.trans), accountOf(session)].filter(Boolean).join(' · '),
         open: () => this.actions.open(session),
         shutdown: () => this.actions.end(session)
       };

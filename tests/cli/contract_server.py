@@ -58,6 +58,7 @@ def role_session(name: str, **more: Any) -> dict[str, Any]:
         "region": "us-east-2",
         "state": "active",
         "default": False,
+        "shared": True,
         "identity": {
             "UserId": f"AROA:alice-{name}",
             "Account": "111122223333",

@@ -8,7 +8,7 @@ import type { RoleSession } from '../api';
 import { roleIcon, STATE_ICONS } from '../icons';
 import type { Model } from '../model';
 import type { RecentRoles } from '../recent';
-import { stateWords } from '../words';
+import { stateWords, purposeWords } from '../words';
 import { useNow, useView } from './hooks';
 import { selectedArn } from './launcher_role';
 import { Picker } from './picker';
@@ -103,6 +103,7 @@ function SessionRow(props: {
   const { session, model, trans } = props;
   const state = stateWords(session, useNow(model), trans);
   const Icon = STATE_ICONS[session.state];
+  const use = purposeWords(session, trans);
   const about = [session.role_arn.split(':')[4], session.region].filter(Boolean).join(' · ');
   return (
     <li className="jp-AwsRoles-sessionRow">
@@ -110,7 +111,7 @@ function SessionRow(props: {
       <span className="jp-AwsRoles-sessionText">
         <span>
           {session.label}
-          {session.default && ` (${trans.__('default')})`}
+          {use && ` (${use})`}
         </span>
         <span className="jp-AwsRoles-quiet" title={state.sentence}>
           {`${state.word} · ${about}`}
