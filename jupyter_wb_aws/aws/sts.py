@@ -52,6 +52,16 @@ class Assumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """Temporary AWS credentials; no `repr` shows them."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(repr=False)
+    expiration: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StsRequest:
     """Everything one call depends on; nothing is taken from `AWS_*` variables or `~/.aws`.
 
@@ -93,6 +103,20 @@ class Sts:
         else:  # S3-compatible stores leave it out
             caller = _explained(request, lambda: self._who(request, credentials))
         return Assumed(caller, credentials["Expiration"])
+
+    def credentials(self, request: StsRequest) -> Credentials:
+        """Call AssumeRoleWithWebIdentity, for a program that asks for the credentials themselves.
+
+        Raises:
+            WbAwsError: what `failures.explain` makes of STS's error.
+        """
+        given = _explained(request, lambda: self._assume(request))["Credentials"]
+        return Credentials(
+            given["AccessKeyId"],
+            given["SecretAccessKey"],
+            given.get("SessionToken"),
+            given["Expiration"],
+        )
 
     def verify(self, request: StsRequest) -> CallerIdentity:
         """Ask STS now who the role session is: a fresh assume, then GetCallerIdentity.

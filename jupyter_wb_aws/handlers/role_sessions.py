@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +17,11 @@ from jupyter_wb_aws.injection.environment import Site, role_variables
 from jupyter_wb_aws.role_sessions.assignments import Given
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
 from jupyter_wb_aws.role_sessions.schedule import next_look
+from jupyter_wb_aws.variables import without_passwords
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.handlers.server import Server
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
-
-
-USER_OF_A_URL = re.compile(r"(\w://)[^/@\s]*@")
 
 
 async def user_shadow() -> str | None:
@@ -61,11 +58,6 @@ def session_json(
         "notices": _notices(site, shadow) if living else [],
         "end_reason": session.ended.reason if session.ended else None,
     }
-
-
-def without_passwords(variables: Mapping[str, str]) -> dict[str, str]:
-    """Mask the user's part of URLs: a proxy's may hold a password."""
-    return {name: USER_OF_A_URL.sub(r"\1***@", value) for name, value in variables.items()}
 
 
 def _problem(session: RoleSession, state: State, of_token: WbAwsError | None) -> WbAwsError | None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from jupyter_wb_aws.role_sessions.assignments import Given
 from jupyter_wb_aws.role_sessions.session_files import stand_in_files
-from jupyter_wb_aws.variables import ROLE_LABEL, is_credential, is_reserved, is_shadowing
+from jupyter_wb_aws.variables import ROLE_LABEL, is_reserved, with_role, without_role
 
 StandInPolicy = Literal["when_shadowed", "always", "never"]
 
@@ -41,11 +41,8 @@ def changed(
     if given.kind == "untouched":
         return dict(base)
     if given.session is None:
-        kept = {name: value for name, value in base.items() if not is_credential(name)}
-        # Else an SDK would go on to the machine's or the pod's own role.
-        return {**kept, "AWS_EC2_METADATA_DISABLED": "true"}
-    kept = {name: value for name, value in base.items() if not is_shadowing(name)}
-    return {**kept, **role_variables(given, site, shadowed=shadowed)}
+        return without_role(base)
+    return with_role(base, role_variables(given, site, shadowed=shadowed))
 
 
 def role_variables(given: Given, site: Site, *, shadowed: bool) -> dict[str, str]:
