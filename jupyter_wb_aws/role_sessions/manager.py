@@ -364,7 +364,9 @@ class RoleSessionManager:
         )
         self._ending.with_its_process(session)
         self.refresher.wake()
-        await self._save()
+        saving = self._tasks.begin(self._save(), "save")
+        if session.shared:  # what a command has to itself dies with it: it need not wait for a disk
+            await saving
         return session
 
     def environment_of(self, role: Role) -> dict[str, str]:
