@@ -175,7 +175,7 @@ async def test_a_command_that_cannot_be_executed_is_126(api, wb_aws, tmp_path):
     await no_own_session(api)
 
 
-async def test_a_folder_of_path_that_cannot_be_searched_is_no_denial(wb_aws, tmp_path):
+async def test_a_folder_of_path_that_is_none_is_no_hindrance(wb_aws, tmp_path):
     not_a_folder = tmp_path / "file"
     not_a_folder.write_text("")
     ran = await wb_aws("exec", ANALYST, "--", "nothing", env={"PATH": str(not_a_folder)})

@@ -54,6 +54,15 @@ def test_exec_without_a_role_shows_how_it_goes(server, run):
     assert "ROLE -- COMMAND [ARGUMENT ...]" in ran.err
 
 
+def test_a_folder_of_path_that_cannot_be_searched_is_no_denial(tmp_path):
+    (tmp_path / "there").touch()
+    denied, path = PermissionError(13, "Permission denied"), {"PATH": str(tmp_path)}
+
+    assert exec_command._refused("nothing", denied, path).exit_code == 127
+    assert exec_command._refused("there", denied, path).exit_code == 126
+    assert exec_command._refused("/nothing", denied, path).exit_code == 126
+
+
 @pytest.mark.parametrize("words", [["exec", "analyst", "--", "ls"], ["env", "analyst"]])
 def test_a_server_elsewhere_is_told(server, run, words, tmp_path):
     server.started = {"environment": {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "none")}}
