@@ -20,6 +20,7 @@ COMMANDS = {
     "start": "start a role session: be this role from now on",
     "status": "show the role sessions, and what ails them",
     "identity": "show who you are to AWS",
+    "doctor": "find out why AWS credentials don't work here",
     "end": "end a role session",
     "exec": "run a command under a role session of its own",
     "env": "print a role's environment variables, for a shell to take over",
