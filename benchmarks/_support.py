@@ -94,7 +94,7 @@ class Server:
             self.started_at = time.perf_counter()
             self._process = subprocess.Popen(
                 [sys.executable, *python, "-m", "jupyter_server"],
-                cwd=home, env=_environment(home), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=home, env=server_environment(home), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         self.process = psutil.Process(self._process.pid)
 
@@ -189,7 +189,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _environment(home: Path) -> dict[str, str]:
+def server_environment(home: Path) -> dict[str, str]:
+    """Return what a server is started with, and its terminals inherit."""
     dropped = ("AWS_", "JUPYTER", "JPY_", "XDG_", "PYTHON")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {
@@ -213,13 +214,15 @@ class FakeAws(ThreadingHTTPServer):
 
     Args:
         token_lifetime: seconds that a token is good for.
+        sts_delay: seconds that STS takes to answer.
     """
 
     daemon_threads = True
 
-    def __init__(self, token_lifetime: int = 3600) -> None:
+    def __init__(self, token_lifetime: int = 3600, sts_delay: float = 0) -> None:
         super().__init__(("127.0.0.1", 0), _FakeHandler)
         self.token_lifetime = token_lifetime
+        self.sts_delay = sts_delay
         self.connections = 0
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
@@ -252,6 +255,7 @@ class _FakeHandler(BaseHTTPRequestHandler):
         if self.path == "/token":
             answer = json.dumps({"id_token": self.server.token()})
         else:
+            time.sleep(self.server.sts_delay)
             answer = _assumed(parse_qs(sent.decode()))
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
@@ -271,7 +275,7 @@ def _assumed(asked: dict[str, list[str]]) -> str:
         "<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIABENCHMARK0000000</AccessKeyId>"
         "<SecretAccessKey>none</SecretAccessKey><SessionToken>none</SessionToken>"
         f"<Expiration>{expires}</Expiration></Credentials><AssumedRoleUser><Arn>{arn}</Arn>"
-        "<AssumedRoleId>AROABENCHMARK:x</AssumedRoleId></AssumedRoleUser>"
+        f"<AssumedRoleId>AROABENCHMARK:{asked['RoleSessionName'][0]}</AssumedRoleId></AssumedRoleUser>"
         "</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
     )
 

@@ -136,7 +136,8 @@ async def the_launch_itself(base: Path) -> None:
     from jupyter_wb_aws.identity.supply import TokenSupply
     from jupyter_wb_aws.injection.environment import Site
     from jupyter_wb_aws.injection.kernels import KernelInjection
-    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+    from jupyter_wb_aws.role_sessions.settings import Settings
     from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
     class Sts:

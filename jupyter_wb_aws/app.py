@@ -287,7 +287,8 @@ class WbAwsApp(ExtensionApp):
     def _make_manager(self, sts: Sts) -> RoleSessionManager:
         from jupyter_wb_aws.events import emitter
         from jupyter_wb_aws.identity.supply import TokenSupply
-        from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
+        from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+        from jupyter_wb_aws.role_sessions.settings import Settings
         from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
         assert self._source is not None

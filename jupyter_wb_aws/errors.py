@@ -110,6 +110,15 @@ class RoleSessionEnded(WbAwsError):
     hint = "Start the role again, then use the new role session."
 
 
+class RoleSessionNotShared(WbAwsError):
+    """The role session is for whoever started it alone, and was to be given to something else."""
+
+    code = "role_session_not_shared"
+    status = 409
+    title = "This role session is not shared"
+    hint = "Start the role for yourself: without `shared`, or by `jupyter wb-aws start ROLE`."
+
+
 class TooManyRoleSessions(WbAwsError):
     """As many role sessions run as the administrator allows."""
 
@@ -133,6 +142,14 @@ class AppNotFound(NotFound):
     code = "app_not_found"
     title = "No such proxied app"
     hint = "GET /server-proxy/servers-info lists the apps of this server."
+
+
+class ProcessNotFound(NotFound):
+    """The server sees no process of that id."""
+
+    code = "process_not_found"
+    title = "No such process"
+    hint = "Ask on the machine, and in the container, that the Jupyter server runs in."
 
 
 class NoRoleSession(NotFound):

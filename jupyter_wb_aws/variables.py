@@ -6,6 +6,7 @@ here, docs/decisions/0003-environment.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 # Any one of these silently wins over a web identity in some SDK.
@@ -30,6 +31,8 @@ REGION = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION"})
 ROLE_LABEL = "JUPYTER_WB_AWS_ROLE"
 # In a kernel that we gave a role to, or took it from: which kernel the command line is typed in.
 KERNEL_ID = "JUPYTER_WB_AWS_KERNEL_ID"
+# The names of what a role session has set, with blanks between: another one takes them back.
+NAMES_SET = "JUPYTER_WB_AWS_VARIABLES"
 
 # What goes besides the shadowing ones where a process is to have no AWS role at all.
 CREDENTIAL = WEB_IDENTITY | LAST_RESORT | {ROLE_LABEL}
@@ -40,8 +43,12 @@ RESERVED = (
     | WEB_IDENTITY
     | REGION
     | LAST_RESORT
-    | {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED", ROLE_LABEL}
+    | {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"}
+    | {ROLE_LABEL, NAMES_SET}
 )
+
+USER_OF_A_URL = re.compile(r"(\w://)[^/@\s]*@")
+MASKED = r"\1***@"
 
 
 def is_shadowing(name: str) -> bool:
@@ -57,6 +64,38 @@ def is_credential(name: str) -> bool:
 def is_reserved(name: str) -> bool:
     """Tell whether a variable is the role session's to set, or to keep out."""
     return name in RESERVED or is_shadowing(name)
+
+
+def with_role(base: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a process that has a role session, instead of `base`.
+
+    What would win over the role is left out, and so is what another role session has set in `base`:
+    its region or its store's endpoint is not this one's.
+
+    Args:
+        base: what it would have got without us.
+        variables: those of the role session.
+    """
+    of_another = base.get(NAMES_SET, "").split()
+    kept = {n: v for n, v in base.items() if not is_shadowing(n) and n not in of_another}
+    return {**kept, **variables, NAMES_SET: " ".join(sorted(variables))}
+
+
+def without_role(base: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a process that has no AWS credentials, instead of `base`."""
+    kept = {name: value for name, value in base.items() if not is_credential(name)}
+    # Else an SDK would go on to the machine's or the pod's own role.
+    return {**kept, "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def without_passwords(variables: Mapping[str, str]) -> dict[str, str]:
+    """Mask the user's part of URLs: a proxy's may hold a password."""
+    return {name: USER_OF_A_URL.sub(MASKED, value) for name, value in variables.items()}
+
+
+def is_masked(value: str) -> bool:
+    """Tell whether `without_passwords` has left something out of a value."""
+    return "://***@" in value
 
 
 def wrong_extra(variables: Mapping[str, object]) -> str | None:

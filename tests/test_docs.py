@@ -27,6 +27,7 @@ from traitlets.config import PyFileConfigLoader
 
 from jupyter_wb_aws.app import WbAwsApp
 from jupyter_wb_aws.cli import main
+from jupyter_wb_aws.cli.failure import EXIT_CODES_HELP, ExitCode
 from jupyter_wb_aws.demo.local_aws.trust_policy import TrustRequest, allows
 from jupyter_wb_aws.doctor.checks.call import PROVIDERS
 from jupyter_wb_aws.doctor.codes import ALL
@@ -79,17 +80,25 @@ CONFIGURATIONS = [block for block in PYTHON if re.search(r"^c\.", block.text, re
 (SOURCE,) = [block for block in PYTHON if "(TokenSource):" in block.text]
 POLICIES = [b for b in blocks("json") if "Statement" in json.loads(b.text)]
 TRUST_POLICIES = [block for block in POLICIES if '"Principal"' in block.text]
-COMMANDS = [
-    pytest.param(line.removeprefix("$ "), id=f"{block}: {line}")
-    for block in blocks("console")
-    for line in block.text.splitlines()
-    if line.startswith("$ ")
-] + [
-    pytest.param(inline, id=f"{page.name}: {inline}")
-    for page in PAGES
-    for inline in INLINE.findall(prose(page))
-    if inline.startswith(("jupyter ", "make ", "aws ", "pip ", "curl ")) and "…" not in inline
-]
+COMMANDS = (
+    [
+        pytest.param(line.removeprefix("$ "), id=f"{block}: {line}")
+        for block in blocks("console")
+        for line in block.text.splitlines()
+        if line.startswith("$ ")
+    ]
+    + [
+        pytest.param(inline, id=f"{page.name}: {inline}")
+        for page in PAGES
+        for inline in INLINE.findall(prose(page))
+        if inline.startswith(("jupyter ", "make ", "aws ", "pip ", "curl ")) and "…" not in inline
+    ]
+    + [
+        pytest.param(command, id=f"{block}: {command}")
+        for block in blocks("text")
+        for command in re.findall(r"jupyter wb-aws [^\n)]+", block.text)
+    ]
+)
 
 
 def test_every_block_has_a_language_that_is_checked():
@@ -279,6 +288,8 @@ def test_a_command_exists_and_takes_its_arguments(command, capsys):
         case ["make", target, *_]:
             assert re.search(rf"^{target}:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
         case ["jupyter", "wb-aws", *words]:
+            if not words:
+                return  # the command by its name
             if words[-1] not in {"--help", "-h"}:
                 main._parse(words)
             else:
@@ -402,6 +413,19 @@ def test_names_in_the_text_are_names_of_something(page):
         word for word in INLINE.findall(prose(page)) if re.fullmatch(r"_?[a-z]+_[a-z_]+", word)
     }
     assert words <= OTHER_NAMES
+
+
+def test_the_table_of_exit_codes_is_that_of_the_help():
+    listed = re.findall(r"^  (\d+) +(.*)$", EXIT_CODES_HELP, re.MULTILINE)
+    rows = [f"| {code} | {meaning} |" for code, meaning in listed]
+    table = "\n".join(["| code | meaning |", "|---|---|", *rows])
+    assert [int(code) for code, _ in listed] == list(ExitCode)
+    assert f"\n\n{table}\n\n" in (ROOT / "docs/commands.md").read_text()
+
+
+def test_every_command_is_shown():
+    shown = (ROOT / "docs/commands.md").read_text()
+    assert [c for c in main.COMMANDS if c != "demo" and f"jupyter wb-aws {c}" not in shown] == []
 
 
 def test_all_reasons_of_an_end_are_listed():

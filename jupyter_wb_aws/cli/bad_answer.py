@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
-import urllib.error
+from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+
+if TYPE_CHECKING:
+    import ssl
 
 
 def without_problem(url: str, status: int) -> CliError:
@@ -42,6 +44,9 @@ def unreadable(url: str, status: int) -> CliError:
 
 def unreachable(url: str, error: Exception, timeout: float) -> CliError:
     """Explain why no answer came."""
+    import ssl
+    import urllib.error
+
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, ssl.SSLCertVerificationError):
         return _certificate_not_trusted(url, reason)

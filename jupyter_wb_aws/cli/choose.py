@@ -9,6 +9,8 @@ from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
 
 Thing = Mapping[str, Any]
 
+NOT_SHARED = "for one program"
+
 
 def role_arn(word: str, roles: Callable[[], Sequence[Thing]]) -> str:
     """Turn ROLE into an ARN: one already, else a unique name, else a unique label.
@@ -38,8 +40,12 @@ def role_session(word: str, sessions: Sequence[Thing]) -> Thing:
     Raises:
         CliError: if none fits, or several do.
     """
-    keys = [_key("id"), _key("role_arn"), role_name, _key("label")]
-    found = _first_that_fit(word, sessions, keys)
+    named = [session for session in sessions if session["id"] == word]
+    # By its role, the one is meant that the user has picked, and not what a command has to itself.
+    by_role = [_key("role_arn"), role_name, _key("label")]
+    picked = [session for session in sessions if session["shared"]]
+    found = named or _first_that_fit(word, picked, by_role)
+    found = found or _first_that_fit(word, sessions, by_role)
     if not found:
         raise _no_session(word)
     if len(found) > 1:
@@ -53,9 +59,9 @@ def role_name(session: Thing) -> str:
 
 
 def describe(session: Thing) -> str:
-    """Name a role session by its role, with the region where it has one."""
-    region = session.get("region")
-    return f"{session['label']}, {region}" if region else str(session["label"])
+    """Name a role session by its role, with the region where it has one, and whether it is shared."""
+    words = [session["label"], session.get("region"), None if session["shared"] else NOT_SHARED]
+    return ", ".join(str(word) for word in words if word)
 
 
 def _key(name: str) -> Callable[[Thing], str]:

@@ -1,31 +1,28 @@
-"""The only caller of the server: the REST contract over the standard library's HTTP client."""
+"""The only caller of the server, by the REST contract."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote as quote_url
+from urllib.parse import urlencode, urlsplit
 
 from jupyter_wb_aws.cli import bad_answer
 from jupyter_wb_aws.cli.failure import CliError, refused_by_server
-from jupyter_wb_aws.cli.server import Connection, find_server
-from jupyter_wb_aws.cli.transport import opener_for
+from jupyter_wb_aws.cli.runtime_files import usual_runtime_dir
+from jupyter_wb_aws.cli.server import Connection, find_own_server, find_server
+from jupyter_wb_aws.cli.transport import Request, Response, send
 
 TIMEOUT_SECONDS = 30.0
 """Longer than the 20 s that starting a role session may take, so that the server answers first."""
 
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
+HTTP_OK, HTTP_NO_CONTENT, HTTP_MULTIPLE_CHOICES = 200, 204, 300
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the server said: as it came, and read."""
 
     text: str
@@ -43,7 +40,6 @@ class Client:
     def __init__(self, connection: Connection, timeout: float = TIMEOUT_SECONDS) -> None:
         self._connection = connection
         self._timeout = timeout
-        self._opener = opener_for(connection.url, connection.socket)
 
     @property
     def url(self) -> str:
@@ -52,7 +48,7 @@ class Client:
 
     def get(self, path: str, **query: str) -> Answer:
         """Ask for something."""
-        suffix = f"?{urllib.parse.urlencode(query)}" if query else ""
+        suffix = f"?{urlencode(query)}" if query else ""
         return self._ask("GET", path + suffix)
 
     def post(self, path: str, body: Mapping[str, object]) -> Answer:
@@ -68,22 +64,18 @@ class Client:
         return self._ask("DELETE", path)
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
-        request = urllib.request.Request(  # noqa: S310 - opener_for has looked at the scheme
-            self._base_url + path, data=body, method=method, headers=self._headers(body)
-        )
-        url = self._connection.url
+        request = Request(method, self._base_url + path, self._headers(body), body)
         try:
-            with self._opener.open(request, timeout=self._timeout) as response:
-                return self._read(response)
-        except urllib.error.HTTPError as answer:
-            with answer:
-                raise self._refused(answer) from None
-        except (OSError, http.client.HTTPException) as error:
-            raise bad_answer.unreachable(url, error, self._timeout) from None
+            response = send(request, self._connection.socket, self._timeout)
+        except OSError as error:
+            raise bad_answer.unreachable(self._connection.url, error, self._timeout) from None
+        if not HTTP_OK <= response.status < HTTP_MULTIPLE_CHOICES:
+            raise self._refused(response)
+        return self._read(response)
 
     @property
     def _base_url(self) -> str:
-        parts = urllib.parse.urlsplit(self._connection.url.rstrip("/"))
+        parts = urlsplit(self._connection.url.rstrip("/"))
         # Over a Unix socket the host is of no matter, but Jupyter looks at its name.
         return f"http://localhost{parts.path}" if self._connection.socket else parts.geturl()
 
@@ -98,47 +90,51 @@ class Client:
             headers |= {"Cookie": "_xsrf=none", "X-XSRFToken": "none"}
         return headers
 
-    def _read(self, response: http.client.HTTPResponse) -> Answer:
-        content = response.read(MAX_ANSWER_BYTES)
-        if response.status == http.HTTPStatus.NO_CONTENT:
+    def _read(self, response: Response) -> Answer:
+        if response.status == HTTP_NO_CONTENT:
             return Answer(text="", data=None)
         try:
-            text = content.decode()
+            text = response.body.decode()
             return Answer(text=text, data=json.loads(text))
         except ValueError:
             raise bad_answer.unreadable(self._connection.url, response.status) from None
 
-    def _refused(self, answer: urllib.error.HTTPError) -> CliError:
-        url, (problem, text) = self._connection.url, _problem_of(answer)
+    def _refused(self, response: Response) -> CliError:
+        url, (problem, text) = self._connection.url, _problem_of(response)
         code = problem.get("code") if problem else None
-        not_let_in = code == "not_authenticated" or (not problem and answer.code in {401, 403})
+        not_let_in = code == "not_authenticated" or (not problem and response.status in {401, 403})
         if not_let_in and not self._connection.token:
             # The runtime file says nothing of PasswordIdentityProvider.hashed_password.
             return bad_answer.has_no_token(url)
         if problem is None:
-            return bad_answer.without_problem(url, answer.code)
+            return bad_answer.without_problem(url, response.status)
         return refused_by_server(problem, text)
 
 
-def _problem_of(answer: urllib.error.HTTPError) -> tuple[dict[str, object] | None, str]:
+def _problem_of(response: Response) -> tuple[dict[str, object] | None, str]:
     """Read the contract's problem off an error, if it is one, and its text."""
-    if answer.headers.get_content_type() != "application/problem+json":
+    if response.media_type != "application/problem+json":
         return None, ""
     try:
-        text = answer.read(MAX_ANSWER_BYTES).decode()
+        text = response.body.decode()
         problem = json.loads(text)
-    except (ValueError, OSError, http.client.HTTPException):
+    except ValueError:
         return None, ""
     return (problem, text) if isinstance(problem, dict) else (None, "")
 
 
 def connect() -> Client:
     """Find this process's server."""
-    from jupyter_core.paths import jupyter_runtime_dir  # 30 ms, not for --help
+    # jupyter_core takes 30 ms to import. Most have its usual folder, and who finds the server there
+    # that this very process belongs to need not ask it.
+    own = find_own_server(os.environ, usual_runtime_dir(os.environ))
+    if own is not None:
+        return Client(own)
+    from jupyter_core.paths import jupyter_runtime_dir
 
     return Client(find_server(os.environ, Path(jupyter_runtime_dir())))
 
 
 def quote(text: str) -> str:
     """Make text safe as one segment of a path."""
-    return urllib.parse.quote(text, safe="")
+    return quote_url(text, safe="")

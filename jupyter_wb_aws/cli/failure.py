@@ -13,6 +13,8 @@ class ExitCode(IntEnum):
     CANNOT_ASK = 2
     NOT_SET_UP = 3
     NO_ROLE_SESSION = 4
+    CANNOT_EXECUTE = 126
+    COMMAND_NOT_FOUND = 127
     INTERRUPTED = 130
     READER_GONE = 141
 
@@ -24,6 +26,8 @@ exit codes:
   2    could not ask: wrong arguments, no server or several, a ROLE that fits none or several
   3    AWS roles are not set up on this server
   4    there is no such role session, or none at all
+  126  exec: the command can't be executed
+  127  exec: the command was not found
   130  interrupted (Ctrl-C)
   141  whoever read the output went away
 """

@@ -6,7 +6,6 @@ import argparse
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, cast
@@ -23,6 +22,9 @@ COMMANDS = {
     "identity": "show who you are to AWS",
     "doctor": "find out why AWS credentials don't work here",
     "end": "end a role session",
+    "exec": "run a command under a role session of its own",
+    "env": "print a role's environment variables, for a shell to take over",
+    "credential-process": "print a role's AWS credentials, for an AWS SDK's credential_process",
     "sign-out": "sign out; every role session ends",
     "settings": "print every setting of the extension, for administrators (also: --help-all)",
     "demo": "start JupyterLab with an identity provider and a local AWS, to try all this",
@@ -86,15 +88,24 @@ def _parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     parser.add_argument("--version", action="version", version=__version__)
     named = next((word for word in words if not word.startswith("-")), "")
     command = _load(named) if named in COMMANDS else None
+    # What follows belongs to another program: nothing of it is an option of ours.
+    own, follows = _cut(words) if named == "exec" else (words, [])
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
         subparser = commands.add_parser(name, help=text, description=_sentence(text))
         if command is not None and name == named:
             command.add_arguments(subparser)
-    args = parser.parse_args(words)
+    args = parser.parse_args(own)
+    args.command = follows
     if command is None:
         parser.error("name a command")
     return command, args
+
+
+def _cut(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Cut the words at the first ``--``."""
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1 :]
 
 
 def _load(name: str) -> Command:
@@ -118,6 +129,8 @@ def _sentence(text: str) -> str:
 
 def _unexpected(defect: Exception) -> CliError:
     """Describe a defect by its kind and place: its text might hold what must not be shown."""
+    import traceback  # for the rare case alone
+
     frames = traceback.extract_tb(defect.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return local_problem(

@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 # jupyter_server names such a server by the machine's name in its URL; it listens on loopback too.
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - read, not bound
 
 
-@dataclass(frozen=True, slots=True)
-class RunningServer:
+class RunningServer(NamedTuple):
     """One running server, as its runtime file describes it."""
 
     pid: int
     url: str
-    token: str = field(repr=False)
+    token: str
     has_password: bool = False
     socket: str = ""
     host: str = ""
+
+    def __repr__(self) -> str:
+        """Show all but the token."""
+        return f"RunningServer({self.pid}, {self.url!r})"
 
     @property
     def reachable_url(self) -> str:
@@ -35,6 +39,20 @@ class RunningServer:
         if parts.scheme == "http" and self.host in _WILDCARDS:
             return parts._replace(netloc=f"{_WILDCARDS[self.host]}:{parts.port or 80}").geturl()
         return self.url
+
+
+def usual_runtime_dir(env: Mapping[str, str]) -> Path:
+    """Return where the runtime files are, unless this site has its own idea.
+
+    Source: jupyter_core/paths.py, `jupyter_runtime_dir` and `jupyter_data_dir`, without the platform's
+    own folders (JUPYTER_PLATFORM_DIRS) and without those that are no absolute paths.
+    """
+    if env.get("JUPYTER_RUNTIME_DIR"):
+        return Path(env["JUPYTER_RUNTIME_DIR"])
+    home = env.get("HOME", "")
+    usual = f"{home}/Library" if sys.platform == "darwin" else env.get("XDG_DATA_HOME", "")
+    data = env.get("JUPYTER_DATA_DIR") or f"{usual or f'{home}/.local/share'}/jupyter"
+    return Path(data) / "runtime"
 
 
 def running_servers(runtime_dir: Path) -> list[RunningServer]:

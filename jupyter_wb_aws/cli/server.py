@@ -11,8 +11,8 @@ the server that is the nearer ancestor of this process is ours.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from jupyter_wb_aws.cli.bad_answer import has_no_token
@@ -21,8 +21,7 @@ from jupyter_wb_aws.cli.runtime_files import RunningServer, nearest_ancestor, ru
 from jupyter_wb_aws.cli.transport import is_this_machine
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """Where to ask.
 
     Attributes:
@@ -32,8 +31,19 @@ class Connection:
     """
 
     url: str
-    token: str = field(repr=False)
+    token: str
     socket: str = ""
+
+    def __repr__(self) -> str:
+        """Show all but the token."""
+        return f"Connection({self.url!r})"
+
+
+def find_own_server(env: Mapping[str, str], runtime_dir: Path) -> Connection | None:
+    """Find the server that this process belongs to, if it is certain."""
+    url, pid = _without_secrets(env.get("JUPYTER_SERVER_URL", "")), env.get("JPY_PARENT_PID", "")
+    server = _server_of_this_process(url, pid, running_servers(runtime_dir)) if url or pid else None
+    return _connection(server, env) if server is not None else None
 
 
 def find_server(env: Mapping[str, str], runtime_dir: Path) -> Connection:

@@ -111,7 +111,7 @@ def _tell_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> No
 def _row(session: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
     return (
         "*" if session["default"] else "",
-        session["label"],
+        session["label"] if session["shared"] else f"{session['label']} ({choose.NOT_SHARED})",
         session["state"].replace("_", " "),
         session["region"] or "",
         _token(session, now),

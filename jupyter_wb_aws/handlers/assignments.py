@@ -93,7 +93,7 @@ class KernelAssignmentHandler(WbAwsHandler):
         body = self.body({"session_id": (str, None)}, frozenset({"session_id"}))
         self._must_live(kernel_id)
         if body["session_id"] is not None:
-            manager.get_living(body["session_id"])
+            manager.get_shared(body["session_id"])
         manager.choices.assignments.choose(kernel_id, body["session_id"])
         self.set_status(204)
         self.finish()

@@ -8,18 +8,18 @@ from typing import Any
 
 from jupyter_wb_aws.errors import BadRequest
 
-NAMES = {str: "a text", bool: "true or false"}
+NAMES = {str: "a text", bool: "true or false", int: "a whole number"}
 Nullable = tuple[type, None]
+Wanted = type | Nullable | Mapping[str, type]
 
 
-def parse_body(
-    raw: bytes, known: Mapping[str, type | Nullable], required: frozenset[str]
-) -> dict[str, Any]:
+def parse_body(raw: bytes, known: Mapping[str, Wanted], required: frozenset[str]) -> dict[str, Any]:
     """Read a JSON object.
 
     Args:
         raw: the body; an empty one is an empty object.
-        known: the fields there may be, with their types; ``(str, None)`` takes null too.
+        known: the fields there may be, with their types; ``(str, None)`` takes null too, and
+            ``{"field": int}`` an object with exactly these fields.
         required: the fields there must be.
 
     Raises:
@@ -36,18 +36,28 @@ def parse_body(
         raise BadRequest("The body is not UTF-8.") from None
     except (ValueError, RecursionError):
         raise BadRequest("The body is not JSON.") from None
+    return _checked(document, known, required, "The body")
+
+
+def _checked(
+    document: object, known: Mapping[str, Wanted], required: frozenset[str], what: str
+) -> dict[str, Any]:
     if not isinstance(document, dict):
-        raise BadRequest("The body must be a JSON object.")
+        raise BadRequest(f"{what} must be a JSON object.")
     if set(document) - set(known):
-        raise BadRequest(f"The body has unknown fields; known are: {', '.join(known) or 'none'}.")
+        listed = ", ".join(known) or "none"
+        raise BadRequest(f"{what} has unknown fields; known are: {listed}.")
     if missing := sorted(required - set(document)):
-        raise BadRequest(f"The body lacks `{missing[0]}`.")
+        raise BadRequest(f"{what} lacks `{missing[0]}`.")
     for name, value in document.items():
         _check(name, value, known[name])
     return document
 
 
-def _check(name: str, value: object, wanted: type | Nullable) -> None:
+def _check(name: str, value: object, wanted: Wanted) -> None:
+    if isinstance(wanted, Mapping):
+        _checked(value, wanted, frozenset(wanted), f"`{name}`")
+        return
     wanted_type, nullable = (wanted[0], True) if isinstance(wanted, tuple) else (wanted, False)
     if value is None and nullable:
         return

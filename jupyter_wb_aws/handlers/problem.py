@@ -14,7 +14,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from jupyter_wb_aws.errors import BadRequest, NotConfigured, NotFound, WbAwsError
-from jupyter_wb_aws.handlers.body import Nullable, parse_body
+from jupyter_wb_aws.handlers.body import Wanted, parse_body
 
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
@@ -181,7 +181,7 @@ class WbAwsHandler(APIHandler):
         return self.wb.manager
 
     def body(
-        self, known: Mapping[str, type | Nullable], required: frozenset[str] = frozenset()
+        self, known: Mapping[str, Wanted], required: frozenset[str] = frozenset()
     ) -> dict[str, Any]:
         """Read the JSON body; see `parse_body`."""
         return parse_body(self.request.body, known, required)

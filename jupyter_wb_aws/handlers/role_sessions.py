@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import NoSuchKernel
 
@@ -18,13 +17,11 @@ from jupyter_wb_aws.injection.environment import Site, role_variables
 from jupyter_wb_aws.role_sessions.assignments import Given
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
 from jupyter_wb_aws.role_sessions.schedule import next_look
+from jupyter_wb_aws.variables import without_passwords
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.handlers.server import Server
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
-
-
-USER_OF_A_URL = re.compile(r"(\w://)[^/@\s]*@")
 
 
 async def user_shadow() -> str | None:
@@ -51,6 +48,7 @@ def session_json(
         "region": session.region,
         "state": state,
         "default": manager.choices.is_default(session),
+        "shared": session.shared,
         "identity": session.caller.as_json(),
         "environment": without_passwords(variables) if living else {},
         "started_at": rfc3339(session.started_at),
@@ -60,11 +58,6 @@ def session_json(
         "notices": _notices(site, shadow) if living else [],
         "end_reason": session.ended.reason if session.ended else None,
     }
-
-
-def without_passwords(variables: Mapping[str, str]) -> dict[str, str]:
-    """Mask the user's part of URLs: a proxy's may hold a password."""
-    return {name: USER_OF_A_URL.sub(r"\1***@", value) for name, value in variables.items()}
 
 
 def _problem(session: RoleSession, state: State, of_token: WbAwsError | None) -> WbAwsError | None:
@@ -116,14 +109,35 @@ class RoleSessionsHandler(RoleSessionHandler):
 
     @endpoint
     async def post(self) -> None:
-        """Start a role."""
+        """Start a role; not shared, it is for whoever asks alone."""
         manager = self.manager
-        body = self.body({"role_arn": str, "default": bool, "region": str}, frozenset({"role_arn"}))
-        session, created = await manager.start(
-            body["role_arn"], body.get("region"), default=body.get("default")
+        body = self.body(
+            {
+                "role_arn": str,
+                "default": bool,
+                "region": str,
+                "shared": bool,
+                "process": {"pid": int},
+            },
+            frozenset({"role_arn"}),
         )
+        shared, default, process = (body.get(name) for name in ("shared", "default", "process"))
+        if shared is False:
+            if default:
+                raise BadRequest("What is not shared can't be the default.")
+            session, created = await self._start_unshared(body), True
+        elif process is not None:
+            raise BadRequest("`process` goes with `shared: false` only.")
+        else:
+            session, created = await manager.start(
+                body["role_arn"], body.get("region"), default=default
+            )
         self.set_header("Location", f"{self.base_url}aws/sessions/{session.id}")
         await self.answer_session(session, 201 if created else 200)
+
+    async def _start_unshared(self, body: Mapping[str, Any]) -> RoleSession:
+        pid = body["process"]["pid"] if "process" in body else None
+        return await self.manager.start_unshared(body["role_arn"], body.get("region"), pid=pid)
 
 
 class OneRoleSessionHandler(RoleSessionHandler):
@@ -158,7 +172,7 @@ class KernelsHandler(WbAwsHandler):
     @endpoint
     async def post(self, session_id: str) -> None:
         """Start it; the answer is the model that `/api/kernels` gives."""
-        session = self.manager.get_living(session_id)
+        session = self.manager.get_shared(session_id)
         await self.require("kernels")
         body = self.body({"name": str, "path": str})
         kernels = self.wb.kernels
@@ -188,7 +202,7 @@ class TerminalsHandler(WbAwsHandler):
     @endpoint
     async def post(self, session_id: str) -> None:
         """Start it; the answer is the model that `/api/terminals` gives."""
-        session = self.manager.get_living(session_id)
+        session = self.manager.get_shared(session_id)
         await self.require("terminals")
         self.body({})
         if self.wb.terminals is None:

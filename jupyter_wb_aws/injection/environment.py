@@ -12,9 +12,9 @@ from jupyter_wb_aws.variables import (
     CREDENTIAL,
     ROLE_LABEL,
     SHADOWING,
-    is_credential,
     is_reserved,
-    is_shadowing,
+    with_role,
+    without_role,
 )
 
 StandInPolicy = Literal["when_shadowed", "always", "never"]
@@ -48,11 +48,8 @@ def changed(
     if given.kind == "untouched":
         return dict(base)
     if given.session is None:
-        kept = {name: value for name, value in base.items() if not is_credential(name)}
-        # Else an SDK would go on to the machine's or the pod's own role.
-        return {**kept, "AWS_EC2_METADATA_DISABLED": "true"}
-    kept = {name: value for name, value in base.items() if not is_shadowing(name)}
-    return {**kept, **role_variables(given, site, shadowed=shadowed)}
+        return without_role(base)
+    return with_role(base, role_variables(given, site, shadowed=shadowed))
 
 
 def removed(given: Given) -> frozenset[str]:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.errors import WbAwsError
-from jupyter_wb_aws.injection.environment import Site, removed, role_variables
+from jupyter_wb_aws.injection.environment import Site, changed, removed
 from jupyter_wb_aws.role_sessions.assignments import Given
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.tasks import Tasks
@@ -144,9 +144,7 @@ def script_text(given: Given, site: Site, rsession: Path, *, shadowed: bool) -> 
             f"unset {' '.join(sorted(names))}",
             f'for name in $(env | sed -n {shlex.quote(edits)}); do unset "$name"; done',
         ]
-    variables = role_variables(given, site, shadowed=shadowed)
-    if given.kind == "no_role":
-        variables = {"AWS_EC2_METADATA_DISABLED": "true"}
+    variables = changed({}, given, site, shadowed=shadowed)
     lines += [f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items())]
     return "\n".join([*lines, f'exec {shlex.quote(str(rsession))} "$@"', ""])
 

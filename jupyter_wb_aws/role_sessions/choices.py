@@ -164,7 +164,7 @@ class Choices:
         same = (
             s
             for s in self._sessions.values()
-            if s.ended is None and s.key == over.key and s.owner.same_user(over.owner)
+            if s.shared and s.ended is None and s.key == over.key and s.owner.same_user(over.owner)
         )
         return next(same, None)
 

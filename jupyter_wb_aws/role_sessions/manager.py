@@ -6,41 +6,36 @@ import asyncio
 import contextlib
 import logging
 import random
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_wb_aws.aws.sts import CallerIdentity, Sts, StsRequest
+from jupyter_wb_aws.aws.sts import CallerIdentity, Sts
 from jupyter_wb_aws.clock import Clock, rfc3339
 from jupyter_wb_aws.errors import (
     RoleNotAllowed,
     RoleSessionNotFound,
     ServerStopping,
     SignInNotNeeded,
-    SignInRequired,
     StsTimeout,
     TokenDirectoryRefused,
     WbAwsError,
 )
 from jupyter_wb_aws.identity.supply import TokenSupply
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
+from jupyter_wb_aws.role_sessions import processes
 from jupyter_wb_aws.role_sessions.choices import Choices
 from jupyter_wb_aws.role_sessions.default_role import start_default_role
+from jupyter_wb_aws.role_sessions.ending import Ending
 from jupyter_wb_aws.role_sessions.limits import InUse, Limits
 from jupyter_wb_aws.role_sessions.records import Records, restored, snapshot_of
 from jupyter_wb_aws.role_sessions.refresher import Emit, Refresher
 from jupyter_wb_aws.role_sessions.rights import Rights
-from jupyter_wb_aws.role_sessions.role_session import (
-    Ended,
-    EndReason,
-    RoleSession,
-    State,
-    session_name,
-)
+from jupyter_wb_aws.role_sessions.role_session import EndReason, RoleSession, State
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
+from jupyter_wb_aws.role_sessions.settings import Settings
+from jupyter_wb_aws.role_sessions.starting import Start, Starter
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.roles.role import Role, RoleArn
 from jupyter_wb_aws.tasks import Tasks
@@ -58,26 +53,6 @@ TOKEN_TOO_LATE = "The web identity token did not come in time."  # noqa: S105 - 
 SAVE_PATIENCE = 2.0
 # Ended role sessions that GET /aws/sessions/{id} still knows.
 ENDED_KEPT = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a site decides about role sessions.
-
-    `token_dir` and `store_dir` are folders of ours; `root_dir` is what Jupyter's file browser shows.
-    `extra_environment` reaches every role session; a role's own wins over it. `most_role_sessions`
-    and `idle_end` are limits; 0 is none.
-    """
-
-    token_dir: Path
-    store_dir: Path
-    root_dir: Path
-    hidden_shown: bool = False
-    session_name_template: str = "{user}-{session_id}"
-    default_role: str = ""
-    extra_environment: Mapping[str, str] = field(default_factory=dict)
-    most_role_sessions: int = 0
-    idle_end: timedelta = timedelta()
 
 
 class RoleSessionManager:
@@ -105,7 +80,6 @@ class RoleSessionManager:
         self.clock = clock
         self._rng = rng
         self._emit = emit
-        self._sts = sts or Sts()
         self._sessions: dict[str, RoleSession] = {}
         self._records = Records(settings.store_dir, settings.root_dir)
         self._files = SessionFiles(
@@ -116,14 +90,29 @@ class RoleSessionManager:
             living=self.living,
             newest=self._token_for,
         )
-        self._marked: set[str] = set()
+        self._starter = Starter(
+            self._files,
+            sts or Sts(),
+            clock=clock,
+            rng=rng,
+            name_template=settings.session_name_template,
+            extra_environment=settings.extra_environment,
+            active=lambda: [s for s in self.living() if self.state_of(s) is State.ACTIVE],
+            newest=self._token_for,
+        )
         self._tasks = Tasks()
+        self._ending = Ending(self._files, self._tasks, clock, emit, self._is_over)
         self._rights = Rights(supply, catalogue, clock, self._tasks)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = asyncio.Event()
         self._ready.set()
         self.choices = Choices(self._sessions, self._ready.is_set, clock, emit, self._save)
-        self._limits = Limits(settings.most_role_sessions, settings.idle_end, in_use, clock)
+        self._limits = Limits(
+            settings.most_role_sessions,
+            settings.idle_end,
+            lambda: in_use() | {s.id for s in self.living() if s.process is not None},
+            clock,
+        )
         self.refresher = Refresher(
             supply, clock, self.living, self._look_after, emit, self._limits.longest_sleep
         )
@@ -143,6 +132,8 @@ class RoleSessionManager:
             log.exception("What the last run left could not be brought back")
         finally:
             self._ready.set()
+        for session in self.living():
+            self._ending.with_its_process(session)
         self._tasks.begin(self.refresher.run(), "refresher")
         if not self.choices.default.chosen:
             self._tasks.begin(self._start_default_role(), "default role")
@@ -219,6 +210,17 @@ class RoleSessionManager:
         session.require_living()
         return session
 
+    def get_shared(self, session_id: str) -> RoleSession:
+        """Return a role session that has not ended, and that kernels and terminals may have.
+
+        Raises:
+            RoleSessionNotFound, RoleSessionEnded: as `get_living`.
+            RoleSessionNotShared: if it is for whoever started it alone.
+        """
+        session = self.get_living(session_id)
+        session.require_shared()
+        return session
+
     @property
     def store_problem(self) -> str | None:
         """Why role sessions can't be kept over a restart of the server, if so."""
@@ -263,43 +265,62 @@ class RoleSessionManager:
         # A task of ours: a client that hangs up cancels nothing.
         return await self._tasks.do(self._start(role_arn, region, default=default), "start")
 
+    async def start_unshared(
+        self, role_arn: str, region: str | None = None, *, pid: int | None = None
+    ) -> RoleSession:
+        """Start a role session for one caller alone: no other start finds it, and it is never the default.
+
+        Args:
+            pid: a process, with whose end the role session ends.
+
+        Raises:
+            ProcessNotFound: if there is no such process.
+            WbAwsError: what `start` raises.
+        """
+        return await self._tasks.do(self._start_unshared(role_arn, region, pid), "start")
+
     async def _start(
         self, role_arn: str, region: str | None, *, default: bool | None
     ) -> tuple[RoleSession, bool]:
+        session, created = await self._found_or_created(await self._allowed(role_arn, region))
+        if default or (default is None and not self.choices.default.chosen):
+            await self.choices.choose(session)
+        return session, created
+
+    async def _start_unshared(
+        self, role_arn: str, region: str | None, pid: int | None
+    ) -> RoleSession:
+        process = None if pid is None else await asyncio.to_thread(processes.find, pid)
+        start = replace(await self._allowed(role_arn, region), shared=False, process=process)
+        return await self._create(start)
+
+    async def _allowed(self, role_arn: str, region: str | None) -> Start:
+        """Look whether this user may have the role."""
         arn = RoleArn.parse(role_arn)
         deadline = asyncio.get_running_loop().time() + START_TIMEOUT
         try:
             async with asyncio.timeout_at(deadline):
                 await self.ready()
                 token = await self.supply.current(str(arn))
-                role = (await self.catalogue.current()).pick(self.supply.identity_of(token), arn)
+                owner = self.supply.identity_of(token)
+                role = (await self.catalogue.current()).pick(owner, arn)
         except TimeoutError:
             raise StsTimeout(TOKEN_TOO_LATE) from None
         except RoleNotAllowed:
             log.warning("Refused the role %s: it is not in the user's catalogue", arn)
             self._emit("role_denied", {"role_arn": str(arn), "code": RoleNotAllowed.code})
             raise
-        key = (str(arn), role.region_for(region))
-        session, created = await self._found_or_created(key, role, token, deadline)
-        if default or (default is None and not self.choices.default.chosen):
-            await self.choices.choose(session)
-        return session, created
+        return Start(role, role.region_for(region), token, owner, deadline)
 
-    async def _found_or_created(
-        self, key: tuple[str, str | None], role: Role, token: WebIdentityToken, deadline: float
-    ) -> tuple[RoleSession, bool]:
-        user = self.supply.identity_of(token)
+    async def _found_or_created(self, start: Start) -> tuple[RoleSession, bool]:
         for session in self.living():
-            if session.key == key and session.owner.same_user(user):
+            if session.shared and start.is_of(session):
                 session.last_used = self.clock.now()
                 if self.state_of(session) not in (State.ACTIVE, State.STARTING):
-                    await self._revive(session, deadline)
+                    await self._revive(session, start.deadline)
                 return session, False
-        return await self._tasks.once(
-            (*key, user.issuer, user.subject),
-            lambda: self._create(key, role, token, deadline),
-            "create",
-        )
+        key = (*start.key, start.owner.issuer, start.owner.subject)
+        return await self._tasks.once(key, lambda: self._create(start), "create")
 
     async def _revive(self, session: RoleSession, deadline: float) -> None:
         """Renew an ailing role session; one whose token still lives is an answer even so."""
@@ -315,80 +336,43 @@ class RoleSessionManager:
         if self.state_of(session) not in (State.ACTIVE, State.DEGRADED):
             raise problem
 
-    async def _create(
-        self, key: tuple[str, str | None], role: Role, token: WebIdentityToken, deadline: float
-    ) -> RoleSession:
-        user = self.supply.identity_of(token)
-        theirs = [session for session in self.living() if session.owner.same_user(user)]
+    async def _create(self, start: Start) -> RoleSession:
+        theirs = [session for session in self.living() if session.owner.same_user(start.owner)]
         try:
             with self._limits.room(theirs, self.choices.is_default):
-                async with asyncio.timeout_at(deadline):
-                    session = await self._assumed(role, key[1], token)
-                    await self._write_first(session)
+                async with asyncio.timeout_at(start.deadline):
+                    session = await self._starter.make(start)
         except TimeoutError:
             raise StsTimeout(STS_TOO_LATE) from None
         except WbAwsError as problem:
-            log.warning("The role %s did not start: %s", role.arn, problem.detail)
-            self._emit("role_denied", {"role_arn": key[0], "code": problem.code})
+            log.warning("The role %s did not start: %s", start.role.arn, problem.detail)
+            self._emit("role_denied", {"role_arn": str(start.role.arn), "code": problem.code})
             raise
         self._sessions[session.id] = session
         session.announced = self.state_of(session)
         log.info(
-            "Role session %s started: role %s, session name %s, subject %r of %r",
-            session.id, role.arn, session.session_name, session.owner.subject, session.owner.issuer,
+            "Role session %s started: role %s, session name %s, subject %r of %r%s",
+            session.id, session.role.arn, session.session_name, session.owner.subject, session.owner.issuer,
+            f", for process {session.process.pid}" if session.process else "",
         )  # fmt: skip
         self._emit(
             "session_started",
             {
                 "session_id": session.id,
-                "role_arn": key[0],
+                "role_arn": str(session.role.arn),
                 "session_name": session.session_name,
             },
         )
+        self._ending.with_its_process(session)
         self.refresher.wake()
-        await self._save()
+        saving = self._tasks.begin(self._save(), "save")
+        if session.shared:  # what a command has to itself dies with it: it need not wait for a disk
+            await saving
         return session
-
-    async def _assumed(
-        self, role: Role, region: str | None, token: WebIdentityToken
-    ) -> RoleSession:
-        """Have STS say whether the role can be had; the role session that it makes is not known yet."""
-        owner = self.supply.identity_of(token)
-        session_id = uuid.UUID(int=self._rng.getrandbits(128), version=4).hex[:16]
-        name = session_name(self.settings.session_name_template, owner, session_id)
-        await self._files.open()  # where there is no place for a token, none is shown to STS
-        request = StsRequest(role.arn, region, name, token, self.environment_of(role))
-        assumed = await asyncio.to_thread(self._sts.assume, request)
-        now = self.clock.now()
-        return RoleSession(
-            id=session_id,
-            role=role,
-            region=region,
-            session_name=name,
-            owner=owner,
-            caller=assumed.caller,
-            token_file=self._files.path_of(session_id),
-            started_at=now,
-            credential_lifetime=assumed.credentials_expire_at - now,
-        )
-
-    async def _write_first(self, session: RoleSession) -> None:
-        """Write the first token; where that fails or comes too late, no file stays."""
-        try:
-            await self._files.write(session)
-        except asyncio.CancelledError:
-            self._files.begin_removing(session)
-            raise
-        if session.file_problem is None and session.written and self._token_for(session):
-            return
-        await self._files.remove(session)
-        raise session.file_problem or SignInRequired(
-            "You have signed out, or somebody else has signed in, before the role was started."
-        )
 
     def environment_of(self, role: Role) -> dict[str, str]:
         """Return the variables that the site and the role add."""
-        return {**self.settings.extra_environment, **role.extra_environment}
+        return self._starter.environment_of(role)
 
     # --- Keeping ---------------------------------------------------------------------------
 
@@ -414,15 +398,15 @@ class RoleSessionManager:
     async def _look_after(self) -> None:
         await self._deliver()
         for session in self._limits.idle(self.living()):
-            await self._end(session, "idle")
+            await self._ending.end(session, "idle")
 
     async def _deliver(self) -> None:
         """End what is its owner's no more; bring every new token in hand to where it belongs."""
         self._mark_strangers()
-        await self._end_marked()
+        await self._ending.end_marked()
         await self._files.mend()
         for session, reason in (await self._rights.lost(self.living())).items():
-            await self._end(session, reason)
+            await self._ending.end(session, reason)
         for session in self.living():
             token = self.supply.holding(str(session.role.arn)).token
             if token is None or token.fingerprint == session.written:
@@ -484,7 +468,7 @@ class RoleSessionManager:
         leaving += self._mark_all("signed_out")  # before anybody else can sign in
         self.supply.forget()
         telling = self._tasks.begin(sign_in.tell_provider(grant), "tell the provider")
-        await asyncio.gather(*(self._end(session, "signed_out") for session in leaving))
+        await self._ending.end_all(leaving, "signed_out")
         signed_out = await telling
         now = self.clock.now()
         until = (s.ended.credentials_expire_at for s in self._sessions.values() if s.ended)
@@ -493,7 +477,7 @@ class RoleSessionManager:
     def _mark_all(self, reason: EndReason) -> list[RoleSession]:
         marked = self.living()
         for session in marked:
-            self._mark_ended(session, reason)
+            self._ending.mark(session, reason)
         return marked
 
     def _mark_strangers(self) -> None:
@@ -505,7 +489,7 @@ class RoleSessionManager:
             if user is None and token is not None and token.fingerprint != session.written:
                 user = self.supply.identity_of(token)
             if user is not None and not session.owner.same_user(user):
-                self._mark_ended(session, "identity_changed")
+                self._ending.mark(session, "identity_changed")
 
     # --- Ending ----------------------------------------------------------------------------
 
@@ -520,44 +504,11 @@ class RoleSessionManager:
         """
         await self.ready()
         session = self.get(session_id)
-        await self._end(session, "by_user")
+        await self._ending.end(session, "by_user")
         assert session.ended is not None
         return session.ended.credentials_expire_at
 
-    async def _end(self, session: RoleSession, reason: EndReason) -> None:
-        """End it once: whoever asks at the same time waits for the same end."""
-        self._mark_ended(session, reason)
-        if session.id in self._marked:
-            await self._tasks.once(session.id, lambda: self._clear_away(session), "end")
-
-    async def _end_marked(self) -> None:
-        """Finish the ends that were only marked."""
-        marked = [session for session in self._sessions.values() if session.id in self._marked]
-        await asyncio.gather(*(self._end(session, "identity_changed") for session in marked))
-
-    def _mark_ended(self, session: RoleSession, reason: EndReason) -> None:
-        """Let it be over from now on; what it leaves behind is cleared away by `_end`."""
-        if session.ended is None:
-            now = self.clock.now()
-            session.ended = Ended(now, reason, now + session.credential_lifetime)
-            session.announced = State.ENDED
-            self._marked.add(session.id)
-
-    async def _clear_away(self, session: RoleSession) -> None:
-        """Remove what an ended role session leaves behind, and tell of its end."""
-        assert session.ended is not None
-        reason = session.ended.reason
-        await self._files.remove(session)
-        self._marked.discard(session.id)
-        until = rfc3339(session.ended.credentials_expire_at)
-        log.info(
-            "Role session %s (%s) ended: %s; credentials issued before may live until %s",
-            session.id, session.role.arn, reason, until,
-        )  # fmt: skip
-        self._emit(
-            "session_ended",
-            {"session_id": session.id, "reason": reason, "credentials_expire_at": until},
-        )
+    async def _is_over(self, session: RoleSession) -> None:
         await self.choices.end(session)
         self._forget_old_ends()
         self.refresher.wake()
@@ -588,10 +539,10 @@ class RoleSessionManager:
         """Choose what starts next gets; None is "no AWS role".
 
         Raises:
-            RoleSessionNotFound, RoleSessionEnded: if it can't be used.
+            RoleSessionNotFound, RoleSessionEnded, RoleSessionNotShared: if it can't be used.
         """
         await self.ready()
-        session = None if session_id is None else self.get_living(session_id)
+        session = None if session_id is None else self.get_shared(session_id)
         await self._tasks.do(self.choices.choose(session), "choose")
 
     # --- Who we are ------------------------------------------------------------------------
@@ -610,13 +561,9 @@ class RoleSessionManager:
             async with asyncio.timeout(START_TIMEOUT):
                 token = await self.supply.current(str(session.role.arn))
                 if not self.supply.identity_of(token).same_user(session.owner):
-                    await self._end(session, "identity_changed")
+                    await self._ending.end(session, "identity_changed")
                     self.get_living(session.id)
-                environment = self.environment_of(session.role)
-                request = StsRequest(
-                    session.role.arn, session.region, session.session_name, token, environment
-                )
-                return await asyncio.to_thread(self._sts.verify, request)
+                return await self._starter.verify(session, token)
         except TimeoutError:
             raise StsTimeout(STS_TOO_LATE) from None
 

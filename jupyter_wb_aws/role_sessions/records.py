@@ -7,12 +7,14 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.identity.token import Identity
+from jupyter_wb_aws.role_sessions.processes import Process
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.store import (
     NO_ROLE,
@@ -125,6 +127,8 @@ def _record(session: RoleSession) -> Record:
         started_at=session.started_at.isoformat(),
         credential_lifetime=session.credential_lifetime.total_seconds(),
         caller=session.caller.as_json(),
+        shared=session.shared,
+        process=asdict(session.process) if session.process else None,
     )
 
 
@@ -167,4 +171,15 @@ def _session(
         token_file=token_file(record.id),
         started_at=started_at,
         credential_lifetime=timedelta(seconds=record.credential_lifetime),
+        shared=record.shared,
+        process=_process(record),
     )
+
+
+def _process(record: Record) -> Process | None:
+    if record.process is None:
+        return None
+    process = Process(**record.process)
+    if type(process.pid) is not int:
+        raise TypeError("pid")
+    return process

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from jupyter_wb_aws.aws.sts import CallerIdentity
-from jupyter_wb_aws.errors import RoleSessionEnded, SignInRequired, WbAwsError
+from jupyter_wb_aws.errors import RoleSessionEnded, RoleSessionNotShared, SignInRequired, WbAwsError
 from jupyter_wb_aws.identity.supply import Holding
 from jupyter_wb_aws.identity.token import Identity
+from jupyter_wb_aws.role_sessions.processes import Process
 from jupyter_wb_aws.role_sessions.schedule import little_is_left
 from jupyter_wb_aws.roles.catalogue import Catalogue
 from jupyter_wb_aws.roles.role import Role
@@ -33,13 +34,16 @@ class State(StrEnum):
     ENDED = "ended"
 
 
-EndReason = Literal["by_user", "identity_changed", "role_withdrawn", "idle", "signed_out"]
+EndReason = Literal[
+    "by_user", "identity_changed", "role_withdrawn", "idle", "signed_out", "process_ended"
+]
 ENDED_SINCE: dict[EndReason, str] = {
     "by_user": "it was ended by hand",
     "identity_changed": "another user signed in",
     "role_withdrawn": "the role is no longer in your list of roles",
     "idle": "nothing used it for a while",
     "signed_out": "you signed out",
+    "process_ended": "the process that it was for has ended",
 }
 
 
@@ -62,7 +66,8 @@ class RoleSession:
     `file_expires_at` the end of that token's life: a newer token in hand may not be in the file yet.
     `role` is what the catalogue says of it today; its ARN never changes. `found_rightful_by` are the
     token (its fingerprint) and the catalogue that last said that it is still the owner's. `last_used`
-    is when it was last asked for, given to a process, or seen in use by one.
+    is when it was last asked for, given to a process, or seen in use by one. One that is not `shared`
+    is for whoever started it alone; with `process`, until that is gone.
     """
 
     id: str
@@ -74,6 +79,8 @@ class RoleSession:
     token_file: Path
     started_at: datetime
     credential_lifetime: timedelta
+    shared: bool = True
+    process: Process | None = None
     written: str | None = None
     file_expires_at: datetime | None = None
     file_problem: WbAwsError | None = None
@@ -96,6 +103,17 @@ class RoleSession:
         if self.ended is not None:
             why = ENDED_SINCE[self.ended.reason]
             raise RoleSessionEnded(f"The role session of {self.role.label} has ended: {why}.")
+
+    def require_shared(self) -> None:
+        """Let a role session pass that kernels and terminals may have.
+
+        Raises:
+            RoleSessionNotShared: if it is for whoever started it alone.
+        """
+        if not self.shared:
+            raise RoleSessionNotShared(
+                f"This role session of {self.role.label} is for whoever started it alone."
+            )
 
     def state(self, holding: Holding, now: datetime) -> State:
         """Tell the state, from what is known of its token."""

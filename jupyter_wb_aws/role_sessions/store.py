@@ -45,6 +45,8 @@ class Record:
     started_at: str
     credential_lifetime: float
     caller: dict[str, str]
+    shared: bool = True
+    process: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

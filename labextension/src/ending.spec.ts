@@ -40,6 +40,13 @@ test('who ends all is told of what', () => {
   );
 });
 
+test('who ends what one program has to itself is told so', () => {
+  const own = endQuestion(VIEW, [aSession('own', { shared: false })], nameOf, trans);
+  expect(own).toContain('A program that was started with a role of its own uses it');
+  expect(own).not.toContain('Nothing that runs');
+  expect(endQuestion(VIEW, [ANALYST, AUDITOR], nameOf, trans)).not.toContain('A program');
+});
+
 function ended(label: string, ...times: (string | null)[]) {
   return times.map(credentialsExpireAt => ({ label, credentialsExpireAt }));
 }

@@ -34,7 +34,15 @@ export function endQuestion(
           users.length,
           users.map(nameOf).join(', ')
         )
-      : trans.__('Nothing that runs uses it.'),
+      : '',
+    sessions.some(session => !session.shared)
+      ? trans.__(
+          'A program that was started with a role of its own uses it, and AWS refuses that when its AWS credentials expire.'
+        )
+      : '',
+    users.length === 0 && sessions.every(session => session.shared)
+      ? trans.__('Nothing that runs uses it.')
+      : '',
     sessions.some(session => session.default)
       ? trans.__('What you start next has no AWS role.')
       : ''

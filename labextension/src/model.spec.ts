@@ -93,6 +93,17 @@ test('a read tells the roles, the role sessions and what is chosen', async () =>
   expect(model.current?.label).toBe('analyst');
 });
 
+test('what is not shared is not the role session of a role that was picked', async () => {
+  const { server, model } = aServer();
+  server.sessions = [aSession('analyst', { id: 'own', shared: false })];
+  await model.read();
+  expect(model.sessionOf(server.sessions[0]!.role_arn)).toBeNull();
+
+  server.sessions.push(aSession('analyst'));
+  await model.read();
+  expect(model.sessionOf(server.sessions[0]!.role_arn)?.id).toBe('id-analyst');
+});
+
 test('a hint reads again, and reads the list of roles only where that may differ', async () => {
   const { server, model } = aServer();
   await model.read();

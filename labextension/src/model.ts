@@ -151,9 +151,9 @@ export class Model implements IDisposable {
     return sessionById(this._view, id);
   }
 
-  /** The living role session of a role, the default one where there are several. */
+  /** The living role session of a role that can be picked, the default one where there are several. */
   sessionOf(roleArn: string): RoleSession | null {
-    const all = this._view.sessions.filter(session => session.role_arn === roleArn);
+    const all = this._view.sessions.filter(each => each.role_arn === roleArn && each.shared);
     return all.find(session => session.default) ?? all[0] ?? null;
   }
 

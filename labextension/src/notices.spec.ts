@@ -211,9 +211,12 @@ describe('a role session that ended', () => {
     expect(messages(known)[0]).toContain('analyst');
   });
 
-  test.each(['by_user', 'signed_out', null] as const)('by %s tells nothing', reason => {
-    expect(keys(after(CALM, ended(reason), [aView([]), 1]))).toEqual([]);
-  });
+  test.each(['by_user', 'signed_out', 'process_ended', null] as const)(
+    'by %s tells nothing',
+    reason => {
+      expect(keys(after(CALM, ended(reason), [aView([]), 1]))).toEqual([]);
+    }
+  );
 
   test('together with others is one notification', () => {
     const known = after(
@@ -229,6 +232,8 @@ describe('a role session that ended', () => {
   test('is not told any more when the role was picked again, or the user has read it', () => {
     const again = aSession('analyst', { id: 'another' });
     expect(keys(after(CALM, ended('idle'), [aView([]), 1], [aView([again]), 2]))).toEqual([]);
+    const own = aSession('analyst', { id: 'own', shared: false });
+    expect(keys(after(CALM, ended('idle'), [aView([]), 1], [aView([own]), 2]))).toHaveLength(1);
     const away = (known: IRemembered) => withoutNotice(known, 'ended:idle');
     const known = after(CALM, ended('idle'), [aView([]), 1], away, [aView([]), 2]);
     expect(keys(known)).toEqual([]);

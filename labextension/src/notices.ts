@@ -87,7 +87,7 @@ export function nextNotices(
     return { ...NOTHING_REMEMBERED, begun: before.begun };
   }
   const ended = before.ended.filter(
-    gone => !view.sessions.some(is => is.role_arn === gone.role_arn)
+    gone => !view.sessions.some(is => is.role_arn === gone.role_arn && is.shared)
   );
   const candidates = allCandidates(view, ended, now, words).filter(
     candidate => !onlyEssential || candidate.key === SIGN_IN_REQUIRED

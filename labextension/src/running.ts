@@ -7,7 +7,7 @@ import { withDot } from './icons';
 import { accountOf } from './identity';
 import type { Model } from './model';
 import type { ProcessName } from './process_names';
-import { stateWords } from './words';
+import { purposeWords, stateWords } from './words';
 
 /** What the panel does with role sessions. */
 export interface IRunningActions {
@@ -48,9 +48,7 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
         label: () => session.label,
         labelTitle: () => `${session.role_arn}\n${sentence}`,
         detail: () =>
-          [word, session.default ? this.trans.__('picked') : '', accountOf(session)]
-            .filter(Boolean)
-            .join(' · '),
+          [word, purposeWords(session, this.trans), accountOf(session)].filter(Boolean).join(' · '),
         open: () => this.actions.open(session),
         shutdown: () => this.actions.end(session)
       };

@@ -28,6 +28,7 @@ export function aSession(name: string, change: Partial<RoleSession> = {}): RoleS
     region: 'us-east-2',
     state: 'active',
     default: false,
+    shared: true,
     identity: {
       UserId: 'AROA1:alice-1',
       Account: '111122223333',

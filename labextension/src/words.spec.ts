@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { aSession } from './testing';
-import { clockTime, expiryMatters, stateWords, timeLeft } from './words';
+import { clockTime, expiryMatters, purposeWords, stateWords, timeLeft } from './words';
 
 const trans = nullTranslator.load('test');
 const NOW = Date.parse('2026-11-25T10:00:00Z');
@@ -17,6 +17,14 @@ test.each([
   [null, '']
 ])('until %j it is %j', (time, words) => {
   expect(timeLeft(time, NOW, trans)).toBe(words);
+});
+
+test.each([
+  [{ default: true }, 'picked'],
+  [{ shared: false }, 'for one program'],
+  [{}, '']
+])('what gets %j by itself: %j', (change, words) => {
+  expect(purposeWords(aSession('analyst', change), trans)).toBe(words);
 });
 
 test.each([

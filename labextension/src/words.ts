@@ -44,6 +44,14 @@ export function stateWords(
   }
 }
 
+/** Say what gets a role session by itself; empty for one that is there to be chosen. */
+export function purposeWords(session: RoleSession, trans: TranslationBundle): string {
+  if (!session.shared) {
+    return trans.__('for one program');
+  }
+  return session.default ? trans.__('picked') : '';
+}
+
 /** Whether the user should see how long a role session's token still lives. */
 export function expiryMatters(session: RoleSession): boolean {
   return session.state === 'degraded' || session.state === 'sign_in_required';

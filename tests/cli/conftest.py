@@ -14,6 +14,7 @@ import pytest
 
 from jupyter_wb_aws.cli.main import main
 from tests.cli.contract_server import State, role, served
+from tests.cli.live import WB_AWS, CommandLine
 
 DEAD_PROXY = "http://127.0.0.1:9"
 
@@ -109,3 +110,24 @@ def dead_pid():
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
+
+
+@pytest.fixture
+def wb_aws(jp_serverapp, http_server, jp_http_port, jp_base_url, tmp_path):
+    dropped = ("AWS_", "JUPYTER", "JPY")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(dropped) and not name.lower().endswith("_proxy")
+    }
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    return CommandLine(
+        {
+            **kept,
+            "HOME": str(home),
+            "JUPYTER_SERVER_URL": f"http://127.0.0.1:{jp_http_port}{jp_base_url}",
+            "JUPYTER_TOKEN": jp_serverapp.identity_provider.token,
+            "PATH": f"{WB_AWS.parent}{os.pathsep}{os.environ['PATH']}",
+        }
+    )

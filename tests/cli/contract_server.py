@@ -58,6 +58,7 @@ def role_session(name: str, **more: Any) -> dict[str, Any]:
         "region": "us-east-2",
         "state": "active",
         "default": False,
+        "shared": True,
         "identity": {
             "UserId": f"AROA:alice-{name}",
             "Account": "111122223333",
@@ -155,6 +156,8 @@ class State:
             "end_session_url": None,
         }
     )
+    # What POST /aws/sessions answers besides the usual.
+    started: dict[str, Any] = field(default_factory=dict)
     device: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
     redirect: str = ""
@@ -234,8 +237,10 @@ class Handler(BaseHTTPRequestHandler):
             case "POST", ["sessions"]:
                 session = role_session(
                     body["role_arn"].rpartition("/")[2],
-                    default=body["default"],
+                    default=body.get("default", False),
+                    shared=body.get("shared", True),
                     region=body.get("region", "us-east-2"),
+                    **state.started,
                 )
                 state.sessions.append(session)
                 return 201, session

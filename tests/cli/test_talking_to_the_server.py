@@ -192,7 +192,7 @@ def test_a_server_without_authentication_gets_an_xsrf_pair(runtime, unregistered
     runtime.add(unregistered.url, token="")
     assert run("start", "analyst").code == 0
     headers = unregistered.asked[-1].headers
-    assert headers["Cookie"] == f"_xsrf={headers['X-Xsrftoken']}"
+    assert headers["Cookie"] == f"_xsrf={headers['X-XSRFToken']}"
     assert "Authorization" not in headers
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jupyter_wb_aws.injection.environment import Site, changed, role_variables
 from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, Given
 from jupyter_wb_aws.role_sessions.session_files import stand_in_files, stand_ins
-from jupyter_wb_aws.variables import RESERVED, is_credential, is_shadowing
+from jupyter_wb_aws.variables import NAMES_SET, RESERVED, is_credential, is_shadowing
 from tests.role_sessions.support import ANALYST, make_role, make_session
 
 STATIC = {
@@ -78,7 +78,20 @@ def test_a_role_session_is_what_every_sdk_finds_first():
         "AWS_DEFAULT_REGION": "us-east-2",
         "AWS_STS_REGIONAL_ENDPOINTS": "regional",
         "JUPYTER_WB_AWS_ROLE": "Analyst",
+        "JUPYTER_WB_AWS_VARIABLES": "AWS_DEFAULT_REGION AWS_REGION AWS_ROLE_ARN AWS_ROLE_SESSION_NAME"
+        " AWS_STS_REGIONAL_ENDPOINTS AWS_WEB_IDENTITY_TOKEN_FILE JUPYTER_WB_AWS_ROLE",
     }
+
+
+def test_a_role_takes_back_what_another_one_has_set():
+    store = make_role(extra_environment={"AWS_ENDPOINT_URL": "https://store.example"})
+    base = changed(INHERITED, role(role=store), Site(), shadowed=True)
+
+    environment = changed(base, role(region=None), Site())
+
+    assert environment == changed(
+        {n: v for n, v in INHERITED.items() if n != "AWS_REGION"}, role(region=None), Site()
+    )
 
 
 def test_an_inherited_role_label_does_not_outlive_the_role():
@@ -199,8 +212,9 @@ def test_no_extra_variable_takes_the_place_of_a_role_sessions_own(extra, of_role
     own = changed({}, plain, Site(stand_in_policy=policy))
     environment = changed({}, with_extra, Site(extra, policy))
 
-    reserved = {name: value for name, value in environment.items() if name in RESERVED}
-    assert reserved == {name: value for name, value in own.items() if name in RESERVED}
+    of_session = RESERVED - {NAMES_SET}  # which tells of the others, too
+    reserved = {name: value for name, value in environment.items() if name in of_session}
+    assert reserved == {name: value for name, value in own.items() if name in of_session}
 
 
 @given(base=environments, kind=givens, policy=policies, shadowed=st.booleans())

@@ -8,7 +8,8 @@ import random
 import pytest
 
 from jupyter_wb_aws.identity.supply import TokenSupply
-from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
+from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+from jupyter_wb_aws.role_sessions.settings import Settings
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from tests.role_sessions.support import FakeSts, ScriptedSource, make_token
 

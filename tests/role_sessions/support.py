@@ -58,13 +58,15 @@ def quiet(token=None, **fields):
 class FakeSts:
     """Stands in for AWS STS: answers at once, or as slowly and badly as a test says.
 
-    `failure` is raised instead of an answer; while `gate` is clear, calls wait for it.
+    `failure` is raised instead of an answer; while `gate` is clear, calls wait for it. It says that
+    everybody is CALLER, or, as AWS does, names the role session.
     """
 
     def __init__(self, clock):
         self.clock = clock
         self.requests = []
         self.failure = None
+        self.answers_with_the_name = False
         self.gate = threading.Event()
         self.gate.set()
         self.called = threading.Event()
@@ -75,7 +77,14 @@ class FakeSts:
         assert self.gate.wait(30)
         if self.failure is not None:
             raise self.failure
-        return Assumed(CALLER, self.clock.now() + timedelta(hours=1))
+        return Assumed(self._caller(request), self.clock.now() + timedelta(hours=1))
+
+    def _caller(self, request):
+        if not self.answers_with_the_name:
+            return CALLER
+        name, role = request.session_name, request.role
+        arn = f"arn:aws:sts::{role.account_id}:assumed-role/{role.name}/{name}"
+        return CallerIdentity(f"AROA:{name}", role.account_id, arn)
 
     def verify(self, request):
         return self.assume(request).caller

@@ -28,7 +28,8 @@ SERVER = """
 import asyncio, random, sys
 from pathlib import Path
 from jupyter_wb_aws.identity.supply import TokenSupply
-from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
+from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+from jupyter_wb_aws.role_sessions.settings import Settings
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from tests.role_sessions.support import ANALYST, FakeClock, FakeSts, ScriptedSource, make_token
 

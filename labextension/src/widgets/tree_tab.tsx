@@ -10,7 +10,7 @@ import { roleIcon, STATE_ICONS } from '../icons';
 import { accountOf } from '../identity';
 import type { Model } from '../model';
 import type { RecentRoles } from '../recent';
-import { stateWords } from '../words';
+import { stateWords, purposeWords } from '../words';
 import { useNow, useView } from './hooks';
 import { Picker } from './picker';
 
@@ -105,6 +105,7 @@ function SessionRow(props: {
   const { session, model, trans } = props;
   const state = stateWords(session, useNow(model), trans);
   const Icon = STATE_ICONS[session.state];
+  const use = purposeWords(session, trans);
   const about = [accountOf(session), session.region].filter(Boolean).join(' · ');
   return (
     <li className="jp-AwsRoles-sessionRow">
@@ -112,7 +113,7 @@ function SessionRow(props: {
       <span className="jp-AwsRoles-sessionText">
         <span>
           {session.label}
-          {session.default && ` (${trans.__('picked')})`}
+          {use && ` (${use})`}
         </span>
         <span className="jp-AwsRoles-quiet" title={state.sentence}>
           {`${state.word} · ${about}`}

@@ -1,0 +1,93 @@
+"""What `exec` costs before a command: the bare command, and the same under a role session of its own.
+
+A real server, whose STS takes 100 ms, with the role picked; the command is `true`, started in turn
+bare and by `jupyter-wb-aws exec`, in the environment that a terminal of the server has. The ways:
+
+1. the role by its ARN, which has an active role session: STS is not asked again;
+2. the same by the role's label, which is one more question to the server;
+3. the same by way of `jupyter wb-aws`, whose own start is not ours;
+4. a role of which nothing is started: STS is asked.
+
+For comparison, a Python that runs the command and does nothing else.
+
+CPU is the command line's own, which other load on the machine stretches less than the time.
+
+    python benchmarks/exec.py [ROUNDS]
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from _support import (
+    FakeAws,
+    Server,
+    ask,
+    differences,
+    folder,
+    role_arn,
+    server_environment,
+    site,
+    told,
+)
+
+BIN = Path(sys.executable).parent
+STS_DELAY = 0.1
+DIRECT = [str(BIN / "jupyter-wb-aws"), "exec"]
+WAYS: dict[str, list[str]] = {
+    "bare": [],
+    "a bare Python": [sys.executable, "-c", "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])"],
+    "exec, the role picked": [*DIRECT, role_arn(0), "--"],
+    "exec, by the role's label": [*DIRECT, "Role 0", "--"],
+    "jupyter wb-aws exec": [str(BIN / "jupyter"), "wb-aws", "exec", role_arn(0), "--"],
+    "exec, STS asked": [*DIRECT, role_arn(1), "--"],
+}
+
+
+def took(words: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
+    """Run `true` behind these words; return the ms it took, and its CPU ms."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run([*words, "true"], env=environment, stdin=subprocess.DEVNULL, check=True)
+    wall = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return wall * 1000, cpu * 1000
+
+
+def main(rounds: int) -> None:
+    """Measure and tell."""
+    with folder() as base:
+        aws = FakeAws(sts_delay=STS_DELAY)
+        server = Server(base, site(base, aws, roles=2))
+        try:
+            server.first_answer()
+            ask(server.client(), "POST", "/aws/sessions", {"role_arn": role_arn(0)})
+            environment = {
+                **server_environment(base),
+                "JUPYTER_SERVER_URL": f"http://127.0.0.1:{server.port}/",
+                "PATH": os.environ["PATH"],
+            }
+            measured: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+            for number in range(rounds + 1):
+                for way, words in WAYS.items():
+                    figures = took(words, environment)
+                    if number:  # the first one reads everything from the disk
+                        measured[way].append(figures)
+        finally:
+            server.end()
+    wall = {way: [ms for ms, _ in figures] for way, figures in measured.items()}
+    told("`true`, bare", wall["bare"], "ms")
+    for way in list(WAYS)[1:]:
+        aim = "60 ms" if way == "exec, the role picked" else ""
+        told(f"{way}: more than bare", differences(wall["bare"], wall[way]), "ms", aim)
+        told(f"{way}: CPU of the command line", [cpu for _, cpu in measured[way]], "ms")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)

@@ -1,0 +1,77 @@
+"""``jupyter wb-aws credential-process ROLE``: AWS credentials for an SDK's `credential_process`.
+
+Source: AWS SDKs and Tools Reference Guide, "Process credential provider". The server hands out no
+credential: this command reads the token file, and calls STS itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_wb_aws.cli import under_role
+from jupyter_wb_aws.cli.client import connect
+from jupyter_wb_aws.cli.failure import ExitCode, local_problem, refused_by_server
+from jupyter_wb_aws.errors import WbAwsError
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.aws.sts import Credentials
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    under_role.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print credentials to whoever has asked by a pipe."""
+    if sys.stdout.isatty():
+        raise local_problem(
+            "secret_on_screen",
+            "This is for a program, and not for the screen",
+            detail="It would print AWS credentials, which belong to a program and not on the screen or"
+            " into a notebook.",
+            hint="Name it in ~/.aws/config: credential_process = jupyter wb-aws credential-process ROLE",
+            exit_code=ExitCode.CANNOT_ASK,
+        )
+    session = under_role.started(connect(), args, default=False)
+    try:
+        credentials = _assumed(session)
+    except WbAwsError as problem:
+        raise refused_by_server(problem.as_problem(), None) from None
+    print(_as_json(credentials))
+    return ExitCode.OK
+
+
+def _assumed(session: Mapping[str, Any]) -> Credentials:
+    from jupyter_wb_aws.aws.sts import Sts, StsRequest
+    from jupyter_wb_aws.identity.token import WebIdentityToken
+    from jupyter_wb_aws.roles.role import RoleArn
+
+    variables = under_role.variables(session, os.environ)
+    text = Path(variables["AWS_WEB_IDENTITY_TOKEN_FILE"]).read_text("ascii")
+    request = StsRequest(
+        RoleArn.parse(session["role_arn"]),
+        session["region"],
+        variables["AWS_ROLE_SESSION_NAME"],
+        WebIdentityToken.parse(text, datetime.now(UTC)),
+        variables,
+    )
+    return Sts().credentials(request)
+
+
+def _as_json(credentials: Credentials) -> str:
+    document = {
+        "Version": 1,
+        "AccessKeyId": credentials.access_key_id,
+        "SecretAccessKey": credentials.secret_access_key,
+        "SessionToken": credentials.session_token,
+        "Expiration": credentials.expiration.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    return json.dumps({name: value for name, value in document.items() if value is not None})

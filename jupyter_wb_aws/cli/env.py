@@ -1,0 +1,65 @@
+"""``jupyter wb-aws env ROLE``: a role's environment variables, for a shell or a file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+
+from jupyter_wb_aws.cli import under_role
+from jupyter_wb_aws.cli.client import connect
+from jupyter_wb_aws.cli.failure import ExitCode
+from jupyter_wb_aws.variables import SHADOWING
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    under_role.add_arguments(parser)
+    parser.add_argument(
+        "--format",
+        choices=("shell", "dotenv"),
+        default="shell",
+        help="lines for `eval` in a POSIX shell (this is so without the option), or for a .env file",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what makes the shell's environment that of the role."""
+    session = under_role.started(connect(), args, default=False)
+    changed = under_role.environment(session, os.environ)
+    added = {name: value for name, value in changed.items() if os.environ.get(name) != value}
+    # What is there by chance already belongs to it as well: the file may be read elsewhere.
+    added |= {name: changed[name] for name in session["environment"] if name in changed}
+    removed = sorted(SHADOWING | (os.environ.keys() - changed.keys()))
+    write = _shell if args.format == "shell" else _dotenv
+    for line in write(added, removed):
+        print(line)
+    return ExitCode.OK
+
+
+def _shell(added: Mapping[str, str], removed: Iterable[str]) -> Iterator[str]:
+    """Write it for POSIX shells."""
+    for name in filter(str.isidentifier, removed):  # of no other name has a shell a variable
+        yield f"unset {name}"
+    for name, value in sorted(added.items()):
+        yield f"export {name}={shlex.quote(value)}"
+
+
+def _dotenv(added: Mapping[str, str], removed: Iterable[str]) -> Iterator[str]:
+    """Write it for what reads .env files, which can't take a variable away."""
+    yield "# These must not be set beside it, or they win over the role:"
+    yield f"# {' '.join(removed)}"
+    for name, value in sorted(added.items()):
+        yield f"{name}={_quoted(value)}"
+
+
+def _quoted(value: str) -> str:
+    """Quote only where it is needed: `docker run --env-file` takes quotes as they stand."""
+    if value == shlex.quote(value):
+        return value
+    if "'" not in value:
+        return f"'{value}'"
+    for special in ("\\", '"', "$", "`"):
+        value = value.replace(special, f"\\{special}")
+    return f'"{value}"'

@@ -1,0 +1,89 @@
+"""``jupyter wb-aws exec ROLE -- COMMAND``: run a command under a role session of its own.
+
+This process becomes the command: signals, the terminal, job control and the exit code are the
+command's own, and its process id is the one with whose end the server ends the role session.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from jupyter_wb_aws.cli import under_role
+from jupyter_wb_aws.cli.client import connect
+from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments; what follows `--` is cut off before they are read."""
+    parser.usage = "jupyter wb-aws exec [-h] [--region REGION] ROLE -- COMMAND [ARGUMENT ...]"
+    under_role.add_arguments(parser)
+    parser.add_argument("misplaced", nargs="*", default=[], help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> NoReturn:
+    """Start the role session, and become the command."""
+    if not args.command or args.misplaced:
+        raise local_problem(
+            "no_command",
+            "No command to run",
+            detail="There is no command to run: all of it stands after `--`.",
+            hint="For example: jupyter wb-aws exec analyst -- Rscript report.R",
+            exit_code=ExitCode.CANNOT_ASK,
+        )
+    session = under_role.started(connect(), args, shared=False, process={"pid": os.getpid()})
+    _become(args.command, under_role.environment(session, os.environ))
+
+
+def _become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Replace this process; where that fails, its end ends the role session."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Python ignores these, and what is ignored stays so in the command: `yes | head` would complain.
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    if not command[0]:
+        raise _not_found(command[0])
+    try:
+        os.execvpe(command[0], list(command), environment)  # noqa: S606 - this is what we are for
+    except OSError as error:
+        if error.errno == errno.ENOEXEC:  # a script without a first line that says whose: execvp(3)
+            os.execve("/bin/sh", ["sh", error.filename, *command[1:]], environment)  # noqa: S606
+        raise _refused(command[0], error, environment) from None
+
+
+def _refused(name: str, error: OSError, environment: Mapping[str, str]) -> CliError:
+    """Tell why, with the exit code that a shell has for it (POSIX, "Exit Status for Commands")."""
+    missing = isinstance(error, FileNotFoundError | NotADirectoryError) or not _is_there(
+        name, environment
+    )
+    if missing:
+        return _not_found(name)
+    return local_problem(
+        "command_not_executable",
+        "The command can't be executed",
+        detail=f"The command “{name}” can't be executed: {error.strerror}.",
+        exit_code=ExitCode.CANNOT_EXECUTE,
+    )
+
+
+def _not_found(name: str) -> CliError:
+    return local_problem(
+        "command_not_found",
+        "Command not found",
+        detail=f"The command “{name}” was not found.",
+        exit_code=ExitCode.COMMAND_NOT_FOUND,
+    )
+
+
+def _is_there(name: str, environment: Mapping[str, str]) -> bool:
+    """Tell whether there is such a file: a folder of PATH that can't be looked into says "denied" too."""
+    if "/" in name:
+        return True
+    return any((Path(folder) / name).exists() for folder in os.get_exec_path(environment))

@@ -1,0 +1,80 @@
+"""A role session, and the environment of a program that runs under it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.cli import choose
+from jupyter_wb_aws.cli.client import Client
+from jupyter_wb_aws.cli.failure import ExitCode, local_problem
+from jupyter_wb_aws.cli.output import say
+from jupyter_wb_aws.variables import is_masked, with_role, without_passwords
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare which role it is about."""
+    parser.add_argument("role", metavar="ROLE", help="a role's ARN, unique name or unique label")
+    parser.add_argument("--region", help="use this AWS region instead of the role's own")
+
+
+def started(client: Client, args: argparse.Namespace, **how: object) -> Mapping[str, Any]:
+    """Start the role that is named, or find its role session.
+
+    Args:
+        how: what else goes into the body of `POST /aws/sessions`.
+
+    Raises:
+        CliError: if it can't be had, or not from here.
+    """
+    arn = choose.role_arn(args.role, lambda: client.get("/aws/roles").data["roles"])
+    body = {"role_arn": arn, **how}
+    if args.region is not None:
+        body["region"] = args.region
+    session: Mapping[str, Any] = client.post("/aws/sessions", body).data
+    token_file = session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"]
+    if not os.access(token_file, os.R_OK):
+        raise local_problem(
+            "elsewhere",
+            "The Jupyter server is not on this machine",
+            detail=f"The role session's token file {token_file} can't be read here.",
+            hint="Run this as the same user, and on the machine (in the container) of the Jupyter server.",
+            exit_code=ExitCode.CANNOT_ASK,
+        )
+    return session
+
+
+def variables(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a role session; what is not as it should be is told on stderr.
+
+    The server masks passwords, as in the URL of a proxy: what `base` has there is taken if it can be
+    the same.
+    """
+    told = {name: value for name, value in session["environment"].items() if value is not None}
+    masked = {name: value for name, value in told.items() if is_masked(value)}
+    here = {name: base.get(name, "") for name in masked}
+    same = {
+        name: here[name] for name, value in without_passwords(here).items() if value == masked[name]
+    }
+    for name in masked.keys() - same.keys():
+        _warn(
+            f"{name} of this role holds a password, which the server does not tell: it is not set."
+        )
+    return {name: value for name, value in told.items() if name not in masked} | same
+
+
+def environment(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a program under the role session, instead of `base`."""
+    changed = with_role(base, variables(session, base))
+    stood_in = "AWS_CONFIG_FILE" in session["environment"]
+    if not stood_in and (winner := shadowing(changed)) is not None:
+        _warn(f"{winner} will win over this role in some AWS SDKs.")
+    return changed
+
+
+def _warn(text: str) -> None:
+    say(f"jupyter wb-aws: {text}", file=sys.stderr)

@@ -1,0 +1,28 @@
+"""What a site decides about role sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a site decides about role sessions.
+
+    `token_dir` and `store_dir` are folders of ours; `root_dir` is what Jupyter's file browser shows.
+    `extra_environment` reaches every role session; a role's own wins over it. `most_role_sessions`
+    and `idle_end` are limits; 0 is none.
+    """
+
+    token_dir: Path
+    store_dir: Path
+    root_dir: Path
+    hidden_shown: bool = False
+    session_name_template: str = "{user}-{session_id}"
+    default_role: str = ""
+    extra_environment: Mapping[str, str] = field(default_factory=dict)
+    most_role_sessions: int = 0
+    idle_end: timedelta = timedelta()

@@ -1,0 +1,171 @@
+"""Starts a role: STS says whether the user may have it, and the first token is written."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity, Sts, StsRequest
+from jupyter_wb_aws.clock import Clock
+from jupyter_wb_aws.errors import SignInRequired
+from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
+from jupyter_wb_aws.role_sessions.processes import Process
+from jupyter_wb_aws.role_sessions.role_session import RoleSession, session_name
+from jupyter_wb_aws.role_sessions.session_files import SessionFiles
+from jupyter_wb_aws.roles.role import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A role that the user may have, about to be started by `deadline` (of the event loop's time).
+
+    `shared` and `process` are those of the role session to come.
+    """
+
+    role: Role
+    region: str | None
+    token: WebIdentityToken
+    owner: Identity
+    deadline: float
+    shared: bool = True
+    process: Process | None = None
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """What makes two starts one role session, where it is shared."""
+        return (str(self.role.arn), self.region)
+
+    def is_of(self, session: RoleSession) -> bool:
+        """Tell whether a role session is of the same role, region and user."""
+        return session.key == self.key and session.owner.same_user(self.owner)
+
+
+class Starter:
+    """Makes role sessions.
+
+    Args:
+        files: where their tokens go.
+        sts: AWS.
+        clock: dates them.
+        rng: draws their ids.
+        name_template: makes AWS's RoleSessionName.
+        extra_environment: the site's variables, which say how to reach STS.
+        active: gives the role sessions that are `active` now.
+        newest: gives the token that belongs into a role session's file, if any is in hand.
+    """
+
+    def __init__(
+        self,
+        files: SessionFiles,
+        sts: Sts,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        name_template: str,
+        extra_environment: Mapping[str, str],
+        active: Callable[[], Iterable[RoleSession]],
+        newest: Callable[[RoleSession], WebIdentityToken | None],
+    ) -> None:
+        self._files = files
+        self._sts = sts
+        self._clock = clock
+        self._rng = rng
+        self._name_template = name_template
+        self._extra_environment = extra_environment
+        self._active = active
+        self._newest = newest
+
+    def environment_of(self, role: Role) -> dict[str, str]:
+        """Return the variables that the site and the role add."""
+        return {**self._extra_environment, **role.extra_environment}
+
+    async def make(self, start: Start) -> RoleSession:
+        """Have STS say whether the role can be had, and write the first token; a failure leaves nothing.
+
+        Raises:
+            WbAwsError: what STS said, or why the token can't be written.
+        """
+        session = await self._assumed(start)
+        await self._write_first(session)
+        return session
+
+    async def verify(self, session: RoleSession, token: WebIdentityToken) -> CallerIdentity:
+        """Ask STS now who the role session is.
+
+        Raises:
+            WbAwsError: what STS says.
+        """
+        request = StsRequest(
+            session.role.arn,
+            session.region,
+            session.session_name,
+            token,
+            self.environment_of(session.role),
+        )
+        return await asyncio.to_thread(self._sts.verify, request)
+
+    async def _assumed(self, start: Start) -> RoleSession:
+        session_id = uuid.UUID(int=self._rng.getrandbits(128), version=4).hex[:16]
+        name = session_name(self._name_template, start.owner, session_id)
+        await self._files.open()  # where there is no place for a token, none is shown to STS
+        assumed = None if start.shared else self._follows(start, name)
+        if assumed is None:
+            environment = self.environment_of(start.role)
+            request = StsRequest(start.role.arn, start.region, name, start.token, environment)
+            assumed = await asyncio.to_thread(self._sts.assume, request)
+        now = self._clock.now()
+        return RoleSession(
+            id=session_id,
+            role=start.role,
+            region=start.region,
+            session_name=name,
+            owner=start.owner,
+            caller=assumed.caller,
+            token_file=self._files.path_of(session_id),
+            started_at=now,
+            credential_lifetime=assumed.credentials_expire_at - now,
+            shared=start.shared,
+            process=start.process,
+        )
+
+    def _follows(self, start: Start, name: str) -> Assumed | None:
+        """Tell what STS would answer, where it has let this user into this role already.
+
+        A command under `jupyter wb-aws exec` should not wait for STS to say again what it said of an
+        `active` role session of the same role, region and user: the two differ by the RoleSessionName
+        alone, which stands at the end of the caller identity. Should the trust policy have changed since,
+        the command's own first call is refused, and says so. What others share is always asked for.
+        """
+        for session in filter(start.is_of, self._active()):
+            if (caller := renamed(session.caller, session.session_name, name)) is not None:
+                return Assumed(caller, self._clock.now() + session.credential_lifetime)
+        return None
+
+    async def _write_first(self, session: RoleSession) -> None:
+        """Write the first token; where that fails or comes too late, no file stays."""
+        try:
+            await self._files.write(session)
+        except asyncio.CancelledError:
+            self._files.begin_removing(session)
+            raise
+        if session.file_problem is None and session.written and self._newest(session):
+            return
+        await self._files.remove(session)
+        raise session.file_problem or SignInRequired(
+            "You have signed out, or somebody else has signed in, before the role was started."
+        )
+
+
+def renamed(caller: CallerIdentity, old: str, new: str) -> CallerIdentity | None:
+    """Put another RoleSessionName into a caller identity; None where it has none of its own.
+
+    Source: AssumeRoleWithWebIdentity, `AssumedRoleUser`: ``AROA…:name`` and ``…assumed-role/role/name``.
+    An S3-compatible store may write something else.
+    """
+    user_id, arn = caller.user_id.removesuffix(f":{old}"), caller.arn.removesuffix(f"/{old}")
+    if user_id == caller.user_id or arn == caller.arn:
+        return None
+    return replace(caller, user_id=f"{user_id}:{new}", arn=f"{arn}/{new}")
