@@ -356,6 +356,7 @@ OTHER_NAMES = {
     "kernel_manager_factory", "kernel_manager_class", "_async_launch_kernel", "start_kernel", "update_env",
     "make_term_env", "new_terminal", "preferred_username", "extra_env", "current_user", "credential_process", "role_arn", "source_profile",
     "jupyter_wb_aws", "app_id", "rgw_s3_auth_use_sts", "rgw_sts_key", "principal_tags", "access_type", "select_account",
+    "finalize_s3", "env_auth",
 }  # fmt: skip
 
 
