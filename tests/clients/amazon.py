@@ -40,7 +40,7 @@ NAMES = (
     "s3.amazonaws.com",
     f"{BUCKET}.s3.amazonaws.com",
 )
-SAME_ANSWER_FOR = 2.0
+AT_ONCE = 2.0
 _SIGNED_BY = re.compile(r"Credential=(?P<key>\w+)/\d{8}/(?P<region>[\w-]+)/(?P<service>\w+)/")
 
 
@@ -96,7 +96,7 @@ def _form(environ):
 class LocalAmazon(Serving):
     """What a `LocalAws` holds, at AWS's names; `calls` are what it was asked.
 
-    The same question to STS has the same answer for two seconds. botocore, which renews at each
+    Whoever asks STS the same again at once has the same answer. botocore, which renews at each
     look what AWS gives for less than 15 minutes, would else have another key by the time that
     polars, which looks at each by itself, asks it for the secret.
 
@@ -108,6 +108,7 @@ class LocalAmazon(Serving):
     def __init__(self, folder: Path, *, credential_lifetime: int) -> None:
         self.calls = []
         self._aws = StrictAws(credential_lifetime)
+        self._half_life = credential_lifetime / 2
         self._given = {}
         self._lock = threading.Lock()
         self._folder = folder
@@ -158,11 +159,12 @@ class LocalAmazon(Serving):
     def _same_answer(self, call, environ):
         question = tuple(sorted(call.form.items()))
         with self._lock:
-            at, answer = self._given.get(question, (0.0, None))
-            if answer is None or time.monotonic() - at > SAME_ANSWER_FOR:
-                answer = run_wsgi_app(self._aws, environ, buffered=True)
-                answer = ([b"".join(answer[0])], *answer[1:])
-                self._given[question] = (time.monotonic(), answer)
+            now = time.monotonic()
+            given_at, asked_at, answer = self._given.get(question, (0.0, 0.0, None))
+            if answer is None or now - asked_at > AT_ONCE or now - given_at > self._half_life:
+                body, status, headers = run_wsgi_app(self._aws, environ, buffered=True)
+                given_at, answer = now, ([b"".join(body)], status, headers)
+            self._given[question] = (given_at, now, answer)
         return answer
 
 

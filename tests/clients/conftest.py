@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -78,7 +79,11 @@ def _configuration(folder, amazon):
             "token_source": "command",
             "roles_file": str(folder / "roles.toml"),
             "audience": CLIENT_ID,
-            "extra_environment": {**TRUST, "CLIENT_PROGRAMS": str(PROGRAMS)},
+            "extra_environment": {
+                **TRUST,
+                "CLIENT_PROGRAMS": str(PROGRAMS),
+                "R_LIBS": str(folder / "r-library"),
+            },
         },
         "CommandTokenSource": {
             "command": [*command, str(folder / "token-client.json")],
@@ -132,7 +137,10 @@ class Client:
 
     def __init__(self, program, server, amazon):
         self._server, self._amazon = server, amazon
-        self._language = "ir" if program.suffix == ".R" else "clients"
+        self._language = "clients"
+        if program.suffix == ".R":
+            self._language = "ir"
+            install_paws(server.folder / "r-library")
         self._kernel = server.kernel(self._language)
         said, self._begun_by = self._watched(program.read_text())
         assert "Error" not in said, said
@@ -151,6 +159,14 @@ class Client:
     def _watched(self, code):
         before = len(self._amazon.calls)
         return self.run(code), self._amazon.calls[before:]
+
+
+def install_paws(library):
+    """Install what stands in for paws, for every R that starts afterwards."""
+    if not library.exists():
+        library.mkdir()
+        command = ["R", "CMD", "INSTALL", "--no-docs", f"--library={library}", PROGRAMS / "paws"]
+        subprocess.run(command, check=True, capture_output=True)
 
 
 class Clients:

@@ -31,6 +31,7 @@ CLIENTS = {
     "deltalake": "deltalake",
     "duckdb": "DuckDB",
     "rclone": "rclone",
+    "r": "R, doing what paws does",
 }
 
 

@@ -8,7 +8,7 @@ from jupyter_wb_aws.demo.local_aws import accounts
 from jupyter_wb_aws.demo.names import REGION
 from tests.clients import table
 
-FROM_DEBIAN = {"aws_v2", "rclone"}
+FROM_DEBIAN = {"aws_v2", "rclone", "r"}
 ALL = [
     pytest.param(name, marks=[pytest.mark.long] if name in FROM_DEBIAN else [])
     for name in table.CLIENTS
