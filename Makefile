@@ -11,13 +11,17 @@ JLPM := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
 LAB := labextension/dist/package.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lab test-oldest test-long bench lint pictures compatibility requirements clean
+.PHONY: help demo docs test test-all test-lab test-oldest test-long bench lint pictures compatibility requirements clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(LAB)  ## JupyterLab with an identity provider and a local AWS (ARGS="--no-browser --port 8890")
 	@exec $(BIN)/jupyter wb-aws demo $(ARGS)
+
+docs: $(STAMP)  ## build the documentation's site, into docs/_build/html
+	@$(BIN)/sphinx-build -q -W --keep-going docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
 
 # The domain is what the promises rest on: 95 % of its branches, or the tests have failed.
 DOMAIN := identity roles role_sessions aws
@@ -96,6 +100,6 @@ requirements:  ## compile the pinned requirements again
 	    requirements/oldest.in -o requirements/oldest.txt
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(OLDEST) .venv-clients .demo build dist .coverage \
+	rm -rf $(VENV) $(OLDEST) .venv-clients .demo build dist docs/_build .coverage \
 	    tests/peers/oidc_provider/node_modules tests/clients/programs/node_modules \
 	    labextension/node_modules labextension/lib labextension/dist labextension/src/contract.ts

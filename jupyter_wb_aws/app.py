@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from jupyter_server.serverapp import ServerApp
 
+    from jupyter_wb_aws.aws.sts import Sts
     from jupyter_wb_aws.handlers.server import Server
     from jupyter_wb_aws.identity.source import TokenSource
     from jupyter_wb_aws.injection.environment import Site, StandInPolicy
@@ -112,7 +113,7 @@ class WbAwsApp(ExtensionApp):
         min=0,
         config=True,
         help="""A role session that no living kernel or terminal uses for this many seconds is ended.
-        0: it goes on until the user ends it.""",
+        What code inside the server signs with it counts too. 0: it goes on until the user ends it.""",
     )
     token_dir = Unicode(
         "",
@@ -266,16 +267,20 @@ class WbAwsApp(ExtensionApp):
         return self._wired()
 
     def _wired(self) -> Server:
+        from jupyter_wb_aws.aws.sts import Sts
         from jupyter_wb_aws.handlers.server import Server
         from jupyter_wb_aws.injection.environment import Site
+        from jupyter_wb_aws.role_sessions.consumers import Consumers
 
         site = Site(self.extra_environment, cast("StandInPolicy", self.own_aws_files))
-        manager = self._make_manager()
+        sts = Sts()
+        manager = self._make_manager(sts)
         server = Server("AWS roles are ready to be picked.", manager, site)
+        server.consumers = Consumers(manager, sts)
         self._inject(server, manager, site)
         return server
 
-    def _make_manager(self) -> RoleSessionManager:
+    def _make_manager(self, sts: Sts) -> RoleSessionManager:
         from jupyter_wb_aws.events import emitter
         from jupyter_wb_aws.identity.supply import TokenSupply
         from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
@@ -311,6 +316,7 @@ class WbAwsApp(ExtensionApp):
             clock=clock,
             rng=rng,
             emit=emitter(self._jupyter.event_logger),
+            sts=sts,
             in_use=self._role_sessions_in_use,
         )
 

@@ -22,5 +22,8 @@ module.exports = {
   transformIgnorePatterns: [
     '/node_modules/(?!(@jupyter|@jupyterlab|@lumino|lib0|y-protocols|yjs|nanoid|uuid)/)'
   ],
-  moduleNameMapper: { '\\.(css|svg)$': '<rootDir>/jest.asset.js' }
+  moduleNameMapper: {
+    '\\.(css|svg)$': '<rootDir>/jest.asset.js',
+    '^@jupyterlab/ui-components$': '<rootDir>/jest.ui_components.js'
+  }
 };

@@ -1,9 +1,22 @@
 const { TestEnvironment } = require('jest-environment-jsdom');
 
-/** jsdom has no fetch; Node's is the same standard's. */
+/** What browsers have and jsdom lacks: fetch is Node's, the rest does as little as it may. */
 module.exports = class extends TestEnvironment {
   async setup() {
     await super.setup();
-    Object.assign(this.global, { fetch, Headers, Request, Response });
+    Object.assign(this.global, {
+      fetch,
+      Headers,
+      Request,
+      Response,
+      DragEvent: class extends this.global.MouseEvent {},
+      ResizeObserver: class {
+        observe() {}
+        unobserve() {}
+        disconnect() {}
+      },
+      requestIdleCallback: callback => setTimeout(callback)
+    });
+    this.global.Element.prototype.scrollIntoView = () => undefined;
   }
 };

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from zipfile import ZipFile
 
@@ -138,6 +140,7 @@ def test_jupyterlab_and_notebook_load_it(venv, nodeless, tmp_path):
     ) as process:
         try:
             next(line for line in process.stderr if "is running at" in line)
+            until_it_listens(port)  # jupyter_server says so before it does
             for page in ("lab", "tree"):
                 ours = federated(f"http://127.0.0.1:{port}/{page}")
                 entry = f"http://127.0.0.1:{port}/lab/extensions/jupyterlab-wb-aws/{ours['load']}"
@@ -145,6 +148,13 @@ def test_jupyterlab_and_notebook_load_it(venv, nodeless, tmp_path):
         finally:
             process.terminate()
             process.communicate(timeout=30)
+
+
+def until_it_listens(port):
+    with socket.socket() as probe:
+        deadline = time.monotonic() + 30
+        while probe.connect_ex(("127.0.0.1", port)) != 0 and time.monotonic() < deadline:
+            time.sleep(0.05)
 
 
 def federated(url):

@@ -18,13 +18,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
+import botocore.session
 import pytest
 import yaml
+from botocore import xform_name
+from jupyter_server.serverapp import ServerApp
 from traitlets.config import PyFileConfigLoader
 
 from jupyter_wb_aws.app import WbAwsApp
 from jupyter_wb_aws.cli import main
 from jupyter_wb_aws.demo.local_aws.trust_policy import TrustRequest, allows
+from jupyter_wb_aws.doctor.checks.call import PROVIDERS
+from jupyter_wb_aws.doctor.codes import ALL
+from jupyter_wb_aws.doctor.codes import CODES as DOCTOR
 from jupyter_wb_aws.events import NAMES, schema_id
 from jupyter_wb_aws.identity.command import CommandTokenSource
 from jupyter_wb_aws.identity.file import FileTokenSource
@@ -82,7 +88,7 @@ COMMANDS = [
     pytest.param(inline, id=f"{page.name}: {inline}")
     for page in PAGES
     for inline in INLINE.findall(prose(page))
-    if inline.startswith(("jupyter wb-aws ", "make "))
+    if inline.startswith(("jupyter ", "make ", "aws ", "pip ", "curl ")) and "…" not in inline
 ]
 
 
@@ -137,8 +143,10 @@ def test_a_configuration_names_settings_that_exist_and_values_that_they_take(
     config = configuration(block, tmp_path)
     known = {
         c.__name__: c
-        for c in (WbAwsApp, CommandTokenSource, FileTokenSource, OidcTokenSource, example_source)
-    }
+        for c in (
+            WbAwsApp, CommandTokenSource, FileTokenSource, OidcTokenSource, ServerApp, example_source,
+        )
+    }  # fmt: skip
     assert config
     for name, section in config.items():
         assert set(section) <= set(known[name].class_traits(config=True))
@@ -256,6 +264,15 @@ def test_a_policy_has_the_shape_that_iam_takes(block):
 # --- Commands ------------------------------------------------------------------------------
 
 
+# In tests/test_docs_run.py.
+RUN_ELSEWHERE = (
+    "jupyter server extension list",
+    "jupyter labextension list",
+    "jupyter --paths",
+    "curl -H",
+)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_exists_and_takes_its_arguments(command, capsys):
     match shlex.split(command):
@@ -267,13 +284,18 @@ def test_a_command_exists_and_takes_its_arguments(command, capsys):
             else:
                 assert main.main(words) == 0
                 assert "usage:" in capsys.readouterr().out
+        case ["aws", "login" | "--profile", *_]:
+            pass  # of the command itself, not of a service
+        case ["aws", service, operation, *_]:
+            loaded = botocore.session.Session().get_service_model(service)
+            assert operation in {xform_name(name, "-") for name in loaded.operation_names}
         case words:
             assert words[:2] in (
-                ["aws", "iam"],  # run below
                 ["pip", "install"],
-                ["curl", "-H"],
-                ["jupyter", "server"],
-                ["jupyter", "labextension"],
+                ["pip", "wheel"],
+                ["pip", "uninstall"],
+                ["jupyter", "lab"],
+                *([*shlex.split(ran)[:2]] for ran in RUN_ELSEWHERE),
             )
 
 
@@ -314,8 +336,8 @@ def answers(port):
 
 def test_the_steps_in_aws_work_in_their_order(iam, tmp_path):
     ran = []
-    for page in (ROOT / "README.md", ROOT / "docs/security.md"):
-        text = page.read_text()
+    for page in ("administration.md", "security.md", "identity-providers.md"):
+        text = (ROOT / "docs" / page).read_text()
         for found in BLOCK.finditer(text):
             named = re.findall(r"`(\w+\.json)`", text[: found.start()])
             if found[1] == "json" and named:
@@ -330,6 +352,7 @@ def test_the_steps_in_aws_work_in_their_order(iam, tmp_path):
         "put-role-policy",
         "update-assume-role-policy",
         "put-role-policy",
+        *["create-open-id-connect-provider"] * 4,
     ]
 
 
@@ -342,8 +365,22 @@ def test_the_table_of_error_codes_is_up_to_date():
     assert f"\n\n{table}\n\n" in (ROOT / "docs/administration.md").read_text()
 
 
+def test_the_tables_of_the_doctor_are_up_to_date():
+    page = (ROOT / "docs/doctor.md").read_text()
+    named = {ALL: "all", (): "-"}
+    rows = [
+        f"| `{code}` | {x.severity} | {named.get(x.sdks) or ', '.join(x.sdks)} | {x.meaning} |"
+        for code, x in DOCTOR.items()
+    ]
+    table = "\n".join(["| code | severity | SDKs | meaning |", "|---|---|---|---|", *rows])
+    assert f"\n\n{table}\n\n" in page
+    rows = [f"| `{provider}` | {words} |" for provider, words in PROVIDERS.items()]
+    assert "\n".join(["| provider | credentials from |", "|---|---|", *rows]) in page
+
+
 OTHER_NAMES = {
     *CODES,
+    *DOCTOR,
     *KEYS,
     *CLAIM_KEYS,
     *(str(state) for state in State),
@@ -352,7 +389,7 @@ OTHER_NAMES = {
     "file", "command", "audience", "fetch", "users", "claims", "status", "message", "code", "hint", "admin_hint",
     "binds_role", "roles_from_claim", "end_reason", *get_args(EndReason), "when_shadowed", "not_configured",
     # OAuth's, Jupyter's, AWS's and the stores' own
-    "id_token", "id_token_hint", "auth_time", "access_token", "offline_access", "client_secret_basic", "client_secret_post",
+    "login_session", "session_id", "kernel_id", "id_token", "id_token_hint", "auth_time", "access_token", "offline_access", "client_secret_basic", "client_secret_post",
     "kernel_manager_factory", "kernel_manager_class", "_async_launch_kernel", "start_kernel", "update_env",
     "make_term_env", "new_terminal", "preferred_username", "extra_env", "current_user", "credential_process", "role_arn", "source_profile",
     "jupyter_wb_aws", "app_id", "rgw_s3_auth_use_sts", "rgw_sts_key", "principal_tags", "access_type", "select_account",

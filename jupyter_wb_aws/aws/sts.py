@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +11,6 @@ from urllib.parse import urlsplit
 
 from jupyter_wb_aws.errors import StsBadAnswer, StsUnavailable, WbAwsError
 from jupyter_wb_aws.identity.token import WebIdentityToken
-from jupyter_wb_aws.loopback import is_loopback
 from jupyter_wb_aws.roles.role import RoleArn
 
 if TYPE_CHECKING:
@@ -49,6 +46,16 @@ class Assumed:
 
     caller: CallerIdentity
     credentials_expire_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Temporary AWS credentials; no `repr` shows them."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(repr=False)
+    expiration: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,20 @@ class Sts:
             caller = _explained(request, lambda: self._who(request, credentials))
         return Assumed(caller, credentials["Expiration"])
 
+    def credentials(self, request: StsRequest) -> Credentials:
+        """Call AssumeRoleWithWebIdentity, for a program that asks for the credentials themselves.
+
+        Raises:
+            WbAwsError: what `failures.explain` makes of STS's error.
+        """
+        given = _explained(request, lambda: self._assume(request))["Credentials"]
+        return Credentials(
+            given["AccessKeyId"],
+            given["SecretAccessKey"],
+            given.get("SessionToken"),
+            given["Expiration"],
+        )
+
     def verify(self, request: StsRequest) -> CallerIdentity:
         """Ask STS now who the role session is: a fresh assume, then GetCallerIdentity.
 
@@ -129,7 +150,9 @@ class Sts:
         from botocore import UNSIGNED
         from botocore.config import Config
 
-        _hush_botocore()
+        from jupyter_wb_aws.aws.botocore_session import hush_botocore, isolated_session, proxies_for
+
+        hush_botocore()
         endpoint = endpoint_of(request.environment)
         if endpoint and not endpoint.startswith(("https://", "http://")):
             raise StsUnavailable(
@@ -140,13 +163,13 @@ class Sts:
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
             retries={"total_max_attempts": TRIES, "mode": "standard"},
-            proxies=_proxies(endpoint, request.environment),
+            proxies=proxies_for(endpoint, request.environment),
             ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
             **({} if credentials else {"signature_version": UNSIGNED}),
         )
         keys = credentials or {}
         with self._making:
-            self._session = self._session or _new_session()
+            self._session = self._session or isolated_session()
             client: Any = self._session.create_client(
                 "sts",
                 region_name=request.region or HOME_REGION.get(request.role.partition, "us-east-1"),
@@ -189,59 +212,6 @@ def _explained(request: StsRequest, call: Callable[[], T]) -> T:
             request.token.claims,
             at_aws=is_aws(endpoint_of(request.environment)),
         ) from None
-
-
-def _new_session() -> Session:
-    # A hundred milliseconds and a dozen MiB: for those who start a role, not for each server.
-    import botocore.session
-    from botocore.loaders import Loader
-
-    session = botocore.session.Session(session_vars=_no_variables())
-    session.set_config_variable("config_file", os.devnull)
-    session.set_config_variable("credentials_file", os.devnull)
-    # As in the kernels; older versions of botocore call the global endpoint for the older regions.
-    session.set_config_variable("sts_regional_endpoints", "regional")
-    # Without ~/.aws/models, where a user may keep another idea of STS.
-    loader = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
-    session.register_component("data_loader", loader)
-    return session
-
-
-def _hush_botocore() -> None:
-    """Keep botocore from logging at DEBUG: it logs whole requests and answers, with all secrets."""
-    for name in ["botocore", *logging.root.manager.loggerDict]:
-        if name == "botocore" or (name.startswith("botocore.") and logging.getLogger(name).level):
-            logger = logging.getLogger(name)
-            logger.setLevel(max(logger.level, logging.INFO))
-
-
-def _no_variables() -> dict[str, tuple[str | None, None, Any, Any]]:
-    """Cut every tie between botocore's settings and `os.environ`.
-
-    `session_vars` maps a setting to (name in a profile, environment variable, default, conversion);
-    ours replace botocore's own, with the variable left out.
-    """
-    from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES as DEFAULTS
-
-    return {name: (None, None, default, cast) for name, (_, _, default, cast) in DEFAULTS.items()}
-
-
-def _proxies(endpoint: str | None, environment: Mapping[str, str]) -> dict[str, str] | None:
-    """Return the proxies for STS; None lets botocore take the server's own HTTPS_PROXY.
-
-    A loopback endpoint is never reached through a proxy.
-    """
-    if endpoint and is_loopback(endpoint):
-        return {}
-    named = {
-        scheme: proxy
-        for scheme in ("http", "https")
-        if (
-            proxy := environment.get(f"{scheme.upper()}_PROXY")
-            or environment.get(f"{scheme}_proxy")
-        )
-    }
-    return named or None
 
 
 def _account(arn: str, request: StsRequest) -> str:

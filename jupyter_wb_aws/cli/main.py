@@ -21,6 +21,7 @@ COMMANDS = {
     "start": "start a role session: be this role from now on",
     "status": "show the role sessions, and what ails them",
     "identity": "show who you are to AWS",
+    "doctor": "find out why AWS credentials don't work here",
     "end": "end a role session",
     "sign-out": "sign out; every role session ends",
     "settings": "print every setting of the extension, for administrators (also: --help-all)",

@@ -9,6 +9,7 @@ from jupyter_wb_aws.handlers.assignments import (
     DefaultHandler,
     KernelAssignmentHandler,
 )
+from jupyter_wb_aws.handlers.doctor import DoctorHandler
 from jupyter_wb_aws.handlers.health import HealthHandler, OpenApiHandler
 from jupyter_wb_aws.handlers.identity import IdentityHandler
 from jupyter_wb_aws.handlers.problem import UnknownPathHandler
@@ -42,6 +43,7 @@ def routes(server: Server) -> list[tuple[str, type[Any], dict[str, Any]]]:
         r"/aws/assignments": AssignmentsHandler,
         rf"/aws/assignments/{ID}": KernelAssignmentHandler,
         r"/aws/identity": IdentityHandler,
+        r"/aws/doctor": DoctorHandler,
         r"/aws/sign-in": SignInHandler,
         r"/aws/sign-in/start": StartHandler,
         r"/aws/sign-in/callback": CallbackHandler,

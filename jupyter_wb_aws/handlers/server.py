@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # a server where nothing is set up never needs these
     from jupyter_wb_aws.injection.environment import Site
     from jupyter_wb_aws.injection.kernels import KernelInjection
     from jupyter_wb_aws.injection.terminals import TerminalInjection
+    from jupyter_wb_aws.role_sessions.consumers import Consumers
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
     from jupyter_wb_aws.roles.role import Role
 
@@ -19,6 +21,7 @@ class Server:
 
     `message` says in a sentence how things are: what to configure, or that all is well.
     `notices` are things that a user or an administrator should know, as (code, sentence).
+    `doctors` bounds how many processes of the doctor run at once.
     `encoded_roles` is the last answer of `GET /aws/roles`, with the list that it was made from.
     """
 
@@ -27,5 +30,7 @@ class Server:
     site: Site | None = None
     kernels: KernelInjection | None = None
     terminals: TerminalInjection | None = None
+    consumers: Consumers | None = None
     notices: tuple[tuple[str, str], ...] = ()
+    doctors: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     encoded_roles: tuple[list[Role], bytes] | None = None

@@ -38,8 +38,8 @@ class Assignments:
     """In memory only: kernels die with their server.
 
     Args:
-        changed: told the id of a kernel for which something else is chosen, or that runs with
-            another role session than before.
+        changed: told the id of a kernel for which something else is chosen, or that was given
+            something else than before.
     """
 
     def __init__(self, changed: Callable[[str], None] = lambda _: None) -> None:
@@ -74,7 +74,7 @@ class Assignments:
         """Note what the kernel's process was started with."""
         before = self._running.get(kernel_id, UNTOUCHED)
         self._running[kernel_id] = given
-        if given.session is not before.session:
+        if given != before:
             self._changed(kernel_id)
 
     def running(self, kernel_id: str) -> Given | None:

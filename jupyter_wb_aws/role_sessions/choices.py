@@ -94,13 +94,13 @@ class Choices:
 
     def given_by_default(self) -> Given:
         """Give a process that for which nothing else was chosen."""
-        return self._used(self._next_by_default())
+        return self._used(self.next_by_default())
 
     def next_of_kernel(self, kernel_id: str) -> Given:
         """Tell what a kernel would be given if it were started now."""
         assignment = self.assignments.chosen(kernel_id)
         if assignment is None:
-            return self._next_by_default()
+            return self.next_by_default()
         given = self._given(assignment.session_id)
         if given.session is None and (again := self._started_again(assignment.session_id)):
             return Given("role", again)
@@ -125,7 +125,8 @@ class Choices:
             )
         return given
 
-    def _next_by_default(self) -> Given:
+    def next_by_default(self) -> Given:
+        """Tell what a process would be given for which nothing else was chosen."""
         if not self._known() or (self.default_pending and not self.default.chosen):
             # What was chosen in the last run is not known yet, or the default role is still being
             # started: until then a process gets nothing, rather than the machine's role.

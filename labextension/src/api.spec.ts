@@ -11,7 +11,7 @@ interface IAsked {
 }
 
 /** An `Api` whose server gives one answer, and what it was asked. */
-function anApi(answer: () => Response, onAnswer?: (time: number) => void) {
+function anApi(answer: () => Response, onAnswer?: (time: number, sent: number) => void) {
   const asked: IAsked[] = [];
   const settings = ServerConnection.makeSettings({
     baseUrl: 'http://localhost/user/alice/',
@@ -88,11 +88,17 @@ test('an answer without content is none', async () => {
   await expect(api.setDefault(null)).resolves.toBeUndefined();
 });
 
-test('the server’s time is told', async () => {
+test('the server’s time is told, and the browser’s when it was asked', async () => {
+  jest.useFakeTimers({ now: 5_000 });
   const told = jest.fn();
-  const { api } = anApi(json({}, 200, { Date: 'Wed, 25 Nov 2026 10:00:00 GMT' }), told);
+  const answer = json({}, 200, { Date: 'Wed, 25 Nov 2026 10:00:00 GMT' });
+  const { api } = anApi(() => {
+    jest.setSystemTime(65_000);
+    return answer();
+  }, told);
 
   await api.health();
 
-  expect(told).toHaveBeenCalledWith(Date.UTC(2026, 10, 25, 10));
+  expect(told).toHaveBeenCalledWith(Date.UTC(2026, 10, 25, 10), 5_000);
+  jest.useRealTimers();
 });

@@ -9,6 +9,8 @@ export const CommandIDs = {
   /** End the default role session, or, with the argument `session_id`, that one. */
   end: 'aws-roles:end',
   endAll: 'aws-roles:end-all',
+  /** Find out why AWS credentials don't work. */
+  doctor: 'aws-roles:doctor',
   /** Show the default role session, or, with the argument `session_id`, that one. */
   showIdentity: 'aws-roles:show-identity'
 } as const;

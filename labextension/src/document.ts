@@ -4,8 +4,10 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Kernel } from '@jupyterlab/services';
 import type { ISignal } from '@lumino/signaling';
 
-import type { Model } from './model';
+import type { IView, Model } from './model';
 import { METADATA_KEY, rememberedArn } from './remembered_role';
+
+const RESTARTING: readonly Kernel.Status[] = ['restarting', 'autorestarting'];
 
 /** A notebook or console, as far as its kernel's AWS role is concerned. */
 export interface IDocument {
@@ -16,6 +18,8 @@ export interface IDocument {
   readonly sessionContext: ISessionContext;
   /** Where the choice of a role is kept with the document; null where it can't be. */
   readonly memory: IRoleMemory | null;
+  /** How many reads (`Model.reads`) had begun when it got the kernel that it has. */
+  kernelSince: number;
 }
 
 /** The role that was chosen for a document, kept with it. */
@@ -36,7 +40,8 @@ export function consoleDocument(panel: ConsolePanel): IDocument {
     },
     node: panel.node,
     sessionContext: panel.sessionContext,
-    memory: null
+    memory: null,
+    kernelSince: 0
   };
 }
 
@@ -48,7 +53,8 @@ export function notebookDocument(panel: NotebookPanel): IDocument {
     },
     node: panel.node,
     sessionContext: panel.sessionContext,
-    memory: new NotebookMemory(panel)
+    memory: new NotebookMemory(panel),
+    kernelSince: 0
   };
 }
 
@@ -84,17 +90,45 @@ class NotebookMemory implements IRoleMemory {
   }
 }
 
+/**
+ * Restart a document's kernel, unless that is under way; false where it did not restart.
+ *
+ * By the document, as its own menu does: what else follows its kernel is told. JupyterLab keeps a
+ * failure to itself; but only a kernel that did restart is connected to anew.
+ */
+export async function restartKernel({ sessionContext }: IDocument): Promise<boolean> {
+  const kernel = sessionContext.session?.kernel;
+  if (!kernel || RESTARTING.includes(kernel.status)) {
+    return true;
+  }
+  let anew = false;
+  const look = (_: unknown, status: Kernel.ConnectionStatus): void => {
+    anew ||= status !== 'connected';
+  };
+  kernel.connectionStatusChanged.connect(look);
+  try {
+    await sessionContext.restartKernel();
+  } finally {
+    kernel.connectionStatusChanged.disconnect(look);
+  }
+  return anew;
+}
+
 /** Return the id of a document's kernel; null if there is none, or a dead one. */
 export function kernelIdOf({ sessionContext }: IDocument): string | null {
   const kernel = sessionContext.session?.kernel;
   return kernel && kernel.status !== 'dead' ? kernel.id : null;
 }
 
-/** Whether a document's kernel, or that it has none, is no matter of seconds any more. */
-export function isSettled({ sessionContext }: IDocument): boolean {
+/**
+ * Whether a document's kernel, or that it has none, is no matter of seconds any more.
+ *
+ * Nor is it as long as the server has not been asked since the document has its kernel.
+ */
+export function isSettled({ kernelSince, sessionContext }: IDocument, view: IView): boolean {
   const kernel = sessionContext.session?.kernel;
   return kernel
-    ? ['idle', 'busy', 'dead'].includes(kernel.status)
+    ? ['idle', 'busy', 'dead'].includes(kernel.status) && view.read > kernelSince
     : sessionContext.kernelDisplayStatus === 'unknown';
 }
 
@@ -121,11 +155,19 @@ export function sharers(document: IDocument, open: Iterable<IDocument>): string[
  *
  * The server tells of a kernel whose role changes; of one that starts without a role it doesn't.
  */
-export function followKernel({ sessionContext }: IDocument, model: Model): void {
+export function followKernel(document: IDocument, model: Model): void {
+  const { sessionContext } = document;
   let before: Kernel.Status = 'unknown';
-  sessionContext.kernelChanged.connect(() => void model.read());
+  const ask = () => {
+    document.kernelSince = model.reads;
+    void model.read();
+  };
+  sessionContext.kernelChanged.connect(ask);
+  if (sessionContext.session?.kernel) {
+    ask();
+  }
   sessionContext.statusChanged.connect((_, status) => {
-    if (['restarting', 'autorestarting'].includes(before) && status !== before) {
+    if (RESTARTING.includes(before) && status !== before) {
       void model.read();
     }
     before = status;

@@ -119,6 +119,11 @@ describe('What the toolbar says', () => {
       { running: ANALYST, byDefault: AUDITOR },
       'Analyst - restart to use Auditor'
     ],
+    [
+      'its choice was taken back, and nothing else was chosen',
+      { running: ANALYST },
+      'Analyst - restart to use none of your roles'
+    ],
     // Names that would be the same.
     [
       'another region',
@@ -175,6 +180,18 @@ describe('What the toolbar says', () => {
       short: 'No kernel',
       sentence: 'There is no kernel. One that is started now has Analyst.'
     });
+  });
+
+  it('tells no AWS role from what the server itself has, for a kernel to come', () => {
+    expect(said(viewOf({ byDefault: 'none' }), null).sentence).toContain('has no AWS role.');
+    expect(said(viewOf({}), null).sentence).toContain('that the server itself has, if any.');
+    expect(said(viewOf({ running: ANALYST })).sentence).toContain(
+      'From its next restart on it has the AWS access that the server itself has, if any.'
+    );
+    expect(said(viewOf({ running: ANALYST })).short).toBe('Analyst → No role picked');
+    expect(said(viewOf({ running: ANALYST, chosen: 'none' })).sentence).toContain(
+      'From its next restart on it has no AWS role.'
+    );
   });
 
   it('tells a kernel on its way from one that the server does not know', () => {

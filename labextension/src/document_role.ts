@@ -1,13 +1,18 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Role, RoleSession } from './api';
-import type { IView } from './model';
+import { accountOfArn } from './identity';
+import { defaultSession, type IView, sessionById } from './model';
 import { stateWords } from './words';
 
 /** What there is to know of the AWS role of a notebook or console: that is, of its kernel. */
 export type DocumentRole =
-  /** There is no kernel; `next` is what one gets that is started now (null: no role). */
-  | { readonly kind: 'no_kernel'; readonly next: RoleSession | null }
+  /** There is no kernel; the rest is what one gets that is started now, as in `IKernelRole`. */
+  | {
+      readonly kind: 'no_kernel';
+      readonly next: RoleSession | null;
+      readonly nextUntouched: boolean;
+    }
   /** The kernel is on its way. */
   | { readonly kind: 'starting' }
   /** The server says nothing of this kernel: it runs elsewhere. */
@@ -42,7 +47,7 @@ export interface IGiven {
 export function documentRole(view: IView, kernelId: string | null, settled: boolean): DocumentRole {
   if (kernelId === null) {
     return settled
-      ? { kind: 'no_kernel', next: living(view, view.choice.session_id) }
+      ? { kind: 'no_kernel', next: defaultSession(view), nextUntouched: !view.choice.chosen }
       : { kind: 'starting' };
   }
   const assignment = view.assignments.find(a => a.kind === 'kernel' && a.id === kernelId);
@@ -50,8 +55,8 @@ export function documentRole(view: IView, kernelId: string | null, settled: bool
     return { kind: settled ? 'unknown' : 'starting' };
   }
   const { running, chosen, given } = assignment;
-  const session = living(view, running?.session_id);
-  const next = living(view, assignment.next?.session_id);
+  const session = sessionById(view, running?.session_id);
+  const next = sessionById(view, assignment.next?.session_id);
   const nextGiven = assignment.next?.given ?? given;
   // What it has is over and nothing else was chosen: there is nothing that a restart would bring.
   const over =
@@ -69,10 +74,6 @@ export function documentRole(view: IView, kernelId: string | null, settled: bool
     nextUntouched: nextGiven === 'untouched',
     restart: differs && !over
   };
-}
-
-function living(view: IView, id: string | null | undefined): RoleSession | null {
-  return view.sessions.find(session => session.id === id) ?? null;
 }
 
 /** A short text for the toolbar, and a sentence that says the same at length. */
@@ -95,9 +96,13 @@ export function documentWords(
       return inShort({
         text: trans.__('No kernel'),
         sentence:
-          role.next === null
-            ? trans.__('There is no kernel. One that is started now has no AWS role.')
-            : trans.__('There is no kernel. One that is started now has %1.', role.next.label)
+          role.next !== null
+            ? trans.__('There is no kernel. One that is started now has %1.', role.next.label)
+            : role.nextUntouched
+              ? trans.__(
+                  'There is no kernel. One that is started now has the AWS access that the server itself has, if any.'
+                )
+              : trans.__('There is no kernel. One that is started now has no AWS role.')
       });
     case 'starting':
       return inShort({
@@ -122,24 +127,33 @@ function kernelWords(
   now: number,
   trans: TranslationBundle
 ): IDocumentWords {
-  const { next } = role;
   const [name, nextName] = names(role, roles, trans);
   const text = hasText(role, name, trans);
   const sentence = hasSentence(role, name, now, trans);
   if (!role.restart) {
     return inShort({ text, sentence });
   }
-  const gets =
-    next === null
-      ? trans.__('From its next restart on it has no AWS role.')
-      : trans.__('From its next restart on it has %1.', nextName);
+  if (role.next !== null) {
+    return {
+      text: trans.__('%1 - restart to use %2', text, nextName),
+      short: trans.__('%1 → %2', text, nextName),
+      sentence: `${sentence} ${trans.__('From its next restart on it has %1.', nextName)}`
+    };
+  }
+  if (role.nextUntouched) {
+    const gets = trans.__(
+      'From its next restart on it has the AWS access that the server itself has, if any.'
+    );
+    return {
+      text: trans.__('%1 - restart to use none of your roles', text),
+      short: trans.__('%1 → No role picked', text),
+      sentence: `${sentence} ${gets}`
+    };
+  }
   return {
-    text:
-      next === null
-        ? trans.__('%1 - restart to use no AWS role', text)
-        : trans.__('%1 - restart to use %2', text, nextName),
-    short: trans.__('%1 → %2', text, next === null ? trans.__('No AWS role') : nextName),
-    sentence: `${sentence} ${gets}`
+    text: trans.__('%1 - restart to use no AWS role', text),
+    short: trans.__('%1 → %2', text, trans.__('No AWS role')),
+    sentence: `${sentence} ${trans.__('From its next restart on it has no AWS role.')}`
   };
 }
 
@@ -178,7 +192,7 @@ function hasSentence(
       name
     );
   }
-  const runs = trans.__('This kernel has %1 (account %2).', name, accountOf(has.roleArn));
+  const runs = trans.__('This kernel has %1 (account %2).', name, accountOfArn(has.roleArn));
   return has.session.state === 'active'
     ? runs
     : `${runs} ${stateWords(has.session, now, trans).sentence}`;
@@ -203,8 +217,8 @@ function names(
   }
   if (has.roleArn !== next.role_arn) {
     return [
-      trans.__('%1 in %2', name, accountOf(has.roleArn)),
-      trans.__('%1 in %2', nextName, accountOf(next.role_arn))
+      trans.__('%1 in %2', name, accountOfArn(has.roleArn)),
+      trans.__('%1 in %2', nextName, accountOfArn(next.role_arn))
     ];
   }
   const regions = [has.session?.region, next.region];
@@ -216,9 +230,4 @@ function names(
 /** Return what a role is called: as the user is offered it, else by the last part of its ARN. */
 export function roleLabel(arn: string, roles: readonly Role[]): string {
   return roles.find(role => role.arn === arn)?.label ?? arn.slice(arn.lastIndexOf('/') + 1);
-}
-
-/** Return the account of a role's ARN. */
-export function accountOf(arn: string): string {
-  return arn.split(':')[4] ?? '';
 }

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { Missing, type Problem, Refused } from './api';
+import { Missing, type Problem, Refused, Unreachable } from './api';
 
 /** What to show of something that went wrong: never more than the server says for users. */
 export interface IFailure {
@@ -23,19 +23,24 @@ export function failureOf(error: unknown, trans: TranslationBundle): IFailure {
   if (error instanceof Refused) {
     return problemWords(error.problem, trans);
   }
-  const missing = error instanceof Missing;
-  return {
-    title: missing
-      ? trans.__('AWS roles are not available on this server')
-      : trans.__('The Jupyter server does not answer'),
-    detail: '',
-    hint: missing
-      ? trans.__('Ask your administrator to install and enable jupyter_wb_aws on the server.')
-      : trans.__('Nothing is lost. Try again once the server is back.'),
-    forAdministrator: '',
-    requestUrl: null,
-    code: ''
-  };
+  if (error instanceof Missing) {
+    return words(
+      trans.__('AWS roles are not available on this server'),
+      trans.__('Ask your administrator to install and enable jupyter_wb_aws on the server.')
+    );
+  }
+  if (error instanceof Unreachable) {
+    return words(
+      trans.__('The Jupyter server does not answer'),
+      trans.__('Nothing is lost. Try again once the server is back.')
+    );
+  }
+  // Of whatever else, no more is known than it says itself.
+  return words((error instanceof Error && error.message) || trans.__('That did not work'), '');
+}
+
+function words(title: string, hint: string): IFailure {
+  return { title, detail: '', hint, forAdministrator: '', requestUrl: null, code: '' };
 }
 
 /** Put a problem of the server's in words. */

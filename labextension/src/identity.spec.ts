@@ -1,4 +1,5 @@
-import { identityText } from './identity';
+import { accountOf, identityText } from './identity';
+import { aSession } from './testing';
 
 test('a caller identity is written as the AWS CLI prints it', () => {
   const identity = { Arn: 'arn:aws:sts::1:assumed-role/r/a', Account: '1', UserId: 'AROA1:a' };
@@ -6,4 +7,10 @@ test('a caller identity is written as the AWS CLI prints it', () => {
   expect(identityText(identity)).toBe(
     '{\n    "UserId": "AROA1:a",\n    "Account": "1",\n    "Arn": "arn:aws:sts::1:assumed-role/r/a"\n}'
   );
+});
+
+test('the account is the caller’s, else the role’s', () => {
+  expect(accountOf(aSession('analyst'))).toBe('111122223333');
+  expect(accountOf(aSession('analyst', { identity: null }))).toBe('111122223333');
+  expect(accountOf(aSession('analyst', { identity: null, role_arn: 'odd' }))).toBe('');
 });

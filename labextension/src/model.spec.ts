@@ -13,6 +13,8 @@ function aServer() {
     choice: { session_id: null as string | null, chosen: false },
     failing: null as Error | null,
     rolesFailing: null as Error | null,
+    /** What a start waits for. */
+    held: () => Promise.resolve(),
     configured: true
   };
   function answering<T>(name: string, value: () => T): () => Promise<T> {
@@ -54,15 +56,17 @@ function aServer() {
         }
         return found;
       })(),
-    start: (arn: string, makeDefault?: boolean) =>
-      answering(`start ${makeDefault}`, () => {
+    start: async (arn: string, makeDefault?: boolean) => {
+      await server.held();
+      return answering(`start ${makeDefault}`, () => {
         const session = aSession(arn.split('/')[1]!);
         server.sessions.push(session);
         if (makeDefault) {
           server.choice = { session_id: session.id, chosen: true };
         }
         return session;
-      })(),
+      })();
+    },
     end: (id: string) =>
       answering('end', () => {
         server.ended.push(
@@ -117,6 +121,20 @@ test('a storm of hints is answered by two reads: the present one, and one after 
   expect(server.calls.filter(call => call === 'sessions').length).toBeLessThanOrEqual(2);
 });
 
+test('a view tells from which read it comes', async () => {
+  const { model } = aServer();
+  await model.read();
+  const { reads } = model;
+  expect(model.view.read).toBe(reads);
+
+  const reading = model.read();
+  expect(model.reads).toBe(reads + 1);
+  void model.read();
+  await reading;
+
+  expect(model.view.read).toBe(reads + 2);
+});
+
 test('what came in during a read is not lost', async () => {
   const { server, model } = aServer();
   await model.read();
@@ -134,7 +152,6 @@ test('a server that has gone leaves what was known, marked as old', async () => 
   server.sessions = [aSession('analyst')];
   await model.read();
 
-  model.lost();
   server.failing = new Unreachable();
   await model.read();
 
@@ -197,13 +214,38 @@ test('picking makes the default, and tells which role is being started', async (
   expect(model.view.starting).toEqual([]);
 });
 
+test('a start that ends after everything was forgotten leaves another one under way', async () => {
+  const { server, model } = aServer();
+  await model.read();
+  const releases: (() => void)[] = [];
+  server.held = () => new Promise(resolve => releases.push(resolve));
+  const first = model.pick(aRole('analyst').arn);
+  server.failing = new Refused(aProblem('role_not_allowed'));
+  await model.read();
+  expect(model.view.situation).toBe('refused');
+  server.failing = null;
+  await model.read();
+  const second = model.pick(aRole('auditor').arn);
+
+  releases[0]?.();
+  await first;
+  expect(model.view.starting).toEqual([aRole('auditor').arn]);
+
+  releases[1]?.();
+  await second;
+  expect(model.view.starting).toEqual([]);
+});
+
 test('a role that is started for one kernel is not the default', async () => {
   const { server, model } = aServer();
   await model.read();
 
+  const picking: (readonly string[])[] = [];
+  model.changed.connect((_, view) => picking.push(view.picking));
   await model.startApart(aRole('analyst').arn);
 
   expect(server.calls).toContain('start false');
+  expect(picking.flat()).toEqual([]);
   expect(model.current).toBeNull();
 });
 
@@ -236,9 +278,12 @@ test('an end by somebody else is told, with its reason; one of ours is not', asy
 test('times are compared with the server’s clock, where the browser’s is wrong', () => {
   const { model } = aServer();
 
-  model.noteServerTime(1_001_000);
+  model.noteServerTime(1_001_000, 1_000_000);
   expect(model.now()).toBe(1_000_000); // a second's rounding
 
-  model.noteServerTime(1_600_000);
+  model.noteServerTime(1_600_000, 1_000_000);
   expect(model.now()).toBe(1_600_000);
+
+  model.noteServerTime(980_000, 980_000); // asked twenty seconds ago, and answered at last
+  expect(model.now()).toBe(1_000_000);
 });

@@ -5,6 +5,7 @@ import {
   type Api,
   type Assignment,
   type DefaultChoice,
+  type DoctorReport,
   type Flow,
   Missing,
   type Problem,
@@ -30,6 +31,8 @@ export type Situation =
 /** What is known; a new one for each change, so that it can be compared and kept. */
 export interface IView {
   readonly situation: Situation;
+  /** The number of the read that this comes from, see `Model.reads`. */
+  readonly read: number;
   /** What the server said where it is not set up, can't say, or does not let the user ask. */
   readonly message: string;
   readonly user: User | null;
@@ -43,10 +46,13 @@ export interface IView {
   readonly signIn: SignIn | null;
   /** The ARNs of the roles whose role sessions are being started by this page. */
   readonly starting: readonly string[];
+  /** Those of them that are picked for whatever starts next: until then, that has what it had. */
+  readonly picking: readonly string[];
 }
 
 export const NOTHING_KNOWN: IView = {
   situation: 'loading',
+  read: 0,
   message: '',
   user: null,
   roles: [],
@@ -55,8 +61,19 @@ export const NOTHING_KNOWN: IView = {
   choice: { session_id: null, chosen: false },
   assignments: [],
   signIn: null,
-  starting: []
+  starting: [],
+  picking: []
 };
+
+/** Return a living role session; null if there is none of that id. */
+export function sessionById(view: IView, id: string | null | undefined): RoleSession | null {
+  return view.sessions.find(session => session.id === id) ?? null;
+}
+
+/** Return the role session of whatever starts next; null if it has no role. */
+export function defaultSession(view: IView): RoleSession | null {
+  return sessionById(view, view.choice.session_id);
+}
 
 /** Why a role session that this page knew is no more. */
 export interface IEnding {
@@ -113,20 +130,25 @@ export class Model implements IDisposable {
     return this.browserTime() + this.aheadOfBrowser;
   }
 
-  /** Take note of the server's time, known to the second. */
-  noteServerTime(time: number): void {
-    const ahead = time - this.browserTime();
+  /**
+   * Take note of the server's time, known to the second.
+   *
+   * @param sent - the browser's time when the server was asked: tornado takes the time when it
+   *   begins with an answer, which may need a minute.
+   */
+  noteServerTime(time: number, sent: number): void {
+    const ahead = time - sent;
     // A clock that is right to some seconds is right: a second's rounding must not make times jump.
     this.aheadOfBrowser = Math.abs(ahead) < 5_000 ? 0 : ahead;
   }
 
   /** The default role session. */
   get current(): RoleSession | null {
-    return this.session(this._view.choice.session_id);
+    return defaultSession(this._view);
   }
 
-  session(id: string | null | undefined): RoleSession | null {
-    return this._view.sessions.find(session => session.id === id) ?? null;
+  session(id: string): RoleSession | null {
+    return sessionById(this._view, id);
   }
 
   /** The living role session of a role, the default one where there are several. */
@@ -139,11 +161,12 @@ export class Model implements IDisposable {
     return this._view.roles.find(role => role.arn === arn) ?? null;
   }
 
-  assignment(kind: Assignment['kind'], id: string): Assignment | null {
-    return this._view.assignments.find(a => a.kind === kind && a.id === id) ?? null;
-  }
-
   // --- Reading ----------------------------------------------------------------------------
+
+  /** How many reads have begun: what happens now is known from a view with a higher number on. */
+  get reads(): number {
+    return this._reads;
+  }
 
   /** Read the state again; with `roles`, the list of roles as well. Resolves when it was read. */
   read(options: { roles?: boolean } = {}): Promise<void> {
@@ -158,16 +181,10 @@ export class Model implements IDisposable {
     void this.read({ roles: ROLES_MAY_DIFFER.has(event) });
   }
 
-  /** The server has gone; what was known stays, marked as old. */
-  lost(): void {
-    if (this._view.situation === 'ready') {
-      this.update({ situation: 'unreachable' });
-    }
-  }
-
   private async readAll(): Promise<void> {
     while (this.again && !this.disposed) {
       this.again = false;
+      this._reads += 1;
       const roles = this.rolesWanted || this._view.situation !== 'ready';
       this.rolesWanted = false;
       try {
@@ -181,6 +198,7 @@ export class Model implements IDisposable {
   }
 
   private async readOnce(roles: boolean): Promise<void> {
+    const read = this._reads;
     if (this._view.situation !== 'ready') {
       const health = await this.api.health();
       if (health.status === 'not_configured') {
@@ -198,6 +216,7 @@ export class Model implements IDisposable {
     const gone = this._view.sessions.filter(was => !sessions.some(is => is.id === was.id));
     this.update({
       situation: 'ready',
+      read,
       message: '',
       sessions,
       choice,
@@ -284,6 +303,11 @@ export class Model implements IDisposable {
     return this.andRead(this.api.refresh(id));
   }
 
+  /** Find out why AWS credentials don't work in what starts next. */
+  doctor(): Promise<DoctorReport> {
+    return this.api.doctor();
+  }
+
   beginSignIn(flow?: Flow): Promise<SignInBegun> {
     return this.andRead(this.api.beginSignIn(flow));
   }
@@ -307,13 +331,18 @@ export class Model implements IDisposable {
   }
 
   private async start(roleArn: string, makeDefault: boolean): Promise<RoleSession> {
-    this.update({ starting: [...this._view.starting, roleArn] });
+    const picked = makeDefault ? [roleArn] : [];
+    this.update({
+      starting: [...this._view.starting, roleArn],
+      picking: [...this._view.picking, ...picked]
+    });
     try {
       return await this.andRead(this.api.start(roleArn, makeDefault));
     } finally {
-      const starting = [...this._view.starting];
-      starting.splice(starting.indexOf(roleArn), 1);
-      this.update({ starting });
+      this.update({
+        starting: withoutOne(this._view.starting, roleArn),
+        picking: makeDefault ? withoutOne(this._view.picking, roleArn) : this._view.picking
+      });
     }
   }
 
@@ -335,6 +364,7 @@ export class Model implements IDisposable {
   }
 
   private _view = NOTHING_KNOWN;
+  private _reads = 0;
   private readonly _changed = new Signal<this, IView>(this);
   private readonly _ended = new Signal<this, IEnding>(this);
   private readonly endedHere = new Set<string>();
@@ -343,4 +373,10 @@ export class Model implements IDisposable {
   private disposed = false;
   private reading: Promise<void> | null = null;
   private rolesWanted = false;
+}
+
+/** Leave one of the things out, if it is there: what was known may have been forgotten meanwhile. */
+function withoutOne(all: readonly string[], one: string): readonly string[] {
+  const at = all.indexOf(one);
+  return at === -1 ? all : [...all.slice(0, at), ...all.slice(at + 1)];
 }

@@ -350,8 +350,8 @@ function listed(all: readonly string[], trans: TranslationBundle): string {
   return rest === 0 ? first : trans._n('%2 and %1 more', '%2 and %1 more', rest, first);
 }
 
-/** Put the lines together that fit; the first one always does. */
-function lines(first: string, ...more: (string | undefined)[]): string {
+/** Put the lines of a notification together that fit; the first one always does. */
+export function lines(first: string, ...more: (string | undefined)[]): string {
   let message = first;
   for (const line of more) {
     if (line && message.length + line.length + 2 <= LONGEST_MESSAGE) {

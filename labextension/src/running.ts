@@ -4,8 +4,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { RoleSession } from './api';
 import { endQuestion } from './ending';
 import { STATE_ICONS } from './icons';
+import { accountOf } from './identity';
 import type { Model } from './model';
-import { accountOf } from './status';
 import { stateWords } from './words';
 
 /** What the panel does with role sessions. */

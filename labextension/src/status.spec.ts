@@ -2,7 +2,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 
 import type { SignIn } from './api';
 import { type IView, NOTHING_KNOWN } from './model';
-import { accountOf, statusOf } from './status';
+import { statusOf } from './status';
 import { aRole, aSession } from './testing';
 
 const trans = nullTranslator.load('test');
@@ -89,6 +89,11 @@ test.each<[string, IView, string | null]>([
     'offline | AWS roles | server not reachable'
   ],
   [
+    'that a server answers, and can’t say',
+    { ...withRole(), situation: 'unreachable', message: 'The disk is full.' },
+    'offline | analyst | 111122223333 | not known at the moment'
+  ],
+  [
     'a server without the extension, quietly',
     { ...NOTHING_KNOWN, situation: 'missing' },
     'role | AWS roles unavailable'
@@ -113,6 +118,17 @@ test.each(['not_configured', 'refused'] as const)('%s: the server’s own senten
   expect(statusOf(view, NOW, trans)?.sentence).toBe('What the server said.');
 });
 
+test.each([
+  ['', 'The Jupyter server does not answer.'],
+  ['The disk is full.', 'The Jupyter server can’t say at the moment: The disk is full.']
+])('of a server that said “%s” it says so, and that the rest is old', (message, words) => {
+  const view: IView = { ...withRole(), situation: 'unreachable', message };
+  const { sentence } = statusOf(view, NOW, trans)!;
+
+  expect(sentence).toContain(words);
+  expect(sentence).toContain('how it was before');
+});
+
 test('the role’s colour is the catalogue’s', () => {
   const view = { ...withRole(), roles: [aRole('auditor'), aRole('analyst', { color: '#c00' })] };
 
@@ -121,10 +137,4 @@ test('the role’s colour is the catalogue’s', () => {
 
 test('a role that is not in the catalogue any more has no colour', () => {
   expect(statusOf(withRole(), NOW, trans)?.color).toBeNull();
-});
-
-test('the account is the caller’s, else the role’s', () => {
-  expect(accountOf(aSession('analyst'))).toBe('111122223333');
-  expect(accountOf(aSession('analyst', { identity: null }))).toBe('111122223333');
-  expect(accountOf(aSession('analyst', { identity: null, role_arn: 'odd' }))).toBe('');
 });

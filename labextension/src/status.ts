@@ -1,7 +1,9 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { RoleSession } from './api';
-import type { IView } from './model';
+import { accountOf } from './identity';
+import { defaultSession, type IView } from './model';
+import { situationWords, staleWords } from './situation';
 import { expiryMatters, stateWords, timeLeft } from './words';
 
 /** What the status bar shows. */
@@ -26,26 +28,14 @@ export function statusOf(view: IView, now: number, trans: TranslationBundle): IS
     case 'loading':
       return null;
     case 'missing':
-      return without('role', trans.__('AWS roles unavailable'), missingSentence(trans));
     case 'not_configured':
     case 'refused':
-      return without('role', trans.__('AWS roles unavailable'), view.message);
+      return without('role', trans.__('AWS roles unavailable'), situationWords(view, trans));
     case 'unreachable':
       return unreachable(view, trans);
     case 'ready':
       return ready(view, now, trans);
   }
-}
-
-/** The default role session. */
-export function defaultSession(view: IView): RoleSession | null {
-  return view.sessions.find(session => session.id === view.choice.session_id) ?? null;
-}
-
-/** The account that a role session's caller is in. */
-export function accountOf(session: RoleSession): string {
-  // arn:aws:iam::111122223333:role/path/name
-  return session.identity?.Account ?? session.role_arn.split(':')[4] ?? '';
 }
 
 function ready(view: IView, now: number, trans: TranslationBundle): IStatus {
@@ -92,10 +82,9 @@ function ready(view: IView, now: number, trans: TranslationBundle): IStatus {
 
 function unreachable(view: IView, trans: TranslationBundle): IStatus {
   const session = defaultSession(view);
-  const health = trans.__('server not reachable');
-  const sentence = trans.__(
-    'The Jupyter server does not answer. What is shown is what it said last; this comes back by itself.'
-  );
+  const health =
+    view.message === '' ? trans.__('server not reachable') : trans.__('not known at the moment');
+  const sentence = staleWords(view, trans);
   return session === null
     ? { ...without('offline', trans.__('AWS roles'), sentence), health }
     : { ...ofRole(view, session), icon: 'offline', health, sentence };
@@ -111,10 +100,4 @@ function ofRole(view: IView, session: RoleSession): Pick<IStatus, 'label' | 'acc
 
 function without(icon: IStatus['icon'], label: string, sentence: string): IStatus {
   return { icon, label, account: '', health: '', color: null, sentence };
-}
-
-function missingSentence(trans: TranslationBundle): string {
-  return trans.__(
-    'This Jupyter server lacks the extension jupyter_wb_aws. Ask your administrator to install and enable it.'
-  );
 }

@@ -1,4 +1,7 @@
-import type { Assignment, Problem, Role, RoleSession } from './api';
+import { Signal } from '@lumino/signaling';
+
+import type { Assignment, DoctorFinding, DoctorReport, Problem, Role, RoleSession } from './api';
+import type { IDocument } from './document';
 
 /** A role as the server describes it; for tests. */
 export function aRole(name: string, change: Partial<Role> = {}): Role {
@@ -73,4 +76,69 @@ export function anAssignment(
     next: { given, session_id: session?.id ?? null },
     ...change
   };
+}
+
+/** What the doctor found, as the server describes it; for tests. */
+export function aFinding(
+  code: DoctorFinding['code'],
+  change: Partial<DoctorFinding> = {}
+): DoctorFinding {
+  return {
+    code,
+    severity: 'error',
+    sdks: ['boto3', 'aws'],
+    message: `Message of ${code}.`,
+    remedy: `Run: mend ${code}`,
+    admin_hint: null,
+    ...change
+  };
+}
+
+/** A report of the doctor; for tests. */
+export function aReport(...findings: DoctorFinding[]): DoctorReport {
+  const { identity } = aSession('analyst');
+  return {
+    status: findings.some(({ severity }) => severity === 'error') ? 'error' : 'ok',
+    checked_at: '2026-11-25T12:00:00Z',
+    findings,
+    looked_at: [
+      { what: 'regions', codes: findings.map(({ code }) => code) },
+      { what: 'proxies', codes: [] }
+    ],
+    call: {
+      outcome: 'ok',
+      provider: 'assume-role-with-web-identity',
+      identity,
+      error: null,
+      detail: null
+    },
+    token: null
+  };
+}
+
+/** A notebook with a kernel, and what JupyterLab tells of it; for tests. */
+export function aDocument() {
+  const kernel = {
+    id: 'kernel-1',
+    status: 'idle',
+    connectionStatusChanged: new Signal<unknown, string>({})
+  };
+  const sessionContext = {
+    session: { id: 'session-1', kernel: kernel as typeof kernel | null },
+    kernelDisplayStatus: 'idle',
+    restartKernel: jest.fn(() => Promise.resolve()),
+    kernelChanged: new Signal<unknown, unknown>({}),
+    statusChanged: new Signal<unknown, string>({}),
+    disposed: new Signal<unknown, unknown>({}),
+    sessionManager: { running: () => [] }
+  };
+  const document = {
+    kind: 'notebook',
+    name: 'Untitled.ipynb',
+    node: window.document.createElement('div'),
+    sessionContext,
+    memory: null,
+    kernelSince: 0
+  } as unknown as IDocument;
+  return { document, kernel, sessionContext };
 }

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from jupyter_wb_aws.aws import sts
+from jupyter_wb_aws.aws.botocore_session import proxies_for
 from jupyter_wb_aws.aws.sts import CallerIdentity, Sts, StsRequest, endpoint_of
 from jupyter_wb_aws.errors import (
     StsBadAnswer,
@@ -212,16 +213,16 @@ def test_the_servers_environment_is_not_changed(fake):
 
 
 def test_a_roles_own_proxy_is_used_for_an_endpoint_elsewhere():
-    assert sts._proxies("https://sts.example.com", {"HTTPS_PROXY": "http://p:1"}) == {
+    assert proxies_for("https://sts.example.com", {"HTTPS_PROXY": "http://p:1"}) == {
         "https": "http://p:1"
     }
-    assert sts._proxies(None, {"http_proxy": "http://p:1"}) == {"http": "http://p:1"}
-    assert sts._proxies(None, {}) is None
+    assert proxies_for(None, {"http_proxy": "http://p:1"}) == {"http": "http://p:1"}
+    assert proxies_for(None, {}) is None
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:1", "http://127.1.2.3", "http://[::1]:1"])
 def test_no_proxy_leads_to_this_machine(endpoint):
-    assert sts._proxies(endpoint, {"HTTPS_PROXY": "http://p:1"}) == {}
+    assert proxies_for(endpoint, {"HTTPS_PROXY": "http://p:1"}) == {}
 
 
 def test_a_ca_bundle_of_the_role_that_is_not_there_is_told_with_a_hint():

@@ -204,6 +204,17 @@ class Lab:
         expect(ran.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"))
         return "".join(ran.locator(".jp-OutputArea-output").all_inner_texts())
 
+    def toasts(self):
+        """Return what the toasts say that are up, once each is there that was emitted until now."""
+        toasts = self.page.locator(".Toastify__toast")
+        last = "All toasts before this one are there"
+        # Without a time it would not be a toast.
+        self.run_command(
+            "apputils:notify", message=last, type="info", options={"autoClose": 60_000}
+        )
+        toasts.filter(has_text=last).wait_for()
+        return [text for text in toasts.all_inner_texts() if last not in text]
+
     def axe(self, include=OURS):
         """Let axe-core look at our own nodes; return its violations as readable lines."""
         if not self.page.evaluate("() => 'axe' in window"):

@@ -120,3 +120,4 @@ def test_five_thousand_roles_are_found_and_scrolled(lab, demo):
 
     expect(section.get_by_role("option").first).to_contain_text("Team 0400 production")
     lab.shot("five-thousand-roles")
+    assert lab.axe() == []

@@ -117,7 +117,8 @@ def test_by_keyboard_the_focus_goes_in_round_and_back(lab, item, popover, sessio
     lab.page.keyboard.press("Enter")
     expect(popover).to_be_focused()
     expect(item).to_have_attribute("aria-expanded", "true")
-    for name in ["Copy caller identity", None, "Refresh now", "Pick another role…", "End…"]:
+    buttons = ["Refresh now", "Pick another role…", "Check credentials…", "End…"]
+    for name in ["Copy caller identity", None, *buttons]:
         lab.page.keyboard.press("Tab")
         if name is not None:
             expect(popover.get_by_role("button", name=name)).to_be_focused()
@@ -263,7 +264,7 @@ def test_of_a_server_that_went_away_what_was_known_stays(lab, item, popover, ses
 
     expect(item).to_have_accessible_name("AWS role: Analyst · 111122223333 · server not reachable")
     item.click()
-    expect(popover).to_contain_text("What is shown is what it said last")
+    expect(popover).to_contain_text("What is shown is how it was before")
     expect(popover).not_to_contain_text("kept fresh")
     for button in ["Refresh now", "Pick another role…", "End…"]:
         expect(popover.get_by_role("button", name=button)).to_be_disabled()

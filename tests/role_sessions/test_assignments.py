@@ -139,6 +139,20 @@ async def test_a_choice_for_one_kernel_and_what_it_is_started_with_are_told(site
         assert site.emitted("assignment_changed") == 3 * [{"kernel_id": KERNEL}]
 
 
+def test_a_kernel_is_told_whose_aws_variables_are_removed_from_now_on_or_no_more():
+    told = []
+    assignments = Assignments(told.append)
+
+    assignments.ran(KERNEL, Given("untouched"))
+    assert told == []  # nothing was known of it, and nothing was done to it
+    assignments.ran(KERNEL, Given("no_role"))
+    assert told == [KERNEL]
+    assignments.ran(KERNEL, Given("no_role"))
+    assert told == [KERNEL]
+    assignments.ran(KERNEL, Given("untouched"))
+    assert told == [KERNEL, KERNEL]
+
+
 async def test_a_kernel_for_which_no_aws_role_was_chosen_has_none_and_nobody_is_warned(site):
     async with site.server() as manager:
         await manager.start(ANALYST)

@@ -6,7 +6,7 @@ import { CommandIDs } from '../commands';
 import { roleIcon } from '../icons';
 import { RecentRoles } from '../recent';
 import { DOMAIN, IAwsRoles } from '../tokens';
-import { askToEnd, orTell, pickInDialog, showIdentity } from '../widgets/dialogs';
+import { askToEnd, orTell, pickInDialog, showDoctor, showIdentity } from '../widgets/dialogs';
 
 /** The commands, for the palette, the menu "AWS Role" (`schema/settings.json`) and shortcuts. */
 export const commands: JupyterFrontEndPlugin<void> = {
@@ -87,10 +87,19 @@ export const commands: JupyterFrontEndPlugin<void> = {
       isVisible: known,
       execute: () => askToEnd(model, model.view.sessions, trans)
     });
-    model.changed.connect(() => commands.notifyCommandChanged());
+    commands.addCommand(CommandIDs.doctor, {
+      label: trans.__('Check AWS Credentials…'),
+      caption: trans.__('Find out why AWS credentials don’t work in notebooks and terminals'),
+      isEnabled: ready,
+      isVisible: known,
+      execute: () => showDoctor(model, trans)
+    });
 
-    const { pick, none, showIdentity: show, refresh, end, endAll } = CommandIDs;
-    for (const command of [pick, none, show, refresh, end, endAll]) {
+    const { pick, none, showIdentity: show, refresh, doctor, end, endAll } = CommandIDs;
+    const ours = [pick, none, show, refresh, doctor, end, endAll];
+    // Of each, since without an id all menus and toolbars are drawn again.
+    model.changed.connect(() => ours.forEach(command => commands.notifyCommandChanged(command)));
+    for (const command of ours) {
       palette?.addItem({ command, category: trans.__('AWS') });
     }
   }

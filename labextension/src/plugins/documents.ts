@@ -39,15 +39,25 @@ export const documents: JupyterFrontEndPlugin<void> = {
       dialogs: dialogs ?? new SessionContextDialogs({ translator: translator ?? nullTranslator }),
       trans: (translator ?? nullTranslator).load(DOMAIN)
     };
-    const control = (document: IDocument): DocumentControl => {
+    // A toolbar may be made again for a panel: that is the same document.
+    const known = new WeakMap<object, IDocument>();
+    const control = <T extends object>(panel: T, asDocument: (panel: T) => IDocument) => {
+      let document = known.get(panel);
+      if (document === undefined) {
+        document = asDocument(panel);
+        known.set(panel, document);
+        follow(document);
+      }
+      return new DocumentControl(document, options);
+    };
+    const follow = (document: IDocument) => {
       open.add(document);
       document.sessionContext.disposed.connect(() => open.delete(document));
       followKernel(document, model);
-      return new DocumentControl(document, options);
     };
-    toolbars.addFactory<NotebookPanel>('Notebook', ITEM, panel => control(notebookDocument(panel)));
+    toolbars.addFactory<NotebookPanel>('Notebook', ITEM, panel => control(panel, notebookDocument));
     toolbars.addFactory<ConsolePanel>('ConsolePanel', ITEM, panel =>
-      control(consoleDocument(panel))
+      control(panel, consoleDocument)
     );
   }
 };

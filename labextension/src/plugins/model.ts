@@ -15,16 +15,12 @@ export const model: JupyterFrontEndPlugin<IAwsRoles> = {
   provides: IAwsRoles,
   activate: (app: JupyterFrontEnd) => {
     const settings = app.serviceManager.serverSettings;
-    const api = new Api(settings, time => model.noteServerTime(time));
+    const api = new Api(settings, (time, sent) => model.noteServerTime(time, sent));
     const model = new Model(api);
-    let everConnected = false;
     const live = new Live(settings, {
-      connected: () => {
-        everConnected = true;
-        void model.read({ roles: true });
-      },
-      // Where events never come through, the state is read whenever they are tried again.
-      unavailable: () => (everConnected ? model.lost() : void model.read({ roles: true })),
+      connected: () => void model.read({ roles: true }),
+      // The server may be gone, or only refuse the stream: the state is read whenever that is tried.
+      unavailable: () => void model.read({ roles: true }),
       looked: () => void model.read(),
       event: name => model.hint(name)
     });

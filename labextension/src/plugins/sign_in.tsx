@@ -8,6 +8,7 @@ import { CommandIDs } from '../commands';
 import { failureOf } from '../failure';
 import { DOMAIN, IAwsRoles } from '../tokens';
 import { FailureNote } from '../widgets/failure';
+import { RolesDialog } from '../widgets/roles_dialog';
 import { SignIn } from '../widgets/sign_in';
 import { AfterSignOut, BeforeSignOut } from '../widgets/sign_out';
 
@@ -33,7 +34,7 @@ export const signIn: JupyterFrontEndPlugin<void> = {
     const show = (title: string, body: React.JSX.Element, ...buttons: Dialog.IButton[]) => {
       const widget = ReactWidget.create(body);
       widget.addClass('jp-AwsRoles-dialogBody');
-      const dialog = new Dialog({
+      const dialog = new RolesDialog({
         title,
         body: widget,
         buttons: buttons.length > 0 ? buttons : [Dialog.cancelButton({ label: trans.__('Close') })],

@@ -27,7 +27,8 @@ export const status: JupyterFrontEndPlugin<void> = {
     const item = new StatusItem(model, (translator ?? nullTranslator).load(DOMAIN), {
       pick: () => void commands.execute(CommandIDs.pick),
       signIn: () => void commands.execute(CommandIDs.signIn),
-      end: () => void commands.execute(CommandIDs.end)
+      end: () => void commands.execute(CommandIDs.end),
+      doctor: () => void commands.execute(CommandIDs.doctor)
     });
     const activeStateChanged = new Signal<StatusItem, void>(item);
     model.changed.connect(() => activeStateChanged.emit());

@@ -1,20 +1,21 @@
-import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { Dialog, Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
 import type { RoleSession } from '../api';
+import { selectedArn, waitWords } from '../choice';
 import { CommandIDs } from '../commands';
 import { allEndedWords, endQuestion } from '../ending';
 import { failureOf } from '../failure';
 import type { Model } from '../model';
 import type { RecentRoles } from '../recent';
+import { Doctor } from './doctor';
 import { FailureNote } from './failure';
 import { useView } from './hooks';
-import { selectedArn } from './launcher_role';
-import { Picker } from './picker';
-import { PickerDialog } from './picker_dialog';
+import { type IPickerProps, Picker } from './picker';
+import { RolesDialog, showDialog } from './roles_dialog';
 import { SessionFacts } from './session';
 
 /** Do something that the user asked for; where it fails, say why. */
@@ -70,17 +71,19 @@ export async function endAndTell(
   sessions: readonly RoleSession[],
   trans: TranslationBundle
 ): Promise<void> {
-  const count = sessions.length;
   const ends = await Promise.allSettled(sessions.map(session => model.end(session.id)));
   const ended = ends.flatMap(end => (end.status === 'fulfilled' ? [end.value] : []));
   const failed = ends.find(end => end.status === 'rejected');
   if (failed !== undefined) {
-    const title = trans._n('The role session did not end', 'Not every role session ended', count);
+    const title =
+      ended.length > 0
+        ? trans.__('Not every role session ended')
+        : trans._n('The role session did not end', 'The role sessions did not end', ends.length);
     await orTell(Promise.reject(failed.reason as Error), title, trans);
   }
   if (ended.length > 0) {
     await showDialog({
-      title: trans._n('The role session has ended', 'The role sessions have ended', count),
+      title: trans._n('The role session has ended', 'The role sessions have ended', ended.length),
       body: allEndedWords(ended, trans),
       buttons: [closeButton(trans)]
     });
@@ -94,37 +97,60 @@ export async function pickInDialog(
   commands: CommandRegistry,
   trans: TranslationBundle
 ): Promise<void> {
-  const dialog = new PickerDialog({
+  const dialog = new RolesDialog({
     title: trans.__('Pick an AWS role'),
     body: ReactWidget.create(
-      <div className="jp-AwsRoles-pickDialog">
-        <p>
-          {trans.__(
-            'Notebooks, consoles and terminals that you start from then on have it. Running ones keep theirs.'
-          )}
-        </p>
-        <Picker
-          model={model}
-          recent={recent}
-          trans={trans}
-          label={trans.__('AWS role for what you start next')}
-          selected={selectedArn(model.view, model)}
-          onPick={async arn => {
-            await (arn === null ? model.pickNone() : model.pick(arn));
-            dialog.reject();
-          }}
-          onSignIn={() => {
-            // One dialog at a time: this one would keep the next from opening.
-            dialog.reject();
-            void commands.execute(CommandIDs.signIn);
-          }}
-        />
-      </div>
+      <PickBody
+        model={model}
+        recent={recent}
+        trans={trans}
+        onPick={async arn => {
+          if (arn === null) {
+            await model.pickNone();
+          } else {
+            const { label } = await model.pick(arn);
+            if (dialog.isDisposed && selectedArn(model.view) === arn) {
+              Notification.info(
+                trans.__('%1 is ready: what you start from now on works as it.', label)
+              );
+            }
+          }
+          dialog.reject();
+        }}
+        onSignIn={() => {
+          // One dialog at a time: this one would keep the next from opening.
+          dialog.reject();
+          void commands.execute(CommandIDs.signIn);
+        }}
+      />
     ),
-    buttons: [Dialog.cancelButton({ label: trans.__('Cancel') })],
+    // Not "Cancel": a start that is under way goes on.
+    buttons: [Dialog.cancelButton({ label: trans.__('Close') })],
     focusNodeSelector: 'input'
   });
   await dialog.launch();
+}
+
+function PickBody(
+  props: Pick<IPickerProps, 'model' | 'recent' | 'trans' | 'onPick' | 'onSignIn'>
+): React.JSX.Element {
+  const { trans } = props;
+  const view = useView(props.model);
+  return (
+    <div className="jp-AwsRoles-pickDialog">
+      <p>
+        {waitWords(view, trans) ??
+          trans.__(
+            'Notebooks, consoles and terminals that you start from then on have it. Running ones keep theirs.'
+          )}
+      </p>
+      <Picker
+        {...props}
+        label={trans.__('AWS role for what you start next')}
+        selected={selectedArn(view)}
+      />
+    </div>
+  );
 }
 
 /** Show who the user is to AWS in a role session. */
@@ -136,6 +162,15 @@ export async function showIdentity(
   await showDialog({
     title: trans.__('AWS identity: %1', session.label),
     body: ReactWidget.create(<Identity model={model} shown={session} trans={trans} />),
+    buttons: [closeButton(trans)]
+  });
+}
+
+/** Find out why AWS credentials don't work, and show what was found. */
+export async function showDoctor(model: Model, trans: TranslationBundle): Promise<void> {
+  await showDialog({
+    title: trans.__('AWS credentials: what is wrong, and what to do'),
+    body: ReactWidget.create(<Doctor ask={() => model.doctor()} trans={trans} />),
     buttons: [closeButton(trans)]
   });
 }

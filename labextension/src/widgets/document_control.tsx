@@ -7,6 +7,7 @@ import {
   refreshIcon
 } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
+import type { Message } from '@lumino/messaging';
 import * as React from 'react';
 
 import { type IDocument, isSettled, kernelIdOf } from '../document';
@@ -22,6 +23,7 @@ import { roleIcon, STATE_ICONS } from '../icons';
 import type { IView, Model } from '../model';
 import type { RecentRoles } from '../recent';
 import { type IOffer, offerOf } from '../remembered_role';
+import { staleWords } from '../situation';
 import { DocumentPanel } from './document_panel';
 import { DropDown } from './drop_down';
 import { useNow, useView } from './hooks';
@@ -56,7 +58,6 @@ export class DocumentControl extends ReactWidget {
   ) {
     super();
     this.addClass('jp-AwsRoles-document');
-    options.model.changed.connect(this.onChanged);
     this.onChanged();
     // The width of the document, not of the window: documents stand side by side.
     this.resized = new ResizeObserver(([entry]) => {
@@ -64,13 +65,20 @@ export class DocumentControl extends ReactWidget {
       this.toggleClass('jp-mod-narrow', this.narrow);
       this.update();
     });
-    this.resized.observe(document.node);
   }
 
-  override dispose(): void {
+  // A toolbar that is made again, as after a change of its settings, drops its items undisposed.
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.options.model.changed.connect(this.onChanged);
+    this.onChanged();
+    this.resized.observe(this.document.node);
+  }
+
+  protected override onBeforeDetach(message: Message): void {
     this.resized.disconnect();
     this.options.model.changed.disconnect(this.onChanged);
-    super.dispose();
+    super.onBeforeDetach(message);
   }
 
   protected override render(): React.ReactElement {
@@ -123,7 +131,7 @@ function Control(
       ref={button}
       type="button"
       className={`jp-AwsRoles-documentButton${role.kind === 'kernel' ? '' : ' jp-mod-quiet'}`}
-      title={unreachable ? `${sentence} ${staleWords(trans)}` : sentence}
+      title={unreachable ? `${sentence} ${staleWords(view, trans)}` : sentence}
       aria-label={trans.__('AWS role of the kernel: %1', text)}
       aria-haspopup="dialog"
       aria-expanded={open}
@@ -160,13 +168,8 @@ export function useDocument(document: IDocument, model: Model): IDocumentState {
       remembered?.disconnect(changed);
     };
   }, [document]);
-  const role = documentRole(view, kernelIdOf(document), isSettled(document));
+  const role = documentRole(view, kernelIdOf(document), isSettled(document, view));
   return { view, role, offer: offerOf(document.memory?.arn ?? null, role, view) };
-}
-
-/** Say that what is shown may be old. */
-export function staleWords(trans: TranslationBundle): string {
-  return trans.__('The Jupyter server does not answer: this is how it was before.');
 }
 
 function controlWords(

@@ -1,12 +1,14 @@
+import { showErrorMessage } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { CommandIDs } from '../commands';
-import { type IDocument, kernelIdOf, sharers } from '../document';
-import { accountOf, type DocumentRole, documentWords, roleLabel } from '../document_role';
+import { type IDocument, kernelIdOf, restartKernel, sharers } from '../document';
+import { type DocumentRole, documentWords, roleLabel } from '../document_role';
 import { failureOf, type IFailure } from '../failure';
-import { type IDocumentControlOptions, staleWords, useDocument } from './document_control';
-import { orTell } from './dialogs';
+import { accountOfArn } from '../identity';
+import { staleWords } from '../situation';
+import { type IDocumentControlOptions, useDocument } from './document_control';
 import { FailureNote } from './failure';
 import { useNow } from './hooks';
 import { Picker } from './picker';
@@ -26,15 +28,16 @@ export function DocumentPanel(props: Props): React.JSX.Element {
   };
   const restart = role.kind === 'kernel' && role.restart;
   React.useEffect(() => {
-    if (picked && role.kind === 'kernel' && !restart) {
+    // Where the server went away meanwhile, what is known is how it was before the pick.
+    if (picked && role.kind === 'kernel' && !restart && view.situation === 'ready') {
       close(); // The kernel runs with it already.
     }
-  }, [picked, role, restart, close]);
+  }, [picked, role, restart, view.situation, close]);
 
   return (
     <div className="jp-AwsRoles-documentPanel">
       <p>{documentWords(role, view.roles, now, trans).sentence}</p>
-      {view.situation === 'unreachable' && <p role="status">{staleWords(trans)}</p>}
+      {view.situation === 'unreachable' && <p role="status">{staleWords(view, trans)}</p>}
       {restart && <RestartOffer {...props} focus={picked} />}
       {role.kind === 'no_kernel' && <KernelOffer {...props} />}
       {role.kind === 'kernel' && !picked && (
@@ -96,7 +99,7 @@ function Offer(
   const { roleArn, available, model, trans } = props;
   const label = roleLabel(roleArn, model.view.roles);
   // The account too: whoever wrote the notebook has named the role, and labels are not unique.
-  const account = accountOf(roleArn);
+  const account = accountOfArn(roleArn);
   const [busy, failure, run] = useAction(props.use, trans);
   return (
     <div className="jp-AwsRoles-documentOffer">
@@ -137,12 +140,16 @@ function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
   }, [props.focus]);
   const restart = (): void => {
     close();
-    const kernel = document.sessionContext.session?.kernel;
-    void orTell(
-      kernel?.restart() ?? Promise.resolve(),
-      trans.__('The kernel did not restart'),
-      trans
-    );
+    void restartKernel(document).then(restarted => {
+      if (!restarted) {
+        void showErrorMessage(
+          trans.__('The kernel did not restart'),
+          trans.__(
+            'The server could not restart it, or does not answer. Try it again by the menu Kernel; the server’s log says more.'
+          )
+        );
+      }
+    });
   };
   return (
     <div className="jp-AwsRoles-documentRestart">
@@ -152,7 +159,7 @@ function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
               'A restart stops what is running, and the kernel’s variables are lost. The notebook’s text and outputs stay.'
             )
           : trans.__(
-              'A restart stops what is running, and the kernel’s variables are lost. What the console shows stays.'
+              'A restart stops what is running, and the kernel’s variables are lost. The console is cleared.'
             )}
       </p>
       {others.length > 0 && <p>{trans.__('The same kernel is used by: %1.', others.join(', '))}</p>}

@@ -92,7 +92,7 @@ export class DropDown extends ReactWidget {
   };
 
   private readonly onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key === 'Escape' && !event.defaultPrevented) {
+    if (event.key === 'Escape' && !event.defaultPrevented && !event.isComposing) {
       event.preventDefault();
       event.stopPropagation();
       this.dismiss();

@@ -5,9 +5,10 @@ import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
+import { choiceWords, selectedArn } from '../choice';
 import { CommandIDs } from '../commands';
 import { roleIcon } from '../icons';
-import type { IView, Model } from '../model';
+import type { Model } from '../model';
 import type { RecentRoles } from '../recent';
 import { useView } from './hooks';
 import { Picker } from './picker';
@@ -67,37 +68,17 @@ function Section(props: {
         <h2>{trans.__('AWS role')}</h2>
       </div>
       {view.situation === 'ready' && view.rolesProblem === null && (
-        <p className="jp-AwsRoles-summary">{choiceWords(view, model, trans)}</p>
+        <p className="jp-AwsRoles-summary">{choiceWords(view, trans)}</p>
       )}
       <Picker
         model={model}
         recent={props.recent}
         trans={trans}
         label={trans.__('AWS role for what you start next')}
-        selected={selectedArn(view, model)}
+        selected={selectedArn(view)}
         onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
         onSignIn={props.onSignIn}
       />
     </section>
   );
-}
-
-/** The role that is chosen for whatever starts next; null: "no AWS role"; undefined: none yet. */
-export function selectedArn(view: IView, model: Model): string | null | undefined {
-  return view.choice.chosen ? (model.current?.role_arn ?? null) : undefined;
-}
-
-function choiceWords(view: IView, model: Model, trans: TranslationBundle): string {
-  const current = model.current;
-  if (current !== null) {
-    return trans.__(
-      'Notebooks, consoles and terminals that you start from now on work as %1. Running ones keep their role.',
-      current.label
-    );
-  }
-  return view.choice.chosen
-    ? trans.__('Notebooks, consoles and terminals that you start from now on have no AWS role.')
-    : trans.__(
-        'Pick one, and the notebooks, consoles and terminals that you start have AWS credentials.'
-      );
 }

@@ -7,8 +7,10 @@ import { failureOf, type IFailure, problemWords, requestAddress } from '../failu
 import { indexRoles } from '../filter';
 import { STATE_ICONS } from '../icons';
 import type { IView, Model } from '../model';
+import { lines } from '../notices';
 import { type PickerOption, pickerOptions } from '../picker_options';
 import type { RecentRoles } from '../recent';
+import { situationWords } from '../situation';
 import { stateWords } from '../words';
 import { FailureNote } from './failure';
 import { useView } from './hooks';
@@ -54,24 +56,6 @@ export function Picker(props: IPickerProps): React.JSX.Element {
     );
   }
   return <RoleList {...props} view={view} disabled={false} />;
-}
-
-/** Say why there is nothing to pick from, where it is not the user's sign-in. */
-export function situationWords(view: IView, trans: TranslationBundle): string {
-  switch (view.situation) {
-    case 'loading':
-      return trans.__('Asking for your AWS roles…');
-    case 'missing':
-      return trans.__(
-        'AWS roles are not available on this server: its part of the extension, jupyter_wb_aws, is not installed or not enabled.'
-      );
-    case 'unreachable':
-      return view.message === ''
-        ? trans.__('The Jupyter server does not answer. This comes back by itself.')
-        : trans.__('The Jupyter server can’t say at the moment: %1', view.message);
-    default:
-      return view.message;
-  }
 }
 
 function NoRoles(props: {
@@ -120,15 +104,34 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
   );
 
   const at = marked === undefined ? -1 : options.findIndex(option => option.arn === marked);
-  const active = at === -1 && query.trim() !== '' ? 0 : at;
+  // Where the marked role has gone from the list, nothing is: Enter must not start another one.
+  const active = marked === undefined && query.trim() !== '' ? 0 : at;
   const list = useList(active);
   const isShown = useIsShown();
 
   const found = options.filter(option => option.kind === 'role').length;
 
+  // What was said holds until the user goes on, or something else is chosen elsewhere.
+  const own = useRef<string | null | undefined>(undefined);
+  const forget = () => {
+    setSaid('');
+    setFailure(null);
+  };
+  useEffect(() => {
+    if (!busy && selected !== own.current) {
+      own.current = undefined;
+      forget();
+    }
+    // Not at each `busy`: what is said at the end of a pick is to stay.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [selected]);
+
   const search = (text: string) => {
     setQuery(text);
     setMarked(undefined);
+    if (!busy) {
+      forget();
+    }
     list.toTop();
   };
 
@@ -136,6 +139,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
     if (busy || disabled) {
       return;
     }
+    own.current = option.arn;
     setFailure(null);
     setBusy(true);
     setSaid(option.kind === 'none' ? '' : trans.__('Starting %1…', optionLabel(option, none)));
@@ -152,23 +156,28 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
           : trans.__('%1 is ready.', optionLabel(option, none))
       );
     } catch (error) {
-      const shown = failureOf(error, trans);
+      const failed = failureOf(error, trans);
       const ask = option.kind === 'role' ? requestAddress(option.role.request_url) : null;
+      const shown = {
+        ...failed,
+        requestUrl: failed.requestUrl ?? (failed.code === 'trust_refused' ? ask : null)
+      };
       if (!isShown()) {
         tellLater(shown, trans);
         return;
       }
+      own.current = undefined;
       setSaid('');
-      setFailure({
-        ...shown,
-        requestUrl: shown.requestUrl ?? (shown.code === 'trust_refused' ? ask : null)
-      });
+      setFailure(shown);
     } finally {
       setBusy(false);
     }
   };
 
   const onKeyDown = (event: React.KeyboardEvent) => {
+    if (event.nativeEvent.isComposing) {
+      return; // Enter then takes what an input method offers.
+    }
     const move = moves[event.key];
     const option = options[active];
     if (move) {
@@ -280,13 +289,18 @@ function useIsShown(): () => boolean {
 
 /** Tell what failed to a user who has closed the list meanwhile. */
 function tellLater(failure: IFailure, trans: TranslationBundle): void {
+  const { title, detail, hint, requestUrl, forAdministrator } = failure;
+  const ask = {
+    label: trans.__('Ask for this role'),
+    callback: () => void window.open(requestUrl ?? '', '_blank', 'noopener')
+  };
   const copy = {
     label: trans.__('Copy details for your administrator'),
-    callback: () => Clipboard.copyToSystem(failure.forAdministrator)
+    callback: () => Clipboard.copyToSystem(forAdministrator)
   };
-  Notification.error(`${failure.title}\n${failure.detail}`, {
+  Notification.error(lines(title, detail, hint), {
     autoClose: false,
-    actions: failure.forAdministrator === '' ? [] : [copy]
+    actions: [...(requestUrl === null ? [] : [ask]), ...(forAdministrator === '' ? [] : [copy])]
   });
 }
 

@@ -2,8 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { failureOf, type IFailure } from '../failure';
-import type { IView, Model } from '../model';
-import { defaultSession, statusOf } from '../status';
+import { defaultSession, type IView, type Model } from '../model';
+import { statusOf } from '../status';
 import { clockTime } from '../words';
 import { FailureNote } from './failure';
 import { useNow, useView } from './hooks';
@@ -15,6 +15,7 @@ export interface IPopoverActions {
   readonly pick: () => void;
   readonly signIn: () => void;
   readonly end: () => void;
+  readonly doctor: () => void;
 }
 
 /** What a click on the status bar's item opens. */
@@ -134,6 +135,7 @@ function Buttons(props: {
           disabled={off}
           onClick={actions.pick}
         />
+        <Button label={trans.__('Check credentials…')} disabled={off} onClick={actions.doctor} />
         {session !== null && (
           <Button label={trans.__('End…')} look="warn" disabled={off} onClick={actions.end} />
         )}

@@ -6,12 +6,12 @@ import type { Flow, Problem, User } from '../api';
 import { failureOf, type IFailure, problemWords, webAddress } from '../failure';
 import { STATE_ICONS } from '../icons';
 import type { Model } from '../model';
+import { situationWords } from '../situation';
 import { type IAttempt, otherWay, type Step, stepOf } from '../sign_in';
 import { SignInWindow } from '../sign_in_window';
 import { clockTime, timeLeft } from '../words';
 import { CopyButton, FailureNote } from './failure';
 import { useNow, useView } from './hooks';
-import { situationWords } from './picker';
 
 const { useEffect, useRef, useState } = React;
 
@@ -55,9 +55,7 @@ export function SignIn(props: ISignInProps): React.JSX.Element {
       }}
     >
       {view.situation === 'unreachable' && (
-        <p className="jp-AwsRoles-signInQuiet">
-          {trans.__('The Jupyter server does not answer. This goes on once it is back.')}
-        </p>
+        <p className="jp-AwsRoles-signInQuiet">{situationWords(view, trans)}</p>
       )}
       <StepBody
         {...props}
@@ -192,15 +190,7 @@ function CodeStep(
       <>
         <p>{trans.__('Your browser has not let the sign-in window open. Open it by this link:')}</p>
         <p>
-          <a
-            ref={main}
-            className="jp-AwsRoles-bigLink"
-            href={step.address}
-            target="_blank"
-            rel="noopener noreferrer"
-          >
-            {trans.__('Open the sign-in page')}
-          </a>
+          <SignInPageLink main={main} address={step.address} trans={trans} />
         </p>
         <p className="jp-AwsRoles-signInQuiet">
           {trans.__(
@@ -237,6 +227,24 @@ function CodeStep(
   );
 }
 
+function SignInPageLink(
+  props: Pick<IStepProps, 'main' | 'trans'> & { address: string }
+): React.JSX.Element {
+  const { main, trans, address } = props;
+  return (
+    <a
+      ref={main}
+      className="jp-AwsRoles-bigLink"
+      href={address}
+      target="_blank"
+      rel="noopener noreferrer"
+    >
+      {trans.__('Open the sign-in page')}
+      <launchIcon.react tag="span" className="jp-AwsRoles-signInIcon" width="14px" height="14px" />
+    </a>
+  );
+}
+
 function DeviceStep(
   props: IStepProps & { step: Extract<Step, { kind: 'device' }> }
 ): React.JSX.Element {
@@ -251,21 +259,7 @@ function DeviceStep(
       </p>
       {step.address !== null && (
         <p>
-          <a
-            ref={main}
-            className="jp-AwsRoles-bigLink"
-            href={step.address}
-            target="_blank"
-            rel="noopener noreferrer"
-          >
-            {trans.__('Open the sign-in page')}
-            <launchIcon.react
-              tag="span"
-              className="jp-AwsRoles-signInIcon"
-              width="14px"
-              height="14px"
-            />
-          </a>
+          <SignInPageLink main={main} address={step.address} trans={trans} />
         </p>
       )}
       <p className="jp-AwsRoles-signInQuiet">

@@ -57,7 +57,8 @@ export class StatusItem extends ReactWidget {
         actions={{
           pick: after(() => actions.pick()),
           signIn: after(() => actions.signIn()),
-          end: after(() => actions.end())
+          end: after(() => actions.end()),
+          doctor: after(() => actions.doctor())
         }}
       />
     );

@@ -3,14 +3,15 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
+import { selectedArn, waitWords } from '../choice';
 import { CommandIDs } from '../commands';
 import type { RoleSession } from '../api';
 import { roleIcon, STATE_ICONS } from '../icons';
+import { accountOf } from '../identity';
 import type { Model } from '../model';
 import type { RecentRoles } from '../recent';
 import { stateWords } from '../words';
 import { useNow, useView } from './hooks';
-import { selectedArn } from './launcher_role';
 import { Picker } from './picker';
 
 export interface ITreeTabOptions {
@@ -47,9 +48,10 @@ function Tab(props: ITreeTabOptions): React.JSX.Element {
         <h2>{trans.__('AWS role')}</h2>
         {view.situation === 'ready' && view.rolesProblem === null && (
           <p>
-            {trans.__(
-              'What you pick is the role of the notebooks, consoles and terminals that you start from now on. Running ones keep theirs.'
-            )}
+            {waitWords(view, trans) ??
+              trans.__(
+                'What you pick is the role of the notebooks, consoles and terminals that you start from now on. Running ones keep theirs.'
+              )}
           </p>
         )}
         <Picker
@@ -57,7 +59,7 @@ function Tab(props: ITreeTabOptions): React.JSX.Element {
           recent={recent}
           trans={trans}
           label={trans.__('AWS role for what you start next')}
-          selected={selectedArn(view, model)}
+          selected={selectedArn(view)}
           onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
           onSignIn={() => void commands.execute(CommandIDs.signIn)}
         />
@@ -103,7 +105,7 @@ function SessionRow(props: {
   const { session, model, trans } = props;
   const state = stateWords(session, useNow(model), trans);
   const Icon = STATE_ICONS[session.state];
-  const about = [session.role_arn.split(':')[4], session.region].filter(Boolean).join(' · ');
+  const about = [accountOf(session), session.region].filter(Boolean).join(' · ');
   return (
     <li className="jp-AwsRoles-sessionRow">
       <Icon.react tag="span" className="jp-AwsRoles-documentIcon" aria-hidden="true" />

@@ -1,0 +1,127 @@
+"""Sphinx extension: the reference pages, made of the code that they describe when the site is built.
+
+A page of the reference holds a comment such as ``<!-- generated: settings -->``, and what is made
+takes its place. Nothing of it is a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import os
+import re
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from rest import rest, table
+from sphinx.application import Sphinx
+
+from jupyter_wb_aws.app import configurable_classes
+from jupyter_wb_aws.cli import main
+from jupyter_wb_aws.events import NAMES
+from jupyter_wb_aws.identity.source import TokenSource
+
+MARK = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
+WIDTH = "100"  # of the help texts
+
+
+def settings() -> str:
+    """Describe each setting: its type, default and help, from the trait itself."""
+    parts = []
+    for configurable in [*configurable_classes(), TokenSource]:
+        parts += [f"## {configurable.__name__}", first_paragraph(configurable)]
+        if configurable is TokenSource:
+            parts.append("Each token source has these as well, under its own class name.")
+        for name, trait in sorted(configurable.class_own_traits(config=True).items()):
+            if trait.this_class is configurable:
+                parts += [f"### `{configurable.__name__}.{name}`", kind_of(trait), trait.help]
+    return "\n\n".join(inspect.cleandoc(part) for part in parts)
+
+
+def first_paragraph(thing: Any) -> str:
+    """Return what a class's docstring begins with."""
+    return inspect.getdoc(thing).partition("\n\n")[0]
+
+
+def kind_of(trait: Any) -> str:
+    """Tell a trait's type, its default, and the values it takes."""
+    default = f"`{trait.default_value_repr()}`"
+    values = getattr(trait, "values", None)
+    one_of = f", one of {', '.join(f'`{value}`' for value in values)}" if values else ""
+    return f"{type(trait).__name__}{one_of}; default {default}"
+
+
+def command_line() -> str:
+    """Show what each command says of itself with `--help`."""
+    shown = {name: help_of(name) for name in ("", *main.COMMANDS)}
+    return "\n\n".join(
+        f"## `jupyter wb-aws{f' {name}' if name else ''}`\n\n```text\n{text}```"
+        for name, text in shown.items()
+    )
+
+
+def help_of(command: str) -> str:
+    """Run a command with `--help`."""
+    os.environ["COLUMNS"] = WIDTH
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        main.main([*([command] if command else []), "--help"])
+    return printed.getvalue()
+
+
+def contract() -> dict[str, Any]:
+    """Read the REST contract."""
+    text = (files("jupyter_wb_aws.handlers") / "openapi.yaml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text))
+
+
+def error_codes() -> str:
+    """List the codes of the REST contract."""
+    codes = contract()["x-codes"].items()
+    rows = [[f"`{code}`", str(of["status"]), of["meaning"]] for code, of in codes]
+    return table(["code", "status", "meaning"], rows)
+
+
+def events() -> str:
+    """Describe each event by its schema."""
+    parts = []
+    for name in NAMES:
+        text = (files("jupyter_wb_aws.events") / f"{name}.yaml").read_text(encoding="utf-8")
+        schema = yaml.safe_load(text)
+        parts += [f"## {schema['title']}", f"`{schema['$id']}`", schema["description"]]
+        fields = schema.get("properties", {})
+        rows = [
+            [f"`{field}`", kinds(of), of.get("description", "")] for field, of in fields.items()
+        ]
+        parts.append(table(["field", "type", "meaning"], rows))
+    return "\n\n".join(parts)
+
+
+def kinds(schema: dict[str, Any]) -> str:
+    """Tell the type of an event's field."""
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    kind = schema.get("type", "any")
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+
+
+GENERATORS: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "rest": lambda: rest(contract()),
+    "command-line": command_line,
+    "error-codes": error_codes,
+    "events": events,
+}
+
+
+def fill_in(_app: Sphinx, _page: str, source: list[str]) -> None:
+    """Put what is generated into a page as it is read."""
+    source[0] = MARK.sub(lambda found: GENERATORS[found[1]](), source[0])
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Say to Sphinx what this does."""
+    app.connect("source-read", fill_in)
+    return {"parallel_read_safe": True, "env_version": 1}

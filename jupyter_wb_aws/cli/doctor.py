@@ -1,0 +1,148 @@
+"""``jupyter wb-aws doctor``: why AWS credentials don't work in this very process.
+
+It needs no server: what a server would know is left out then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_wb_aws.cli import here
+from jupyter_wb_aws.cli.client import Client
+from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+from jupyter_wb_aws.cli.output import say, say_json, wrapped
+from jupyter_wb_aws.cli.server import find_server
+
+if TYPE_CHECKING:  # a dozen milliseconds, which the others need not pay
+    from jupyter_wb_aws.doctor.diagnose import Report
+    from jupyter_wb_aws.doctor.facts import Place, ServerFacts
+    from jupyter_wb_aws.doctor.finding import Finding
+
+TIMEOUT_SECONDS = 5.0
+EXIT_CODES = """\
+exit codes:
+  0    nothing of severity "error" was found
+  1    something was
+  2    it could not run
+
+It changes nothing, and never asks the machine's metadata service (169.254.169.254). What each code
+means, and which SDKs it is about: docs/doctor.md.
+"""
+HEADINGS = {"ok": "All is well", "warning": "It works, but", "error": "Something is wrong"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.epilog = EXIT_CODES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look at everything, and tell what was found."""
+    from jupyter_wb_aws.doctor.diagnose import diagnose
+
+    try:
+        report = diagnose(dict(os.environ), _place(), _ask_server)
+    except Exception as defect:  # noqa: BLE001 - told by its kind: its text might hold a secret
+        raise _could_not_run(defect) from None
+    if args.json:
+        say_json(json.dumps(report.as_json()))
+    else:
+        _tell(report)
+    return ExitCode.FAILED if report.status == "error" else ExitCode.OK
+
+
+def _could_not_run(defect: Exception) -> CliError:
+    frame = traceback.extract_tb(defect.__traceback__)[-1]
+    return local_problem(
+        "internal_error",
+        "The doctor could not run",
+        detail=f"The doctor could not run: {type(defect).__name__} ({Path(frame.filename).name}, line {frame.lineno}).",
+        hint="It is a defect; please report this line.",
+        exit_code=ExitCode.CANNOT_ASK,
+    )
+
+
+def _place() -> Place | None:
+    place = here.place(os.environ)
+    return "kernel" if place == "kernel" else "terminal" if place == "terminal" else None
+
+
+def _ask_server() -> ServerFacts:
+    """Ask what this process's server knows; why it can't be asked is a finding."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    from jupyter_wb_aws.doctor.facts import ServerFacts
+
+    try:
+        client = Client(find_server(os.environ, Path(jupyter_runtime_dir())), TIMEOUT_SECONDS)
+        health = client.get("/aws/health").data
+        if health["status"] == "not_configured":
+            return ServerFacts({"code": "not_configured", "detail": health["message"]})
+        sessions = client.get("/aws/sessions").data["sessions"]
+    except CliError as error:
+        return ServerFacts(error.problem)
+    return ServerFacts(None, health["token_source"], health["catalogue"], sessions)
+
+
+# --- For people ----------------------------------------------------------------------------
+
+
+def _tell(report: Report) -> None:
+    findings = report.findings
+    _tell_summary(report)
+    for finding in findings:
+        say()
+        _tell_finding(finding)
+    fine = [what for what, found in report.looked_at.items() if not found]
+    if fine:
+        say()
+        for line in wrapped(f"Without a finding: {', '.join(fine)}."):
+            say(line)
+
+
+def _tell_summary(report: Report) -> None:
+    counts = [
+        f"{count} {severity}{'s' * (count > 1 and severity != 'info')}"
+        for severity in ("error", "warning", "info")
+        if (count := sum(f.severity == severity for f in report.findings))
+    ]
+    say(f"{HEADINGS[report.status]}: {', '.join(counts) or 'nothing was found'}.")
+    from jupyter_wb_aws.aws.claims import audience_of, shown
+    from jupyter_wb_aws.clock import rfc3339
+    from jupyter_wb_aws.doctor.checks.call import provider_words
+
+    call = report.facts.call
+    if call is not None and call.identity is not None:
+        say("boto3 works as")
+        say(f"  {call.identity.arn}")
+        say(f"by {provider_words(call.provider)} (provider {call.provider}).")
+    if report.token is not None:
+        claims = report.token.claims
+        for line in wrapped(
+            f"The token is for {shown(audience_of(claims))}, of {shown(claims.get('iss'))} for"
+            f" {shown(claims.get('sub'))}, until {rfc3339(report.token.expires_at)}."
+        ):
+            say(line)
+
+
+def _tell_finding(finding: Finding) -> None:
+    sdks = f"  [{', '.join(finding.sdks)}]" if finding.sdks else ""
+    say(f"{finding.severity.upper():<8} {finding.code}{sdks}")
+    _tell_wrapped("", finding.message)
+    if finding.remedy:
+        # A command stays in one line, to be copied.
+        say(f"  -> {finding.remedy}")
+    if finding.admin_hint:
+        _tell_wrapped("For your administrator: ", finding.admin_hint)
+
+
+def _tell_wrapped(lead: str, text: str) -> None:
+    for line in wrapped(f"{lead}{text}"):
+        say(f"  {line}")

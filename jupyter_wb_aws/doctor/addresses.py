@@ -1,0 +1,94 @@
+"""Where a process's calls go: the STS endpoint, proxies, and addresses that are never called. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from jupyter_wb_aws.aws.sts import endpoint_of
+from jupyter_wb_aws.doctor.profiles import Profile
+
+# The machine's metadata service gives out the machine's own role: never asked, not even whether it
+# is there. Source: EC2 User Guide, "Access instance metadata"; the name is Google Cloud's.
+METADATA = frozenset({"169.254.169.254", "fd00:ec2::254"})
+METADATA_NAMES = frozenset(
+    {"instance-data", "instance-data.ec2.internal", "metadata.google.internal"}
+)
+# botocore's endpoints.json; all other regions are in amazonaws.com.
+DOMAINS = {
+    "cn-": "amazonaws.com.cn",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "us-isof-": "csp.hci.ic.gov",
+    "eu-isoe-": "cloud.adc-e.uk",
+    "eusc-": "amazonaws.eu",
+}
+PROXIES = {"https": ("https_proxy", "HTTPS_PROXY"), "http": ("http_proxy", "HTTP_PROXY")}
+
+
+def is_metadata(host: str) -> bool:
+    """Tell whether a host, or an address that it has, is the machine's metadata service."""
+    name = host.lower().rstrip(".")
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return name in METADATA_NAMES
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return str(mapped) in METADATA
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL; empty where there is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def without_secrets(url: str) -> str:
+    """Return a URL without user, password and query, to be shown."""
+    try:
+        parts = urlsplit(url)
+        return parts._replace(
+            netloc=parts.netloc.rpartition("@")[2], query="", fragment=""
+        ).geturl()
+    except ValueError:
+        return "(no URL)"
+
+
+def ignores_endpoints(environment: Mapping[str, str]) -> bool:
+    """Tell whether SDKs are told to ignore endpoints that variables or profiles name."""
+    return environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
+
+
+def sts_endpoint(environment: Mapping[str, str], profile: Profile | None) -> str | None:
+    """Return the endpoint that boto3 has for STS by configuration, None for AWS's own."""
+    if ignores_endpoints(environment):
+        return None
+    return endpoint_of(environment) or (profile.values.get("endpoint_url") if profile else None)
+
+
+def sts_url(environment: Mapping[str, str], profile: Profile | None) -> str:
+    """Return where boto3 asks STS; it reads AWS_DEFAULT_REGION only, and asks the global STS without."""
+    if endpoint := sts_endpoint(environment, profile):
+        return endpoint
+    region = environment.get("AWS_DEFAULT_REGION") or (
+        profile.values.get("region") if profile else None
+    )
+    if not region or environment.get("AWS_STS_REGIONAL_ENDPOINTS") == "legacy":
+        return "https://sts.amazonaws.com"
+    domain = next((d for start, d in DOMAINS.items() if region.startswith(start)), "amazonaws.com")
+    return f"https://sts.{region}.{domain}"
+
+
+def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
+    """Return the proxy that a URL is asked through, as `urllib` and botocore choose it."""
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
+    scheme, host = urlsplit(url).scheme, urlsplit(url).netloc.rpartition("@")[2]
+    no_proxy = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    named = next((environment[n] for n in PROXIES.get(scheme, ()) if environment.get(n)), None)
+    if named is None or (no_proxy and proxy_bypass_environment(host, {"no": no_proxy})):
+        return None
+    return named

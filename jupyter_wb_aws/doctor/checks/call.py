@@ -1,0 +1,111 @@
+"""What became of the real call: who boto3's own chain works as, and by which of its providers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from jupyter_wb_aws.doctor.checks.remedies import restart
+from jupyter_wb_aws.doctor.codes import found
+from jupyter_wb_aws.doctor.facts import Called, Facts
+from jupyter_wb_aws.doctor.finding import Finding
+from jupyter_wb_aws.errors import InvalidRoleArn
+from jupyter_wb_aws.roles.role import RoleArn
+
+WEB_IDENTITY = "assume-role-with-web-identity"
+# What botocore calls its providers (botocore.credentials, METHOD), in words.
+PROVIDERS = {
+    "env": "the keys in the environment",
+    "assume-role": "a profile's role_arn",
+    WEB_IDENTITY: "the role and the token file",
+    "sso": "a profile's IAM Identity Center sign-in",
+    "shared-credentials-file": "the credentials file",
+    "login": "a sign-in of `aws login`",
+    "custom-process": "a profile's credential_process",
+    "config-file": "the config file",
+    "ec2-credentials-file": "the file in AWS_CREDENTIAL_FILE",
+    "boto-config": "a file of boto 2",
+    "container-role": "the container's own credentials",
+    "iam-role": "the machine's own role",
+}
+# botocore renews 15 minutes before the end; twice that leaves it some calls in between.
+SHORT = timedelta(minutes=30)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Look at who it was, or why it failed."""
+    call = facts.call
+    if call is None:
+        return
+    if call.outcome == "ok":
+        yield from _who(facts, call)
+        return
+    yield _failed(facts, call)
+
+
+def provider_words(provider: str | None) -> str:
+    """Name a provider for people."""
+    return PROVIDERS.get(provider or "", provider or "none")
+
+
+def _failed(facts: Facts, call: Called) -> Finding:
+    if call.outcome == "slow":
+        return found(
+            "call_slow", call.detail, "Look at the network, and at a profile's credential_process."
+        )
+    if call.outcome == "not_made":
+        return found("call_not_made", call.detail, call.hint)
+    if call.error == "NoCredentials":
+        here = (
+            ""
+            if facts.get("AWS_EC2_METADATA_DISABLED")
+            else " Other programs go on to the machine's own role, which the doctor never asks."
+        )
+        return found(
+            "no_credentials",
+            f"boto3's chain of providers found no credentials.{here}",
+            f"Run: jupyter wb-aws start ROLE. Then: {restart(facts)}",
+        )
+    by = f" (credentials from {provider_words(call.provider)})" if call.provider else ""
+    return found(
+        "call_failed",
+        f"GetCallerIdentity with boto3's own chain failed{by}: {call.error}: {call.detail}",
+        call.hint or "The findings above come before this one; mend them first.",
+        admin_hint=call.admin_hint,
+    )
+
+
+def _who(facts: Facts, call: Called) -> Iterator[Finding]:
+    arn = call.identity.arn if call.identity else ""
+    if facts.has_role and (
+        call.provider != WEB_IDENTITY or not _is_of(facts.get("AWS_ROLE_ARN"), arn)
+    ):
+        yield found(
+            "signs_as_other",
+            f"boto3 works as {arn}, by {provider_words(call.provider)} ({call.provider}), and not as the role"
+            f" {facts.get('AWS_ROLE_ARN')}.",
+            "The findings above name what comes before the role; mend them first.",
+        )
+    if call.provider == WEB_IDENTITY and call.lifetime is not None and call.lifetime < SHORT:
+        minutes = call.lifetime.total_seconds() / 60
+        yield found(
+            "short_credentials",
+            f"Credentials live for {minutes:.0f} min. boto3 renews them 15 min before their end, with less left at every"
+            " call, and fails below 10 min where that fails.",
+            "Have your administrator let the role's credentials live for an hour or longer: aws iam update-role"
+            " --role-name NAME --max-session-duration 3600",
+        )
+
+
+def _is_of(role: str, arn: str) -> bool:
+    """Tell whether a caller's ARN is of that role; a store's may lack the account."""
+    try:
+        wanted = RoleArn.parse(role)
+    except InvalidRoleArn:
+        return False
+    parts = arn.split(":")
+    account = parts[4] if len(parts) > 5 else ""
+    return parts[-1].startswith(f"assumed-role/{wanted.name}/") and account in {
+        "",
+        wanted.account_id,
+    }

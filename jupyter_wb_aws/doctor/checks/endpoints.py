@@ -1,0 +1,158 @@
+"""Where calls go, and through what: endpoint variables, proxies, CA bundles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from jupyter_wb_aws.aws.claims import shown
+from jupyter_wb_aws.doctor.addresses import (
+    PROXIES,
+    host_of,
+    ignores_endpoints,
+    is_metadata,
+    proxy_for,
+    sts_url,
+    without_secrets,
+)
+from jupyter_wb_aws.doctor.checks.remedies import export, unset
+from jupyter_wb_aws.doctor.codes import AWS, BOTO3, DELTALAKE, JS, POLARS, found
+from jupyter_wb_aws.doctor.facts import Facts
+from jupyter_wb_aws.doctor.finding import Finding
+from jupyter_wb_aws.loopback import is_loopback
+
+STS = "AWS_ENDPOINT_URL_STS"
+# The SDKs that look at each variable, by their documentation.
+READERS = {
+    "AWS_CA_BUNDLE": (BOTO3, AWS),
+    "REQUESTS_CA_BUNDLE": (BOTO3, AWS),
+    "CURL_CA_BUNDLE": (),
+    "SSL_CERT_FILE": (POLARS, DELTALAKE),
+    "SSL_CERT_DIR": (POLARS, DELTALAKE),
+    "NODE_EXTRA_CA_CERTS": (JS,),
+}  # fmt: skip
+CONTAINER = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+
+
+def check_endpoints(facts: Facts) -> Iterator[Finding]:
+    """Look at every endpoint that a variable names."""
+    endpoints = {
+        name: value
+        for name, value in sorted(facts.environment.items())
+        if (name == "AWS_ENDPOINT_URL" or name.startswith("AWS_ENDPOINT_URL_")) and value
+    }
+    for name, value in endpoints.items():
+        if not value.startswith(("http://", "https://")) or not host_of(value):
+            yield found(
+                "endpoint_malformed",
+                f"{name} is no http(s) URL: {shown(without_secrets(value))!r}.",
+                unset(facts, name),
+            )
+    more = (CONTAINER, *(name for pair in PROXIES.values() for name in pair))
+    yield from _metadata(facts, {**endpoints, **{name: facts.get(name) for name in more}})
+    if STS in endpoints:
+        yield _sts(facts, endpoints[STS])
+    if endpoints and ignores_endpoints(facts.environment):
+        yield found(
+            "endpoint_ignored",
+            f"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is set, so that {' and '.join(endpoints)} has no effect.",
+            unset(facts, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+        )
+    elif others := [name for name in endpoints if name != STS]:
+        named = ", ".join(f"{name}={shown(without_secrets(endpoints[name]))}" for name in others)
+        yield found(
+            "endpoint_set",
+            f"{named}: boto3, JavaScript and the aws command from 2.13 on ask there, older versions and other SDKs ask AWS"
+            " itself.",
+        )
+
+
+def _metadata(facts: Facts, urls: dict[str, str]) -> Iterator[Finding]:
+    for name, value in urls.items():
+        if is_metadata(host_of(value)):
+            yield found(
+                "endpoint_metadata",
+                f"{name} leads to the machine's metadata service ({host_of(value)}).",
+                unset(facts, name),
+            )
+
+
+def _sts(facts: Facts, value: str) -> Finding:
+    region = "AWS_REGION and AWS_DEFAULT_REGION are enough for AWS's own STS."
+    if value.startswith("http://"):
+        return found(
+            "sts_endpoint_http",
+            f"{STS} is an http:// URL ({shown(without_secrets(value))}): polars and deltalake refuse it, and pyarrow takes"
+            " any URL here for a host's name and sends unsigned requests.",
+            f"{unset(facts, STS)}. {region}",
+        )
+    return found(
+        "sts_endpoint_set",
+        f"{STS} is set ({shown(without_secrets(value))}): pyarrow takes the URL for a host's name, finds none, and sends"
+        " unsigned requests.",
+        f"{unset(facts, STS)}. {region}",
+    )
+
+
+def check_proxies(facts: Facts) -> Iterator[Finding]:
+    """Look at the proxy variables; a proxy's password is never shown."""
+    for lower, upper in PROXIES.values():
+        one, other = facts.get(lower), facts.get(upper)
+        if one and other and one != other:
+            yield found(
+                "proxies_differ",
+                f"{lower} and {upper} differ: boto3 takes the first, some SDKs the second.",
+                unset(facts, upper),
+            )
+        for name, value in ((lower, one), (upper, other)):
+            if value and not _is_proxy(value):
+                yield found(
+                    "proxy_malformed",
+                    f"{name} is none that looks like http://proxy.example.com:3128.",
+                    unset(facts, name),
+                )
+    url = sts_url(facts.environment, facts.profile)
+    proxy = proxy_for(url, facts.environment)
+    if proxy is None or not _is_proxy(proxy):
+        return
+    if is_loopback(url):
+        before = facts.get("no_proxy") or facts.get("NO_PROXY")
+        listed = ",".join(filter(None, [before, "localhost,127.0.0.1"]))
+        yield found(
+            "proxy_for_loopback",
+            f"{shown(without_secrets(url))} is on this machine, and boto3 asks for it through the proxy"
+            f" {shown(without_secrets(proxy))}.",
+            export(facts, "NO_PROXY", listed),
+        )
+    else:
+        yield found(
+            "proxy_used", f"STS is asked through the proxy {shown(without_secrets(proxy))}."
+        )
+
+
+def _is_proxy(value: str) -> bool:
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        _ = parts.port  # refuses what is no port
+    except ValueError:
+        return False
+    return bool(parts.hostname) and parts.scheme in {"http", "https", "socks5", "socks5h", "socks4"}
+
+
+def check_bundles(facts: Facts) -> Iterator[Finding]:
+    """Look at the files of certificates that variables name."""
+    for name, wrong in facts.bundles.items():
+        path = shown(facts.get(name))
+        code = "ca_bundle_missing" if wrong == "missing" else "ca_bundle_broken"
+        what = (
+            "which is not there" if wrong == "missing" else "which holds no certificate in PEM form"
+        )
+        yield found(code, f"{name} names {path}, {what}.", unset(facts, name), sdks=READERS[name])
+    of_boto = [name for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE") if facts.get(name)]
+    if of_boto and not any(facts.get(name) for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")):
+        yield found(
+            "ca_bundle_for_some",
+            f"{of_boto[0]} is for boto3 and the aws command; JavaScript reads NODE_EXTRA_CA_CERTS, polars and deltalake"
+            " SSL_CERT_FILE.",
+            f"{export(facts, 'SSL_CERT_FILE', facts.get(of_boto[0]))}; the same for NODE_EXTRA_CA_CERTS, where you use them",
+        )

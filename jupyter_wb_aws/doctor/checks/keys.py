@@ -1,0 +1,97 @@
+"""Keys and other credentials in the environment, which come before the role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jupyter_wb_aws.doctor.checks.remedies import unset
+from jupyter_wb_aws.doctor.codes import found
+from jupyter_wb_aws.doctor.facts import Facts
+from jupyter_wb_aws.doctor.finding import Finding, Severity
+from jupyter_wb_aws.variables import LAST_RESORT
+
+PAIR = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+SESSION_TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Look at every credential that a variable holds or names."""
+    yield from _pair(facts)
+    yield from _others(facts)
+    if facts.get("AWS_EC2_METADATA_DISABLED").lower() == "true" and not facts.has_role:
+        yield found(
+            "metadata_not_disabled",
+            "AWS_EC2_METADATA_DISABLED keeps most SDKs from the machine's own role; polars and deltalake ask for"
+            " it all the same.",
+            "Pick a role, or pass credentials (or skip_signature) in the storage options of polars and deltalake.",
+        )
+
+
+def _pair(facts: Facts) -> Iterator[Finding]:
+    names = (*PAIR, *SESSION_TOKENS)
+    filled = [name for name in PAIR if facts.get(name)]
+    empty = [name for name in names if name in facts.environment and not facts.get(name)]
+    if len(filled) == 2:
+        who = "in place of the role" if facts.has_role else "there is no role in this process"
+        yield found(
+            "static_keys",
+            f"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set: every SDK signs with them ({who}).",
+            unset(facts, *names),
+            severity=None if facts.has_role else Severity.WARNING,
+        )
+    elif filled:
+        missing = next(name for name in PAIR if name not in filled)
+        harmless = missing == PAIR[0]
+        effect = "no SDK looks at it alone" if harmless else "boto3 and the aws command fail on it"
+        yield found(
+            "static_keys_half",
+            f"{filled[0]} is set and {missing} is not: {effect}.",
+            unset(facts, *names),
+            sdks=() if harmless else None,
+            severity=Severity.WARNING if harmless else None,
+        )
+    elif any(facts.get(name) for name in SESSION_TOKENS):
+        yield found(
+            "session_token_alone",
+            "A session token is set without the access key that it belongs to; a half-copied set of keys?",
+            unset(facts, *names),
+        )
+    if empty:
+        yield found(
+            "static_keys_empty",
+            f"{' and '.join(empty)} {'is' if len(empty) == 1 else 'are'} set to nothing: deltalake takes that for a"
+            " key, and does not use the role.",
+            unset(facts, *empty),
+            severity=None if facts.has_role else Severity.INFO,
+        )
+
+
+def _others(facts: Facts) -> Iterator[Finding]:
+    container = [
+        name
+        for name in ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+        if facts.get(name)
+    ]
+    if container:
+        all_names = sorted(n for n in facts.environment if n.startswith("AWS_CONTAINER_"))
+        yield found(
+            "container_credentials",
+            f"{container[0]} offers the container's own credentials: duckdb takes them before the role, and the"
+            " others where there is no role.",
+            unset(facts, *all_names),
+            severity=None if facts.has_role else Severity.INFO,
+        )
+    bearers = sorted(name for name in facts.environment if name.startswith("AWS_BEARER_TOKEN_"))
+    if bearers:
+        yield found(
+            "bearer_token",
+            f"{' and '.join(bearers)}: calls of that service carry this API key, and no signature of the role.",
+            unset(facts, *bearers),
+        )
+    last = sorted(name for name in LAST_RESORT if facts.get(name))
+    if last:
+        yield found(
+            "last_resort_files",
+            f"{' and '.join(last)} names a file with keys; boto3 comes to it where it found nothing else.",
+            unset(facts, *last),
+        )

@@ -1,0 +1,144 @@
+"""Profiles and the user's own ~/.aws files: what of them comes before the role, and in which SDK."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from jupyter_wb_aws.aws.claims import shown
+from jupyter_wb_aws.doctor.checks.remedies import restart, unset
+from jupyter_wb_aws.doctor.codes import found
+from jupyter_wb_aws.doctor.facts import Facts
+from jupyter_wb_aws.doctor.finding import Finding, Severity
+from jupyter_wb_aws.doctor.profiles import Profile
+
+VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+SSO = ("sso_session", "sso_start_url", "sso_account_id", "sso_role_name", "sso_region")
+MOST_NAMED = 5
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Look at the profile that the SDKs use, and at the files."""
+    yield from _files(facts)
+    yield from _choice(facts)
+    if facts.profile is not None:
+        for code, key, what in kinds(facts.profile):
+            yield _shadow(facts, facts.profile, code, key, what)
+    yield from _others(facts)
+
+
+def kinds(profile: Profile) -> Iterator[tuple[str, str, str]]:
+    """Say which credentials a profile gives: the code, the key to blame, and in words."""
+    if profile.has("aws_access_key_id"):
+        yield "profile_static_keys", "aws_access_key_id", "holds an access key"
+    if profile.has("web_identity_token_file"):
+        yield (
+            "profile_web_identity",
+            "web_identity_token_file",
+            "names a role and token file of its own",
+        )
+    elif profile.has("role_arn"):
+        yield "profile_assumes_role", "role_arn", "assumes a role from other credentials"
+    if profile.has("credential_process"):
+        yield "profile_credential_process", "credential_process", "runs a program for credentials"
+    if sso := [key for key in SSO if profile.has(key)]:
+        yield "profile_sso", sso[0], "has settings of IAM Identity Center (SSO)"
+    if profile.has("login_session"):
+        yield "profile_login", "login_session", "has a sign-in of `aws login`"
+
+
+def _shadow(facts: Facts, profile: Profile, code: str, key: str, what: str) -> Finding:
+    place = profile.lines.get(key)
+    by = _chosen_by(facts)
+    name = f"[{profile.name}]" if by is None else f"The profile {shown(profile.name)!r} ({by})"
+    effect = "before the role, in the SDKs named" if facts.has_role else "and there is no role here"
+    return found(
+        code,
+        f"{name} {what}: `{key}`{f', {place}' if place else ''}; {effect}.",
+        _instead(facts, profile, by),
+        severity=None if facts.has_role else Severity.INFO,
+    )
+
+
+def _instead(facts: Facts, profile: Profile, by: str | None) -> str:
+    if by is not None:
+        return unset(facts, *VARIABLES)
+    changes = [
+        f"{line} from [{section}] to {'[profile personal]' if line.path == facts.profiles.config else '[personal]'}"
+        for line, section in profile.headers
+    ]
+    rename = f"Change the line {' and '.join(changes)}, and name it where you want it: --profile personal."
+    # A role session's stand-ins for ~/.aws are made when a process starts.
+    again = f" Or: {restart(facts)}" if facts.get("JUPYTER_WB_AWS_ROLE") else ""
+    return f"{rename}{again}"
+
+
+def _chosen_by(facts: Facts) -> str | None:
+    return next((name for name in VARIABLES if name in facts.environment), None)
+
+
+def _choice(facts: Facts) -> Iterator[Finding]:
+    set_ = {name: facts.environment[name] for name in VARIABLES if name in facts.environment}
+    if len(set(set_.values())) == 2:
+        yield found(
+            "profiles_differ",
+            f"AWS_PROFILE is {shown(set_['AWS_PROFILE'])!r} and AWS_DEFAULT_PROFILE is"
+            f" {shown(set_['AWS_DEFAULT_PROFILE'])!r}: boto3 takes the second, other SDKs the first.",
+            unset(facts, *VARIABLES),
+        )
+    for variable, name in set_.items():
+        if not name:
+            yield found(
+                "profile_empty",
+                f"{variable} is set to nothing: boto3 and the aws command look for a profile without a name, and fail.",
+                unset(facts, variable),
+            )
+        elif name not in facts.profiles.by_name:
+            files = " and ".join(
+                str(p) for p in (facts.profiles.config, facts.profiles.credentials) if p
+            )
+            yield found(
+                "profile_missing",
+                f"{variable} names the profile {shown(name)!r}, which is not in {files or 'any file'}: boto3 and the aws"
+                " command fail (ProfileNotFound).",
+                unset(facts, variable),
+            )
+
+
+def _files(facts: Facts) -> Iterator[Finding]:
+    for path in facts.profiles.broken:
+        yield found(
+            "profile_file_broken",
+            f"{path} can't be parsed as a file of profiles: boto3 and the aws command fail whenever it is read.",
+            f'Run `python -c "import configparser; configparser.RawConfigParser().read_file(open({str(path)!r}))"`: it'
+            " names the line to correct.",
+        )
+    for path in facts.profiles.unreadable:
+        yield found(
+            "profile_file_unreadable",
+            f"{path} is there, and you may not read it; SDKs go on as if it were not.",
+            f"Run: ls -l {shlex.quote(str(path))}",
+        )
+
+
+def _others(facts: Facts) -> Iterator[Finding]:
+    named = [
+        name for name in facts.profiles.by_name if name not in {"default", facts.chosen_profile}
+    ]
+    if named and facts.has_role:
+        listed = ", ".join(map(shown, sorted(named)[:MOST_NAMED])) + (
+            ", …" * (len(named) > MOST_NAMED)
+        )
+        yield found(
+            "named_profiles",
+            f"There are profiles that code may name ({listed}): boto3.Session(profile_name=…) and aws --profile switch"
+            " the role off, and the keys in the environment too.",
+            "In code that is to use the role: boto3.Session(), without a profile_name.",
+        )
+    aside = [name for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE") if facts.get(name)]
+    if aside:
+        yield found(
+            "files_set_aside",
+            f"{' and '.join(aside)} {'names a file' if len(aside) == 1 else 'name files'} to be read in place of your own"
+            f" in ~/.aws ({facts.get(aside[0])}): its profiles can't be used here.",
+        )

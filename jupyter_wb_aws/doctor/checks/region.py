@@ -1,0 +1,81 @@
+"""Regions: each SDK reads variables of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from jupyter_wb_aws.aws.claims import shown
+from jupyter_wb_aws.doctor.addresses import sts_endpoint
+from jupyter_wb_aws.doctor.checks.remedies import export, unset
+from jupyter_wb_aws.doctor.codes import BOTO, JS, PYARROW, found
+from jupyter_wb_aws.doctor.facts import Facts
+from jupyter_wb_aws.doctor.finding import Finding
+
+NEW, OLD = "AWS_REGION", "AWS_DEFAULT_REGION"
+# botocore's endpoints.json, `regionRegex` of all partitions; stores of others have names of their own.
+REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-\d+|[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+STARTED = " (or start the role with one: jupyter wb-aws start ROLE --region us-east-2)"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Look at both variables, and at the profile."""
+    new, old = facts.get(NEW), facts.get(OLD)
+    in_file = facts.profile.values.get("region") if facts.profile else None
+    for name, value in ((NEW, new), (OLD, old)):
+        if value and not REGION.fullmatch(value):
+            yield found(
+                "region_malformed",
+                f"{name} is no region: {shown(value)!r}.",
+                export(facts, name, "us-east-2"),
+            )
+    if new and old and new != old:
+        yield found(
+            "regions_differ",
+            f"{NEW} is {shown(new)} and {OLD} is {shown(old)}: boto3 and the aws command's version 1 take the second,"
+            " other SDKs the first.",
+            export(facts, OLD, new),
+        )
+    elif new and not old and not in_file:
+        yield found(
+            "region_not_for_boto3",
+            f"Only {NEW} is set: boto3 and version 1 of the aws command ignore it, ask the global STS, and fail where a"
+            " service needs a region.",
+            export(facts, OLD, new),
+        )
+    elif old and not new and not in_file:
+        yield found(
+            "region_not_for_javascript",
+            f"Only {OLD} is set: the SDK for JavaScript ignores it, and fails without a region.",
+            export(facts, NEW, old),
+        )
+    elif not (new or old):
+        yield _nowhere(facts) if not in_file else _in_file(facts, in_file)
+    if facts.get("AWS_STS_REGIONAL_ENDPOINTS") == "legacy":
+        yield found(
+            "sts_global",
+            "AWS_STS_REGIONAL_ENDPOINTS is `legacy`: STS is asked at its global address, in another region than yours.",
+            unset(facts, "AWS_STS_REGIONAL_ENDPOINTS"),
+        )
+
+
+def _nowhere(facts: Facts) -> Finding:
+    elsewhere = sts_endpoint(facts.environment, facts.profile) is not None
+    boto3 = "signs nothing for an endpoint of your own" if elsewhere else "asks the global STS"
+    return found(
+        "region_missing",
+        f"Neither {NEW} nor {OLD} is set: the SDK for JavaScript fails, pyarrow sends unsigned requests, and boto3"
+        f" {boto3}.",
+        f"{export(facts, NEW, 'us-east-2')}; the same for {OLD}{STARTED}",
+        sdks=(*BOTO, JS, PYARROW) if elsewhere else None,
+    )
+
+
+def _in_file(facts: Facts, region: str) -> Finding:
+    assert facts.profile is not None
+    return found(
+        "region_in_file_only",
+        f"The region, {shown(region)}, stands in {facts.profile.lines.get('region', 'a profile')} only: polars and deltalake"
+        " never read that file, and take us-east-1.",
+        f"{export(facts, NEW, region)}; the same for {OLD}",
+    )

@@ -1,0 +1,80 @@
+"""The variables that a role session gives: whether they are all there, and can be right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from jupyter_wb_aws.aws.claims import shown
+from jupyter_wb_aws.doctor.checks.remedies import restart, unset
+from jupyter_wb_aws.doctor.codes import found
+from jupyter_wb_aws.doctor.facts import Facts
+from jupyter_wb_aws.doctor.finding import Finding
+from jupyter_wb_aws.errors import InvalidRoleArn
+from jupyter_wb_aws.roles.role import RoleArn
+
+# AssumeRoleWithWebIdentity, RoleSessionName (botocore, sts service model).
+SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+ROLE, TOKEN, NAME = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Look at the three variables of a web identity."""
+    role, token = facts.get(ROLE), facts.get(TOKEN)
+    if not role and not token:
+        yield _no_role(facts)
+        return
+    if not token:
+        yield found(
+            "role_without_token",
+            f"{ROLE} is set and {TOKEN} is not: no SDK uses this role, and all go on to the next credentials they find.",
+            f"{restart(facts)} Or: {unset(facts, ROLE, TOKEN, NAME)}",
+        )
+    elif not role:
+        yield found(
+            "token_without_role",
+            f"{TOKEN} is set and {ROLE} is not: boto3, JavaScript and rclone fail, pyarrow sends unsigned requests,"
+            " deltalake asks for the machine's role.",
+            f"{restart(facts)} Or: {unset(facts, ROLE, TOKEN, NAME)}",
+        )
+    if role:
+        yield from _forms(facts, role)
+
+
+def _no_role(facts: Facts) -> Finding:
+    picked = [s["label"] for s in facts.server.sessions if s["default"]] if facts.server else []
+    if picked:
+        return found(
+            "no_role",
+            f"The role {picked[0]} is picked, and this process was started without it.",
+            restart(facts),
+        )
+    return found(
+        "no_role",
+        "No role: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE are not set in this process.",
+        f"Run: jupyter wb-aws start ROLE (`jupyter wb-aws roles` lists yours). Then: {restart(facts)}",
+    )
+
+
+def _forms(facts: Facts, role: str) -> Iterator[Finding]:
+    try:
+        RoleArn.parse(role)
+    except InvalidRoleArn:
+        yield found(
+            "role_arn_malformed",
+            f"{ROLE} is no ARN of an IAM role: {shown(role)!r}.",
+            restart(facts),
+        )
+    if NAME not in facts.environment:
+        yield found(
+            "session_name_missing",
+            f"{NAME} is not set: version 2 of the aws command keeps its credentials by role and name alone, so users who"
+            " share a home folder get each other's.",
+            f"{restart(facts)} Or: export {NAME}=$USER-$$",
+        )
+    elif not SESSION_NAME.fullmatch(name := facts.get(NAME)):
+        yield found(
+            "session_name_unfit",
+            f"{NAME} is none that STS takes (2 to 64 letters, digits and +=,.@_-): {shown(name)!r}.",
+            restart(facts),
+        )

@@ -1,0 +1,107 @@
+"""What the Jupyter server knows of this process's role session, and of tokens and roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jupyter_wb_aws.doctor.checks.remedies import restart
+from jupyter_wb_aws.doctor.codes import found
+from jupyter_wb_aws.doctor.facts import Facts, ServerFacts
+from jupyter_wb_aws.doctor.finding import Finding
+
+NOT_SET_UP = frozenset({"not_configured", "not_enabled"})
+STATES = {
+    "degraded": "session_degraded",
+    "expired": "session_expired",
+    "sign_in_required": "sign_in_required",
+}
+SIGN_IN = "Run: jupyter wb-aws sign-in"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Look at what it said, or why it said nothing."""
+    server = facts.server
+    if server is None:
+        return
+    if server.problem is not None:
+        yield _not_asked(server.problem)
+        return
+    name = facts.get("AWS_ROLE_SESSION_NAME")
+    mine = next((s for s in server.sessions if _name(s) == name), None) if name else None
+    if facts.get("JUPYTER_WB_AWS_ROLE") and mine is None:
+        yield found(
+            "session_over",
+            f"The role session of {facts.get('JUPYTER_WB_AWS_ROLE')}, which this process was started with, has ended or"
+            " is another server's.",
+            restart(facts),
+        )
+    if mine is not None:
+        yield from _state(mine)
+        yield from _default(facts, server, mine)
+    yield from _parts(server, told=mine is not None and mine["problem"] is not None)
+
+
+def _not_asked(problem: Mapping[str, Any]) -> Finding:
+    code, detail, hint = (str(problem.get(key) or "") for key in ("code", "detail", "hint"))
+    if code in {"no_server", "several_servers"}:
+        return found("server_not_found", detail, hint)
+    if code in NOT_SET_UP:
+        return found("server_not_set_up", detail, hint)
+    return found("server_unreachable", detail, hint)
+
+
+def _name(session: Mapping[str, Any]) -> object:
+    return session["environment"].get("AWS_ROLE_SESSION_NAME")
+
+
+def _state(session: Mapping[str, Any]) -> Iterator[Finding]:
+    code = STATES.get(session["state"])
+    if code is None:
+        return
+    problem = session["problem"] or {}
+    detail = problem.get("detail") or "No newer token can be had."
+    hint = SIGN_IN if code == "sign_in_required" else str(problem.get("hint") or "")
+    yield found(
+        code,
+        f"The role session of {session['label']} is {session['state'].replace('_', ' ')}: {detail}",
+        hint,
+        admin_hint=problem.get("admin_hint"),
+    )
+
+
+def _default(facts: Facts, server: ServerFacts, mine: Mapping[str, Any]) -> Iterator[Finding]:
+    default = next((s for s in server.sessions if s["default"]), None)
+    if (
+        facts.place in {"kernel", "terminal"}
+        and default is not None
+        and default["id"] != mine["id"]
+    ):
+        yield found(
+            "other_default",
+            f"This {facts.place} has the role {mine['label']}; what starts next gets {default['label']}.",
+            "Run in the notebook: !jupyter wb-aws start ROLE, then restart the kernel."
+            if facts.place == "kernel"
+            else "Open a new terminal, if you want that one.",
+        )
+
+
+def _parts(server: ServerFacts, *, told: bool) -> Iterator[Finding]:
+    source = (server.token_source or {}).get("problem")
+    if source and not told:
+        signed_out = source["code"] == "sign_in_required"
+        yield found(
+            "token_source_failing",
+            f"{source['title']}: {source['detail']}",
+            SIGN_IN if signed_out else str(source["hint"]),
+            admin_hint=source["admin_hint"],
+        )
+    broken = (server.catalogue or {}).get("problem")
+    if broken:
+        line = f":{broken['line']}" if broken["line"] else ""
+        path = (server.catalogue or {}).get("path")
+        yield found(
+            "roles_file_broken",
+            f"{path}{line}: {broken['reason']}",
+            f"Hand this to your administrator: correct {path}{line}",
+        )

@@ -1,0 +1,158 @@
+"""The token file: that it is there, for its owner alone, and holds a token that works."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from datetime import timedelta
+
+from jupyter_wb_aws.aws.claims import audience_of, shown, warnings_for
+from jupyter_wb_aws.aws.sts import is_aws
+from jupyter_wb_aws.clock import rfc3339
+from jupyter_wb_aws.doctor.addresses import sts_endpoint
+from jupyter_wb_aws.doctor.checks.remedies import restart
+from jupyter_wb_aws.doctor.codes import found
+from jupyter_wb_aws.doctor.facts import Facts
+from jupyter_wb_aws.doctor.finding import Finding
+from jupyter_wb_aws.doctor.reading import Read
+from jupyter_wb_aws.errors import TokenInvalid
+from jupyter_wb_aws.identity.token import WebIdentityToken
+
+# The server renews a token when 80 % of its life is over.
+SOON, OVERDUE = timedelta(minutes=1), 0.9
+# STS forgives a clock about that much.
+EARLY = timedelta(minutes=1)
+REFRESH = "Run: jupyter wb-aws status (it says why no newer token came)"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Look at the file, then at the token in it."""
+    file = facts.token_file
+    if file is None:
+        return
+    yield from _file(facts, file)
+    text = file.content.decode("utf-8", errors="replace")
+    if file.problem or not text.strip():
+        return
+    if text != text.strip():
+        yield found(
+            "token_file_newline",
+            f"{file.path} has blanks or a newline around the token: SDKs send the file's bytes as they are.",
+            f'Run: printf %s "$(cat {_quoted(file)})" > {_quoted(file)}.new && mv {_quoted(file)}.new {_quoted(file)}'
+            " (and have whoever writes the file leave the newline out)",
+        )
+    try:
+        token = WebIdentityToken.parse(text.strip(), facts.now)
+    except TokenInvalid as problem:
+        yield found(
+            "token_malformed", _sentence(problem), restart(facts), admin_hint=problem.admin_hint
+        )
+        return
+    yield from _times(token, facts)
+    yield from _claims(token, facts)
+
+
+def token_in(facts: Facts) -> WebIdentityToken | None:
+    """Return the token in the file, if there is one that can be read."""
+    file = facts.token_file
+    if file is None or file.problem:
+        return None
+    try:
+        text = file.content.decode("utf-8", errors="replace").strip()
+        return WebIdentityToken.parse(text, facts.now)
+    except TokenInvalid:
+        return None
+
+
+def _sentence(problem: TokenInvalid) -> str:
+    return problem.detail.replace("the token source gave", "is in the token file").replace(
+        "The token source gave", "The token file has"
+    )
+
+
+def _file(facts: Facts, file: Read) -> Iterator[Finding]:
+    if not file.path.is_absolute():
+        yield found(
+            "token_file_relative",
+            f"AWS_WEB_IDENTITY_TOKEN_FILE is no absolute path ({file.path}): no SDK expands `~`, and another path depends"
+            " on the folder that a program runs in.",
+            restart(facts),
+        )
+    if file.problem == "missing":
+        yield found(
+            "token_file_missing",
+            f"There is no {file.path}: the role session has ended, or its server runs no more.",
+            f"Run: jupyter wb-aws status. If it lists the role: {restart(facts)}",
+        )
+    elif file.problem:
+        yield found(
+            "token_file_unreadable",
+            f"{file.path} can't be read as a file.",
+            f"Run: ls -l {_quoted(file)} (it must be a file of yours, with -rw-------)",
+        )
+    elif not file.content.strip():
+        yield found("token_file_empty", f"{file.path} is empty.", REFRESH)
+    if file.mode & 0o077 and file.problem is None:
+        yield found(
+            "token_file_open",
+            f"{file.path} is open to other users of this machine (mode {file.mode & 0o777:o}).",
+            f"Run: chmod 600 {_quoted(file)}",
+        )
+
+
+def _times(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
+    left = token.expires_at - facts.now
+    if left <= timedelta(0):
+        yield found("token_expired", f"The token expired at {rfc3339(token.expires_at)}.", REFRESH)
+    elif left < SOON and token.when_over(OVERDUE) <= facts.now:
+        yield found(
+            "token_expires_soon",
+            f"The token expires in {left.total_seconds():.0f} s, and no newer one came.",
+            REFRESH,
+        )
+    starts = [token.claims[name] for name in ("nbf", "iat") if _is_number(token.claims.get(name))]
+    ahead = timedelta(seconds=max(starts, default=0) - facts.now.timestamp())
+    if ahead > EARLY:
+        yield found(
+            "token_not_yet",
+            f"By this machine's clock the token is valid in {ahead.total_seconds():.0f} s only.",
+            "Set the clock: sudo timedatectl set-ntp true (or the identity provider's, if it is that one)",
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _claims(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
+    for warning in warnings_for(
+        token, at_aws=is_aws(sts_endpoint(facts.environment, facts.profile))
+    ):
+        yield found(
+            "token_unfit",
+            f"{warning.message} ({warning.code})",
+            "Hand this to your administrator; docs/identity-providers.md says what AWS wants of a token.",
+        )
+    known = (facts.server.token_source or {}).get("claims") if facts.server else None
+    if not known:
+        return
+    mine = {
+        "iss": token.claims.get("iss"),
+        "sub": token.claims.get("sub"),
+        "aud": audience_of(token.claims),
+    }
+    theirs = {**known, "aud": audience_of(known)}
+    differing = [name for name in mine if shown(mine[name]) != shown(theirs.get(name))]
+    if differing:
+        seen = ", ".join(
+            f"{n}: {shown(mine[n])!r}, not {shown(theirs.get(n))!r}" for n in differing
+        )
+        yield found(
+            "token_of_another",
+            f"The token file's token is not the server's ({seen}).",
+            restart(facts),
+        )
+
+
+def _quoted(file: Read) -> str:
+    return shlex.quote(str(file.path))

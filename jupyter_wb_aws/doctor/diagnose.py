@@ -1,0 +1,132 @@
+"""The whole of it: gathers the facts, asks everybody at once, looks at each, and reports.
+
+Nothing is changed, neither in files nor in AWS; what is sent is a request to STS, one to the
+identity provider, and the calls of boto3's own chain.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from jupyter_wb_aws.aws.claims import claims_for_aws
+from jupyter_wb_aws.clock import rfc3339
+from jupyter_wb_aws.doctor.call import call
+from jupyter_wb_aws.doctor.checks import CHECKS
+from jupyter_wb_aws.doctor.checks.token import token_in
+from jupyter_wb_aws.doctor.facts import Called, Facts, Place, Probed, ServerFacts
+from jupyter_wb_aws.doctor.finding import Finding, Severity, sorted_findings
+from jupyter_wb_aws.doctor.gather import gather
+from jupyter_wb_aws.doctor.probes import probe_idp, probe_sts
+from jupyter_wb_aws.identity.token import WebIdentityToken
+
+T = TypeVar("T")
+# Seconds for all that waits for others: a call has two tries, and a name may take long to resolve.
+LONGEST = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found, worst first; `looked_at` is what each check said, in their order."""
+
+    facts: Facts
+    looked_at: Mapping[str, list[Finding]]
+    token: WebIdentityToken | None
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings, the worst first."""
+        return sorted_findings([f for found in self.looked_at.values() for f in found])
+
+    @property
+    def status(self) -> str:
+        """The worst severity, ``ok`` where nothing is worse than an info."""
+        worst = next((f.severity for f in self.findings), Severity.INFO)
+        return "ok" if worst is Severity.INFO else worst.value
+
+    def as_json(self) -> dict[str, object]:
+        """Shape it as the REST contract does."""
+        token = self.token
+        return {
+            "status": self.status,
+            "checked_at": rfc3339(self.facts.now),
+            "findings": [finding.as_json() for finding in self.findings],
+            "looked_at": [
+                {"what": what, "codes": [finding.code for finding in found]}
+                for what, found in self.looked_at.items()
+            ],
+            "call": self.facts.call.as_json() if self.facts.call else None,
+            "token": {
+                "claims": claims_for_aws(token.claims),
+                "expires_at": rfc3339(token.expires_at),
+            }
+            if token
+            else None,
+        }
+
+
+def diagnose(
+    environment: Mapping[str, str],
+    place: Place | None,
+    ask_server: Callable[[], ServerFacts | None],
+    longest: float = LONGEST,
+) -> Report:
+    """Look at this process.
+
+    Args:
+        environment: a copy of `os.environ`, whose variables boto3 reads itself.
+        place: what kind of process it is.
+        ask_server: asks the Jupyter server; may take its time.
+        longest: seconds to wait for all others.
+    """
+    facts = gather(environment, datetime.now(UTC), place)
+    token = token_in(facts)
+    claims = token.claims if token else {}
+    issuer = claims.get("iss")
+    calling = _Asked(lambda: call(facts, claims))
+    of_sts = _Asked(lambda: probe_sts(environment, facts.profile))
+    of_idp = _Asked(lambda: probe_idp(issuer, environment) if isinstance(issuer, str) else None)
+    of_server = _Asked(ask_server)
+    deadline = time.monotonic() + longest
+    slow = Called("slow", detail=f"The real call did not end within {longest:g} s.")
+    facts = replace(
+        facts,
+        sts=of_sts.answer(deadline, Probed("STS", "unreachable", "no answer in time")),
+        idp=of_idp.answer(deadline, Probed(str(issuer), "unreachable", "no answer in time")),
+        server=of_server.answer(deadline, None),
+        call=calling.answer(deadline, slow),
+    )
+    return Report(facts, {what: list(check(facts)) for what, check in CHECKS.items()}, token)
+
+
+class _Asked(Generic[T]):
+    """A question in a thread of its own, that nobody waits for longer than they like.
+
+    A daemon: a `credential_process` that hangs must not keep the interpreter from its end.
+    """
+
+    def __init__(self, question: Callable[[], T]) -> None:
+        self._answers: queue.SimpleQueue[T | BaseException] = queue.SimpleQueue()
+        self._question = question
+        threading.Thread(target=self._ask, daemon=True).start()
+
+    def _ask(self) -> None:
+        try:
+            self._answers.put(self._question())
+        except BaseException as error:  # noqa: BLE001 - raised where the answer is wanted
+            self._answers.put(error)
+
+    def answer(self, deadline: float, late: T) -> T:
+        """Return the answer; `late` where none came in time."""
+        try:
+            answer: Any = self._answers.get(timeout=max(deadline - time.monotonic(), 0.01))
+        except queue.Empty:
+            return late
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer  # type: ignore[no-any-return]

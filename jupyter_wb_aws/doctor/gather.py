@@ -1,0 +1,88 @@
+"""Gathers what can be known without the network; changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from jupyter_wb_aws.doctor.facts import Cached, Facts, Place
+from jupyter_wb_aws.doctor.profiles import Line, read_profiles
+from jupyter_wb_aws.doctor.reading import expanded, read
+
+STARTUP_FILES = (
+    ".bashrc", ".bash_profile", ".bash_login", ".profile", ".zshrc", ".zshenv", ".zprofile", ".Renviron",
+    ".config/fish/config.fish",
+)  # fmt: skip
+ASSIGNMENT = re.compile(r"\s*(?:export\s+|set\s+-\w+\s+|declare\s+-x\s+)?(?P<name>\w+)[= ]")
+# Who reads which, docs/doctor.md.
+BUNDLES = (
+    "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
+)  # fmt: skip
+MOST_CACHED = 200
+
+
+def gather(environment: Mapping[str, str], now: datetime, place: Place | None) -> Facts:
+    """Look at the files that this environment leads to."""
+    home = environment.get("HOME", "")
+    token = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+    login = environment.get("AWS_LOGIN_CACHE_DIRECTORY") or f"{home}/.aws/login/cache"
+    return Facts(
+        environment,
+        now,
+        place,
+        read_profiles(environment),
+        read(Path(token)) if token else None,
+        tuple(_cached(Path(home, ".aws/cli/cache"))) if home else (),
+        tuple(_json_files(expanded(login, home))) if home else (),
+        _startup_lines(Path(home)) if home else {},
+        {name: wrong for name in BUNDLES if (wrong := _bundle(environment.get(name, "")))},
+    )
+
+
+def _json_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob("*.json"))[:MOST_CACHED]
+    except OSError:
+        return []
+
+
+def _cached(folder: Path) -> Iterator[Cached]:
+    """Give the entries of the cache that hold credentials (awscli, `JSONFileCache`)."""
+    for path in _json_files(folder):
+        try:
+            entry = json.loads(read(path).content)
+            arn = entry.get("AssumedRoleUser", {}).get("Arn", "")
+            expires = datetime.fromisoformat(entry["Credentials"]["Expiration"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        yield Cached(path, str(arn).rpartition("/")[2], expires if expires.tzinfo else None)
+
+
+def _startup_lines(home: Path) -> dict[str, Line]:
+    """Find where the user's shell sets AWS's variables, proxies and the like."""
+    found: dict[str, Line] = {}
+    for name in STARTUP_FILES:
+        for number, text in enumerate(read(home / name).text.splitlines(), 1):
+            if match := ASSIGNMENT.match(text):
+                found.setdefault(match["name"], Line(home / name, number))
+    return found
+
+
+def _bundle(name: str) -> Literal["missing", "broken"] | None:
+    if not name:
+        return None
+    path = Path(name)
+    if path.is_dir():
+        return None
+    file = read(path)
+    if file.problem:
+        return "missing" if file.problem == "missing" else "broken"
+    return (
+        None
+        if b"-----BEGIN CERTIFICATE-----" in file.content or b"TRUSTED CERT" in file.content
+        else "broken"
+    )

@@ -1,0 +1,152 @@
+"""Asks STS and the identity provider whether they are there, without credentials, by plain GET.
+
+As boto3 would: through the process's proxies, trusting its CA bundle. No redirect is followed, and
+the machine's metadata service is never asked, by whatever name.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from jupyter_wb_aws.doctor.addresses import (
+    host_of,
+    is_metadata,
+    proxy_for,
+    sts_url,
+    without_secrets,
+)
+from jupyter_wb_aws.doctor.facts import Probed
+from jupyter_wb_aws.doctor.profiles import Profile
+from jupyter_wb_aws.identity.redact import harmless
+from jupyter_wb_aws.loopback import is_loopback
+
+TIMEOUT = 3.0
+MOST_READ = 256 * 1024
+SAID = 200
+
+
+def probe_sts(environment: Mapping[str, str], profile: Profile | None) -> Probed:
+    """Ask the STS that boto3 would ask; its answer is of no matter, its time is."""
+    url = sts_url(environment, profile)
+    bundle = environment.get("AWS_CA_BUNDLE") or environment.get("REQUESTS_CA_BUNDLE")
+    of_profile = profile.values.get("ca_bundle") if profile else None
+    return _ask(url, environment, bundle or of_profile or _botocores_bundle())
+
+
+def probe_idp(issuer: str, environment: Mapping[str, str]) -> Probed:
+    """Ask a token's issuer for its discovery document (OpenID Connect Discovery, section 4)."""
+    url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+    return _ask(url, environment, None, reads_issuer=True)
+
+
+def _botocores_bundle() -> str | None:
+    try:
+        import certifi
+    except ImportError:
+        return None
+    return certifi.where()
+
+
+def _ask(
+    url: str, environment: Mapping[str, str], bundle: str | None, *, reads_issuer: bool = False
+) -> Probed:
+    shown = without_secrets(url)
+    if not url.startswith(("http://", "https://")):
+        return Probed(shown, "unreachable", "it is no http(s) URL")
+    proxy = None if reads_issuer and is_loopback(url) else proxy_for(url, environment)
+    try:
+        # A proxy resolves the name itself.
+        if is_metadata(host_of(url)) or (proxy is None and _leads_to_metadata(url)):
+            return Probed(shown, "metadata", "it leads to the machine's metadata service")
+        if proxy is not None and (is_metadata(host_of(proxy)) or _leads_to_metadata(proxy)):
+            return Probed(shown, "metadata", "its proxy is the machine's metadata service")
+        opener = urllib.request.build_opener(
+            _NoRedirect,
+            urllib.request.ProxyHandler({urlsplit(url).scheme: proxy} if proxy else {}),
+            *_https(url, bundle),
+        )
+        return _asked(opener, url, shown, reads_issuer=reads_issuer)
+    except Exception as error:  # noqa: BLE001 - whatever a name, a proxy or a certificate may cause
+        return _failed(shown, error, proxy)
+
+
+def _https(url: str, bundle: str | None) -> list[urllib.request.BaseHandler]:
+    if not url.startswith("https://"):
+        return []
+    return [urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=bundle))]
+
+
+def _asked(
+    opener: urllib.request.OpenerDirector, url: str, shown: str, *, reads_issuer: bool
+) -> Probed:
+    before = datetime.now(UTC)
+    try:
+        answer: Any = opener.open(url, timeout=TIMEOUT)
+    except urllib.error.HTTPError as refusal:
+        answer = refusal  # it is there, and that is what was asked
+    with answer:
+        middle = before + (datetime.now(UTC) - before) / 2
+        content = answer.read(MOST_READ) if reads_issuer and answer.status == 200 else b""
+    if reads_issuer and answer.status != 200:
+        return Probed(shown, "unreachable", f"it answers with status {answer.status}")
+    return Probed(
+        shown,
+        ahead=_ahead(answer.headers.get("Date"), middle),
+        issuer=_issuer(content) if reads_issuer else None,
+    )
+
+
+def _ahead(date: str | None, now: datetime) -> Any:
+    try:
+        return parsedate_to_datetime(date or "") - now
+    except (ValueError, TypeError):
+        return None
+
+
+def _issuer(content: bytes) -> str:
+    try:
+        return str(json.loads(content)["issuer"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _failed(shown: str, error: Exception, proxy: str | None) -> Probed:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return Probed(
+            shown, "certificate", f"its certificate is not trusted ({reason.verify_message})"
+        )
+    if isinstance(reason, ssl.SSLError | FileNotFoundError):
+        return Probed(shown, "certificate", "the CA bundle can't be used, or it speaks no TLS")
+    if isinstance(reason, TimeoutError):
+        why = f"no answer within {TIMEOUT:g} s"
+    elif isinstance(reason, socket.gaierror):
+        why = "the name can't be resolved"
+    else:
+        text = getattr(reason, "strerror", None) or str(reason)
+        why = harmless(text, SAID) or type(reason).__name__
+    through = f" (through the proxy {without_secrets(proxy)})" if proxy else ""
+    return Probed(shown, "unreachable", f"{why}{through}")
+
+
+def _leads_to_metadata(url: str) -> bool:
+    """Resolve a name, and look where it leads: anybody's DNS may name that address."""
+    parts = urlsplit(url)
+    found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+    return any(is_metadata(str(address[4][0])) for address in found)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Hands a redirect back as the answer."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Follow none."""

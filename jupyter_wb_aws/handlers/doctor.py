@@ -1,0 +1,108 @@
+"""`GET /aws/doctor`: why AWS credentials don't work in what this server starts.
+
+A process of its own looks, with the very environment that a notebook or terminal would get: boto3's
+chain reads `os.environ` and the user's files itself, and the server's own stay out of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.errors import BadRequest, KernelNotFound, StsTimeout, WbAwsError
+from jupyter_wb_aws.handlers.health import catalogue_json, source_json
+from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.role_sessions import session_json
+from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, Given
+from jupyter_wb_aws.variables import KERNEL_ID
+
+# Seconds: for what it waits for, and for all of it.
+LONGEST, DEADLINE = 12.0, 20.0
+
+
+class DoctorHandler(WbAwsHandler):
+    """What is wrong in what starts next, in a role session's processes, or in a kernel."""
+
+    @endpoint
+    async def get(self) -> None:
+        """Look, and tell; nothing is changed."""
+        await self.manager.ready()
+        base, given, place = self._asked_for()
+        site = self.wb.site or Site()
+        shadow = await asyncio.to_thread(shadowing, base)
+        environment = changed(base, given, site, shadowed=shadow is not None)
+        server = await self._known(shadow)
+        asked = {"place": place, "longest": LONGEST, "server": server}
+        async with self.wb.doctors:
+            self.answer(await look(environment, asked))
+
+    def _asked_for(self) -> tuple[Mapping[str, str], Given, str]:
+        """Return the environment before us, what is given there, and what kind of process it is."""
+        session_id = self.get_query_argument("session_id", None)
+        kernel_id = self.get_query_argument("kernel_id", None)
+        if session_id is not None and kernel_id is not None:
+            raise BadRequest("Name a role session or a kernel, not both.")
+        if session_id is not None:
+            return os.environ, Given("role", self.manager.get_living(session_id)), "server"
+        if kernel_id is not None:
+            return self._of_kernel(kernel_id)
+        return os.environ, self.manager.choices.next_by_default(), "server"
+
+    def _of_kernel(self, kernel_id: str) -> tuple[Mapping[str, str], Given, str]:
+        """Return what a kernel was started with, as far as it comes from here and its kernelspec."""
+        kernels = self.wb.kernels
+        if kernels is None or kernel_id not in kernels.living():
+            raise KernelNotFound("No kernel of this server has that id.")
+        if kernel_id in kernels.living_elsewhere():
+            raise KernelNotFound("This kernel runs elsewhere, where this server can't look.")
+        given = self.manager.choices.assignments.running(kernel_id) or UNTOUCHED
+        spec = kernels.kernels.get_kernel(kernel_id).kernel_spec
+        base = {**os.environ, **(spec.env if spec else {}), KERNEL_ID: kernel_id}
+        return base, given, "kernel"
+
+    async def _known(self, shadow: str | None) -> dict[str, Any]:
+        manager = self.manager
+        return {
+            "problem": None,
+            "token_source": source_json(manager),
+            "catalogue": await catalogue_json(manager),
+            "sessions": [session_json(self.wb, manager, s, shadow) for s in manager.living()],
+        }
+
+
+async def look(environment: Mapping[str, str], asked: Mapping[str, object]) -> bytes:
+    """Run the doctor in a process that has this environment, and return its report (JSON).
+
+    Raises:
+        StsTimeout: if it takes too long.
+        WbAwsError: if it fails.
+    """
+    process = await asyncio.create_subprocess_exec(
+        # -P: nothing in the folder that the server runs in is imported.
+        sys.executable, "-P", "-m", "jupyter_wb_aws.doctor",
+        env=environment, start_new_session=True,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(DEADLINE):
+            report, _ = await process.communicate(json.dumps(asked, default=str).encode())
+    except TimeoutError:
+        raise StsTimeout("The doctor did not come to an end in time.") from None
+    finally:
+        # With whatever a credential_process has left behind.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+    try:
+        json.loads(report)
+    except ValueError:
+        raise WbAwsError("The doctor could not run in that environment.") from None
+    return report

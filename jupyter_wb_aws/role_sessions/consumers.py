@@ -1,0 +1,121 @@
+"""AWS for code that runs inside the server, which has none of the variables that kernels get.
+
+Everything here may be called in any thread.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from jupyter_wb_aws.aws.sts import Credentials, Sts, StsRequest
+from jupyter_wb_aws.errors import SignInRequired, TokenSourceFailed
+from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+from jupyter_wb_aws.role_sessions.role_session import LONGEST_NAME, RoleSession
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.aws.boto3_session import Boto3Session
+
+# AssumeRoleWithWebIdentity's characters for a RoleSessionName; so short that the user's name, which
+# gives way, keeps some room beside the role session's id.
+CONSUMER = re.compile(r"[\w+=,.@-]{1,24}", re.ASCII)
+
+
+class Consumers:
+    """The `boto3.Session` of each consumer and role session; made at first use, and kept.
+
+    Args:
+        manager: has the role sessions.
+        sts: gives the credentials.
+    """
+
+    def __init__(self, manager: RoleSessionManager, sts: Sts) -> None:
+        self._manager = manager
+        self._sts = sts
+        self._made: dict[tuple[str, str], tuple[dict[str, str], Boto3Session]] = {}
+        self._making = threading.Lock()
+
+    def boto3_session(self, consumer: str, session_id: str | None = None) -> Boto3Session:
+        """Return a `boto3.Session` for a role session; None is the default one.
+
+        Raises:
+            ValueError: if `consumer` can't stand in a session name.
+            NoRoleSession: if there is no default role session.
+            RoleSessionNotFound, RoleSessionEnded: if the one that is named can't be used.
+        """
+        if not CONSUMER.fullmatch(consumer):
+            raise ValueError(
+                f"{consumer!r} can't stand in AWS's RoleSessionName: 1 to 24 letters, digits and _+=,.@-"
+            )
+        choices = self._manager.choices
+        session = choices.default_session() if session_id is None else self._manager.get(session_id)
+        session.require_living()
+        environment = self._manager.environment_of(session.role)
+        with self._making:
+            self._forget_ended()
+            known = self._made.get((session.id, consumer))
+            if known is None or known[0] != environment:
+                known = environment, self._make(session, consumer, environment)
+                self._made[session.id, consumer] = known
+        return known[1]
+
+    def _forget_ended(self) -> None:
+        living = {session.id for session in self._manager.living()}
+        self._made = {key: made for key, made in self._made.items() if key[0] in living}
+
+    def _make(
+        self, session: RoleSession, consumer: str, environment: dict[str, str]
+    ) -> Boto3Session:
+        # A tenth of a second and a dozen MiB: for servers with such a consumer.
+        from jupyter_wb_aws.aws.boto3_session import Boto3Session, RenewedCredentials
+
+        clock = self._manager.clock
+        name = consumer_session_name(session, consumer)
+
+        def fetch() -> Credentials:
+            token = self._token_of(session)
+            request = StsRequest(session.role.arn, session.region, name, token, environment)
+            return self._sts.credentials(request)
+
+        def check() -> None:
+            session.require_living()
+            session.last_used = clock.now()
+
+        credentials = RenewedCredentials(fetch, check, session.credential_lifetime, clock.now)
+        return Boto3Session(credentials, environment, session.region)
+
+    def _token_of(self, session: RoleSession) -> WebIdentityToken:
+        """Read the token file: what the kernels have, and no sooner or later."""
+        now = self._manager.clock.now()
+        try:
+            token = WebIdentityToken.parse(session.token_file.read_text("ascii"), now)
+        except (OSError, UnicodeDecodeError):
+            session.require_living()
+            raise TokenSourceFailed("The role session's token file is not there.") from None
+        if token.expires_at <= now:
+            raise self._why_expired(session, token.expires_at)
+        return token
+
+    def _why_expired(
+        self, session: RoleSession, since: datetime
+    ) -> SignInRequired | TokenSourceFailed:
+        problem = self._manager.supply.holding(str(session.role.arn)).problem
+        if isinstance(problem, SignInRequired):
+            return SignInRequired(problem.detail)
+        return TokenSourceFailed(f"The role session's token has expired, at {since:%H:%M} UTC.")
+
+
+def consumer_session_name(session: RoleSession, consumer: str) -> str:
+    """Name a consumer in AWS's RoleSessionName, after the role session's own name.
+
+    Where that gets too long, the user's part gives way, so that the id always survives.
+    """
+    name = f"{session.session_name}-{consumer}"
+    if len(name) <= LONGEST_NAME:
+        return name
+    tail = f"-{session.id}-{consumer}"
+    user = session.session_name.replace(session.id, "").strip("-")
+    return f"{user[: LONGEST_NAME - len(tail)]}{tail}"

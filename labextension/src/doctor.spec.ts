@@ -1,0 +1,43 @@
+import { nullTranslator } from '@jupyterlab/translation';
+
+import { caller, fine, reportText, verdict } from './doctor';
+import { aFinding, aReport } from './testing';
+
+const trans = nullTranslator.load('any');
+const INFO = aFinding('endpoint_set', { severity: 'info', sdks: [], remedy: '' });
+
+test('the verdict counts what is wrong, and leaves out what is only worth knowing', () => {
+  expect(verdict(aReport(INFO), trans)).toBe('AWS credentials work in what you start now.');
+  const worse = aReport(
+    aFinding('static_keys'),
+    aFinding('token_expired'),
+    aFinding('clock_off', { severity: 'warning' }),
+    INFO
+  );
+  expect(verdict(worse, trans)).toBe('In what you start now: 2 errors, 1 warning.');
+});
+
+test('who won the real call is told with the provider, and nothing where it failed', () => {
+  const report = aReport();
+  expect(caller(report, trans)).toContain('assumed-role/analyst/alice-1');
+  expect(caller(report, trans)).toContain('assume-role-with-web-identity');
+  const failed = { ...report.call!, outcome: 'failed' as const, identity: null };
+  expect(caller({ ...report, call: failed }, trans)).toBe('');
+  expect(caller({ ...report, call: null }, trans)).toBe('');
+});
+
+test('a report is copied with each code, what it hits, and what to do', () => {
+  const report = aReport(aFinding('static_keys', { admin_hint: 'Their keys.' }), INFO);
+  expect(reportText(report, trans).split('\n')).toEqual([
+    'In what you start now: 1 error. (2026-11-25T12:00:00Z)',
+    expect.stringContaining('boto3 works as '),
+    'ERROR static_keys [boto3, aws]',
+    '  Message of static_keys.',
+    '  -> Run: mend static_keys',
+    '  For your administrator: Their keys.',
+    'INFO endpoint_set []',
+    '  Message of endpoint_set.',
+    'Without a finding: proxies'
+  ]);
+  expect(fine(report)).toBe('proxies');
+});

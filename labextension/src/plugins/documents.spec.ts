@@ -1,0 +1,99 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import { Signal, type Slot } from '@lumino/signaling';
+import { Widget } from '@lumino/widgets';
+
+import { type IView, NOTHING_KNOWN } from '../model';
+import { aDocument } from '../testing';
+import { documents } from './documents';
+
+jest.mock('@jupyterlab/apputils', () => ({
+  Dialog: jest.fn(),
+  Notification: {},
+  Clipboard: {},
+  SessionContextDialogs: jest.fn()
+}));
+
+/** A signal that knows who is connected. */
+class CountedSignal<T> extends Signal<unknown, T> {
+  readonly connected = new Set<unknown>();
+
+  override connect(slot: Slot<unknown, T>, thisArg?: unknown): boolean {
+    this.connected.add(slot);
+    return super.connect(slot, thisArg);
+  }
+
+  override disconnect(slot: Slot<unknown, T>, thisArg?: unknown): boolean {
+    this.connected.delete(slot);
+    return super.disconnect(slot, thisArg);
+  }
+}
+
+/** The plugin at a model that counts, and the factory of a notebook's item that it has made. */
+function aPlugin() {
+  const changed = new CountedSignal<IView>({});
+  const view: IView = { ...NOTHING_KNOWN, situation: 'ready', read: 1 };
+  const model = { view, changed, reads: 0, read: jest.fn(), now: () => 0, role: () => null };
+  const factories = new Map<string, (panel: unknown) => Widget>();
+  const toolbars = {
+    addFactory: (name: string, _: string, factory: (panel: unknown) => Widget) =>
+      factories.set(name, factory)
+  };
+  const app = { serviceManager: { serverSettings: { baseUrl: '/' } } };
+  void documents.activate(app as never, model, toolbars, null, nullTranslator);
+  return { changed, model, item: factories.get('Notebook')! };
+}
+
+/** A notebook's panel, as far as its control asks for it. */
+function aPanel() {
+  const { sessionContext, document } = aDocument();
+  const content = {
+    getMetadata: () => undefined,
+    metadataChanged: new Signal<unknown, unknown>({}),
+    readOnly: false
+  };
+  const context = { model: content, contentsModel: null };
+  const title = { label: 'Untitled.ipynb' };
+  return { panel: { title, node: document.node, sessionContext, context }, sessionContext };
+}
+
+function drawn(): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, 50));
+}
+
+test('a closed notebook is followed no more', async () => {
+  const { changed, model, item } = aPlugin();
+  const { panel, sessionContext } = aPanel();
+  const control = item(panel);
+  Widget.attach(control, document.body);
+  await drawn();
+  expect(changed.connected.size).toBeGreaterThan(0);
+  expect(model.read).toHaveBeenCalled();
+
+  control.dispose();
+  sessionContext.disposed.emit(undefined);
+  Signal.clearData(sessionContext); // as JupyterLab's own does then
+  await drawn();
+
+  expect(changed.connected.size).toBe(0);
+});
+
+test('a toolbar that is made again leaves nothing of the one before, and no second document', async () => {
+  const { changed, model, item } = aPlugin();
+  const { panel, sessionContext } = aPanel();
+  const first = item(panel);
+  Widget.attach(first, document.body);
+  await drawn();
+  const followed = changed.connected.size;
+  Widget.detach(first); // and not disposed of
+  await drawn();
+  expect(changed.connected.size).toBe(0);
+
+  const second = item(panel);
+  Widget.attach(second, document.body);
+  await drawn();
+  expect(changed.connected.size).toBe(followed);
+  model.read.mockClear();
+  sessionContext.kernelChanged.emit(undefined);
+  expect(model.read).toHaveBeenCalledTimes(1);
+  second.dispose();
+});

@@ -1,0 +1,64 @@
+import { RolesDialog } from './roles_dialog';
+
+/** What JupyterLab's dialog would have taken. */
+const taken: Event[] = [];
+
+jest.mock('@jupyterlab/apputils', () => ({
+  Dialog: class {
+    handleEvent(event: Event) {
+      taken.push(event);
+    }
+  }
+}));
+
+function press(node: Element, key: string, init: KeyboardEventInit = {}): boolean {
+  taken.length = 0;
+  const dialog = new RolesDialog();
+  node.addEventListener('keydown', event => dialog.handleEvent(event), { once: true });
+  node.dispatchEvent(new KeyboardEvent('keydown', { key, ...init }));
+  return taken.length > 0;
+}
+
+function aDialog(body: string): HTMLElement {
+  const node = document.createElement('div');
+  node.innerHTML = `<div class="jp-Dialog-body">${body}</div>
+    <div class="jp-Dialog-footer"><button>Close</button></div>`;
+  return node;
+}
+
+test.each([
+  '<button>Sign in</button>',
+  '<a href="https://example.com/">Ask for this role</a>',
+  '<details><summary>Details</summary></details>',
+  '<input type="search">'
+])('Enter on %s is not the dialog’s', body => {
+  const nodes = aDialog(body).querySelectorAll('.jp-Dialog-body *');
+
+  expect(press(nodes[nodes.length - 1]!, 'Enter')).toBe(false);
+});
+
+test('Enter on a button of the dialog’s own is', () => {
+  expect(press(aDialog('').querySelector('button')!, 'Enter')).toBe(true);
+});
+
+test('Escape closes, once there is nothing that was typed', () => {
+  const input = aDialog('<input>').querySelector('input')!;
+  expect(press(input, 'Escape')).toBe(true);
+
+  input.value = 'ana';
+  expect(press(input, 'Escape')).toBe(false);
+});
+
+test('keys of an input method that is composing are its own', () => {
+  const input = aDialog('<input>').querySelector('input')!;
+
+  expect(press(input, 'Escape', { isComposing: true })).toBe(false);
+});
+
+test('Tab and what is no key are the dialog’s', () => {
+  const input = aDialog('<input>').querySelector('input')!;
+
+  expect(press(input, 'Tab')).toBe(true);
+  new RolesDialog().handleEvent(new Event('focus'));
+  expect(taken).toHaveLength(2);
+});

@@ -1,0 +1,554 @@
+"""Each check as a table: an environment and a home folder, and the codes that are found."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import jupyter_wb_aws.doctor
+from jupyter_wb_aws.aws.sts import CallerIdentity
+from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.doctor.checks import (
+    CHECKS,
+    caches,
+    call,
+    endpoints,
+    keys,
+    network,
+    profiles,
+    region,
+    role,
+    token,
+)
+from jupyter_wb_aws.doctor.checks import server as server_check
+from jupyter_wb_aws.doctor.codes import CODES
+from jupyter_wb_aws.doctor.facts import Called, Facts, Probed, ServerFacts
+from jupyter_wb_aws.doctor.finding import Severity
+from jupyter_wb_aws.doctor.gather import gather
+from tests.aws.test_user_files import TABLE as USER_FILES
+from tests.cli.contract_server import problem, role_session, token_source
+from tests.conftest import NOON, make_jwt
+
+HOUR = timedelta(hours=1)
+ARN = "arn:aws:iam::111122223333:role/analyst"
+STATIC = "aws_access_key_id = AKIAUSER\naws_secret_access_key = user-secret\n"
+SOURCED = f"role_arn = {ARN}-own\nsource_profile = other\n"
+OTHER = f"[other]\n{STATIC}"
+
+
+@pytest.fixture
+def home(tmp_path):
+    (tmp_path / ".aws").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def role_env(home):
+    """What a role session gives a process."""
+    file = home / "the.token"
+    file.write_text(make_jwt())
+    file.chmod(0o600)
+    return {
+        "HOME": str(home),
+        "AWS_ROLE_ARN": ARN,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(file),
+        "AWS_ROLE_SESSION_NAME": "alice-1",
+        "AWS_REGION": "us-east-2",
+        "AWS_DEFAULT_REGION": "us-east-2",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",  # no AWS: the demo's issuer is on loopback
+        "no_proxy": "127.0.0.1",
+    }
+
+
+def codes(check, facts):
+    return [finding.code for finding in check(facts)]
+
+
+def only(check, facts):
+    (finding,) = check(facts)
+    return finding
+
+
+def test_a_role_session_as_we_give_it_has_no_finding_but_what_is_worth_knowing(role_env):
+    facts = gather(role_env, NOON, "terminal")
+    worse = [
+        f for check in CHECKS.values() for f in check(facts) if f.severity is not Severity.INFO
+    ]
+    assert worse == []
+
+
+# --- Variables -----------------------------------------------------------------------------
+
+PAIR = {"AWS_ACCESS_KEY_ID": "AKIAENV", "AWS_SECRET_ACCESS_KEY": "env-secret"}
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "severity", "sdks"),
+    [
+        (PAIR, "static_keys", "error", {"boto3", "aws", "JavaScript", "pyarrow", "rclone", "duckdb"}),
+        ({"AWS_ACCESS_KEY_ID": "AKIA"}, "static_keys_half", "error", {"boto3", "aws"}),
+        ({"AWS_SECRET_ACCESS_KEY": "s"}, "static_keys_half", "warning", set()),
+        ({"AWS_ACCESS_KEY_ID": ""}, "static_keys_empty", "error", {"deltalake"}),
+        ({"AWS_SECRET_ACCESS_KEY": ""}, "static_keys_empty", "error", {"deltalake"}),
+        ({"AWS_SESSION_TOKEN": "t"}, "session_token_alone", "warning", set()),
+        ({"AWS_SECURITY_TOKEN": "t"}, "session_token_alone", "warning", set()),
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9/"}, "container_credentials", "error", {"duckdb"}),
+        ({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/x"}, "container_credentials", "error", {"duckdb"}),
+        ({"AWS_BEARER_TOKEN_BEDROCK": "k"}, "bearer_token", "error", {"boto3"}),
+        ({"AWS_CREDENTIAL_FILE": "/x"}, "last_resort_files", "info", set()),
+        ({"BOTO_CONFIG": "/x"}, "last_resort_files", "info", set()),
+    ],
+)  # fmt: skip
+def test_what_in_the_environment_comes_before_the_role(role_env, more, code, severity, sdks):
+    finding = only(keys.check, Facts({**role_env, **more}, NOON, "terminal"))
+    assert (finding.code, finding.severity) == (code, severity)
+    assert sdks <= set(finding.sdks)
+    assert finding.remedy.startswith("Run: unset ")
+    assert all(name in finding.remedy for name in more)
+
+
+def test_a_variable_is_removed_where_one_is_and_from_the_line_that_sets_it(role_env, home):
+    (home / ".bashrc").write_text("# mine\nexport AWS_ACCESS_KEY_ID=AKIAENV\n")
+    env = {**role_env, **PAIR}
+    told = {
+        place: only(keys.check, gather(env, NOON, place)).remedy
+        for place in ("terminal", "kernel", "server")
+    }
+    assert told["terminal"] == (
+        f"Run: unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY; and remove the line {home}/.bashrc:2"
+    )
+    assert 'os.environ.pop("AWS_SECRET_ACCESS_KEY", None)' in told["kernel"]
+    assert told["server"].startswith("Start the Jupyter server without AWS_ACCESS_KEY_ID and")
+
+
+def test_the_machines_role_that_two_sdks_ask_for_all_the_same_is_told():
+    without = Facts({"AWS_EC2_METADATA_DISABLED": "true"}, NOON)
+    finding = only(keys.check, without)
+    assert finding.code == "metadata_not_disabled"
+    assert finding.sdks == ("polars", "deltalake")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({}, None),
+        ({"AWS_WEB_IDENTITY_TOKEN_FILE": None}, "role_without_token"),
+        ({"AWS_ROLE_ARN": None}, "token_without_role"),
+        ({"AWS_ROLE_ARN": "analyst"}, "role_arn_malformed"),
+        ({"AWS_ROLE_SESSION_NAME": None}, "session_name_missing"),
+        ({"AWS_ROLE_SESSION_NAME": ""}, "session_name_unfit"),
+        ({"AWS_ROLE_SESSION_NAME": "al ice"}, "session_name_unfit"),
+        ({"AWS_ROLE_SESSION_NAME": "a" * 65}, "session_name_unfit"),
+        ({"AWS_ROLE_ARN": None, "AWS_WEB_IDENTITY_TOKEN_FILE": None}, "no_role"),
+    ],
+)  # fmt: skip
+def test_half_set_and_malformed_variables_of_a_role(role_env, change, code):
+    env = {k: v for k, v in {**role_env, **change}.items() if v is not None}
+    assert codes(role.check, Facts(env, NOON)) == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
+    ("regions", "in_file", "code"),
+    [
+        (("us-east-2", "us-east-2"), None, None),
+        (("us-east-2", None), None, "region_not_for_boto3"),
+        ((None, "us-east-2"), None, "region_not_for_javascript"),
+        ((None, None), None, "region_missing"),
+        ((None, None), "eu-west-1", "region_in_file_only"),
+        (("us-east-2", None), "eu-west-1", None),
+        (("us-east-2", "eu-west-1"), None, "regions_differ"),
+        (("US East", "US East"), None, "region_malformed"),
+    ],
+)  # fmt: skip
+def test_regions(home, regions, in_file, code):
+    if in_file:
+        (home / ".aws/config").write_text(f"[default]\nregion = {in_file}\n")
+    named = dict(zip(("AWS_REGION", "AWS_DEFAULT_REGION"), regions, strict=True))
+    env = {"HOME": str(home), **{k: v for k, v in named.items() if v}}
+    assert set(codes(region.check, gather(env, NOON, None))) == ({code} if code else set())
+
+
+def test_a_legacy_sts_endpoint_is_told(role_env):
+    facts = Facts({**role_env, "AWS_STS_REGIONAL_ENDPOINTS": "legacy"}, NOON)
+    assert codes(region.check, facts) == ["sts_global"]
+
+
+# --- Profiles ------------------------------------------------------------------------------
+
+
+def shadowed_home(home, config="", credentials=""):
+    (home / ".aws/config").write_text(config)
+    (home / ".aws/credentials").write_text(credentials)
+
+
+# FACTS of 0003-environment.md: what is in the home folder, AWS_PROFILE, the code, and who is hit.
+SHADOWS = [
+    ("", f"[default]\n{STATIC}", None, "profile_static_keys", {"JavaScript", "pyarrow", "duckdb"}),
+    (f"[default]\n{STATIC}", "", None, "profile_static_keys", {"JavaScript", "pyarrow", "duckdb"}),
+    ("", OTHER, "other", "profile_static_keys", {"JavaScript", "pyarrow", "duckdb"}),
+    ("", OTHER, "missing", "profile_missing", {"boto3", "aws"}),
+    ("", OTHER, "", "profile_empty", {"boto3", "aws"}),
+    ("", OTHER, "default", "profile_missing", {"boto3", "aws"}),
+    ("[default]\ncredential_process = /opt/get\n", "", None, "profile_credential_process", {"JavaScript", "pyarrow", "duckdb"}),
+    (f"[default]\n{SOURCED}", OTHER, None, "profile_assumes_role", {"boto3", "aws", "JavaScript", "duckdb"}),
+    (f"[default]\nrole_arn = {ARN}\ncredential_source = Environment\n", "", None, "profile_assumes_role", {"boto3", "aws"}),
+    (f"[profile wb]\nrole_arn = {ARN}\nweb_identity_token_file = /x\n", "", "wb", "profile_web_identity", {"JavaScript", "pyarrow"}),
+    ("[default]\nsso_start_url = https://x\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = x\n", "", None, "profile_sso", {"JavaScript"}),
+    ("[default]\nsso_session = corp\n[sso-session corp]\nsso_region = x\n", "", None, "profile_sso", {"JavaScript"}),
+    ("[default]\nlogin_session = x\n", "", None, "profile_login", {"JavaScript"}),
+    ("[default]\nregion = eu-west-1\n", "", None, None, set()),
+    ("[profile other]\nregion = eu-west-1\n", "", "other", None, set()),
+    ("[default\n", "", None, "profile_file_broken", {"boto3", "aws"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("config", "credentials", "chosen", "code", "sdks"), SHADOWS)
+def test_every_kind_of_shadowed_home(role_env, home, config, credentials, chosen, code, sdks):
+    shadowed_home(home, config, credentials)
+    env = role_env if chosen is None else {**role_env, "AWS_PROFILE": chosen}
+    found = [
+        f for f in profiles.check(gather(env, NOON, "terminal")) if f.severity != Severity.INFO
+    ]
+    assert [f.code for f in found] == ([code] if code else [])
+    for finding in found:
+        assert finding.severity is Severity.ERROR
+        assert sdks <= set(finding.sdks)
+        assert finding.remedy == "Run: unset AWS_PROFILE" if chosen is not None else finding.remedy
+
+
+def test_a_shadow_is_an_info_where_there_is_no_role_to_shadow(home):
+    shadowed_home(home, credentials=f"[default]\n{STATIC}")
+    assert only(profiles.check, gather({"HOME": str(home)}, NOON, None)).severity is Severity.INFO
+
+
+def test_the_line_to_change_is_named(role_env, home):
+    shadowed_home(home, "# mine\n[default]\nregion = x\ncredential_process = /opt/get\n")
+    finding = only(profiles.check, gather(role_env, NOON, "terminal"))
+    assert f"{home}/.aws/config:4" in finding.message
+    assert (
+        f"Change the line {home}/.aws/config:2 from [default] to [profile personal]"
+        in finding.remedy
+    )
+
+
+@pytest.mark.parametrize(("file", "text", "key"), USER_FILES)
+def test_what_the_role_session_stands_in_for_is_what_the_doctor_finds(
+    role_env, home, file, text, key
+):
+    """Here a credential_source alone differs: no SDK looks at it without a role."""
+    (home / ".aws" / file).write_text(text)
+    assert (shadowing(role_env) is not None) == (key is not None)
+    found = codes(profiles.check, gather(role_env, NOON, None))
+    shadows = [code for code in found if CODES[code].severity is Severity.ERROR]
+    assert bool(shadows) == (key not in {None, "credential_source"})
+
+
+def test_files_that_stand_in_leave_no_shadow(role_env, home):
+    shadowed_home(home, credentials=f"[default]\n{STATIC}")
+    files = {
+        "AWS_CONFIG_FILE": str(home / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(home / "none"),
+    }
+    assert codes(profiles.check, gather({**role_env, **files}, NOON, None)) == ["files_set_aside"]
+
+
+def test_named_profiles_and_two_variables_for_one(role_env, home):
+    shadowed_home(home, credentials=OTHER)
+    assert codes(profiles.check, gather(role_env, NOON, None)) == ["named_profiles"]
+    both = {"AWS_PROFILE": "other", "AWS_DEFAULT_PROFILE": "another"}
+    found = codes(profiles.check, gather({**role_env, **both}, NOON, None))
+    assert found == ["profiles_differ", "profile_missing", "profile_static_keys"]
+
+
+def test_a_fifo_and_a_file_without_rights_do_not_hang_it(role_env, home):
+    os.mkfifo(home / ".aws/config")
+    assert codes(profiles.check, gather(role_env, NOON, None)) == ["profile_file_broken"]
+
+
+# --- The token file ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "found"),
+    [
+        (make_jwt, 0o600, []),
+        (lambda: make_jwt() + "\n", 0o600, ["token_file_newline"]),
+        (str, 0o600, ["token_file_empty"]),
+        (lambda: "\n", 0o600, ["token_file_empty"]),
+        (lambda: "no token", 0o600, ["token_malformed"]),
+        (make_jwt, 0o644, ["token_file_open"]),
+        (lambda: make_jwt(iat=NOON - HOUR), 0o600, ["token_expired"]),
+        (lambda: make_jwt(iat=NOON - HOUR + timedelta(seconds=30)), 0o600, ["token_expires_soon"]),
+        (lambda: make_jwt(exp=NOON + timedelta(seconds=50)), 0o600, ["token_unfit"]),  # just issued
+        (lambda: make_jwt(iat=NOON + timedelta(minutes=5)), 0o600, ["token_not_yet"]),
+    ],
+)
+def test_what_may_be_wrong_with_a_token_file(role_env, home, content, mode, found):
+    file = Path(role_env["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    file.write_text(content())
+    file.chmod(mode)
+    assert codes(token.check, gather(role_env, NOON, None)) == found
+
+
+def test_a_token_file_that_is_none(role_env, home, monkeypatch):
+    monkeypatch.chdir(home)
+    os.mkfifo(home / "fifo")
+    for path, found in {
+        "/no/such/token": ["token_file_missing"],
+        str(home): ["token_file_unreadable"],
+        str(home / "fifo"): ["token_file_unreadable"],
+        "the.token": ["token_file_relative"],
+        "~/the.token": ["token_file_relative", "token_file_missing"],
+    }.items():
+        env = {**role_env, "AWS_WEB_IDENTITY_TOKEN_FILE": path}
+        assert codes(token.check, gather(env, NOON, None)) == found
+
+
+def test_claims_that_iam_will_not_take_are_told_where_aws_is_asked(role_env, home):
+    file = Path(role_env["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    file.write_text(make_jwt(iss="http://idp.example.com", aud=None))
+    aws = {k: v for k, v in role_env.items() if k != "AWS_ENDPOINT_URL"}
+    found = list(token.check(gather(aws, NOON, None)))
+    assert {f.code for f in found} == {"token_unfit"}
+    told = " ".join(f.message for f in found)
+    assert "no https URL" in told
+    assert "no audience" in told
+    assert codes(token.check, gather(role_env, NOON, None)) == []
+
+
+def test_a_token_that_is_not_the_servers_is_told(role_env):
+    claims = {"iss": "https://idp.example.com", "aud": "wb", "azp": None, "sub": "bob"}
+    server = ServerFacts(token_source=token_source(claims=claims))
+    facts = replace(gather(role_env, NOON, None), server=server)
+    finding = only(token.check, facts)
+    assert finding.code == "token_of_another"
+    assert "sub: 'alice', not 'bob'" in finding.message
+
+
+# --- Endpoints, proxies, certificates, caches ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ({"AWS_ENDPOINT_URL": None}, []),
+        ({}, ["endpoint_set"]),
+        ({"AWS_ENDPOINT_URL": "localhost:1"}, ["endpoint_malformed", "endpoint_set"]),
+        ({"AWS_ENDPOINT_URL": None, "AWS_ENDPOINT_URL_STS": "http://x"}, ["sts_endpoint_http"]),
+        ({"AWS_ENDPOINT_URL": None, "AWS_ENDPOINT_URL_STS": "https://x"}, ["sts_endpoint_set"]),
+        ({"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, ["endpoint_ignored"]),
+        ({"AWS_ENDPOINT_URL": "http://169.254.169.254/"}, ["endpoint_metadata", "endpoint_set"]),
+        ({"AWS_ENDPOINT_URL": "http://[::ffff:169.254.169.254]/"}, ["endpoint_metadata", "endpoint_set"]),
+        (
+            {"AWS_ENDPOINT_URL": None, "AWS_CONTAINER_CREDENTIALS_FULL_URI": "https://169.254.169.254/x"},
+            ["endpoint_metadata"],
+        ),
+    ],
+)  # fmt: skip
+def test_endpoint_variables(role_env, more, found):
+    env = {k: v for k, v in {**role_env, **more}.items() if v is not None}
+    assert codes(endpoints.check_endpoints, Facts(env, NOON)) == found
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ({}, []),
+        ({"http_proxy": "http://p:3128", "no_proxy": ""}, ["proxy_for_loopback"]),
+        ({"http_proxy": "http://p:3128"}, []),
+        ({"https_proxy": "http://p:3128", "AWS_ENDPOINT_URL": None}, ["proxy_used"]),
+        ({"HTTPS_PROXY": "http://p:port"}, ["proxy_malformed"]),
+        ({"https_proxy": "http://p:1", "HTTPS_PROXY": "http://q:1"}, ["proxies_differ"]),
+    ],
+)
+def test_proxy_variables(role_env, more, found):
+    env = {k: v for k, v in {**role_env, **more}.items() if v is not None}
+    assert codes(endpoints.check_proxies, Facts(env, NOON)) == found
+
+
+def test_ca_bundles(role_env, home):
+    (home / "empty.pem").write_text("")
+    (home / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    for more, found in [
+        ({"AWS_CA_BUNDLE": "/no/such"}, ["ca_bundle_missing", "ca_bundle_for_some"]),
+        ({"REQUESTS_CA_BUNDLE": str(home / "empty.pem")}, ["ca_bundle_broken", "ca_bundle_for_some"]),
+        ({"AWS_CA_BUNDLE": str(home / "ca.pem")}, ["ca_bundle_for_some"]),
+        ({"NODE_EXTRA_CA_CERTS": "/no/such"}, ["ca_bundle_missing"]),
+        ({"SSL_CERT_FILE": str(home / "ca.pem")}, []),
+    ]:  # fmt: skip
+        facts = gather({**role_env, **more}, NOON, None)
+        assert codes(endpoints.check_bundles, facts) == found
+
+
+def test_no_password_of_a_proxy_or_an_endpoint_is_shown(role_env):
+    more = {
+        "https_proxy": "http://u:proxy-secret@p:1",
+        "HTTPS_PROXY": "http://u:proxy-secret@q:x",
+        "AWS_ENDPOINT_URL_S3": "https://u:proxy-secret@s3?x=proxy-secret",
+        "AWS_ENDPOINT_URL": "https://u:proxy-secret@all",
+    }
+    facts = Facts({**role_env, **more}, NOON)
+    assert "proxy-secret" not in repr([list(check(facts)) for check in CHECKS.values()])
+
+
+def entry(name, hours):
+    expires = (NOON + timedelta(hours=hours)).isoformat()
+    return json.dumps(
+        {
+            "Credentials": {"AccessKeyId": "ASIA", "SecretAccessKey": "s", "Expiration": expires},
+            "AssumedRoleUser": {"Arn": f"arn:aws:sts::1:assumed-role/analyst/{name}"},
+        }
+    )
+
+
+def test_leftovers_in_the_aws_commands_cache(role_env, home):
+    folder = home / ".aws/cli/cache"
+    folder.mkdir(parents=True)
+    for name, content in {"mine": entry("alice-1", 1), "not": "no json", "odd": "[1]"}.items():
+        (folder / f"{name}.json").write_text(content)
+    assert codes(caches.check, gather(role_env, NOON, None)) == []
+    (folder / "left.json").write_text(entry("alice-0", 1))
+    (folder / "old.json").write_text(entry("alice-0", -1))
+    (home / ".aws/login/cache").mkdir(parents=True)
+    (home / ".aws/login/cache/x.json").write_text("{}")
+    alive, old, login = caches.check(gather(role_env, NOON, None))
+    assert (alive.code, old.code, login.code) == ("cli_cache_alive", "cli_cache_old", "login_cache")
+    assert alive.remedy == f"Run: rm {folder}/left.json"
+    assert "2026-11-24T13:00:00Z" in alive.message
+
+
+def test_a_moved_login_cache_is_found(role_env, home):
+    (home / "moved").mkdir()
+    (home / "moved/x.json").write_text("{}")
+    env = {**role_env, "AWS_LOGIN_CACHE_DIRECTORY": "~/moved"}
+    assert codes(caches.check, gather(env, NOON, None)) == ["login_cache"]
+
+
+# --- Network, server, call -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("probe", "found"),
+    [
+        (Probed("https://sts", ahead=timedelta(seconds=5)), []),
+        (Probed("https://sts", ahead=timedelta(seconds=-45)), ["clock_off"]),
+        (Probed("https://sts", ahead=timedelta(minutes=6)), ["clock_skewed"]),
+        (Probed("https://sts", "unreachable", "refused"), ["sts_unreachable"]),
+        (Probed("https://sts", "certificate", "self-signed"), ["sts_certificate"]),
+        (Probed("https://sts", "metadata"), []),
+    ],
+)
+def test_what_sts_answered(role_env, probe, found):
+    assert codes(network.check_sts, Facts(role_env, NOON, sts=probe)) == found
+
+
+@pytest.mark.parametrize(
+    ("probe", "found"),
+    [
+        (Probed("https://idp.example.com/x", issuer="https://idp.example.com"), []),
+        (Probed("https://idp.example.com/x", issuer="https://idp.example.com/"), ["idp_issuer_differs"]),
+        (Probed("https://idp.example.com/x", "unreachable", "refused"), ["idp_unreachable"]),
+    ],
+)  # fmt: skip
+def test_what_the_identity_provider_answered(role_env, probe, found):
+    facts = replace(gather(role_env, NOON, None), idp=probe)
+    assert codes(network.check_idp, facts) == found
+
+
+def test_an_identity_provider_that_the_server_reaches_need_not_be_reached_here(role_env):
+    claims = {"iss": "https://idp.example.com", "aud": "wb", "azp": None, "sub": "alice"}
+    probe = Probed("https://idp.example.com/x", "certificate", "not trusted")
+    server = ServerFacts(token_source=token_source(claims=claims))
+    facts = replace(gather(role_env, NOON, None), idp=probe)
+    assert only(network.check_idp, facts).severity is Severity.WARNING
+    assert only(network.check_idp, replace(facts, server=server)).severity is Severity.INFO
+
+
+def alices(state="active", **more):
+    environment = {"AWS_ROLE_SESSION_NAME": "alice-1"}
+    return role_session("analyst", state=state, default=True, environment=environment, **more)
+
+
+OTHERS = role_session("auditor", environment={"AWS_ROLE_SESSION_NAME": "alice-2"})
+WRONG = problem("token_source_failed", "It is down.")
+
+
+@pytest.mark.parametrize(
+    ("server", "found"),
+    [
+        (ServerFacts(sessions=[alices()]), []),
+        (ServerFacts(sessions=[alices("degraded", problem=WRONG)]), ["session_degraded"]),
+        (ServerFacts(sessions=[alices("expired")]), ["session_expired"]),
+        (ServerFacts(sessions=[alices("sign_in_required")]), ["sign_in_required"]),
+        (ServerFacts(sessions=[OTHERS]), ["session_over"]),
+        (ServerFacts(sessions=[{**alices(), "default": False}, {**OTHERS, "default": True}]), ["other_default"]),
+        (ServerFacts(sessions=[alices()], token_source=token_source(problem=WRONG)), ["token_source_failing"]),
+        (
+            ServerFacts(sessions=[alices()], catalogue={"path": "/r.toml", "problem": {"line": 3, "reason": "x"}}),
+            ["roles_file_broken"],
+        ),
+        (ServerFacts({"code": "no_server", "detail": "None runs."}), ["server_not_found"]),
+        (ServerFacts({"code": "not_configured", "detail": "Not set up."}), ["server_not_set_up"]),
+        (ServerFacts({"code": "server_unreachable", "detail": "Hm."}), ["server_unreachable"]),
+    ],
+)  # fmt: skip
+def test_what_the_server_knows(role_env, server, found):
+    env = {**role_env, "JUPYTER_WB_AWS_ROLE": "Analyst"}
+    assert codes(server_check.check, Facts(env, NOON, "terminal", server=server)) == found
+
+
+WHO = CallerIdentity(
+    "AROA:alice-1", "111122223333", "arn:aws:sts::111122223333:assumed-role/analyst/alice-1"
+)
+ELSE = CallerIdentity(
+    "AROA:x", "111122223333", "arn:aws:sts::111122223333:assumed-role/analyst-own/x"
+)
+STORE = CallerIdentity("x", "", "arn:aws:sts::assumed-role/analyst/alice-1")
+WEB = "assume-role-with-web-identity"
+
+
+@pytest.mark.parametrize(
+    ("called", "found"),
+    [
+        (Called("ok", WEB, WHO, timedelta(hours=1)), []),
+        (Called("ok", WEB, STORE, timedelta(hours=1)), []),
+        (Called("ok", WEB, ELSE, timedelta(hours=1)), ["signs_as_other"]),
+        (Called("ok", "env", WHO), ["signs_as_other"]),
+        (Called("ok", WEB, WHO, timedelta(minutes=15)), ["short_credentials"]),
+        (Called("failed", WEB, error="AccessDenied", detail="No."), ["call_failed"]),
+        (Called("failed", error="NoCredentials"), ["no_credentials"]),
+        (Called("slow", detail="Slow."), ["call_slow"]),
+        (Called("not_made", detail="No boto3."), ["call_not_made"]),
+    ],
+)
+def test_what_became_of_the_real_call(role_env, called, found):
+    assert codes(call.check, Facts(role_env, NOON, call=called)) == found
+
+
+# --- All of them ---------------------------------------------------------------------------
+
+
+def test_every_code_is_found_somewhere_and_every_finding_has_a_code():
+    folder = Path(jupyter_wb_aws.doctor.__file__).parent / "checks"
+    source = "".join(path.read_text() for path in folder.glob("*.py"))
+    assert set(CODES) <= set(re.findall(r'"([a-z_0-9]+)"', source))
+    assert set(re.findall(r'found\(\s*"([a-z_0-9]+)"', source)) <= set(CODES)
+
+
+def test_no_key_and_no_token_is_in_a_report_or_in_the_facts(role_env, home):
+    shadowed_home(home, f"[default]\n{SOURCED}", f"[default]\n{STATIC}")
+    secrets = {
+        **PAIR,
+        "AWS_SESSION_TOKEN": "session-secret",
+        "AWS_BEARER_TOKEN_BEDROCK": "bearer-secret",
+    }
+    facts = gather({**role_env, **secrets}, NOON, "kernel")
+    told = repr(facts) + repr([list(check(facts)) for check in CHECKS.values()])
+    for secret in (*secrets.values(), "user-secret", "AKIAUSER", make_jwt().rpartition(".")[2]):
+        assert secret not in told

@@ -1,0 +1,281 @@
+"""`jupyter wb-aws doctor` in processes of every kind, with real calls to the strict local AWS."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import re
+import socket
+import ssl
+import subprocess
+import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from jupyter_wb_aws.doctor.diagnose import diagnose
+from tests.conftest import make_jwt
+from tests.site import ANALYST, MISCONFIGURED
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIADECOY", "AWS_SECRET_ACCESS_KEY": "decoy-secret"}
+STATIC = "aws_access_key_id = AKIAUSER\naws_secret_access_key = user-secret\n"
+PROCESS = """#!/bin/sh
+echo '{"Version": 1, "AccessKeyId": "AKIAPROCESS", "SecretAccessKey": "process-secret"}'
+"""
+WEB = "assume-role-with-web-identity"
+
+
+def test_a_process_with_a_role_session_is_well_and_works_as_the_role(ask, role_env):
+    asked = ask(role_env, "--json")
+    assert asked.codes("error", "warning") == []
+    assert asked.code == 0
+    assert asked.report["status"] == "ok"
+    made = asked.report["call"]
+    assert (made["outcome"], made["provider"]) == ("ok", WEB)
+    assert made["identity"]["Arn"].endswith(":assumed-role/analyst/alice-1")
+    assert asked.report["token"]["claims"]["sub"] == "alice"
+
+
+def test_people_read_who_they_are_and_by_which_provider(ask, role_env):
+    asked = ask(role_env)
+    assert asked.code == 0
+    assert asked.out.startswith("All is well: ")
+    assert ":assumed-role/analyst/alice-1\nby the role and the token file" in asked.out
+    assert "\nINFO     endpoint_set\n" in asked.out
+    assert asked.err == ""
+
+
+# A home folder, AWS_PROFILE, what is found, and who boto3 then works as (None: it fails).
+HOMES = [
+    ("", f"[default]\n{STATIC}", None, "profile_static_keys", WEB),
+    ("", f"[other]\n{STATIC}", "other", "profile_static_keys", WEB),
+    ("", f"[other]\n{STATIC}", "missing", "profile_missing", None),
+    ("", f"[other]\n{STATIC}", "", "profile_empty", None),
+    ("", "", "default", "profile_missing", None),
+    ("[default]\ncredential_process = {home}/get\n", "", None, "profile_credential_process", WEB),
+    (f"[default]\nrole_arn = {ANALYST}\nsource_profile = other\n", f"[other]\n{STATIC}", None, "profile_assumes_role", "assume-role"),
+    (f"[profile wb]\nrole_arn = {ANALYST}\nweb_identity_token_file = {{home}}/the.token\n", "", "wb", "profile_web_identity", WEB),
+    ("[default]\nsso_start_url = https://x\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = x\n", "", None, "profile_sso", WEB),
+    ("[default]\nlogin_session = x\n", "", None, "profile_login", WEB),
+    ("[default\n", "", None, "profile_file_broken", None),
+    ("[default]\nregion = eu-west-1\n", "", None, None, WEB),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("config", "credentials", "chosen", "code", "provider"), HOMES)
+def test_every_kind_of_shadowed_home_is_found_and_who_wins_is_told(
+    ask, role_env, home, config, credentials, chosen, code, provider
+):
+    (home / ".aws/config").write_text(config.format(home=home) if "{home}" in config else config)
+    (home / ".aws/credentials").write_text(credentials)
+    (home / "get").write_text(PROCESS)
+    (home / "get").chmod(0o700)
+    asked = ask({**role_env, **({} if chosen is None else {"AWS_PROFILE": chosen})}, "--json")
+    assert asked.code == (1 if code else 0)
+    assert asked.codes("error")[:1] == ([code] if code else [])
+    if provider:
+        assert asked.report["call"]["provider"] == provider
+    else:
+        assert asked.report["call"]["outcome"] == "failed"
+    for secret in ("user-secret", "process-secret", (home / "the.token").read_text()[-40:]):
+        assert secret not in asked.out
+
+
+def test_keys_in_the_environment_win_and_are_told_without_being_shown(ask, role_env):
+    asked = ask({**role_env, **KEYS}, "--json")
+    assert asked.code == 1
+    assert asked.codes("error") == ["static_keys", "call_failed"]
+    assert asked.report["call"]["provider"] == "env"
+    assert "decoy-secret" not in asked.out
+    assert "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY" in asked.out
+
+
+def test_a_role_that_refuses_is_explained_as_the_server_explains_it(ask, role_env):
+    asked = ask({**role_env, "AWS_ROLE_ARN": MISCONFIGURED}, "--json")
+    (finding,) = [f for f in asked.report["findings"] if f["severity"] == "error"]
+    assert finding["code"] == "call_failed"
+    assert "its trust policy names others" in finding["message"]
+    assert "alice" in finding["admin_hint"]
+
+
+def test_a_token_with_a_newline_is_told_and_refused(ask, role_env, token_file):
+    token_file.write_text(token_file.read_text() + "\n")
+    asked = ask(role_env, "--json")
+    assert "token_file_newline" in asked.codes("error")
+    assert asked.code == 1
+
+
+def test_the_remedy_for_a_newline_removes_it(ask, role_env, token_file):
+    token_file.write_text(token_file.read_text() + "\n")
+    (finding,) = [
+        f for f in ask(role_env, "--json").report["findings"] if f["code"] == "token_file_newline"
+    ]
+    command = re.match(r"Run: (.*) \(and", finding["remedy"])[1]
+    subprocess.run(command, shell=True, check=True)
+    token_file.chmod(0o600)
+    assert ask(role_env, "--json").code == 0
+
+
+# --- What it never does --------------------------------------------------------------------
+
+
+def test_the_machines_metadata_service_is_never_asked(ask, plain_env, role_env, home):
+    address = "169.254.169.254"
+    source = f"[default]\nrole_arn = {ANALYST}\ncredential_source = Ec2InstanceMetadata\n"
+    for config, env in [
+        ("", plain_env),
+        (source, plain_env),
+        ("", {**plain_env, "AWS_ENDPOINT_URL": f"http://{address}/"}),
+        ("", {**role_env, "AWS_ENDPOINT_URL": f"http://[::ffff:{address}]/"}),
+        ("", {**plain_env, "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"https://{address}/x"}),
+        ("", {**role_env, "http_proxy": f"http://{address}:80"}),
+    ]:
+        (home / ".aws/config").write_text(config)
+        asked = ask(env, "--json")
+        assert asked.code == 1
+        assert address not in re.sub(r"getaddrinfo.*", "", asked.connected)
+
+
+def test_it_changes_nothing(ask, role_env, home):
+    (home / ".aws/cli/cache").mkdir(parents=True)
+    (home / ".aws/cli/cache/x.json").write_text("{}")
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_mode) for path in home.rglob("*")}
+    ask(role_env, "--json")
+    assert {p: (p.stat().st_mtime_ns, p.stat().st_mode) for p in home.rglob("*")} == before
+
+
+def test_a_program_that_hangs_does_not_hold_it_up(home, monkeypatch):
+    (home / ".aws/config").write_text("[default]\ncredential_process = sleep 5\n")
+    env = {
+        "HOME": str(home),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    }
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    report = diagnose(env, None, lambda: None, longest=1.0)
+    assert "call_slow" in {finding.code for finding in report.findings}
+
+
+# --- Without a server, or without anything -------------------------------------------------
+
+
+def test_without_a_role_it_says_how_to_get_one(ask, plain_env):
+    asked = ask(plain_env, "--json")
+    assert asked.code == 1
+    assert asked.codes("error") == ["no_credentials"]
+    assert {"no_role"} <= set(asked.codes("warning"))
+    assert "server_not_found" in asked.codes("info")
+
+
+def test_without_a_home_and_without_a_variable_it_runs(ask):
+    assert (
+        ask({"PATH": os.environ["PATH"], "HTTPS_PROXY": "http://127.0.0.1:9"}, "--json").code == 1
+    )
+
+
+def test_a_defect_of_its_own_is_exit_code_two(run_in_process, monkeypatch):
+    def broken(*args):
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr("jupyter_wb_aws.doctor.diagnose.diagnose", broken)
+    code, out, err = run_in_process("doctor")
+    assert code == 2
+    assert "could not run" in err
+    assert "a secret" not in out + err
+
+
+@pytest.fixture
+def run_in_process(capsys):
+    from jupyter_wb_aws.cli.main import main
+
+    def run(*words):
+        code = main(words)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_wrong_arguments_are_exit_code_two(run_in_process):
+    assert run_in_process("doctor", "--no-such-option")[0] == 2
+
+
+# --- The network ---------------------------------------------------------------------------
+
+
+class Late(http.server.BaseHTTPRequestHandler):
+    """An STS whose clock is ten minutes ahead."""
+
+    def do_GET(self):
+        self.send_response_only(403)
+        self.send_header(
+            "Date", format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)
+        )
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self):
+        self.do_GET()
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def late():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Late) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_clock_that_is_off_is_found_against_sts(ask, plain_env, late):
+    asked = ask({**plain_env, **KEYS, "AWS_ENDPOINT_URL": late}, "--json")
+    (finding,) = [f for f in asked.report["findings"] if f["code"] == "clock_skewed"]
+    assert "behind" in finding["message"]
+
+
+@pytest.fixture
+def nobody():
+    """A URL where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def test_who_can_not_be_reached_is_told(ask, role_env, nobody, token_file):
+    asked = ask({**role_env, "AWS_ENDPOINT_URL": nobody}, "--json")
+    assert {"sts_unreachable", "call_failed"} <= set(asked.codes("error"))
+    assert "idp_unreachable" not in asked.out  # the demo's is there
+    now = datetime.now(UTC)
+    token_file.write_text(make_jwt(iss=nobody, iat=now, exp=now + timedelta(hours=1)))
+    assert "idp_unreachable" in ask(role_env, "--json").codes("warning")
+
+
+def test_a_proxy_is_used_as_boto3_uses_it_and_its_password_is_not_shown(ask, role_env, nobody):
+    proxy = nobody.replace("//", "//alice:proxy-secret@")
+    aws = {name: value for name, value in role_env.items() if name != "AWS_ENDPOINT_URL"}
+    asked = ask({**aws, "HTTPS_PROXY": proxy}, "--json")
+    assert {"sts_unreachable", "call_failed"} <= set(asked.codes("error"))
+    assert "proxy_used" in asked.codes("info")
+    assert f"through the proxy {nobody}" in asked.out
+    assert "proxy-secret" not in asked.out
+
+
+def test_a_certificate_is_trusted_by_the_bundle_that_boto3_reads(ask, plain_env, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Late) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        env = {**plain_env, **KEYS, "AWS_ENDPOINT_URL": f"https://localhost:{server.server_port}"}
+        without = ask(env, "--json")
+        trusting = ask({**env, "AWS_CA_BUNDLE": str(certificate)}, "--json")
+        server.shutdown()
+    assert "sts_certificate" in without.codes("error")
+    assert "sts_certificate" not in trusting.out
+    assert "clock_skewed" in trusting.codes("error")

@@ -1,0 +1,162 @@
+"""`GET /aws/doctor`, and the command in a real kernel: what is wrong, and who wins."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_wb_aws.demo.names import REGION
+from jupyter_wb_aws.doctor.codes import CODES
+from jupyter_wb_aws.handlers import doctor
+from tests.contract import CONTRACT
+from tests.site import ANALYST, AUDITOR
+
+STATIC = "[default]\naws_access_key_id = AKIAUSER\naws_secret_access_key = user-secret\n"
+WEB = "assume-role-with-web-identity"
+DOCTOR = "import subprocess; print(subprocess.run(['jupyter-wb-aws', 'doctor', '--json'], capture_output=True, text=True).stdout)"
+
+
+@pytest.fixture
+def home(tmp_path):
+    (tmp_path / "home/.aws").mkdir(parents=True)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def jp_server_config(site_config, home, aws, monkeypatch):
+    # Of the server itself: nothing here may go to AWS, with a role or without.
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, REGION)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    return site_config
+
+
+def codes(report, *severities):
+    return [f["code"] for f in report["findings"] if f["severity"] in severities]
+
+
+async def ask(api, query=""):
+    answer = await api("GET", f"/aws/doctor{query}")
+    assert answer.status == 200, answer.raw
+    return answer.data
+
+
+async def test_what_starts_next_is_well_and_works_as_the_default_role(api):
+    session = await api.start()
+    report = await ask(api)
+    assert codes(report, "error", "warning") == []
+    assert report["call"]["provider"] == WEB
+    assert report["call"]["identity"] == session["identity"]
+    assert report["token"]["claims"]["sub"] == "alice"
+
+
+async def test_before_a_role_is_picked_it_says_so(api):
+    report = await ask(api)
+    assert codes(report, "error", "warning") == ["no_credentials", "no_role"]
+
+
+async def test_one_role_session_is_looked_at_apart_from_the_default(api):
+    await api.start(ANALYST)
+    auditor = await api.start(AUDITOR, default=False)
+    report = await ask(api, f"?session_id={auditor['id']}")
+    assert report["call"]["identity"] == auditor["identity"]
+
+
+async def test_a_kernel_is_looked_at_as_it_was_started(api):
+    analyst = await api.start(ANALYST)
+    kernel_id = (await api("POST", "/api/kernels", {"name": "python3"})).data["id"]
+    await api.start(AUDITOR, default=True)
+    report = await ask(api, f"?kernel_id={kernel_id}")
+    assert report["call"]["identity"] == analyst["identity"]
+    assert codes(report, "info")[-1] == "other_default"
+
+
+async def test_the_users_files_are_set_aside_and_without_that_they_are_found(api, home):
+    (home / ".aws/credentials").write_text(STATIC)
+    await api.start()
+    report = await ask(api)
+    assert codes(report, "error") == []
+    assert "files_set_aside" in codes(report, "info")
+
+
+class TestWithoutStandIns:
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config):
+        jp_server_config["WbAwsApp"]["own_aws_files"] = "never"
+        return jp_server_config
+
+    async def test_a_shadowed_home_is_found(self, api, home):
+        (home / ".aws/credentials").write_text(STATIC)
+        await api.start()
+        answer = await api("GET", "/aws/doctor")
+        assert codes(answer.data, "error") == ["profile_static_keys"]
+        assert b"user-secret" not in answer.raw
+
+
+async def test_a_role_session_that_fails_now_is_explained(api):
+    session = await api.start()
+    token = Path(session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    token.write_text("no token")
+    report = await ask(api)
+    assert {"token_malformed", "call_failed"} <= set(codes(report, "error"))
+
+
+async def test_what_can_not_be_looked_at_is_refused(api):
+    await api.start()
+    for query, status, code in [
+        ("?session_id=no", 404, "role_session_not_found"),
+        ("?kernel_id=no", 404, "kernel_not_found"),
+        ("?kernel_id=a&session_id=b", 400, "bad_request"),
+    ]:
+        answer = await api("GET", f"/aws/doctor{query}")
+        assert (answer.status, answer.data["code"]) == (status, code)
+
+
+async def test_a_doctor_that_does_not_end_is_ended(api, home, monkeypatch):
+    (home / ".aws/config").write_text("[default]\ncredential_process = sleep 77\n")
+    monkeypatch.setattr(doctor, "LONGEST", 0.5)
+    report = await ask(api)
+    assert "call_slow" in codes(report, "error")
+    monkeypatch.setattr(doctor, "LONGEST", 60)
+    monkeypatch.setattr(doctor, "DEADLINE", 1.0)
+    assert (await api("GET", "/aws/doctor")).data["code"] == "timeout"
+    assert not running("sleep 77")
+
+
+def running(command):
+    lines = (p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists())
+    return [line for line in lines if line.replace(b"\0", b" ").strip() == command.encode()]
+
+
+async def test_the_command_in_a_kernel_looks_at_that_kernel(api, run):
+    session = await api.start()
+    kernel_id = (await api("POST", "/api/kernels", {"name": "python3"})).data["id"]
+    report = json.loads(await run(kernel_id, DOCTOR))
+    assert codes(report, "error") == []
+    assert report["call"]["identity"] == session["identity"]
+    await run(kernel_id, "import os; os.environ['AWS_PROFILE'] = 'missing'")
+    report = json.loads(await run(kernel_id, DOCTOR))
+    assert codes(report, "error") == ["profile_missing", "call_failed"]
+    assert 'os.environ.pop("AWS_PROFILE", None)' in report["findings"][0]["remedy"]
+
+
+async def test_it_is_no_use_of_the_role_session(api, jp_serverapp):
+    """Else a page that asks now and then would keep an idle one from its end."""
+    await api.start()
+    manager = jp_serverapp.extension_manager.extension_apps["jupyter_wb_aws"].pop().server.manager
+    (session,) = manager.living()
+    before = session.last_used
+    await ask(api)
+    assert session.last_used == before
+
+
+async def test_every_code_is_in_the_contract():
+    assert CONTRACT["components"]["schemas"]["DoctorCode"]["enum"] == list(CODES)
