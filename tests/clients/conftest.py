@@ -37,6 +37,7 @@ def amazon(tmp_path_factory):
     """The local AWS, with the identity provider that it trusts."""
     if reason := impossible():
         pytest.skip(reason)
+    assert CLIENTS.exists(), "run first: .ci/need-clients"
     with (
         IdentityProvider(token_lifetime=TOKEN_SECONDS) as provider,
         LocalAws(provider.issuer),
