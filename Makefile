@@ -39,6 +39,7 @@ test-all: test-oldest test-long test  ## and the oldest versions of Jupyter we s
 test-long: $(LAB)
 	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
+	@VENV="$(VENV)" .ci/need-code-server
 	@VENV="$(VENV)" .ci/need-clients --debian
 	$(PYTEST) -m long $(ARGS)
 
@@ -46,7 +47,7 @@ test-lab: $(LAB)  ## the unit tests of the JupyterLab extension
 	$(JLPM) test
 
 test-oldest: $(OLDEST)/.installed
-	$(OLDEST)/bin/python -m pytest tests/aws tests/identity tests/injection tests/handlers tests/test_app.py $(ARGS)
+	$(OLDEST)/bin/python -m pytest tests/aws tests/identity tests/injection tests/handlers tests/test_app.py -m "not long" $(ARGS)
 
 $(OLDEST)/.installed: requirements/bootstrap.txt requirements/oldest.txt pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(OLDEST)" REQUIREMENTS=requirements/oldest.txt .ci/make-venv
@@ -100,6 +101,6 @@ requirements:  ## compile the pinned requirements again
 	    requirements/oldest.in -o requirements/oldest.txt
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(OLDEST) .venv-clients .demo build dist docs/_build .coverage \
+	rm -rf $(VENV) $(OLDEST) .venv-clients .demo .code-server build dist docs/_build .coverage \
 	    tests/peers/oidc_provider/node_modules tests/clients/programs/node_modules \
 	    labextension/node_modules labextension/lib labextension/dist labextension/src/contract.ts

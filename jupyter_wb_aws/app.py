@@ -112,7 +112,7 @@ class WbAwsApp(ExtensionApp):
         0,
         min=0,
         config=True,
-        help="""A role session that no living kernel or terminal uses for this many seconds is ended.
+        help="""A role session that no living kernel, terminal or app uses for this many seconds is ended.
         What code inside the server signs with it counts too. 0: it goes on until the user ends it.""",
     )
     token_dir = Unicode(
@@ -216,6 +216,8 @@ class WbAwsApp(ExtensionApp):
     async def _ensure_open(self) -> None:
         if self.server is None or self.server.manager is None or self._opening is not None:
             return
+        if self.server.apps is not None:
+            self.server.apps.install()  # by now every extension has added its handlers
         self._opening = asyncio.create_task(self.server.manager.open(), name="wb-aws open")
         await self._opening
 
@@ -227,6 +229,8 @@ class WbAwsApp(ExtensionApp):
             and self._opening is not None
         ):
             await asyncio.gather(self._opening, return_exceptions=True)
+            if self.server.apps is not None:
+                await self.server.apps.r_sessions.close()
             await self.server.manager.close()
 
     @property
@@ -322,11 +326,13 @@ class WbAwsApp(ExtensionApp):
 
     def _role_sessions_in_use(self) -> set[str]:
         """Return the ids of the role sessions that living processes of this server use."""
-        parts = (self.server.kernels, self.server.terminals) if self.server else ()
+        server = self.server
+        parts = (server.kernels, server.terminals, server.apps) if server else ()
         return set().union(*(part.used() for part in parts if part is not None))
 
     def _inject(self, server: Server, manager: RoleSessionManager, site: Site) -> None:
         from jupyter_wb_aws.injection.kernels import KernelInjection
+        from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
         from jupyter_wb_aws.injection.terminals import TerminalInjection
 
         kernels = self._jupyter.kernel_manager
@@ -344,6 +350,7 @@ class WbAwsApp(ExtensionApp):
         if terminals is not None:
             server.terminals = TerminalInjection(terminals, manager, site)
             server.terminals.install()
+        server.apps = ProxiedAppInjection(self._jupyter.web_app, manager, site)
 
 
 def redirect_uri(serverapp: ServerApp, registered: str) -> str | None:

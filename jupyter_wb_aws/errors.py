@@ -127,6 +127,14 @@ class KernelNotFound(NotFound):
     hint = "GET /api/kernels lists the kernels that run."
 
 
+class AppNotFound(NotFound):
+    """No proxied app of this server has that id."""
+
+    code = "app_not_found"
+    title = "No such proxied app"
+    hint = "GET /server-proxy/servers-info lists the apps of this server."
+
+
 class NoRoleSession(NotFound):
     """The question needs a default role session, and there is none."""
 

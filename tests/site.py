@@ -46,7 +46,7 @@ def client_file(idp, tmp_path):
 @pytest.fixture
 def roles_path(tmp_path):
     path = tmp_path / "roles.toml"
-    path.write_text(roles_file())
+    path.write_text(roles_file("https://example.com/request-an-aws-role"))
     return path
 
 

@@ -77,8 +77,8 @@ def _explain_answer(
     message = str(answer.get("Message", ""))
     if code == "AccessDenied":
         return TrustRefused(
-            f"AWS does not let you use the role {role.name}: its trust policy names others, or there is no such role.",
-            hint="Pick another role, or send your administrator the lines below.",
+            f"AWS does not let you use the role {role.name}: it is set up for others, or it does not exist.",
+            hint="Pick another role, or send the details to your administrator.",
             admin_hint=trust_hint(message, role, claims, at_aws=at_aws),
         )
     if code in THROTTLING or status == 429:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_wb_aws.cli import choose
+from jupyter_wb_aws.cli import choose, here
 from jupyter_wb_aws.cli.client import Answer, Client, connect, quote
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import moment, say, say_json
@@ -92,7 +93,12 @@ def _tell(session: Session, answer: Answer) -> None:
             f"Programs that hold AWS credentials of it may go on until {_when(until)}; the others stop now."
         )
     if session["default"]:
-        say("Kernels and terminals started from now on have no AWS role.")
+        say("What you start from now on has no AWS role.")
+    if here.has(session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ):
+        where = here.place(os.environ) or "terminal"
+        say(
+            f"This {where} was started with it, and its prompt may go on naming it: open a new one."
+        )
 
 
 def _when(until: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.failure import ExitCode
-from jupyter_wb_aws.cli.output import say, say_json, say_table
+from jupyter_wb_aws.cli.output import PICKED, say, say_json, say_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,5 +44,5 @@ def _row(role: Mapping[str, Any], *, is_default: bool) -> tuple[str, ...]:
 
 def _footer(*, has_default: bool) -> str:
     if has_default:
-        return "* what kernels and terminals started from now on get"
-    return "None is the default. `jupyter wb-aws start NAME` starts one."
+        return PICKED
+    return "None is picked. `jupyter wb-aws start NAME` picks one, for what you start from then on."

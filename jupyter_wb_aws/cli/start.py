@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--default",
         action="store_true",
         default=True,
-        help="kernels and terminals started from now on get it (this is so without the option)",
+        help="notebooks, consoles and terminals started from now on have it (this is so without the option)",
     )
     default.add_argument(
         "--no-default",

@@ -13,6 +13,7 @@ from jupyter_wb_aws.cli import choose, here
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import (
+    PICKED,
     moment,
     say,
     say_json,
@@ -25,7 +26,13 @@ from jupyter_wb_aws.cli.output import (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--json", action="store_true", help="print the server's answer")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--json", action="store_true", help="print the server's answer")
+    which.add_argument(
+        "--verbose",
+        action="store_true",
+        help="also what AWS sees of your token, for administrators: the trust policies are compared with it",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         client.get("/aws/roles")  # nothing else has asked the token source yet: does it work?
         health |= {"token_source": client.get("/aws/health").data["token_source"]}
     if not args.json:
-        _tell_claims(health["token_source"])
+        _tell_token(health["token_source"], claims_too=args.verbose)
     return ExitCode.OK if health["status"] == "ok" else ExitCode.FAILED
 
 
@@ -84,17 +91,19 @@ def _tell_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> No
         return
     now = datetime.now(UTC)
     say_table(
-        ("", "ROLE", "STATE", "REGION", "TOKEN UNTIL", "ID"),
+        ("", "ROLE", "STATE", "REGION", "TOKEN", "ID"),
         [_row(session, now) for session in sessions],
     )
     if any(session["default"] for session in sessions):
-        say("\n* what kernels and terminals started from now on get")
+        say(f"\n{PICKED}")
         for session in sessions:
             name = session["environment"].get("AWS_ROLE_SESSION_NAME", "")
             if session["default"] and (note := here.note(name, os.environ)):
                 say(note)
     else:
-        say("\nNone is the default: kernels and terminals started from now on get none of them.")
+        say(
+            "\nNone of these is picked for what you start next: `jupyter wb-aws start ROLE` picks one."
+        )
     for session in sessions:
         _tell_more(session, signed_out=signed_out)
 
@@ -105,9 +114,16 @@ def _row(session: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
         session["label"],
         session["state"].replace("_", " "),
         session["region"] or "",
-        moment(session["token_expires_at"], now),
+        _token(session, now),
         session["id"],
     )
+
+
+def _token(session: Mapping[str, Any], now: datetime) -> str:
+    if session["state"] == "active":
+        return "renews itself"  # when it expires then matters to nobody
+    until = session["token_expires_at"]
+    return "-" if until is None else f"until {moment(until, now)}"
 
 
 def _tell_more(session: Mapping[str, Any], *, signed_out: bool) -> None:
@@ -118,11 +134,19 @@ def _tell_more(session: Mapping[str, Any], *, signed_out: bool) -> None:
     say_notices(session["notices"])
 
 
-def _tell_claims(source: Mapping[str, Any] | None) -> None:
-    """Tell what a trust policy is compared with, and what of it AWS won't take."""
+def _tell_token(source: Mapping[str, Any] | None, *, claims_too: bool) -> None:
+    """Tell what of the token AWS won't take and, if wanted, what a trust policy is compared with."""
     if not source or not source["claims"]:
         return
-    claims = source["claims"]
+    if claims_too:
+        _tell_claims(source["claims"])
+    if source["warnings"]:
+        say()
+    for warning in source["warnings"]:
+        say_wrapped(f"For your administrator: {warning['message']}")
+
+
+def _tell_claims(claims: Mapping[str, Any]) -> None:
     tags = claims["principal_tags"] or {}
     audience = claims["aud"]
     named = {
@@ -135,9 +159,8 @@ def _tell_claims(source: Mapping[str, Any] | None) -> None:
     }
     seen = ", ".join(f"{name} {value}" for name, value in named.items() if value)
     say()
+    say("For your administrator, to compare with a role's trust policy:")
     say_wrapped(f"AWS will see: {seen}")
-    for warning in source["warnings"]:
-        say_wrapped(f"For your administrator: {warning['message']}")
 
 
 def _without_sign_in(message: str, *, signed_out: bool) -> str:

@@ -1,7 +1,7 @@
 """A small OpenID Connect issuer: it signs tokens with a key that lives only as long as it does.
 
-Other users of the machine reach its port too. The discovery document and the public keys are for
-everybody; how a token is to be had is up to the classes that build on this one.
+Other users of the machine reach its port too. The discovery document, the public keys and the page
+where one would ask for a role are for everybody; how a token is to be had is up to the classes that build on this one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from jupyter_wb_aws.demo import request_page
 from jupyter_wb_aws.demo.names import CLIENT_ID
 from jupyter_wb_aws.demo.serving import Serving
 
@@ -76,6 +77,7 @@ class Issuer(Serving):
         discovery = "/.well-known/openid-configuration"
         app.add_url_rule(discovery, view_func=self.discovery_document)
         app.add_url_rule("/jwks", view_func=self.jwks)
+        app.add_url_rule(request_page.PATH, view_func=request_page.request_page)
         self._add_endpoints(app)
         return app
 

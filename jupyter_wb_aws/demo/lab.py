@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from jupyter_wb_aws.demo import request_page
 from jupyter_wb_aws.demo.environment import lab_environment
 from jupyter_wb_aws.demo.names import redirect_uri
 from jupyter_wb_aws.demo.private_file import write_private
@@ -54,6 +55,11 @@ class LabOptions:
         return f"http://127.0.0.1:{self.port}/lab?token={quote(self.token)}"
 
     @property
+    def request_url(self) -> str:
+        """Where roles are asked for: a page of the identity provider's, on this machine."""
+        return self.issuer + request_page.PATH
+
+    @property
     def sign_in_url(self) -> str:
         """Where the browser signs in, once it was let in."""
         return f"http://127.0.0.1:{self.port}/aws/sign-in/start"
@@ -69,7 +75,7 @@ def prepare(state: Path, options: LabOptions) -> None:
     for name in _FOLDERS:
         (state / name).mkdir(mode=0o700)
     (state / "home" / ".bashrc").write_text(_BASHRC, "utf-8")
-    (state / "roles.toml").write_text(roles_file(), "utf-8")
+    (state / "roles.toml").write_text(roles_file(options.request_url), "utf-8")
     (state / _SETTINGS).mkdir(parents=True)
     news = {"fetchNews": "false", "checkForUpdates": False}
     (state / _SETTINGS / "notification.jupyterlab-settings").write_text(as_json(news), "utf-8")

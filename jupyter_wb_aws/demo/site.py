@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NOTEBOOK = "aws-in-a-notebook.ipynb"
-_REQUEST_URL = "https://example.com/request-an-aws-role"
-"""Nobody's: RFC 2606 reserves the domain for examples."""
 
-_ROLES = f"""\
+
+def roles_file(request_url: str) -> str:
+    """Return the role catalogue (TOML); finance-admin is in it, and not offered to alice.
+
+    Args:
+        request_url: where roles are asked for.
+    """
+    return f"""\
 # Which roles are offered to whom. The extension reads this file again whenever it changes.
-request_url = "{_REQUEST_URL}"
+request_url = "{request_url}"
 
 [[roles]]
 arn = "{role_arn("analyst")}"
@@ -51,14 +56,9 @@ label = "Finance administrator"
 description = "For the finance team only"
 region = "{REGION}"
 color = "red"
-request_url = "{_REQUEST_URL}?team=finance"
+request_url = "{request_url}?team=finance"
 allow = [{{ groups = ["finance"] }}]
 """
-
-
-def roles_file() -> str:
-    """Return the role catalogue (TOML); finance-admin is in it, and not offered to alice."""
-    return _ROLES
 
 
 def server_config(

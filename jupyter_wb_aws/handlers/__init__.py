@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jupyter_wb_aws.handlers.apps import RelaunchHandler
 from jupyter_wb_aws.handlers.assignments import (
     AssignmentsHandler,
     DefaultHandler,
@@ -42,6 +43,7 @@ def routes(server: Server) -> list[tuple[str, type[Any], dict[str, Any]]]:
         r"/aws/default": DefaultHandler,
         r"/aws/assignments": AssignmentsHandler,
         rf"/aws/assignments/{ID}": KernelAssignmentHandler,
+        rf"/aws/apps/{ID}/relaunch": RelaunchHandler,
         r"/aws/identity": IdentityHandler,
         r"/aws/doctor": DoctorHandler,
         r"/aws/sign-in": SignInHandler,

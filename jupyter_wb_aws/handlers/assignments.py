@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jupyter_wb_aws.errors import KernelNotFound
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
 from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, Assignment, Given
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
 
 
 class DefaultHandler(WbAwsHandler):
@@ -15,8 +20,14 @@ class DefaultHandler(WbAwsHandler):
         """Tell which it is; "no AWS role" that was chosen is not the same as nothing chosen yet."""
         manager = self.manager
         await manager.ready()
-        default = manager.choices.default
-        self.answer({"session_id": default.session_id, "chosen": default.chosen})
+        default, ended = manager.choices.default, manager.choices.ended
+        self.answer(
+            {
+                "session_id": default.session_id,
+                "chosen": default.chosen,
+                "ended": ended and ended.role.label,
+            }
+        )
 
     @endpoint
     async def put(self) -> None:
@@ -33,7 +44,7 @@ class AssignmentsHandler(WbAwsHandler):
 
     @endpoint
     async def get(self) -> None:
-        """List kernels and terminals; not the kernels that no role session reaches."""
+        """List kernels, terminals and proxied apps; not the kernels that no role session reaches."""
         choices = self.manager.choices
         assignments = choices.assignments
         listed = []
@@ -57,7 +68,19 @@ class AssignmentsHandler(WbAwsHandler):
                 entry("terminal", name, assignment, given)
                 for name, (assignment, given) in self.wb.terminals.running().items()
             ]
+        if self.wb.apps is not None:
+            listed += [self._app(self.wb.apps, *each) for each in self.wb.apps.running().items()]
         self.answer({"assignments": listed})
+
+    def _app(self, apps: ProxiedAppInjection, app_id: str, given: Given) -> dict[str, object]:
+        choices = self.manager.choices
+        default = choices.default
+        chosen = Assignment(default.session_id, "by_default") if default.chosen else None
+        renewed = "r_session" if apps.r_sessions.start_by_themselves(app_id) else "relaunch"
+        return {
+            **entry("app", app_id, chosen, given, choices.next_by_default()),
+            "renewed_by": renewed,
+        }
 
 
 class KernelAssignmentHandler(WbAwsHandler):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # a server where nothing is set up never needs these
     from jupyter_wb_aws.injection.environment import Site
     from jupyter_wb_aws.injection.kernels import KernelInjection
+    from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
     from jupyter_wb_aws.injection.terminals import TerminalInjection
     from jupyter_wb_aws.role_sessions.consumers import Consumers
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
@@ -30,6 +31,7 @@ class Server:
     site: Site | None = None
     kernels: KernelInjection | None = None
     terminals: TerminalInjection | None = None
+    apps: ProxiedAppInjection | None = None
     consumers: Consumers | None = None
     notices: tuple[tuple[str, str], ...] = ()
     doctors: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))

@@ -8,7 +8,14 @@ from typing import Literal
 
 from jupyter_wb_aws.role_sessions.assignments import Given
 from jupyter_wb_aws.role_sessions.session_files import stand_in_files
-from jupyter_wb_aws.variables import ROLE_LABEL, is_credential, is_reserved, is_shadowing
+from jupyter_wb_aws.variables import (
+    CREDENTIAL,
+    ROLE_LABEL,
+    SHADOWING,
+    is_credential,
+    is_reserved,
+    is_shadowing,
+)
 
 StandInPolicy = Literal["when_shadowed", "always", "never"]
 
@@ -46,6 +53,13 @@ def changed(
         return {**kept, "AWS_EC2_METADATA_DISABLED": "true"}
     kept = {name: value for name, value in base.items() if not is_shadowing(name)}
     return {**kept, **role_variables(given, site, shadowed=shadowed)}
+
+
+def removed(given: Given) -> frozenset[str]:
+    """Return the names that `changed` removes, besides those with a prefix of `SHADOWING_PREFIXES`."""
+    if given.kind == "untouched":
+        return frozenset()
+    return SHADOWING if given.session else SHADOWING | CREDENTIAL
 
 
 def role_variables(given: Given, site: Site, *, shadowed: bool) -> dict[str, str]:

@@ -25,7 +25,8 @@ class Choices:
         emit: tells what happened, by an event's name and data.
         save: keeps the default for the next run.
 
-    `default_pending` is set while the default role is on its way.
+    `default_pending` is set while the default role is on its way; `ended` is the role session whose
+    end left "no AWS role" behind, None where the user chose it (or the last run's server did not say).
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Choices:
     ) -> None:
         self.default = NOTHING_CHOSEN
         self.default_pending = False
+        self.ended: RoleSession | None = None
         self.assignments = Assignments(
             changed=lambda kernel_id: emit("assignment_changed", {"kernel_id": kernel_id})
         )
@@ -46,6 +48,8 @@ class Choices:
         self._clock = clock
         self._emit = emit
         self._save = save
+        # Told of another default before whoever chose it has an answer.
+        self.followers: list[Callable[[], Awaitable[None]]] = []
 
     # --- The default -----------------------------------------------------------------------
 
@@ -57,16 +61,18 @@ class Choices:
         """Return the default role session.
 
         Raises:
-            NoRoleSession: if there is none; says whether that was chosen.
+            NoRoleSession: if there is none; says why.
         """
         if self.default.session_id is None:
-            chosen = (
-                'It has ended, or "no AWS role" was chosen.'
-                if self.default.chosen
-                else "No role was picked yet."
-            )
-            raise NoRoleSession(chosen)
+            raise NoRoleSession(self._why_none())
         return self._sessions[self.default.session_id]
+
+    def _why_none(self) -> str:
+        if not self.default.chosen:
+            return "No role was picked yet."
+        if self.ended is None:
+            return "What you start next has no AWS role."
+        return f"The role session of {self.ended.role.label} has ended: what you start next has no AWS role."
 
     def settle(self, default: DefaultChoice) -> None:
         """Go on with a choice of before; of a role session that is no more, "no AWS role" stays."""
@@ -80,14 +86,25 @@ class Choices:
         Raises:
             RoleSessionEnded: if it can't be used any more.
         """
-        choice = NO_ROLE
-        if session is not None:
-            session.require_living()
-            session.last_used = self._clock.now()
-            choice = DefaultChoice(chosen=True, session_id=session.id)
+        if session is None:
+            await self._set(NO_ROLE, ended=None)
+            return
+        session.require_living()
+        session.last_used = self._clock.now()
+        await self._set(DefaultChoice(chosen=True, session_id=session.id), ended=None)
+
+    async def end(self, session: RoleSession) -> None:
+        """Leave "no AWS role" behind, where an ended role session was the default."""
+        if self.is_default(session):
+            await self._set(NO_ROLE, ended=session)
+
+    async def _set(self, choice: DefaultChoice, *, ended: RoleSession | None) -> None:
+        self.ended = ended
         if choice != self.default:
             self.default = choice
             self._emit("default_changed", {"session_id": choice.session_id})
+            for follow in self.followers:
+                await follow()
             await self._save()
 
     # --- What a process gets ---------------------------------------------------------------
@@ -124,6 +141,10 @@ class Choices:
                 {"kernel_id": kernel_id, "session_id": assignment.session_id},
             )
         return given
+
+    def app_changed(self, app_id: str) -> None:
+        """Tell that a proxied app was launched or stopped."""
+        self._emit("assignment_changed", {"app_id": app_id})
 
     def next_by_default(self) -> Given:
         """Tell what a process would be given for which nothing else was chosen."""

@@ -558,8 +558,7 @@ class RoleSessionManager:
             "session_ended",
             {"session_id": session.id, "reason": reason, "credentials_expire_at": until},
         )
-        if self.choices.is_default(session):
-            await self.choices.choose(None)
+        await self.choices.end(session)
         self._forget_old_ends()
         self.refresher.wake()
         await self._save()
@@ -568,6 +567,20 @@ class RoleSessionManager:
         over = [s.id for s in self._sessions.values() if s.ended is not None]
         for session_id in over[:-ENDED_KEPT]:
             del self._sessions[session_id]
+
+    # --- Scripts ----------------------------------------------------------------------
+
+    def script_path(self, name: str) -> Path:
+        """Return where a script is, beside the token files; `name` holds letters and digits."""
+        return self._files.script_path(name)
+
+    async def write_script(self, path: Path, content: str) -> None:
+        """Replace a script; it goes with the server.
+
+        Raises:
+            TokenDirectoryRefused: if it can't be written.
+        """
+        await self._files.write_script(path, content)
 
     # --- Choosing --------------------------------------------------------------------------
 

@@ -60,6 +60,18 @@ class SessionFiles:
         """Return where a role session's token file is."""
         return self._folder / f"{self._records.slot}_{session_id}.token"
 
+    def script_path(self, name: str) -> Path:
+        """Return where a script of ours is, that starts something with the default role session."""
+        return self._folder / f"{self._records.slot}_{name}.script"
+
+    async def write_script(self, path: Path, content: str) -> None:
+        """Replace a script.
+
+        Raises:
+            TokenDirectoryRefused: if it can't be written.
+        """
+        await self._tasks.do(self._alone(self._write_script, path.name, content), "write script")
+
     async def open(self) -> None:
         """Open the folder, and clear what dead servers left there.
 
@@ -177,6 +189,9 @@ class SessionFiles:
             for name, content in stand_ins(session).items():
                 directory.write(name, content)
         directory.write(session.token_file.name, token.reveal())
+
+    def _write_script(self, name: str, content: str) -> None:
+        self._opened().write(name, content, executable=True)
 
     def _remove(self, session: RoleSession) -> None:
         if self._directory is not None:

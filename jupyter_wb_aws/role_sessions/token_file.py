@@ -2,7 +2,7 @@
 
 How a file is written (after the kubelet's atomic_writer.go):
 
-1. a new file under a temporary name in the same folder, mode 0600 whatever the umask;
+1. a new file under a temporary name in the same folder, mode 0600 whatever the umask (a script: 0700);
 2. its content, flushed to the disk, so that after a power loss the name never points to nothing;
 3. a rename over the old file, which POSIX makes atomic: a reader that has the old file open reads
    the old token to its end.
@@ -72,28 +72,28 @@ class TokenDirectory:
             raise
         return cls(path, descriptor)
 
-    def write(self, name: str, content: str) -> None:
+    def write(self, name: str, content: str, *, executable: bool = False) -> None:
         """Replace a file's content; see the steps in the module's docstring.
 
         Raises:
             TokenDirectoryRefused: if the file can't be written (a full disk, a folder that is gone).
         """
         try:
-            self._write(name, content.encode())
+            self._write(name, content.encode(), 0o700 if executable else 0o600)
         except OSError as error:
             raise TokenDirectoryRefused(
                 f"The token file {self.path / name} can't be written: {error.strerror}.",
                 hint="Free some disk space, or tell your administrator.",
             ) from None
 
-    def _write(self, name: str, content: bytes) -> None:
+    def _write(self, name: str, content: bytes, mode: int) -> None:
         # The name is part of it, so that it can be told whose it is after a power loss.
         temporary = f".tmp-{secrets.token_hex(8)}-{name}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.open(temporary, flags, 0o600, dir_fd=self._descriptor)  # 1
         try:
             with open(file, "wb") as stream:
-                os.fchmod(file, 0o600)
+                os.fchmod(file, mode)
                 stream.write(content)  # 2
                 stream.flush()
                 os.fsync(file)

@@ -110,6 +110,11 @@ export class Api {
     });
   }
 
+  /** Stop a proxied app; its next request launches it with what is the default then. */
+  relaunch(appId: string): Promise<void> {
+    return this.call('POST', `apps/${encodeURIComponent(appId)}/relaunch`);
+  }
+
   /** Why AWS credentials don't work in what starts next; it makes real calls, which takes a second. */
   doctor(): Promise<DoctorReport> {
     return this.call('GET', 'doctor');

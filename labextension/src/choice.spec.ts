@@ -7,16 +7,23 @@ import { aRole, aSession } from './testing';
 const trans = nullTranslator.load('test');
 const AUDITOR = aRole('auditor', { label: 'Auditor' });
 const NOTHING_CHOSEN: IView = { ...NOTHING_KNOWN, situation: 'ready', roles: [AUDITOR] };
-const NO_ROLE: IView = { ...NOTHING_CHOSEN, choice: { session_id: null, chosen: true } };
+const NO_ROLE: IView = {
+  ...NOTHING_CHOSEN,
+  choice: { session_id: null, chosen: true, ended: null }
+};
 const ANALYST: IView = {
   ...NOTHING_CHOSEN,
   sessions: [aSession('analyst', { label: 'Analyst' })],
-  choice: { session_id: 'id-analyst', chosen: true }
+  choice: { session_id: 'id-analyst', chosen: true, ended: null }
 };
 
 test.each([
   [ANALYST, 'work as Analyst.'],
   [NO_ROLE, 'from now on have no AWS role.'],
+  [
+    { ...NO_ROLE, choice: { ...NO_ROLE.choice, ended: 'Analyst' } },
+    'The role session of Analyst has ended'
+  ],
   [NOTHING_CHOSEN, 'Pick one']
 ])('it says what starts next has', (view, words) => {
   expect(choiceWords(view, trans)).toContain(words);

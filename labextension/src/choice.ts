@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { roleLabel } from './document_role';
 import { defaultSession, type IView } from './model';
 
-/** The role that is chosen for whatever starts next; null: "no AWS role"; undefined: none yet. */
+/** The role that is picked for whatever starts next; null: "no AWS role"; undefined: none yet. */
 export function selectedArn(view: IView): string | null | undefined {
   return view.choice.chosen ? (defaultSession(view)?.role_arn ?? null) : undefined;
 }
@@ -19,6 +19,12 @@ export function choiceWords(view: IView, trans: TranslationBundle): string {
     return trans.__(
       'Notebooks, consoles and terminals that you start from now on work as %1. Running ones keep their role.',
       current.label
+    );
+  }
+  if (view.choice.ended !== null) {
+    return trans.__(
+      'The role session of %1 has ended: notebooks, consoles and terminals that you start from now on have no AWS role.',
+      view.choice.ended
     );
   }
   return view.choice.chosen

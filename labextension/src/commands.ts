@@ -9,6 +9,8 @@ export const CommandIDs = {
   /** End the default role session, or, with the argument `session_id`, that one. */
   end: 'aws-roles:end',
   endAll: 'aws-roles:end-all',
+  /** Relaunch the proxied app that the argument `app_id` names. */
+  relaunch: 'aws-roles:relaunch-app',
   /** Find out why AWS credentials don't work. */
   doctor: 'aws-roles:doctor',
   /** Show the default role session, or, with the argument `session_id`, that one. */

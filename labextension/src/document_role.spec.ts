@@ -50,7 +50,8 @@ function viewOf(facts: IFacts): IView {
     sessions: living,
     choice: {
       session_id: byDefault === null || byDefault === 'none' ? null : byDefault.id,
-      chosen: byDefault !== null
+      chosen: byDefault !== null,
+      ended: null
     },
     assignments: [assignment]
   };

@@ -182,7 +182,7 @@ function hasSentence(
   if (has === null) {
     return untouched
       ? trans.__(
-          'No AWS role was picked when this kernel started: it has the AWS access that the server itself has, if any.'
+          'This kernel started before you picked an AWS role. To give it one, pick it here and restart the kernel; until then it has the AWS access of the server itself, if there is any.'
         )
       : trans.__('This kernel was started without an AWS role.');
   }

@@ -1,13 +1,15 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { allEndedWords, endQuestion } from './ending';
+import { endedWords, endQuestion } from './ending';
 import { NOTHING_KNOWN } from './model';
+import { LONGEST_MESSAGE } from './notices';
 import { anAssignment, aSession } from './testing';
 import { clockTime } from './words';
 
 const trans = nullTranslator.load('test');
 const ANALYST = aSession('analyst', { default: true });
 const AUDITOR = aSession('auditor');
+const nameOf = ({ id }: { id: string }) => `number ${id}`;
 
 const VIEW = {
   ...NOTHING_KNOWN,
@@ -20,26 +22,45 @@ const VIEW = {
 };
 
 test('who ends the default role session is told what starts next has none', () => {
-  expect(endQuestion(VIEW, [ANALYST], trans)).toContain('What you start next has no AWS role.');
-  expect(endQuestion(VIEW, [AUDITOR], trans)).not.toContain('start next');
+  expect(endQuestion(VIEW, [ANALYST], nameOf, trans)).toContain('What you start next has no');
+  expect(endQuestion(VIEW, [AUDITOR], nameOf, trans)).not.toContain('start next');
 });
 
-test('it is said how much uses what is to end', () => {
-  expect(endQuestion(VIEW, [AUDITOR], trans)).toContain('In use by 1 running kernel, terminal or');
-  expect(endQuestion(VIEW, [ANALYST, AUDITOR], trans)).toContain('In use by 3 running kernels,');
-  expect(endQuestion(NOTHING_KNOWN, [ANALYST], trans)).not.toContain('In use');
+test('it is said what uses what is to end, and what becomes of it', () => {
+  expect(endQuestion(VIEW, [AUDITOR], nameOf, trans)).toContain('number 1 uses it: it keeps');
+  const all = endQuestion(VIEW, [ANALYST, AUDITOR], nameOf, trans);
+  expect(all).toContain('In use by number 1, number 2, number 3: these keep working');
+  expect(all).toContain('then AWS refuses them');
+  expect(endQuestion(NOTHING_KNOWN, [ANALYST], nameOf, trans)).toContain('Nothing that runs uses');
 });
+
+test('who ends all is told of what', () => {
+  expect(endQuestion(VIEW, [ANALYST, AUDITOR], nameOf, trans)).toContain(
+    'the role sessions of analyst, auditor.'
+  );
+});
+
+function ended(label: string, ...times: (string | null)[]) {
+  return times.map(credentialsExpireAt => ({ label, credentialsExpireAt }));
+}
 
 test('of several ends, the latest time counts', () => {
   const times = ['2026-11-25T11:00:00Z', null, '2026-11-25T12:00:00.5Z', '2026-11-25T11:30:00Z'];
 
-  expect(allEndedWords(times, trans)).toContain(`until ${clockTime(times[2]!)}`);
+  const words = endedWords(ended('Analyst', ...times), trans);
+
+  expect(words).toContain('Ended: Analyst.');
+  expect(words).toContain(`until ${clockTime(times[2]!)}`);
 });
 
-test.each([[[]], [[null]], [[null, null]]])('of %j, nothing is in use', times => {
-  expect(allEndedWords(times, trans)).toBe('No AWS credentials of it are in use.');
+test('where nothing was issued, nothing is in use', () => {
+  expect(endedWords(ended('Analyst', null), trans)).toBe(
+    'Ended: Analyst. No program holds AWS credentials of it.'
+  );
 });
 
-test('of one end, it is that end’s time', () => {
-  expect(allEndedWords(['2026-11-25T11:00:00Z'], trans)).toContain('credentials of it already');
+test('it fits a notification, whatever the roles are called', () => {
+  const many = ended('A role with a long, long, long, long name', '2026-11-20T23:59:00Z');
+
+  expect(endedWords(many, trans).length).toBeLessThanOrEqual(LONGEST_MESSAGE);
 });

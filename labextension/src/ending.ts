@@ -2,30 +2,39 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { RoleSession } from './api';
 import type { IView } from './model';
-import { clockTime, endedWords } from './words';
+import type { ProcessName } from './process_names';
+import { clockTime, listed } from './words';
+
+/** A role session that has ended, and until when what was issued before still works; null: there is nothing. */
+export interface IEnded {
+  readonly label: string;
+  readonly credentialsExpireAt: string | null;
+}
 
 /** Say what it means to end these role sessions, to the user who is asked. */
 export function endQuestion(
   view: IView,
   sessions: readonly RoleSession[],
+  nameOf: ProcessName,
   trans: TranslationBundle
 ): string {
   const ids = new Set(sessions.map(session => session.id));
   const users = view.assignments.filter(({ running }) => running && ids.has(running.session_id));
   return [
-    trans._n(
-      'It gives no new AWS credentials from then on.',
-      'They give no new AWS credentials from then on.',
-      sessions.length
-    ),
-    users.length > 0
-      ? trans._n(
-          'In use by %1 running kernel, terminal or app, which goes on without.',
-          'In use by %1 running kernels, terminals and apps, which go on without.',
-          users.length,
-          users.length
+    sessions.length > 1
+      ? trans.__(
+          'This ends the role sessions of %1.',
+          sessions.map(({ label }) => label).join(', ')
         )
       : '',
+    users.length > 0
+      ? trans._n(
+          '%2 uses it: it keeps working with the AWS credentials that it holds until they expire, mostly within an hour (you are told until when); then AWS refuses it.',
+          'In use by %2: these keep working with the AWS credentials that they hold until those expire, mostly within an hour (you are told until when); then AWS refuses them.',
+          users.length,
+          users.map(nameOf).join(', ')
+        )
+      : trans.__('Nothing that runs uses it.'),
     sessions.some(session => session.default)
       ? trans.__('What you start next has no AWS role.')
       : ''
@@ -34,18 +43,17 @@ export function endQuestion(
     .join(' ');
 }
 
-/** Say until when what was issued before still works, where several role sessions were ended. */
-export function allEndedWords(
-  credentialsExpireAt: readonly (string | null)[],
-  trans: TranslationBundle
-): string {
-  const times = credentialsExpireAt.filter(time => time !== null);
-  if (credentialsExpireAt.length === 1 || times.length === 0) {
-    return endedWords(times[0] ?? null, trans);
+/** Say what has ended, and until when what was issued before still works; for a notification. */
+export function endedWords(ended: readonly IEnded[], trans: TranslationBundle): string {
+  const labels = listed([...new Set(ended.map(({ label }) => label))], trans);
+  const times = ended.map(each => each.credentialsExpireAt).filter(time => time !== null);
+  if (times.length === 0) {
+    return trans.__('Ended: %1. No program holds AWS credentials of it.', labels);
   }
   const last = times.reduce((late, time) => (Date.parse(time) > Date.parse(late) ? time : late));
   return trans.__(
-    'Programs that hold AWS credentials of them already can use them until %1.',
+    'Ended: %1. AWS credentials that programs hold work until %2; then AWS refuses them.',
+    labels,
     clockTime(last)
   );
 }

@@ -5,7 +5,7 @@ import type { RoleSession } from './api';
 /** A badge: a role is something that is put on for a while. */
 export const roleIcon = new LabIcon({
   name: 'jupyterlab-wb-aws:role',
-  svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24"><g class="jp-icon3" fill="#616161"><path d="M12 2 4 5v6c0 5 3.4 9.7 8 11 4.6-1.3 8-6 8-11V5l-8-3zm6 9c0 4-2.6 7.8-6 8.9C8.6 18.800 6 15 6 11V6.400l6-2.300 6 2.300V11z"/><circle cx="12" cy="9.500" r="2.300"/><path d="M7.800 15.200c0-1.700 2.800-2.500 4.200-2.500s4.200.8 4.200 2.500v.8H7.800z"/></g></svg>`
+  svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24"><g class="jp-icon3 jp-icon-selectable" fill="#616161"><path d="M12 2 4 5v6c0 5 3.4 9.7 8 11 4.6-1.3 8-6 8-11V5l-8-3zm6 9c0 4-2.6 7.8-6 8.9C8.6 18.800 6 15 6 11V6.400l6-2.300 6 2.300V11z"/><circle cx="12" cy="9.500" r="2.300"/><path d="M7.800 15.200c0-1.700 2.800-2.500 4.200-2.500s4.200.8 4.200 2.500v.8H7.800z"/></g></svg>`
 });
 
 const active = icon('active', 'M9 16.200 4.800 12l-1.400 1.400L9 19 21 7l-1.400-1.400z');
@@ -38,6 +38,29 @@ export const STATE_ICONS: Readonly<Record<RoleSession['state'], LabIcon>> = {
   expired: stopped,
   ended: stopped
 };
+
+/** A state's icon, with a dot in the role's colour where a browser knows it. */
+export function withDot(state: RoleSession['state'], color: string | null | undefined): LabIcon {
+  const plain = STATE_ICONS[state];
+  if (!color || !CSS.supports('color', color)) {
+    return plain;
+  }
+  const name = `${plain.name}:${color}`;
+  const known = dotted.get(name);
+  if (known !== undefined) {
+    return known;
+  }
+  const dot = `<circle cx="18" cy="18" r="5.5" stroke="#888" fill="${escaped(color)}"/>`;
+  const made = new LabIcon({ name, svgstr: plain.svgstr.replace('</svg>', `${dot}</svg>`) });
+  dotted.set(name, made);
+  return made;
+}
+
+const dotted = new Map<string, LabIcon>();
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"]/g, character => `&#${character.charCodeAt(0)};`);
+}
 
 function icon(name: string, path: string): LabIcon {
   return new LabIcon({

@@ -1,5 +1,6 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
+import { apps } from './plugins/apps';
 import { commands } from './plugins/commands';
 import { documents } from './plugins/documents';
 import { launcher } from './plugins/launcher';
@@ -15,6 +16,7 @@ export * from './tokens';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   // One a line, by name.
+  apps,
   commands,
   documents,
   launcher,

@@ -10,7 +10,7 @@ function aServer() {
     calls: [] as string[],
     sessions: [] as ReturnType<typeof aSession>[],
     ended: [] as ReturnType<typeof aSession>[],
-    choice: { session_id: null as string | null, chosen: false },
+    choice: { session_id: null as string | null, chosen: false, ended: null },
     failing: null as Error | null,
     rolesFailing: null as Error | null,
     /** What a start waits for. */
@@ -62,7 +62,7 @@ function aServer() {
         const session = aSession(arn.split('/')[1]!);
         server.sessions.push(session);
         if (makeDefault) {
-          server.choice = { session_id: session.id, chosen: true };
+          server.choice = { session_id: session.id, chosen: true, ended: null };
         }
         return session;
       })();
@@ -84,7 +84,7 @@ function aServer() {
 test('a read tells the roles, the role sessions and what is chosen', async () => {
   const { server, model } = aServer();
   server.sessions = [aSession('analyst')];
-  server.choice = { session_id: 'id-analyst', chosen: true };
+  server.choice = { session_id: 'id-analyst', chosen: true, ended: null };
 
   await model.read();
 

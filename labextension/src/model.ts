@@ -58,7 +58,7 @@ export const NOTHING_KNOWN: IView = {
   roles: [],
   rolesProblem: null,
   sessions: [],
-  choice: { session_id: null, chosen: false },
+  choice: { session_id: null, chosen: false, ended: null },
   assignments: [],
   signIn: null,
   starting: [],
@@ -291,6 +291,11 @@ export class Model implements IDisposable {
   /** Choose what a kernel has from its next restart on; null is "no AWS role". */
   assign(kernelId: string, sessionId: string | null): Promise<void> {
     return this.andRead(this.api.assign(kernelId, sessionId));
+  }
+
+  /** Stop a proxied app; its next request launches it with what is the default then. */
+  relaunch(appId: string): Promise<void> {
+    return this.andRead(this.api.relaunch(appId));
   }
 
   /** End a role session; returns until when credentials already issued may live, or null. */

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Problem, RoleSession } from './api';
 import type { IView } from './model';
-import { timeLeft } from './words';
+import { listed, timeLeft } from './words';
 
 /** What the user can do from a notification. */
 export type NoticeAction =
@@ -53,7 +53,6 @@ export interface INoticeWords {
 export const LONGEST_MESSAGE = 140;
 /** A renewal that fails and succeeds at its next tries is nobody's business. */
 export const GRACE = 5_000;
-const LONGEST_NAMES = 34;
 const SIGN_IN_REQUIRED = 'sign-in-required';
 const REFUSED = new Set(['trust_refused', 'token_refused', 'role_not_allowed']);
 
@@ -339,17 +338,6 @@ function names(sessions: readonly RoleSession[], trans: TranslationBundle): stri
   return listed([...new Set(sessions.map(session => session.label))], trans);
 }
 
-/** Name as many as there is room for, and count the rest. */
-function listed(all: readonly string[], trans: TranslationBundle): string {
-  const whole = all.join(', ');
-  if (whole.length <= LONGEST_NAMES) {
-    return whole;
-  }
-  const first = shortened(all[0] ?? '', all.length > 1 ? LONGEST_NAMES - 12 : LONGEST_NAMES);
-  const rest = all.length - 1;
-  return rest === 0 ? first : trans._n('%2 and %1 more', '%2 and %1 more', rest, first);
-}
-
 /** Put the lines of a notification together that fit; the first one always does. */
 export function lines(first: string, ...more: (string | undefined)[]): string {
   let message = first;
@@ -359,8 +347,4 @@ export function lines(first: string, ...more: (string | undefined)[]): string {
     }
   }
   return message;
-}
-
-function shortened(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }

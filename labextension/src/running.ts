@@ -3,9 +3,10 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { RoleSession } from './api';
 import { endQuestion } from './ending';
-import { STATE_ICONS } from './icons';
+import { withDot } from './icons';
 import { accountOf } from './identity';
 import type { Model } from './model';
+import type { ProcessName } from './process_names';
 import { stateWords } from './words';
 
 /** What the panel does with role sessions. */
@@ -20,14 +21,16 @@ export interface IRunningActions {
 export class RunningRoleSessions implements IRunningSessions.IManager {
   constructor(
     private readonly model: Model,
+    nameOf: ProcessName,
     private readonly trans: TranslationBundle,
     private readonly actions: IRunningActions
   ) {
     this.name = trans.__('AWS role sessions');
     this.runningChanged = model.changed;
     this.shutdownLabel = trans.__('End');
-    this.shutdownAllLabel = trans.__('End All');
-    this.shutdownAllConfirmationText = () => endQuestion(model.view, model.view.sessions, trans);
+    this.shutdownAllLabel = trans.__('End All Roles');
+    this.shutdownAllConfirmationText = () =>
+      endQuestion(model.view, model.view.sessions, nameOf, trans);
   }
 
   readonly name: string;
@@ -41,11 +44,11 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
       const { word, sentence } = stateWords(session, this.model.now(), this.trans);
       return {
         className: 'jp-AwsRoles-running',
-        icon: () => STATE_ICONS[session.state],
+        icon: () => withDot(session.state, this.model.role(session.role_arn)?.color),
         label: () => session.label,
         labelTitle: () => `${session.role_arn}\n${sentence}`,
         detail: () =>
-          [word, session.default ? this.trans.__('default') : '', accountOf(session)]
+          [word, session.default ? this.trans.__('picked') : '', accountOf(session)]
             .filter(Boolean)
             .join(' · '),
         open: () => this.actions.open(session),

@@ -8,7 +8,7 @@ import { aRole, aSession } from './testing';
 const trans = nullTranslator.load('test');
 const NOW = Date.parse('2026-11-25T10:00:00Z');
 const READY: IView = { ...NOTHING_KNOWN, situation: 'ready' };
-const CHOSEN = { session_id: 'id-analyst', chosen: true };
+const CHOSEN = { session_id: 'id-analyst', chosen: true, ended: null };
 const SIGNED_OUT: SignIn = {
   state: 'signed_out',
   user: null,
@@ -33,7 +33,7 @@ test.each<[string, IView, string | null]>([
   ['what to do first', READY, 'role | Pick an AWS role'],
   [
     '"no AWS role" where that was chosen',
-    { ...READY, choice: { session_id: null, chosen: true } },
+    { ...READY, choice: { session_id: null, chosen: true, ended: null } },
     'role | No AWS role'
   ],
   [
@@ -127,6 +127,23 @@ test.each([
 
   expect(sentence).toContain(words);
   expect(sentence).toContain('how it was before');
+});
+
+test('what has ended is not called a choice of the user’s', () => {
+  const choice = { session_id: null, chosen: true, ended: 'Analyst' };
+
+  expect(statusOf({ ...READY, choice }, NOW, trans)?.sentence).toContain(
+    'The role session of Analyst has ended'
+  );
+  expect(
+    statusOf({ ...READY, choice: { ...choice, ended: null } }, NOW, trans)?.sentence
+  ).toContain('No AWS role is picked');
+});
+
+test('what is shown is said to be for what starts next', () => {
+  expect(statusOf(withRole(), NOW, trans)?.sentence).toBe(
+    'What you start next has analyst. AWS credentials are kept fresh.'
+  );
 });
 
 test('the role’s colour is the catalogue’s', () => {

@@ -47,7 +47,7 @@ function ready(view: IView, now: number, trans: TranslationBundle): IStatus {
       ...ofRole(view, session),
       icon: session.state,
       health: left === '' ? word : trans.__('%1, %2 left', word, left),
-      sentence
+      sentence: `${trans.__('What you start next has %1.', session.label)} ${sentence}`
     };
   }
   const [starting] = view.starting;
@@ -68,15 +68,20 @@ function ready(view: IView, now: number, trans: TranslationBundle): IStatus {
     );
   }
   return view.choice.chosen
-    ? without(
-        'role',
-        trans.__('No AWS role'),
-        trans.__('You chose “no AWS role”: what you start has no AWS credentials.')
-      )
+    ? without('role', trans.__('No AWS role'), noneSentence(view, trans))
     : without(
         'role',
         trans.__('Pick an AWS role'),
         trans.__('Notebooks, consoles and terminals that you start then have AWS credentials.')
+      );
+}
+
+function noneSentence(view: IView, trans: TranslationBundle): string {
+  return view.choice.ended === null
+    ? trans.__('No AWS role is picked: what you start next has no AWS credentials.')
+    : trans.__(
+        'The role session of %1 has ended: what you start next has no AWS credentials, until you pick a role again.',
+        view.choice.ended
       );
 }
 

@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { aSession } from './testing';
-import { clockTime, endedWords, expiryMatters, stateWords, timeLeft } from './words';
+import { clockTime, expiryMatters, stateWords, timeLeft } from './words';
 
 const trans = nullTranslator.load('test');
 const NOW = Date.parse('2026-11-25T10:00:00Z');
@@ -39,9 +39,4 @@ test('a time of another day says the day', () => {
 
   expect(clockTime(new Date(2026, 10, 25, 14, 5).toISOString(), noon)).not.toContain('2026');
   expect(clockTime(new Date(2026, 10, 27, 14, 5).toISOString(), noon)).toContain('2026');
-});
-
-test('an end says until when what was issued still works', () => {
-  expect(endedWords('2026-11-25T11:00:00Z', trans)).toMatch(/until .*\d/);
-  expect(endedWords(null, trans)).toBe('No AWS credentials of it are in use.');
 });

@@ -75,12 +75,20 @@ export function clockTime(time: string, today = new Date()): string {
     : at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
-/** Say until when what was issued before an end still works; null if nothing can. */
-export function endedWords(credentialsExpireAt: string | null, trans: TranslationBundle): string {
-  return credentialsExpireAt === null
-    ? trans.__('No AWS credentials of it are in use.')
-    : trans.__(
-        'Programs that hold AWS credentials of it already can use them until %1.',
-        clockTime(credentialsExpireAt)
-      );
+/** The most characters of a list of names in a notification. */
+const LONGEST_NAMES = 34;
+
+/** Name as many as there is room for in a notification, and count the rest. */
+export function listed(all: readonly string[], trans: TranslationBundle): string {
+  const whole = all.join(', ');
+  if (whole.length <= LONGEST_NAMES) {
+    return whole;
+  }
+  const first = shortened(all[0] ?? '', all.length > 1 ? LONGEST_NAMES - 12 : LONGEST_NAMES);
+  const rest = all.length - 1;
+  return rest === 0 ? first : trans._n('%2 and %1 more', '%2 and %1 more', rest, first);
+}
+
+function shortened(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -25,13 +27,16 @@ def use_analyst(demo):
     return demo.start("analyst", default=True)
 
 
-# The first one: afterwards something was chosen.
+# The first one: afterwards something was picked.
 def test_a_kernel_started_before_any_role_was_picked_takes_the_first_one_at_its_restart(lab, demo):
     notebook = lab.new_notebook()
     expect(control(notebook)).to_have_text("No role picked")
 
     use_analyst(demo)
-    expect(control(notebook)).to_have_text("No role picked - restart to use Analyst")
+    expect(control(notebook)).to_have_text("No role picked → Analyst")
+    expect(control(notebook)).to_have_accessible_name(
+        "AWS role of the kernel: No role picked - restart to use Analyst"
+    )
     lab.shot("toolbar-restart-to-use", notebook)
     drop_down = opened(notebook)
     drop_down.get_by_role("button", name="Restart now").click()
@@ -127,7 +132,7 @@ def test_the_choice_is_noted_in_the_notebook_as_an_arn_only(lab, demo):
     assert metadata_of(demo, path) == {"role_arn": role_arn("auditor")}
 
     drop_down = pick(notebook, "no aws role")
-    expect(control(notebook)).to_have_text("Analyst - restart to use no AWS role")
+    expect(control(notebook)).to_have_text("Analyst → No AWS role")
     drop_down.get_by_role("button", name="Restart now").click()
     expect(control(notebook)).to_have_text("No AWS role")
     lab.run_command("docmanager:save")
@@ -182,11 +187,13 @@ def test_a_remembered_role_that_is_not_offered_to_the_user_says_where_to_ask(lab
     notebook = lab.open_notebook(notebook_file(demo, "of-finance.ipynb", metadata))
 
     drop_down = opened(notebook)
-    expect(drop_down).to_contain_text("finance-admin, a role that you are not offered")
+    expect(drop_down).to_contain_text(
+        "finance-admin (account 111122223333), a role that you are not offered"
+    )
     drop_down.get_by_role("button", name="How to get it").click()
 
     link = drop_down.get_by_role("link", name="Ask for this role")
-    expect(link).to_have_attribute("href", "https://example.com/request-an-aws-role?team=finance")
+    expect(link).to_have_attribute("href", re.compile(r"/request-a-role\?team=finance$"))
     lab.shot("toolbar-role-not-offered")
 
 
@@ -306,3 +313,40 @@ def test_where_the_toolbar_has_no_room_the_control_is_among_its_further_commands
     expect(drop_down.get_by_role("combobox")).to_be_focused()
     lab.shot("toolbar-no-room")
     assert lab.too_wide() == []
+
+
+def test_a_server_that_went_away_is_told_in_the_toolbar_and_once_in_its_panel(lab, demo):
+    session = use_analyst(demo)
+    notebook = lab.new_notebook()
+    expect(control(notebook)).to_have_text("Analyst")
+    lab.page.route("**/aws/**", lambda route: route.abort())
+    demo("POST", f"/aws/sessions/{session['id']}/refresh")  # the page hears of it, and reads again
+
+    expect(control(notebook)).to_have_text("AWS role not known now")
+    drop_down = opened(notebook)
+    expect(drop_down.get_by_text("does not answer")).to_have_count(1)
+    expect(drop_down).to_contain_text("This kernel has Analyst")
+    expect(drop_down.get_by_role("combobox")).to_have_count(0)
+    lab.shot("toolbar-unreachable")
+
+
+def test_a_long_text_leaves_the_kernels_name_in_the_toolbar(lab, demo):
+    use_analyst(demo)
+    notebook = lab.open_notebook(notebook_file(demo, "long.ipynb", REMEMBERED))
+    expect(control(notebook)).to_have_text("Analyst - was used with Auditor")
+
+    expect(notebook.get_by_role("button", name="More commands")).to_have_count(0)
+    expect(notebook.locator(".jp-KernelName")).to_be_in_viewport()
+
+
+def test_among_the_further_commands_the_text_is_whole(lab, demo):
+    use_analyst(demo)
+    lab.page.set_viewport_size({"width": 600, "height": 800})
+    lab.run_command("application:toggle-left-area")
+    notebook = lab.open_notebook(notebook_file(demo, "further.ipynb", REMEMBERED))
+
+    notebook.get_by_role("button", name="More commands").click()
+    further = lab.page.locator(".jp-Toolbar-responsive-popup:visible")
+    expect(control(further)).to_have_text("Analyst - was used with Auditor")
+    text = further.locator(".jp-AwsRoles-documentText")
+    assert text.evaluate("node => node.scrollWidth <= node.clientWidth")

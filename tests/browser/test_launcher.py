@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -37,7 +39,7 @@ def test_a_role_is_picked_by_keyboard_and_a_notebook_has_it_at_its_first_start(l
     box.focus()
     for key in ("ArrowDown", "ArrowDown", "Enter"):  # "no AWS role" is the first line
         lab.page.keyboard.press(key)
-    expect(section.get_by_role("option", name="Analyst")).to_contain_text("chosen")
+    expect(section.get_by_role("option", name="Analyst")).to_contain_text("picked")
     lab.shot("role-picked")
 
     notebook = lab.new_notebook()
@@ -48,7 +50,7 @@ def test_a_role_is_picked_by_keyboard_and_a_notebook_has_it_at_its_first_start(l
 
 def test_a_click_picks_too_and_a_terminal_has_the_role(lab, section, demo):
     section.get_by_role("option", name="Auditor").click()
-    expect(section.get_by_role("option", name="Auditor")).to_contain_text("chosen")
+    expect(section.get_by_role("option", name="Auditor")).to_contain_text("picked")
 
     lab.run_command("terminal:create-new")
     terminal = lab.current()
@@ -76,7 +78,7 @@ def test_a_role_that_aws_refuses_is_explained(lab, section, box):
     alert = section.get_by_role("alert")
     expect(alert).to_contain_text("AWS refused to let you use this role")
     expect(alert.get_by_role("link", name="Ask for this role")).to_have_attribute(
-        "href", "https://example.com/request-an-aws-role"
+        "href", re.compile(r"^http://127\.0\.0\.1:\d+/request-a-role$")
     )
     lab.shot("misconfigured")
     alert.get_by_role("button", name="Copy details for your administrator").click()
@@ -91,13 +93,13 @@ def test_a_role_of_others_says_where_to_ask_for_it(lab, section, box):
     pick(lab, box, role_arn("finance-admin"))
 
     expect(section.get_by_role("alert").get_by_role("link")).to_have_attribute(
-        "href", "https://example.com/request-an-aws-role?team=finance"
+        "href", re.compile(r"/request-a-role\?team=finance$")
     )
 
 
 def test_what_was_picked_recently_comes_first(lab, section, box):
     pick(lab, box, "auditor")
-    expect(section.get_by_role("option", name="Auditor")).to_contain_text("chosen")
+    expect(section.get_by_role("option", name="Auditor")).to_contain_text("picked")
 
     lab.reload()
     options = lab.new_launcher().get_by_role("region", name="AWS role").get_by_role("option")
@@ -121,3 +123,22 @@ def test_five_thousand_roles_are_found_and_scrolled(lab, demo):
     expect(section.get_by_role("option").first).to_contain_text("Team 0400 production")
     lab.shot("five-thousand-roles")
     assert lab.axe() == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1280, 500), (600, 800)])
+def test_the_section_leaves_the_cards_room_and_shows_a_failure_whole(
+    lab, section, box, width, height
+):
+    lab.page.set_viewport_size({"width": width, "height": height})
+    cards = lab.page.locator(".jp-Launcher-sectionHeader:visible").first
+    expect(section.get_by_role("option", name="Analyst")).to_be_visible()
+    if width > 600:  # else the sentence above the list alone has five lines
+        assert section.bounding_box()["height"] <= max(0.33 * height, 190)
+    ours = section.locator(".jp-AwsRoles-launcherHeader").bounding_box()
+    assert abs(ours["x"] - cards.bounding_box()["x"]) <= 1
+    pick(lab, box, "misconf")
+
+    alert = section.get_by_role("alert")
+    expect(alert.get_by_role("button", name="Copy details")).to_be_in_viewport(ratio=1)
+    expect(section.get_by_role("heading", name="AWS role")).to_be_in_viewport(ratio=1)
+    lab.shot(f"refused-{width}x{height}")

@@ -40,7 +40,7 @@ def test_a_role_picked_on_the_trees_page_is_had_by_a_notebook_at_its_first_start
     content.get_by_role("combobox").focus()
     tree.page.keyboard.type("aud")
     tree.page.keyboard.press("Enter")
-    expect(content.get_by_role("listitem")).to_contain_text("Auditor (default)")
+    expect(content.get_by_role("listitem")).to_contain_text("Auditor (picked)")
     tree.shot("notebook7-tree")
 
     page = new_notebook(tree)
@@ -76,7 +76,7 @@ def test_no_aws_role_can_be_chosen_for_what_starts_next(tree, demo):
     expect(content.get_by_role("option", name="No AWS role")).to_have_attribute(
         "aria-selected", "true"
     )
-    assert demo("GET", "/aws/default") == {"session_id": None, "chosen": True}
+    assert demo("GET", "/aws/default") == {"session_id": None, "chosen": True, "ended": None}
 
 
 def test_a_role_session_is_ended_on_the_trees_page(tree, demo):
@@ -88,6 +88,8 @@ def test_a_role_session_is_ended_on_the_trees_page(tree, demo):
     tree.shot("notebook7-end")
     dialog.get_by_role("button", name="End", exact=True).click()
 
+    told = tree.page.locator(".Toastify__toast").filter(has_text="Ended: Analyst.")
+    expect(told).to_be_visible()
     expect(content.get_by_role("button", name="End the role session of Analyst")).to_have_count(0)
     labels = [session["label"] for session in demo("GET", "/aws/sessions")["sessions"]]
     assert "Analyst" not in labels

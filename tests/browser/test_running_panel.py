@@ -33,9 +33,13 @@ def dialog(lab):
     return lab.page.locator(".jp-Dialog")
 
 
+def told(lab, text):
+    return lab.page.locator(".Toastify__toast").filter(has_text=text)
+
+
 def test_each_role_session_is_listed_with_its_state(lab, panel):
     expect(panel.get_by_role("heading", name="AWS role sessions")).to_be_visible()
-    expect(item(panel, "Analyst")).to_contain_text("active · default · 111122223333")
+    expect(item(panel, "Analyst")).to_contain_text("active · picked · 111122223333")
     expect(item(panel, "Auditor")).to_contain_text("active · 111122223333")
     lab.shot("running-panel")
 
@@ -52,20 +56,19 @@ def test_one_is_ended(lab, panel, demo):
     expect(dialog(lab)).to_contain_text("End the role session of Auditor?")
     dialog(lab).get_by_role("button", name="End", exact=True).click()
 
-    expect(dialog(lab)).to_contain_text(re.compile(r"until \d\d:\d\d"))
-    dialog(lab).get_by_role("button", name="Close").click()
+    expect(told(lab, "Ended: Auditor.")).to_contain_text(re.compile(r"until \d\d:\d\d"))
     expect(item(panel, "Auditor")).to_have_count(0)
     expect(item(panel, "Analyst")).to_be_visible()
     assert [each["label"] for each in demo("GET", "/aws/sessions")["sessions"]] == ["Analyst"]
 
 
 def test_all_are_ended_once_the_user_agrees(lab, panel, demo):
-    panel.get_by_role("button", name="End All").click()
+    panel.get_by_role("button", name="End All Roles").click()
+    expect(dialog(lab)).to_contain_text("This ends the role sessions of Analyst, Auditor.")
     expect(dialog(lab)).to_contain_text("What you start next has no AWS role.")
-    dialog(lab).get_by_role("button", name="End All").click()
+    dialog(lab).get_by_role("button", name="End All Roles").click()
 
-    expect(dialog(lab)).to_contain_text("The role sessions have ended")
-    expect(dialog(lab)).to_contain_text(re.compile(r"until \d\d:\d\d"))
+    expect(told(lab, "Ended: Analyst, Auditor.")).to_contain_text(re.compile(r"until \d\d:\d\d"))
     assert demo("GET", "/aws/sessions")["sessions"] == []
     assert lab.recorder.own_errors == []
 
@@ -79,7 +82,7 @@ def test_the_command_ends_all_once_the_user_agrees(lab, sessions, demo):
 
     lab.begin_command("aws-roles:end-all")
     dialog(lab).get_by_role("button", name="End All").click()
-    expect(dialog(lab)).to_contain_text("The role sessions have ended")
+    expect(told(lab, "Ended: Analyst, Auditor.")).to_be_visible()
     assert demo("GET", "/aws/sessions")["sessions"] == []
 
 
@@ -99,5 +102,5 @@ def test_notebook_7_lists_them_too(browser, demo, sessions):
         notebook.page.get_by_role("tab", name="Running").click()
 
         panel = notebook.page.locator("#jp-running-sessions-tree")
-        expect(item(panel, "Analyst")).to_contain_text("active · default")
+        expect(item(panel, "Analyst")).to_contain_text("active · picked")
         notebook.shot("notebook-7-running")

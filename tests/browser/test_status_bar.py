@@ -62,8 +62,9 @@ def test_the_popover_tells_who_the_user_is_to_aws(item, popover, session):
     expect(popover).to_contain_text("AWS credentials are kept fresh.")
     for value in [session["role_arn"], session["region"], *session["identity"].values()]:
         expect(popover.get_by_text(value, exact=True).first).to_be_visible()
-    expect(popover).to_contain_text(re.compile(r"Next refresh\s*\d\d:\d\d"))
-    expect(popover).to_contain_text(re.compile(r"Token expires\s*\d\d:\d\d"))
+    expect(popover).to_contain_text("What you start next has it.")
+    expect(popover).to_contain_text(re.compile(r"Renews itself\s*\d\d:\d\d"))
+    expect(popover).not_to_contain_text("expires")
 
 
 def test_the_caller_identity_is_copied_as_the_aws_cli_prints_it(lab, item, popover, session):
@@ -77,7 +78,7 @@ def test_the_caller_identity_is_copied_as_the_aws_cli_prints_it(lab, item, popov
 
 def test_the_environment_says_what_programs_get(lab, item, popover, session):
     item.click()
-    popover.get_by_text("Environment of what starts with it").click()
+    popover.get_by_text("Environment variables that programs get").click()
 
     environment = popover.locator("details")
     for name, value in session["environment"].items():
@@ -163,12 +164,12 @@ def test_ending_asks_first_and_says_until_when_credentials_live(lab, item, popov
     expect(dialog(lab).get_by_role("button", name="End", exact=True)).to_be_focused()
     lab.page.keyboard.press("Enter")
 
-    expect(dialog(lab)).to_contain_text("The role session has ended")
-    expect(dialog(lab)).to_contain_text(re.compile(r"until \d\d:\d\d"))
+    told = lab.page.locator(".Toastify__toast").filter(has_text="Ended: Analyst.")
+    expect(told).to_contain_text(re.compile(r"until \d\d:\d\d"))
     lab.shot("status-ended")
-    lab.page.keyboard.press("Enter")
     expect(item).to_be_focused()
     expect(item).to_have_text("No AWS role")
+    expect(item).to_have_attribute("title", re.compile("The role session of Analyst has ended"))
 
 
 @pytest.mark.parametrize("theme", THEMES)

@@ -32,7 +32,7 @@ def test_roles_are_a_table_that_marks_the_default(server, run):
         "*  analyst  Analyst  111122223333  us-east-2  Reads and writes",
         "   auditor  auditor  111122223333  us-east-2",
         "",
-        "* what kernels and terminals started from now on get",
+        "* picked: notebooks, consoles and terminals that you start from now on have it",
     ]
 
 
@@ -182,17 +182,22 @@ def test_a_refusal_says_what_why_and_what_to_do(server, run):
 def test_status_lists_the_role_sessions_and_what_ails_them(server, run):
     ailing = problem("token_source_failed", "The command failed.", admin_hint="See the log.")
     server.sessions = [
-        role_session("analyst", default=True, token_expires_at="2000-01-01T00:00:00Z"),
-        role_session("auditor", state="sign_in_required", problem=ailing, token_expires_at=None),
+        role_session("analyst", default=True),
+        role_session(
+            "auditor",
+            state="sign_in_required",
+            problem=ailing,
+            token_expires_at="2000-01-01T00:00:00Z",
+        ),
     ]
     ran = run("status")
     assert ran.code == 0
     assert ran.out.splitlines() == [
-        "   ROLE     STATE             REGION     TOKEN UNTIL       ID",
-        "*  analyst  active            us-east-2  2000-01-01 00:00  id-analyst",
-        "   auditor  sign in required  us-east-2  -                 id-auditor",
+        "   ROLE     STATE             REGION     TOKEN                   ID",
+        "*  analyst  active            us-east-2  renews itself           id-analyst",
+        "   auditor  sign in required  us-east-2  until 2000-01-01 00:00  id-auditor",
         "",
-        "* what kernels and terminals started from now on get",
+        "* picked: notebooks, consoles and terminals that you start from now on have it",
         "",
         "auditor, us-east-2:",
         "  The command failed.",
@@ -209,7 +214,7 @@ def test_status_without_a_role_session_says_how_to_start_one(server, run):
 
 def test_status_without_a_default_says_so(server, run):
     server.sessions = [role_session("analyst")]
-    assert "None is the default" in run("status").out
+    assert "None of these is picked for what you start next" in run("status").out
 
 
 def test_status_says_in_one_sentence_what_to_configure(server, run):
@@ -238,16 +243,20 @@ def test_status_tells_of_a_broken_roles_file_and_token_source(server, run):
     assert "It failed." in out
 
 
-def test_status_tells_in_a_line_what_aws_will_see(server, run):
+def test_status_tells_only_an_administrator_what_aws_will_see(server, run):
     server.health = health(token_source=token_source(claims=CLAIMS))
     server.sessions = [role_session("analyst", default=True)]
-    out = run("status").out
-    assert out.endswith("\n\nAWS will see: iss https://idp.example.com, aud jupyter, sub alice\n")
+    assert "AWS will see" not in run("status").out
+    out = run("status", "--verbose").out
+    assert out.endswith(
+        "\n\nFor your administrator, to compare with a role's trust policy:\n"
+        "AWS will see: iss https://idp.example.com, aud jupyter, sub alice\n"
+    )
 
 
 def test_status_without_a_role_session_tells_it_once_the_token_source_was_asked(server, run):
     server.health = health(token_source=token_source(claims=CLAIMS))
-    out = run("status").out
+    out = run("status", "--verbose").out
     assert "AWS will see: iss https://idp.example.com" in out
     asked = [call.target.rpartition("/")[2] for call in server.asked]
     assert asked[-2:] == ["roles", "health"]
@@ -262,7 +271,8 @@ def test_status_tells_what_else_iam_looks_at_and_what_it_will_not_take(server, r
     }
     warning = {"code": "issuer_port", "message": "The issuer has a port."}
     server.health = health(token_source=token_source(claims=claims, warnings=[warning]))
-    out = run("status").out
+    assert "For your administrator: The issuer has a port." in run("status").out
+    out = run("status", "--verbose").out
     assert "aud a and b, azp b\ufffd[31m, sub alice, source identity" in out
     assert "tags Team=analytics Cost=7" in out.replace("\n", " ")
     assert "For your administrator: The issuer has a port." in out
@@ -271,7 +281,7 @@ def test_status_tells_what_else_iam_looks_at_and_what_it_will_not_take(server, r
 
 def test_status_tells_no_claims_where_there_is_no_token(server, run):
     server.health = health(token_source=token_source())
-    assert "AWS will see" not in run("status").out
+    assert "AWS will see" not in run("status", "--verbose").out
 
 
 # --- identity ------------------------------------------------------------------------------
@@ -319,7 +329,20 @@ def test_end_ends_the_default_role_session_and_says_what_lives_on(server, run):
     assert ended(server) == ["id-analyst"]
     assert "Ended analyst, us-east-2 (role session id-analyst)." in ran.out
     assert re.search(r"may go on until .*16:00", ran.out)
-    assert "started from now on have no AWS role" in ran.out
+    assert "What you start from now on has no AWS role." in ran.out
+
+
+def test_end_in_a_terminal_that_has_the_role_says_that_its_prompt_does_not_know(
+    server, run, monkeypatch
+):
+    monkeypatch.setenv("AWS_ROLE_SESSION_NAME", "alice-analyst")
+    names = {"AWS_ROLE_SESSION_NAME": "alice-analyst"}
+    server.sessions = [
+        role_session("analyst", default=True, environment=names),
+        role_session("auditor"),
+    ]
+    assert "its prompt may go on naming it: open a new one" in run("end", "analyst").out
+    assert "prompt" not in run("end", "auditor").out
 
 
 @pytest.mark.parametrize(

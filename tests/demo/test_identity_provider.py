@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import jwt
 import pytest
@@ -52,6 +53,15 @@ def test_a_token_can_be_verified_by_what_the_issuer_publishes(idp):
     key = jwt.PyJWKSet.from_dict(jwks)[jwt.get_unverified_header(idp.mint())["kid"]]
     claims = jwt.decode(idp.mint(), key, ["RS256"], audience=CLIENT_ID, issuer=idp.issuer)
     assert claims["sub"] == "alice"
+
+
+def test_where_roles_are_asked_for_is_a_page_that_takes_nothing_from_elsewhere(idp):
+    with urlopen(f"{idp.url}/request-a-role?team=finance", timeout=10) as answer:
+        page = answer.read().decode()
+        policy = answer.headers["Content-Security-Policy"]
+    assert "where roles are asked for" in page
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in page
 
 
 def test_the_published_keys_hold_nothing_private(idp):

@@ -175,13 +175,24 @@ async def test_nothing_chosen_yet_is_told_from_no_aws_role(api):
     async def default():
         return (await api("GET", "/aws/default")).data
 
-    assert await default() == {"session_id": None, "chosen": False}
+    assert await default() == {"session_id": None, "chosen": False, "ended": None}
     session = await api.start()
-    assert await default() == {"session_id": session["id"], "chosen": True}
+    assert await default() == {"session_id": session["id"], "chosen": True, "ended": None}
 
     await api("PUT", "/aws/default", {"session_id": None})
 
-    assert await default() == {"session_id": None, "chosen": True}
+    assert await default() == {"session_id": None, "chosen": True, "ended": None}
+
+
+async def test_that_the_default_role_session_has_ended_is_told_from_a_choice_of_none(api):
+    session = await api.start()
+    await api("DELETE", f"/aws/sessions/{session['id']}")
+    assert (await api("GET", "/aws/default")).data["ended"] == "Analyst"
+    answer = await api("GET", "/aws/identity")
+    assert answer.data["detail"].startswith("The role session of Analyst has ended")
+
+    await api("PUT", "/aws/default", {"session_id": None})
+    assert (await api("GET", "/aws/default")).data["ended"] is None
 
 
 async def test_no_role_can_be_chosen_and_ending_the_default_leaves_that_choice(api):

@@ -111,7 +111,11 @@ async def test_ending_the_default_leaves_no_aws_role_behind(site):
 
         assert manager.choices.default == NO_ROLE
         assert site.emitted("default_changed")[-1] == {"session_id": None}
-        with pytest.raises(NoRoleSession, match='"no AWS role" was chosen'):
+        with pytest.raises(NoRoleSession, match="The role session of .* has ended"):
+            manager.choices.default_session()
+
+        await manager.set_default(None)
+        with pytest.raises(NoRoleSession, match=r"^What you start next has no AWS role\.$"):
             manager.choices.default_session()
 
 

@@ -4,6 +4,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands';
 import { roleIcon } from '../icons';
+import { processNames } from '../process_names';
 import { RecentRoles } from '../recent';
 import { DOMAIN, IAwsRoles } from '../tokens';
 import { askToEnd, orTell, pickInDialog, showDoctor, showIdentity } from '../widgets/dialogs';
@@ -22,6 +23,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const nameOf = processNames(serviceManager.sessions, trans);
     const recent = new RecentRoles(serviceManager.serverSettings.baseUrl);
     const ready = () => model.view.situation === 'ready';
     const known = () => ready() || model.view.situation === 'unreachable';
@@ -78,14 +80,14 @@ export const commands: JupyterFrontEndPlugin<void> = {
       isVisible: known,
       execute: async args => {
         const ended = session(args);
-        await askToEnd(model, ended === null ? [] : [ended], trans);
+        await askToEnd(model, ended === null ? [] : [ended], nameOf, trans);
       }
     });
     commands.addCommand(CommandIDs.endAll, {
       label: trans.__('End All AWS Role Sessions…'),
       isEnabled: () => ready() && model.view.sessions.length > 0,
       isVisible: known,
-      execute: () => askToEnd(model, model.view.sessions, trans)
+      execute: () => askToEnd(model, model.view.sessions, nameOf, trans)
     });
     commands.addCommand(CommandIDs.doctor, {
       label: trans.__('Check AWS Credentials…'),

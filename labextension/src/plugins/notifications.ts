@@ -3,6 +3,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands';
 import { Notifier } from '../notifier';
+import { processNames } from '../process_names';
 import { DOMAIN, IAwsRoles, IAwsRoleSettings } from '../tokens';
 
 /** Notifications for what needs the user, and for nothing else. */
@@ -18,21 +19,14 @@ export const notifications: JupyterFrontEndPlugin<void> = {
     settings: IAwsRoleSettings,
     translator: ITranslator | null
   ) => {
-    const kernelName = (id: string) => {
-      for (const session of app.serviceManager.sessions.running()) {
-        if (session.kernel?.id === id) {
-          return session.name || session.path;
-        }
-      }
-      return trans.__('A kernel');
-    };
     const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const nameOf = processNames(app.serviceManager.sessions, trans);
     // What is emitted before JupyterLab listens is never shown as a toast.
     void app.restored.then(() => {
       new Notifier(
         model,
         settings,
-        { trans, kernelName },
+        { trans, kernelName: id => nameOf({ kind: 'kernel', id }) },
         () => void app.commands.execute(CommandIDs.signIn)
       );
     });

@@ -2,6 +2,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { processNames } from '../process_names';
 import { RunningRoleSessions } from '../running';
 import { DOMAIN, IAwsRoles } from '../tokens';
 import { askToEnd, endAndTell } from '../widgets/dialogs';
@@ -15,21 +16,22 @@ export const running: JupyterFrontEndPlugin<void> = {
   requires: [IAwsRoles],
   optional: [IRunningSessionManagers, ITranslator],
   activate: (
-    { commands }: JupyterFrontEnd,
+    { commands, serviceManager }: JupyterFrontEnd,
     model: IAwsRoles,
     managers: IRunningSessionManagers | null,
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const nameOf = processNames(serviceManager.sessions, trans);
     // A group can't be taken away again: it is there once the server has shown that it knows role sessions.
     const add = () => {
       if (model.view.situation === 'ready') {
         model.changed.disconnect(add);
         managers?.add(
-          new RunningRoleSessions(model, trans, {
+          new RunningRoleSessions(model, nameOf, trans, {
             open: session =>
               void commands.execute(CommandIDs.showIdentity, { session_id: session.id }),
-            end: session => void askToEnd(model, [session], trans),
+            end: session => void askToEnd(model, [session], nameOf, trans),
             endAll: () => void endAndTell(model, model.view.sessions, trans)
           })
         );

@@ -28,6 +28,7 @@ export const status: JupyterFrontEndPlugin<void> = {
       pick: () => void commands.execute(CommandIDs.pick),
       signIn: () => void commands.execute(CommandIDs.signIn),
       end: () => void commands.execute(CommandIDs.end),
+      relaunch: appId => void commands.execute(CommandIDs.relaunch, { app_id: appId }),
       doctor: () => void commands.execute(CommandIDs.doctor)
     });
     const activeStateChanged = new Signal<StatusItem, void>(item);

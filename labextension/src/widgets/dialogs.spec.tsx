@@ -48,7 +48,7 @@ const READY: IView = {
   situation: 'ready',
   roles: [ANALYST, AUDITOR],
   sessions: [aSession('analyst'), aSession('auditor')],
-  choice: { session_id: 'id-analyst', chosen: true }
+  choice: { session_id: 'id-analyst', chosen: true, ended: null }
 };
 
 function aModel(change: object = {}) {
@@ -72,12 +72,13 @@ beforeEach(() => {
 });
 
 test.each([
-  [['id-1'], [], ['The role session has ended']],
-  [['id-1', 'id-2'], [], ['The role sessions have ended']],
-  [['id-1'], ['id-2'], ['Not every role session ended', 'The role session has ended']],
-  [[], ['id-1'], ['The role session did not end']],
-  [[], ['id-1', 'id-2'], ['The role sessions did not end']]
-])('where %j end and %j don’t, it says so', async (ending, failing, titles) => {
+  [['id-1'], [], [], 1],
+  [['id-1', 'id-2'], [], [], 1],
+  [['id-1'], ['id-2'], ['Not every role session ended'], 1],
+  [[], ['id-1'], ['The role session did not end'], 0],
+  [[], ['id-1', 'id-2'], ['The role sessions did not end'], 0]
+])('where %j end and %j don’t, it says so', async (ending, failing, titles, told) => {
+  const info = jest.mocked(Notification.info).mockClear();
   const end = (id: string) =>
     failing.includes(id) ? Promise.reject(new Error('No.')) : Promise.resolve(null);
   const sessions = [...ending, ...failing].map(id => aSession('analyst', { id }));
@@ -85,6 +86,7 @@ test.each([
   await endAndTell(aModel({ end }) as unknown as Model, sessions, trans);
 
   expect(shown.map(dialog => dialog.title)).toEqual(titles);
+  expect(info).toHaveBeenCalledTimes(told);
 });
 
 /** Open the dialog to pick a role, and draw what is in it. */
@@ -105,7 +107,7 @@ test('the dialog to pick a role shows what is chosen as it is now', async () => 
   expect(dialog.buttons.map(button => button.label)).toEqual(['Close']);
   expect(option('Analyst').getAttribute('aria-selected')).toBe('true');
 
-  act(() => model.show({ choice: { session_id: 'id-auditor', chosen: true } }));
+  act(() => model.show({ choice: { session_id: 'id-auditor', chosen: true, ended: null } }));
 
   expect(option('Analyst').getAttribute('aria-selected')).toBe('false');
   expect(option('Auditor').getAttribute('aria-selected')).toBe('true');
@@ -120,7 +122,7 @@ test.each([
   const model = aModel({
     pick: () => {
       shown[0]!.isDisposed = isDisposed;
-      model.show({ choice: { session_id: 'id-auditor', chosen: true } });
+      model.show({ choice: { session_id: 'id-auditor', chosen: true, ended: null } });
       return Promise.resolve(aSession('auditor', { label: 'Auditor' }));
     }
   });

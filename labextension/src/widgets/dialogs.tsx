@@ -5,11 +5,13 @@ import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
 import type { RoleSession } from '../api';
+import { type IApp, relaunchQuestion } from '../apps';
 import { selectedArn, waitWords } from '../choice';
 import { CommandIDs } from '../commands';
-import { allEndedWords, endQuestion } from '../ending';
+import { endedWords, endQuestion } from '../ending';
 import { failureOf } from '../failure';
 import type { Model } from '../model';
+import type { ProcessName } from '../process_names';
 import type { RecentRoles } from '../recent';
 import { Doctor } from './doctor';
 import { FailureNote } from './failure';
@@ -17,6 +19,9 @@ import { useView } from './hooks';
 import { type IPickerProps, Picker } from './picker';
 import { RolesDialog, showDialog } from './roles_dialog';
 import { SessionFacts } from './session';
+
+/** For how many milliseconds it is told that something has ended; it stays among the notifications. */
+const ENDED_SHOWN = 15_000;
 
 /** Do something that the user asked for; where it fails, say why. */
 export async function orTell<T>(
@@ -40,6 +45,7 @@ export async function orTell<T>(
 export async function askToEnd(
   model: Model,
   sessions: readonly RoleSession[],
+  nameOf: ProcessName,
   trans: TranslationBundle
 ): Promise<void> {
   const [only] = sessions;
@@ -54,7 +60,7 @@ export async function askToEnd(
       count === 1
         ? trans.__('End the role session of %1?', only.label)
         : trans.__('End all %1 role sessions?', count),
-    body: endQuestion(model.view, sessions, trans),
+    body: endQuestion(model.view, sessions, nameOf, trans),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.warnButton({ label: count === 1 ? trans.__('End') : trans.__('End All') })
@@ -71,7 +77,9 @@ export async function endAndTell(
   sessions: readonly RoleSession[],
   trans: TranslationBundle
 ): Promise<void> {
-  const ends = await Promise.allSettled(sessions.map(session => model.end(session.id)));
+  const ends = await Promise.allSettled(
+    sessions.map(async ({ id, label }) => ({ label, credentialsExpireAt: await model.end(id) }))
+  );
   const ended = ends.flatMap(end => (end.status === 'fulfilled' ? [end.value] : []));
   const failed = ends.find(end => end.status === 'rejected');
   if (failed !== undefined) {
@@ -82,12 +90,38 @@ export async function endAndTell(
     await orTell(Promise.reject(failed.reason as Error), title, trans);
   }
   if (ended.length > 0) {
-    await showDialog({
-      title: trans._n('The role session has ended', 'The role sessions have ended', ended.length),
-      body: allEndedWords(ended, trans),
-      buttons: [closeButton(trans)]
-    });
+    Notification.info(endedWords(ended, trans), { autoClose: ENDED_SHOWN });
   }
+}
+
+/** Relaunch a proxied app if the user agrees. */
+export async function askToRelaunch(
+  model: Model,
+  app: IApp,
+  trans: TranslationBundle
+): Promise<void> {
+  const asked = await showDialog({
+    title: trans.__('Relaunch %1?', app.id),
+    body: relaunchQuestion([app], trans),
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.warnButton({ label: trans.__('Relaunch') })
+    ]
+  });
+  if (asked.button.accept) {
+    await relaunchAndTell(model, [app], trans);
+  }
+}
+
+/** Relaunch proxied apps; where that fails, say why. */
+export async function relaunchAndTell(
+  model: Model,
+  apps: readonly IApp[],
+  trans: TranslationBundle
+): Promise<void> {
+  const all = Promise.all(apps.map(app => model.relaunch(app.id)));
+  const title = trans._n('The app was not stopped', 'Not every app was stopped', apps.length);
+  await orTell(all, title, trans);
 }
 
 /** Let the user pick a role for whatever starts next. */
@@ -141,7 +175,7 @@ function PickBody(
       <p>
         {waitWords(view, trans) ??
           trans.__(
-            'Notebooks, consoles and terminals that you start from then on have it. Running ones keep theirs.'
+            'Notebooks, consoles and terminals that you start after that have the role. What runs already keeps its own.'
           )}
       </p>
       <Picker

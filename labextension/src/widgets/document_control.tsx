@@ -19,7 +19,7 @@ import {
   needsAttention,
   roleLabel
 } from '../document_role';
-import { roleIcon, STATE_ICONS } from '../icons';
+import { offlineIcon, roleIcon, STATE_ICONS } from '../icons';
 import type { IView, Model } from '../model';
 import type { RecentRoles } from '../recent';
 import { type IOffer, offerOf } from '../remembered_role';
@@ -29,8 +29,13 @@ import { DropDown } from './drop_down';
 import { useNow, useView } from './hooks';
 import { swatch } from './picker';
 
-/** A document's width in pixels from which on there is room for a long text. */
+/** A document's width in pixels from which on there is room for a text of up to `LONG` characters. */
 const WIDE = 900;
+/** And that from which on there is room for any. */
+const VERY_WIDE = 1200;
+const LONG = 34;
+/** JupyterLab's list of what its toolbar has no room for. */
+const FURTHER = '.jp-Toolbar-responsive-popup';
 
 /** What the controls of all documents share. */
 export interface IDocumentControlOptions {
@@ -61,8 +66,7 @@ export class DocumentControl extends ReactWidget {
     this.onChanged();
     // The width of the document, not of the window: documents stand side by side.
     this.resized = new ResizeObserver(([entry]) => {
-      this.narrow = (entry?.contentRect.width ?? WIDE) < WIDE;
-      this.toggleClass('jp-mod-narrow', this.narrow);
+      this.width = entry?.contentRect.width ?? WIDE;
       this.update();
     });
   }
@@ -73,6 +77,7 @@ export class DocumentControl extends ReactWidget {
     this.options.model.changed.connect(this.onChanged);
     this.onChanged();
     this.resized.observe(this.document.node);
+    this.update(); // Among the further commands there is more room than in the toolbar.
   }
 
   protected override onBeforeDetach(message: Message): void {
@@ -82,7 +87,8 @@ export class DocumentControl extends ReactWidget {
   }
 
   protected override render(): React.ReactElement {
-    return <Control document={this.document} narrow={this.narrow} {...this.options} />;
+    const room = this.node.closest(FURTHER) ? Infinity : longest(this.width);
+    return <Control document={this.document} room={room} {...this.options} />;
   }
 
   /** Where there are no AWS roles, there is no control. */
@@ -91,12 +97,17 @@ export class DocumentControl extends ReactWidget {
     this.setHidden(situation !== 'ready' && situation !== 'unreachable');
   };
 
-  private narrow = false;
+  private width = WIDE;
   private readonly resized: ResizeObserver;
 }
 
+/** How many characters there are room for in the toolbar of a document of that width. */
+function longest(width: number): number {
+  return width >= VERY_WIDE ? Infinity : width >= WIDE ? LONG : 0;
+}
+
 function Control(
-  props: { document: IDocument; narrow: boolean } & IDocumentControlOptions
+  props: { document: IDocument; room: number } & IDocumentControlOptions
 ): React.JSX.Element {
   const { document, model, trans } = props;
   const { view, role, offer } = useDocument(document, model);
@@ -107,7 +118,9 @@ function Control(
   React.useEffect(() => () => panel.current?.dispose(), []);
 
   const unreachable = view.situation === 'unreachable';
-  const { text, short, sentence } = controlWords(role, offer, view, now, trans);
+  const { text, short, sentence } = unreachable
+    ? unknownWords(role, view, now, trans)
+    : controlWords(role, offer, view, now, trans);
   const toggle = (): void => {
     if (panel.current !== null) {
       panel.current.dismiss();
@@ -124,14 +137,17 @@ function Control(
     });
     setOpen(true);
   };
-  const Icon = iconOf(role);
-  const color = role.kind === 'kernel' ? swatch(model.role(role.has?.roleArn)?.color) : undefined;
+  const Icon = unreachable ? offlineIcon : iconOf(role);
+  const color =
+    role.kind === 'kernel' && !unreachable
+      ? swatch(model.role(role.has?.roleArn)?.color)
+      : undefined;
   return (
     <button
       ref={button}
       type="button"
-      className={`jp-AwsRoles-documentButton${role.kind === 'kernel' ? '' : ' jp-mod-quiet'}`}
-      title={unreachable ? `${sentence} ${staleWords(view, trans)}` : sentence}
+      className={`jp-AwsRoles-documentButton${role.kind === 'kernel' && !unreachable ? '' : ' jp-mod-quiet'}`}
+      title={sentence}
       aria-label={trans.__('AWS role of the kernel: %1', text)}
       aria-haspopup="dialog"
       aria-expanded={open}
@@ -145,7 +161,7 @@ function Control(
     >
       <Icon.react tag="span" className="jp-AwsRoles-documentIcon" />
       {color && <span className="jp-AwsRoles-swatch" style={color} />}
-      <span className="jp-AwsRoles-documentText">{props.narrow ? short : text}</span>
+      <span className="jp-AwsRoles-documentText">{text.length <= props.room ? text : short}</span>
       <caretDownEmptyIcon.react tag="span" className="jp-AwsRoles-documentIcon" />
     </button>
   );
@@ -187,9 +203,21 @@ function controlWords(
   const text = trans.__('%1 - was used with %2', words.text, label);
   return {
     text,
-    short: text,
+    short: trans.__('%1 (was %2)', words.text, label),
     sentence: `${words.sentence} ${trans.__('This notebook was used with %1.', label)}`
   };
+}
+
+/** What there is to say while the server does not: what was known last, and that it is old. */
+function unknownWords(
+  role: DocumentRole,
+  view: IView,
+  now: number,
+  trans: TranslationBundle
+): IDocumentWords {
+  const text = trans.__('AWS role not known now');
+  const { sentence } = documentWords(role, view.roles, now, trans);
+  return { text, short: text, sentence: `${staleWords(view, trans)} ${sentence}` };
 }
 
 function panelLabel(document: IDocument, trans: TranslationBundle): string {

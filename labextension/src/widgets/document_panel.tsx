@@ -26,6 +26,7 @@ export function DocumentPanel(props: Props): React.JSX.Element {
     await choose(roleArn, props);
     setPicked(true);
   };
+  const unreachable = view.situation === 'unreachable';
   const restart = role.kind === 'kernel' && role.restart;
   React.useEffect(() => {
     // Where the server went away meanwhile, what is known is how it was before the pick.
@@ -36,11 +37,11 @@ export function DocumentPanel(props: Props): React.JSX.Element {
 
   return (
     <div className="jp-AwsRoles-documentPanel">
+      {unreachable && <p role="status">{staleWords(view, trans)}</p>}
       <p>{documentWords(role, view.roles, now, trans).sentence}</p>
-      {view.situation === 'unreachable' && <p role="status">{staleWords(view, trans)}</p>}
       {restart && <RestartOffer {...props} focus={picked} />}
       {role.kind === 'no_kernel' && <KernelOffer {...props} />}
-      {role.kind === 'kernel' && !picked && (
+      {role.kind === 'kernel' && !picked && !unreachable && (
         <>
           {offer !== null && (
             <Offer
@@ -115,7 +116,7 @@ function Offer(
       {failure === null ? (
         <button
           type="button"
-          className="jp-AwsRoles-button jp-mod-styled"
+          className="jp-AwsRoles-button jp-mod-styled jp-mod-accept"
           disabled={busy || props.model.view.situation !== 'ready'}
           onClick={run}
         >
@@ -190,7 +191,7 @@ function KernelOffer({ document, dialogs, trans, close }: Props): React.JSX.Elem
   return (
     <button
       type="button"
-      className="jp-AwsRoles-button jp-mod-styled"
+      className="jp-AwsRoles-button jp-mod-styled jp-mod-accept"
       onClick={() => {
         close();
         void dialogs.selectKernel(document.sessionContext);

@@ -4,7 +4,7 @@ import { createRoot } from 'react-dom/client';
 
 import { problemWords } from '../failure';
 import { aProblem } from '../testing';
-import { FailureNote } from './failure';
+import { CopyButton, FailureNote } from './failure';
 
 jest.mock('@jupyterlab/apputils', () => ({ Clipboard: { copyToSystem: jest.fn() } }));
 
@@ -28,4 +28,22 @@ test('a failure is scrolled to once, in browsers that give a promise for it, too
 
   React.act(() => root.unmount());
   expect(node.textContent).toBe('');
+});
+
+test('that a text was copied is said for two seconds', () => {
+  (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
+  jest.useFakeTimers();
+  const node = document.createElement('div');
+  React.act(() => createRoot(node).render(<CopyButton text="it" label="Copy it" trans={trans} />));
+  const click = () => React.act(() => node.querySelector('button')!.click());
+  const pass = (time: number) => React.act(() => jest.advanceTimersByTime(time));
+
+  click();
+  pass(1_500);
+  click();
+  pass(1_500);
+  expect(node.textContent).toBe('Copied');
+  pass(500);
+  expect(node.textContent).toBe('Copy it');
+  jest.useRealTimers();
 });

@@ -12,10 +12,11 @@ export function FailureNote(props: {
   const { failure, trans } = props;
   const ref = React.useRef<HTMLDivElement>(null);
   const { title, detail } = failure;
-  React.useEffect(() => {
+  const show = () => {
     // Not returned: it is a promise in newer browsers, and React would call it in the end.
     ref.current?.scrollIntoView({ block: 'nearest' });
-  }, [title, detail]);
+  };
+  React.useEffect(show, [title, detail]);
   return (
     <div ref={ref} className="jp-AwsRoles-failure" role="alert">
       <p className="jp-AwsRoles-failureTitle">{failure.title}</p>
@@ -30,7 +31,7 @@ export function FailureNote(props: {
       )}
       {failure.forAdministrator !== '' && (
         <>
-          <details>
+          <details onToggle={show}>
             <summary>{trans.__('Details for your administrator')}</summary>
             {/* It scrolls, and so the keyboard must get there. */}
             {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
@@ -47,23 +48,33 @@ export function FailureNote(props: {
   );
 }
 
+/** For how many milliseconds. */
+const COPIED_SHOWN = 2_000;
+
 /** A button that copies a text, and says that it did. */
 export function CopyButton(props: {
   text: string;
   label: string;
   trans: TranslationBundle;
 }): React.JSX.Element {
-  const [copied, setCopied] = React.useState(false);
+  const [copied, setCopied] = React.useState(0);
+  React.useEffect(() => {
+    if (copied === 0) {
+      return;
+    }
+    const timer = window.setTimeout(() => setCopied(0), COPIED_SHOWN);
+    return () => window.clearTimeout(timer);
+  }, [copied]);
   return (
     <button
       type="button"
       className="jp-AwsRoles-button jp-mod-styled jp-mod-minimal"
       onClick={() => {
         Clipboard.copyToSystem(props.text);
-        setCopied(true);
+        setCopied(copied + 1);
       }}
     >
-      {copied ? props.trans.__('Copied') : props.label}
+      {copied > 0 ? props.trans.__('Copied') : props.label}
     </button>
   );
 }

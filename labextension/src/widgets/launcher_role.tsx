@@ -39,7 +39,9 @@ export class LauncherRole extends ReactWidget {
 
   /** A box layout gives its widgets the room that their style asks for; the cards need some too. */
   private readonly fitTo = (height: number): void => {
-    this.node.style.minHeight = `min(${Math.ceil(height)}px, 50vh)`;
+    // What failed is to be read, to its button: the cards can wait.
+    const most = this.node.querySelector('.jp-AwsRoles-failure') ? '70vh' : '50vh';
+    this.node.style.minHeight = `min(${Math.ceil(height)}px, ${most})`;
     if (this.parent) {
       MessageLoop.postMessage(this.parent, Widget.Msg.FitRequest);
     }

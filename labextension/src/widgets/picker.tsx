@@ -152,7 +152,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
       setMarked(undefined);
       setSaid(
         option.kind === 'none'
-          ? trans.__('No AWS role is chosen.')
+          ? trans.__('No AWS role is picked.')
           : trans.__('%1 is ready.', optionLabel(option, none))
       );
     } catch (error) {
@@ -356,7 +356,7 @@ function OptionRow(props: {
       {starting ? (
         <Tag icon={STATE_ICONS.starting} text={trans.__('starting…')} />
       ) : props.selected ? (
-        <Tag icon={checkIcon} text={trans.__('chosen')} />
+        <Tag icon={checkIcon} text={trans.__('picked')} />
       ) : session !== null ? (
         <Tag
           icon={STATE_ICONS[session.state]}

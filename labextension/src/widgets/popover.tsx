@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import { runningApps } from '../apps';
 import { failureOf, type IFailure } from '../failure';
 import { defaultSession, type IView, type Model } from '../model';
 import { statusOf } from '../status';
@@ -15,6 +16,7 @@ export interface IPopoverActions {
   readonly pick: () => void;
   readonly signIn: () => void;
   readonly end: () => void;
+  readonly relaunch: (appId: string) => void;
   readonly doctor: () => void;
 }
 
@@ -57,6 +59,13 @@ export function Popover(props: {
         {session !== null && known ? trans.__('AWS role: %1', session.label) : status.label}
       </h2>
       {(session === null || view.situation !== 'ready') && <p>{status.sentence}</p>}
+      {session !== null && view.situation === 'ready' && (
+        <p className="jp-AwsRoles-quiet">
+          {trans.__(
+            'What you start next has it. What a notebook has that is open already is in its toolbar.'
+          )}
+        </p>
+      )}
       {session !== null && known && (
         <SessionFacts
           model={model}
@@ -135,6 +144,16 @@ function Buttons(props: {
           disabled={off}
           onClick={actions.pick}
         />
+        {runningApps(view, trans)
+          .filter(app => app.relaunch)
+          .map(app => (
+            <Button
+              key={app.id}
+              label={trans.__('Relaunch %1…', app.id)}
+              disabled={off}
+              onClick={() => actions.relaunch(app.id)}
+            />
+          ))}
         <Button label={trans.__('Check credentials…')} disabled={off} onClick={actions.doctor} />
         {session !== null && (
           <Button label={trans.__('End…')} look="warn" disabled={off} onClick={actions.end} />

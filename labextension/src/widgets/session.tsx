@@ -53,14 +53,7 @@ export function SessionFacts(props: {
           </>
         )}
         <Fact name={trans.__('Region')} value={session.region ?? trans.__('none set')} />
-        <Fact
-          name={trans.__('Next refresh')}
-          value={when(session.next_refresh_at, now, trans) ?? trans.__('none planned')}
-        />
-        <Fact
-          name={trans.__('Token expires')}
-          value={when(session.token_expires_at, now, trans) ?? trans.__('not known')}
-        />
+        <Renewal session={session} now={now} trans={trans} />
       </dl>
       {identity !== null && (
         <CopyButton
@@ -70,7 +63,7 @@ export function SessionFacts(props: {
         />
       )}
       <details className="jp-AwsRoles-environment">
-        <summary>{trans.__('Environment of what starts with it')}</summary>
+        <summary>{trans.__('Environment variables that programs get')}</summary>
         <dl>
           {Object.entries(session.environment).map(([name, value]) => (
             <Fact key={name} name={name} value={value ?? trans.__('(removed)')} />
@@ -78,6 +71,27 @@ export function SessionFacts(props: {
         </dl>
       </details>
     </div>
+  );
+}
+
+/** When it renews itself; until when what it has is good matters only where that may fail. */
+function Renewal(props: {
+  session: RoleSession;
+  now: number;
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  const { session, now, trans } = props;
+  const next = when(session.next_refresh_at, now, trans);
+  return session.state === 'active' ? (
+    <Fact name={trans.__('Renews itself')} value={next ?? trans.__('when it is needed')} />
+  ) : (
+    <>
+      <Fact name={trans.__('Next try')} value={next ?? trans.__('none planned')} />
+      <Fact
+        name={trans.__('Works until')}
+        value={when(session.token_expires_at, now, trans) ?? trans.__('not known')}
+      />
+    </>
   );
 }
 

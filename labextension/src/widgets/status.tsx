@@ -58,6 +58,7 @@ export class StatusItem extends ReactWidget {
           pick: after(() => actions.pick()),
           signIn: after(() => actions.signIn()),
           end: after(() => actions.end()),
+          relaunch: appId => after(() => actions.relaunch(appId))(),
           doctor: after(() => actions.doctor())
         }}
       />

@@ -112,7 +112,7 @@ function SessionRow(props: {
       <span className="jp-AwsRoles-sessionText">
         <span>
           {session.label}
-          {session.default && ` (${trans.__('default')})`}
+          {session.default && ` (${trans.__('picked')})`}
         </span>
         <span className="jp-AwsRoles-quiet" title={state.sentence}>
           {`${state.word} · ${about}`}

@@ -1,0 +1,175 @@
+"""What a role session costs at the launch of a proxied app.
+
+1. Two real servers with jupyter-server-proxy, asked in turn: one without the extension, one with it and
+   with a role session as the default. Each round launches one app, by its first request, and the app
+   tells when its own first line ran: until then, since the request, is the figure. (Until it answers is
+   told too; jupyter-server-proxy looks for that after 10, 30, 70, 150 ms …)
+2. The launch itself, many times and without the noise of real processes: our preparation of a process
+   whose start does nothing, called through it and around it in turn; the user has twenty profiles in
+   `~/.aws`. Once for any app, and once for RStudio's server, whose script is looked after as well.
+
+    python benchmarks/proxied_app_start.py [ROUNDS]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from _support import FakeAws, Server, ask, differences, folder, role_arn, site, told
+
+LAUNCHES = 1000
+APP = """
+import time
+began = time.time_ns()
+import os, socket, sys
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+body = f'{{"began": {began}, "role": "{os.environ.get("AWS_ROLE_ARN", "")}"}}'
+while True:
+    asking = listening.accept()[0]
+    asking.recv(65536)
+    asking.sendall(f"HTTP/1.1 200 OK\\r\\nContent-Length: {len(body)}\\r\\nConnection: close\\r\\n\\r\\n{body}".encode())
+    asking.close()
+"""
+
+
+def with_apps(config: dict[str, Any], program: Path, rounds: int) -> dict[str, Any]:
+    """Add one app for each round."""
+    command = [sys.executable, "-I", "-S", str(program), "{port}"]
+    return {
+        **config,
+        "ServerProxy": {"servers": {f"app{n}": {"command": command} for n in range(rounds)}},
+    }
+
+
+def launch(client: HTTPConnection, number: int) -> tuple[float, float, str]:
+    """Launch an app; return the ms until its first line ran, and until it answered, and its role."""
+    began, asked = time.time_ns(), time.perf_counter()
+    said = json.loads(ask(client, "GET", f"/app{number}/x")[1])
+    return (said["began"] - began) / 1e6, (time.perf_counter() - asked) * 1000, said["role"]
+
+
+def real_servers(rounds: int, base: Path) -> None:
+    """Measure and tell the first part."""
+    aws = FakeAws()
+    (base / "without").mkdir()
+    program = base / "app.py"
+    program.write_text(APP)
+    plain = Server(base / "without", with_apps({}, program, rounds + 1), enabled=False)
+    with_role = Server(base / "with", with_apps(site(base / "with", aws), program, rounds + 1))
+    try:
+        clients = []
+        for server in (plain, with_role):
+            server.first_answer()
+            clients.append(server.client())
+        ask(clients[1], "POST", "/aws/sessions", {"role_arn": role_arn(0), "default": True})
+        times: list[list[tuple[float, float, str]]] = [[], []]
+        for number in range(rounds + 1):
+            order = [0, 1] if number % 2 else [1, 0]
+            for which in order:
+                times[which].append(launch(clients[which], number))
+        if {role for *_, role in times[1]} != {role_arn(0)} or times[0][0][2]:
+            raise RuntimeError("the apps do not have the role session: nothing was measured")
+    finally:
+        plain.end()
+        with_role.end()
+    (without, with_) = (measured[1:] for measured in times)  # the first imports a lot
+    told("request to the app's first line, no extension", [t for t, *_ in without], "ms")
+    told("  with a role session", [t for t, *_ in with_], "ms")
+    told("  more", differences([t for t, *_ in without], [t for t, *_ in with_]), "ms", "5 ms")
+    told("request to the app's answer, more",
+         differences([t for _, t, _ in without], [t for _, t, _ in with_]), "ms")  # fmt: skip
+
+
+def home_with_profiles(base: Path) -> Path:
+    """Make a home with twenty profiles, none of them the default one."""
+    (base / "home" / ".aws").mkdir(parents=True)
+    profiles = "".join(f"[profile team-{n}]\nregion = us-east-{n}\n" for n in range(20))
+    (base / "home" / ".aws" / "config").write_text(profiles)
+    return base / "home"
+
+
+class _Sts:
+    def assume(self, _request: object) -> object:
+        from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity
+
+        caller = CallerIdentity("A:b", "111122223333", "arn:aws:sts::111122223333:assumed-role/a/b")
+        return Assumed(caller, datetime.now(UTC) + timedelta(hours=1))
+
+
+async def the_launch_itself(base: Path) -> None:
+    """Measure and tell the second part."""
+    from jupyter_wb_aws.clock import SystemClock
+    from jupyter_wb_aws.identity.file import FileTokenSource
+    from jupyter_wb_aws.identity.supply import TokenSupply
+    from jupyter_wb_aws.injection.environment import Site
+    from jupyter_wb_aws.injection.proxied_apps import App, ProxiedAppInjection
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
+    from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
+
+    aws = FakeAws()
+    config = site(base / "launch", aws)
+    token_file = base / "launch" / "token"
+    token_file.write_text(aws.token())
+    clock, rng = SystemClock(), random.Random(1)
+    manager = RoleSessionManager(
+        Settings(base / "launch" / "tokens", base / "launch" / "store", base / "without"),
+        TokenSupply(FileTokenSource(path=str(token_file)), clock, rng),
+        CatalogueFile(Path(config["WbAwsApp"]["roles_file"]), clock),
+        clock=clock,
+        rng=rng,
+        emit=lambda _name, _data: None,
+        sts=_Sts(),  # type: ignore[arg-type]
+    )
+    environment = {**os.environ, "HOME": str(home_with_profiles(base))}
+    for name in ("rserver", "rsession"):
+        (base / name).write_text("#!/bin/sh\n")
+        (base / name).chmod(0o755)
+
+    async def start() -> None:
+        """Stand in for simpervisor's; it starts nothing."""
+
+    await manager.open()
+    apps = ProxiedAppInjection(None, manager, Site())
+    try:
+        await manager.start(role_arn(0))
+        for what, command in (("an app", ["python"]), ("RStudio", [str(base / "rserver"), "--x"])):
+            process = SimpleNamespace(
+                start=start, _proc_args=command, _proc_kwargs={"env": environment}
+            )
+            apps._prepare(App(what, {}), process)  # noqa: SLF001
+            times: list[list[float]] = [[], []]
+            for _ in range(LAUNCHES):
+                for each, kept in zip((start, process.start), times, strict=True):
+                    began = time.perf_counter()
+                    await each()
+                    kept.append((time.perf_counter() - began) * 1000)
+            told(
+                f"the launch itself of {what}, with a role session: more",
+                differences(*times),
+                "ms",
+                "5 ms",
+            )
+    finally:
+        await apps.r_sessions.close()
+        await manager.close()
+
+
+def main(rounds: int) -> None:
+    """Measure and tell."""
+    with folder() as base:
+        real_servers(rounds, base)
+        asyncio.run(the_launch_itself(base))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 40)

@@ -1,0 +1,22 @@
+"""`/aws/apps`: what jupyter-server-proxy launches."""
+
+from __future__ import annotations
+
+from jupyter_wb_aws.errors import AppNotFound
+from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+
+
+class RelaunchHandler(WbAwsHandler):
+    """Stop a proxied app."""
+
+    @endpoint
+    async def post(self, app_id: str) -> None:
+        """Stop it; its next request launches it."""
+        _ = self.manager  # the extension is set up, or this says so
+        await self.require("server-proxy")
+        self.body({})
+        if self.wb.apps is None:
+            raise AppNotFound("No proxied app of this server has that id.")
+        await self.wb.apps.relaunch(app_id)
+        self.set_status(204)
+        self.finish()

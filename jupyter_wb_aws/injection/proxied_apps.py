@@ -1,0 +1,176 @@
+"""Apps behind jupyter-server-proxy get a role at each launch: docs/decisions/0008-proxied-apps.md.
+
+Each app's handler keeps its process in a `state` that all of the app's requests share, and puts it
+there before it starts it. We stand in for that dict, which reaches every app, however it was
+configured; and wrap the `start` of each process, through which every launch passes, the automatic one
+after a crash too. Command and environment of a process are two private names of simpervisor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.errors import AppNotFound
+from jupyter_wb_aws.injection import processes
+from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.injection.rstudio import RSessions
+from jupyter_wb_aws.role_sessions.assignments import Given
+from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+
+log = logging.getLogger(__name__)
+
+
+class State(dict[str, Any]):
+    """What jupyter-server-proxy knows of one app; tells of each process before it is started."""
+
+    def __init__(self, before: dict[str, Any], prepare: Callable[[Any], None]) -> None:
+        super().__init__(before)
+        self._prepare = prepare
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key == "proc":
+            self._prepare(value)
+        super().__setitem__(key, value)
+
+
+@dataclass(slots=True)
+class App:
+    """One configured app; `given` is what its process was given at its last launch."""
+
+    id: str
+    state: dict[str, Any]
+    given: Given | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it has a living process of jupyter-server-proxy's."""
+        return bool(getattr(self.state.get("proc"), "running", False))
+
+
+class ProxiedAppInjection:
+    """Puts the default role session into the proxied apps of one server.
+
+    Args:
+        web_app: the server's tornado application.
+        manager: knows the default role session.
+        site: the site's settings.
+    """
+
+    def __init__(self, web_app: Any, manager: RoleSessionManager, site: Site) -> None:
+        self._web_app = web_app
+        self._manager = manager
+        self._site = site
+        self._apps: dict[str, App] = {}
+        self.r_sessions = RSessions(manager, site)
+
+    def install(self) -> None:
+        """Find the apps, when every extension has added its handlers."""
+        base_url = self._web_app.settings["base_url"]
+        for rule in rules_below(self._web_app.default_router):
+            state = rule.target_kwargs.get("state")
+            if not hasattr(rule.target, "ensure_process") or not isinstance(state, dict):
+                continue
+            if isinstance(state, State):
+                continue  # the router for any host has it as well
+            app = App(app_id(rule.matcher.regex.pattern, base_url), {})
+            app.state = State(state, lambda process, app=app: self._prepare(app, process))  # type: ignore[misc]
+            rule.target_kwargs["state"] = app.state
+            self._apps[app.id] = app
+
+    def _prepare(self, app: App, process: Any) -> None:
+        """Have each start of a process compute anew what it gets."""
+        command = getattr(process, "_proc_args", None)
+        options = getattr(process, "_proc_kwargs", None)
+        if not command or options is None:
+            if not isinstance(
+                process, str
+            ):  # where nothing is to be started, a sentence stands there
+                log.error(
+                    "%r gets no AWS role: this jupyter-server-proxy is not known here", app.id
+                )
+            return
+        inner, base = process.start, options.get("env") or os.environ
+
+        async def start() -> None:
+            await self._manager.ready()  # a choice of the last run may still be on its way
+            given = self._manager.choices.given_by_default()
+            shadowed = (
+                given.session is not None and await asyncio.to_thread(shadowing, base) is not None
+            )
+            environment = changed(base, given, self._site, shadowed=shadowed)
+            process._proc_kwargs = {**options, "env": environment}  # noqa: SLF001 - see the module's docstring
+            process._proc_args = await self.r_sessions.command_for(app.id, command, base)  # noqa: SLF001
+            await inner()
+            app.given = given
+            self._manager.choices.app_changed(app.id)
+
+        process.start = start
+
+    def running(self) -> dict[str, Given]:
+        """Return what each living app was launched with."""
+        return {app.id: app.given for app in self._apps.values() if app.running and app.given}
+
+    def used(self) -> set[str]:
+        """Return the ids of the role sessions that living apps have, or their R sessions may have."""
+        used = set()
+        for app_id, given in self.running().items():
+            used |= {given.session.id} if given.session else set()
+            used |= self.r_sessions.offered(app_id)
+        return used
+
+    async def relaunch(self, app_id: str) -> None:
+        """Stop an app, so that the next request launches it with what is the default then.
+
+        Raises:
+            AppNotFound: if no app has this id.
+        """
+        app = self._apps.get(app_id)
+        if app is None:
+            raise AppNotFound("No proxied app of this server has that id.")
+        lock = app.state.get("proc_lock")
+        if lock is None or "proc" not in app.state:
+            return  # nobody has asked for it yet
+        async with lock:
+            process = app.state.get("proc")
+            if process is None or isinstance(process, str):
+                return
+            if process.running:
+                await processes.end(process)
+            # Port and socket stay: a request that waits for the lock has read them already.
+            remove_socket(app.state.get("unix_socket"))
+            del app.state["proc"]
+            app.given = None
+        log.info("%r was stopped; its next request launches it anew", app_id)
+        self._manager.choices.app_changed(app_id)
+
+
+def rules_below(router: Any) -> Iterator[Any]:
+    """Give all rules of a router, and of those below it. Source: tornado.routing.RuleRouter."""
+    for rule in router.rules:
+        if hasattr(rule.target, "rules"):
+            yield from rules_below(rule.target)
+        else:
+            yield rule
+
+
+def app_id(pattern: str, base_url: str) -> str:
+    """Return an app's name: what its URLs begin with, in jupyter-server-proxy's own configuration."""
+    path = re.sub(r"[($].*", "", pattern).removeprefix(base_url.rstrip("/"))
+    return path.strip("/")
+
+
+def remove_socket(path: str | None) -> None:
+    """Remove the Unix socket of a process that is no more, on which the next could not listen."""
+    with contextlib.suppress(OSError):
+        if path and stat.S_ISSOCK(Path(path).stat().st_mode):
+            Path(path).unlink()

@@ -1,0 +1,213 @@
+"""RStudio's R sessions get what is the default when they start: docs/decisions/0008-proxied-apps.md.
+
+`rserver` starts `rsession` with an environment built anew, so that its own environment brings no role
+in. What it executes is `--rsession-path`: we name a script there that sets the role's variables, and
+then becomes the real `rsession`. The script lies beside the token files and is written anew whenever
+the default changes; a shell that reads the old one reads it to its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import shlex
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.errors import WbAwsError
+from jupyter_wb_aws.injection.environment import Site, removed, role_variables
+from jupyter_wb_aws.role_sessions.assignments import Given
+from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+from jupyter_wb_aws.tasks import Tasks
+from jupyter_wb_aws.variables import SHADOWING_PREFIXES
+
+log = logging.getLogger(__name__)
+
+OPTION = "--rsession-path"
+# The roles file and ~/.aws change without a word to us.
+LOOK_AGAIN = 10.0
+# Whoever chose another default waits for it.
+PATIENCE = 2.0
+
+
+@dataclass(slots=True)
+class Script:
+    """What one `rserver` starts its R sessions with; `offered`: the role sessions that they may have."""
+
+    path: Path
+    rsession: Path
+    environment: Mapping[str, str]
+    content: str = ""
+    offered: set[str] = field(default_factory=set)
+
+
+class RSessions:
+    """Keeps the scripts of one server.
+
+    Args:
+        manager: knows the default role session, and the folder of the token files.
+        site: the site's settings.
+    """
+
+    def __init__(self, manager: RoleSessionManager, site: Site) -> None:
+        self._manager = manager
+        self._site = site
+        self._scripts: dict[str, Script] = {}
+        self._tasks = Tasks()
+        manager.choices.followers.append(self.follow)
+
+    async def command_for(
+        self, app_id: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> Sequence[str]:
+        """Return the command that starts an app: with our script in it, if it is RStudio's."""
+        at = rserver_in(command)
+        if at is None:
+            return command
+        rsession = rsession_of(command[at:], environment)
+        if rsession is None:
+            log.error("R sessions of %r get no AWS role: no rsession was found", app_id)
+            return command
+        name = hashlib.sha256(app_id.encode()).hexdigest()[:16]
+        script = Script(self._manager.script_path(name), rsession, environment)
+        try:
+            await self._write(script)
+        except WbAwsError as problem:
+            log.error("R sessions of %r get no AWS role: %s", app_id, problem.detail)
+            return command
+        if not os.access(script.path, os.X_OK):
+            log.error(
+                "R sessions of %r get no AWS role: nothing can be executed in %s; set WbAwsApp.token_dir",
+                app_id, script.path.parent,
+            )  # fmt: skip
+            return command
+        if not self._scripts:
+            self._tasks.begin(self._keep(), "R sessions")
+        self._scripts[app_id] = script
+        return [*command[: at + 1], f"{OPTION}={script.path}", *without_option(command[at + 1 :])]
+
+    def offered(self, app_id: str) -> set[str]:
+        """Return the ids of the role sessions that R sessions of an app may have."""
+        return self._scripts[app_id].offered if app_id in self._scripts else set()
+
+    def start_by_themselves(self, app_id: str) -> bool:
+        """Tell whether an app's R sessions get the default when they start, without its relaunch."""
+        return app_id in self._scripts
+
+    async def follow(self) -> None:
+        """Have what starts from now on get what is the default now."""
+        for script in list(self._scripts.values()):
+            try:
+                async with asyncio.timeout(
+                    PATIENCE
+                ):  # a folder on NFS: it is written when it can be
+                    await self._write(script)
+            except TimeoutError:
+                log.error("R sessions get what was the default before, until the disk answers")
+            except WbAwsError as problem:
+                log.error("R sessions get what was the default before: %s", problem.detail)
+
+    async def close(self) -> None:
+        """Stop looking; the scripts go with the token files."""
+        await self._tasks.cancel()
+
+    async def _keep(self) -> None:
+        while True:
+            await self._manager.clock.sleep(LOOK_AGAIN)
+            await self.follow()
+
+    async def _write(self, script: Script) -> None:
+        given = self._manager.choices.next_by_default()
+        shadowed = await asyncio.to_thread(shadowing, script.environment) is not None
+        content = script_text(given, self._site, script.rsession, shadowed=shadowed)
+        if given.session is not None:
+            script.offered.add(given.session.id)
+        if content != script.content or not script.path.exists():
+            await self._manager.write_script(script.path, content)
+            script.content = content
+
+
+def script_text(given: Given, site: Site, rsession: Path, *, shadowed: bool) -> str:
+    """Write the script, for a plain POSIX shell. It makes the changes of `environment.changed`."""
+    lines = [
+        "#!/bin/sh",
+        "# Written by jupyter_wb_aws whenever the default AWS role changes: starts an R session with it.",
+    ]
+    names, prefixes = removed(given), SHADOWING_PREFIXES
+    if names:
+        edits = "; ".join(rf"s/^\({prefix}[A-Za-z0-9_]*\)=.*/\1/p" for prefix in prefixes)
+        lines += [
+            f"unset {' '.join(sorted(names))}",
+            f'for name in $(env | sed -n {shlex.quote(edits)}); do unset "$name"; done',
+        ]
+    variables = role_variables(given, site, shadowed=shadowed)
+    if given.kind == "no_role":
+        variables = {"AWS_EC2_METADATA_DISABLED": "true"}
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items())]
+    return "\n".join([*lines, f'exec {shlex.quote(str(rsession))} "$@"', ""])
+
+
+def rserver_in(command: Sequence[str]) -> int | None:
+    """Return where in a command RStudio's `rserver` is (an `env` or `nice` may stand before it)."""
+    return next((at for at, word in enumerate(command) if Path(word).name == "rserver"), None)
+
+
+def without_option(words: Iterable[str]) -> list[str]:
+    """Return a command's words without `--rsession-path` and its value."""
+    kept, follows = [], False
+    for word in words:
+        if not follows and not word.startswith(f"{OPTION}=") and word != OPTION:
+            kept.append(word)
+        follows = word == OPTION
+    return kept
+
+
+def rsession_of(command: Sequence[str], environment: Mapping[str, str]) -> Path | None:
+    """Find what an `rserver` would execute: by its command, its rserver.conf, else beside it.
+
+    Source: rstudio, ServerOptions.cpp; a path that is not absolute is one below where it is installed.
+    """
+    rserver = shutil.which(command[0], path=environment.get("PATH"))
+    if rserver is None:
+        return None
+    named = _named_in(command) or _configured(environment) or "rsession"
+    folder = Path(os.path.realpath(rserver)).parent
+    candidates = (folder / named, folder.parent / named, Path(rserver).parent / named)
+    return next((path for path in candidates if os.access(path, os.X_OK)), None)
+
+
+def _named_in(command: Sequence[str]) -> str | None:
+    for word, following in zip(command, [*command[1:], ""], strict=True):
+        if word == OPTION:
+            return following
+        if word.startswith(f"{OPTION}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _configured(environment: Mapping[str, str]) -> str | None:
+    """Read `rsession-path` of rserver.conf. Source: RStudio's administration guide, "Configuration"."""
+    folders = [
+        environment.get("RSTUDIO_CONFIG_DIR", ""),
+        *(
+            f"{below}/rstudio"
+            for below in environment.get("XDG_CONFIG_DIRS", "").split(":")
+            if below
+        ),
+        "/etc/rstudio",
+    ]
+    for folder in filter(None, folders):
+        try:
+            lines = Path(folder, "rserver.conf").read_text("utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            name, _, value = line.partition("=")
+            if name.strip() == OPTION[2:] and value.strip():
+                return value.strip()
+        return None
+    return None

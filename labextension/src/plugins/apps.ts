@@ -1,0 +1,51 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IRunningSessionManagers } from '@jupyterlab/running';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { runningApps } from '../apps';
+import { CommandIDs } from '../commands';
+import { RunningApps } from '../running_apps';
+import { DOMAIN, IAwsRoles } from '../tokens';
+import { askToRelaunch, relaunchAndTell } from '../widgets/dialogs';
+
+/** The AWS roles of proxied apps (VS Code, Shiny …), and their relaunch with another one. */
+export const apps: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterlab-wb-aws:apps',
+  description: 'Lists the AWS roles of proxied apps among what is running, and relaunches them.',
+  autoStart: true,
+  requires: [IAwsRoles],
+  optional: [IRunningSessionManagers, ITranslator],
+  activate: (
+    { commands }: JupyterFrontEnd,
+    model: IAwsRoles,
+    managers: IRunningSessionManagers | null,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const named = (id: unknown) => runningApps(model.view, trans).find(app => app.id === id);
+    commands.addCommand(CommandIDs.relaunch, {
+      label: args => trans.__('Relaunch %1…', typeof args.app_id === 'string' ? args.app_id : ''),
+      isEnabled: args => model.view.situation === 'ready' && named(args.app_id) !== undefined,
+      execute: async args => {
+        const app = named(args.app_id);
+        if (app !== undefined) {
+          await askToRelaunch(model, app, trans);
+        }
+      }
+    });
+    // A group can't be taken away again: it is there once an app runs, and most servers have none.
+    const add = () => {
+      if (runningApps(model.view, trans).length > 0) {
+        model.changed.disconnect(add);
+        managers?.add(
+          new RunningApps(model, trans, {
+            relaunch: app => void askToRelaunch(model, app, trans),
+            relaunchAll: apps => void relaunchAndTell(model, apps, trans)
+          })
+        );
+      }
+    };
+    model.changed.connect(add);
+    add();
+  }
+};

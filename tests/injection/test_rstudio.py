@@ -1,0 +1,270 @@
+"""RStudio: a stand-in for its server starts R sessions as that does, with a real R behind them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+
+from jupyter_wb_aws.injection import rstudio
+from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.injection.rstudio import RSessions, rsession_of, script_text
+from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, Given
+from tests.conftest import FakeClock
+from tests.role_sessions.support import asleep, make_role, make_session
+from tests.site import ANALYST, AUDITOR
+
+BIN = Path(__file__).parent / "apps" / "rstudio" / "bin"
+RSERVER = str(BIN / "rserver")
+ARGUMENTS = ["--session-root-path", "/a b/", "--launcher-token", "1'\"$HOME"]
+
+needs_r = pytest.mark.long  # Debian's R, which `make test-long` installs
+
+
+class RSession(NamedTuple):
+    rserver: int
+    command: list[str]
+    arguments: list[str]
+    environment: dict[str, Any]
+
+
+@pytest.fixture
+def command():
+    return [RSERVER, "--auth-none=1", "--www-port={port}"]
+
+
+@pytest.fixture
+def jp_server_config(site_config, command):
+    site_config["ServerApp"]["jpserver_extensions"]["jupyter_server_proxy"] = True
+    site_config["ServerProxy"] = {"servers": {"rstudio": {"command": command}}}
+    return site_config
+
+
+@pytest.fixture
+def extension(jp_serverapp):
+    return jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app
+
+
+@pytest.fixture
+def start_r_session(api, extension, jp_asyncio_loop):
+    """Start an R session in RStudio, which is launched by that where it has to be."""
+
+    async def start_r_session():
+        answer = await api("GET", "/rstudio/new")
+        assert answer.status == 200, answer.raw
+        arguments, _, seen = answer.data["said"].partition("--\n")
+        return RSession(
+            answer.data["pid"],
+            answer.data["command"],
+            arguments.splitlines(),
+            dict(line.split("=", 1) for line in seen.splitlines() if "=" in line),
+        )
+
+    yield start_r_session
+    jp_asyncio_loop.run_until_complete(extension.server.apps.relaunch("rstudio"))
+
+
+@needs_r
+async def test_each_r_session_has_what_is_the_default_when_it_starts(api, start_r_session):
+    before = await start_r_session()
+    analyst = await api.start(ANALYST)
+    first = await start_r_session()
+    auditor = await api.start(AUDITOR, default=True)
+    second = await start_r_session()
+    await api("PUT", "/aws/default", {"session_id": None})
+    third = await start_r_session()
+
+    assert before.environment["RS_SECRET"] == "s"
+    assert not [name for name in before.environment if name.startswith("AWS_")]
+    assert analyst["environment"].items() <= first.environment.items()
+    assert auditor["environment"].items() <= second.environment.items()
+    assert "AWS_ROLE_ARN" not in third.environment
+    assert third.environment["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert len({each.rserver for each in (before, first, second, third)}) == 1
+
+
+@needs_r
+async def test_the_real_rsession_gets_its_arguments_as_they_were(start_r_session):
+    session = await start_r_session()
+
+    assert session.arguments[-4:] == ARGUMENTS
+    assert not [word for word in session.command if "AWS" in word]
+
+
+@needs_r
+async def test_an_r_session_has_no_role_once_the_role_session_has_ended(api, start_r_session):
+    session = await api.start(ANALYST)
+    await start_r_session()
+    await api("DELETE", f"/aws/sessions/{session['id']}")
+
+    seen = (await start_r_session()).environment
+
+    assert "AWS_ROLE_ARN" not in seen
+    assert seen["AWS_EC2_METADATA_DISABLED"] == "true"
+
+
+@needs_r
+async def test_assignments_say_that_a_new_r_session_is_enough(api, start_r_session, extension):
+    analyst = await api.start(ANALYST)
+    await start_r_session()
+    auditor = await api.start(AUDITOR, default=True)
+
+    (entry,) = (await api("GET", "/aws/assignments")).data["assignments"]
+
+    assert (entry["id"], entry["renewed_by"]) == ("rstudio", "r_session")
+    # An R session of before may still run.
+    assert extension._role_sessions_in_use() == {analyst["id"], auditor["id"]}
+
+
+@needs_r
+async def test_only_the_user_can_read_the_script_and_it_goes_with_the_server(
+    start_r_session, extension
+):
+    session = await start_r_session()
+    script = Path(session.command[1].partition("=")[2])
+    assert stat.S_IMODE(script.stat().st_mode) == 0o700
+
+    await extension.stop_extension()
+
+    assert not script.exists()
+
+
+@needs_r
+async def test_a_folder_in_which_nothing_can_be_executed_is_told(
+    api, start_r_session, monkeypatch, caplog
+):
+    monkeypatch.setattr(rstudio.os, "access", lambda path, mode: Path(path).suffix != ".script")
+
+    session = await start_r_session()
+
+    assert session.command[1] == "--auth-none=1"
+    assert "set WbAwsApp.token_dir" in caplog.text
+
+
+class TestSiteWrapper:
+    @pytest.fixture
+    def command(self, tmp_path):
+        wrapper = tmp_path / "site's wrapper"
+        wrapper.write_text(f'#!/bin/sh\nexport SITE=1\nexec {BIN}/rsession "$@"\n')
+        wrapper.chmod(0o755)
+        return [
+            "env",
+            "A=1",
+            RSERVER,
+            "--www-port={port}",
+            "--rsession-path",
+            str(wrapper),
+            "--x=1",
+        ]
+
+    @needs_r
+    async def test_a_wrapper_of_the_site_s_own_is_called_by_ours(self, api, start_r_session):
+        session = await api.start(ANALYST)
+
+        r = await start_r_session()
+
+        assert r.environment["SITE"] == "1"
+        assert session["environment"].items() <= r.environment.items()
+        assert [word.partition("=")[0] for word in r.command[1:]] == [
+            "--rsession-path", "--www-port", "--x",
+        ]  # fmt: skip
+
+
+class TestFindingTheRealRsession:
+    @pytest.fixture
+    def etc(self, tmp_path):
+        (tmp_path / "rstudio").mkdir()
+        return tmp_path
+
+    def test_it_lies_beside_rserver_wherever_that_is_called(self, tmp_path):
+        (tmp_path / "rserver").symlink_to(RSERVER)
+
+        assert rsession_of(["rserver"], {"PATH": str(tmp_path)}) == BIN / "rsession"
+        assert rsession_of([RSERVER], {}) == BIN / "rsession"
+
+    def test_a_relative_path_is_below_where_rstudio_is_installed(self):
+        assert (
+            rsession_of([RSERVER, "--rsession-path=bin/rserver"], {}) == BIN.parent / "bin/rserver"
+        )
+
+    @pytest.mark.parametrize("variable", ["RSTUDIO_CONFIG_DIR", "XDG_CONFIG_DIRS"])
+    def test_the_site_s_rserver_conf_names_it(self, etc, variable):
+        (etc / "rstudio" / "rserver.conf").write_text("www-port=1\nrsession-path = /bin/sh\n")
+        folder = etc / "rstudio" if variable == "RSTUDIO_CONFIG_DIR" else etc
+        environment = {variable: str(folder)}
+
+        assert rsession_of([RSERVER], environment) == Path("/bin/sh")
+        assert rsession_of([RSERVER, "--rsession-path=/bin/cat"], environment) == Path("/bin/cat")
+
+    @pytest.mark.parametrize("command", [["rserver"], [RSERVER, "--rsession-path=/nowhere"]])
+    def test_without_one_the_command_stays_as_it_is(self, command):
+        assert rsession_of(command, {"PATH": "/nowhere"}) is None
+
+
+HOSTILE = 'it\'s "quoted" $HOME `id` \\ \n and a second line'
+
+
+@pytest.mark.parametrize("given", ["untouched", "no_role", "role"])
+@pytest.mark.parametrize("shadowed", [True, False])
+def test_the_script_changes_an_environment_as_everything_else_of_ours_does(
+    tmp_path, given, shadowed
+):
+    given = {
+        "untouched": UNTOUCHED,
+        "no_role": NO_ROLE_GIVEN,
+        "role": Given("role", make_session(role=make_role(extra_environment={"EXTRA": HOSTILE}))),
+    }[given]
+    base = {
+        "PATH": os.environ["PATH"], "AWS_ACCESS_KEY_ID": "AKIA", "AWS_PROFILE": "", "KEPT": HOSTILE,
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://x", "AWS_BEARER_TOKEN_BEDROCK": "x",
+        "AWS_ROLE_ARN": "pod", "BOTO_CONFIG": "x", "AWS_REGION": "eu-west-1",
+        "MULTI": "x\nAWS_CONTAINER_=y",
+    }  # fmt: skip
+    site = Site({"HTTPS_PROXY": "http://user:p'w@proxy"})
+    script = tmp_path / "script"
+    script.write_text(script_text(given, site, Path("/usr/bin/env"), shadowed=shadowed))
+
+    said = subprocess.run(
+        ["/bin/sh", script, "-0"], env=base, capture_output=True, check=True
+    ).stdout.decode()
+
+    seen = dict(entry.split("=", 1) for entry in said.split("\0") if entry)
+    shells_own = {"PWD", "_", "SHLVL", "OLDPWD"}
+    assert {name: seen[name] for name in seen.keys() - shells_own} == changed(
+        base, given, site, shadowed=shadowed
+    )
+
+
+async def test_what_changes_without_a_choice_is_noticed_too(tmp_path):
+    """The roles file, the user's own ~/.aws, a default role that did not come."""
+    clock, written = FakeClock(), []
+    now = [NO_ROLE_GIVEN]
+
+    async def write(path, content):
+        written.append(content)
+        path.write_text(content)
+        path.chmod(0o700)
+
+    manager = SimpleNamespace(
+        clock=clock, choices=SimpleNamespace(followers=[], next_by_default=lambda: now[-1]),
+        script_path=lambda name: tmp_path / name, write_script=write,
+    )  # fmt: skip
+    r_sessions = RSessions(manager, Site())
+    await r_sessions.command_for("rstudio", [RSERVER], {})
+    assert len(written) == 1
+
+    for changes in ([], [UNTOUCHED]):
+        now += changes
+        await asleep(clock)
+        clock.advance(10)
+        await asleep(clock)
+    await r_sessions.close()
+
+    assert "METADATA" in written[0]
+    assert len(written) == 2
+    assert "METADATA" not in written[1]
