@@ -53,7 +53,7 @@ def amazon(tmp_path_factory):
 def server(amazon, tmp_path_factory):
     folder = tmp_path_factory.mktemp("server")
     amazon.provider.write_client_file(folder / "token-client.json")
-    (folder / "roles.toml").write_text(roles_file())
+    (folder / "roles.toml").write_text(roles_file("https://example.com/request"))
     specification = folder / "home/.local/share/jupyter/kernels/clients/kernel.json"
     specification.parent.mkdir(parents=True)
     argv = [str(CLIENTS / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
