@@ -11,7 +11,7 @@ JLPM := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
 LAB := labextension/dist/package.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-all test-lab test-oldest test-long bench lint pictures requirements clean
+.PHONY: help demo docs test test-all test-lab test-oldest test-long bench lint pictures compatibility requirements clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,7 @@ COVERAGE := $(foreach package,$(DOMAIN),--cov=jupyter_wb_aws/$(package)) --cov-b
 test: $(LAB) lint test-lab  ## every check, and every test with today's versions
 	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
+	@VENV="$(VENV)" .ci/need-clients
 	$(PYTEST) -m "not long" $(COVERAGE) $(ARGS)
 
 test-all: test-oldest test-long test  ## and the oldest versions of Jupyter we support, and what takes minutes
@@ -39,7 +40,7 @@ test-long: $(LAB)
 	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
 	@VENV="$(VENV)" .ci/need-code-server
-	@.ci/need-r
+	@VENV="$(VENV)" .ci/need-clients --debian
 	$(PYTEST) -m long $(ARGS)
 
 test-lab: $(LAB)  ## the unit tests of the JupyterLab extension
@@ -59,6 +60,11 @@ bench: $(LAB)  ## measure the figures: benchmarks/, about six minutes
 pictures: $(LAB)  ## take the README's pictures again
 	$(PYTEST) tests/browser
 	for picture in docs/pictures/*.png; do cp screenshots/$$(basename $$picture) $$picture; done
+
+# As root: the clients look for AWS by its own names, see tests/clients/amazon.py.
+compatibility: $(STAMP)  ## make the table of AWS clients in docs/clients.md again
+	@VENV="$(VENV)" .ci/need-clients --debian
+	WB_AWS_COMPATIBILITY=1 $(PYTEST) tests/clients
 
 lint: $(LAB)
 	$(BIN)/ruff format --check .
@@ -87,11 +93,14 @@ $(LAB): labextension/node_modules/.yarn-state.yml jupyter_wb_aws/handlers/openap
 requirements:  ## compile the pinned requirements again
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --extra dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    requirements/clients.in -o requirements/clients.txt
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    - -o requirements/bootstrap.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    requirements/oldest.in -o requirements/oldest.txt
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(OLDEST) .demo .code-server build dist docs/_build .coverage tests/peers/oidc_provider/node_modules \
+	rm -rf $(VENV) $(OLDEST) .venv-clients .demo .code-server build dist docs/_build .coverage \
+	    tests/peers/oidc_provider/node_modules tests/clients/programs/node_modules \
 	    labextension/node_modules labextension/lib labextension/dist labextension/src/contract.ts

@@ -44,9 +44,9 @@ class RunningServer:
     def start(self, role_arn, **body):
         return self("POST", "/aws/sessions", {"role_arn": role_arn, **body})
 
-    def kernel(self):
+    def kernel(self, name="python3"):
         """Start a kernel; return its id."""
-        return self("POST", "/api/kernels", {"name": "python3"})["id"]
+        return self("POST", "/api/kernels", {"name": name})["id"]
 
     def socket(self, path):
         return websocket.create_connection(

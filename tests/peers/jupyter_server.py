@@ -36,14 +36,16 @@ class JupyterServer(RunningServer):
     Args:
         folder: for the user's home, notebooks (`work`) and token files (`run`).
         config: its configuration; a token is added.
+        within: the command that it is run by, if it is.
     """
 
-    def __init__(self, folder, config):
+    def __init__(self, folder, config, within=()):
         (port,) = free_ports(1)
         super().__init__(None, port, secrets.token_urlsafe(16))
         self.folder = folder
         self.answered = []
         self._logged = []
+        self._within = within
         self._config = {**config, "IdentityProvider": {"token": self.token}}
 
     @property
@@ -66,6 +68,7 @@ class JupyterServer(RunningServer):
         }
         self.process = subprocess.Popen(
             [
+                *self._within,
                 JUPYTER,
                 "server",
                 "--debug",

@@ -1,0 +1,18 @@
+import json
+import os
+import subprocess
+from pathlib import Path
+
+program = subprocess.Popen(
+    ["node", Path(os.environ["CLIENT_PROGRAMS"], "javascript.mjs")],
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    text=True,
+)
+VERSION = json.loads(program.stdout.readline())
+
+
+def use():
+    program.stdin.write("\n")
+    program.stdin.flush()
+    return json.loads(program.stdout.readline())
