@@ -6,6 +6,8 @@ VENV := .venv
 OLDEST := .venv-oldest
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Much of the time is waiting for browsers and servers, so two files at once.
+AT_ONCE := -n 2 --dist loadfile
 PYTEST := $(BIN)/python -m pytest
 JLPM := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
 LAB := labextension/dist/package.json
@@ -32,7 +34,7 @@ test: $(LAB) lint test-lab  ## every check, and every test with today's versions
 	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
 	@VENV="$(VENV)" .ci/need-clients
-	$(PYTEST) -m "not long" $(COVERAGE) $(ARGS)
+	$(PYTEST) $(AT_ONCE) -m "not long" $(COVERAGE) $(ARGS)
 
 test-all: test-oldest test-long test  ## and the oldest versions of Jupyter we support, and what takes minutes
 
@@ -41,13 +43,13 @@ test-long: $(LAB)
 	@VENV="$(VENV)" .ci/need-peers
 	@VENV="$(VENV)" .ci/need-code-server
 	@VENV="$(VENV)" .ci/need-clients --debian
-	$(PYTEST) -m long $(ARGS)
+	$(PYTEST) $(AT_ONCE) -m long $(ARGS)
 
 test-lab: $(LAB)  ## the unit tests of the JupyterLab extension
 	$(JLPM) test
 
 test-oldest: $(OLDEST)/.installed
-	$(OLDEST)/bin/python -m pytest tests/aws tests/identity tests/injection tests/handlers tests/test_app.py -m "not long" $(ARGS)
+	$(OLDEST)/bin/python -m pytest $(AT_ONCE) tests/aws tests/identity tests/injection tests/handlers tests/test_app.py -m "not long" $(ARGS)
 
 $(OLDEST)/.installed: requirements/bootstrap.txt requirements/oldest.txt pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(OLDEST)" REQUIREMENTS=requirements/oldest.txt .ci/make-venv
