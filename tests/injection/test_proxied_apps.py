@@ -10,12 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 from jupyter_server.auth.authorizer import Authorizer
+from jupyter_server_proxy import handlers as proxy
 
 from jupyter_wb_aws.injection import processes
 from tests.site import ANALYST, AUDITOR
-
-# The oldest versions that we support are tested without it.
-proxy = pytest.importorskip("jupyter_server_proxy.handlers")
 
 APPS = Path(__file__).parent / "apps"
 IN_PYTHON = [sys.executable, str(APPS / "tells_environment.py")]
