@@ -11,7 +11,6 @@ project = "jupyter_wb_aws"
 version = release = __version__
 extensions = ["myst_parser", "reference"]
 exclude_patterns = ["_build"]
-suppress_warnings = ["toc.not_readable"]  # pages to come
 
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
