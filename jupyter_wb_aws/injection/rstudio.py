@@ -37,13 +37,17 @@ PATIENCE = 2.0
 
 @dataclass(slots=True)
 class Script:
-    """What one `rserver` starts its R sessions with; `offered`: the role sessions that they may have."""
+    """What one `rserver` starts its R sessions with; `offered`: the role sessions that they may have.
+
+    `content` is empty while it is not known what is in the file.
+    """
 
     path: Path
     rsession: Path
     environment: Mapping[str, str]
     content: str = ""
     offered: set[str] = field(default_factory=set)
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class RSessions:
@@ -121,14 +125,16 @@ class RSessions:
             await self.follow()
 
     async def _write(self, script: Script) -> None:
-        given = self._manager.choices.next_by_default()
-        shadowed = await asyncio.to_thread(shadowing, script.environment) is not None
-        content = script_text(given, self._site, script.rsession, shadowed=shadowed)
-        if given.session is not None:
-            script.offered.add(given.session.id)
-        if content != script.content or not script.path.exists():
-            await self._manager.write_script(script.path, content)
-            script.content = content
+        async with script.one_at_a_time:  # the last one to ask what is the default writes last
+            given = self._manager.choices.next_by_default()
+            shadowed = await asyncio.to_thread(shadowing, script.environment) is not None
+            content = script_text(given, self._site, script.rsession, shadowed=shadowed)
+            if given.session is not None:
+                script.offered.add(given.session.id)
+            if content != script.content or not script.path.exists():
+                script.content = ""  # should we be cancelled, the disk goes on by itself
+                await self._manager.write_script(script.path, content)
+                script.content = content
 
 
 def script_text(given: Given, site: Site, rsession: Path, *, shadowed: bool) -> str:
