@@ -71,7 +71,11 @@ def test_a_server_elsewhere_is_told(server, run, words, tmp_path):
     assert "can't be read here" in ran.err
 
 
-MASKED = {"HTTPS_PROXY": "http://***@proxy:3128", "PLAIN": "http://proxy"}
+MASKED = {
+    "HTTPS_PROXY": "http://***@proxy:3128",
+    "http_proxy": "***@proxy",
+    "PLAIN": "http://proxy",
+}
 
 
 def test_a_password_that_the_server_masks_is_taken_from_here(
@@ -79,8 +83,10 @@ def test_a_password_that_the_server_masks_is_taken_from_here(
 ):
     server.started = {"environment": {"AWS_WEB_IDENTITY_TOKEN_FILE": str(token_file), **MASKED}}
     monkeypatch.setenv("HTTPS_PROXY", "http://alice:s3cret@proxy:3128")
+    monkeypatch.setenv("http_proxy", "alice:s3@cret@proxy")
     ran = run("exec", "analyst", "--", "x")
     assert became[0][1]["HTTPS_PROXY"] == "http://alice:s3cret@proxy:3128"
+    assert became[0][1]["http_proxy"] == "alice:s3@cret@proxy"
     assert became[0][1]["PLAIN"] == "http://proxy"
     assert ran.err == ""
 
