@@ -79,16 +79,25 @@ def with_role(base: Mapping[str, str], variables: Mapping[str, str]) -> dict[str
         base: what it would have got without us.
         variables: those of the role session.
     """
-    of_another = base.get(NAMES_SET, "").split()
-    kept = {n: v for n, v in base.items() if not is_shadowing(n) and n not in of_another}
+    kept = {n: v for n, v in _before_a_role(base).items() if not is_shadowing(n)}
     return {**kept, **variables, NAMES_SET: " ".join(sorted(variables))}
 
 
 def without_role(base: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a process that has no AWS credentials, instead of `base`."""
-    kept = {name: value for name, value in base.items() if not is_credential(name)}
+    """Return the environment of a process that has no AWS credentials, instead of `base`.
+
+    What a role session has set in `base` is left out too: its store's endpoint, its stand-ins for
+    `~/.aws`.
+    """
+    kept = {n: v for n, v in _before_a_role(base).items() if not is_credential(n)}
     # Else an SDK would go on to the machine's or the pod's own role.
     return {**kept, "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def _before_a_role(base: Mapping[str, str]) -> dict[str, str]:
+    """Return `base` without what a role session has set in it."""
+    of_role = {NAMES_SET, *base.get(NAMES_SET, "").split()}
+    return {name: value for name, value in base.items() if name not in of_role}
 
 
 def without_passwords(variables: Mapping[str, str]) -> dict[str, str]:
