@@ -185,8 +185,8 @@ class RoleSessionManager:
     # --- What there is ---------------------------------------------------------------------
 
     def living(self) -> list[RoleSession]:
-        """Return the role sessions that have not ended, oldest first."""
-        return [session for session in self._sessions.values() if session.ended is None]
+        """Return the role sessions that have not ended, oldest first. May be called in any thread."""
+        return [session for session in list(self._sessions.values()) if session.ended is None]
 
     def get(self, session_id: str) -> RoleSession:
         """Return a role session, an ended one too.
