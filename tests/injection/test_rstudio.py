@@ -295,6 +295,45 @@ async def test_what_changes_without_a_choice_is_noticed_too(manager, r_sessions)
     assert "METADATA" not in manager.written[1]
 
 
+async def test_a_folder_that_cannot_be_looked_into_ends_nothing(
+    manager, r_sessions, monkeypatch, caplog
+):
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    await r_sessions.command_for("rstudio", [RSERVER], {})
+    monkeypatch.setattr(Path, "exists", refused)
+    await r_sessions.follow()
+    await manager.looked_again()
+    monkeypatch.undo()
+
+    manager.now = UNTOUCHED
+    await manager.looked_again()
+
+    assert "R sessions get what was the default before" in caplog.text
+    assert len(manager.written) == 2
+
+
+async def test_a_slow_disk_does_not_stop_the_server(manager, r_sessions, monkeypatch):
+    threads = set()
+    looks = {"access": os.access, "exists": Path.exists}
+
+    def look(name):
+        def looked(*what):
+            threads.add(threading.current_thread())
+            return looks[name](*what)
+
+        return looked
+
+    monkeypatch.setattr(rstudio.os, "access", look("access"))
+    monkeypatch.setattr(Path, "exists", look("exists"))
+    await r_sessions.command_for("rstudio", [RSERVER], {})
+    await r_sessions.follow()
+
+    assert threads
+    assert threading.main_thread() not in threads
+
+
 async def test_a_former_default_is_never_written_over_a_later_one(manager, r_sessions, monkeypatch):
     looking, go_on = threading.Event(), threading.Event()
     monkeypatch.setattr(rstudio, "LOOK_AGAIN", 600)
