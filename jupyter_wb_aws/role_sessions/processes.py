@@ -24,14 +24,17 @@ class Process:
     started: str
 
 
-def find(pid: int) -> Process:
+def find(pid: int, told: str | None = None) -> Process:
     """Find a running process. Blocking, where the system has no /proc.
+
+    Args:
+        told: its start, where it is known: in another container, the same pid is another process.
 
     Raises:
         ProcessNotFound: if there is none.
     """
     started = _started(pid) if pid > 0 else None
-    if started is None:
+    if started is None or told not in (None, started):
         raise ProcessNotFound(f"This server sees no running process {pid}.")
     return Process(pid, started)
 

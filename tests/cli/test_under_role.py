@@ -7,6 +7,7 @@ import os
 import pytest
 
 from jupyter_wb_aws.cli import exec as exec_command
+from jupyter_wb_aws.role_sessions.processes import find
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_exec_asks_for_a_role_session_of_its_own_with_its_process(server, run, t
     assert server.asked[-1].body == {
         "role_arn": "arn:aws:iam::111122223333:role/analyst",
         "shared": False,
-        "process": {"pid": os.getpid()},
+        "process": {"pid": os.getpid(), "started": find(os.getpid()).started},
         "region": "eu-west-1",
     }
     assert became[0][0] == ["make", "-j"]
