@@ -33,7 +33,8 @@ def boto3_session(serverapp: ServerApp, consumer: str, session_id: str | None = 
     Raises:
         NotConfigured: if the extension is not loaded or not set up.
         NoRoleSession: if there is no default role session.
-        RoleSessionNotFound, RoleSessionEnded: if the one that is named can't be used.
+        RoleSessionNotFound, RoleSessionEnded, RoleSessionNotShared: if the one that is named can't be
+            used.
         ValueError: if `consumer` can't stand in a session name.
     """
     from jupyter_wb_aws.errors import NotConfigured

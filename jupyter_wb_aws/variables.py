@@ -47,8 +47,11 @@ RESERVED = (
     | {ROLE_LABEL, NAMES_SET}
 )
 
-USER_OF_A_URL = re.compile(r"(\w://)[^/@\s]*@")
-MASKED = r"\1***@"
+# To the last @: programs take a password with an @ in it, though none should stand there as it is.
+USER_OF_A_URL = re.compile(r"(\w://)[^/\s]*@")
+# A proxy may be named without a scheme.
+USER_OF_A_PROXY = re.compile(r"^[^/\s]*@")
+MASK = "***@"
 
 
 def is_shadowing(name: str) -> bool:
@@ -76,26 +79,44 @@ def with_role(base: Mapping[str, str], variables: Mapping[str, str]) -> dict[str
         base: what it would have got without us.
         variables: those of the role session.
     """
-    of_another = base.get(NAMES_SET, "").split()
-    kept = {n: v for n, v in base.items() if not is_shadowing(n) and n not in of_another}
+    kept = {n: v for n, v in _before_a_role(base).items() if not is_shadowing(n)}
     return {**kept, **variables, NAMES_SET: " ".join(sorted(variables))}
 
 
 def without_role(base: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a process that has no AWS credentials, instead of `base`."""
-    kept = {name: value for name, value in base.items() if not is_credential(name)}
+    """Return the environment of a process that has no AWS credentials, instead of `base`.
+
+    What a role session has set in `base` is left out too: its store's endpoint, its stand-ins for
+    `~/.aws`.
+    """
+    kept = {n: v for n, v in _before_a_role(base).items() if not is_credential(n)}
     # Else an SDK would go on to the machine's or the pod's own role.
     return {**kept, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
+def _before_a_role(base: Mapping[str, str]) -> dict[str, str]:
+    """Return `base` without what a role session has set in it."""
+    of_role = {NAMES_SET, *base.get(NAMES_SET, "").split()}
+    return {name: value for name, value in base.items() if name not in of_role}
+
+
 def without_passwords(variables: Mapping[str, str]) -> dict[str, str]:
     """Mask the user's part of URLs: a proxy's may hold a password."""
-    return {name: USER_OF_A_URL.sub(MASKED, value) for name, value in variables.items()}
+    return {name: _without_password(name, value) for name, value in variables.items()}
 
 
-def is_masked(value: str) -> bool:
-    """Tell whether `without_passwords` has left something out of a value."""
-    return "://***@" in value
+def _without_password(name: str, value: str) -> str:
+    masked = USER_OF_A_URL.sub(rf"\1{MASK}", value)
+    return USER_OF_A_PROXY.sub(MASK, masked) if _is_proxy(name) else masked
+
+
+def is_masked(name: str, value: str) -> bool:
+    """Tell whether `without_passwords` has left something out of a variable's value."""
+    return f"://{MASK}" in value or (_is_proxy(name) and value.startswith(MASK))
+
+
+def _is_proxy(name: str) -> bool:
+    return name.lower().endswith("_proxy")
 
 
 def wrong_extra(variables: Mapping[str, object]) -> str | None:

@@ -9,7 +9,9 @@ from jupyter_wb_aws.variables import (
     RESERVED,
     SHADOWING,
     is_credential,
+    is_masked,
     is_shadowing,
+    without_passwords,
     wrong_extra,
 )
 
@@ -107,3 +109,33 @@ def test_what_may_be_added_can_be_in_an_environment(name, value):
         assert "=" not in name
         assert "\0" not in name + value
         assert name not in RESERVED | SHADOWING
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("HTTPS_PROXY", "http://u:pw@proxy:3128", "http://***@proxy:3128"),
+        ("HTTPS_PROXY", "http://u:p@ss@proxy", "http://***@proxy"),
+        ("https_proxy", "u:pw@proxy:3128", "***@proxy:3128"),
+        ("ALL_PROXY", "u:p@ss@proxy", "***@proxy"),
+        ("STORE", "https://u:pw@a/x@y https://b", "https://***@a/x@y https://b"),
+    ],
+)
+def test_a_password_is_masked_whole(name, value, told):
+    assert without_passwords({name: value}) == {name: told}
+    assert is_masked(name, told)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "http://proxy:3128/x@y"),
+        ("HTTPS_PROXY", "proxy:3128"),
+        ("no_proxy", "localhost,.example.com"),
+        ("MAIL", "alice@example.com"),
+        ("MAIL", "***@example.com"),
+    ],
+)
+def test_what_holds_no_password_is_told_as_it_is(name, value):
+    assert without_passwords({name: value}) == {name: value}
+    assert not is_masked(name, value)

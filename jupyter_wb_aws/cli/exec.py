@@ -18,6 +18,7 @@ from typing import NoReturn
 from jupyter_wb_aws.cli import under_role
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+from jupyter_wb_aws.proc_stat import stat_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +38,13 @@ def run(args: argparse.Namespace) -> NoReturn:
             hint="For example: jupyter wb-aws exec analyst -- Rscript report.R",
             exit_code=ExitCode.CANNOT_ASK,
         )
-    session = under_role.started(connect(), args, shared=False, process={"pid": os.getpid()})
+    session = under_role.started(connect(), args, shared=False, process=_this_process())
     _become(args.command, under_role.environment(session, os.environ))
+
+
+def _this_process() -> dict[str, object]:
+    stat = stat_of("self")  # None but on Linux
+    return {"pid": os.getpid()} | ({"started": stat.started} if stat else {})
 
 
 def _become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:

@@ -98,8 +98,16 @@ def _encoded(request: Request) -> bytes:
         headers["Content-Length"] = str(len(request.body))
     lines = [f"{request.method} {target} HTTP/1.0", *(f"{k}: {v}" for k, v in headers.items())]
     if not "".join(lines).isprintable():  # a line break would be another header
-        raise ValueError("not printable")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (request.body or b"")
+        raise _unsendable()
+    try:
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + (request.body or b"")
+    except UnicodeEncodeError:
+        raise _unsendable() from None
+
+
+def _unsendable() -> OSError:
+    """Say so without the words, among which is the token."""
+    return OSError(errno.EINVAL, "Its URL or token has characters that can't be sent")
 
 
 def _until_closed(connection: socket.socket) -> bytes:
@@ -116,7 +124,10 @@ def _read(answer: bytes) -> Response:
     fields = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
     if not end or not version.startswith("HTTP/1.") or not rest[:3].isdecimal():
         raise ConnectionAbortedError(errno.ECONNABORTED, "It speaks no HTTP")
-    if len(body) < int(fields.get("content-length", 0)):
+    length = fields.get("content-length", "0")
+    if not (length.isascii() and length.isdecimal()):
+        raise ConnectionAbortedError(errno.ECONNABORTED, "It speaks no HTTP")
+    if len(body) < int(length):
         raise ConnectionAbortedError(errno.ECONNABORTED, "The answer was cut off")
     return Response(int(rest[:3]), _media_type(fields.get("content-type", "")), body)
 
@@ -152,3 +163,5 @@ def _by_library(request: Request, timeout: float, proxies: dict[str, str] | None
         raise (error.reason if isinstance(error.reason, OSError) else error) from None
     except http.client.HTTPException as error:
         raise ConnectionAbortedError(errno.ECONNABORTED, type(error).__name__) from None
+    except ValueError:
+        raise _unsendable() from None

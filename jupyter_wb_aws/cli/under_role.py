@@ -55,7 +55,7 @@ def variables(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str, 
     the same.
     """
     told = {name: value for name, value in session["environment"].items() if value is not None}
-    masked = {name: value for name, value in told.items() if is_masked(value)}
+    masked = {name: value for name, value in told.items() if is_masked(name, value)}
     here = {name: base.get(name, "") for name in masked}
     same = {
         name: here[name] for name, value in without_passwords(here).items() if value == masked[name]

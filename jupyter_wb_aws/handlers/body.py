@@ -19,8 +19,8 @@ def parse_body(raw: bytes, known: Mapping[str, Wanted], required: frozenset[str]
     Args:
         raw: the body; an empty one is an empty object.
         known: the fields there may be, with their types; ``(str, None)`` takes null too, and
-            ``{"field": int}`` an object with exactly these fields.
-        required: the fields there must be.
+            ``{"field": int}`` an object of such fields.
+        required: the fields there must be; ``"object.field"`` for those in an object that is there.
 
     Raises:
         BadRequest: if it is no UTF-8, no JSON, no object, or has duplicate, unknown, missing or
@@ -47,16 +47,17 @@ def _checked(
     if set(document) - set(known):
         listed = ", ".join(known) or "none"
         raise BadRequest(f"{what} has unknown fields; known are: {listed}.")
-    if missing := sorted(required - set(document)):
+    if missing := sorted(name for name in required - set(document) if "." not in name):
         raise BadRequest(f"{what} lacks `{missing[0]}`.")
     for name, value in document.items():
-        _check(name, value, known[name])
+        within = {n.removeprefix(f"{name}.") for n in required if n.startswith(f"{name}.")}
+        _check(name, value, known[name], frozenset(within))
     return document
 
 
-def _check(name: str, value: object, wanted: Wanted) -> None:
+def _check(name: str, value: object, wanted: Wanted, required: frozenset[str]) -> None:
     if isinstance(wanted, Mapping):
-        _checked(value, wanted, frozenset(wanted), f"`{name}`")
+        _checked(value, wanted, required, f"`{name}`")
         return
     wanted_type, nullable = (wanted[0], True) if isinstance(wanted, tuple) else (wanted, False)
     if value is None and nullable:

@@ -117,9 +117,9 @@ class RoleSessionsHandler(RoleSessionHandler):
                 "default": bool,
                 "region": str,
                 "shared": bool,
-                "process": {"pid": int},
+                "process": {"pid": int, "started": str},
             },
-            frozenset({"role_arn"}),
+            frozenset({"role_arn", "process.pid"}),
         )
         shared, default, process = (body.get(name) for name in ("shared", "default", "process"))
         if shared is False:
@@ -136,8 +136,13 @@ class RoleSessionsHandler(RoleSessionHandler):
         await self.answer_session(session, 201 if created else 200)
 
     async def _start_unshared(self, body: Mapping[str, Any]) -> RoleSession:
-        pid = body["process"]["pid"] if "process" in body else None
-        return await self.manager.start_unshared(body["role_arn"], body.get("region"), pid=pid)
+        process = body.get("process", {})
+        return await self.manager.start_unshared(
+            body["role_arn"],
+            body.get("region"),
+            pid=process.get("pid"),
+            started=process.get("started"),
+        )
 
 
 class OneRoleSessionHandler(RoleSessionHandler):

@@ -12,13 +12,13 @@ import signal
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
+
+from jupyter_wb_aws.proc_stat import PROC, stat_of
 
 # Long enough for an IDE to save what is open; a user waits in front of it.
 PATIENCE = 5.0
 BETWEEN_LOOKS = 0.05
-PROC = Path("/proc")
 
 
 async def end(process: Any, patience: float = PATIENCE) -> None:
@@ -60,7 +60,7 @@ def descendants(pid: int) -> dict[int, str]:
 
 def _processes() -> Iterator[tuple[int, int, str]]:
     """List pid, parent and start of every process. Source: proc(5); ps(1) where there is no /proc."""
-    if not (PROC / "self" / "stat").exists():
+    if stat_of("self") is None:
         listed = subprocess.run(
             ["ps", "-A", "-o", "pid=,ppid=,lstart="],  # noqa: S607 - macOS's own
             capture_output=True, text=True, check=False,
@@ -70,12 +70,9 @@ def _processes() -> Iterator[tuple[int, int, str]]:
             yield int(pid), int(parent), at
         return
     for folder in PROC.iterdir():
-        if folder.name.isdecimal():
-            with contextlib.suppress(OSError):
-                # The name, in brackets, may hold blanks and brackets.
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-                if fields[0] != "Z":
-                    yield int(folder.name), int(fields[1]), fields[19]
+        stat = stat_of(folder.name) if folder.name.isdecimal() else None
+        if stat is not None and stat.running:
+            yield int(folder.name), stat.parent, stat.started
 
 
 async def _living(started: dict[int, str]) -> list[int]:

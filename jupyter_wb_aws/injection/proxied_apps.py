@@ -110,6 +110,8 @@ class ProxiedAppInjection:
             environment = changed(base, given, self._site, shadowed=shadowed)
             process._proc_kwargs = {**options, "env": environment}  # noqa: SLF001 - see the module's docstring
             process._proc_args = await self.r_sessions.command_for(app.id, command, base)  # noqa: SLF001
+            if app.state.get("proc") is not process:
+                return  # relaunched meanwhile: nobody would ever end it
             await inner()
             app.given = given
             self._manager.choices.app_changed(app.id)

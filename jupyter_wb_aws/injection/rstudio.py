@@ -37,13 +37,17 @@ PATIENCE = 2.0
 
 @dataclass(slots=True)
 class Script:
-    """What one `rserver` starts its R sessions with; `offered`: the role sessions that they may have."""
+    """What one `rserver` starts its R sessions with; `offered`: the role sessions that they may have.
+
+    `content` is empty while it is not known what is in the file.
+    """
 
     path: Path
     rsession: Path
     environment: Mapping[str, str]
     content: str = ""
     offered: set[str] = field(default_factory=set)
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class RSessions:
@@ -68,7 +72,7 @@ class RSessions:
         at = rserver_in(command)
         if at is None:
             return command
-        rsession = rsession_of(command[at:], environment)
+        rsession = await asyncio.to_thread(rsession_of, command[at:], environment)
         if rsession is None:
             log.error("R sessions of %r get no AWS role: no rsession was found", app_id)
             return command
@@ -76,10 +80,10 @@ class RSessions:
         script = Script(self._manager.script_path(name), rsession, environment)
         try:
             await self._write(script)
-        except WbAwsError as problem:
-            log.error("R sessions of %r get no AWS role: %s", app_id, problem.detail)
+        except (WbAwsError, OSError) as problem:
+            log.error("R sessions of %r get no AWS role: %s", app_id, _words(problem))
             return command
-        if not os.access(script.path, os.X_OK):
+        if not await asyncio.to_thread(os.access, script.path, os.X_OK):
             log.error(
                 "R sessions of %r get no AWS role: nothing can be executed in %s; set WbAwsApp.token_dir",
                 app_id, script.path.parent,
@@ -108,8 +112,8 @@ class RSessions:
                     await self._write(script)
             except TimeoutError:
                 log.error("R sessions get what was the default before, until the disk answers")
-            except WbAwsError as problem:
-                log.error("R sessions get what was the default before: %s", problem.detail)
+            except (WbAwsError, OSError) as problem:
+                log.error("R sessions get what was the default before: %s", _words(problem))
 
     async def close(self) -> None:
         """Stop looking; the scripts go with the token files."""
@@ -121,14 +125,20 @@ class RSessions:
             await self.follow()
 
     async def _write(self, script: Script) -> None:
-        given = self._manager.choices.next_by_default()
-        shadowed = await asyncio.to_thread(shadowing, script.environment) is not None
-        content = script_text(given, self._site, script.rsession, shadowed=shadowed)
-        if given.session is not None:
-            script.offered.add(given.session.id)
-        if content != script.content or not script.path.exists():
-            await self._manager.write_script(script.path, content)
-            script.content = content
+        async with script.one_at_a_time:  # the last one to ask what is the default writes last
+            given = self._manager.choices.next_by_default()
+            shadowed = await asyncio.to_thread(shadowing, script.environment) is not None
+            content = script_text(given, self._site, script.rsession, shadowed=shadowed)
+            if given.session is not None:
+                script.offered.add(given.session.id)
+            if content != script.content or not await asyncio.to_thread(script.path.exists):
+                script.content = ""  # should we be cancelled, the disk goes on by itself
+                await self._manager.write_script(script.path, content)
+                script.content = content
+
+
+def _words(problem: WbAwsError | OSError) -> str:
+    return problem.detail if isinstance(problem, WbAwsError) else str(problem)
 
 
 def script_text(given: Given, site: Site, rsession: Path, *, shadowed: bool) -> str:

@@ -44,15 +44,18 @@ class Consumers:
         Raises:
             ValueError: if `consumer` can't stand in a session name.
             NoRoleSession: if there is no default role session.
-            RoleSessionNotFound, RoleSessionEnded: if the one that is named can't be used.
+            RoleSessionNotFound, RoleSessionEnded, RoleSessionNotShared: if the one that is named can't
+                be used.
         """
         if not CONSUMER.fullmatch(consumer):
             raise ValueError(
                 f"{consumer!r} can't stand in AWS's RoleSessionName: 1 to 24 letters, digits and _+=,.@-"
             )
-        choices = self._manager.choices
-        session = choices.default_session() if session_id is None else self._manager.get(session_id)
-        session.require_living()
+        if session_id is None:
+            session = self._manager.choices.default_session()
+            session.require_living()
+        else:
+            session = self._manager.get_shared(session_id)
         environment = self._manager.environment_of(session.role)
         with self._making:
             self._forget_ended()

@@ -185,8 +185,8 @@ class RoleSessionManager:
     # --- What there is ---------------------------------------------------------------------
 
     def living(self) -> list[RoleSession]:
-        """Return the role sessions that have not ended, oldest first."""
-        return [session for session in self._sessions.values() if session.ended is None]
+        """Return the role sessions that have not ended, oldest first. May be called in any thread."""
+        return [session for session in list(self._sessions.values()) if session.ended is None]
 
     def get(self, session_id: str) -> RoleSession:
         """Return a role session, an ended one too.
@@ -266,18 +266,24 @@ class RoleSessionManager:
         return await self._tasks.do(self._start(role_arn, region, default=default), "start")
 
     async def start_unshared(
-        self, role_arn: str, region: str | None = None, *, pid: int | None = None
+        self,
+        role_arn: str,
+        region: str | None = None,
+        *,
+        pid: int | None = None,
+        started: str | None = None,
     ) -> RoleSession:
         """Start a role session for one caller alone: no other start finds it, and it is never the default.
 
         Args:
             pid: a process, with whose end the role session ends.
+            started: its start, where whoever asks knows it.
 
         Raises:
             ProcessNotFound: if there is no such process.
             WbAwsError: what `start` raises.
         """
-        return await self._tasks.do(self._start_unshared(role_arn, region, pid), "start")
+        return await self._tasks.do(self._start_unshared(role_arn, region, pid, started), "start")
 
     async def _start(
         self, role_arn: str, region: str | None, *, default: bool | None
@@ -288,9 +294,9 @@ class RoleSessionManager:
         return session, created
 
     async def _start_unshared(
-        self, role_arn: str, region: str | None, pid: int | None
+        self, role_arn: str, region: str | None, pid: int | None, started: str | None
     ) -> RoleSession:
-        process = None if pid is None else await asyncio.to_thread(processes.find, pid)
+        process = None if pid is None else await asyncio.to_thread(processes.find, pid, started)
         start = replace(await self._allowed(role_arn, region), shared=False, process=process)
         return await self._create(start)
 

@@ -7,10 +7,10 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import ProcessNotFound
+from jupyter_wb_aws.proc_stat import stat_of
 
 # Where nobody tells of a process's end, it is looked for this often, in seconds.
 POLL = 2.0
@@ -24,14 +24,17 @@ class Process:
     started: str
 
 
-def find(pid: int) -> Process:
+def find(pid: int, told: str | None = None) -> Process:
     """Find a running process. Blocking, where the system has no /proc.
+
+    Args:
+        told: its start, where it is known: in another container, the same pid is another process.
 
     Raises:
         ProcessNotFound: if there is none.
     """
     started = _started(pid) if pid > 0 else None
-    if started is None:
+    if started is None or told not in (None, started):
         raise ProcessNotFound(f"This server sees no running process {pid}.")
     return Process(pid, started)
 
@@ -82,14 +85,8 @@ def _started(pid: int) -> str | None:
 
 
 def _started_by_proc(pid: int) -> str | None:
-    """Return the start in clock ticks since boot. Source: proc(5), "/proc/pid/stat"."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return None
-    # The command's name is in parentheses and may hold anything, parentheses and blanks too.
-    state, *fields = stat.rpartition(b")")[2].split()
-    return None if state in b"ZX" else fields[18].decode()
+    stat = stat_of(pid)
+    return stat.started if stat is not None and stat.running else None
 
 
 def _started_by_ps(pid: int) -> str | None:

@@ -136,12 +136,17 @@ class Starter:
 
         A command under `jupyter wb-aws exec` should not wait for STS to say again what it said of an
         `active` role session of the same role, region and user: the two differ by the RoleSessionName
-        alone, which stands at the end of the caller identity. Should the trust policy have changed since,
-        the command's own first call is refused, and says so. What others share is always asked for.
+        alone, which stands at the end of the caller identity. STS's word counts for as long as the
+        credentials that it gave with it. Should the trust policy have changed since, the command's own
+        first call is refused, and says so. What others share is always asked for, so that only such a one
+        has an answer of its own to go by.
         """
+        now = self._clock.now()
         for session in filter(start.is_of, self._active()):
+            if not session.shared or now - session.started_at >= session.credential_lifetime:
+                continue
             if (caller := renamed(session.caller, session.session_name, name)) is not None:
-                return Assumed(caller, self._clock.now() + session.credential_lifetime)
+                return Assumed(caller, now + session.credential_lifetime)
         return None
 
     async def _write_first(self, session: RoleSession) -> None:

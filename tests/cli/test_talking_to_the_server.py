@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from jupyter_wb_aws.cli import client
+from jupyter_wb_aws.cli import client, transport
 from jupyter_wb_aws.cli.client import Client
 from jupyter_wb_aws.cli.server import Connection
 from tests.cli.contract_server import State, role, served
@@ -184,7 +184,37 @@ def test_a_token_that_cannot_be_sent_is_not_shown(runtime, unregistered, run):
     runtime.add(unregistered.url, token="s3cret\nHost: evil")
     ran = run("roles")
     assert ran.code == 1
+    assert "has characters that can't be sent" in ran.err
     assert "s3cret" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{}/Ж/", "http://jupyter.example.com/Ж/"])
+def test_a_url_that_cannot_be_sent_is_said(monkeypatch, run, url):
+    with served(State()) as here:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{here.server_port}")
+        monkeypatch.setenv("JUPYTER_SERVER_URL", url.format(here.server_port))
+        monkeypatch.setenv("JUPYTER_TOKEN", "s3cret")
+        ran = run("roles")
+    assert ran.code == 1
+    assert "has characters that can't be sent" in ran.err
+
+
+def test_a_token_that_the_library_cannot_send_is_not_shown(monkeypatch, run):
+    with served(State()) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.server_port}")
+        monkeypatch.setenv("JUPYTER_SERVER_URL", "http://jupyter.example.com/")
+        monkeypatch.setenv("JUPYTER_TOKEN", "s3cret\nHost: evil")
+        ran = run("roles")
+    assert ran.code == 1
+    assert "has characters that can't be sent" in ran.err
+    assert "s3cret" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "1, 1", "²"])
+def test_a_length_that_is_no_number_is_no_http(length):
+    answer = f"HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n".encode("latin-1")
+    with pytest.raises(ConnectionAbortedError, match="speaks no HTTP"):
+        transport._read(answer)
 
 
 def test_a_server_without_authentication_gets_an_xsrf_pair(runtime, unregistered, run):

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from jupyter_wb_aws.cli import exec as exec_command
+from jupyter_wb_aws.role_sessions.processes import find
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_exec_asks_for_a_role_session_of_its_own_with_its_process(server, run, t
     assert server.asked[-1].body == {
         "role_arn": "arn:aws:iam::111122223333:role/analyst",
         "shared": False,
-        "process": {"pid": os.getpid()},
+        "process": {"pid": os.getpid(), "started": find(os.getpid()).started},
         "region": "eu-west-1",
     }
     assert became[0][0] == ["make", "-j"]
@@ -71,7 +72,11 @@ def test_a_server_elsewhere_is_told(server, run, words, tmp_path):
     assert "can't be read here" in ran.err
 
 
-MASKED = {"HTTPS_PROXY": "http://***@proxy:3128", "PLAIN": "http://proxy"}
+MASKED = {
+    "HTTPS_PROXY": "http://***@proxy:3128",
+    "http_proxy": "***@proxy",
+    "PLAIN": "http://proxy",
+}
 
 
 def test_a_password_that_the_server_masks_is_taken_from_here(
@@ -79,8 +84,10 @@ def test_a_password_that_the_server_masks_is_taken_from_here(
 ):
     server.started = {"environment": {"AWS_WEB_IDENTITY_TOKEN_FILE": str(token_file), **MASKED}}
     monkeypatch.setenv("HTTPS_PROXY", "http://alice:s3cret@proxy:3128")
+    monkeypatch.setenv("http_proxy", "alice:s3@cret@proxy")
     ran = run("exec", "analyst", "--", "x")
     assert became[0][1]["HTTPS_PROXY"] == "http://alice:s3cret@proxy:3128"
+    assert became[0][1]["http_proxy"] == "alice:s3@cret@proxy"
     assert became[0][1]["PLAIN"] == "http://proxy"
     assert ran.err == ""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_wb_aws.role_sessions.processes import find
 from tests.site import ANALYST
 
 OWN = {"role_arn": ANALYST, "shared": False}
@@ -60,6 +61,17 @@ async def test_it_ends_with_its_process(api, command):
     assert "the process that it was for has ended" in refused.data["detail"]
 
 
+async def test_a_process_is_known_by_its_start_too(api, command):
+    started = find(command.pid).started
+    process = {"pid": command.pid, "started": started}
+
+    there = await api("POST", "/aws/sessions", {**OWN, "process": process})
+    other = await api("POST", "/aws/sessions", {**OWN, "process": {**process, "started": "1"}})
+
+    assert there.status == 201
+    assert (other.status, other.data["code"]) == (404, "process_not_found")
+
+
 async def test_a_process_that_the_server_does_not_see_is_told(api):
     answer = await api("POST", "/aws/sessions", {**OWN, "process": {"pid": 2**22 + 1}})
 
@@ -78,6 +90,8 @@ async def test_a_process_that_the_server_does_not_see_is_told(api):
         {"shared": False, "process": {"pid": True}},
         {"shared": False, "process": {"pid": None}},
         {"shared": False, "process": {"pid": 1, "more": 1}},
+        {"shared": False, "process": {"started": "1"}},
+        {"shared": False, "process": {"pid": 1, "started": 1}},
         {"shared": False, "process": None},
         {"shared": False, "process": 1},
         {"shared": None},

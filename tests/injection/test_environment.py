@@ -94,6 +94,18 @@ def test_a_role_takes_back_what_another_one_has_set():
     )
 
 
+def test_no_role_takes_back_what_a_role_has_set():
+    store = make_role(extra_environment={"AWS_ENDPOINT_URL": "https://store.example"})
+    base = changed(PLAIN, role(role=store), Site(), shadowed=True)
+    assert {"AWS_ENDPOINT_URL", "AWS_CONFIG_FILE"} <= base.keys()
+
+    environment = changed(base, NO_ROLE_GIVEN, Site())
+
+    assert environment == {
+        "PATH": "/bin", "HOME": "/home/alice", "AWS_PAGER": "", "AWS_EC2_METADATA_DISABLED": "true",
+    }  # fmt: skip
+
+
 def test_an_inherited_role_label_does_not_outlive_the_role():
     assert "JUPYTER_WB_AWS_ROLE" not in changed(
         {"JUPYTER_WB_AWS_ROLE": "Auditor"}, NO_ROLE_GIVEN, Site()
@@ -193,7 +205,10 @@ def test_no_role_leaves_no_credential_and_keeps_the_rest(base):
 
     assert environment.pop("AWS_EC2_METADATA_DISABLED") == "true"
     base.pop("AWS_EC2_METADATA_DISABLED", None)
-    assert environment == {k: v for k, v in base.items() if not is_credential(k)}
+    of_role = {NAMES_SET, *base.get(NAMES_SET, "").split()}
+    assert environment == {
+        k: v for k, v in base.items() if not is_credential(k) and k not in of_role
+    }
 
 
 @given(base=environments, kind=givens, policy=policies, shadowed=st.booleans())

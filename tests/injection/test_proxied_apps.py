@@ -210,6 +210,32 @@ async def test_a_request_during_a_relaunch_waits_for_the_new_one(api, ask):
     assert after["pid"] != before["pid"]
 
 
+async def test_a_relaunch_during_the_automatic_one_leaves_no_second_process(
+    api, ask, jp_serverapp, monkeypatch
+):
+    apps = jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app.server.apps
+    await ask("shiny")
+    process = apps._apps["shiny"].state["proc"]
+    under_way, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(app_id, command, environment):
+        under_way.set()
+        await go_on.wait()
+        return command
+
+    monkeypatch.setattr(apps.r_sessions, "command_for", slowly)
+    await api("GET", "/shiny/crash")
+    await under_way.wait()
+    crashed = process.pid
+    await relaunch(api, "shiny")
+
+    go_on.set()
+    await process._restart_process_future
+
+    assert (process.pid, process.running) == (crashed, False)
+    assert await of_app(api, "shiny") is None
+
+
 async def test_relaunching_what_does_not_run_is_nothing(api, ask):
     await relaunch(api, "shiny")
     await ask("shiny")

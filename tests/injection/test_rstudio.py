@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import subprocess
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -240,31 +242,134 @@ def test_the_script_changes_an_environment_as_everything_else_of_ours_does(
     )
 
 
-async def test_what_changes_without_a_choice_is_noticed_too(tmp_path):
-    """The roles file, the user's own ~/.aws, a default role that did not come."""
-    clock, written = FakeClock(), []
-    now = [NO_ROLE_GIVEN]
+class FakeManager:
+    """Has a default that a test changes, and writes scripts as slowly as `gate` lets it."""
 
-    async def write(path, content):
-        written.append(content)
+    def __init__(self, folder):
+        self.folder = folder
+        self.clock = FakeClock()
+        self.now = NO_ROLE_GIVEN
+        self.choices = SimpleNamespace(followers=[], next_by_default=lambda: self.now)
+        self.written = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def script_path(self, name):
+        return self.folder / name
+
+    async def write_script(self, path, content):
+        await self.gate.wait()
+        self.written.append(content)
         path.write_text(content)
         path.chmod(0o700)
 
-    manager = SimpleNamespace(
-        clock=clock, choices=SimpleNamespace(followers=[], next_by_default=lambda: now[-1]),
-        script_path=lambda name: tmp_path / name, write_script=write,
-    )  # fmt: skip
-    r_sessions = RSessions(manager, Site())
+    async def looked_again(self):
+        await asleep(self.clock)
+        self.clock.advance(rstudio.LOOK_AGAIN)
+        await asleep(self.clock)
+
+
+@pytest.fixture
+def manager(tmp_path):
+    return FakeManager(tmp_path)
+
+
+@pytest.fixture
+def r_sessions(manager, jp_asyncio_loop):
+    made = RSessions(manager, Site())
+    yield made
+    jp_asyncio_loop.run_until_complete(made.close())
+
+
+async def test_what_changes_without_a_choice_is_noticed_too(manager, r_sessions):
+    """The roles file, the user's own ~/.aws, a default role that did not come."""
     await r_sessions.command_for("rstudio", [RSERVER], {})
-    assert len(written) == 1
+    await manager.looked_again()
+    assert len(manager.written) == 1
 
-    for changes in ([], [UNTOUCHED]):
-        now += changes
-        await asleep(clock)
-        clock.advance(10)
-        await asleep(clock)
-    await r_sessions.close()
+    manager.now = UNTOUCHED
+    await manager.looked_again()
 
-    assert "METADATA" in written[0]
-    assert len(written) == 2
-    assert "METADATA" not in written[1]
+    assert "METADATA" in manager.written[0]
+    assert len(manager.written) == 2
+    assert "METADATA" not in manager.written[1]
+
+
+async def test_a_folder_that_cannot_be_looked_into_ends_nothing(
+    manager, r_sessions, monkeypatch, caplog
+):
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    await r_sessions.command_for("rstudio", [RSERVER], {})
+    monkeypatch.setattr(Path, "exists", refused)
+    await r_sessions.follow()
+    await manager.looked_again()
+    monkeypatch.undo()
+
+    manager.now = UNTOUCHED
+    await manager.looked_again()
+
+    assert "R sessions get what was the default before" in caplog.text
+    assert len(manager.written) == 2
+
+
+async def test_a_slow_disk_does_not_stop_the_server(manager, r_sessions, monkeypatch):
+    threads = set()
+    looks = {"access": os.access, "exists": Path.exists}
+
+    def look(name):
+        def looked(*what):
+            threads.add(threading.current_thread())
+            return looks[name](*what)
+
+        return looked
+
+    monkeypatch.setattr(rstudio.os, "access", look("access"))
+    monkeypatch.setattr(Path, "exists", look("exists"))
+    await r_sessions.command_for("rstudio", [RSERVER], {})
+    await r_sessions.follow()
+
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+async def test_a_former_default_is_never_written_over_a_later_one(manager, r_sessions, monkeypatch):
+    looking, go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(rstudio, "LOOK_AGAIN", 600)
+    await r_sessions.command_for("rstudio", [RSERVER], {})
+    manager.now = Given("role", make_session())
+
+    def slowly(environment):
+        if not looking.is_set():
+            looking.set()
+            go_on.wait(10)
+
+    monkeypatch.setattr(rstudio, "shadowing", slowly)
+    former = asyncio.ensure_future(r_sessions.follow())
+    await asyncio.to_thread(looking.wait, 10)
+    manager.now = UNTOUCHED
+    later = asyncio.ensure_future(r_sessions.follow())
+    await asyncio.wait({later}, timeout=0.2)
+
+    go_on.set()
+    await asyncio.gather(former, later)
+
+    assert "AWS" not in manager.written[-1].replace("AWS role", "")
+
+
+async def test_a_default_that_came_late_is_written_over_even_by_the_one_before(
+    manager, r_sessions, monkeypatch
+):
+    monkeypatch.setattr(rstudio, "PATIENCE", 0.05)
+    await r_sessions.command_for("rstudio", [RSERVER], {})
+    manager.gate.clear()
+    manager.now = UNTOUCHED
+    await r_sessions.follow()  # the disk does not answer
+
+    manager.gate.set()
+    manager.now = NO_ROLE_GIVEN
+    await r_sessions.follow()
+
+    assert len(manager.written) == 2
+    assert "METADATA" in manager.written[-1]

@@ -14,6 +14,7 @@ from jupyter_wb_aws.errors import (
     NoRoleSession,
     RoleSessionEnded,
     RoleSessionNotFound,
+    RoleSessionNotShared,
     SignInRequired,
     TokenSourceFailed,
 )
@@ -124,6 +125,13 @@ async def test_without_a_default_role_session_there_is_none(site, sts):
             consumers.boto3_session("a")
         with pytest.raises(RoleSessionNotFound):
             consumers.boto3_session("a", "nothing")
+
+
+async def test_what_is_for_one_program_alone_is_not_for_the_server(site, sts):
+    async with site.server() as manager:
+        own = await manager.start_unshared(ANALYST)
+        with pytest.raises(RoleSessionNotShared):
+            Consumers(manager, sts).boto3_session("a", own.id)
 
 
 async def test_after_the_end_nothing_is_signed_and_nothing_kept(site, sts):

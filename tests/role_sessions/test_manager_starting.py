@@ -31,6 +31,7 @@ from tests.role_sessions.support import (
     ScriptedSource,
     asleep,
     eventually,
+    make_session,
     make_token,
 )
 
@@ -673,3 +674,23 @@ async def test_a_default_role_is_not_awaited_by_the_servers_start(site):
     async with site.server(default_role=ANALYST) as manager:
         assert manager.living() == []
         await eventually(site.sts.called.is_set)
+
+
+class StartsAnother:
+    """Has another role session appear while it is looked at, as one does in another thread."""
+
+    def __init__(self, sessions):
+        self.sessions = sessions
+
+    @property
+    def ended(self):
+        self.sessions["another"] = make_session()
+
+
+async def test_what_starts_in_another_thread_is_no_hindrance_to_a_look(site):
+    async with site.server() as manager:
+        manager._sessions["looked at"] = first = StartsAnother(manager._sessions)
+
+        assert manager.living() == [first]
+
+        manager._sessions.clear()

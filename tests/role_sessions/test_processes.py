@@ -34,6 +34,14 @@ def test_a_process_is_found_with_its_start(sleeper):
     assert is_running(found)
 
 
+def test_a_process_of_another_container_is_not_one_of_the_same_pid_here(sleeper):
+    found = find(sleeper.pid)
+
+    assert find(sleeper.pid, found.started) == found
+    with pytest.raises(ProcessNotFound):
+        find(sleeper.pid, "1")
+
+
 @pytest.mark.parametrize("pid", [0, -1, NOBODY, 2**80])
 def test_what_is_no_process_is_not_found(pid):
     with pytest.raises(ProcessNotFound, match=str(pid)):

@@ -138,6 +138,46 @@ async def test_sts_is_asked_where_the_other_role_session_ails(site):
         assert len(site.sts.requests) == 2
 
 
+async def test_sts_is_asked_where_its_word_is_as_old_as_credentials_get(site, clock):
+    site.sts.answers_with_the_name = True
+    async with site.server() as manager:
+        shared, _ = await manager.start(ANALYST)
+        clock.advance(3599)
+        await manager.refresh(shared.id)
+        await manager.start_unshared(ANALYST)
+        assert len(site.sts.requests) == 1
+
+        clock.advance(1)
+        await manager.start_unshared(ANALYST)
+
+        assert len(site.sts.requests) == 2
+
+
+async def test_a_restart_of_the_server_does_not_renew_the_word_of_sts(site, clock):
+    site.sts.answers_with_the_name = True
+    async with site.server() as manager:
+        shared, _ = await manager.start(ANALYST)
+    clock.advance(3600)
+
+    async with site.server() as manager:
+        await manager.refresh(shared.id)
+        await manager.start_unshared(ANALYST)
+
+    assert len(site.sts.requests) == 2
+
+
+async def test_what_did_not_ask_sts_itself_speaks_for_nobody(site):
+    site.sts.answers_with_the_name = True
+    async with site.server() as manager:
+        shared, _ = await manager.start(ANALYST)
+        await manager.start_unshared(ANALYST)
+        await manager.end(shared.id)
+
+        await manager.start_unshared(ANALYST)
+
+        assert len(site.sts.requests) == 2
+
+
 async def test_sts_is_asked_where_the_caller_identity_does_not_name_the_role_session(site):
     async with site.server() as manager:  # FakeSts answers with CALLER, whoever asks
         await manager.start(ANALYST)
