@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from jupyter_wb_aws.aws.sts import endpoint_of
 from jupyter_wb_aws.doctor.profiles import Profile
@@ -24,6 +25,9 @@ DOMAINS = {
     "eu-isoe-": "cloud.adc-e.uk",
     "eusc-": "amazonaws.eu",
 }
+# A user and a password before a host, in a text. Without a scheme: as far as no path and no ARN looks
+# like it, since a role session's name may hold an `@`.
+USER = re.compile(r"(?:(?<=://)\S*|[^\s\"'/]*:[^\s\"'/]*)@")
 PROXIES = {"https": ("https_proxy", "HTTPS_PROXY"), "http": ("http_proxy", "HTTP_PROXY")}
 
 
@@ -38,23 +42,39 @@ def is_metadata(host: str) -> bool:
     return str(mapped) in METADATA
 
 
+def parts_of(url: str) -> SplitResult:
+    """Split a URL as SDKs do: without a scheme, what is there is the host.
+
+    Raises:
+        ValueError: if it is no URL.
+    """
+    return urlsplit(url if "://" in url else f"//{url}")
+
+
 def host_of(url: str) -> str:
     """Return the host of a URL; empty where there is none."""
     try:
-        return urlsplit(url).hostname or ""
+        return parts_of(url).hostname or ""
     except ValueError:
         return ""
 
 
 def without_secrets(url: str) -> str:
-    """Return a URL without user, password and query, to be shown."""
+    """Return a URL without user, password and query, to be shown.
+
+    Up to the last `@`, wherever it is: a password that should have been escaped may hold anything.
+    """
+    scheme, separator, rest = url.rpartition("://")
     try:
-        parts = urlsplit(url)
-        return parts._replace(
-            netloc=parts.netloc.rpartition("@")[2], query="", fragment=""
-        ).geturl()
+        parts = urlsplit(f"//{rest.rpartition('@')[2]}")
     except ValueError:
         return "(no URL)"
+    return f"{scheme}{separator}{parts.netloc}{parts.path}"
+
+
+def masked(text: str) -> str:
+    """Return what botocore or Python says, without the user and password of any URL in it."""
+    return USER.sub("***@", text)
 
 
 def ignores_endpoints(environment: Mapping[str, str]) -> bool:

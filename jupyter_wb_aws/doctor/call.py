@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from jupyter_wb_aws.aws.sts import CallerIdentity, is_aws
-from jupyter_wb_aws.doctor.addresses import host_of, is_metadata, sts_endpoint, sts_url
+from jupyter_wb_aws.doctor.addresses import host_of, is_metadata, masked, sts_endpoint, sts_url
 from jupyter_wb_aws.doctor.facts import Called, Facts
 from jupyter_wb_aws.errors import InvalidRoleArn, WbAwsError
 from jupyter_wb_aws.identity.redact import harmless
@@ -89,7 +89,7 @@ def _to_metadata(facts: Facts) -> str | None:
         facts.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
         *(facts.get(name) for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")),
     ]
-    hosts = (host_of(url if "://" in url else f"http://{url}") for url in urls)
+    hosts = map(host_of, urls)
     return next((host for host in hosts if is_metadata(host)), None)
 
 
@@ -100,7 +100,7 @@ def _failed(
     if problem is not None:
         detail, hint, admin_hint = problem.detail, problem.hint, problem.admin_hint
     else:
-        detail, hint, admin_hint = harmless(str(error), SAID), "", None
+        detail, hint, admin_hint = harmless(masked(str(error)), SAID), "", None
     response: Mapping[str, Any] = getattr(error, "response", None) or {}
     code = str(response.get("Error", {}).get("Code", "")) or type(error).__name__
     return Called("failed", provider, None, None, code, detail, hint, admin_hint)

@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 from jupyter_wb_aws.doctor.addresses import (
     host_of,
     is_metadata,
+    masked,
+    parts_of,
     proxy_for,
     sts_url,
     without_secrets,
@@ -62,6 +64,12 @@ def _ask(
     shown = without_secrets(url)
     if not url.startswith(("http://", "https://")):
         return Probed(shown, "unreachable", "it is no http(s) URL")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return Probed(shown, "unreachable", "it is no http(s) URL")
+    # As boto3 does; urllib would take the user for a part of the host's name.
+    url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     proxy = None if reads_issuer and is_loopback(url) else proxy_for(url, environment)
     try:
         # A proxy resolves the name itself.
@@ -133,14 +141,14 @@ def _failed(shown: str, error: Exception, proxy: str | None) -> Probed:
         why = "the name can't be resolved"
     else:
         text = getattr(reason, "strerror", None) or str(reason)
-        why = harmless(text, SAID) or type(reason).__name__
+        why = harmless(masked(text), SAID) or type(reason).__name__
     through = f" (through the proxy {without_secrets(proxy)})" if proxy else ""
     return Probed(shown, "unreachable", f"{why}{through}")
 
 
 def _leads_to_metadata(url: str) -> bool:
     """Resolve a name, and look where it leads: anybody's DNS may name that address."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
     return any(is_metadata(str(address[4][0])) for address in found)
 

@@ -266,6 +266,25 @@ def test_a_proxy_is_used_as_boto3_uses_it_and_its_password_is_not_shown(ask, rol
     assert "proxy-secret" not in asked.out
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bob:hunter2@127.0.0.1:9",
+        "http://bob:hun@hunter2@127.0.0.1:9",
+        "bob:hunter2@127.0.0.1:9",
+        "https://bob:hun/hunter2@127.0.0.1:9",
+    ],
+)
+def test_what_the_real_call_says_has_no_password(ask, role_env, url):
+    for env in (
+        {**role_env, "AWS_ENDPOINT_URL_STS": url},
+        {**role_env, "AWS_ENDPOINT_URL_STS": "https://127.0.0.1:9", "HTTPS_PROXY": url},
+    ):
+        asked = ask(env, "--json")
+        assert "call_failed" in asked.codes("error")
+        assert "hunter2" not in asked.out
+
+
 def test_a_certificate_is_trusted_by_the_bundle_that_boto3_reads(ask, plain_env, certificate):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from jupyter_wb_aws.aws.claims import shown
 from jupyter_wb_aws.doctor.addresses import (
@@ -11,6 +10,7 @@ from jupyter_wb_aws.doctor.addresses import (
     host_of,
     ignores_endpoints,
     is_metadata,
+    parts_of,
     proxy_for,
     sts_url,
     without_secrets,
@@ -132,11 +132,18 @@ def check_proxies(facts: Facts) -> Iterator[Finding]:
 
 def _is_proxy(value: str) -> bool:
     try:
-        parts = urlsplit(value if "://" in value else f"http://{value}")
+        parts = parts_of(value)
         _ = parts.port  # refuses what is no port
     except ValueError:
         return False
-    return bool(parts.hostname) and parts.scheme in {"http", "https", "socks5", "socks5h", "socks4"}
+    return bool(parts.hostname) and parts.scheme in {
+        "",
+        "http",
+        "https",
+        "socks5",
+        "socks5h",
+        "socks4",
+    }
 
 
 def check_bundles(facts: Facts) -> Iterator[Finding]:
