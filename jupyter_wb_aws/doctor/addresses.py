@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
@@ -33,13 +34,21 @@ PROXIES = {"https": ("https_proxy", "HTTPS_PROXY"), "http": ("http_proxy", "HTTP
 
 def is_metadata(host: str) -> bool:
     """Tell whether a host, or an address that it has, is the machine's metadata service."""
-    name = host.lower().rstrip(".")
+    name = host.lower().rstrip(".").partition("%")[0]
     try:
-        address = ipaddress.ip_address(name.partition("%")[0])
+        address = ipaddress.ip_address(_plain(name))
     except ValueError:
         return name in METADATA_NAMES
     mapped = getattr(address, "ipv4_mapped", None) or address
     return str(mapped) in METADATA
+
+
+def _plain(name: str) -> str:
+    """Write an IPv4 address as usual; C's way, in which one number, hexadecimal or octal will do."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(name))
+    except (OSError, ValueError):
+        return name
 
 
 def parts_of(url: str) -> SplitResult:
@@ -86,7 +95,7 @@ def sts_endpoint(environment: Mapping[str, str], profile: Profile | None) -> str
     """Return the endpoint that boto3 has for STS by configuration, None for AWS's own."""
     if ignores_endpoints(environment):
         return None
-    return endpoint_of(environment) or (profile.values.get("endpoint_url") if profile else None)
+    return endpoint_of(environment) or (profile.sts_endpoint if profile else None)
 
 
 def sts_url(environment: Mapping[str, str], profile: Profile | None) -> str:

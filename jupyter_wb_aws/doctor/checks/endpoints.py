@@ -49,7 +49,14 @@ def check_endpoints(facts: Facts) -> Iterator[Finding]:
                 unset(facts, name),
             )
     more = (CONTAINER, *(name for pair in PROXIES.values() for name in pair))
-    yield from _metadata(facts, {**endpoints, **{name: facts.get(name) for name in more}})
+    to_metadata = list(_metadata(facts, {**endpoints, **{name: facts.get(name) for name in more}}))
+    yield from to_metadata
+    if not to_metadata and facts.sts is not None and facts.sts.problem == "metadata":
+        yield found(
+            "endpoint_metadata",
+            f"Where boto3 asks STS: {shown(facts.sts.detail)}.",
+            "Correct the profile's `services` or `endpoint_url`, or what the name, or the proxy's, resolves to.",
+        )
     if STS in endpoints:
         yield _sts(facts, endpoints[STS])
     if endpoints and ignores_endpoints(facts.environment):
