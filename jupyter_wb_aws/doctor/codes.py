@@ -207,7 +207,7 @@ CODES: dict[str, Code] = {
     "call_failed": Code(ERROR, BOTO, "A real call with boto3's own chain failed."),
     "call_slow": Code(ERROR, BOTO, "A real call with boto3's own chain did not end in time."),
     "call_not_made": Code(
-        WARNING, NONE, "The real call was not made: boto3 is missing, or the machine would be asked."
+        WARNING, NONE, "The real call was not made: boto3 is missing, the machine would be asked, or a sign-in renewed."
     ),
     "short_credentials": Code(
         WARNING, BOTO, "Credentials live so shortly that boto3 renews them at nearly every call."
