@@ -110,14 +110,16 @@ def test_a_token_with_a_newline_is_told_and_refused(ask, role_env, token_file):
     assert asked.code == 1
 
 
-def test_the_remedy_for_a_newline_removes_it(ask, role_env, token_file):
+def test_the_remedy_for_a_newline_removes_it_and_lets_nobody_else_read_it(
+    ask, role_env, token_file
+):
     token_file.write_text(token_file.read_text() + "\n")
     (finding,) = [
         f for f in ask(role_env, "--json").report["findings"] if f["code"] == "token_file_newline"
     ]
     command = re.match(r"Run: (.*) \(and", finding["remedy"])[1]
-    subprocess.run(command, shell=True, check=True)
-    token_file.chmod(0o600)
+    subprocess.run(f"umask 022; {command}", shell=True, check=True)
+    assert token_file.stat().st_mode & 0o777 == 0o600
     assert ask(role_env, "--json").code == 0
 
 
