@@ -40,6 +40,10 @@ class DoctorHandler(WbAwsHandler):
         shadow = await asyncio.to_thread(shadowing, base)
         environment = changed(base, given, site, shadowed=shadow is not None)
         server = await self._known(shadow)
+        server["no_role_chosen"] = (
+            given.kind == "no_role"
+            and self.manager.choices.no_role_on_purpose(self.get_query_argument("kernel_id", None))
+        )
         asked = {"place": place, "longest": LONGEST, "server": server}
         async with self.wb.doctors:
             self.answer(await look(environment, asked))

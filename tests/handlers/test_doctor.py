@@ -63,6 +63,21 @@ async def test_before_a_role_is_picked_it_says_so(api):
     assert codes(report, "error", "warning") == ["no_credentials", "no_role"]
 
 
+async def test_no_role_is_nothing_wrong_where_it_was_chosen(api):
+    await api("PUT", "/aws/default", {"session_id": None})
+    kernel_id = (await api("POST", "/api/kernels", {"name": "python3"})).data["id"]
+    for query in ("", f"?kernel_id={kernel_id}"):
+        report = await ask(api, query)
+        assert {"no_role", "no_credentials"} <= set(codes(report, "info"))
+        assert codes(report, "error") == []
+
+
+async def test_no_role_since_its_role_session_has_ended_is_told_as_wrong(api):
+    session = await api.start()
+    await api("DELETE", f"/aws/sessions/{session['id']}")
+    assert "no_credentials" in codes(await ask(api), "error")
+
+
 async def test_one_role_session_is_looked_at_apart_from_the_default(api):
     await api.start(ANALYST)
     auditor = await api.start(AUDITOR, default=False)
