@@ -94,6 +94,22 @@ async def test_a_kernel_is_looked_at_as_it_was_started(api):
     assert codes(report, "info")[-1] == "other_default"
 
 
+async def test_a_kernelspecs_variables_are_filled_in_as_for_the_kernel(
+    api, monkeypatch, tmp_path, jp_serverapp
+):
+    monkeypatch.setenv("SITE_BUNDLE", str(tmp_path / "site.pem"))
+    spec = jp_serverapp.kernel_spec_manager.get_kernel_spec("python3")
+    of_site = json.dumps({**spec.to_dict(), "env": {"NODE_EXTRA_CA_CERTS": "${SITE_BUNDLE}"}})
+    folder = tmp_path / "spec/kernels/site"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(of_site)
+    jp_serverapp.kernel_spec_manager.kernel_dirs.append(str(folder.parent))
+    kernel_id = (await api("POST", "/api/kernels", {"name": "site"})).data["id"]
+    report = await ask(api, f"?kernel_id={kernel_id}")
+    (finding,) = [f for f in report["findings"] if f["code"] == "ca_bundle_missing"]
+    assert str(tmp_path / "site.pem") in finding["message"]
+
+
 async def test_the_users_files_are_set_aside_and_without_that_they_are_found(api, home):
     (home / ".aws/credentials").write_text(STATIC)
     await api.start()
