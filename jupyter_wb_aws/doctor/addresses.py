@@ -116,8 +116,18 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
     from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
     scheme, host = urlsplit(url).scheme, urlsplit(url).netloc.rpartition("@")[2]
-    no_proxy = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
-    named = next((environment[n] for n in PROXIES.get(scheme, ()) if environment.get(n)), None)
-    if named is None or (no_proxy and proxy_bypass_environment(host, {"no": no_proxy})):
+    proxies = _proxies(environment)
+    if scheme not in proxies or proxy_bypass_environment(host, {"no": proxies.get("no", "")}):
         return None
-    return named
+    return proxies[scheme]
+
+
+def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Read the variables as `urllib.request.getproxies_environment` does.
+
+    The lower-case one wins, even where it is set to nothing.
+    """
+    named = [(n, value) for n, value in environment.items() if n.lower().endswith("_proxy")]
+    proxies = {name.lower()[:-6]: value for name, value in named}
+    proxies.update({name.lower()[:-6]: value for name, value in named if name.endswith("_proxy")})
+    return {scheme: value for scheme, value in proxies.items() if value}

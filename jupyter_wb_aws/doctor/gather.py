@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -39,7 +40,7 @@ def gather(environment: Mapping[str, str], now: datetime, place: Place | None) -
         tuple(_cached(Path(home, ".aws/cli/cache"))) if home else (),
         tuple(_json_files(expanded(login, home))) if home else (),
         _startup_lines(Path(home)) if home else {},
-        {name: wrong for name in BUNDLES if (wrong := _bundle(environment.get(name, "")))},
+        {name: wrong for name in BUNDLES if (wrong := _bundles(name, environment.get(name, "")))},
     )
 
 
@@ -70,6 +71,14 @@ def _startup_lines(home: Path) -> dict[str, Line]:
             if match := ASSIGNMENT.match(text):
                 found.setdefault(match["name"], Line(home / name, number))
     return found
+
+
+def _bundles(variable: str, value: str) -> Literal["missing", "broken"] | None:
+    """Look at what a variable names; SSL_CERT_DIR may name several folders, as PATH does."""
+    if variable != "SSL_CERT_DIR":
+        return _bundle(value)
+    wrong = [_bundle(folder) for folder in value.split(os.pathsep) if folder]
+    return next(iter(wrong), None) if all(wrong) else None
 
 
 def _bundle(name: str) -> Literal["missing", "broken"] | None:

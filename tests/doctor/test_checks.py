@@ -10,10 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from botocore.utils import get_environ_proxies
 
 import jupyter_wb_aws.doctor
 from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.doctor.addresses import proxy_for
 from jupyter_wb_aws.doctor.checks import (
     CHECKS,
     caches,
@@ -372,6 +374,35 @@ def test_proxy_variables(role_env, more, found):
     assert codes(endpoints.check_proxies, Facts(env, NOON)) == found
 
 
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+def test_the_variable_for_no_proxy_that_is_read_is_the_one_to_change(role_env, name):
+    others = {k: v for k, v in role_env.items() if k != "no_proxy"}
+    env = {**others, "http_proxy": "http://p:3128", name: "example.com"}
+    finding = only(endpoints.check_proxies, Facts(env, NOON, "terminal"))
+    assert finding.remedy == f"Run: export {name}=example.com,localhost,127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"HTTP_PROXY": "http://p:1"},
+        {"http_proxy": "http://p:1", "HTTP_PROXY": "http://q:1"},
+        {"HTTP_PROXY": "http://q:1", "http_proxy": ""},
+        {"Http_Proxy": "http://p:1"},
+        {"http_proxy": "http://p:1", "NO_PROXY": "example.com"},
+        {"http_proxy": "http://p:1", "NO_PROXY": "example.com", "no_proxy": ""},
+        {"http_proxy": "http://p:1", "no_proxy": "*"},
+    ],
+)
+def test_a_proxy_is_chosen_as_boto3_chooses_it(monkeypatch, variables):
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    url = "http://example.com/"
+    assert proxy_for(url, dict(os.environ)) == get_environ_proxies(url).get("http")
+
+
 def test_ca_bundles(role_env, home):
     (home / "empty.pem").write_text("")
     (home / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
@@ -381,6 +412,9 @@ def test_ca_bundles(role_env, home):
         ({"AWS_CA_BUNDLE": str(home / "ca.pem")}, ["ca_bundle_for_some"]),
         ({"NODE_EXTRA_CA_CERTS": "/no/such"}, ["ca_bundle_missing"]),
         ({"SSL_CERT_FILE": str(home / "ca.pem")}, []),
+        ({"SSL_CERT_DIR": f"{home}:{home / '.aws'}"}, []),
+        ({"SSL_CERT_DIR": f"/no/such:{home}"}, []),
+        ({"SSL_CERT_DIR": "/no/such:/nor/this"}, ["ca_bundle_missing"]),
     ]:  # fmt: skip
         facts = gather({**role_env, **more}, NOON, None)
         assert codes(endpoints.check_bundles, facts) == found

@@ -123,13 +123,15 @@ def check_proxies(facts: Facts) -> Iterator[Finding]:
     if proxy is None or not _is_proxy(proxy):
         return
     if is_loopback(url):
-        before = facts.get("no_proxy") or facts.get("NO_PROXY")
+        # boto3 looks at the second only where the first is not set, be it to nothing.
+        name = "no_proxy" if "no_proxy" in facts.environment else "NO_PROXY"
+        before = facts.get(name)
         listed = ",".join(filter(None, [before, "localhost,127.0.0.1"]))
         yield found(
             "proxy_for_loopback",
             f"{shown(without_secrets(url))} is on this machine, and boto3 asks for it through the proxy"
             f" {shown(without_secrets(proxy))}.",
-            export(facts, "NO_PROXY", listed),
+            export(facts, name, listed),
         )
     else:
         yield found(
