@@ -12,6 +12,7 @@ from jupyter_wb_aws.doctor.finding import Finding, Severity
 
 # boto3 stands for botocore, aiobotocore and s3fs, too; aws is the command, versions 1 and 2.
 BOTO3, AWS, JS, RUST = "boto3", "aws", "JavaScript", "Rust"
+R = "R"  # paws, and whatever else reads R's environment
 PYARROW, DUCKDB = "pyarrow", "duckdb"
 POLARS, DELTALAKE, RCLONE = "polars", "deltalake", "rclone"
 ALL = (BOTO3, AWS, JS, PYARROW, POLARS, DELTALAKE, RCLONE, DUCKDB)
@@ -94,6 +95,9 @@ CODES: dict[str, Code] = {
     ),
     "profile_sso": Code(ERROR, (JS, RUST), "The profile's `sso_` settings come before the role."),
     "profile_login": Code(ERROR, (JS,), "The profile's `login_session` comes before the role."),
+    "renviron": Code(
+        WARNING, (R,), "`~/.Renviron` sets AWS variables, which win over the role's in R."
+    ),
     "profile_file_broken": Code(ERROR, BOTO, "A profile file can't be parsed."),
     "profile_file_unreadable": Code(WARNING, NONE, "A profile file is there and can't be read."),
     "named_profiles": Code(

@@ -89,6 +89,7 @@ class Facts:
         now: this machine's time.
         place: what kind of process it is, if it is one of Jupyter's.
         startup_lines: where the user's shell sets a variable, by its name.
+        renviron: where the user's `.Renviron` sets AWS's variables, by their name.
         bundles: what is wrong with the CA bundle that a variable names, by the variable.
     """
 
@@ -100,6 +101,7 @@ class Facts:
     cli_cache: Sequence[Cached] = ()
     login_cache: Sequence[Path] = ()
     startup_lines: Mapping[str, Line] = field(default_factory=dict)
+    renviron: Mapping[str, Line] = field(default_factory=dict)
     bundles: Mapping[str, Literal["missing", "broken"]] = field(default_factory=dict)
     sts: Probed | None = None
     idp: Probed | None = None

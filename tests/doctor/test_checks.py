@@ -25,6 +25,7 @@ from jupyter_wb_aws.doctor.checks import (
     network,
     profiles,
     region,
+    renviron,
     role,
     token,
 )
@@ -249,6 +250,24 @@ def test_what_the_role_session_stands_in_for_is_what_the_doctor_finds(
     found = codes(profiles.check, gather(role_env, NOON, None))
     shadows = [code for code in found if CODES[code].severity is Severity.ERROR]
     assert bool(shadows) == (key not in {None, "credential_source"})
+
+
+def test_what_r_sets_at_its_start_is_told_without_its_value(role_env, home):
+    (home / ".Renviron").write_text("EDITOR=vi\n# AWS_PROFILE=x\nAWS_ACCESS_KEY_ID=AKIAUSER\n")
+    finding = only(renviron.check, gather(role_env, NOON, "kernel"))
+    assert (finding.code, finding.severity, finding.sdks) == ("renviron", Severity.WARNING, ("R",))
+    assert finding.remedy == f"Remove the line {home}/.Renviron:3, and restart R."
+    assert "AWS_ACCESS_KEY_ID" in finding.message
+    assert "AKIAUSER" not in repr(finding)
+    without_role = gather({"HOME": str(home)}, NOON, "kernel")
+    assert only(renviron.check, without_role).severity is Severity.INFO
+
+
+def test_rs_file_is_where_r_looks_for_it(role_env, home):
+    (home / "mine").write_text("AWS_REGION=eu-west-1\n")
+    assert codes(renviron.check, gather(role_env, NOON, None)) == []
+    moved = {**role_env, "R_ENVIRON_USER": "~/mine"}
+    assert codes(renviron.check, gather(moved, NOON, None)) == ["renviron"]
 
 
 def test_files_that_stand_in_leave_no_shadow(role_env, home):
