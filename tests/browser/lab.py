@@ -68,6 +68,10 @@ def open_lab(page, server, path="lab?reset"):
     return lab
 
 
+# JupyterLab's debugger, at a restart of a kernel that it was still asking.
+OF_RESTARTS = "Could not restore the debugger state: Canceled future"
+
+
 class Recorder:
     """What a page said went wrong: its console's errors, and what was thrown and not caught.
 
@@ -101,7 +105,7 @@ class Recorder:
         return [request for request in self.requests if " /aws/" in request]
 
     def _heard(self, message):
-        if message.type == "error":
+        if message.type == "error" and OF_RESTARTS not in message.text:
             where = message.location.get("url", "")
             self.errors.append(f"{message.text} ({where.partition('?')[0]})")
 
@@ -245,7 +249,7 @@ class Lab:
               .filter(node => {
                 const {left, right} = node.getBoundingClientRect();
                 const style = getComputedStyle(node);
-                const cut = node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 0
+                const cut = node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 1
                   && style.display !== 'inline' && style.textOverflow !== 'ellipsis';
                 return cut || left < -1 || right > innerWidth + 1;
               })

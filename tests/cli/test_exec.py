@@ -234,9 +234,15 @@ async def test_it_is_the_same_process_from_first_to_last(wb_aws):
     assert int(out) == process.pid
 
 
+def ignored_or_blocked(status):
+    """The signals that a process ignores or blocks, of the standard ones: the C library has others."""
+    masks = [int(line.split()[1], 16) for line in status.splitlines() if "Sig" in line]
+    return [mask & (1 << 31) - 1 for mask in masks]
+
+
 async def test_no_signal_is_ignored_or_blocked_and_no_file_is_open(wb_aws):
     ran = await wb_aws("exec", ANALYST, "--", "grep", "-E", "Sig(Ign|Blk)", "/proc/self/status")
-    assert {line.split()[1] for line in ran.out.splitlines()} == {"0" * 16}
+    assert ignored_or_blocked(ran.out) == [0, 0]
 
     ran = await wb_aws("exec", ANALYST, "--", "ls", "/proc/self/fd")
     assert ran.out.split() == ["0", "1", "2", "3"]  # the last is the folder that ls reads
@@ -248,7 +254,7 @@ async def test_a_signal_that_was_ignored_stays_ignored(wb_aws):
         "sh", "-c", script, env=wb_aws.environment, stdout=subprocess.PIPE
     )
     out, _ = await process.communicate()
-    assert int(out.split()[1], 16) == 1 << (signal.SIGINT - 1)
+    assert ignored_or_blocked(out.decode()) == [1 << (signal.SIGINT - 1)]
 
 
 async def test_what_goes_in_and_out_is_untouched(wb_aws):

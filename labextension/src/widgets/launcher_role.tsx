@@ -39,8 +39,10 @@ export class LauncherRole extends ReactWidget {
 
   /** A box layout gives its widgets the room that their style asks for; the cards need some too. */
   private readonly fitTo = (height: number): void => {
-    // What failed is to be read, to its button: the cards can wait.
-    const most = this.node.querySelector('.jp-AwsRoles-failure') ? '70vh' : '50vh';
+    // What failed is to be read, to its button: the cards can wait. But in a low window, what
+    // JupyterLab gives no room to hangs over the edge.
+    const failed = this.node.querySelector('.jp-AwsRoles-failure') !== null;
+    const most = failed ? 'max(50vh, min(70vh, 100vh - 260px))' : '50vh';
     this.node.style.minHeight = `min(${Math.ceil(height)}px, ${most})`;
     if (this.parent) {
       MessageLoop.postMessage(this.parent, Widget.Msg.FitRequest);
