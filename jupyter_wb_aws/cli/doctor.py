@@ -30,8 +30,9 @@ exit codes:
   1    something was
   2    it could not run
 
-It changes nothing, and never asks the machine's metadata service (169.254.169.254). What each code
-means, and which SDKs it is about: docs/doctor.md.
+It changes nothing, but for what a profile's credential_process does, which boto3 would run; and it
+never asks the machine's metadata service (169.254.169.254). What each code means, and which SDKs it
+is about: docs/doctor.md.
 """
 HEADINGS = {"ok": "All is well", "warning": "It works, but", "error": "Something is wrong"}
 

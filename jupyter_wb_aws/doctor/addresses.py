@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+import socket
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from jupyter_wb_aws.aws.sts import endpoint_of
 from jupyter_wb_aws.doctor.profiles import Profile
@@ -24,37 +26,64 @@ DOMAINS = {
     "eu-isoe-": "cloud.adc-e.uk",
     "eusc-": "amazonaws.eu",
 }
+# A user and a password before a host, in a text. Without a scheme: as far as no path and no ARN looks
+# like it, since a role session's name may hold an `@`.
+USER = re.compile(r"(?:(?<=://)\S*|[^\s\"'/]*:[^\s\"'/]*)@")
 PROXIES = {"https": ("https_proxy", "HTTPS_PROXY"), "http": ("http_proxy", "HTTP_PROXY")}
 
 
 def is_metadata(host: str) -> bool:
     """Tell whether a host, or an address that it has, is the machine's metadata service."""
-    name = host.lower().rstrip(".")
+    name = host.lower().rstrip(".").partition("%")[0]
     try:
-        address = ipaddress.ip_address(name.partition("%")[0])
+        address = ipaddress.ip_address(_plain(name))
     except ValueError:
         return name in METADATA_NAMES
     mapped = getattr(address, "ipv4_mapped", None) or address
     return str(mapped) in METADATA
 
 
+def _plain(name: str) -> str:
+    """Write an IPv4 address as usual; C's way, in which one number, hexadecimal or octal will do."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(name))
+    except (OSError, ValueError):
+        return name
+
+
+def parts_of(url: str) -> SplitResult:
+    """Split a URL as SDKs do: without a scheme, what is there is the host.
+
+    Raises:
+        ValueError: if it is no URL.
+    """
+    return urlsplit(url if "://" in url else f"//{url}")
+
+
 def host_of(url: str) -> str:
     """Return the host of a URL; empty where there is none."""
     try:
-        return urlsplit(url).hostname or ""
+        return parts_of(url).hostname or ""
     except ValueError:
         return ""
 
 
 def without_secrets(url: str) -> str:
-    """Return a URL without user, password and query, to be shown."""
+    """Return a URL without user, password and query, to be shown.
+
+    Up to the last `@`, wherever it is: a password that should have been escaped may hold anything.
+    """
+    scheme, separator, rest = url.rpartition("://")
     try:
-        parts = urlsplit(url)
-        return parts._replace(
-            netloc=parts.netloc.rpartition("@")[2], query="", fragment=""
-        ).geturl()
+        parts = urlsplit(f"//{rest.rpartition('@')[2]}")
     except ValueError:
         return "(no URL)"
+    return f"{scheme}{separator}{parts.netloc}{parts.path}"
+
+
+def masked(text: str) -> str:
+    """Return what botocore or Python says, without the user and password of any URL in it."""
+    return USER.sub("***@", text)
 
 
 def ignores_endpoints(environment: Mapping[str, str]) -> bool:
@@ -66,7 +95,7 @@ def sts_endpoint(environment: Mapping[str, str], profile: Profile | None) -> str
     """Return the endpoint that boto3 has for STS by configuration, None for AWS's own."""
     if ignores_endpoints(environment):
         return None
-    return endpoint_of(environment) or (profile.values.get("endpoint_url") if profile else None)
+    return endpoint_of(environment) or (profile.sts_endpoint if profile else None)
 
 
 def sts_url(environment: Mapping[str, str], profile: Profile | None) -> str:
@@ -87,8 +116,18 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
     from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
     scheme, host = urlsplit(url).scheme, urlsplit(url).netloc.rpartition("@")[2]
-    no_proxy = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
-    named = next((environment[n] for n in PROXIES.get(scheme, ()) if environment.get(n)), None)
-    if named is None or (no_proxy and proxy_bypass_environment(host, {"no": no_proxy})):
+    proxies = _proxies(environment)
+    if scheme not in proxies or proxy_bypass_environment(host, {"no": proxies.get("no", "")}):
         return None
-    return named
+    return proxies[scheme]
+
+
+def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Read the variables as `urllib.request.getproxies_environment` does.
+
+    The lower-case one wins, even where it is set to nothing.
+    """
+    named = [(n, value) for n, value in environment.items() if n.lower().endswith("_proxy")]
+    proxies = {name.lower()[:-6]: value for name, value in named}
+    proxies.update({name.lower()[:-6]: value for name, value in named if name.endswith("_proxy")})
+    return {scheme: value for scheme, value in proxies.items() if value}

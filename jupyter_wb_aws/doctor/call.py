@@ -1,7 +1,8 @@
 """The real call: GetCallerIdentity in this very process, by the chain that every boto3 program has.
 
-Two things differ from a program's own call: the machine's metadata service is never asked, and it
-does not wait for long.
+Three things differ from a program's own call: the machine's metadata service is never asked, a
+sign-in that would be renewed, and written below ~/.aws, is left as it is, and it does not wait for
+long.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from jupyter_wb_aws.aws.sts import CallerIdentity, is_aws
-from jupyter_wb_aws.doctor.addresses import host_of, is_metadata, sts_endpoint, sts_url
+from jupyter_wb_aws.doctor.addresses import masked, sts_endpoint
 from jupyter_wb_aws.doctor.facts import Called, Facts
+from jupyter_wb_aws.doctor.metadata import Refused, guard, leads_to_metadata
 from jupyter_wb_aws.errors import InvalidRoleArn, WbAwsError
 from jupyter_wb_aws.identity.redact import harmless
 from jupyter_wb_aws.roles.role import RoleArn
@@ -30,11 +32,10 @@ def call(facts: Facts, claims: Mapping[str, Any]) -> Called:
         facts: of this process: its environment must be `os.environ`.
         claims: of the token in the token file, for hints.
     """
-    if (address := _to_metadata(facts)) is not None:
-        return Called(
-            "not_made",
-            detail=f"No call was made: {address} leads to the machine's metadata service.",
-        )
+    # The container's own credentials are the only ones that botocore asks for past its events.
+    container = facts.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+    if container and (reason := leads_to_metadata(container, None)) is not None:
+        return _not_made(reason)
     try:
         # boto3's chain is botocore's; boto3 itself would cost as much again, and adds nothing here.
         import botocore.session
@@ -50,6 +51,7 @@ def call(facts: Facts, claims: Mapping[str, Any]) -> Called:
     try:
         session = botocore.session.Session()
         session.set_default_client_config(_config())
+        session.register("before-send", guard(facts.environment))
         credentials = session.get_credentials()
         if credentials is None:
             return Called("failed", error="NoCredentials", detail="boto3's chain found none.")
@@ -57,6 +59,8 @@ def call(facts: Facts, claims: Mapping[str, Any]) -> Called:
         credentials.get_frozen_credentials()
         sts: Any = session.create_client("sts")
         answer = sts.get_caller_identity()
+    except Refused as reason:
+        return _not_made(str(reason), provider)
     except Exception as error:  # noqa: BLE001 - botocore, and what it reads, may raise anything
         return _failed(error, provider, facts, claims)
     expires: datetime | None = getattr(credentials, "_expiry_time", None)
@@ -82,15 +86,8 @@ def _config() -> Any:
     )
 
 
-def _to_metadata(facts: Facts) -> str | None:
-    """Name the address by which boto3 would ask the metadata service, if there is one."""
-    urls = [
-        sts_url(facts.environment, facts.profile),
-        facts.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
-        *(facts.get(name) for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")),
-    ]
-    hosts = (host_of(url if "://" in url else f"http://{url}") for url in urls)
-    return next((host for host in hosts if is_metadata(host)), None)
+def _not_made(reason: str, provider: str | None = None) -> Called:
+    return Called("not_made", provider, detail=f"No call was made: {reason}.")
 
 
 def _failed(
@@ -100,7 +97,7 @@ def _failed(
     if problem is not None:
         detail, hint, admin_hint = problem.detail, problem.hint, problem.admin_hint
     else:
-        detail, hint, admin_hint = harmless(str(error), SAID), "", None
+        detail, hint, admin_hint = harmless(masked(str(error)), SAID), "", None
     response: Mapping[str, Any] = getattr(error, "response", None) or {}
     code = str(response.get("Error", {}).get("Code", "")) or type(error).__name__
     return Called("failed", provider, None, None, code, detail, hint, admin_hint)

@@ -12,6 +12,7 @@ from jupyter_wb_aws.doctor.finding import Finding, Severity
 
 # boto3 stands for botocore, aiobotocore and s3fs, too; aws is the command, versions 1 and 2.
 BOTO3, AWS, JS, RUST = "boto3", "aws", "JavaScript", "Rust"
+R = "R"  # paws, and whatever else reads R's environment
 PYARROW, DUCKDB = "pyarrow", "duckdb"
 POLARS, DELTALAKE, RCLONE = "polars", "deltalake", "rclone"
 ALL = (BOTO3, AWS, JS, PYARROW, POLARS, DELTALAKE, RCLONE, DUCKDB)
@@ -94,6 +95,9 @@ CODES: dict[str, Code] = {
     ),
     "profile_sso": Code(ERROR, (JS, RUST), "The profile's `sso_` settings come before the role."),
     "profile_login": Code(ERROR, (JS,), "The profile's `login_session` comes before the role."),
+    "renviron": Code(
+        WARNING, (R,), "`~/.Renviron` sets AWS variables, which win over the role's in R."
+    ),
     "profile_file_broken": Code(ERROR, BOTO, "A profile file can't be parsed."),
     "profile_file_unreadable": Code(WARNING, NONE, "A profile file is there and can't be read."),
     "named_profiles": Code(
@@ -207,7 +211,7 @@ CODES: dict[str, Code] = {
     "call_failed": Code(ERROR, BOTO, "A real call with boto3's own chain failed."),
     "call_slow": Code(ERROR, BOTO, "A real call with boto3's own chain did not end in time."),
     "call_not_made": Code(
-        WARNING, NONE, "The real call was not made: boto3 is missing, or the machine would be asked."
+        WARNING, NONE, "The real call was not made: boto3 is missing, the machine would be asked, or a sign-in renewed."
     ),
     "short_credentials": Code(
         WARNING, BOTO, "Credentials live so shortly that boto3 renews them at nearly every call."

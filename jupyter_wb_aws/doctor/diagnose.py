@@ -1,6 +1,7 @@
 """The whole of it: gathers the facts, asks everybody at once, looks at each, and reports.
 
-Nothing is changed, neither in files nor in AWS; what is sent is a request to STS, one to the
+Nothing is changed, neither in files nor in AWS, but for what a profile's `credential_process` does,
+which boto3 would run: a sign-in that boto3 would renew is left as it is. What is sent is a request to STS, one to the
 identity provider, and the calls of boto3's own chain.
 """
 

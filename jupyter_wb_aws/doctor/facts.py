@@ -68,12 +68,16 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What the Jupyter server says, in the shapes of the REST contract; `problem`: why it doesn't."""
+    """What the Jupyter server says, in the shapes of the REST contract; `problem`: why it doesn't.
+
+    `no_role_chosen`: the user chose "no AWS role" for this process; only the server itself tells.
+    """
 
     problem: Mapping[str, Any] | None = None
     token_source: Mapping[str, Any] | None = None
     catalogue: Mapping[str, Any] | None = None
     sessions: Sequence[Mapping[str, Any]] = ()
+    no_role_chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class Facts:
         now: this machine's time.
         place: what kind of process it is, if it is one of Jupyter's.
         startup_lines: where the user's shell sets a variable, by its name.
+        renviron: where the user's `.Renviron` sets AWS's variables, by their name.
         bundles: what is wrong with the CA bundle that a variable names, by the variable.
     """
 
@@ -96,6 +101,7 @@ class Facts:
     cli_cache: Sequence[Cached] = ()
     login_cache: Sequence[Path] = ()
     startup_lines: Mapping[str, Line] = field(default_factory=dict)
+    renviron: Mapping[str, Line] = field(default_factory=dict)
     bundles: Mapping[str, Literal["missing", "broken"]] = field(default_factory=dict)
     sts: Probed | None = None
     idp: Probed | None = None
@@ -110,6 +116,11 @@ class Facts:
     def has_role(self) -> bool:
         """Whether the process has what a role session gives: a role and a token file."""
         return bool(self.get("AWS_ROLE_ARN") and self.get("AWS_WEB_IDENTITY_TOKEN_FILE"))
+
+    @property
+    def no_role_chosen(self) -> bool:
+        """Whether the user wants no role here."""
+        return self.server is not None and self.server.no_role_chosen
 
     @property
     def chosen_profile(self) -> str | None:

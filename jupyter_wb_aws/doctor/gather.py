@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -39,7 +40,8 @@ def gather(environment: Mapping[str, str], now: datetime, place: Place | None) -
         tuple(_cached(Path(home, ".aws/cli/cache"))) if home else (),
         tuple(_json_files(expanded(login, home))) if home else (),
         _startup_lines(Path(home)) if home else {},
-        {name: wrong for name in BUNDLES if (wrong := _bundle(environment.get(name, "")))},
+        _renviron(environment, home),
+        {name: wrong for name in BUNDLES if (wrong := _bundles(name, environment.get(name, "")))},
     )
 
 
@@ -66,10 +68,32 @@ def _startup_lines(home: Path) -> dict[str, Line]:
     """Find where the user's shell sets AWS's variables, proxies and the like."""
     found: dict[str, Line] = {}
     for name in STARTUP_FILES:
-        for number, text in enumerate(read(home / name).text.splitlines(), 1):
-            if match := ASSIGNMENT.match(text):
-                found.setdefault(match["name"], Line(home / name, number))
+        found = _assignments(home / name) | found
     return found
+
+
+def _renviron(environment: Mapping[str, str], home: str) -> dict[str, Line]:
+    """Find what R sets of AWS's variables at its start (R, `help(Startup)`)."""
+    name = environment.get("R_ENVIRON_USER") or (f"{home}/.Renviron" if home else "")
+    found = _assignments(expanded(name, home)) if name else {}
+    return {name: line for name, line in found.items() if name.startswith("AWS_")}
+
+
+def _assignments(path: Path) -> dict[str, Line]:
+    """Find the first line that sets each variable."""
+    found: dict[str, Line] = {}
+    for number, text in enumerate(read(path).text.splitlines(), 1):
+        if match := ASSIGNMENT.match(text):
+            found.setdefault(match["name"], Line(path, number))
+    return found
+
+
+def _bundles(variable: str, value: str) -> Literal["missing", "broken"] | None:
+    """Look at what a variable names; SSL_CERT_DIR may name several folders, as PATH does."""
+    if variable != "SSL_CERT_DIR":
+        return _bundle(value)
+    wrong = [_bundle(folder) for folder in value.split(os.pathsep) if folder]
+    return next(iter(wrong), None) if all(wrong) else None
 
 
 def _bundle(name: str) -> Literal["missing", "broken"] | None:

@@ -18,13 +18,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jupyter_wb_aws.doctor.addresses import (
-    host_of,
-    is_metadata,
+    masked,
     proxy_for,
     sts_url,
     without_secrets,
 )
 from jupyter_wb_aws.doctor.facts import Probed
+from jupyter_wb_aws.doctor.metadata import leads_to_metadata
 from jupyter_wb_aws.doctor.profiles import Profile
 from jupyter_wb_aws.identity.redact import harmless
 from jupyter_wb_aws.loopback import is_loopback
@@ -62,13 +62,16 @@ def _ask(
     shown = without_secrets(url)
     if not url.startswith(("http://", "https://")):
         return Probed(shown, "unreachable", "it is no http(s) URL")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return Probed(shown, "unreachable", "it is no http(s) URL")
+    # As boto3 does; urllib would take the user for a part of the host's name.
+    url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     proxy = None if reads_issuer and is_loopback(url) else proxy_for(url, environment)
     try:
-        # A proxy resolves the name itself.
-        if is_metadata(host_of(url)) or (proxy is None and _leads_to_metadata(url)):
-            return Probed(shown, "metadata", "it leads to the machine's metadata service")
-        if proxy is not None and (is_metadata(host_of(proxy)) or _leads_to_metadata(proxy)):
-            return Probed(shown, "metadata", "its proxy is the machine's metadata service")
+        if (reason := leads_to_metadata(url, proxy)) is not None:
+            return Probed(shown, "metadata", reason)
         opener = urllib.request.build_opener(
             _NoRedirect,
             urllib.request.ProxyHandler({urlsplit(url).scheme: proxy} if proxy else {}),
@@ -133,16 +136,9 @@ def _failed(shown: str, error: Exception, proxy: str | None) -> Probed:
         why = "the name can't be resolved"
     else:
         text = getattr(reason, "strerror", None) or str(reason)
-        why = harmless(text, SAID) or type(reason).__name__
+        why = harmless(masked(text), SAID) or type(reason).__name__
     through = f" (through the proxy {without_secrets(proxy)})" if proxy else ""
     return Probed(shown, "unreachable", f"{why}{through}")
-
-
-def _leads_to_metadata(url: str) -> bool:
-    """Resolve a name, and look where it leads: anybody's DNS may name that address."""
-    parts = urlsplit(url)
-    found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
-    return any(is_metadata(str(address[4][0])) for address in found)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

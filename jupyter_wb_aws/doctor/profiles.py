@@ -39,10 +39,18 @@ class Profile:
     values: dict[str, str] = field(default_factory=dict, repr=False)
     headers: list[tuple[Line, str]] = field(default_factory=list)
     lines: dict[str, Line] = field(default_factory=dict)
+    services: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def has(self, *keys: str) -> bool:
         """Tell whether all of these are set to something."""
         return all(self.values.get(key) for key in keys)
+
+    @property
+    def sts_endpoint(self) -> str | None:
+        """The endpoint that it names for STS, in its section of services or for all (botocore's order)."""
+        settings = (line.partition("=") for line in self.services.get("sts", "").splitlines())
+        of_sts = {key.strip(): value.strip() for key, _, value in settings}
+        return of_sts.get("endpoint_url") or self.values.get("endpoint_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,9 @@ def _merge(file: Read, profiles: dict[str, Profile], *, is_config: bool) -> bool
             profiles[name].headers.append((line, section))
         else:
             profiles[name].lines[key] = line
+    for profile in profiles.values() if is_config else ():
+        services = f"services {profile.values.get('services')}"
+        profile.services = dict(parser.items(services)) if parser.has_section(services) else {}
     return True
 
 

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from string import Template
 from typing import Any
 
 from jupyter_wb_aws.aws.user_files import shadowing
@@ -40,6 +41,10 @@ class DoctorHandler(WbAwsHandler):
         shadow = await asyncio.to_thread(shadowing, base)
         environment = changed(base, given, site, shadowed=shadow is not None)
         server = await self._known(shadow)
+        server["no_role_chosen"] = (
+            given.kind == "no_role"
+            and self.manager.choices.no_role_on_purpose(self.get_query_argument("kernel_id", None))
+        )
         asked = {"place": place, "longest": LONGEST, "server": server}
         async with self.wb.doctors:
             self.answer(await look(environment, asked))
@@ -65,7 +70,13 @@ class DoctorHandler(WbAwsHandler):
             raise KernelNotFound("This kernel runs elsewhere, where this server can't look.")
         given = self.manager.choices.assignments.running(kernel_id) or UNTOUCHED
         spec = kernels.kernels.get_kernel(kernel_id).kernel_spec
-        base = {**os.environ, **(spec.env if spec else {}), KERNEL_ID: kernel_id}
+        # As jupyter_client fills them in (KernelProvisionerBase, _apply_env_substitutions).
+        of_spec = (
+            {n: Template(v).safe_substitute(os.environ) for n, v in spec.env.items()}
+            if spec
+            else {}
+        )
+        base = {**os.environ, **of_spec, KERNEL_ID: kernel_id}
         return base, given, "kernel"
 
     async def _known(self, shadow: str | None) -> dict[str, Any]:

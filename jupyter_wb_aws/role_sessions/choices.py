@@ -156,6 +156,13 @@ class Choices:
             return UNTOUCHED
         return self._given(self.default.session_id)
 
+    def no_role_on_purpose(self, kernel_id: str | None = None) -> bool:
+        """Tell whether the user chose "no AWS role" themself, for a kernel or for what starts next."""
+        assignment = self.assignments.chosen(kernel_id) if kernel_id is not None else None
+        if assignment is not None:
+            return assignment.session_id is None
+        return self.default.chosen and self.default.session_id is None and self.ended is None
+
     def _started_again(self, session_id: str | None) -> RoleSession | None:
         """Return the living role session of the same role and region, where this one has ended."""
         over = self._sessions.get(session_id or "")

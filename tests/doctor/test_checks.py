@@ -10,10 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from botocore.utils import get_environ_proxies
 
 import jupyter_wb_aws.doctor
 from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.doctor.addresses import proxy_for
 from jupyter_wb_aws.doctor.checks import (
     CHECKS,
     caches,
@@ -23,6 +25,7 @@ from jupyter_wb_aws.doctor.checks import (
     network,
     profiles,
     region,
+    renviron,
     role,
     token,
 )
@@ -249,6 +252,24 @@ def test_what_the_role_session_stands_in_for_is_what_the_doctor_finds(
     assert bool(shadows) == (key not in {None, "credential_source"})
 
 
+def test_what_r_sets_at_its_start_is_told_without_its_value(role_env, home):
+    (home / ".Renviron").write_text("EDITOR=vi\n# AWS_PROFILE=x\nAWS_ACCESS_KEY_ID=AKIAUSER\n")
+    finding = only(renviron.check, gather(role_env, NOON, "kernel"))
+    assert (finding.code, finding.severity, finding.sdks) == ("renviron", Severity.WARNING, ("R",))
+    assert finding.remedy == f"Remove the line {home}/.Renviron:3, and restart R."
+    assert "AWS_ACCESS_KEY_ID" in finding.message
+    assert "AKIAUSER" not in repr(finding)
+    without_role = gather({"HOME": str(home)}, NOON, "kernel")
+    assert only(renviron.check, without_role).severity is Severity.INFO
+
+
+def test_rs_file_is_where_r_looks_for_it(role_env, home):
+    (home / "mine").write_text("AWS_REGION=eu-west-1\n")
+    assert codes(renviron.check, gather(role_env, NOON, None)) == []
+    moved = {**role_env, "R_ENVIRON_USER": "~/mine"}
+    assert codes(renviron.check, gather(moved, NOON, None)) == ["renviron"]
+
+
 def test_files_that_stand_in_leave_no_shadow(role_env, home):
     shadowed_home(home, credentials=f"[default]\n{STATIC}")
     files = {
@@ -372,6 +393,35 @@ def test_proxy_variables(role_env, more, found):
     assert codes(endpoints.check_proxies, Facts(env, NOON)) == found
 
 
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+def test_the_variable_for_no_proxy_that_is_read_is_the_one_to_change(role_env, name):
+    others = {k: v for k, v in role_env.items() if k != "no_proxy"}
+    env = {**others, "http_proxy": "http://p:3128", name: "example.com"}
+    finding = only(endpoints.check_proxies, Facts(env, NOON, "terminal"))
+    assert finding.remedy == f"Run: export {name}=example.com,localhost,127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"HTTP_PROXY": "http://p:1"},
+        {"http_proxy": "http://p:1", "HTTP_PROXY": "http://q:1"},
+        {"HTTP_PROXY": "http://q:1", "http_proxy": ""},
+        {"Http_Proxy": "http://p:1"},
+        {"http_proxy": "http://p:1", "NO_PROXY": "example.com"},
+        {"http_proxy": "http://p:1", "NO_PROXY": "example.com", "no_proxy": ""},
+        {"http_proxy": "http://p:1", "no_proxy": "*"},
+    ],
+)
+def test_a_proxy_is_chosen_as_boto3_chooses_it(monkeypatch, variables):
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    url = "http://example.com/"
+    assert proxy_for(url, dict(os.environ)) == get_environ_proxies(url).get("http")
+
+
 def test_ca_bundles(role_env, home):
     (home / "empty.pem").write_text("")
     (home / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
@@ -381,20 +431,36 @@ def test_ca_bundles(role_env, home):
         ({"AWS_CA_BUNDLE": str(home / "ca.pem")}, ["ca_bundle_for_some"]),
         ({"NODE_EXTRA_CA_CERTS": "/no/such"}, ["ca_bundle_missing"]),
         ({"SSL_CERT_FILE": str(home / "ca.pem")}, []),
+        ({"SSL_CERT_DIR": f"{home}:{home / '.aws'}"}, []),
+        ({"SSL_CERT_DIR": f"/no/such:{home}"}, []),
+        ({"SSL_CERT_DIR": "/no/such:/nor/this"}, ["ca_bundle_missing"]),
     ]:  # fmt: skip
         facts = gather({**role_env, **more}, NOON, None)
         assert codes(endpoints.check_bundles, facts) == found
 
 
-def test_no_password_of_a_proxy_or_an_endpoint_is_shown(role_env):
-    more = {
-        "https_proxy": "http://u:proxy-secret@p:1",
-        "HTTPS_PROXY": "http://u:proxy-secret@q:x",
-        "AWS_ENDPOINT_URL_S3": "https://u:proxy-secret@s3?x=proxy-secret",
-        "AWS_ENDPOINT_URL": "https://u:proxy-secret@all",
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"https_proxy": "http://u:proxy-secret@p:1", "HTTPS_PROXY": "http://u:proxy-secret@q:x"},
+        {"AWS_ENDPOINT_URL_S3": "https://u:proxy-secret@s3?x=proxy-secret"},
+        {"AWS_ENDPOINT_URL": "https://u:proxy-secret@all"},
+        # Without a scheme, and with what should have been escaped:
+        {"https_proxy": "u:proxy-secret@127.0.0.1:9", "AWS_ENDPOINT_URL": None},
+        {"http_proxy": "u:proxy-secret@127.0.0.1:9", "no_proxy": ""},
+        {"AWS_ENDPOINT_URL": "u:proxy-secret@127.0.0.1:9"},
+        {"AWS_ENDPOINT_URL_STS": "u:proxy-secret@127.0.0.1:9"},
+        {"AWS_ENDPOINT_URL_STS": "ftp://u:proxy-secret@127.0.0.1:9"},
+        {"AWS_ENDPOINT_URL_STS": "https://u:a/?#proxy-secret@127.0.0.1:9"},
+    ],
+)  # fmt: skip
+def test_no_password_of_a_proxy_or_an_endpoint_is_shown(role_env, more):
+    env = {k: v for k, v in {**role_env, **more}.items() if v is not None}
+    found = [f for check in CHECKS.values() for f in check(Facts(env, NOON))]
+    assert {"endpoint_set", "endpoint_malformed", "proxy_used", "proxy_malformed"} & {
+        f.code for f in found
     }
-    facts = Facts({**role_env, **more}, NOON)
-    assert "proxy-secret" not in repr([list(check(facts)) for check in CHECKS.values()])
+    assert "proxy-secret" not in repr(found)
 
 
 def entry(name, hours):

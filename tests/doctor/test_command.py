@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
+import json
 import os
 import re
 import socket
@@ -12,9 +14,11 @@ import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import botocore.session
 import pytest
 
 from jupyter_wb_aws.doctor.diagnose import diagnose
+from jupyter_wb_aws.doctor.metadata import Refused, guard
 from tests.conftest import make_jwt
 from tests.site import ANALYST, MISCONFIGURED
 
@@ -106,35 +110,142 @@ def test_a_token_with_a_newline_is_told_and_refused(ask, role_env, token_file):
     assert asked.code == 1
 
 
-def test_the_remedy_for_a_newline_removes_it(ask, role_env, token_file):
+def test_the_remedy_for_a_newline_removes_it_and_lets_nobody_else_read_it(
+    ask, role_env, token_file
+):
     token_file.write_text(token_file.read_text() + "\n")
     (finding,) = [
         f for f in ask(role_env, "--json").report["findings"] if f["code"] == "token_file_newline"
     ]
     command = re.match(r"Run: (.*) \(and", finding["remedy"])[1]
-    subprocess.run(command, shell=True, check=True)
-    token_file.chmod(0o600)
+    subprocess.run(f"umask 022; {command}", shell=True, check=True)
+    assert token_file.stat().st_mode & 0o777 == 0o600
     assert ask(role_env, "--json").code == 0
 
 
 # --- What it never does --------------------------------------------------------------------
 
 
-def test_the_machines_metadata_service_is_never_asked(ask, plain_env, role_env, home):
-    address = "169.254.169.254"
-    source = f"[default]\nrole_arn = {ANALYST}\ncredential_source = Ec2InstanceMetadata\n"
-    for config, env in [
-        ("", plain_env),
-        (source, plain_env),
-        ("", {**plain_env, "AWS_ENDPOINT_URL": f"http://{address}/"}),
-        ("", {**role_env, "AWS_ENDPOINT_URL": f"http://[::ffff:{address}]/"}),
-        ("", {**plain_env, "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"https://{address}/x"}),
-        ("", {**role_env, "http_proxy": f"http://{address}:80"}),
-    ]:
-        (home / ".aws/config").write_text(config)
-        asked = ask(env, "--json")
-        assert asked.code == 1
-        assert address not in re.sub(r"getaddrinfo.*", "", asked.connected)
+METADATA = "169.254.169.254"
+SOURCE = f"[default]\nrole_arn = {ANALYST}\ncredential_source = Ec2InstanceMetadata\n"
+SERVICES = "[default]\nservices = s\n[services s]\nsts =\n  endpoint_url = http://{}/\n"
+SSO = "[default]\nsso_start_url = https://x\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = x\n"
+NEW_SSO = """[default]
+sso_session = s
+sso_account_id = 1
+sso_role_name = x
+[sso-session s]
+sso_region = us-east-1
+sso_start_url = https://x
+"""
+
+
+def sign_in(home, name, hours):
+    """Leave what `aws sso login` leaves; of the form that renews itself."""
+    until = (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    path = home / f".aws/sso/cache/{hashlib.sha1(name.encode()).hexdigest()}.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        json.dumps(
+            {
+                "startUrl": "https://x",
+                "accessToken": "a",
+                "expiresAt": until,
+                "clientId": "c",
+                "clientSecret": "s",
+                "refreshToken": "r",
+                "registrationExpiresAt": "2099-01-01T00:00:00Z",
+            }
+        )
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "change"),
+    [
+        ("", "plain", {}),
+        (SOURCE, "plain", {}),
+        ("", "role", {"AWS_ENDPOINT_URL": f"http://{METADATA}/"}),
+        ("", "role", {"AWS_ENDPOINT_URL": f"http://[::ffff:{METADATA}]/"}),
+        ("", "role", {"AWS_ENDPOINT_URL": "http://2852039166/"}),
+        ("", "role", {"AWS_ENDPOINT_URL": "http://0xa9fea9fe/"}),
+        ("", "role", {"AWS_ENDPOINT_URL_STS": "http://0251.0376.0251.0376/"}),
+        (SERVICES.format(METADATA), "role", {"AWS_ENDPOINT_URL": None}),
+        (SERVICES.format("0xa9fea9fe"), "role", {"AWS_ENDPOINT_URL": None}),
+        (SSO, "plain", {"AWS_ENDPOINT_URL_SSO": f"http://{METADATA}/"}),
+        ("", "plain", {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"https://{METADATA}/x"}),
+        ("", "plain", {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "https://2852039166/x"}),
+        ("", "role", {"http_proxy": f"http://{METADATA}:80"}),
+        ("", "role", {"http_proxy": f"{METADATA}:3128"}),
+        ("", "role", {"http_proxy": "2852039166:3128"}),
+    ],
+)  # fmt: skip
+def test_the_machines_metadata_service_is_never_asked(
+    ask, plain_env, role_env, home, config, kind, change
+):
+    (home / ".aws/config").write_text(config)
+    sign_in(home, "https://x", hours=1)
+    env = {**(role_env if kind == "role" else plain_env), **change}
+    asked = ask({k: v for k, v in env.items() if v is not None}, "--json")
+    assert asked.code == 1
+    assert connections(asked, METADATA) == []
+    if change:
+        assert asked.report["call"]["outcome"] == "not_made"
+        assert "endpoint_metadata" in asked.codes("error")
+
+
+def test_whom_a_process_connects_to_is_seen(ask, role_env):
+    """Else the test above could not fail."""
+    assert connections(ask(role_env), "127.0.0.1")
+
+
+def connections(asked, host):
+    lines = asked.connected.splitlines()
+    return [line for line in lines if line.startswith("socket.connect ") and host in line]
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "http_proxy", "AWS_CONTAINER_CREDENTIALS_FULL_URI"])  # fmt: skip
+def test_no_name_that_leads_to_the_metadata_service_is_asked(plain_env, monkeypatch, name):
+    """Of anybody's DNS: here the resolver is ours, and nothing connects."""
+    env = {**plain_env, **(KEYS if name != "AWS_CONTAINER_CREDENTIALS_FULL_URI" else {})}
+    env[name] = "https://looks.example.com:80/" if "FULL" in name else "http://looks.example.com"
+    for variable in [n for n in os.environ if n.startswith("AWS_") or n.lower().endswith("_proxy")]:
+        monkeypatch.delenv(variable)
+    for variable, value in {**env, "AWS_EC2_METADATA_DISABLED": "true"}.items():
+        monkeypatch.setenv(variable, value)
+    connected = []
+    address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", (METADATA, 80))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address])
+    monkeypatch.setattr(socket.socket, "connect", lambda _, to: connected.append(to) or refuse())
+    report = diagnose(env, None, lambda: None)
+    assert report.facts.call.outcome == "not_made"
+    assert "leads to" in report.facts.call.detail or "the proxy" in report.facts.call.detail
+    assert METADATA not in {to[0] for to in connected}
+
+
+def refuse():
+    raise ConnectionRefusedError
+
+
+def test_a_sign_in_that_would_be_renewed_is_left_as_it_is(ask, plain_env, home):
+    """boto3 would write the new one below ~/.aws; the last was used up at the provider, besides."""
+    (home / ".aws/config").write_text(NEW_SSO)
+    kept = sign_in(home, "s", hours=-1)
+    before = kept.read_text()
+    asked = ask(plain_env, "--json")
+    assert "IAM Identity Center" in asked.report["call"]["detail"]
+    assert "call_not_made" in asked.codes("warning")
+    assert kept.read_text() == before
+
+
+def test_a_sign_in_of_aws_login_is_not_renewed_either():
+    """Its request needs a library of its own, so here the very name of the event is looked at."""
+    model = botocore.session.Session().get_service_model("signin")
+    operation = model.operation_model("CreateOAuth2Token")
+    event = f"before-send.{model.service_id.hyphenize()}.{operation.name}"
+    with pytest.raises(Refused, match="aws login"):
+        guard({})(None, event)
 
 
 def test_it_changes_nothing(ask, role_env, home):
@@ -264,6 +375,25 @@ def test_a_proxy_is_used_as_boto3_uses_it_and_its_password_is_not_shown(ask, rol
     assert "proxy_used" in asked.codes("info")
     assert f"through the proxy {nobody}" in asked.out
     assert "proxy-secret" not in asked.out
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bob:hunter2@127.0.0.1:9",
+        "http://bob:hun@hunter2@127.0.0.1:9",
+        "bob:hunter2@127.0.0.1:9",
+        "https://bob:hun/hunter2@127.0.0.1:9",
+    ],
+)
+def test_what_the_real_call_says_has_no_password(ask, role_env, url):
+    for env in (
+        {**role_env, "AWS_ENDPOINT_URL_STS": url},
+        {**role_env, "AWS_ENDPOINT_URL_STS": "https://127.0.0.1:9", "HTTPS_PROXY": url},
+    ):
+        asked = ask(env, "--json")
+        assert "call_failed" in asked.codes("error")
+        assert "hunter2" not in asked.out
 
 
 def test_a_certificate_is_trusted_by_the_bundle_that_boto3_reads(ask, plain_env, certificate):

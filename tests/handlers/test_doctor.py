@@ -63,6 +63,21 @@ async def test_before_a_role_is_picked_it_says_so(api):
     assert codes(report, "error", "warning") == ["no_credentials", "no_role"]
 
 
+async def test_no_role_is_nothing_wrong_where_it_was_chosen(api):
+    await api("PUT", "/aws/default", {"session_id": None})
+    kernel_id = (await api("POST", "/api/kernels", {"name": "python3"})).data["id"]
+    for query in ("", f"?kernel_id={kernel_id}"):
+        report = await ask(api, query)
+        assert {"no_role", "no_credentials"} <= set(codes(report, "info"))
+        assert codes(report, "error") == []
+
+
+async def test_no_role_since_its_role_session_has_ended_is_told_as_wrong(api):
+    session = await api.start()
+    await api("DELETE", f"/aws/sessions/{session['id']}")
+    assert "no_credentials" in codes(await ask(api), "error")
+
+
 async def test_one_role_session_is_looked_at_apart_from_the_default(api):
     await api.start(ANALYST)
     auditor = await api.start(AUDITOR, default=False)
@@ -77,6 +92,22 @@ async def test_a_kernel_is_looked_at_as_it_was_started(api):
     report = await ask(api, f"?kernel_id={kernel_id}")
     assert report["call"]["identity"] == analyst["identity"]
     assert codes(report, "info")[-1] == "other_default"
+
+
+async def test_a_kernelspecs_variables_are_filled_in_as_for_the_kernel(
+    api, monkeypatch, tmp_path, jp_serverapp
+):
+    monkeypatch.setenv("SITE_BUNDLE", str(tmp_path / "site.pem"))
+    spec = jp_serverapp.kernel_spec_manager.get_kernel_spec("python3")
+    of_site = json.dumps({**spec.to_dict(), "env": {"NODE_EXTRA_CA_CERTS": "${SITE_BUNDLE}"}})
+    folder = tmp_path / "spec/kernels/site"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(of_site)
+    jp_serverapp.kernel_spec_manager.kernel_dirs.append(str(folder.parent))
+    kernel_id = (await api("POST", "/api/kernels", {"name": "site"})).data["id"]
+    report = await ask(api, f"?kernel_id={kernel_id}")
+    (finding,) = [f for f in report["findings"] if f["code"] == "ca_bundle_missing"]
+    assert str(tmp_path / "site.pem") in finding["message"]
 
 
 async def test_the_users_files_are_set_aside_and_without_that_they_are_found(api, home):

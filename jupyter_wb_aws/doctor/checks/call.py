@@ -8,7 +8,7 @@ from datetime import timedelta
 from jupyter_wb_aws.doctor.checks.remedies import restart
 from jupyter_wb_aws.doctor.codes import found
 from jupyter_wb_aws.doctor.facts import Called, Facts
-from jupyter_wb_aws.doctor.finding import Finding
+from jupyter_wb_aws.doctor.finding import Finding, Severity
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.roles.role import RoleArn
 
@@ -65,6 +65,7 @@ def _failed(facts: Facts, call: Called) -> Finding:
             "no_credentials",
             f"boto3's chain of providers found no credentials.{here}",
             f"Run: jupyter wb-aws start ROLE. Then: {restart(facts)}",
+            severity=Severity.INFO if facts.no_role_chosen else None,
         )
     by = f" (credentials from {provider_words(call.provider)})" if call.provider else ""
     return found(

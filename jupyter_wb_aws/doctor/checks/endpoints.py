@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from jupyter_wb_aws.aws.claims import shown
 from jupyter_wb_aws.doctor.addresses import (
@@ -11,6 +10,7 @@ from jupyter_wb_aws.doctor.addresses import (
     host_of,
     ignores_endpoints,
     is_metadata,
+    parts_of,
     proxy_for,
     sts_url,
     without_secrets,
@@ -49,7 +49,14 @@ def check_endpoints(facts: Facts) -> Iterator[Finding]:
                 unset(facts, name),
             )
     more = (CONTAINER, *(name for pair in PROXIES.values() for name in pair))
-    yield from _metadata(facts, {**endpoints, **{name: facts.get(name) for name in more}})
+    to_metadata = list(_metadata(facts, {**endpoints, **{name: facts.get(name) for name in more}}))
+    yield from to_metadata
+    if not to_metadata and facts.sts is not None and facts.sts.problem == "metadata":
+        yield found(
+            "endpoint_metadata",
+            f"Where boto3 asks STS: {shown(facts.sts.detail)}.",
+            "Correct the profile's `services` or `endpoint_url`, or what the name, or the proxy's, resolves to.",
+        )
     if STS in endpoints:
         yield _sts(facts, endpoints[STS])
     if endpoints and ignores_endpoints(facts.environment):
@@ -116,13 +123,15 @@ def check_proxies(facts: Facts) -> Iterator[Finding]:
     if proxy is None or not _is_proxy(proxy):
         return
     if is_loopback(url):
-        before = facts.get("no_proxy") or facts.get("NO_PROXY")
+        # boto3 looks at the second only where the first is not set, be it to nothing.
+        name = "no_proxy" if "no_proxy" in facts.environment else "NO_PROXY"
+        before = facts.get(name)
         listed = ",".join(filter(None, [before, "localhost,127.0.0.1"]))
         yield found(
             "proxy_for_loopback",
             f"{shown(without_secrets(url))} is on this machine, and boto3 asks for it through the proxy"
             f" {shown(without_secrets(proxy))}.",
-            export(facts, "NO_PROXY", listed),
+            export(facts, name, listed),
         )
     else:
         yield found(
@@ -132,11 +141,18 @@ def check_proxies(facts: Facts) -> Iterator[Finding]:
 
 def _is_proxy(value: str) -> bool:
     try:
-        parts = urlsplit(value if "://" in value else f"http://{value}")
+        parts = parts_of(value)
         _ = parts.port  # refuses what is no port
     except ValueError:
         return False
-    return bool(parts.hostname) and parts.scheme in {"http", "https", "socks5", "socks5h", "socks4"}
+    return bool(parts.hostname) and parts.scheme in {
+        "",
+        "http",
+        "https",
+        "socks5",
+        "socks5h",
+        "socks4",
+    }
 
 
 def check_bundles(facts: Facts) -> Iterator[Finding]:

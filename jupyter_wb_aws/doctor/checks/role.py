@@ -9,7 +9,7 @@ from jupyter_wb_aws.aws.claims import shown
 from jupyter_wb_aws.doctor.checks.remedies import restart, unset
 from jupyter_wb_aws.doctor.codes import found
 from jupyter_wb_aws.doctor.facts import Facts
-from jupyter_wb_aws.doctor.finding import Finding
+from jupyter_wb_aws.doctor.finding import Finding, Severity
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.roles.role import RoleArn
 
@@ -42,6 +42,13 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _no_role(facts: Facts) -> Finding:
+    if facts.no_role_chosen:
+        return found(
+            "no_role",
+            'No role: "no AWS role" was chosen for this process.',
+            "For a role: jupyter wb-aws start ROLE (`jupyter wb-aws roles` lists yours).",
+            severity=Severity.INFO,
+        )
     picked = [s["label"] for s in facts.server.sessions if s["default"]] if facts.server else []
     if picked:
         return found(

@@ -38,7 +38,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield found(
             "token_file_newline",
             f"{file.path} has blanks or a newline around the token: SDKs send the file's bytes as they are.",
-            f'Run: printf %s "$(cat {_quoted(file)})" > {_quoted(file)}.new && mv {_quoted(file)}.new {_quoted(file)}'
+            f'Run: (umask 077; printf %s "$(cat {_quoted(file)})" > {_quoted(file)}.new) && mv {_quoted(file)}.new {_quoted(file)}'
             " (and have whoever writes the file leave the newline out)",
         )
     try:
