@@ -101,7 +101,7 @@ export async function askToRelaunch(
   trans: TranslationBundle
 ): Promise<void> {
   const asked = await showDialog({
-    title: trans.__('Relaunch %1?', app.id),
+    title: trans.__('Relaunch %1?', app.title),
     body: relaunchQuestion([app], trans),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
