@@ -59,7 +59,7 @@ CODES: dict[str, Code] = {
         "The machine's role is shut out, but not for SDKs that don't know the variable.",
     ),
     # --- The role's variables
-    "no_role": Code(WARNING, NONE, "The process was started without a role session."),
+    "no_role": Code(ERROR, ALL, "The process was started without a role session."),
     "role_without_token": Code(
         ERROR, ALL, "A role's ARN is set without a token file, so no SDK uses it."
     ),

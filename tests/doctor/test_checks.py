@@ -156,6 +156,58 @@ def test_half_set_and_malformed_variables_of_a_role(role_env, change, code):
     assert codes(role.check, Facts(env, NOON)) == ([code] if code else [])
 
 
+ANALYST = role_session("analyst", label="Analyst", role_arn=ARN)
+STARTED = "jupyter wb-aws start Analyst. Then:"
+
+
+@pytest.mark.parametrize(
+    ("place", "sessions", "more", "remedy"),
+    [
+        ("terminal", [], {}, "Run: jupyter wb-aws start ROLE (`jupyter wb-aws roles` lists yours). Then: Open a new terminal."),
+        ("terminal", [{**ANALYST, "default": True}], {}, "Open a new terminal."),
+        ("server", [], {}, "Pick a role in the launcher. Then: Start a new notebook or terminal."),
+        ("kernel", [{**ANALYST, "default": True}], {}, "Restart the kernel (Kernel > Restart Kernel)."),
+        ("kernel", [{**ANALYST, "default": True}], {"JUPYTER_WB_AWS_KERNEL_ID": "k"}, f"Run in the notebook: !{STARTED} Restart the kernel"),
+    ],
+)  # fmt: skip
+def test_no_role_is_told_with_what_gives_one(place, sessions, more, remedy):
+    facts = Facts(more, NOON, place, server=ServerFacts(sessions=sessions))
+    finding = only(role.check, facts)
+    assert (finding.code, finding.severity) == ("no_role", Severity.ERROR)
+    assert finding.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("place", "sessions", "remedy"),
+    [
+        ("kernel", [], f"Run in the notebook: !{STARTED} Restart the kernel"),
+        ("kernel", [role_session("auditor", default=True)], f"Run in the notebook: !{STARTED}"),
+        ("kernel", [{**ANALYST, "shared": False}], f"Run in the notebook: !{STARTED}"),
+        ("kernel", [ANALYST], "Restart the kernel (Kernel > Restart Kernel)."),
+        ("terminal", [], f"Run: {STARTED} Open a new terminal."),
+        ("terminal", [role_session("auditor", default=True)], "Open a new terminal."),
+    ],
+)
+def test_after_the_end_of_its_role_session_a_process_is_told_what_helps(
+    role_env, place, sessions, remedy
+):
+    gone = {"AWS_WEB_IDENTITY_TOKEN_FILE": "/no/such", "JUPYTER_WB_AWS_ROLE": "Analyst"}
+    facts = gather({**role_env, **gone, "JUPYTER_WB_AWS_KERNEL_ID": "k"}, NOON, place)
+    facts = replace(facts, server=ServerFacts(sessions=sessions))
+    over, missing = only(server_check.check, facts), only(token.check, facts)
+    assert (over.code, missing.code) == ("session_over", "token_file_missing")
+    assert over.remedy.startswith(remedy)
+    assert missing.remedy == over.remedy
+
+
+def test_a_token_file_that_is_missing_without_a_server_to_ask_has_two_remedies(role_env):
+    env = {**role_env, "AWS_WEB_IDENTITY_TOKEN_FILE": "/no/such"}
+    finding = only(token.check, gather(env, NOON, "terminal"))
+    assert (
+        "If it lists the role: Open a new terminal. If not: Run: jupyter wb-aws" in finding.remedy
+    )
+
+
 @pytest.mark.parametrize(
     ("regions", "in_file", "code"),
     [
