@@ -277,6 +277,34 @@ def test_every_kind_of_shadowed_home(role_env, home, config, credentials, chosen
         assert finding.remedy == "Run: unset AWS_PROFILE" if chosen is not None else finding.remedy
 
 
+@pytest.mark.parametrize(
+    ("command", "severity"),
+    [
+        (f"jupyter wb-aws credential-process {ARN}", Severity.INFO),
+        ("/opt/bin/jupyter-wb-aws credential-process --region eu-west-1 Analyst", Severity.INFO),
+        ("jupyter wb-aws credential-process auditor", Severity.ERROR),
+        (f"jupyter lab credential-process {ARN}", Severity.ERROR),
+        ("'", Severity.ERROR),
+    ],
+)
+def test_a_profile_that_gets_the_role_from_us_is_the_roles_way(role_env, home, command, severity):
+    shadowed_home(home, f"[profile mine]\ncredential_process = {command}\n")
+    env = {**role_env, "AWS_PROFILE": "mine", "JUPYTER_WB_AWS_ROLE": "Analyst"}
+    finding = only(profiles.check, gather(env, NOON, "terminal"))
+    assert (finding.code, finding.severity) == ("profile_credential_process", severity)
+    assert (finding.remedy == "") == (severity is Severity.INFO)
+
+
+def test_a_process_whose_profile_gets_a_role_from_us_lacks_none(home):
+    shadowed_home(
+        home, f"[profile mine]\ncredential_process = jupyter-wb-aws credential-process {ARN}\n"
+    )
+    called = Called("ok", "custom-process", WHO)
+    facts = replace(gather({"HOME": str(home), "AWS_PROFILE": "mine"}, NOON, None), call=called)
+    for finding in (only(role.check, facts), only(profiles.check, facts)):
+        assert (finding.severity, finding.remedy) == (Severity.INFO, "")
+
+
 def test_a_shadow_is_an_info_where_there_is_no_role_to_shadow(home):
     shadowed_home(home, credentials=f"[default]\n{STATIC}")
     assert only(profiles.check, gather({"HOME": str(home)}, NOON, None)).severity is Severity.INFO

@@ -52,6 +52,13 @@ def _no_role(facts: Facts) -> Finding:
         )
     picked = f"; {facts.picked} is picked" if facts.picked else ""
     others = None if facts.lacks_role else Severity.WARNING
+    if facts.profile is not None and facts.profile.role_of_ours and others:
+        return found(
+            "no_role",
+            f"This process has no role session; the profile {shown(facts.profile.name)!r} gives it a role.",
+            severity=Severity.INFO,
+            sdks=(),
+        )
     return found(
         "no_role",
         "This process has no AWS role: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE are not set"
