@@ -177,7 +177,7 @@ CODES: dict[str, Code] = {
     ),
     # --- Caches
     "cli_cache_alive": Code(
-        WARNING, (AWS,), "The `aws` command's cache has working credentials of another role session."
+        INFO, (AWS,), "The `aws` command's cache has credentials of a role session that has ended."
     ),
     "cli_cache_old": Code(INFO, NONE, "The `aws` command's cache has credentials that expired."),
     "login_cache": Code(INFO, NONE, "`aws login` has left a sign-in that renews itself."),

@@ -559,14 +559,49 @@ def test_leftovers_in_the_aws_commands_cache(role_env, home):
     for name, content in {"mine": entry("alice-1", 1), "not": "no json", "odd": "[1]"}.items():
         (folder / f"{name}.json").write_text(content)
     assert codes(caches.check, gather(role_env, NOON, None)) == []
-    (folder / "left.json").write_text(entry("alice-0", 1))
     (folder / "old.json").write_text(entry("alice-0", -1))
     (home / ".aws/login/cache").mkdir(parents=True)
     (home / ".aws/login/cache/x.json").write_text("{}")
-    alive, old, login = caches.check(gather(role_env, NOON, None))
-    assert (alive.code, old.code, login.code) == ("cli_cache_alive", "cli_cache_old", "login_cache")
-    assert alive.remedy == f"Run: rm {folder}/left.json"
-    assert "2026-11-24T13:00:00Z" in alive.message
+    old, login = caches.check(gather(role_env, NOON, "kernel"))
+    assert (old.code, login.code) == ("cli_cache_old", "login_cache")
+    assert old.remedy == f"Run in the notebook: !rm -r {folder}"
+
+
+ENDED, LIVING = "147bbeb45c5c4499", "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("name", "server", "found"),
+    [
+        (f"alice-{ENDED}", ServerFacts(), True),
+        (f"alice-{ENDED}-duckdb", ServerFacts(), True),
+        (f"alice-{LIVING}", ServerFacts(sessions=[role_session("analyst", id=LIVING)]), False),
+        ("botocore-session-1796000000", ServerFacts(), False),  # a profile's own role
+        (f"alice-{ENDED}", None, False),
+        (f"alice-{ENDED}", ServerFacts({"code": "no_server", "detail": "None."}), False),
+    ],
+)
+def test_credentials_of_role_sessions_that_have_ended_are_one_finding(
+    role_env, home, name, server, found
+):
+    folder = home / ".aws/cli/cache"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        (folder / f"{number}.json").write_text(entry(name, 1))
+    (folder / "old.json").write_text(entry(name, -1))
+    facts = replace(gather(role_env, NOON, "terminal"), server=server)
+    finding = only(caches.check, facts)
+    assert finding.code == ("cli_cache_alive" if found else "cli_cache_old")
+    assert finding.severity is Severity.INFO
+    assert finding.remedy == f"Run: rm -r {folder}"
+    assert not found or "2026-11-24T13:00:00Z" in finding.message
+
+
+def test_this_process_own_credentials_outlive_its_token_file(role_env, home):
+    (home / ".aws/cli/cache").mkdir(parents=True)
+    (home / ".aws/cli/cache/x.json").write_text(entry("alice-1", 1))
+    Path(role_env["AWS_WEB_IDENTITY_TOKEN_FILE"]).unlink()
+    assert codes(caches.check, gather(role_env, NOON, None)) == ["cli_cache_alive"]
 
 
 def test_a_moved_login_cache_is_found(role_env, home):
