@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     except Exception as defect:  # noqa: BLE001 - told by its kind: its text might hold a secret
         raise _could_not_run(defect) from None
     if args.json:
-        say_json(json.dumps(report.as_json()))
+        say_json(json.dumps(report.as_json(), indent=2))
     else:
         _tell(report)
     return ExitCode.FAILED if report.status == "error" else ExitCode.OK

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from jupyter_wb_aws.variables import KERNEL_ID
+from jupyter_wb_aws.variables import KERNEL_ID, ROLE_LABEL
+
+NAME = "AWS_ROLE_SESSION_NAME"
+Session = Mapping[str, Any]
 
 
 def kernel_id(environment: Mapping[str, str]) -> str | None:
@@ -21,15 +26,54 @@ def place(environment: Mapping[str, str]) -> str | None:
 
 def has(session_name: str, environment: Mapping[str, str]) -> bool:
     """Tell whether this process was started with the role session of that RoleSessionName."""
-    return environment.get("AWS_ROLE_SESSION_NAME") == session_name
+    return environment.get(NAME) == session_name
 
 
-def note(session_name: str, environment: Mapping[str, str]) -> str | None:
-    """Say so where this process has another role, or none, than that role session."""
+def role_session(sessions: Sequence[Session], environment: Mapping[str, str]) -> Session | None:
+    """Return the role session that this process has, if it is one of these."""
+    name = environment.get(NAME)
+    mine = (s for s in sessions if name and s["environment"].get(NAME) == name)
+    return next(mine, None)
+
+
+def note(sessions: Sequence[Session], environment: Mapping[str, str]) -> str | None:
+    """Say so where this process has another role, or none, than what starts next; and what changes it."""
+    mine = role_session(sessions, environment)
+    default = next((session for session in sessions if session["default"]), None)
     where = place(environment)
-    if where is None or has(session_name, environment):
+    if mine is not None:
+        return None if mine is default else _other(mine, default, where)
+    if where is None:
         return None
-    label = environment.get("JUPYTER_WB_AWS_ROLE")
-    mine = f"the role {label}" if label else "no AWS role"
-    way = "restart it" if where == "kernel" else "open a new one"
-    return f"This {where} itself was started with {mine}, and keeps that: {way}."
+    if label := environment.get(ROLE_LABEL):
+        ended = f"The role session of {label}, which this {where} was started with, has ended."
+        return f"{ended} {_anew(where, default, label)}"
+    return None if default is None else f"This {where} has no AWS role. {_anew(where, default)}"
+
+
+def _other(mine: Session, default: Session | None, where: str | None) -> str:
+    # What `exec` runs has a role session to itself, whatever the terminal around it has.
+    if where is None or not mine["shared"]:
+        return f"This process has the role {mine['label']}."
+    has_it = f"This {where} has the role {mine['label']}"
+    if where == "kernel":
+        return f"{has_it}, and keeps it over restarts. {_in_notebook('ROLE', 'changes it')}"
+    return f"{has_it}; a new one gets {default['label'] if default else 'no AWS role'}."
+
+
+def _anew(where: str, default: Session | None, label: str | None = None) -> str:
+    """Say how this process gets a role (again): a kernel whose role session has ended gets no other by itself."""
+    if where == "kernel":
+        role = label or (default["label"] if default else "ROLE")
+        return _in_notebook(shlex.quote(role), f"gives it {role}")
+    if default is None:
+        role = shlex.quote(label or "ROLE")
+        return f"Run `jupyter wb-aws start {role}`, then open a new terminal."
+    return f"Open a new one: it gets {default['label']}."
+
+
+def _in_notebook(role: str, effect: str) -> str:
+    return (
+        f"`!jupyter wb-aws start {role}` in a cell, or its toolbar, {effect}, once the kernel is\n"
+        "restarted."
+    )

@@ -7,8 +7,8 @@ import os
 import sys
 
 from jupyter_wb_aws.cli import choose, here
-from jupyter_wb_aws.cli.client import connect, quote
-from jupyter_wb_aws.cli.failure import ExitCode
+from jupyter_wb_aws.cli.client import Answer, Client, connect
+from jupyter_wb_aws.cli.failure import CliError, ExitCode
 from jupyter_wb_aws.cli.output import say, say_json, say_problem
 
 
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     if args.session is not None:
         sessions = client.get("/aws/sessions").data["sessions"]
         query["session_id"] = str(choose.role_session(args.session, sessions)["id"])
-    answer = client.get("/aws/identity", **query)
+    answer, picked = _asked(client, query)
     if args.json:
         say_json(answer.text)
         return ExitCode.OK
@@ -38,13 +38,26 @@ def run(args: argparse.Namespace) -> int:
         say(f"{key:<13} {answer.data[key]}")
     say(f"{'Role session':<13} {answer.data['session_id']}")
     say(f"{'User':<13} {answer.data['user']['name']}")
-    # AWS's UserId of an assumed role ends in the RoleSessionName.
-    if args.session is None and (
-        note := here.note(answer.data["UserId"].rpartition(":")[2], os.environ)
-    ):
+    sessions = client.get("/aws/sessions").data["sessions"]
+    if not picked:
+        say("\nThat is this process. No role is picked for what you start next.")
+    elif args.session is None and (note := here.note(sessions, os.environ)):
         say(f"\n{note}")
-    problem = client.get(f"/aws/sessions/{quote(answer.data['session_id'])}").data["problem"]
-    if problem:
-        say()
-        say_problem(problem, file=sys.stdout)
+    for session in sessions:
+        if session["id"] == answer.data["session_id"] and session["problem"]:
+            say()
+            say_problem(session["problem"], file=sys.stdout)
     return ExitCode.OK
+
+
+def _asked(client: Client, query: dict[str, str]) -> tuple[Answer, bool]:
+    """Ask who it is, and tell whether it was picked: else it is the one that this process has."""
+    try:
+        return client.get("/aws/identity", **query), True
+    except CliError as error:
+        if error.problem.get("code") != "no_role_session" or "session_id" in query:
+            raise
+        mine = here.role_session(client.get("/aws/sessions").data["sessions"], os.environ)
+        if mine is None:
+            raise
+    return client.get("/aws/identity", **query, session_id=str(mine["id"])), False

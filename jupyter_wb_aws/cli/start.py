@@ -62,7 +62,8 @@ def _choose_for(client: Client, kernel: str, session_id: str) -> None:
 
 
 def _tell(session: Mapping[str, Any]) -> None:
-    say(f"Picked {choose.describe(session)} (role session {session['id']}).")
+    done = "Picked" if session["default"] else "Started"
+    say(f"{done} {choose.describe(session)} (role session {session['id']}).")
     if session["default"]:
         say(
             "Notebooks and terminals that you start from now on are this to AWS; it renews itself until"

@@ -88,6 +88,7 @@ def _tell_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> No
     if not sessions:
         say("No role session. `jupyter wb-aws roles` lists your roles, `jupyter wb-aws start ROLE`")
         say("starts one.")
+        _tell_here(sessions)
         return
     now = datetime.now(UTC)
     say_table(
@@ -96,16 +97,18 @@ def _tell_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> No
     )
     if any(session["default"] for session in sessions):
         say(f"\n{PICKED}")
-        for session in sessions:
-            name = session["environment"].get("AWS_ROLE_SESSION_NAME", "")
-            if session["default"] and (note := here.note(name, os.environ)):
-                say(note)
     else:
         say(
             "\nNone of these is picked for what you start next: `jupyter wb-aws start ROLE` picks one."
         )
+    _tell_here(sessions)
     for session in sessions:
         _tell_more(session, signed_out=signed_out)
+
+
+def _tell_here(sessions: list[Mapping[str, Any]]) -> None:
+    if note := here.note(sessions, os.environ):
+        say(note)
 
 
 def _row(session: Mapping[str, Any], now: datetime) -> tuple[str, ...]:

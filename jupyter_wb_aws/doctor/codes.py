@@ -59,7 +59,7 @@ CODES: dict[str, Code] = {
         "The machine's role is shut out, but not for SDKs that don't know the variable.",
     ),
     # --- The role's variables
-    "no_role": Code(WARNING, NONE, "The process was started without a role session."),
+    "no_role": Code(ERROR, ALL, "The process was started without a role session."),
     "role_without_token": Code(
         ERROR, ALL, "A role's ARN is set without a token file, so no SDK uses it."
     ),
@@ -177,7 +177,7 @@ CODES: dict[str, Code] = {
     ),
     # --- Caches
     "cli_cache_alive": Code(
-        WARNING, (AWS,), "The `aws` command's cache has working credentials of another role session."
+        INFO, (AWS,), "The `aws` command's cache has credentials of a role session that has ended."
     ),
     "cli_cache_old": Code(INFO, NONE, "The `aws` command's cache has credentials that expired."),
     "login_cache": Code(INFO, NONE, "`aws login` has left a sign-in that renews itself."),

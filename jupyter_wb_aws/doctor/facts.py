@@ -118,6 +118,24 @@ class Facts:
         return bool(self.get("AWS_ROLE_ARN") and self.get("AWS_WEB_IDENTITY_TOKEN_FILE"))
 
     @property
+    def lacks_role(self) -> bool:
+        """Whether the process has neither a role nor, as far as is known, other credentials."""
+        if self.get("AWS_ROLE_ARN") or self.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+            return False
+        call = self.call
+        return call is None or (call.outcome in {"failed", "not_made"} and call.provider is None)
+
+    @property
+    def living(self) -> Sequence[Mapping[str, Any]]:
+        """The server's role sessions, as far as they are known."""
+        return self.server.sessions if self.server else ()
+
+    @property
+    def picked(self) -> str | None:
+        """The role that what starts next gets, as far as it is known."""
+        return next((str(s["label"]) for s in self.living if s["default"]), None)
+
+    @property
     def no_role_chosen(self) -> bool:
         """Whether the user wants no role here."""
         return self.server is not None and self.server.no_role_chosen

@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from jupyter_wb_aws.doctor.reading import Read, expanded, read
@@ -44,6 +45,22 @@ class Profile:
     def has(self, *keys: str) -> bool:
         """Tell whether all of these are set to something."""
         return all(self.values.get(key) for key in keys)
+
+    @property
+    def role_of_ours(self) -> str | None:
+        """The role that its `credential_process` asks us for, if it does; None for another program."""
+        try:
+            program, *words = shlex.split(self.values.get("credential_process", ""))
+        except ValueError:
+            return None
+        if Path(program).name == "jupyter" and words[:1] == ["wb-aws"]:
+            words = words[1:]
+        elif Path(program).name != "jupyter-wb-aws":
+            return None
+        if words[:1] != ["credential-process"]:
+            return None
+        named = [w for before, w in pairwise(words) if before != "--region" and w[:1] != "-"]
+        return named[0] if named else None
 
     @property
     def sts_endpoint(self) -> str | None:

@@ -98,12 +98,73 @@ def test_started_in_a_notebook_it_is_the_choice_for_this_notebook_too(server, ru
     assert chosen == [("/user/alice/aws/assignments/kernel-1", {"session_id": "id-analyst"})]
 
 
-def test_identity_says_where_this_terminal_has_another_role(server, run, monkeypatch):
-    server.sessions = [role_session("analyst", default=True)]
-    monkeypatch.setenv("JUPYTER_SERVER_URL", server.url)
-    monkeypatch.setenv("JUPYTER_WB_AWS_ROLE", "Auditor")
+def named(name, **more):
+    """A role session with its RoleSessionName."""
+    return role_session(name, environment={"AWS_ROLE_SESSION_NAME": f"alice-{name}"}, **more)
 
-    assert "This terminal itself was started with the role Auditor" in run("identity").out
+
+KERNEL, TERMINAL = {"JPY_PARENT_PID": "1"}, {"JUPYTER_SERVER_URL": "URL"}
+AUDITOR = {"AWS_ROLE_SESSION_NAME": "alice-auditor", "JUPYTER_WB_AWS_ROLE": "auditor"}
+PICKED = named("analyst", default=True)
+
+
+@pytest.mark.parametrize(
+    ("sessions", "here", "said"),
+    [
+        ([PICKED, named("auditor")], TERMINAL | AUDITOR, "This terminal has the role auditor; a new one gets analyst."),
+        ([PICKED, named("auditor")], KERNEL | AUDITOR, "This kernel has the role auditor, and keeps it over restarts. `!jupyter wb-aws start ROLE` in a cell, or its toolbar, changes it"),
+        ([PICKED, named("auditor", shared=False)], TERMINAL | AUDITOR, "This process has the role auditor."),
+        ([PICKED], TERMINAL | AUDITOR, "of auditor, which this terminal was started with, has ended. Open a new one: it gets analyst."),
+        ([PICKED], KERNEL | AUDITOR, "of auditor, which this kernel was started with, has ended. `!jupyter wb-aws start auditor` in a cell, or its toolbar, gives it auditor"),
+        ([PICKED], TERMINAL, "This terminal has no AWS role. Open a new one: it gets analyst."),
+        ([PICKED], KERNEL, "This kernel has no AWS role. `!jupyter wb-aws start analyst` in a cell"),
+    ],
+)  # fmt: skip
+def test_what_this_place_has_and_what_changes_it_is_said(
+    server, run, monkeypatch, sessions, here, said
+):
+    server.sessions = sessions
+    for name, value in here.items():
+        monkeypatch.setenv(name, server.url if value == "URL" else value)
+
+    for command in ("status", "identity"):
+        out = run(command).out
+        assert said in out
+        assert "restart it" not in out
+
+
+@pytest.mark.parametrize(
+    ("here", "said"),
+    [
+        (TERMINAL, "Run `jupyter wb-aws start auditor`, then open a new terminal."),
+        (KERNEL, "`!jupyter wb-aws start auditor` in a cell"),
+    ],
+)
+def test_status_says_what_to_do_where_the_role_session_of_this_place_was_the_last(
+    server, run, monkeypatch, here, said
+):
+    for name, value in (here | AUDITOR).items():
+        monkeypatch.setenv(name, server.url if value == "URL" else value)
+    assert said in run("status").out
+
+
+@pytest.mark.parametrize("more", [{}, {"JUPYTER_SERVER_URL": "URL"}])
+def test_identity_where_nothing_is_picked_is_that_of_the_process(server, run, monkeypatch, more):
+    server.sessions = [named("analyst"), named("auditor")]
+    for name, value in (AUDITOR | more).items():
+        monkeypatch.setenv(name, server.url if value == "URL" else value)
+
+    ran = run("identity")
+
+    assert ran.code == 0
+    assert "assumed-role/auditor/alice-auditor" in ran.out
+    assert "That is this process. No role is picked for what you start next." in ran.out
+    assert json.loads(run("identity", "--json").out)["session_id"] == "id-auditor"
+
+
+def test_start_without_default_picks_nothing(server, run):
+    out = run("start", "analyst", "--no-default").out
+    assert out.startswith("Started analyst, us-east-2 (role session id-analyst).")
 
 
 def test_start_tells_the_notices(server, run):

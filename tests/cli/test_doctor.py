@@ -43,6 +43,7 @@ def test_the_server_is_asked_for_its_health_and_role_sessions_and_for_nothing_el
 def test_a_role_session_that_the_server_knows_no_more_is_told(server, run):
     ran = run("doctor", "--json")
     assert ran.code == 1
+    assert ran.out.startswith('{\n  "status": "error",\n')
     assert {"session_over", "token_file_missing", "call_failed"} <= codes(ran)
 
 

@@ -156,6 +156,58 @@ def test_half_set_and_malformed_variables_of_a_role(role_env, change, code):
     assert codes(role.check, Facts(env, NOON)) == ([code] if code else [])
 
 
+ANALYST = role_session("analyst", label="Analyst", role_arn=ARN)
+STARTED = "jupyter wb-aws start Analyst. Then:"
+
+
+@pytest.mark.parametrize(
+    ("place", "sessions", "more", "remedy"),
+    [
+        ("terminal", [], {}, "Run: jupyter wb-aws start ROLE (`jupyter wb-aws roles` lists yours). Then: Open a new terminal."),
+        ("terminal", [{**ANALYST, "default": True}], {}, "Open a new terminal."),
+        ("server", [], {}, "Pick a role in the launcher. Then: Start a new notebook or terminal."),
+        ("kernel", [{**ANALYST, "default": True}], {}, "Restart the kernel (Kernel > Restart Kernel)."),
+        ("kernel", [{**ANALYST, "default": True}], {"JUPYTER_WB_AWS_KERNEL_ID": "k"}, f"Run in the notebook: !{STARTED} Restart the kernel"),
+    ],
+)  # fmt: skip
+def test_no_role_is_told_with_what_gives_one(place, sessions, more, remedy):
+    facts = Facts(more, NOON, place, server=ServerFacts(sessions=sessions))
+    finding = only(role.check, facts)
+    assert (finding.code, finding.severity) == ("no_role", Severity.ERROR)
+    assert finding.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("place", "sessions", "remedy"),
+    [
+        ("kernel", [], f"Run in the notebook: !{STARTED} Restart the kernel"),
+        ("kernel", [role_session("auditor", default=True)], f"Run in the notebook: !{STARTED}"),
+        ("kernel", [{**ANALYST, "shared": False}], f"Run in the notebook: !{STARTED}"),
+        ("kernel", [ANALYST], "Restart the kernel (Kernel > Restart Kernel)."),
+        ("terminal", [], f"Run: {STARTED} Open a new terminal."),
+        ("terminal", [role_session("auditor", default=True)], "Open a new terminal."),
+    ],
+)
+def test_after_the_end_of_its_role_session_a_process_is_told_what_helps(
+    role_env, place, sessions, remedy
+):
+    gone = {"AWS_WEB_IDENTITY_TOKEN_FILE": "/no/such", "JUPYTER_WB_AWS_ROLE": "Analyst"}
+    facts = gather({**role_env, **gone, "JUPYTER_WB_AWS_KERNEL_ID": "k"}, NOON, place)
+    facts = replace(facts, server=ServerFacts(sessions=sessions))
+    over, missing = only(server_check.check, facts), only(token.check, facts)
+    assert (over.code, missing.code) == ("session_over", "token_file_missing")
+    assert over.remedy.startswith(remedy)
+    assert missing.remedy == over.remedy
+
+
+def test_a_token_file_that_is_missing_without_a_server_to_ask_has_two_remedies(role_env):
+    env = {**role_env, "AWS_WEB_IDENTITY_TOKEN_FILE": "/no/such"}
+    finding = only(token.check, gather(env, NOON, "terminal"))
+    assert (
+        "If it lists the role: Open a new terminal. If not: Run: jupyter wb-aws" in finding.remedy
+    )
+
+
 @pytest.mark.parametrize(
     ("regions", "in_file", "code"),
     [
@@ -223,6 +275,34 @@ def test_every_kind_of_shadowed_home(role_env, home, config, credentials, chosen
         assert finding.severity is Severity.ERROR
         assert sdks <= set(finding.sdks)
         assert finding.remedy == "Run: unset AWS_PROFILE" if chosen is not None else finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("command", "severity"),
+    [
+        (f"jupyter wb-aws credential-process {ARN}", Severity.INFO),
+        ("/opt/bin/jupyter-wb-aws credential-process --region eu-west-1 Analyst", Severity.INFO),
+        ("jupyter wb-aws credential-process auditor", Severity.ERROR),
+        (f"jupyter lab credential-process {ARN}", Severity.ERROR),
+        ("'", Severity.ERROR),
+    ],
+)
+def test_a_profile_that_gets_the_role_from_us_is_the_roles_way(role_env, home, command, severity):
+    shadowed_home(home, f"[profile mine]\ncredential_process = {command}\n")
+    env = {**role_env, "AWS_PROFILE": "mine", "JUPYTER_WB_AWS_ROLE": "Analyst"}
+    finding = only(profiles.check, gather(env, NOON, "terminal"))
+    assert (finding.code, finding.severity) == ("profile_credential_process", severity)
+    assert (finding.remedy == "") == (severity is Severity.INFO)
+
+
+def test_a_process_whose_profile_gets_a_role_from_us_lacks_none(home):
+    shadowed_home(
+        home, f"[profile mine]\ncredential_process = jupyter-wb-aws credential-process {ARN}\n"
+    )
+    called = Called("ok", "custom-process", WHO)
+    facts = replace(gather({"HOME": str(home), "AWS_PROFILE": "mine"}, NOON, None), call=called)
+    for finding in (only(role.check, facts), only(profiles.check, facts)):
+        assert (finding.severity, finding.remedy) == (Severity.INFO, "")
 
 
 def test_a_shadow_is_an_info_where_there_is_no_role_to_shadow(home):
@@ -479,14 +559,49 @@ def test_leftovers_in_the_aws_commands_cache(role_env, home):
     for name, content in {"mine": entry("alice-1", 1), "not": "no json", "odd": "[1]"}.items():
         (folder / f"{name}.json").write_text(content)
     assert codes(caches.check, gather(role_env, NOON, None)) == []
-    (folder / "left.json").write_text(entry("alice-0", 1))
     (folder / "old.json").write_text(entry("alice-0", -1))
     (home / ".aws/login/cache").mkdir(parents=True)
     (home / ".aws/login/cache/x.json").write_text("{}")
-    alive, old, login = caches.check(gather(role_env, NOON, None))
-    assert (alive.code, old.code, login.code) == ("cli_cache_alive", "cli_cache_old", "login_cache")
-    assert alive.remedy == f"Run: rm {folder}/left.json"
-    assert "2026-11-24T13:00:00Z" in alive.message
+    old, login = caches.check(gather(role_env, NOON, "kernel"))
+    assert (old.code, login.code) == ("cli_cache_old", "login_cache")
+    assert old.remedy == f"Run in the notebook: !rm -r {folder}"
+
+
+ENDED, LIVING = "147bbeb45c5c4499", "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("name", "server", "found"),
+    [
+        (f"alice-{ENDED}", ServerFacts(), True),
+        (f"alice-{ENDED}-duckdb", ServerFacts(), True),
+        (f"alice-{LIVING}", ServerFacts(sessions=[role_session("analyst", id=LIVING)]), False),
+        ("botocore-session-1796000000", ServerFacts(), False),  # a profile's own role
+        (f"alice-{ENDED}", None, False),
+        (f"alice-{ENDED}", ServerFacts({"code": "no_server", "detail": "None."}), False),
+    ],
+)
+def test_credentials_of_role_sessions_that_have_ended_are_one_finding(
+    role_env, home, name, server, found
+):
+    folder = home / ".aws/cli/cache"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        (folder / f"{number}.json").write_text(entry(name, 1))
+    (folder / "old.json").write_text(entry(name, -1))
+    facts = replace(gather(role_env, NOON, "terminal"), server=server)
+    finding = only(caches.check, facts)
+    assert finding.code == ("cli_cache_alive" if found else "cli_cache_old")
+    assert finding.severity is Severity.INFO
+    assert finding.remedy == f"Run: rm -r {folder}"
+    assert not found or "2026-11-24T13:00:00Z" in finding.message
+
+
+def test_this_process_own_credentials_outlive_its_token_file(role_env, home):
+    (home / ".aws/cli/cache").mkdir(parents=True)
+    (home / ".aws/cli/cache/x.json").write_text(entry("alice-1", 1))
+    Path(role_env["AWS_WEB_IDENTITY_TOKEN_FILE"]).unlink()
+    assert codes(caches.check, gather(role_env, NOON, None)) == ["cli_cache_alive"]
 
 
 def test_a_moved_login_cache_is_found(role_env, home):

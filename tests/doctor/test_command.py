@@ -278,9 +278,22 @@ def test_a_program_that_hangs_does_not_hold_it_up(home, monkeypatch):
 def test_without_a_role_it_says_how_to_get_one(ask, plain_env):
     asked = ask(plain_env, "--json")
     assert asked.code == 1
-    assert asked.codes("error") == ["no_credentials"]
-    assert {"no_role"} <= set(asked.codes("warning"))
-    assert "server_not_found" in asked.codes("info")
+    assert asked.report["findings"][0]["code"] == "no_role"
+    assert asked.codes("error") == ["no_role"]
+    assert {"no_credentials", "server_not_found"} <= set(asked.codes("info"))
+
+
+def test_what_follows_from_having_no_role_is_no_fault_of_its_own(ask, plain_env, nobody):
+    without = {k: v for k, v in plain_env.items() if k not in {"AWS_REGION", "AWS_DEFAULT_REGION"}}
+    asked = ask({**without, "AWS_ENDPOINT_URL": nobody}, "--json")
+    assert asked.codes("error") == ["no_role"]
+    assert {"region_missing", "sts_unreachable", "no_credentials"} <= set(asked.codes("info"))
+    assert "AWS_REGION=" not in asked.out
+
+
+def test_with_credentials_of_another_kind_having_no_role_is_a_warning(ask, plain_env, late):
+    keys = ask({**plain_env, **KEYS, "AWS_ENDPOINT_URL": late}, "--json")
+    assert "no_role" in keys.codes("warning")
 
 
 def test_without_a_home_and_without_a_variable_it_runs(ask):

@@ -2,48 +2,61 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 
-from jupyter_wb_aws.aws.claims import shown
 from jupyter_wb_aws.clock import rfc3339
+from jupyter_wb_aws.doctor.checks.remedies import run
 from jupyter_wb_aws.doctor.codes import found
 from jupyter_wb_aws.doctor.facts import Cached, Facts
 from jupyter_wb_aws.doctor.finding import Finding
 
+# The id of a role session, which its RoleSessionName always holds, whatever the site's template.
+ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])")
+
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Look at what `aws` and `aws login` have kept; whose it is and until when, never the keys."""
-    mine = facts.get("AWS_ROLE_SESSION_NAME")
     alive = [
-        entry
+        entry.expires_at
         for entry in facts.cli_cache
-        if entry.expires_at and entry.expires_at > facts.now and entry.session_name != mine
+        if entry.expires_at and entry.expires_at > facts.now and _has_ended(facts, entry)
     ]
     old = [e for e in facts.cli_cache if e.expires_at and e.expires_at <= facts.now]
     if alive:
-        until = max(entry.expires_at for entry in alive if entry.expires_at)
-        names = ", ".join(sorted({shown(entry.session_name) or "unknown" for entry in alive}))
+        folder = facts.cli_cache[0].path.parent
         yield found(
             "cli_cache_alive",
-            f"The aws command's cache holds credentials of other role sessions ({names}) that work until {rfc3339(until)}:"
-            " ending a role session does not end them, and aws uses them without asking STS.",
-            _remove(alive),
+            f"{folder} holds credentials of role sessions that have ended, good until {rfc3339(max(alive))} at the"
+            " latest: Debian's aws 2.9 goes on with them in a process that had such a role session, even without the"
+            " token file.",
+            _remove(facts),
         )
-    if old:
+    elif old:
         yield found(
             "cli_cache_old",
             f"The aws command's cache has {len(old)} set{'s' * (len(old) > 1)} of credentials that expired.",
-            _remove(old),
+            _remove(facts),
         )
     if facts.login_cache:
         folder = facts.login_cache[0].parent
         yield found(
             "login_cache",
             f"`aws login` has left a sign-in in {folder}; profiles with `login_session` use and renew it.",
-            "Run: aws logout --all",
+            run(facts, "aws logout --all"),
         )
 
 
-def _remove(entries: list[Cached]) -> str:
-    return f"Run: rm {' '.join(shlex.quote(str(entry.path)) for entry in entries)}"
+def _has_ended(facts: Facts, entry: Cached) -> bool:
+    """Tell whether it is of a role session that is known to have ended."""
+    if facts.server is not None and facts.server.problem is None:
+        ours = ID.search(entry.session_name)
+        return ours is not None and ours[0] not in {session["id"] for session in facts.living}
+    # Without a server to ask, this process's own is known by its token file.
+    mine = entry.session_name == facts.get("AWS_ROLE_SESSION_NAME")
+    return mine and facts.token_file is not None and facts.token_file.problem == "missing"
+
+
+def _remove(facts: Facts) -> str:
+    return run(facts, f"rm -r {shlex.quote(str(facts.cli_cache[0].path.parent))}")

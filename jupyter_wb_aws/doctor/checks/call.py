@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from jupyter_wb_aws.doctor.checks.remedies import restart
+from jupyter_wb_aws.doctor.checks.remedies import get_role
 from jupyter_wb_aws.doctor.codes import found
 from jupyter_wb_aws.doctor.facts import Called, Facts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
@@ -61,11 +61,13 @@ def _failed(facts: Facts, call: Called) -> Finding:
             if facts.get("AWS_EC2_METADATA_DISABLED")
             else " Other programs go on to the machine's own role, which the doctor never asks."
         )
+        # Without a role, that is what was to be expected, and `no_role` says what to do.
         return found(
             "no_credentials",
             f"boto3's chain of providers found no credentials.{here}",
-            f"Run: jupyter wb-aws start ROLE. Then: {restart(facts)}",
-            severity=Severity.INFO if facts.no_role_chosen else None,
+            "" if facts.lacks_role else get_role(facts),
+            severity=Severity.INFO if facts.lacks_role else None,
+            sdks=() if facts.lacks_role else None,
         )
     by = f" (credentials from {provider_words(call.provider)})" if call.provider else ""
     return found(

@@ -24,6 +24,15 @@ def check_sts(facts: Facts) -> Iterator[Finding]:
     if probe is None or probe.problem == "metadata":  # that one is an endpoint's finding
         return
     if probe.problem:
+        if facts.lacks_role:
+            yield found(
+                "sts_certificate" if probe.problem == "certificate" else "sts_unreachable",
+                f"{shown(probe.url)}: {probe.detail}. A role session may bring another region, endpoint, proxy or CA"
+                " bundle: look again with a role.",
+                severity=Severity.INFO,
+                sdks=(),
+            )
+            return
         certificate = probe.problem == "certificate"
         yield found(
             "sts_certificate" if certificate else "sts_unreachable",

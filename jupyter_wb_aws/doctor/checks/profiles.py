@@ -51,6 +51,13 @@ def _shadow(facts: Facts, profile: Profile, code: str, key: str, what: str) -> F
     place = profile.lines.get(key)
     by = _chosen_by(facts)
     name = f"[{profile.name}]" if by is None else f"The profile {shown(profile.name)!r} ({by})"
+    if code == "profile_credential_process" and _is_the_role(facts, profile):
+        return found(
+            code,
+            f"{name} gets the role {shown(profile.role_of_ours)} by `jupyter wb-aws credential-process`"
+            f"{f' ({place})' if place else ''}, as a role session's processes get it by the token file.",
+            severity=Severity.INFO,
+        )
     effect = "before the role, in the SDKs named" if facts.has_role else "and there is no role here"
     return found(
         code,
@@ -58,6 +65,14 @@ def _shadow(facts: Facts, profile: Profile, code: str, key: str, what: str) -> F
         _instead(facts, profile, by),
         severity=None if facts.has_role else Severity.INFO,
     )
+
+
+def _is_the_role(facts: Facts, profile: Profile) -> bool:
+    """Tell whether a profile gives a role by us, and none beside that of this process."""
+    role = profile.role_of_ours
+    arn = facts.get("AWS_ROLE_ARN")
+    mine = (arn, arn.rpartition("/")[2], facts.get("JUPYTER_WB_AWS_ROLE"))
+    return role is not None and (not arn or role.casefold() in map(str.casefold, mine))
 
 
 def _instead(facts: Facts, profile: Profile, by: str | None) -> str:

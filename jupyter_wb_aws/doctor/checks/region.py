@@ -10,7 +10,7 @@ from jupyter_wb_aws.doctor.addresses import sts_endpoint
 from jupyter_wb_aws.doctor.checks.remedies import export, unset
 from jupyter_wb_aws.doctor.codes import BOTO, JS, PYARROW, found
 from jupyter_wb_aws.doctor.facts import Facts
-from jupyter_wb_aws.doctor.finding import Finding
+from jupyter_wb_aws.doctor.finding import Finding, Severity
 
 NEW, OLD = "AWS_REGION", "AWS_DEFAULT_REGION"
 # botocore's endpoints.json, `regionRegex` of all partitions; stores of others have names of their own.
@@ -60,6 +60,13 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _nowhere(facts: Facts) -> Finding:
+    if facts.lacks_role:
+        return found(
+            "region_missing",
+            f"Neither {NEW} nor {OLD} is set; a role session sets both, where its role has a region.",
+            severity=Severity.INFO,
+            sdks=(),
+        )
     elsewhere = sts_endpoint(facts.environment, facts.profile) is not None
     boto3 = "signs nothing for an endpoint of your own" if elsewhere else "asks the global STS"
     return found(

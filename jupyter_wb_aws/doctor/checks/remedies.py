@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from jupyter_wb_aws.doctor.facts import Facts
+from jupyter_wb_aws.variables import KERNEL_ID, ROLE_LABEL
 
 RESTART = {
     "kernel": "Restart the kernel (Kernel > Restart Kernel).",
@@ -43,6 +46,44 @@ def export(facts: Facts, name: str, value: str) -> str:
 def restart(facts: Facts) -> str:
     """Say how a process gets what is right now."""
     return RESTART[facts.place]
+
+
+def run(facts: Facts, command: str) -> str:
+    """Say how a command is typed here."""
+    return f"Run in the notebook: !{command}" if facts.place == "kernel" else f"Run: {command}"
+
+
+def get_role(facts: Facts) -> str:
+    """Say how a process without a role, or whose role session has ended, gets one.
+
+    A kernel that ever had to do with a role takes no other by itself.
+    """
+    picked, had = facts.picked, facts.get(ROLE_LABEL)
+    again = next((s for s in facts.living if _is_again(facts, s)), None)
+    if facts.place == "kernel" and (again or (picked and KERNEL_ID not in facts.environment)):
+        return restart(facts)
+    if facts.place == "kernel":
+        start = f"{_start(had or picked or 'ROLE')}. Then: {restart(facts)}"
+        return f"Run in the notebook: !{start} Or pick a role in its toolbar."
+    if picked:
+        return restart(facts)
+    if facts.place == "server":
+        return f"Pick a role in the launcher. Then: {restart(facts)}"
+    listed = "" if had else " (`jupyter wb-aws roles` lists yours)"
+    return f"Run: {_start(had or 'ROLE')}{listed}. Then: {restart(facts)}"
+
+
+def _is_again(facts: Facts, session: Mapping[str, Any]) -> bool:
+    """Tell whether a role session stands in for this process's own, which has ended."""
+    role = facts.get("AWS_ROLE_ARN")
+    region = facts.get("AWS_REGION") or None
+    return bool(
+        role and session["shared"] and session["role_arn"] == role and session["region"] == region
+    )
+
+
+def _start(role: str) -> str:
+    return f"jupyter wb-aws start {role if role == 'ROLE' else shlex.quote(role)}"
 
 
 def _startup(lines: list[str], verb: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from jupyter_wb_aws.aws.claims import shown
-from jupyter_wb_aws.doctor.checks.remedies import restart, unset
+from jupyter_wb_aws.doctor.checks.remedies import get_role, restart, unset
 from jupyter_wb_aws.doctor.codes import found
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
@@ -46,20 +46,26 @@ def _no_role(facts: Facts) -> Finding:
         return found(
             "no_role",
             'No role: "no AWS role" was chosen for this process.',
-            "For a role: jupyter wb-aws start ROLE (`jupyter wb-aws roles` lists yours).",
+            get_role(facts),
             severity=Severity.INFO,
+            sdks=(),
         )
-    picked = [s["label"] for s in facts.server.sessions if s["default"]] if facts.server else []
-    if picked:
+    picked = f"; {facts.picked} is picked" if facts.picked else ""
+    others = None if facts.lacks_role else Severity.WARNING
+    if facts.profile is not None and facts.profile.role_of_ours and others:
         return found(
             "no_role",
-            f"The role {picked[0]} is picked, and this process was started without it.",
-            restart(facts),
+            f"This process has no role session; the profile {shown(facts.profile.name)!r} gives it a role.",
+            severity=Severity.INFO,
+            sdks=(),
         )
     return found(
         "no_role",
-        "No role: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE are not set in this process.",
-        f"Run: jupyter wb-aws start ROLE (`jupyter wb-aws roles` lists yours). Then: {restart(facts)}",
+        "This process has no AWS role: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE are not set"
+        f" here{picked}.",
+        get_role(facts),
+        severity=others,
+        sdks=() if others else None,
     )
 
 

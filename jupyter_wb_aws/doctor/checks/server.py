@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jupyter_wb_aws.doctor.checks.remedies import restart
+from jupyter_wb_aws.doctor.checks.remedies import get_role
 from jupyter_wb_aws.doctor.codes import found
 from jupyter_wb_aws.doctor.facts import Facts, ServerFacts
 from jupyter_wb_aws.doctor.finding import Finding
@@ -34,7 +34,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             "session_over",
             f"The role session of {facts.get('JUPYTER_WB_AWS_ROLE')}, which this process was started with, has ended or"
             " is another server's.",
-            restart(facts),
+            get_role(facts),
         )
     if mine is not None:
         yield from _state(mine)

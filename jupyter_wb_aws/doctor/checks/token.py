@@ -10,7 +10,7 @@ from jupyter_wb_aws.aws.claims import audience_of, shown, warnings_for
 from jupyter_wb_aws.aws.sts import is_aws
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.doctor.addresses import sts_endpoint
-from jupyter_wb_aws.doctor.checks.remedies import restart
+from jupyter_wb_aws.doctor.checks.remedies import get_role, restart, run
 from jupyter_wb_aws.doctor.codes import found
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding
@@ -82,7 +82,7 @@ def _file(facts: Facts, file: Read) -> Iterator[Finding]:
         yield found(
             "token_file_missing",
             f"There is no {file.path}: the role session has ended, or its server runs no more.",
-            f"Run: jupyter wb-aws status. If it lists the role: {restart(facts)}",
+            _without_file(facts),
         )
     elif file.problem:
         yield found(
@@ -98,6 +98,16 @@ def _file(facts: Facts, file: Read) -> Iterator[Finding]:
             f"{file.path} is open to other users of this machine (mode {file.mode & 0o777:o}).",
             f"Run: chmod 600 {_quoted(file)}",
         )
+
+
+def _without_file(facts: Facts) -> str:
+    """Say what helps: a new process, where the role session lives; else it has to be started again."""
+    if facts.server is None or facts.server.problem is not None:
+        status = run(facts, "jupyter wb-aws status")
+        return f"{status}. If it lists the role: {restart(facts)} If not: {get_role(facts)}"
+    name = facts.get("AWS_ROLE_SESSION_NAME")
+    lives = any(s["environment"].get("AWS_ROLE_SESSION_NAME") == name for s in facts.living)
+    return restart(facts) if name and lives else get_role(facts)
 
 
 def _times(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
