@@ -20,11 +20,12 @@ html_title = "jupyter_wb_aws"
 html_copy_source = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_sidebars = {"how-it-works": [], "python": []}  # pages without others below them
+# Pages without others below them
+html_sidebars = {page: [] for page in ("ides", "commands", "how-it-works", "python")}
 html_theme_options = {
     "logo": {"text": "jupyter_wb_aws"},
     "navbar_align": "left",
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 8,
     "show_prev_next": False,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 import jupyter_wb_aws
 from jupyter_wb_aws import boto3_session
@@ -43,12 +44,46 @@ async def test_the_documented_s3_browser_lists_the_bucket_as_the_picked_role(api
     none = await api("GET", "/s3-browser/colorado-projects")
     assert none.status == 404
     assert "No role was picked yet." in json.dumps(none.data)
+    assert "jupyter wb-aws start ROLE" in json.dumps(none.data)
 
     await api.start(ANALYST)
     listed = await api("GET", "/s3-browser/colorado-projects")
 
     assert listed.status == 200
     assert listed.data["keys"]
+
+
+@pytest.mark.parametrize(
+    ("bucket", "error", "status", "told"),
+    [
+        ("no-such-bucket", None, 403, "Access Denied"),
+        ("colorado-projects", ("AccessDenied", 403, "You may not."), 403, "You may not."),
+        ("colorado-projects", ("NoSuchBucket", 404, "None of it."), 404, "None of it."),
+        ("colorado-projects", ("SlowDown", 503, "Slow down."), 502, "Slow down."),
+        ("colorado-projects", None, 502, "Could not connect"),
+    ],
+)
+async def test_the_documented_s3_browser_tells_what_aws_says(
+    api, monkeypatch, bucket, error, status, told
+):
+    def refuse(self, bucket):
+        if error is None:
+            raise EndpointConnectionError(endpoint_url="http://nowhere")
+        code, http, message = error
+        said = {
+            "Error": {"Code": code, "Message": message},
+            "ResponseMetadata": {"HTTPStatusCode": http},
+        }
+        raise ClientError(said, "ListObjectsV2")
+
+    await api.start(ANALYST)
+    if bucket == "colorado-projects":
+        monkeypatch.setattr(sys.modules["s3_browser"].BucketHandler, "keys", refuse)
+
+    answer = await api("GET", f"/s3-browser/{bucket}")
+
+    assert answer.status == status
+    assert told in answer.data["message"]
 
 
 async def test_the_shortest_example_works(api, jp_serverapp):

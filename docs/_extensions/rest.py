@@ -18,6 +18,11 @@ def rest(contract: dict[str, Any]) -> str:
                 if tag["name"] in item.get(method, {}).get("tags", ()):
                     shared = item.get("parameters", [])
                     parts += _call(contract, f"{method.upper()} {path}", item[method], shared)
+    parts += [
+        "(errors)=\n## Errors",
+        "Every error is a [Problem](#schema-problem). A status has one of these [codes](error-codes.md):",
+        _errors(contract),
+    ]
     parts += ["## What is sent and answered"]
     for name, schema in contract["components"]["schemas"].items():
         parts += [f"({_anchor(name)})=\n### {name}", *_schema(schema)]
@@ -38,8 +43,34 @@ def _call(
     if "requestBody" in call:
         parts.append(f"**Body:** {_content(_resolved(contract, call['requestBody']))}")
     answers = {status: _resolved(contract, answer) for status, answer in call["responses"].items()}
-    rows = [[status, answer["description"], _content(answer)] for status, answer in answers.items()]
-    return [*parts, table(["status", "meaning", "answer"], rows)]
+    rows = [
+        [status, answer["description"], _content(answer)]
+        for status, answer in answers.items()
+        if not _is_error(answer)
+    ]
+    errors = [status for status, answer in answers.items() if _is_error(answer)]
+    told = f"[Errors](#errors): {', '.join(errors)}." if errors else ""
+    return [*parts, table(["status", "meaning", "answer"], rows), told]
+
+
+def _errors(contract: dict[str, Any]) -> str:
+    """List what each error's status may mean: the contract tells it of all calls together."""
+    answers = [
+        (status, answer["$ref"])
+        for item in contract["paths"].values()
+        for method in METHODS
+        for status, answer in item.get(method, {}).get("responses", {}).items()
+        if "$ref" in answer and _is_error(_resolved(contract, answer))
+    ]
+    rows = [
+        [status, _resolved(contract, {"$ref": reference})["description"]]
+        for status, reference in sorted(set(answers))
+    ]
+    return table(["status", "codes"], rows)
+
+
+def _is_error(answer: Schema) -> bool:
+    return list(answer.get("content", ())) == ["application/problem+json"]
 
 
 def _resolved(contract: dict[str, Any], thing: Schema) -> Schema:

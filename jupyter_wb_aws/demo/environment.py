@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from jupyter_wb_aws.demo.names import REGION
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -26,17 +28,26 @@ _DROPPED = re.compile(
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 
-def lab_environment(ambient: Mapping[str, str], state: Path, executables: Path) -> dict[str, str]:
+def lab_environment(
+    ambient: Mapping[str, str], state: Path, executables: Path, aws_url: str
+) -> dict[str, str]:
     """Return the environment for JupyterLab.
 
     Args:
         ambient: that of the demo's own process.
         state: the run's state folder, laid out by `lab.py`.
         executables: the folder with `python`, `jupyter` and `aws`; first on PATH.
+        aws_url: the local AWS.
     """
     kept = {name: value for name, value in ambient.items() if not _DROPPED.fullmatch(name)}
     return {
         **kept,
+        # Where nothing was picked, kernels and terminals have what the server has: what they ask
+        # of AWS goes to the local one then too, and nothing to the machine's metadata service.
+        "AWS_ENDPOINT_URL": aws_url,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
         "PATH": f"{executables}:{kept.get('PATH', '/usr/local/bin:/usr/bin:/bin')}",
         "HOME": str(state / "home"),
         "IPYTHONDIR": str(state / "ipython"),

@@ -150,7 +150,12 @@ class Lab:
         return subprocess.Popen(
             [sys.executable, "-m", "jupyterlab"],
             cwd=self._options.root,
-            env=lab_environment(self._options.ambient, self._state, Path(sys.executable).parent),
+            env=lab_environment(
+                self._options.ambient,
+                self._state,
+                Path(sys.executable).parent,
+                self._options.aws_url,
+            ),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log and subprocess.STDOUT,

@@ -4,7 +4,7 @@ import type { Assignment, RoleSession } from './api';
 import { relaunchQuestion, runningApps } from './apps';
 import { type IView, Model, NOTHING_KNOWN } from './model';
 import { RunningApps } from './running_apps';
-import { aSession, anAssignment } from './testing';
+import { aRole, aSession, anAssignment } from './testing';
 
 jest.mock('./icons', () => ({ roleIcon: {} }));
 
@@ -46,6 +46,14 @@ describe('the proxied apps that run', () => {
     expect(runningApps(view, trans).map(({ id }) => id)).toEqual(['shiny', 'vscode']);
   });
 
+  it('have the names that the launcher shows', () => {
+    const view = { ...viewOf([app(ANALYST, AUDITOR)]), appTitles: { vscode: 'VS Code' } };
+
+    expect(runningApps(view, trans)).toMatchObject([
+      { id: 'vscode', title: 'VS Code', short: 'Analyst → Auditor' }
+    ]);
+  });
+
   it.each([
     ['has what is the default', app(ANALYST, ANALYST), false, 'Analyst'],
     ['has another role', app(ANALYST, AUDITOR), true, 'Analyst - relaunch to use Auditor'],
@@ -72,6 +80,9 @@ describe('the proxied apps that run', () => {
   });
 
   it('whose role session has ended are relaunched only for another role', () => {
+    const roles = [aRole('analyst', { label: 'Analyst of Colorado' })];
+    const [known] = runningApps({ ...viewOf([app(ANALYST, null)], []), roles }, trans);
+    expect(known?.words).toBe('Analyst of Colorado (ended)');
     expect(only(app(ANALYST, null), [])).toEqual({ relaunch: false, words: 'analyst (ended)' });
     expect(only(app(ANALYST, AUDITOR), [AUDITOR])).toEqual({
       relaunch: true,

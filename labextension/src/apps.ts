@@ -6,26 +6,31 @@ import type { IView } from './model';
 /** A proxied app that runs (VS Code, RStudio, Shiny …), and its AWS role. */
 export interface IApp {
   readonly id: string;
+  /** Its name in the launcher. */
+  readonly title: string;
   /** What it was given at its launch; null if no role. */
   readonly has: RoleSession | null;
   /** What it is given at its next launch; null if no role. */
   readonly next: RoleSession | null;
   /** Whether a relaunch would give it another role session, or none, than it has. */
   readonly relaunch: boolean;
-  /** What to show beside its name. */
+  /** Which role it has, and that it would have another one. */
   readonly words: string;
+  /** The same where there is no room for a sentence. */
+  readonly short: string;
 }
 
-/** The proxied apps that run, by name. */
+/** The proxied apps that run, by title. */
 export function runningApps(view: IView, trans: TranslationBundle): IApp[] {
   return view.assignments
     .filter(assignment => assignment.kind === 'app')
     .map(assignment => asApp(view, assignment, trans))
-    .sort((one, other) => one.id.localeCompare(other.id));
+    .sort((one, other) => one.title.localeCompare(other.title));
 }
 
 function asApp(view: IView, assignment: Assignment, trans: TranslationBundle): IApp {
   const { id, running, given, renewed_by } = assignment;
+  const title = view.appTitles[id] ?? id;
   const session = (id: string | null | undefined) =>
     view.sessions.find(session => session.id === id) ?? null;
   const has = session(running?.session_id);
@@ -33,7 +38,7 @@ function asApp(view: IView, assignment: Assignment, trans: TranslationBundle): I
   const nextName = next?.label ?? trans.__('no AWS role');
   if (renewed_by === 'r_session') {
     const words = trans.__('an R session that starts now uses %1', nextName);
-    return { id, has, next, relaunch: false, words };
+    return { id, title, has, next, relaunch: false, words, short: words };
   }
   // What it has is over, and there is nothing that a relaunch would bring.
   const over = running !== null && has === null && next === null;
@@ -42,17 +47,25 @@ function asApp(view: IView, assignment: Assignment, trans: TranslationBundle): I
   const name =
     has?.label ??
     (running !== null
-      ? trans.__('%1 (ended)', running.role_arn.replace(/^.*\//, ''))
+      ? trans.__('%1 (ended)', roleLabel(view, running.role_arn))
       : given === 'untouched'
         ? trans.__('No role picked')
         : trans.__('No AWS role'));
+  const relaunch = differs && !over;
   return {
     id,
+    title,
     has,
     next,
-    relaunch: differs && !over,
-    words: differs && !over ? trans.__('%1 - relaunch to use %2', name, nextName) : name
+    relaunch,
+    words: relaunch ? trans.__('%1 - relaunch to use %2', name, nextName) : name,
+    short: relaunch ? `${name} → ${nextName}` : name
   };
+}
+
+/** The label of a role; its name where the catalogue does not hold it any more. */
+function roleLabel(view: IView, arn: string): string {
+  return view.roles.find(role => role.arn === arn)?.label ?? arn.replace(/^.*\//, '');
 }
 
 /** Say what it means to relaunch apps, to the user who is asked. */

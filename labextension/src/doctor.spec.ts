@@ -1,6 +1,6 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { caller, fine, reportText, verdict } from './doctor';
+import { caller, fine, heading, isCommand, reportText, verdict } from './doctor';
 import { aFinding, aReport } from './testing';
 
 const trans = nullTranslator.load('any');
@@ -15,6 +15,22 @@ test('the verdict counts what is wrong, and leaves out what is only worth knowin
     INFO
   );
   expect(verdict(worse, trans)).toBe('In what you start now: 2 errors, 1 warning.');
+});
+
+test('what was found is named by the worst of it', () => {
+  const warning = aFinding('clock_off', { severity: 'warning' });
+  expect(heading(aReport(INFO), trans)).toBe('Worth knowing');
+  expect(heading(aReport(warning, INFO), trans)).toBe('Warnings');
+  expect(heading(aReport(warning, aFinding('static_keys')), trans)).toContain('wrong');
+});
+
+test.each([
+  ['Run: aws logout --all', true],
+  ['Run in the notebook: %env AWS_REGION=us-east-2', true],
+  ['Open a new terminal.', false],
+  ['Run it again. Then: see', false]
+])('a remedy is a command or a sentence: %s', (remedy, command) => {
+  expect(isCommand(remedy)).toBe(command);
 });
 
 test('who won the real call is told with the provider, and nothing where it failed', () => {

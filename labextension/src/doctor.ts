@@ -25,6 +25,21 @@ export function caller(report: DoctorReport, trans: TranslationBundle): string {
     : '';
 }
 
+/** Name what was found, by the worst of it. */
+export function heading(report: DoctorReport, trans: TranslationBundle): string {
+  const severities = report.findings.map(({ severity }) => severity);
+  return severities.includes('error')
+    ? trans.__('What is wrong, and what to do')
+    : severities.includes('warning')
+      ? trans.__('Warnings')
+      : trans.__('Worth knowing');
+}
+
+/** Tell whether a remedy is a command to run, and not a sentence. */
+export function isCommand(remedy: string): boolean {
+  return /^Run\b[^:.]*: /.test(remedy);
+}
+
 /** Name a severity for people. */
 export function severityWord(
   severity: DoctorFinding['severity'],

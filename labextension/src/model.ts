@@ -43,6 +43,8 @@ export interface IView {
   readonly sessions: readonly RoleSession[];
   readonly choice: DefaultChoice;
   readonly assignments: readonly Assignment[];
+  /** The names of proxied apps in the launcher, by their ids. */
+  readonly appTitles: Readonly<Record<string, string>>;
   readonly signIn: SignIn | null;
   /** The ARNs of the roles whose role sessions are being started by this page. */
   readonly starting: readonly string[];
@@ -60,6 +62,7 @@ export const NOTHING_KNOWN: IView = {
   sessions: [],
   choice: { session_id: null, chosen: false, ended: null },
   assignments: [],
+  appTitles: {},
   signIn: null,
   starting: [],
   picking: []
@@ -306,6 +309,11 @@ export class Model implements IDisposable {
 
   refresh(id: string): Promise<RoleSession> {
     return this.andRead(this.api.refresh(id));
+  }
+
+  /** Take over the names of proxied apps, which this server's configuration gives. */
+  nameApps(appTitles: Readonly<Record<string, string>>): void {
+    this.update({ appTitles });
   }
 
   /** Find out why AWS credentials don't work in what starts next. */

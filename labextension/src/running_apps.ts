@@ -1,5 +1,6 @@
 import type { IRunningSessions } from '@jupyterlab/running';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { refreshIcon } from '@jupyterlab/ui-components';
 
 import { type IApp, relaunchQuestion, runningApps } from './apps';
 import { roleIcon } from './icons';
@@ -29,6 +30,7 @@ export class RunningApps implements IRunningSessions.IManager {
   readonly name: string;
   readonly runningChanged: Model['changed'];
   readonly shutdownLabel: string;
+  readonly shutdownItemIcon = refreshIcon;
   readonly shutdownAllLabel: string;
   readonly shutdownAllConfirmationText: () => string;
 
@@ -36,9 +38,9 @@ export class RunningApps implements IRunningSessions.IManager {
     return runningApps(this.model.view, this.trans).map(app => ({
       className: 'jp-AwsRoles-runningApp',
       icon: () => roleIcon,
-      label: () => app.id,
-      labelTitle: () => app.words,
-      detail: () => app.words,
+      label: () => app.title,
+      labelTitle: () => `${app.title}: ${app.words}`,
+      detail: () => app.short,
       // Without it, there is no button: there is nothing that a relaunch would change.
       ...(app.relaunch ? { shutdown: () => this.actions.relaunch(app) } : {})
     }));

@@ -58,7 +58,7 @@ def role_of(page):
 
 def item(lab):
     lab.run_command("running:show-panel")
-    return lab.page.locator(".jp-AwsRoles-runningApp").filter(has_text="shiny")
+    return lab.page.locator(".jp-AwsRoles-runningApp").filter(has_text="Sales")
 
 
 def agree(lab):
@@ -74,7 +74,7 @@ def test_an_app_is_relaunched_with_another_role_from_the_panel(lab, app, server)
 
     server.start(role_arn("auditor"), default=True)
 
-    expect(item(lab)).to_contain_text("Analyst - relaunch to use Auditor")
+    expect(item(lab)).to_contain_text("Analyst → Auditor")
     app.reload()
     assert role_of(app) == role_arn("analyst")  # a running one keeps its role
     item(lab).hover()
@@ -85,7 +85,7 @@ def test_an_app_is_relaunched_with_another_role_from_the_panel(lab, app, server)
     app.reload()
     assert role_of(app) == role_arn("auditor")
     expect(item(lab)).to_contain_text("Auditor")
-    expect(item(lab)).not_to_contain_text("relaunch")
+    expect(item(lab)).not_to_contain_text("→")
     assert lab.recorder.own_errors == []
 
 
@@ -93,7 +93,7 @@ def test_the_status_bar_offers_it_too(lab, app, server):
     server.start(role_arn("auditor"), default=True)
     lab.page.locator(".jp-AwsRoles-statusButton").click()
     popover = lab.page.locator(".jp-AwsRoles-popover")
-    popover.get_by_role("button", name="Relaunch shiny…").focus()
+    popover.get_by_role("button", name="Relaunch Sales…").focus()
     assert lab.axe(".jp-AwsRoles-popover") == []
 
     lab.page.keyboard.press("Enter")
@@ -170,15 +170,15 @@ def test_the_terminal_of_the_real_vs_code_has_the_role(browser, server_with_code
 
         auditor = server.start(role_arn("auditor"), default=True)
         lab.run_command("running:show-panel")
-        row = lab.page.locator(".jp-AwsRoles-runningApp").filter(has_text="vscode")
-        expect(row).to_contain_text("Analyst - relaunch to use Auditor")
+        row = lab.page.locator(".jp-AwsRoles-runningApp").filter(has_text="VS Code")
+        expect(row).to_contain_text("Analyst → Auditor")
         row.hover()
         row.get_by_title("Relaunch", exact=True).click()
         agree(lab)
 
         # VS Code's page asks for it again by itself; what was in it is gone.
         expect(row).to_contain_text("Auditor")
-        expect(row).not_to_contain_text("relaunch")
+        expect(row).not_to_contain_text("→")
         page.bring_to_front()
         page.reload()
         said = json.loads(said_in_terminal(page, tmp_path, ask_aws))

@@ -12,7 +12,7 @@ from jupyter_wb_aws.demo.names import REGION
 
 PAGE = Path(__file__).parents[2] / "docs/clients.md"
 HEAD = [
-    "| client | version | signed requests to | STS asked | asked for | names the bucket in the | when all it began with has expired |",
+    "| client | version | signed requests to | STS asked | lifetime | bucket in | after expiry |",
     "|---|---|---|---|---|---|---|",
 ]
 _BEGIN, _END = "<!-- made by `make compatibility` -->\n\n", "\n\n<!-- end -->"

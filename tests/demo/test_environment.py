@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from jupyter_wb_aws.demo.environment import lab_environment
 
 STATE = Path("/state")
+AWS = "http://127.0.0.1:4566"
 
 
 def environment(**ambient):
-    return lab_environment(ambient, STATE, Path("/venv/bin"))
+    return lab_environment(ambient, STATE, Path("/venv/bin"), AWS)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,6 @@ def test_ambient_credentials_are_left_for_the_extension_to_remove(name):
 @pytest.mark.parametrize(
     "name",
     [
-        "AWS_ENDPOINT_URL",
         "AWS_ENDPOINT_URL_S3",
         "AWS_CA_BUNDLE",
         "AWS_CONFIG_FILE",
@@ -43,6 +43,19 @@ def test_ambient_credentials_are_left_for_the_extension_to_remove(name):
 )
 def test_what_would_lead_elsewhere_is_dropped(name):
     assert name not in environment(**{name: "x"})
+
+
+def test_what_asks_aws_without_a_role_asks_the_local_one():
+    elsewhere = environment(
+        AWS_ENDPOINT_URL="https://sts.amazonaws.com",
+        AWS_REGION="eu-west-1",
+        AWS_DEFAULT_REGION="eu-west-1",
+        AWS_EC2_METADATA_DISABLED="false",
+    )
+    for env in (environment(), elsewhere):
+        assert env["AWS_ENDPOINT_URL"] == AWS
+        assert env["AWS_REGION"] == env["AWS_DEFAULT_REGION"] == "us-east-2"
+        assert env["AWS_EC2_METADATA_DISABLED"] == "true"
 
 
 def test_the_users_own_folders_are_replaced_by_the_states():

@@ -32,6 +32,23 @@ def test_before_anything_is_chosen_a_kernel_is_left_as_it_is(demo):
     )
 
     assert said.strip() == "decoy None"
+    demo("DELETE", f"/api/kernels/{kernel['id']}")
+
+
+def test_before_anything_is_chosen_a_terminal_asks_the_local_aws_only(demo):
+    # Without what comes before the machine's own role in boto's chain, and then without keys too.
+    keys = "env -u AWS_PROFILE -u AWS_CONTAINER_CREDENTIALS_FULL_URI"
+    nothing = f"{keys} -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN"
+    ask = "aws sts get-caller-identity --debug 2>&1 | grep -E 'Starting new HTTP|Unable to locate'"
+
+    with_keys = demo.terminal(f"{keys} {ask}").split("\n")
+    with_nothing = demo.terminal(f"{nothing} {ask}")
+
+    connections = [line for line in with_keys if "Starting new HTTP" in line]
+    assert connections
+    assert all("127.0.0.1" in line for line in connections)
+    assert "Unable to locate credentials" in with_nothing
+    assert "Starting new HTTP" not in with_nothing
 
 
 def test_the_sample_notebook_runs_from_top_to_bottom(demo):

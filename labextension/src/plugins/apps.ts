@@ -2,6 +2,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { appTitles } from '../app_titles';
 import { runningApps } from '../apps';
 import { CommandIDs } from '../commands';
 import { RunningApps } from '../running_apps';
@@ -16,7 +17,7 @@ export const apps: JupyterFrontEndPlugin<void> = {
   requires: [IAwsRoles],
   optional: [IRunningSessionManagers, ITranslator],
   activate: (
-    { commands }: JupyterFrontEnd,
+    { commands, serviceManager }: JupyterFrontEnd,
     model: IAwsRoles,
     managers: IRunningSessionManagers | null,
     translator: ITranslator | null
@@ -24,7 +25,10 @@ export const apps: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const named = (id: unknown) => runningApps(model.view, trans).find(app => app.id === id);
     commands.addCommand(CommandIDs.relaunch, {
-      label: args => trans.__('Relaunch %1…', typeof args.app_id === 'string' ? args.app_id : ''),
+      label: args => {
+        const id = typeof args.app_id === 'string' ? args.app_id : '';
+        return trans.__('Relaunch %1…', model.view.appTitles[id] ?? id);
+      },
       isEnabled: args => model.view.situation === 'ready' && named(args.app_id) !== undefined,
       execute: async args => {
         const app = named(args.app_id);
@@ -37,6 +41,7 @@ export const apps: JupyterFrontEndPlugin<void> = {
     const add = () => {
       if (runningApps(model.view, trans).length > 0) {
         model.changed.disconnect(add);
+        void appTitles(serviceManager.serverSettings).then(titles => model.nameApps(titles));
         managers?.add(
           new RunningApps(model, trans, {
             relaunch: app => void askToRelaunch(model, app, trans),

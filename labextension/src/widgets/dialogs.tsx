@@ -101,7 +101,7 @@ export async function askToRelaunch(
   trans: TranslationBundle
 ): Promise<void> {
   const asked = await showDialog({
-    title: trans.__('Relaunch %1?', app.id),
+    title: trans.__('Relaunch %1?', app.title),
     body: relaunchQuestion([app], trans),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
@@ -203,7 +203,7 @@ export async function showIdentity(
 /** Find out why AWS credentials don't work, and show what was found. */
 export async function showDoctor(model: Model, trans: TranslationBundle): Promise<void> {
   await showDialog({
-    title: trans.__('AWS credentials: what is wrong, and what to do'),
+    title: trans.__('Check of AWS credentials'),
     body: ReactWidget.create(<Doctor ask={() => model.doctor()} trans={trans} />),
     buttons: [closeButton(trans)]
   });

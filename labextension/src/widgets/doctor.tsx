@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { DoctorFinding, DoctorReport } from '../api';
-import { caller, fine, reportText, severityWord, verdict } from '../doctor';
+import { caller, fine, heading, isCommand, reportText, severityWord, verdict } from '../doctor';
 import { failureOf, type IFailure } from '../failure';
 import { CopyButton, FailureNote } from './failure';
 
@@ -68,10 +68,11 @@ function Found(props: { report: DoctorReport; trans: TranslationBundle }): React
   return (
     <>
       {who !== '' && <p>{who}</p>}
+      {report.findings.length > 0 && <h3>{heading(report, trans)}</h3>}
       {report.findings.length > 0 && (
         // It scrolls, and so the keyboard must get there.
         // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-        <ul tabIndex={0} aria-label={trans.__('What was found')}>
+        <ul tabIndex={0} aria-label={heading(report, trans)}>
           {report.findings.map((finding, index) => (
             <Finding key={`${finding.code}-${index}`} finding={finding} trans={trans} />
           ))}
@@ -95,7 +96,11 @@ function Finding(props: { finding: DoctorFinding; trans: TranslationBundle }): R
         <span className="jp-AwsRoles-doctorSdks"> {finding.sdks.join(', ')}</span>
       )}
       <p>{finding.message}</p>
-      {finding.remedy !== '' && <p className="jp-AwsRoles-doctorRemedy">{finding.remedy}</p>}
+      {finding.remedy !== '' && (
+        <p className={isCommand(finding.remedy) ? 'jp-AwsRoles-doctorCommand' : undefined}>
+          {finding.remedy}
+        </p>
+      )}
       {finding.admin_hint !== null && (
         <p>{trans.__('For your administrator: %1', finding.admin_hint)}</p>
       )}

@@ -106,7 +106,8 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
   const at = marked === undefined ? -1 : options.findIndex(option => option.arn === marked);
   // Where the marked role has gone from the list, nothing is: Enter must not start another one.
   const active = marked === undefined && query.trim() !== '' ? 0 : at;
-  const list = useList(active);
+  const picked = query === '' ? options.findIndex(option => option.arn === selected) : -1;
+  const list = useList(active, picked);
   const isShown = useIsShown();
 
   const found = options.filter(option => option.kind === 'role').length;
@@ -390,7 +391,7 @@ const moves: Record<string, Move | undefined> = {
 };
 
 /** Which rows of the list can be seen: only those are drawn, however many there are. */
-function useList(active: number) {
+function useList(active: number, picked: number) {
   const ref = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const row = useRef(ROW_EM * 13);
@@ -400,15 +401,17 @@ function useList(active: number) {
     row.current = ROW_EM * (parseFloat(getComputedStyle(node).fontSize) || 13);
     height.current = node.clientHeight || height.current;
   });
-  useEffect(() => {
+  const reveal = (index: number) => {
     const node = ref.current!;
-    const at = active * row.current;
-    if (active >= 0 && at < node.scrollTop) {
+    const at = index * row.current;
+    if (index >= 0 && at < node.scrollTop) {
       node.scrollTop = at;
-    } else if (active >= 0 && at + row.current > node.scrollTop + node.clientHeight) {
+    } else if (index >= 0 && at + row.current > node.scrollTop + node.clientHeight) {
       node.scrollTop = at + row.current - node.clientHeight;
     }
-  }, [active]);
+  };
+  useEffect(() => reveal(picked), [picked]);
+  useEffect(() => reveal(active), [active]);
   const first = Math.floor(top / row.current);
   const shown = Math.ceil(Math.max(height.current, 5.5 * row.current) / row.current);
   const from = Math.max(0, first - SPARE_ROWS);

@@ -149,7 +149,7 @@ function Buttons(props: {
           .map(app => (
             <Button
               key={app.id}
-              label={trans.__('Relaunch %1…', app.id)}
+              label={trans.__('Relaunch %1…', app.title)}
               disabled={off}
               onClick={() => actions.relaunch(app.id)}
             />

@@ -1,0 +1,28 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+/** What jupyter-server-proxy tells of an app; for its launcher's cards. */
+interface IServersInfo {
+  readonly server_processes: readonly {
+    readonly name: string;
+    readonly launcher_entry: { readonly title: string };
+  }[];
+}
+
+/** Ask jupyter-server-proxy for the names of its apps in the launcher; none where it does not say. */
+export async function appTitles(
+  settings: ServerConnection.ISettings
+): Promise<Record<string, string>> {
+  const url = URLExt.join(settings.baseUrl, 'server-proxy', 'servers-info');
+  try {
+    const response = await ServerConnection.makeRequest(url, {}, settings);
+    const { server_processes } = (await response.json()) as IServersInfo;
+    return Object.fromEntries(
+      server_processes
+        .filter(({ launcher_entry: { title } }) => title !== '')
+        .map(({ name, launcher_entry: { title } }) => [name, title])
+    );
+  } catch {
+    return {};
+  }
+}
