@@ -95,10 +95,17 @@ def _tell(session: Session, answer: Answer) -> None:
     if session["default"]:
         say("What you start from now on has no AWS role.")
     if here.has(session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ):
-        where = here.place(os.environ) or "terminal"
-        say(
-            f"This {where} was started with it, and its prompt may go on naming it: open a new one."
+        say(_here())
+
+
+def _here() -> str:
+    """Say what becomes of the place where this was typed."""
+    if here.place(os.environ) == "kernel":
+        return (
+            "This notebook's kernel was started with it: `!jupyter wb-aws start ROLE` here, then"
+            " Kernel > Restart Kernel, gives it a role again."
         )
+    return "This terminal was started with it, and its prompt may go on naming it: open a new one."
 
 
 def _when(until: str) -> str:

@@ -406,6 +406,14 @@ def test_end_in_a_terminal_that_has_the_role_says_that_its_prompt_does_not_know(
     assert "prompt" not in run("end", "auditor").out
 
 
+def test_end_in_a_notebook_that_has_the_role_says_how_it_gets_one_again(server, run, monkeypatch):
+    monkeypatch.setenv("AWS_ROLE_SESSION_NAME", "alice-analyst")
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    names = {"AWS_ROLE_SESSION_NAME": "alice-analyst"}
+    server.sessions = [role_session("analyst", default=True, environment=names)]
+    assert "`!jupyter wb-aws start ROLE` here" in run("end", "analyst").out
+
+
 @pytest.mark.parametrize(
     "word", ["id-auditor", "auditor", "arn:aws:iam::111122223333:role/auditor"]
 )
