@@ -2,7 +2,6 @@
 
 import base64
 import random
-import time
 from urllib.parse import quote
 
 import pytest
@@ -96,6 +95,5 @@ def test_any_text_becomes_one_short_printable_line(text, longest):
     "piece", ["a", "a.", ".", "eyJ", "a/", "%2F", "A" * 39 + "/.", "a" * 39 + "."]
 )
 def test_a_long_text_costs_no_more_than_its_length(piece):
-    started = time.monotonic()
-    harmless(piece * 50_000, 500)
-    assert time.monotonic() - started < 2
+    # Where each character costs the whole text, this takes hours: it would meet its time-out.
+    assert len(harmless(piece * 50_000, 500)) <= 500
