@@ -26,12 +26,12 @@ from _support import (
     FakeAws,
     Server,
     _assumed,
-    _environment,
     _FakeHandler,
     ask,
     differences,
     folder,
     role_arn,
+    server_environment,
     site,
     told,
 )
@@ -103,7 +103,11 @@ def main(rounds: int) -> None:
             )
             given = json.loads(answer)["environment"]
             env = {
-                **{k: v for k, v in _environment(server.home).items() if k.lower() != "no_proxy"},
+                **{
+                    k: v
+                    for k, v in server_environment(server.home).items()
+                    if k.lower() != "no_proxy"
+                },
                 **{name: value for name, value in given.items() if value is not None},
                 "JUPYTER_SERVER_URL": f"http://127.0.0.1:{server.port}/",
                 "JUPYTER_TOKEN": TOKEN,
