@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Assignment, RoleSession } from './api';
+import { roleLabel } from './document_role';
 import type { IView } from './model';
 
 /** A proxied app that runs (VS Code, RStudio, Shiny …), and its AWS role. */
@@ -47,7 +48,7 @@ function asApp(view: IView, assignment: Assignment, trans: TranslationBundle): I
   const name =
     has?.label ??
     (running !== null
-      ? trans.__('%1 (ended)', roleLabel(view, running.role_arn))
+      ? trans.__('%1 (ended)', roleLabel(running.role_arn, view.roles))
       : given === 'untouched'
         ? trans.__('No role picked')
         : trans.__('No AWS role'));
@@ -61,11 +62,6 @@ function asApp(view: IView, assignment: Assignment, trans: TranslationBundle): I
     words: relaunch ? trans.__('%1 - relaunch to use %2', name, nextName) : name,
     short: relaunch ? `${name} → ${nextName}` : name
   };
-}
-
-/** The label of a role; its name where the catalogue does not hold it any more. */
-function roleLabel(view: IView, arn: string): string {
-  return view.roles.find(role => role.arn === arn)?.label ?? arn.replace(/^.*\//, '');
 }
 
 /** Say what it means to relaunch apps, to the user who is asked. */
