@@ -220,7 +220,7 @@ class FakeAws(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, token_lifetime: int = 3600, sts_delay: float = 0) -> None:
-        super().__init__(("127.0.0.1", 0), _FakeHandler)
+        super().__init__(("127.0.0.1", 0), FakeHandler)
         self.token_lifetime = token_lifetime
         self.sts_delay = sts_delay
         self.connections = 0
@@ -247,7 +247,7 @@ def _base64(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
-class _FakeHandler(BaseHTTPRequestHandler):
+class FakeHandler(BaseHTTPRequestHandler):
     server: FakeAws
 
     def do_POST(self) -> None:
@@ -256,7 +256,7 @@ class _FakeHandler(BaseHTTPRequestHandler):
             answer = json.dumps({"id_token": self.server.token()})
         else:
             time.sleep(self.server.sts_delay)
-            answer = _assumed(parse_qs(sent.decode()))
+            answer = assumed(parse_qs(sent.decode()))
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
@@ -266,7 +266,7 @@ class _FakeHandler(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
-def _assumed(asked: dict[str, list[str]]) -> str:
+def assumed(asked: dict[str, list[str]]) -> str:
     role = asked["RoleArn"][0].rpartition("/")[2]
     expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
     arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{asked['RoleSessionName'][0]}"

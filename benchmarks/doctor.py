@@ -24,10 +24,10 @@ from _support import (
     ACCOUNT,
     TOKEN,
     FakeAws,
+    FakeHandler,
     Server,
-    _assumed,
-    _FakeHandler,
     ask,
+    assumed,
     differences,
     folder,
     role_arn,
@@ -46,7 +46,7 @@ CALLER = (
 )
 
 
-class SlowHandler(_FakeHandler):
+class SlowHandler(FakeHandler):
     """Answers after 100 ms: STS's two calls, tokens, a discovery document, and anything else."""
 
     def do_POST(self) -> None:  # noqa: N802 - the base class's name
@@ -56,7 +56,7 @@ class SlowHandler(_FakeHandler):
         if self.path == "/token":
             self._answer(json.dumps({"id_token": self.server.token()}))
         else:
-            self._answer(CALLER if asked["Action"] == ["GetCallerIdentity"] else _assumed(asked))
+            self._answer(CALLER if asked["Action"] == ["GetCallerIdentity"] else assumed(asked))
 
     def do_GET(self) -> None:  # noqa: N802 - the base class's name
         """Answer with a discovery document."""

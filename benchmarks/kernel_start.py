@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from http.client import HTTPConnection
@@ -99,17 +100,6 @@ async def real_servers(rounds: int, base: Path) -> None:
     print(f"calls to the identity provider or STS by {rounds + 1} starts: {calls}   aim: 0")
 
 
-def home_with_profiles(base: Path) -> Path:
-    """Make a home folder with the `~/.aws` files of somebody with twenty profiles."""
-    (base / ".aws").mkdir()
-    for name, header in (("config", "profile "), ("credentials", "")):
-        profiles = (
-            f"[{header}p{n}]\nregion = us-east-2\nrole_arn = {role_arn(n)}\n" for n in range(20)
-        )
-        (base / ".aws" / name).write_text("\n".join(profiles))
-    return base
-
-
 class _NoManager:
     """A kernel manager as far as the injection knows it; its launch does nothing."""
 
@@ -123,45 +113,14 @@ class _NoManager:
 
 async def the_launch_itself(base: Path) -> None:
     """Measure and tell the second part."""
-    import os
-    import random
-    from datetime import UTC, datetime, timedelta
-
+    from _launching import home_with_profiles, started
     from jupyter_client.provisioning.local_provisioner import LocalProvisioner
     from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
-    from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity, StsRequest
-    from jupyter_wb_aws.clock import SystemClock
-    from jupyter_wb_aws.identity.file import FileTokenSource
-    from jupyter_wb_aws.identity.supply import TokenSupply
     from jupyter_wb_aws.injection.environment import Site
     from jupyter_wb_aws.injection.kernels import KernelInjection
-    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
-    from jupyter_wb_aws.role_sessions.settings import Settings
-    from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
-    class Sts:
-        def assume(self, request: StsRequest) -> Assumed:
-            caller = CallerIdentity("AROA:x", request.role.account_id, "arn:aws:sts::1:x")
-            return Assumed(caller, datetime.now(UTC) + timedelta(hours=1))
-
-    aws = FakeAws()
-    config = site(base / "launch", aws)
-    token_file = base / "launch" / "token"
-    token_file.write_text(aws.token())
-    clock, rng = SystemClock(), random.Random(1)
-    manager = RoleSessionManager(
-        Settings(base / "launch" / "tokens", base / "launch" / "store", base / "without"),
-        TokenSupply(FileTokenSource(path=str(token_file)), clock, rng),
-        CatalogueFile(Path(config["WbAwsApp"]["roles_file"]), clock),
-        clock=clock,
-        rng=rng,
-        emit=lambda _name, _data: None,
-        sts=Sts(),  # type: ignore[arg-type]
-    )
-    await manager.open()
-    try:
-        await manager.start(role_arn(0))
+    async with started(base) as manager:
         kernels = AsyncMappingKernelManager()
         provisioner = LocalProvisioner()
         made = _NoManager(provisioner)
@@ -176,8 +135,6 @@ async def the_launch_itself(base: Path) -> None:
                 began = time.perf_counter()
                 await launch(["python"], env=dict(environment))
                 kept.append((time.perf_counter() - began) * 1000)
-    finally:
-        await manager.close()
     told("the launch itself, with a role session: more", differences(*times), "ms", "1 ms")
 
 

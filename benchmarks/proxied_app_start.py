@@ -16,10 +16,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from types import SimpleNamespace
@@ -90,63 +88,31 @@ def real_servers(rounds: int, base: Path) -> None:
          differences([t for _, t, _ in without], [t for _, t, _ in with_]), "ms")  # fmt: skip
 
 
-def home_with_profiles(base: Path) -> Path:
-    """Make a home with twenty profiles, none of them the default one."""
-    (base / "home" / ".aws").mkdir(parents=True)
-    profiles = "".join(f"[profile team-{n}]\nregion = us-east-{n}\n" for n in range(20))
-    (base / "home" / ".aws" / "config").write_text(profiles)
-    return base / "home"
-
-
-class _Sts:
-    def assume(self, _request: object) -> object:
-        from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity
-
-        caller = CallerIdentity("A:b", "111122223333", "arn:aws:sts::111122223333:assumed-role/a/b")
-        return Assumed(caller, datetime.now(UTC) + timedelta(hours=1))
-
-
 async def the_launch_itself(base: Path) -> None:
     """Measure and tell the second part."""
-    from jupyter_wb_aws.clock import SystemClock
-    from jupyter_wb_aws.identity.file import FileTokenSource
-    from jupyter_wb_aws.identity.supply import TokenSupply
+    from _launching import home_with_profiles, started
+
     from jupyter_wb_aws.injection.environment import Site
     from jupyter_wb_aws.injection.proxied_apps import App, ProxiedAppInjection
-    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, Settings
-    from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
-    aws = FakeAws()
-    config = site(base / "launch", aws)
-    token_file = base / "launch" / "token"
-    token_file.write_text(aws.token())
-    clock, rng = SystemClock(), random.Random(1)
-    manager = RoleSessionManager(
-        Settings(base / "launch" / "tokens", base / "launch" / "store", base / "without"),
-        TokenSupply(FileTokenSource(path=str(token_file)), clock, rng),
-        CatalogueFile(Path(config["WbAwsApp"]["roles_file"]), clock),
-        clock=clock,
-        rng=rng,
-        emit=lambda _name, _data: None,
-        sts=_Sts(),  # type: ignore[arg-type]
-    )
     environment = {**os.environ, "HOME": str(home_with_profiles(base))}
     for name in ("rserver", "rsession"):
         (base / name).write_text("#!/bin/sh\n")
         (base / name).chmod(0o755)
+    starts = 0
 
     async def start() -> None:
         """Stand in for simpervisor's; it starts nothing."""
+        nonlocal starts
+        starts += 1
 
-    await manager.open()
-    apps = ProxiedAppInjection(None, manager, Site())
-    try:
-        await manager.start(role_arn(0))
+    async with started(base) as manager:
+        apps = ProxiedAppInjection(None, manager, Site())
         for what, command in (("an app", ["python"]), ("RStudio", [str(base / "rserver"), "--x"])):
             process = SimpleNamespace(
                 start=start, _proc_args=command, _proc_kwargs={"env": environment}
             )
-            apps._prepare(App(what, {}), process)  # noqa: SLF001
+            apps._prepare(App(what, {"proc": process}), process)  # noqa: SLF001
             times: list[list[float]] = [[], []]
             for _ in range(LAUNCHES):
                 for each, kept in zip((start, process.start), times, strict=True):
@@ -159,9 +125,9 @@ async def the_launch_itself(base: Path) -> None:
                 "ms",
                 "5 ms",
             )
-    finally:
         await apps.r_sessions.close()
-        await manager.close()
+    if starts != 4 * LAUNCHES:
+        raise RuntimeError("not every launch went through to the start: nothing was measured")
 
 
 def main(rounds: int) -> None:
