@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
+from urllib.parse import quote, unquote
 
 # Forty, since AWS's secret keys are that long, and an EKS issuer's id (32), which an administrator
 # needs to see, is not. A slash is in AWS's keys and tokens, and in every path and URL: of what has
@@ -29,8 +31,40 @@ SECRET_LIKE = re.compile(
     re.VERBOSE,
 )
 
+BEFORE_USERINFO = re.compile(r"^\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
+USERINFO = re.compile(r"((?:\b[A-Za-z][A-Za-z0-9+.-]*:)?//)\S*@")
+# Shorter pieces of a password say nothing, and are in every sentence.
+SHORTEST_PIECE = 3
+
 
 def harmless(text: str, longest: int) -> str:
     """Return the end of `text` in one printable line, with what looks like a secret left out."""
     printable = "".join(c if c.isprintable() else " " for c in SECRET_LIKE.sub("<secret>", text))
     return " ".join(printable.split())[-longest:]
+
+
+def without_userinfo(text: str, *urls: str) -> str:
+    """Return `text` with the user names and passwords of URLs replaced by ``***``.
+
+    Args:
+        text: a message or a URL; of each URL in it, all between ``//`` and the last ``@`` is
+            replaced, since a password may hold ``/``, ``?`` and ``#``, encoded or not.
+        urls: URLs, well-formed or not, whose user name and password `text` may quote without the
+            rest of the URL, such as the values of proxy variables: a parser that takes the ``#`` in a
+            password for a fragment complains about half of the password.
+    """
+    for piece in sorted({p for url in urls for p in _userinfo_pieces(url)}, key=len, reverse=True):
+        # Whole words only: a password such as `red` is not in `redirect`.
+        word = rf"(?:(?<=%[0-9a-f]{{2}})|(?<![^\W_])){re.escape(piece)}(?![^\W_])"
+        text = re.sub(word, "***", text, flags=re.IGNORECASE)
+    return USERINFO.sub(r"\1***@", text)
+
+
+def _userinfo_pieces(url: str) -> set[str]:
+    """Return what stands before the last ``@`` of a URL, in the forms in which others may quote it."""
+    userinfo = BEFORE_USERINFO.sub("", url).rpartition("@")[0]
+    plain = unquote(userinfo)
+    pieces = {base64.b64encode(plain.encode(errors="replace")).decode()}
+    for form in (userinfo, plain, quote(plain, safe=""), quote(userinfo, safe="")):
+        pieces |= {form, *re.split(r"[:@]", form), *re.split(r"%[0-9A-Fa-f]{2}|[\W_]+", form)}
+    return {piece for piece in pieces if len(piece) >= SHORTEST_PIECE}

@@ -2,13 +2,14 @@
 
 import base64
 import random
-from urllib.parse import quote
+import re
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_wb_aws.identity.redact import harmless
+from jupyter_wb_aws.identity.redact import harmless, without_userinfo
 from tests.conftest import make_jwt
 
 TOKEN = make_jwt()
@@ -97,3 +98,51 @@ def test_any_text_becomes_one_short_printable_line(text, longest):
 def test_a_long_text_costs_no_more_than_its_length(piece):
     # Where each character costs the whole text, this takes hours: it would meet its time-out.
     assert len(harmless(piece * 50_000, 500)) <= 500
+
+
+# --- URLs' user names and passwords ------------------------------------------------------------
+
+PASSWORDS = ["Winter2026#x", "Winter/2026", "Winter?2026", "Win@ter2026", "Winter%202026", "Winter 2026", "%Winter2026", "Winter2026:8"]  # fmt: skip
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Failed to connect to proxy URL: {url!r}",
+        "Failed to parse: svc:{password}",
+        "Invalid port: {password!r}",
+        "Invalid port: {beginning!r}",
+        "Could not resolve {beginning!r}",
+        "{{'Proxy-Authorization': 'Basic {basic}'}}",
+        "{quoted}",
+    ],
+)
+def test_nothing_of_a_proxys_user_and_password_is_left(said, password):
+    url = f"http://svc:{password}@proxy.example.com:3128"
+    basic = base64.b64encode(f"svc:{unquote(password)}".encode()).decode()
+    beginning = re.split(r"[#/?@%: ]", password)[0].lower()
+    quoted = quote(url, safe="")
+    text = said.format(url=url, password=password, beginning=beginning, basic=basic, quoted=quoted)
+    left = without_userinfo(text, url)
+    assert not any(piece in left.lower() for piece in ("winter", "2026", "svc", basic.lower()))
+
+
+@given(
+    st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=3, max_size=20),
+    st.sampled_from(["https://me:{}@x.y/z", "//me:{}@x.y", "me:{}@x.y:1", "socks5://{}@x.y"]),
+)
+def test_no_userinfo_of_a_known_url_is_left(password, url):
+    left = without_userinfo(f"{url.format(password)} can't be reached", url.format(password))
+    words = set(re.findall(r"[a-zA-Z0-9]{3,}", unquote(password))) - {"can", "reached"}
+    assert not any(re.search(rf"\b{word}\b", left) for word in words)
+
+
+def test_a_url_in_a_text_loses_its_userinfo_and_nothing_else():
+    text = "GET https://svc:Winter2026@idp.example.com/x failed (see http://a.b/c)"
+    assert without_userinfo(text) == "GET https://***@idp.example.com/x failed (see http://a.b/c)"
+
+
+def test_a_text_without_a_url_stays_as_it_is():
+    text = "The name of user@example.com, a colleague, stays."
+    assert without_userinfo(text, "", "http://proxy:3128", "not a URL") == text
