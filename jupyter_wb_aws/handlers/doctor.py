@@ -35,6 +35,7 @@ class DoctorHandler(WbAwsHandler):
     @endpoint
     async def get(self) -> None:
         """Look, and tell; nothing is changed."""
+        self.refuse_other_sites()  # a profile's credential_process is run
         await self.manager.ready()
         base, given, place = self._asked_for()
         site = self.wb.site or Site()

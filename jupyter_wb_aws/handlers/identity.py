@@ -13,6 +13,7 @@ class IdentityHandler(WbAwsHandler):
     @endpoint
     async def get(self) -> None:
         """Tell it, of the default role session unless one is named."""
+        self.refuse_other_sites()  # STS is asked, and the token source
         manager = self.manager
         verify = self.get_query_argument("verify", "false")
         if verify not in {"true", "false"}:

@@ -7,6 +7,7 @@ import http
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import authorized
@@ -185,6 +186,37 @@ class WbAwsHandler(APIHandler):
     ) -> dict[str, Any]:
         """Read the JSON body; see `parse_body`."""
         return parse_body(self.request.body, known, required)
+
+    def refuse_other_sites(self) -> None:
+        """Refuse a GET that has an effect, unless a page of this server or a program sends it.
+
+        Every page can make a browser send a GET, with the log-in cookie. A token is another matter:
+        the page would have to know it. `Sec-Fetch-Site` (W3C Fetch Metadata) is set by the browser
+        alone, over https and on loopback; elsewhere the page shows in `Referer`, or it is refused.
+
+        Raises:
+            CrossOrigin: if a page of another origin sends it, or may send it.
+        """
+        if self.token_authenticated or self._is_of_an_allowed_origin():
+            return
+        site = self.request.headers.get("Sec-Fetch-Site")
+        if site in {"same-origin", "none"} or (site is None and self.check_referer()):
+            return
+        raise CrossOrigin(
+            "This call starts programs or asks other servers, and the request does not show that a page of this"
+            " Jupyter Server sends it.",
+            hint="A program sends the server's token in the Authorization header. A page sends `Referer` where the"
+            " browser does not send `Sec-Fetch-Site` (http, other than on this machine).",
+        )
+
+    def _is_of_an_allowed_origin(self) -> bool:
+        """Tell whether the site lists the page's origin (`allow_origin`), or allows all."""
+        if self.allow_origin == "*":
+            return True
+        # Our own does not count: a redirect of another site's keeps it, and Sec-Fetch-Site knows better.
+        origin = self.request.headers.get("Origin", "")
+        ours = urlsplit(origin.lower()).netloc == self.request.headers.get("Host")
+        return bool(origin) and not ours and self.check_origin()
 
     async def require(self, resource: str) -> None:
         """Want the right to write to one of Jupyter's own resources, besides ours.

@@ -58,6 +58,7 @@ class SignInHandler(WbAwsHandler):
     @endpoint
     async def get(self) -> None:
         """Tell how it is."""
+        self.refuse_other_sites()  # the identity provider is asked
         sign_in = self.manager.supply.source.sign_in
         if sign_in is None:
             token = self.manager.supply.holding(None).token

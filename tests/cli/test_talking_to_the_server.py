@@ -223,6 +223,7 @@ def test_a_server_without_authentication_gets_an_xsrf_pair(runtime, unregistered
     assert run("start", "analyst").code == 0
     headers = unregistered.asked[-1].headers
     assert headers["Cookie"] == f"_xsrf={headers['X-XSRFToken']}"
+    assert headers["Sec-Fetch-Site"] == "none"
     assert "Authorization" not in headers
 
 
