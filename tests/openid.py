@@ -14,7 +14,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlsplit
 
 from jupyter_wb_aws.demo.names import CLIENT_ID
 from jupyter_wb_aws.demo.serving import Serving
@@ -42,7 +42,7 @@ class OpenIdProvider(Serving):
 
             def do_POST(self):
                 length = int(self.headers.get("Content-Length", 0))
-                provider._serve(self, dict(parse_qsl(self.rfile.read(length).decode())))
+                provider._serve(self, _form(self.rfile.read(length)))
 
             def date_time_string(self, timestamp=None):
                 return formatdate(time.time() + provider.clock_ahead, usegmt=True)
@@ -58,7 +58,7 @@ class OpenIdProvider(Serving):
         self.faults = defaultdict(list)
         self.asked, self.issued = [], []
         self.codes, self.devices, self.refresh_tokens, self.revoked = {}, {}, {}, []
-        self.secret = None
+        self.client_id, self.secret = CLIENT, None
         self.moved = "/token"
         super().__init__(_server(Handler))
         self.issuer = self.url
@@ -84,7 +84,7 @@ class OpenIdProvider(Serving):
     def id_token(self, **claims):
         now = datetime.now(UTC) + timedelta(seconds=self.clock_ahead)
         usual = {
-            "iss": self.issuer, "aud": CLIENT, "sub": self.user, "preferred_username": self.user,
+            "iss": self.issuer, "aud": self.client_id, "sub": self.user, "preferred_username": self.user,
             "groups": self.groups, "jti": secrets.token_hex(8), "iat": now, "nbf": now,
             "exp": now + timedelta(seconds=self.lifetime),
         }  # fmt: skip
@@ -184,11 +184,10 @@ class OpenIdProvider(Serving):
     def _token(self, handler, form):
         kind = form.get("grant_type", "").rpartition(":")[2]
         if self.secret is not None:
-            expected = base64.b64encode(f"{CLIENT}:{self.secret}".encode()).decode()
-            if handler.headers.get("Authorization") != f"Basic {expected}":
+            if basic_credentials(handler) != (self.client_id, self.secret):
                 say(handler, {"error": "invalid_client"}, 401)
                 return
-        elif form.get("client_id") != CLIENT:
+        elif form.get("client_id") != self.client_id:
             say(handler, {"error": "invalid_client"}, 401)
             return
         error, claims = getattr(self, f"_by_{kind}", lambda _: ("unsupported_grant_type", {}))(form)
@@ -222,10 +221,23 @@ class OpenIdProvider(Serving):
         return (None, {}) if state == "approved" else (state or "expired_token", {})
 
 
+def _form(body):
+    return dict(parse_qsl(body.decode(), keep_blank_values=True))
+
+
 def _server(handler):
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     return server
+
+
+def basic_credentials(handler):
+    """Decode the id and secret of a client as RFC 6749, section 2.3.1, has them encoded."""
+    scheme, _, encoded = handler.headers.get("Authorization", "").partition(" ")
+    if scheme != "Basic":
+        return None
+    client_id, _, secret = base64.b64decode(encoded).decode("ascii").partition(":")
+    return unquote_plus(client_id), unquote_plus(secret)
 
 
 def say(handler, document, status=200, **headers):

@@ -1,7 +1,6 @@
 """The requests of a sign-in: authorization code with PKCE, device authorization, refresh, revocation.
 
-authlib shapes them and authenticates the client; httpx carries them. Blocking, and both are
-imported at once: only worker threads import this module.
+httpx carries them. Blocking, and httpx is imported at once: only worker threads import this module.
 """
 
 from __future__ import annotations
@@ -10,15 +9,13 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
-from authlib.oauth2.auth import ClientAuth
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
-from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from jupyter_wb_aws.errors import IdpBadAnswer, SignInRequired
+from jupyter_wb_aws.identity.authorization_url import s256_challenge, with_parameters
+from jupyter_wb_aws.identity.client_authentication import authentication, read_secret
 from jupyter_wb_aws.identity.http import (
     begin,
     client_for,
@@ -106,16 +103,17 @@ class OAuth:
     ) -> str:
         """Make the URL that begins the code flow (OIDC Core 3.1.2.1, RFC 7636)."""
         parameters = {
+            "response_type": "code",
+            "client_id": self.client.client_id,
             "scope": self._scope,
             "redirect_uri": redirect_uri,
             "state": state,
             "nonce": nonce,
-            "code_challenge": create_s256_code_challenge(verifier),
+            "code_challenge": s256_challenge(verifier),
             "code_challenge_method": "S256",
-            **{k: v for k, v in {**more, **self.client.parameters}.items() if v},
+            **_set({**more, **self.client.parameters}),
         }
-        endpoint = self._endpoint("authorization_endpoint")
-        return str(prepare_grant_uri(endpoint, self.client.client_id, "code", **parameters))
+        return with_parameters(self._endpoint("authorization_endpoint"), parameters)
 
     def exchange(self, code: str, *, verifier: str, redirect_uri: str) -> TokenAnswer:
         """Turn an authorization code into tokens.
@@ -124,10 +122,12 @@ class OAuth:
             Refused: if the provider does not take it.
         """
         return self._tokens(
-            grant_type="authorization_code",
-            code=code,
-            code_verifier=verifier,
-            redirect_uri=redirect_uri,
+            {
+                "grant_type": "authorization_code",
+                "code": code,
+                "code_verifier": verifier,
+                "redirect_uri": redirect_uri,
+            }
         )
 
     def refresh(self, refresh_token: str, scope: str | None) -> TokenAnswer:
@@ -141,7 +141,11 @@ class OAuth:
         # than was granted, which others would refuse (RFC 6749, 6).
         try:
             return self._tokens(
-                grant_type="refresh_token", refresh_token=refresh_token, scope=scope or self._scope
+                {
+                    "grant_type": "refresh_token",
+                    "refresh_token": refresh_token,
+                    "scope": scope or self._scope,
+                }
             )
         except Refused as refused:
             if refused.error in USER_NEEDED:
@@ -162,7 +166,8 @@ class OAuth:
         """
         try:
             found, _ = self._post(
-                "device_authorization_endpoint", scope=self._scope, **self.client.parameters
+                "device_authorization_endpoint",
+                {"scope": self._scope, **_set(self.client.parameters)},
             )
         except Refused as refused:
             raise self.bad(refused) from None
@@ -177,7 +182,7 @@ class OAuth:
                 is replaced by the RFC's.
         """
         try:
-            return self._tokens(grant_type=DEVICE_CODE_GRANT, device_code=device_code)
+            return self._tokens({"grant_type": DEVICE_CODE_GRANT, "device_code": device_code})
         except Refused as refused:
             error = ENTRA_NAMES.get(refused.error, refused.error)
             raise Refused(error, refused.description) from None
@@ -191,7 +196,9 @@ class OAuth:
         if self.provider.endpoint("revocation_endpoint") is None:
             return False
         try:
-            self._post("revocation_endpoint", token=refresh_token, token_type_hint="refresh_token")  # noqa: S106
+            self._post(
+                "revocation_endpoint", {"token": refresh_token, "token_type_hint": "refresh_token"}
+            )
         except Refused as refused:
             raise self.bad(refused) from None
         return True
@@ -210,17 +217,19 @@ class OAuth:
     def bad(self, refused: Refused) -> IdpBadAnswer:
         """Say what an administrator has to know of a refusal that is not the user's doing."""
         hint = {
-            "invalid_client": "The provider does not take this client: compare `client_id`, `client_secret_file`"
-            " and `token_endpoint_auth_method` with its registration.",
+            "invalid_client": "The provider does not accept this client: compare `client_id`, `client_secret_file`"
+            " and `token_endpoint_auth_method` with its registration. If the secret has characters other than"
+            " letters, digits and -._~, and the provider does not decode them, set `token_endpoint_auth_method`"
+            " to `client_secret_post`.",
             "unauthorized_client": "The client is not registered for this flow (grant type) at the provider.",
             "unsupported_grant_type": "The client is not registered for this flow (grant type) at the provider.",
             "invalid_scope": f"The provider does not give all of these scopes: {self._scope}.",
         }.get(refused.error, f"Compare the registration of the client {self.client.client_id}.")
         return IdpBadAnswer(f"The identity provider refuses ({_told(refused)}).", admin_hint=hint)
 
-    def _tokens(self, **form: str) -> TokenAnswer:
+    def _tokens(self, form: Mapping[str, str]) -> TokenAnswer:
         began = datetime.now(UTC)
-        found, answer = self._post("token_endpoint", **form)
+        found, answer = self._post("token_endpoint", form)
         tokens = TokenAnswer(
             id_token=_text(found, "id_token"),
             access_token=_text(found, "access_token"),
@@ -233,17 +242,18 @@ class OAuth:
             raise IdpBadAnswer(f"{begin(self._what('token_endpoint'))} gives no tokens.")
         return tokens
 
-    def _post(self, name: str, **form: str) -> tuple[Mapping[str, Any], httpx.Response]:
+    def _post(self, name: str, form: Mapping[str, str]) -> tuple[Mapping[str, Any], httpx.Response]:
         """Post a form to an endpoint, as this client; return the JSON object that it answers with.
 
         Raises:
             Refused: if it answers with an OAuth error (RFC 6749, 5.2), by whatever HTTP status.
             TokenSourceFailed: if it answers with anything else that is no success.
         """
-        endpoint, what, secret = self._endpoint(name), self._what(name), self._secret()
-        auth = _ClientAuth(self.client.client_id, secret, self._auth_method(secret))
+        endpoint, what = self._endpoint(name), self._what(name)
+        secret = read_secret(self.client.secret_file) if self.client.secret_file else None
+        headers, ours = authentication(self._auth_method(secret), self.client.client_id, secret)
         with failures_told(what), client_for(endpoint, self.provider.http) as client:
-            answer = client.post(endpoint, data=form, auth=auth)
+            answer = client.post(endpoint, data={**form, **ours}, headers=headers)
             if answer.status_code in MOVED:
                 self.provider.forget()
             found = _object(answer)
@@ -254,24 +264,6 @@ class OAuth:
                 raise Refused(harmless(error, 60), harmless(description, SAID))
             refuse_failure(answer, what)
         return found, answer
-
-    def _secret(self) -> str | None:
-        if not self.client.secret_file:
-            return None
-        try:
-            secret = Path(self.client.secret_file).expanduser().read_text("utf-8").strip()
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-            raise IdpBadAnswer(
-                f"The client's secret can't be read: {reason}.",
-                admin_hint=f"It is `client_secret_file`: {self.client.secret_file}",
-            ) from None
-        if not secret:
-            raise IdpBadAnswer(
-                "The client's secret is empty.",
-                admin_hint=f"It is `client_secret_file`: {self.client.secret_file}",
-            )
-        return secret
 
     def _auth_method(self, secret: str | None) -> str:
         """Return how the client authenticates (OIDC Core 9): as set, else as the provider takes it."""
@@ -297,23 +289,9 @@ class OAuth:
         return f"the {endpoint.replace('_', ' ')} of {self.provider.issuer}"
 
 
-class _ClientAuth(httpx.Auth, ClientAuth):  # type: ignore[misc]
-    """authlib's client authentication on an httpx request.
-
-    Its own integration for httpx would take another library in its place where that is installed.
-    """
-
-    requires_request_body = True
-
-    def auth_flow(self, request: httpx.Request) -> Any:
-        """Sign the request."""
-        url, headers, body = self.prepare(
-            request.method, str(request.url), request.headers, request.content.decode()
-        )
-        headers["Content-Length"] = str(len(body))
-        yield httpx.Request(
-            request.method, url, headers=headers, content=body, extensions=request.extensions
-        )
+def _set(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what is empty: RFC 6749, 3.1 and 3.2, has it count as left out."""
+    return {name: value for name, value in parameters.items() if value}
 
 
 def _clock_ahead(answer: httpx.Response, began: datetime) -> timedelta:

@@ -60,7 +60,7 @@ class SignIn:
     with each new state. `problem` is why the last sign-in failed, or ended.
 
     Args:
-        oauth: makes the client; called in a worker thread, since that imports authlib.
+        oauth: makes the client; called in a worker thread, since that imports httpx.
         grants: makes grants of the provider's answers.
         redirect_uri: gives the registered redirect URI, None where there is none.
         flows: the flows that the site wants, in its order.

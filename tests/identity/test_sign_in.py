@@ -19,65 +19,12 @@ from jupyter_wb_aws.errors import (
     TokenInvalid,
     TokenSourceFailed,
 )
-from jupyter_wb_aws.identity.oidc import OidcTokenSource
-from jupyter_wb_aws.identity.source import TokenRequest
-from tests.conftest import FakeClock, make_jwt
-from tests.openid import CLIENT, REDIRECT_URI, OpenIdProvider, failing, hanging
+from tests.conftest import make_jwt
+from tests.identity.signing_in import fetch, sign_in, sign_out
+from tests.openid import CLIENT, failing, hanging
 from tests.role_sessions.support import asleep, eventually
 
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-class MovedClock(FakeClock):
-    """The machine's time at the start of the test, since the provider's is real."""
-
-    def __init__(self):
-        from datetime import UTC, datetime
-
-        super().__init__(datetime.now(UTC))
-
-
-@pytest.fixture
-def provider():
-    with OpenIdProvider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def make(provider, jp_asyncio_loop):
-    made = []
-
-    def make(redirect_uri=REDIRECT_URI, **settings):
-        usual = {"issuer": provider.issuer, "client_id": CLIENT, "timeout": 5.0}
-        clock = MovedClock()
-        source = type("Source", (OidcTokenSource,), {"clock": clock})(**{**usual, **settings})
-        source.registered_redirect_uri = lambda: redirect_uri
-        made.append(source)
-        return source
-
-    yield make
-    for source in made:
-        jp_asyncio_loop.run_until_complete(source.close())
-
-
-@pytest.fixture
-def source(make):
-    return make()
-
-
-async def sign_in(source, provider, user="alice"):
-    """Go through the code flow as a browser does."""
-    begun = await source.sign_in.begin_code()
-    query = provider.authorize(begun.authorization_url, user)
-    await source.sign_in.finish_code(query, {begun.cookie_name: begun.cookie})
-
-
-async def sign_out(source):
-    return await source.sign_in.tell_provider(await source.sign_in.leave())
-
-
-def fetch(source):
-    return source.fetch(TokenRequest())
 
 
 # --- The code flow ---------------------------------------------------------------------------
