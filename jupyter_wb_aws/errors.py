@@ -360,6 +360,15 @@ class StsTimeout(WbAwsError):
     hint = "Try again; if it goes on, tell your administrator."
 
 
+class HelperProcessFailed(WbAwsError):
+    """A short-lived process of the server's own could not be started, or gave no answer."""
+
+    code = "helper_process_failed"
+    status = 503
+    title = "A helper process of the server failed"
+    hint = "Try again; if it goes on, tell your administrator."
+
+
 class TokenDirectoryRefused(WbAwsError):
     """The folder for token files is not safe to write a token into."""
 

@@ -7,17 +7,14 @@ chain reads `os.environ` and the user's files itself, and the server's own stay 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import os
-import signal
-import sys
 from collections.abc import Mapping
 from string import Template
 from typing import Any
 
 from jupyter_wb_aws.aws.user_files import shadowing
-from jupyter_wb_aws.errors import BadRequest, KernelNotFound, StsTimeout, WbAwsError
+from jupyter_wb_aws.child_processes import ChildProcesses
+from jupyter_wb_aws.errors import BadRequest, KernelNotFound, StsTimeout
 from jupyter_wb_aws.handlers.health import catalogue_json, source_json
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.role_sessions import session_json
@@ -48,7 +45,7 @@ class DoctorHandler(WbAwsHandler):
         )
         asked = {"place": place, "longest": LONGEST, "server": server}
         async with self.wb.doctors:
-            self.answer(await look(environment, asked))
+            self.answer(await look(self.wb.children, environment, asked))
 
     def _asked_for(self) -> tuple[Mapping[str, str], Given, str]:
         """Return the environment before us, what is given there, and what kind of process it is."""
@@ -90,31 +87,18 @@ class DoctorHandler(WbAwsHandler):
         }
 
 
-async def look(environment: Mapping[str, str], asked: Mapping[str, object]) -> bytes:
-    """Run the doctor in a process that has this environment, and return its report (JSON).
+async def look(
+    children: ChildProcesses, environment: Mapping[str, str], asked: Mapping[str, object]
+) -> Any:
+    """Run the doctor in a process that has this environment, and return its report.
 
     Raises:
         StsTimeout: if it takes too long.
-        WbAwsError: if it fails.
+        HelperProcessFailed: if it fails.
     """
-    process = await asyncio.create_subprocess_exec(
-        # -P: nothing in the folder that the server runs in is imported.
-        sys.executable, "-P", "-m", "jupyter_wb_aws.doctor",
-        env=environment, start_new_session=True,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+    # A `credential_process` gets the whole of it, the variables of the interpreter included.
+    question = {**asked, "environment": dict(environment)}
     try:
-        async with asyncio.timeout(DEADLINE):
-            report, _ = await process.communicate(json.dumps(asked, default=str).encode())
+        return await children.ask("jupyter_wb_aws.doctor", environment, question, seconds=DEADLINE)
     except TimeoutError:
         raise StsTimeout("The doctor did not come to an end in time.") from None
-    finally:
-        # With whatever a credential_process has left behind.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-    try:
-        json.loads(report)
-    except ValueError:
-        raise WbAwsError("The doctor could not run in that environment.") from None
-    return report

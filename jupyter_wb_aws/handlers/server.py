@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from jupyter_wb_aws.child_processes import ChildProcesses
+
 if TYPE_CHECKING:  # a server where nothing is set up never needs these
     from jupyter_wb_aws.injection.environment import Site
     from jupyter_wb_aws.injection.kernels import KernelInjection
@@ -22,7 +24,8 @@ class Server:
 
     `message` says in a sentence how things are: what to configure, or that all is well.
     `notices` are things that a user or an administrator should know, as (code, sentence).
-    `doctors` bounds how many processes of the doctor run at once.
+    `children` runs our helper processes; `doctors` bounds how many of them are the doctor's, so that a
+    role can be started meanwhile.
     `encoded_roles` is the last answer of `GET /aws/roles`, with the list that it was made from.
     """
 
@@ -33,6 +36,7 @@ class Server:
     terminals: TerminalInjection | None = None
     apps: ProxiedAppInjection | None = None
     consumers: Consumers | None = None
+    children: ChildProcesses = field(default_factory=ChildProcesses)
     notices: tuple[tuple[str, str], ...] = ()
     doctors: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     encoded_roles: tuple[list[Role], bytes] | None = None

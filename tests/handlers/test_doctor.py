@@ -163,6 +163,33 @@ async def test_a_doctor_that_does_not_end_is_ended(api, home, monkeypatch):
     assert not running("sleep 77")
 
 
+async def test_a_kernels_own_python_variables_do_not_keep_the_doctor_from_looking(
+    api, tmp_path, home, jp_serverapp
+):
+    (tmp_path / "decoy").mkdir()
+    (tmp_path / "decoy/json.py").write_text("raise SystemExit(7)")
+    spec = jp_serverapp.kernel_spec_manager.get_kernel_spec("python3")
+    env = {"PYTHONPATH": str(tmp_path / "decoy"), "PYTHONHOME": "/nowhere", "LD_PRELOAD": ""}
+    folder = tmp_path / "spec/kernels/odd"
+    folder.mkdir(parents=True)
+    # With a Python of its own, as a conda kernel has.
+    argv = ["env", "-u", "PYTHONPATH", "-u", "PYTHONHOME", *spec.argv]
+    (folder / "kernel.json").write_text(json.dumps({**spec.to_dict(), "argv": argv, "env": env}))
+    jp_serverapp.kernel_spec_manager.kernel_dirs.append(str(folder.parent))
+    (home / ".aws/config").write_text(
+        f"[default]\ncredential_process = sh -c 'echo $PYTHONHOME > {tmp_path}/seen; exit 1'\n"
+    )
+    kernel_id = (await api("POST", "/api/kernels", {"name": "odd"})).data["id"]
+    assert "call_failed" in codes(await ask(api, f"?kernel_id={kernel_id}"), "error")
+    assert (tmp_path / "seen").read_text() == "/nowhere\n"
+
+
+async def test_a_doctor_that_can_not_run_is_explained(api, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    answer = await api("GET", "/aws/doctor")
+    assert (answer.status, answer.data["code"]) == (503, "helper_process_failed")
+
+
 def running(command):
     lines = (p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists())
     return [line for line in lines if line.replace(b"\0", b" ").strip() == command.encode()]
