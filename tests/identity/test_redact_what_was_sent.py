@@ -1,0 +1,124 @@
+"""What we sent does not come back in a message, no matter who quotes it, and how."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import secrets
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from jupyter_wb_aws.identity.redact import harmless
+from jupyter_wb_aws.identity.redact_sent import without
+
+SECRET = "pa+ss/w%2Förd \"<&>'\\n:1"
+ENCODERS = {
+    "as it is": lambda s: s,
+    "percent-encoded": lambda s: quote(s, safe=""),
+    "percent-encoded, but slashes": quote,
+    "in a form": quote_plus,
+    "in lower case hex": lambda s: quote(s, safe="").replace("%2F", "%2f").replace("%C3", "%c3"),
+    "each byte percent-encoded": lambda s: "".join(f"%{b:02x}" for b in s.encode()),
+    "JSON": lambda s: json.dumps(s)[1:-1],
+    "JSON in UTF-8": lambda s: json.dumps(s, ensure_ascii=False)[1:-1],
+    "JSON with slashes escaped": lambda s: json.dumps(s)[1:-1].replace("/", "\\/"),
+    "HTML": html.escape,
+    "HTML by number": lambda s: "".join(f"&#{ord(c)};" for c in s),
+    "HTML by number in hex": lambda s: "".join(f"&#x{ord(c):X};" for c in s),
+    "HTML with names": lambda s: s.replace("ö", "&ouml;").replace("+", "&plus;"),
+    "base64": lambda s: base64.b64encode(s.encode()).decode(),
+    "base64 for URLs": lambda s: base64.urlsafe_b64encode(s.encode()).decode().rstrip("="),
+    "hex": lambda s: s.encode().hex(),
+    "HEX": lambda s: s.encode().hex().upper(),
+    "upper case": lambda s: s.upper() if s.isascii() else s,
+    "bytes of Python": lambda s: repr(s.encode())[2:-1],
+}
+encoders = pytest.mark.parametrize("encode", ENCODERS.values(), ids=ENCODERS)
+AROUND = ["The token {} was refused.", '{{"refresh_token":"{}"}}', "{}", "<p>{}</p>", "x={}&y=1"]
+
+
+@encoders
+@pytest.mark.parametrize("around", AROUND)
+def test_a_value_is_left_out_in_every_encoding(encode, around):
+    text = around.format(encode(SECRET))
+    told = without(text, [SECRET])
+    assert encode(SECRET).rstrip("=") not in told
+    assert "<secret>" in told
+    assert told.replace("=", "") == around.format("<secret>").replace("=", "")
+
+
+@encoders
+@pytest.mark.parametrize("again", ["JSON", "in a form", "HTML", "percent-encoded"])
+def test_encodings_may_be_on_top_of_each_other(encode, again):
+    text = ENCODERS[again](encode(SECRET))
+    assert without(f"It was ({text}).", [SECRET]).replace("%3D", "").replace("=", "") == (
+        "It was (<secret>)."
+    )
+
+
+def test_the_header_of_http_basic_is_left_out():
+    sent = base64.b64encode(f"client:{quote_plus(SECRET)}".encode()).decode()
+    said = without(f"Authorization: Basic {sent}", [SECRET, sent])
+    assert said == "Authorization: Basic <secret>"
+    # Somebody who knows only the secret leaves nothing of it that is longer than a few characters.
+    plain = base64.b64encode(f"client:{SECRET}".encode()).decode()
+    left = without(plain, [SECRET]).split("<secret>")
+    assert len(left) == 2
+    assert sum(map(len, left)) <= len("client:") * 8 / 6 + 6
+
+
+@pytest.mark.parametrize("length", [8, 12, 20])
+@encoders
+def test_a_piece_of_eight_characters_is_left_out(encode, length):
+    secret = secrets.token_urlsafe(32)
+    for piece in (secret[:length], secret[-length:], secret[5 : 5 + length]):
+        assert without(f"token {piece}… unknown", [secret]) == "token <secret>… unknown"
+    encoded = encode(secret[:length]).rstrip("=")
+    assert encoded not in without(f"token {encoded}… unknown", [secret])
+
+
+@pytest.mark.parametrize("value", ["a", "abc", "12345", "ééééé", "%41%42"])
+def test_a_text_is_left_out_whole_where_a_value_is_short(value):
+    assert without("Anything at all.", ["long-enough-value", value]) == ""
+
+
+def test_what_was_not_sent_is_left():
+    text = "Client authentication failed: 100% sure, see https://idp.example.com/a?b=c%20d"
+    assert without(text, [SECRET, None, ""]) == text
+    assert without(text, []) == text
+
+
+def test_the_places_around_a_value_cannot_hide_it():
+    assert without("100%41abcdefgh", ["41abcdefgh"]) == "100%<secret>"
+    assert without("\\41abcdefgh&amp;41abcdefgh", ["41abcdefgh"]) == "\\<secret>&amp;<secret>"
+
+
+LETTERS = st.sampled_from("abcXYZ0189-._~+/=%&<>\"' \\:;#?éß密🔑")
+VALUES = st.text(LETTERS, min_size=8, max_size=60)
+NAMES = st.sampled_from([name for name in ENCODERS if "upper" not in name and "names" not in name])
+
+
+@given(VALUES, NAMES, st.lists(NAMES, max_size=2), st.text(max_size=40), st.text(max_size=40))
+def test_no_mixture_of_encodings_brings_a_value_back(value, first, more, before, after):
+    encoded = ENCODERS[first](value)
+    for name in [n for n in more if "base64" not in n and "hex" not in n.lower()]:
+        encoded = ENCODERS[name](encoded)
+    assume(encoded not in before + "<secret>" + after)
+    told = without(before + encoded + after, [value])
+    assert encoded.rstrip("=") not in told or told == ""
+
+
+@given(st.text(max_size=500), st.lists(st.text(max_size=30), max_size=4))
+def test_any_text_and_any_values_give_a_text(text, values):
+    told = harmless(without(text, values), 300)
+    assert len(told) <= 300
+
+
+@pytest.mark.parametrize("piece", ["%25", "a", "&amp;", "\\\\", "abcdefgh"])
+def test_a_long_text_costs_no_more_than_its_length(piece):
+    # A cost that grows with the square of the length would meet the time-out.
+    assert len(without(piece * 300_000, ["abcdefgh" * 3])) <= 20_000
