@@ -28,6 +28,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("untimed")
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+NULL = object()  # where None leaves a member out, this one is null
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -77,7 +78,7 @@ def make_jwt(*, key=KEY, kid="k1", algorithm="RS256", **claims):
         **claims,
     }
     return jwt.encode(
-        {k: v for k, v in whole.items() if v is not None},
+        {k: None if v is NULL else v for k, v in whole.items() if v is not None},
         key,
         algorithm,
         {"kid": kid} if kid else {},

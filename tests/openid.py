@@ -30,7 +30,7 @@ class OpenIdProvider(Serving):
     `asked` holds each request's path and form; `issued`, every token and code ever given out. A test
     puts functions of (handler) into `faults[path]`: each answers one request in the provider's stead.
     `clock_ahead` is how wrong its clock is, in seconds; `answers` is merged into each token answer,
-    and a None in it takes a member away.
+    and a None in it takes a member away; `NULL` sends it as null.
     """
 
     def __init__(self, lifetime=3600):
@@ -241,7 +241,11 @@ def basic_credentials(handler):
 
 
 def say(handler, document, status=200, **headers):
-    content = document if isinstance(document, bytes) else json.dumps(document).encode()
+    content = (
+        document
+        if isinstance(document, bytes)
+        else json.dumps(document, default=lambda _: None).encode()
+    )
     handler.send_response(status)
     for name, value in headers.items():
         handler.send_header(name.replace("_", "-"), value)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInFailed
+from jupyter_wb_aws.identity.members import member
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.identity.oauth import OAuth, TokenAnswer
@@ -141,15 +142,15 @@ def exchange(oauth: OAuth, query: Mapping[str, str], attempt: Attempt) -> TokenA
     from jupyter_wb_aws.identity.oauth import Refused
 
     # RFC 9207: whoever answers must be whom we asked.
-    named = query.get("iss")
+    named = member(query, "iss")
     promised = oauth.provider.metadata().get("authorization_response_iss_parameter_supported")
     if (named is not None or promised is True) and named != oauth.provider.issuer:
         raise SignInFailed(
             "The answer is not from the identity provider that was asked.",
             admin_hint="The parameter `iss` of the callback is another than `issuer` (RFC 9207).",
         )
-    if "error" in query:
-        said = SAID.get(query["error"], "it does not say why")
+    if error := member(query, "error"):
+        said = SAID.get(error, "it does not say why")
         raise SignInFailed(f"The identity provider did not sign you in: {said}.")
     if not query.get("code"):
         raise SignInFailed("The identity provider's answer holds no authorization code.")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInFailed, SignInRequired, TokenInvalid
+from jupyter_wb_aws.identity.members import member
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class Grants:
         token = WebIdentityToken.parse(answer.id_token, self.clock.now(), answer.clock_ahead)
         self.verifier.verify(token)
         client_id = self.verifier.audience
-        if token.claims.get("azp", client_id) != client_id:  # OIDC Core 3.1.3.7
+        if member(token.claims, "azp", client_id) != client_id:  # OIDC Core 3.1.3.7
             raise TokenInvalid(
                 f"The id token was issued to another client (`azp`), and this server is {client_id!r}."
             )
@@ -220,9 +221,10 @@ class Grants:
 
 def _check_nonce(id_token: WebIdentityToken, nonce: str | None) -> None:
     """Check that it is the answer to this sign-in, where there was a question (OIDC Core 3.1.3.7)."""
-    seen = str(id_token.claims.get("nonce", "")).encode(errors="replace")
+    seen = str(member(id_token.claims, "nonce", "")).encode(errors="replace")
     if nonce is not None and not hmac.compare_digest(seen, nonce.encode()):
+        why = "its `nonce` is another's" if seen else "it has no `nonce`"
         raise TokenInvalid(
-            "The id token is not the answer to this sign-in: its `nonce` is another's.",
+            f"The id token is not the answer to this sign-in: {why}.",
             hint="Sign in again; if it happens again, tell your administrator.",
         )

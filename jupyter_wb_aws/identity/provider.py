@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jupyter_wb_aws.errors import IdpBadAnswer, TokenInvalid
+from jupyter_wb_aws.identity.members import member
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.identity.http import HttpSettings
@@ -71,7 +72,7 @@ class Provider:
         Raises:
             IdpBadAnswer: if it is none that one may talk to.
         """
-        url = self.metadata().get(name)
+        url = member(self.metadata(), name)
         if url is None:
             return None
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
@@ -84,8 +85,8 @@ class Provider:
             )
         return url
 
-    def signing_keys(self) -> Mapping[str, Sequence[Jwk]]:
-        """Fetch the public keys that sign, by their `kid`.
+    def signing_keys(self) -> Sequence[Jwk]:
+        """Fetch the public keys that sign.
 
         Raises:
             TokenInvalid, TokenSourceFailed: as `metadata` does; or if there are none.
@@ -101,17 +102,11 @@ class Provider:
         keys = [
             key
             for key in (listed if isinstance(listed, list) else [])
-            if isinstance(key, dict) and key.get("use", "sig") == "sig"
+            if isinstance(key, dict) and member(key, "use", "sig") == "sig"
         ]
         if not keys:
             raise IdpBadAnswer(f"{self.issuer} publishes no signing keys.")
-        # RFC 7517, 4.5: keys of two types may share a name, and some providers' of one type do.
-        found: dict[str, list[Jwk]] = {}
-        for key in keys:
-            found.setdefault(str(key.get("kid", "")), []).append(key)
-        if len(keys) == 1:
-            found.setdefault("", [*keys])  # a provider with one key need not name it
-        return found
+        return keys
 
 
 def shown(value: object) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jupyter_wb_aws.errors import TokenInvalid
+from jupyter_wb_aws.identity.members import member
 
 # AssumeRoleWithWebIdentity's own limits on `WebIdentityToken` (botocore, sts service model).
 SHORTEST, LONGEST = 4, 20_000
@@ -19,8 +20,7 @@ SHORTEST, LONGEST = 4, 20_000
 MOST_READ = 64 * 1024
 # A claim's name is told as far as that.
 LONGEST_NAME = 100
-# RFC 7515, 7.1. Not left to PyJWT: its older versions skip what is no base64, so that a program's
-# "Signed in." after the token would become a part of it.
+# RFC 7515, 7.1.
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 
 # Clocks of two well-kept machines differ by seconds; two minutes forgive a badly kept one.
@@ -73,30 +73,17 @@ class WebIdentityToken:
         Raises:
             TokenInvalid: if `text` is no JWT, has no usable `sub` or `exp`, or is longer than STS takes.
         """
-        # PyJWT costs tens of milliseconds to import, which a server's start must not pay.
-        import jwt
-
         if not SHORTEST <= len(text) <= LONGEST:
             raise TokenInvalid(
                 f"The token source gave {len(text)} characters; AWS takes tokens of {SHORTEST} to {LONGEST}.",
                 admin_hint=_too_long_hint(text) if len(text) > LONGEST else None,
             )
-        try:
-            if not COMPACT.fullmatch(text):
-                raise jwt.DecodeError
-            jwt.get_unverified_header(text)  # refuses a `kid` that is no text
-            claims = jwt.decode(text, options={"verify_signature": False})
-        except (jwt.InvalidTokenError, RecursionError):
-            # PyJWT's message may quote the token, so it is dropped with its cause.
-            raise TokenInvalid(
-                "What the token source gave is not a JSON Web Token (three parts of base64url, joined by dots).",
-                admin_hint="AWS takes the OIDC id token, not an opaque access token; nothing may stand before or"
-                " after it.",
-            ) from None
+        header_of(text)
+        claims = _json_part(text, 1)
         expires_at = _time_claim(claims, "exp")
         if expires_at is None:
             raise TokenInvalid("The token has no `exp` claim, so nobody can tell when it expires.")
-        if not isinstance(claims.get("sub"), str) or not claims["sub"]:
+        if not isinstance(member(claims, "sub"), str):
             raise TokenInvalid("The token has no `sub` claim, so it names no user.")
         received_at = received_at.astimezone(UTC)
         ahead = max(-LEEWAY, min(clock_ahead, LEEWAY))
@@ -138,7 +125,7 @@ class WebIdentityToken:
         groups = self.claims.get(groups_claim, ())
         listed = [groups] if isinstance(groups, str) else groups
         return Identity(
-            issuer=str(self.claims.get("iss", "")),
+            issuer=str(member(self.claims, "iss", "")),
             subject=self.claims["sub"],
             name=name if isinstance(name, str) and name else self.claims["sub"],
             groups=tuple(g for g in listed if isinstance(g, str))
@@ -146,6 +133,42 @@ class WebIdentityToken:
             else (),
             claims=self.claims,
         )
+
+
+def header_of(text: str) -> Mapping[str, Any]:
+    """Return the header of a JWT in its compact form (RFC 7515, 4.1).
+
+    Read here and not by PyJWT, which refuses a `kid` of null; older versions of it also skip what is
+    not base64url, so that a program's "Signed in." after the token would become a part of it.
+
+    Raises:
+        TokenInvalid: if `text` is not a JWT, or has a header that can't be understood.
+    """
+    header = _json_part(text, 0)
+    if not isinstance(member(header, "kid", ""), str):
+        raise TokenInvalid("The token names its key (`kid`) by something that is not text.")
+    # RFC 7515, 4.1.11: what must be understood, and is not, makes the token invalid.
+    if "crit" in header:
+        raise TokenInvalid(
+            f"The token's header has extensions that this server must understand, and does not: {header['crit']!r:.200}."
+        )
+    return header
+
+
+def _json_part(text: str, number: int) -> Mapping[str, Any]:
+    part = text.split(".")[number] if COMPACT.fullmatch(text) else ""
+    try:
+        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode())
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        # Without the cause: its message may quote the token.
+        raise TokenInvalid(
+            "What the token source gave is not a JSON Web Token (three parts of base64url, joined by dots).",
+            admin_hint="AWS takes the OIDC id token, not an opaque access token; nothing may stand before or"
+            " after it.",
+        ) from None
+    return found
 
 
 def largest_claim(claims: Mapping[str, Any]) -> tuple[str, int]:
@@ -158,18 +181,16 @@ def largest_claim(claims: Mapping[str, Any]) -> tuple[str, int]:
 def _too_long_hint(text: str) -> str:
     """Say which claim to leave out; the claim's name and size are told, never what is in it."""
     hint = "Have the identity provider put fewer claims (often: groups) into the token."
-    payload = text.split(".")[1] if COMPACT.fullmatch(text) else ""
     try:
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
-        name, size = largest_claim(claims)
-    except (ValueError, AttributeError, RecursionError):  # no JWT, or one that is no object
+        name, size = largest_claim(_json_part(text, 1))
+    except (TokenInvalid, ValueError):  # not a JWT, or one without claims
         return hint
     printable = "".join(c if c.isprintable() else "?" for c in name[:LONGEST_NAME])
     return f"{hint} The largest is `{printable}`, with about {size} of them."
 
 
 def _time_claim(claims: Mapping[str, Any], name: str) -> datetime | None:
-    value = claims.get(name)
+    value = member(claims, name)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -200,6 +200,15 @@ def test_groups_are_texts_in_a_list_or_one_text(claims, groups):
     assert make_token(**claims).identity("preferred_username", "groups").groups == groups
 
 
+@pytest.mark.parametrize("nothing", [None, "", [], {}])
+def test_an_optional_claim_that_holds_nothing_counts_as_absent(nothing):
+    claims = {"sub": "a", "exp": 4e9, "iat": nothing, "iss": nothing, "name": nothing}
+    token = WebIdentityToken.parse(unsigned(claims, {"alg": "RS256", "kid": None}), NOON)
+    identity = token.identity("name", "groups")
+    assert token.issued_at == NOON
+    assert (identity.issuer, identity.name) == ("", "a")
+
+
 @pytest.mark.parametrize("name", [None, "", 7, ["alice"]])
 def test_a_user_without_a_usable_name_is_called_by_the_subject(name):
     token = make_token(sub="0042", preferred_username=name)
