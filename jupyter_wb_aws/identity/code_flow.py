@@ -139,7 +139,7 @@ def exchange(oauth: OAuth, query: Mapping[str, str], attempt: Attempt) -> TokenA
         SignInFailed: if it is not the provider's, or the provider says no.
         TokenSourceFailed: if the provider gives no tokens.
     """
-    from jupyter_wb_aws.identity.oauth import Refused
+    from jupyter_wb_aws.identity.refusals import Refused
 
     # RFC 9207: whoever answers must be whom we asked.
     named = member(query, "iss")

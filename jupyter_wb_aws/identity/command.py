@@ -15,7 +15,8 @@ from traitlets import Dict, Float, List, TraitError, Unicode, validate
 from traitlets.utils.bunch import Bunch
 
 from jupyter_wb_aws.errors import SignInRequired, TokenSourceFailed
-from jupyter_wb_aws.identity.redact import harmless
+from jupyter_wb_aws.identity.redact import harmless, without_userinfo
+from jupyter_wb_aws.identity.redact_sent import without
 from jupyter_wb_aws.identity.source import LONGEST_FETCH, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import MOST_READ, WebIdentityToken
 
@@ -25,6 +26,10 @@ PASSED_ON = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|XDG_RUNTIME_DIR"
     r"|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
 )
+# Variables of `environment` whose values the program's complaints may not show, and the shortest word of
+# its output that may be a token.
+SECRET_NAME = re.compile(r"secret|token|pass|pwd|\bpin\b|key|cred|auth", re.IGNORECASE)
+SHORTEST_TOKEN = 16
 STDERR_SHOWN, STDERR_KEPT = 500, 64 * 1024
 # BSD's sysexits.h, EX_NOPERM: the program's way to say "the user must sign in first".
 EX_NOPERM = 77
@@ -120,7 +125,9 @@ class CommandTokenSource(TokenSource):
             raise self._failed(f"can't be started: {error}") from None
 
     def _token(self, output: bytes, errors: bytes, status: int) -> WebIdentityToken:
-        said = harmless(errors.decode("utf-8", errors="replace"), STDERR_SHOWN)
+        proxies = [value for name, value in os.environ.items() if name.lower().endswith("_proxy")]
+        said = without_userinfo(errors.decode("utf-8", errors="replace"), *proxies)
+        said = harmless(without(said, self._secrets(output)), STDERR_SHOWN)
         if status == EX_NOPERM:
             raise SignInRequired(
                 f"The token command says that you must sign in first. {said}".strip()
@@ -132,6 +139,12 @@ class CommandTokenSource(TokenSource):
         if not text:
             raise self._failed("printed nothing", said)
         return WebIdentityToken.parse(text, self.clock.now())
+
+    def _secrets(self, output: bytes) -> list[str]:
+        """Return what the command was given or printed that its complaint may not show."""
+        given = [value for name, value in self.environment.items() if SECRET_NAME.search(name)]
+        words = output.decode("ascii", errors="replace").split()
+        return [*given, *(word for word in words if len(word) >= SHORTEST_TOKEN)]
 
     def _failed(self, how: str, said: str = "") -> TokenSourceFailed:
         return TokenSourceFailed(

@@ -97,7 +97,7 @@ class DeviceFlow:
 
 def _ask(oauth: OAuth, device: DeviceAnswer) -> tuple[TokenAnswer | None, int]:
     """Ask once; return the answer, or by how many seconds the interval grows; blocking."""
-    from jupyter_wb_aws.identity.oauth import Refused
+    from jupyter_wb_aws.identity.refusals import Refused
 
     try:
         return oauth.poll_device(device.device_code), 0

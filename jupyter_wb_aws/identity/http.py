@@ -11,7 +11,7 @@ import logging
 import re
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -21,6 +21,7 @@ import httpx
 
 from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, IdpUnavailable, WbAwsError
 from jupyter_wb_aws.identity.redact import harmless
+from jupyter_wb_aws.identity.redact_sent import without
 from jupyter_wb_aws.loopback import is_loopback
 
 ANSWER_LIMIT = 1024 * 1024
@@ -86,9 +87,10 @@ def client_for(url: str, settings: HttpSettings) -> httpx.Client:
 
 
 def _hush() -> None:
-    """Keep httpcore from logging at DEBUG: it logs the answers' headers, cookies included."""
-    logger = logging.getLogger("httpcore")
-    logger.setLevel(max(logger.level, logging.INFO))
+    """Keep the libraries from logging what a peer sends: cookies, and a reason that may quote us."""
+    for name, level in (("httpcore", logging.INFO), ("httpx", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, level))
 
 
 class _Bounded(httpx.SyncByteStream):
@@ -131,8 +133,13 @@ def get_json(url: str, settings: HttpSettings) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def failures_told(what: str) -> Iterator[None]:
-    """Turn what httpx raises into the failure that the user is told; `what` is what was asked."""
+def failures_told(what: str, sent: Collection[str] = ()) -> Iterator[None]:
+    """Turn what httpx raises into a failure that is shown to the user.
+
+    Args:
+        what: what was asked.
+        sent: secrets in the request; an exception may quote a peer that quotes them.
+    """
     try:
         yield
     except WbAwsError:
@@ -144,10 +151,10 @@ def failures_told(what: str) -> Iterator[None]:
             admin_hint="The server must be able to reach the issuer: look at `proxy` of the token source, and at the provider.",
         ) from None
     except (httpx.DecodingError, httpx.RemoteProtocolError, httpx.TooManyRedirects) as error:
-        raise IdpBadAnswer(f"{begin(what)} can't be read: {_said(error)}.") from None
+        raise IdpBadAnswer(f"{begin(what)} can't be read: {_said(error, sent)}.") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise IdpUnavailable(
-            f"{begin(what)} can't be reached: {_said(error)}.", admin_hint=_why(error)
+            f"{begin(what)} can't be reached: {_said(error, sent)}.", admin_hint=_why(error)
         ) from None
     except (ValueError, TypeError, OverflowError, RecursionError) as error:  # no JSON that we know
         raise IdpBadAnswer(f"{begin(what)} can't be read ({type(error).__name__}).") from None
@@ -199,8 +206,8 @@ def begin(what: str) -> str:
     return what[0].upper() + what[1:]
 
 
-def _said(error: Exception) -> str:
-    said = NUMBERS.sub("", harmless(str(error), SHOWN)).strip().rstrip(".")
+def _said(error: Exception, sent: Collection[str]) -> str:
+    said = NUMBERS.sub("", harmless(without(str(error), sent), SHOWN)).strip().rstrip(".")
     return said or type(error).__name__
 
 

@@ -24,9 +24,12 @@ from jupyter_wb_aws.identity.http import (
     refuse_failure,
 )
 from jupyter_wb_aws.identity.provider import Provider
-from jupyter_wb_aws.identity.redact import harmless
+from jupyter_wb_aws.identity.refusals import Refused, refused
 
 DEVICE_CODE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+SECRET_PARAMETERS = frozenset(
+    {"client_secret", "code", "code_verifier", "device_code", "refresh_token", "token"}
+)
 # RFC 8628, 3.2: where the provider names none.
 POLL_INTERVAL = 5
 # RFC 6749, 5.2, and OIDC Core 3.1.2.6: the user is asked for again, or is out.
@@ -37,7 +40,6 @@ USER_NEEDED = frozenset(
 ENTRA_NAMES = {"authorization_declined": "access_denied"}
 # A clock that is off by less is as good as right; the header `Date` has whole seconds only.
 SKEW_SEEN = timedelta(seconds=5)
-SAID = 300
 # What an endpoint says that is somewhere else by now: the provider's metadata are read anew.
 MOVED = frozenset({404, 405, 410})
 
@@ -80,15 +82,6 @@ class DeviceAnswer:
     verification_uri_complete: str | None
     expires_in: int
     interval: int
-
-
-class Refused(Exception):
-    """The provider's own error code (RFC 6749, 5.2; RFC 8628, 3.5), and its sentence, made harmless."""
-
-    def __init__(self, error: str, description: str) -> None:
-        super().__init__(error)
-        self.error = error
-        self.description = description
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +140,12 @@ class OAuth:
                     "scope": scope or self._scope,
                 }
             )
-        except Refused as refused:
-            if refused.error in USER_NEEDED:
+        except Refused as refusal:
+            if refusal.error in USER_NEEDED:
                 raise SignInRequired(
-                    f"Your sign-in has ended at the identity provider ({_told(refused)})."
+                    f"Your sign-in has ended at the identity provider ({refusal})."
                 ) from None
-            raise self.bad(refused) from None
+            raise self.bad(refusal) from None
 
     @property
     def _scope(self) -> str:
@@ -169,8 +162,8 @@ class OAuth:
                 "device_authorization_endpoint",
                 {"scope": self._scope, **_set(self.client.parameters)},
             )
-        except Refused as refused:
-            raise self.bad(refused) from None
+        except Refused as refusal:
+            raise self.bad(refusal) from None
         return _device_answer(found)
 
     def poll_device(self, device_code: str) -> TokenAnswer:
@@ -183,9 +176,9 @@ class OAuth:
         """
         try:
             return self._tokens({"grant_type": DEVICE_CODE_GRANT, "device_code": device_code})
-        except Refused as refused:
-            error = ENTRA_NAMES.get(refused.error, refused.error)
-            raise Refused(error, refused.description) from None
+        except Refused as refusal:
+            error = ENTRA_NAMES.get(refusal.error, refusal.error)
+            raise Refused(error, refusal.description) from None
 
     def revoke(self, refresh_token: str) -> bool:
         """Revoke a refresh token (RFC 7009); tell whether the provider can do that at all.
@@ -199,8 +192,8 @@ class OAuth:
             self._post(
                 "revocation_endpoint", {"token": refresh_token, "token_type_hint": "refresh_token"}
             )
-        except Refused as refused:
-            raise self.bad(refused) from None
+        except Refused as refusal:
+            raise self.bad(refusal) from None
         return True
 
     def end_session(self, endpoint: str, id_token: str) -> None:
@@ -211,10 +204,10 @@ class OAuth:
         """
         what = self._what("end_session_endpoint")
         form = {"id_token_hint": id_token, "client_id": self.client.client_id}
-        with failures_told(what), client_for(endpoint, self.provider.http) as client:
+        with failures_told(what, [id_token]), client_for(endpoint, self.provider.http) as client:
             refuse_failure(client.post(endpoint, data=form, headers={"Accept": "*/*"}), what)
 
-    def bad(self, refused: Refused) -> IdpBadAnswer:
+    def bad(self, refusal: Refused) -> IdpBadAnswer:
         """Say what an administrator has to know of a refusal that is not the user's doing."""
         hint = {
             "invalid_client": "The provider does not accept this client: compare `client_id`, `client_secret_file`"
@@ -224,8 +217,8 @@ class OAuth:
             "unauthorized_client": "The client is not registered for this flow (grant type) at the provider.",
             "unsupported_grant_type": "The client is not registered for this flow (grant type) at the provider.",
             "invalid_scope": f"The provider does not give all of these scopes: {self._scope}.",
-        }.get(refused.error, f"Compare the registration of the client {self.client.client_id}.")
-        return IdpBadAnswer(f"The identity provider refuses ({_told(refused)}).", admin_hint=hint)
+        }.get(refusal.error, f"Compare the registration of the client {self.client.client_id}.")
+        return IdpBadAnswer(f"The identity provider refuses ({refusal}).", admin_hint=hint)
 
     def _tokens(self, form: Mapping[str, str]) -> TokenAnswer:
         began = datetime.now(UTC)
@@ -252,7 +245,8 @@ class OAuth:
         endpoint, what = self._endpoint(name), self._what(name)
         secret = read_secret(self.client.secret_file) if self.client.secret_file else None
         headers, ours = authentication(self._auth_method(secret), self.client.client_id, secret)
-        with failures_told(what), client_for(endpoint, self.provider.http) as client:
+        sent = _secrets_in({**form, **ours}, headers, secret)
+        with failures_told(what, sent), client_for(endpoint, self.provider.http) as client:
             answer = client.post(endpoint, data={**form, **ours}, headers=headers)
             if answer.status_code in MOVED:
                 self.provider.forget()
@@ -261,7 +255,7 @@ class OAuth:
             busy = answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
             if error and not busy:
                 description = _text(found, "error_description") or ""
-                raise Refused(harmless(error, 60), harmless(description, SAID))
+                raise refused(error, description, sent)
             refuse_failure(answer, what)
         return found, answer
 
@@ -287,6 +281,15 @@ class OAuth:
 
     def _what(self, endpoint: str) -> str:
         return f"the {endpoint.replace('_', ' ')} of {self.provider.issuer}"
+
+
+def _secrets_in(
+    form: Mapping[str, str], headers: Mapping[str, str], secret: str | None
+) -> list[str]:
+    """Return what a request holds that nobody else may read."""
+    values = [value for name, value in form.items() if name in SECRET_PARAMETERS]
+    basic = headers.get("Authorization", "").removeprefix("Basic ")
+    return [value for value in (*values, basic, secret) if value]
 
 
 def _set(parameters: Mapping[str, str]) -> dict[str, str]:
@@ -334,10 +337,6 @@ def _object(answer: httpx.Response) -> Mapping[str, Any]:
         if isinstance(found, dict):
             return found
     return {}
-
-
-def _told(refused: Refused) -> str:
-    return f"{refused.error}: {refused.description}" if refused.description else refused.error
 
 
 def _text(found: Mapping[str, Any], name: str) -> str | None:

@@ -275,3 +275,45 @@ def test_a_time_out_that_could_not_hold_is_refused(timeout):
 def test_a_command_in_one_text_is_refused_since_no_shell_takes_it_apart():
     with pytest.raises(TraitError, match="is a list"):
         CommandTokenSource(command=["get-token --for aws"])
+
+
+@pytest.mark.parametrize(
+    ("environment", "said", "shown"),
+    [
+        ({"CLIENT_SECRET": "Winter 2026+x"}, "bad: Winter 2026+x", "bad: <secret>"),
+        ({"CLIENT_SECRET": "Winter 2026+x"}, "bad: Winter%202026%2Bx", "bad: <secret>"),
+        ({"IDP_PASSWORD": "abc"}, "the password abc is wrong", ""),
+        ({"IDP_URL": "https://idp.example.com"}, "no https://idp.example.com", "https://idp.example.com"),
+    ],
+)  # fmt: skip
+async def test_a_complaint_does_not_show_what_the_program_was_given(
+    program, environment, said, shown
+):
+    source = program(
+        f"import sys; sys.stderr.write({said!r}); sys.exit(1)", environment=environment
+    )
+    with pytest.raises(TokenSourceFailed) as failed:
+        await source.fetch(TokenRequest())
+    assert failed.value.detail.endswith(shown)
+    values = [value for name, value in environment.items() if name != "IDP_URL"]
+    assert not [value for value in values if value in failed.value.detail]
+
+
+async def test_a_complaint_does_not_show_what_the_program_printed(program):
+    token = "opaque.token/of-the-command"
+    program = program(
+        f"import sys; print({token!r}); sys.stderr.write('opaque.token%2Fof'); sys.exit(1)"
+    )
+    with pytest.raises(TokenSourceFailed) as failed:
+        await program.fetch(TokenRequest())
+    assert failed.value.detail.endswith("says: <secret>")
+
+
+async def test_a_complaint_does_not_show_a_proxys_password(program, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://svc:Winter2026#x@127.0.0.1:9")
+    source = program(
+        "import os, sys; sys.stderr.write('bad ' + os.environ['HTTPS_PROXY']); sys.exit(1)"
+    )
+    with pytest.raises(TokenSourceFailed) as failed:
+        await source.fetch(TokenRequest())
+    assert "Winter2026" not in failed.value.detail
