@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Dict, Enum, Integer, TraitError, Unicode, validate
 from traitlets.utils.bunch import Bunch
@@ -40,7 +39,6 @@ SOURCES = {
     "file": "jupyter_wb_aws.identity.file.FileTokenSource",
     "oidc": "jupyter_wb_aws.identity.oidc.OidcTokenSource",
 }
-FOLDER = "jupyter_wb_aws"
 
 
 def configurable_classes() -> list[type[Any]]:
@@ -119,13 +117,13 @@ class WbAwsApp(ExtensionApp):
         "",
         config=True,
         help="""The folder below which token files are kept, in a folder of our own. Empty:
-        XDG_RUNTIME_DIR where it is set, else Jupyter's runtime folder.""",
+        XDG_RUNTIME_DIR, Jupyter's runtime folder, or the folder for temporary files: the first that can be used.""",
     )
     store_dir = Unicode(
         "",
         config=True,
         help="""The folder with what outlives the server: which role sessions there were, and what was
-        chosen; nothing secret. Empty: a folder in Jupyter's data folder.""",
+        chosen; nothing secret. Empty: a folder in Jupyter's data folder; where that can't be used, in those of `token_dir`.""",
     )
 
     @validate("token_source")
@@ -290,6 +288,7 @@ class WbAwsApp(ExtensionApp):
         from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
         from jupyter_wb_aws.role_sessions.settings import Settings
         from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
+        from jupyter_wb_aws.site_folders import store_places, token_places
 
         assert self._source is not None
         if self._source.sign_in is not None:
@@ -301,13 +300,11 @@ class WbAwsApp(ExtensionApp):
                 )
         clock, rng = SystemClock(), random.SystemRandom()
         contents = self._jupyter.contents_manager
-        token_dir = self.token_dir or own_runtime_dir() or jupyter_runtime_dir()
+        tokens, records = token_places(self.token_dir), store_places(self.store_dir)
         return RoleSessionManager(
             Settings(
-                token_dir=Path(token_dir).expanduser().absolute() / FOLDER,
-                store_dir=Path(self.store_dir or Path(jupyter_data_dir()) / FOLDER)
-                .expanduser()
-                .absolute(),
+                token_dir=tokens[0].path,
+                store_dir=records[0].path,
                 root_dir=Path(self._jupyter.root_dir),
                 hidden_shown=bool(getattr(contents, "allow_hidden", False)),
                 session_name_template=self.session_name_template,
@@ -315,6 +312,8 @@ class WbAwsApp(ExtensionApp):
                 extra_environment=self.extra_environment,
                 most_role_sessions=self.most_role_sessions,
                 idle_end=timedelta(seconds=self.idle_end),
+                token_places=tokens,
+                store_places=records,
             ),
             TokenSupply(self._source, clock, rng, self.audience),
             CatalogueFile(Path(self.roles_file).expanduser(), clock),
@@ -393,15 +392,6 @@ def runs_as_root_for_another() -> str | None:
             " run it as that user."
         )
     return None
-
-
-def own_runtime_dir() -> str | None:
-    """Return XDG_RUNTIME_DIR, unless it is another user's, as it is after `su`."""
-    path = os.environ.get("XDG_RUNTIME_DIR")
-    with contextlib.suppress(OSError):
-        if path and Path(path).stat().st_uid != os.geteuid():
-            return None
-    return path
 
 
 def source_class(name: str) -> type[TokenSource] | None:

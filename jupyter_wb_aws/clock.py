@@ -31,6 +31,21 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+async def set_within(event: asyncio.Event, clock: Clock, seconds: float) -> bool:
+    """Wait until `event` is set, or so many seconds have passed; return whether it is set."""
+    if event.is_set():
+        return True
+    timer = asyncio.ensure_future(clock.sleep(seconds))
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({timer, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        timer.cancel()
+        waiting.cancel()
+        await asyncio.gather(timer, waiting, return_exceptions=True)
+    return event.is_set()
+
+
 def rfc3339(moment: datetime) -> str:
     """Write a time as the REST contract does: RFC 3339, UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -369,6 +369,15 @@ class HelperProcessFailed(WbAwsError):
     hint = "Try again; if it goes on, tell your administrator."
 
 
+class LastRunUnknown(WbAwsError):
+    """The disk with what the last run left does not answer."""
+
+    code = "last_run_unknown"
+    status = 503
+    title = "The role sessions of the last run are not known yet"
+    hint = "Try again in a minute; if it goes on, ask your administrator to look at the disk."
+
+
 class TokenDirectoryRefused(WbAwsError):
     """The folder for token files is not safe to write a token into."""
 

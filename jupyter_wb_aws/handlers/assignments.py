@@ -19,7 +19,7 @@ class DefaultHandler(WbAwsHandler):
     async def get(self) -> None:
         """Tell which it is; "no AWS role" that was chosen is not the same as nothing chosen yet."""
         manager = self.manager
-        await manager.ready()
+        await manager.require_ready()
         default, ended = manager.choices.default, manager.choices.ended
         self.answer(
             {

@@ -55,8 +55,7 @@ class HealthHandler(WbAwsHandler):
         if self.wb.kernels is not None and (elsewhere := self.wb.kernels.living_elsewhere()):
             text = f"Kernels that run elsewhere, by a provisioner of their own, get no AWS role: {len(elsewhere)}."
             notices.append({"code": "kernels_elsewhere", "message": text})
-        if manager.store_problem:
-            notices.append({"code": "store_failed", "message": manager.store_problem})
+        notices += [{"code": code, "message": message} for code, message in manager.notices]
         refused = manager.token_dir_problem
         wrong = [
             *([refused.detail] if refused else []),

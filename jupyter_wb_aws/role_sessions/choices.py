@@ -140,6 +140,12 @@ class Choices:
                 "kernel_without_role",
                 {"kernel_id": kernel_id, "session_id": assignment.session_id},
             )
+        elif assignment is None and not self._known():
+            log.warning(
+                "Kernel %s starts without AWS credentials: what the last run left is not known yet",
+                kernel_id,
+            )
+            self._emit("kernel_without_role", {"kernel_id": kernel_id, "session_id": None})
         return given
 
     def app_changed(self, app_id: str) -> None:

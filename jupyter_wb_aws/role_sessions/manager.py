@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.aws.sts import CallerIdentity, Sts
-from jupyter_wb_aws.clock import Clock, rfc3339
+from jupyter_wb_aws.clock import Clock, rfc3339, set_within
 from jupyter_wb_aws.errors import (
+    LastRunUnknown,
     RoleNotAllowed,
     RoleSessionNotFound,
     ServerStopping,
@@ -29,6 +30,7 @@ from jupyter_wb_aws.role_sessions.choices import Choices
 from jupyter_wb_aws.role_sessions.default_role import start_default_role
 from jupyter_wb_aws.role_sessions.ending import Ending
 from jupyter_wb_aws.role_sessions.limits import InUse, Limits
+from jupyter_wb_aws.role_sessions.places import Place
 from jupyter_wb_aws.role_sessions.records import Records, restored, snapshot_of
 from jupyter_wb_aws.role_sessions.refresher import Emit, Refresher
 from jupyter_wb_aws.role_sessions.rights import Rights
@@ -36,6 +38,8 @@ from jupyter_wb_aws.role_sessions.role_session import EndReason, RoleSession, St
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 from jupyter_wb_aws.role_sessions.settings import Settings
 from jupyter_wb_aws.role_sessions.starting import Start, Starter
+from jupyter_wb_aws.role_sessions.store import NO_ROLE, Snapshot
+from jupyter_wb_aws.role_sessions.token_folders import TokenFolders
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.roles.role import Role, RoleArn
 from jupyter_wb_aws.tasks import Tasks
@@ -51,6 +55,9 @@ START_TIMEOUT = 16.0
 STS_TOO_LATE = f"AWS STS did not answer within {START_TIMEOUT:g} s."
 TOKEN_TOO_LATE = "The web identity token did not come in time."  # noqa: S105 - a sentence
 SAVE_PATIENCE = 2.0
+# Nobody waits longer than this for a disk: kernels that start, requests, and the server's end.
+READY_PATIENCE = 5.0
+CLOSE_PATIENCE = 5.0
 # Ended role sessions that GET /aws/sessions/{id} still knows.
 ENDED_KEPT = 200
 
@@ -81,12 +88,20 @@ class RoleSessionManager:
         self._rng = rng
         self._emit = emit
         self._sessions: dict[str, RoleSession] = {}
-        self._records = Records(settings.store_dir, settings.root_dir)
-        self._files = SessionFiles(
-            settings.token_dir,
+        self._records = Records(
+            settings.store_places or [Place(settings.store_dir, "WbAwsApp.store_dir")],
             settings.root_dir,
-            self._records,
+        )
+        folders = TokenFolders(
+            settings.token_places or [Place(settings.token_dir, "WbAwsApp.token_dir")],
+            settings.root_dir,
             hidden_shown=settings.hidden_shown,
+            probe=lambda: f"{self._records.slot}_probe.token",
+        )
+        self._files = SessionFiles(
+            folders,
+            self._records,
+            clock,
             living=self.living,
             newest=self._token_for,
         )
@@ -106,6 +121,8 @@ class RoleSessionManager:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = asyncio.Event()
         self._ready.set()
+        self._late = False
+        self._signed_out_early = False
         self.choices = Choices(self._sessions, self._ready.is_set, clock, emit, self._save)
         self._limits = Limits(
             settings.most_role_sessions,
@@ -123,13 +140,22 @@ class RoleSessionManager:
     # --- Life of the manager ---------------------------------------------------------------
 
     async def open(self) -> None:
-        """Bring back the last run's role sessions, and look after them from now on."""
+        """Bring back the last run's role sessions, and look after them from now on.
+
+        A disk that hangs does not hang the caller: what the last run left is brought back once it answers.
+        """
         self._ready.clear()
         self._loop = asyncio.get_running_loop()
+        opening = self._tasks.begin(self._bring_back(), "open")
+        if await self.ready():
+            await asyncio.shield(opening)
+
+    async def _bring_back(self) -> None:
         try:
             await self._restore()
-        except Exception:  # a bug, or a disk that fails in a new way, must not end the renewal
+        except Exception:  # a bug, or a disk that fails in a new way, must not end the refreshes
             log.exception("What the last run left could not be brought back")
+            self.choices.settle(NO_ROLE)  # nobody knows whether that was chosen: so it was
         finally:
             self._ready.set()
         for session in self.living():
@@ -148,28 +174,60 @@ class RoleSessionManager:
 
     async def _restore(self) -> None:
         snapshot = await self._records.open()
+        if self._signed_out_early:
+            snapshot = Snapshot(NO_ROLE)
         catalogue = None
         with contextlib.suppress(WbAwsError):
             catalogue = await self.catalogue.current()
-        for session in restored(snapshot.records, catalogue, self._files.path_of):
+        try:
+            await self._files.open()
+        except TokenDirectoryRefused as refused:
+            log.error("%s %s", refused.detail, refused.admin_hint)
+        path_of, now = self._files.path_of, self.clock.now()
+        for session in restored(snapshot.records, catalogue, path_of, now):
             self._sessions[session.id] = session
         self.choices.settle(snapshot.default)
         configured = self.settings.default_role
         possible = catalogue is not None and catalogue.may_offer_default(configured)
         self.choices.default_pending = bool(configured) or possible
-        try:
-            await self._files.open()
-        except TokenDirectoryRefused as refused:
-            log.error("%s %s", refused.detail, refused.admin_hint)
+        await self._files.clear_leftovers()
 
-    async def ready(self) -> None:
-        """Return when what the last run left is back; what is asked before then has to wait.
+    async def ready(self) -> bool:
+        """Wait a few seconds until what the last run left is back; return whether it is.
 
         A synchronous kernel manager launches its kernels on an event loop of its own, while the
         server's stands still: waiting there would be for ever, so it goes on, and gets no role.
         """
-        if asyncio.get_running_loop() is self._loop:
-            await self._ready.wait()
+        if asyncio.get_running_loop() is not self._loop:
+            return self._ready.is_set()
+        if await set_within(self._ready, self.clock, READY_PATIENCE):
+            return True
+        if not self._late:
+            self._late = True
+            log.error("%s", self._late_sentence())
+        return False
+
+    async def require_ready(self) -> None:
+        """Wait a few seconds until what the last run left is back.
+
+        Raises:
+            LastRunUnknown: if it is not.
+        """
+        if not await self.ready():
+            raise LastRunUnknown(self._late_sentence(), admin_hint=self._late_remedy())
+
+    def _late_sentence(self) -> str:
+        return (
+            "What the last run of this server left could not be read yet, since a disk does not answer. Until it does,"
+            " kernels, terminals and apps start without AWS credentials."
+        )
+
+    def _late_remedy(self) -> str:
+        settings = self.settings
+        return (
+            f"Look at the disks of {settings.store_dir}, {settings.token_dir} and {self.catalogue.path}, or set"
+            " WbAwsApp.store_dir, WbAwsApp.token_dir and WbAwsApp.roles_file to folders that answer."
+        )
 
     async def close(self) -> None:
         """Stop; token files go, the records stay for the next run."""
@@ -179,8 +237,12 @@ class RoleSessionManager:
         self.choices.settle(self.choices.default)
         with contextlib.suppress(ServerStopping):  # closed before: it is saved
             await self._save()
-        await self._files.close()
-        await self._records.close()
+        for part in (self._files, self._records):
+            try:
+                async with asyncio.timeout(CLOSE_PATIENCE):
+                    await part.close()
+            except TimeoutError:
+                log.error("A disk does not answer: token files of this server may stay behind")
 
     # --- What there is ---------------------------------------------------------------------
 
@@ -225,6 +287,18 @@ class RoleSessionManager:
     def store_problem(self) -> str | None:
         """Why role sessions can't be kept over a restart of the server, if so."""
         return self._records.problem
+
+    @property
+    def notices(self) -> list[tuple[str, str]]:
+        """What a user or an administrator should know of our folders, as (code, sentence)."""
+        late = self._late and not self._ready.is_set()
+        sentence = f"{self._late_sentence()} {self._late_remedy()}"
+        return [
+            *([("last_run_unknown", sentence)] if late else []),
+            *([("store_failed", self.store_problem)] if self.store_problem else []),
+            *self._files.notices,
+            *self._records.notices,
+        ]
 
     @property
     def token_dir_problem(self) -> WbAwsError | None:
@@ -306,7 +380,7 @@ class RoleSessionManager:
         deadline = asyncio.get_running_loop().time() + START_TIMEOUT
         try:
             async with asyncio.timeout_at(deadline):
-                await self.ready()
+                await self.require_ready()
                 token = await self.supply.current(str(arn))
                 owner = self.supply.identity_of(token)
                 role = (await self.catalogue.current()).pick(owner, arn)
@@ -464,7 +538,8 @@ class RoleSessionManager:
         sign_in = self.supply.source.sign_in
         if sign_in is None:
             raise SignInNotNeeded
-        await self.ready()
+        # A disk that hangs keeps nobody signed in: what the last run left ends as soon as it is known.
+        self._signed_out_early = not await self.ready()
         return await self._tasks.do(self._sign_out(sign_in), "sign out")
 
     async def _sign_out(self, sign_in: SignIn) -> tuple[SignedOut, datetime | None]:
@@ -508,9 +583,13 @@ class RoleSessionManager:
         Raises:
             RoleSessionNotFound: if none has this id.
         """
-        await self.ready()
+        await self.require_ready()
         session = self.get(session_id)
-        await self._ending.end(session, "by_user")
+        try:
+            async with asyncio.timeout(READY_PATIENCE):
+                await self._ending.end(session, "by_user")
+        except TimeoutError:
+            log.error("The files of role session %s go once the disk answers", session.id)
         assert session.ended is not None
         return session.ended.credentials_expire_at
 
@@ -547,7 +626,7 @@ class RoleSessionManager:
         Raises:
             RoleSessionNotFound, RoleSessionEnded, RoleSessionNotShared: if it can't be used.
         """
-        await self.ready()
+        await self.require_ready()
         session = None if session_id is None else self.get_shared(session_id)
         await self._tasks.do(self.choices.choose(session), "choose")
 

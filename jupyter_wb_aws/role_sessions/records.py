@@ -6,14 +6,24 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from jupyter_wb_aws.aws.sts import CallerIdentity
+from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.identity.token import Identity
+from jupyter_wb_aws.role_sessions.places import (
+    Place,
+    exposed_notices,
+    fallen_back,
+    may_exist,
+    require_own,
+)
+from jupyter_wb_aws.role_sessions.private_folder import refusal
 from jupyter_wb_aws.role_sessions.processes import Process
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.store import (
@@ -26,54 +36,79 @@ from jupyter_wb_aws.role_sessions.store import (
     slot_name,
 )
 from jupyter_wb_aws.roles.catalogue import Catalogue
-from jupyter_wb_aws.roles.role import Role, RoleArn
+from jupyter_wb_aws.roles.role import REGION_LABEL, Role, RoleArn
 from jupyter_wb_aws.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
 SESSION_ID = re.compile(r"[0-9a-f]{16}")
+# AssumeRoleWithWebIdentity, RoleSessionName.
+SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+# STS gives twelve hours at most; some stores with an STS of their own give a week.
+LONGEST_LIFETIME = timedelta(days=31)
+LONGEST_TEXT = 2048
 
 
 class Records:
     """The records of one server. Where they can't be kept, role sessions work all the same.
 
-    `problem` is a sentence about why they can't be kept, else None. `slot` begins the names of this
-    server's files.
+    `problem` is a sentence about why they can't be kept or read, else None; `notices` are things that
+    an administrator should know, as (code, sentence). `slot` begins the names of this server's files.
+
+    Args:
+        places: where they may be, best first.
+        root_dir: the server's, part of the slot's name.
     """
 
-    def __init__(self, folder: Path, root_dir: Path) -> None:
+    def __init__(self, places: Sequence[Place], root_dir: Path) -> None:
         self.problem: str | None = None
+        self.notices: tuple[tuple[str, str], ...] = ()
         # Another server that can't keep its records either must not take our files for its own.
         self.slot = f"unsaved-{secrets.token_hex(8)}"
-        self._folder = folder
+        self._places = places
         self._root_dir = root_dir
         self._store: Store | None = None
+        self._path: Path | None = None
         self._tasks = Tasks()
+        self._threads = DiskThreads()
         self._one_at_a_time = asyncio.Lock()
 
     async def open(self) -> Snapshot:
         """Take this server's slot, and read what its last run left."""
-        try:
-            return await asyncio.to_thread(self._open)
-        except OSError as error:
-            self._failed(error)
-            return Snapshot(
-                NO_ROLE if await asyncio.to_thread(self._may_hold_any) else NOTHING_CHOSEN
-            )
-
-    def _may_hold_any(self) -> bool:
-        """Tell whether an earlier run may have kept a choice here, that can't be read now."""
-        try:
-            return (self._folder / f"{slot_name(self._root_dir)}.json").exists()
-        except OSError:
-            return True
+        return await self._threads.run(self._open)
 
     def _open(self) -> Snapshot:
-        self._store = Store.open(self._folder, self._root_dir)
-        self.slot = self._store.slot
+        refused: list[tuple[Place, OSError]] = []
+        for place in self._places:
+            try:
+                require_own(place.below)
+                self._store = Store.open(place.path, self._root_dir)
+            except OSError as error:
+                refused.append((place, error))
+                continue
+            return self._loaded(place, refused)
+        self._failed(*refused[0])
+        return Snapshot(NO_ROLE if self._may_hold_any(refused) else NOTHING_CHOSEN)
+
+    def _loaded(self, place: Place, refused: list[tuple[Place, OSError]]) -> Snapshot:
+        assert self._store is not None
+        self._path, self.slot = place.path, self._store.slot
         snapshot = self._store.load()
         self.problem = self._store.problem
+        if snapshot == Snapshot() and self._may_hold_any(refused):
+            snapshot = Snapshot(NO_ROLE)
+        self.notices = (
+            *fallen_back("store_fallback", "The records of role sessions are", place, refused),
+            *exposed_notices(place.path, "store_dir_exposed", "WbAwsApp.store_dir"),
+        )
+        for _, sentence in self.notices:
+            log.warning("%s", sentence)
         return snapshot
+
+    def _may_hold_any(self, refused: list[tuple[Place, OSError]]) -> bool:
+        """Tell whether an earlier run may have kept a choice where nothing can be read now."""
+        name = f"{slot_name(self._root_dir)}.json"
+        return any(may_exist(place.path / name) for place, _ in refused)
 
     async def save(self, snapshot: Callable[[], Snapshot]) -> None:
         """Keep what `snapshot` gives when it is this call's turn."""
@@ -81,14 +116,25 @@ class Records:
 
     async def _save(self, snapshot: Callable[[], Snapshot]) -> None:
         async with self._one_at_a_time:
-            if self._store is None:
+            if self._store is None or self._path is None:
                 return
             try:
-                await asyncio.to_thread(self._store.save, snapshot())
+                await self._threads.run(self._save_now, snapshot())
             except OSError as error:
-                self._failed(error)
+                self._failed(Place(self._path, "WbAwsApp.store_dir"), error)
             else:
                 self.problem = None
+
+    def _save_now(self, snapshot: Snapshot) -> None:
+        assert self._store is not None and self._path is not None  # noqa: PT018
+        if self._store.is_gone():
+            again = Store.open(self._path, self._root_dir)
+            if again.slot != self.slot:
+                again.close()
+                raise refusal("was deleted, and another server has its place")
+            self._store.close()
+            self._store = again
+        self._store.save(snapshot)
 
     def clear_leftovers(self, sweep: Callable[[list[str]], None]) -> None:
         """Let `sweep` remove what dead servers have left, by the names of their slots. Blocking."""
@@ -97,17 +143,22 @@ class Records:
         try:
             self._store.clear_leftovers(sweep)
         except OSError as error:
-            log.warning("Leftovers of servers that died can't be looked for: %s", error.strerror)
+            log.warning(
+                "Leftovers of servers that died can't be looked for: %s", error.strerror or error
+            )
 
     async def close(self) -> None:
         """Let go of the slot; the records stay."""
         await self._tasks.finish()
         if self._store is not None:
-            await asyncio.to_thread(self._store.close)
-            self._store = None
+            store, self._store = self._store, None
+            await self._threads.run(store.close)
 
-    def _failed(self, error: OSError) -> None:
-        self.problem = f"Role sessions can't be kept over a restart of the server: {self._folder}: {error.strerror}."
+    def _failed(self, place: Place, error: OSError) -> None:
+        self.problem = (
+            f"Role sessions can't be kept over a restart of the server: {place.path}:"
+            f" {error.strerror or error}. Make the folder usable, or set WbAwsApp.store_dir to another."
+        )
         log.error("%s", self.problem)
 
 
@@ -133,53 +184,93 @@ def _record(session: RoleSession) -> Record:
 
 
 def restored(
-    records: Iterable[Record], catalogue: Catalogue | None, token_file: Callable[[str], Path]
+    records: Iterable[Record],
+    catalogue: Catalogue | None,
+    token_file: Callable[[str], Path],
+    now: datetime,
 ) -> list[RoleSession]:
     """Bring the role sessions of the last run back; a record that makes no sense is left out.
 
     Args:
         catalogue: what it says of each role today; None where it can't be read.
         token_file: gives the path of a role session's token file, by its id.
+        now: the time; the clock may have been set back since.
     """
-    sessions = []
+    sessions: dict[str, RoleSession] = {}
     for record in records:
         try:
-            sessions.append(_session(record, catalogue, token_file))
+            session = _session(record, catalogue, token_file, now)
+            if session.id in sessions:
+                raise ValueError("id")
         except (InvalidRoleArn, ValueError, TypeError, KeyError, AttributeError, OverflowError):
             log.warning("A role session of the last run is lost: its record makes no sense")
-    return sessions
+        else:
+            sessions[session.id] = session
+    return list(sessions.values())
 
 
 def _session(
-    record: Record, catalogue: Catalogue | None, token_file: Callable[[str], Path]
+    record: Record, catalogue: Catalogue | None, token_file: Callable[[str], Path], now: datetime
 ) -> RoleSession:
+    """Read a record; each value is checked as if a client had sent it."""
     if not SESSION_ID.fullmatch(record.id):
         raise ValueError("id")  # it becomes a part of a file's name
     arn = RoleArn.parse(record.role_arn)
     described = catalogue.described(arn) if catalogue else None
-    caller = record.caller
-    started_at = datetime.fromisoformat(record.started_at)
-    if started_at.tzinfo is None:
-        raise ValueError("started_at")
+    if record.region is not None and not REGION_LABEL.fullmatch(record.region):
+        raise ValueError("region")
+    if not SESSION_NAME.fullmatch(record.session_name):
+        raise ValueError("session_name")
+    owner = Identity(_text(record.issuer), _text(record.subject), record.subject, (), {})
+    caller = {name: _text(record.caller[name]) for name in ("UserId", "Account", "Arn")}
+    if type(record.shared) is not bool:
+        raise TypeError("shared")
     return RoleSession(
         id=record.id,
         role=described or Role(arn, arn.name, region=record.region),
         region=record.region,
         session_name=record.session_name,
-        owner=Identity(record.issuer, record.subject, record.subject, (), {}),
+        owner=owner,
         caller=CallerIdentity(caller["UserId"], caller["Account"], caller["Arn"]),
         token_file=token_file(record.id),
-        started_at=started_at,
-        credential_lifetime=timedelta(seconds=record.credential_lifetime),
+        started_at=min(_moment(record.started_at), now),
+        credential_lifetime=_lifetime(record.credential_lifetime),
         shared=record.shared,
         process=_process(record),
     )
+
+
+def _text(value: object) -> str:
+    """Let a text pass that a token or STS can hold, and that a log and an answer can show."""
+    if not isinstance(value, str):
+        raise TypeError("text")
+    if len(value) > LONGEST_TEXT:
+        raise ValueError("text")
+    value.encode()  # raises a ValueError for half a surrogate pair
+    return value
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("started_at")
+    return moment.astimezone(UTC)
+
+
+def _lifetime(seconds: object) -> timedelta:
+    if type(seconds) not in (int, float):
+        raise TypeError("credential_lifetime")
+    lifetime = timedelta(seconds=cast("float", seconds))
+    if not timedelta() < lifetime <= LONGEST_LIFETIME:
+        raise ValueError("credential_lifetime")
+    return lifetime
 
 
 def _process(record: Record) -> Process | None:
     if record.process is None:
         return None
     process = Process(**record.process)
-    if type(process.pid) is not int:
+    if type(process.pid) is not int or process.pid <= 0:
         raise TypeError("pid")
+    _text(process.started)
     return process

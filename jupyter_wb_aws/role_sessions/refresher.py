@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from jupyter_wb_aws.clock import Clock
+from jupyter_wb_aws.clock import Clock, set_within
 from jupyter_wb_aws.errors import SignInRequired, WbAwsError
 from jupyter_wb_aws.identity.supply import Holding, TokenSupply
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
@@ -61,7 +61,7 @@ class Refresher:
             except Exception:  # a bug must not end the renewal of every role session
                 log.exception("Looking after the role sessions failed; trying again")
                 pause = self._longest_sleep.total_seconds()
-            await self._sleep(pause)
+            await set_within(self._woken, self._clock, pause)
 
     async def step(self) -> float:
         """Renew what is due, deliver it, tell what changed; return the seconds until the next look."""
@@ -119,13 +119,3 @@ class Refresher:
                 "refresh_failed",
                 {"code": problem.code, "detail": problem.detail, "failures": holding.failures},
             )
-
-    async def _sleep(self, seconds: float) -> None:
-        timer = asyncio.ensure_future(self._clock.sleep(seconds))
-        woken = asyncio.ensure_future(self._woken.wait())
-        try:
-            await asyncio.wait({timer, woken}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            timer.cancel()
-            woken.cancel()
-            await asyncio.gather(timer, woken, return_exceptions=True)

@@ -11,12 +11,15 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from jupyter_wb_aws.clock import Clock
+from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import TokenDirectoryRefused
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.role_sessions.records import Records
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.store import of_slots
-from jupyter_wb_aws.role_sessions.token_file import TokenDirectory, visible_below
+from jupyter_wb_aws.role_sessions.token_file import TokenDirectory, TokenDirectoryOpenToOthers
+from jupyter_wb_aws.role_sessions.token_folders import TokenFolders
 from jupyter_wb_aws.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -25,44 +28,53 @@ log = logging.getLogger(__name__)
 class SessionFiles:
     """Writes and removes the files, in a folder that may be refused, and may heal.
 
-    Args:
-        folder: where they are.
-        root_dir: what Jupyter's file browser shows, with or without hidden files.
-        records: knows this server's slot, and the servers that died.
-        living: gives the role sessions that have not ended.
-        newest: gives the token that belongs into a role session's file, if any is in hand.
+    A role session's files stay where they are while its token there lives: processes read that path.
+    Where no living token can be kept there, they move to the next place that works.
 
-    `problem` is why the folder could not be opened when it was last tried, else None.
+    Args:
+        folders: where they may be.
+        records: knows this server's slot, and the servers that died.
+        clock: tells whether a token lives.
+        living: gives the role sessions that have not ended.
+        newest: gives the newest token for a role session's file, if there is one.
     """
 
     def __init__(
         self,
-        folder: Path,
-        root_dir: Path,
+        folders: TokenFolders,
         records: Records,
+        clock: Clock,
         *,
-        hidden_shown: bool,
         living: Callable[[], Iterable[RoleSession]],
         newest: Callable[[RoleSession], WebIdentityToken | None],
     ) -> None:
-        self._folder = folder
-        self._root_dir = root_dir
-        self._hidden_shown = hidden_shown
+        self._folders = folders
         self._records = records
+        self._clock = clock
         self._living = living
         self._newest = newest
-        self.problem: TokenDirectoryRefused | None = None
-        self._directory: TokenDirectory | None = None
         self._tasks = Tasks()
+        self._threads = DiskThreads()
         self._one_at_a_time = asyncio.Lock()
+        self._may_sweep = False
+
+    @property
+    def problem(self) -> TokenDirectoryRefused | None:
+        """Why no folder could be opened when that was last tried, if so."""
+        return self._folders.problem
+
+    @property
+    def notices(self) -> tuple[tuple[str, str], ...]:
+        """What an administrator should know of the folder, as (code, sentence)."""
+        return self._folders.notices
 
     def path_of(self, session_id: str) -> Path:
-        """Return where a role session's token file is."""
-        return self._folder / f"{self._records.slot}_{session_id}.token"
+        """Return where a role session's token file is, for one that begins now."""
+        return self._folders.current / f"{self._records.slot}_{session_id}.token"
 
     def script_path(self, name: str) -> Path:
         """Return where a script of ours is, that starts something with the default role session."""
-        return self._folder / f"{self._records.slot}_{name}.script"
+        return self._folders.current / f"{self._records.slot}_{name}.script"
 
     async def write_script(self, path: Path, content: str) -> None:
         """Replace a script.
@@ -70,18 +82,25 @@ class SessionFiles:
         Raises:
             TokenDirectoryRefused: if it can't be written.
         """
-        await self._tasks.do(self._alone(self._write_script, path.name, content), "write script")
+        await self._tasks.do(self._alone(self._write_script, path, content), "write script")
 
     async def open(self) -> None:
-        """Open the folder, and clear what dead servers left there.
+        """Open the folder for what begins now.
 
         Raises:
-            TokenDirectoryRefused: if it is not safe; it is tried again at each write.
+            TokenDirectoryRefused: if none is safe; that is tried again at each write.
         """
-        await self._tasks.do(self._alone(self._opened), "open token folder")
+        await self._tasks.do(self._alone(self._open), "open token folder")
+
+    async def clear_leftovers(self) -> None:
+        """Remove what dead servers left, now that the role sessions that came back are known."""
+        self._may_sweep = True
+        await self._tasks.do(self._alone(self._sweep_new), "clear leftovers")
+        # In a thread of its own: another place may be on a disk that hangs.
+        self._tasks.begin(DiskThreads().run(self._sweep_others), "clear other places")
 
     async def write(self, session: RoleSession) -> bool:
-        """Write the newest token in hand; tell whether there was one to write.
+        """Write the newest token; return whether there was one to write.
 
         A failure is kept in `session.file_problem`.
         """
@@ -92,23 +111,23 @@ class SessionFiles:
         await asyncio.shield(self.begin_removing(session))
 
     def begin_removing(self, session: RoleSession) -> asyncio.Task[None]:
-        """Have a role session's files removed after whatever is under way."""
+        """Have a role session's files removed after what is under way."""
         return self._tasks.begin(self._alone(self._remove, session), "remove token file")
 
     async def mend(self) -> None:
-        """Where somebody deleted a file, or deleted or moved the folder, have it written anew."""
+        """Where somebody deleted a file, or deleted or moved a folder, have it written again."""
         await self._tasks.do(self._mend(), "mend token folder")
 
     async def close(self) -> None:
-        """Remove all files of this server, and let go of the folder."""
+        """Remove all files of this server, and let go of the folders."""
         await self._tasks.finish()
-        await asyncio.to_thread(self._close)
+        await self._threads.run(self._close)
 
     # --- Jobs ------------------------------------------------------------------------------
 
     async def _alone(self, job: Callable[..., object], *args: object) -> None:
         async with self._one_at_a_time:
-            await asyncio.to_thread(job, *args)
+            await self._threads.run(job, *args)
 
     async def _write(self, session: RoleSession) -> bool:
         async with self._one_at_a_time:
@@ -116,62 +135,40 @@ class SessionFiles:
             if token is None or session.ended or token.fingerprint == session.written:
                 return False
             try:
-                await asyncio.to_thread(self._write_files, session, token)
+                path = await self._threads.run(self._write_files, session, token)
             except TokenDirectoryRefused as problem:
                 if session.file_problem is None:
                     log.error("%s", problem.detail)
                 session.file_problem = problem
                 return False
+            session.token_file = path
             session.written, session.file_expires_at = token.fingerprint, token.expires_at
             session.file_problem = None
             return True
 
     async def _mend(self) -> None:
         async with self._one_at_a_time:
-            directory = self._directory
-            if directory is None:
-                return
-            if not await asyncio.to_thread(directory.is_gone):
-                await self._miss_files(directory)
-                return
-            log.error("The folder for token files, %s, was deleted or moved", self._folder)
-            self._directory = None
-            directory.close()
-            for session in self._living():
-                session.written = session.file_expires_at = None
-
-    async def _miss_files(self, directory: TokenDirectory) -> None:
-        """Have a token file that somebody deleted written anew."""
-        written = [session for session in self._living() if session.written is not None]
-        names = set(await asyncio.to_thread(directory.names))
-        for session in written:
-            if session.token_file.name not in names and session.ended is None:
-                log.error("The token file of role session %s was deleted", session.id)
-                session.written = session.file_expires_at = None
+            written = [session for session in self._living() if session.written is not None]
+            for session in await self._threads.run(self._without_file, written):
+                if session.ended is None:
+                    session.written = session.file_expires_at = None
 
     # --- In a thread -----------------------------------------------------------------------
 
-    def _opened(self) -> TokenDirectory:
-        try:
-            directory = self._open()
-        except TokenDirectoryRefused as refused:
-            self.problem = refused
-            raise
-        self.problem = None
-        return directory
+    def _open(self) -> None:
+        self._folders.best()
+        self._sweep_new()
 
-    def _open(self) -> TokenDirectory:
-        if self._directory is None:
-            if visible_below(self._folder, self._root_dir, hidden_shown=self._hidden_shown):
-                raise TokenDirectoryRefused(
-                    f"The folder for token files, {self._folder}, can be seen in Jupyter's file browser.",
-                    admin_hint="Set WbAwsApp.token_dir to a folder outside of the server's root_dir.",
-                )
-            self._directory = TokenDirectory.open(self._folder)
-            self._clear_leftovers(self._directory)
-        return self._directory
+    def _sweep_new(self) -> None:
+        if self._may_sweep:
+            for directory in self._folders.not_swept():
+                self._sweep(directory)
 
-    def _clear_leftovers(self, directory: TokenDirectory) -> None:
+    def _sweep_others(self) -> None:
+        for directory in self._folders.others():
+            self._sweep(directory)
+
+    def _sweep(self, directory: TokenDirectory) -> None:
         """Remove files of servers that died; those of role sessions that came back stay."""
         known = {name for session in self._living() for name in file_names(session)}
 
@@ -183,27 +180,66 @@ class SessionFiles:
         remove_all_of([self._records.slot])
         self._records.clear_leftovers(remove_all_of)
 
-    def _write_files(self, session: RoleSession, token: WebIdentityToken) -> None:
-        directory = self._opened()
-        if session.written is None:
-            for name, content in stand_ins(session).items():
-                directory.write(name, content)
-        directory.write(session.token_file.name, token.reveal())
+    def _write_files(self, session: RoleSession, token: WebIdentityToken) -> Path:
+        """Write the token, and return the path of its file: another one where it had to move."""
+        folder, name = session.token_file.parent, session.token_file.name
+        try:
+            directory = self._folders.at(folder)
+            self._sweep_new()
+            _write_into(directory, session, token, new=session.written is None)
+        except TokenDirectoryOpenToOthers:
+            raise
+        except TokenDirectoryRefused as problem:
+            until = session.file_expires_at
+            if until is not None and until > self._clock.now():
+                raise  # processes read the token that is there
+            other = self._folders.best(folder, problem)
+            self._sweep_new()
+            _write_into(other, session, token, new=True)
+            log.warning("The token file of role session %s moved to %s", session.id, other.path)
+            return other.path / name
+        return session.token_file
 
-    def _write_script(self, name: str, content: str) -> None:
-        self._opened().write(name, content, executable=True)
+    def _write_script(self, path: Path, content: str) -> None:
+        self._folders.at(path.parent).write(path.name, content, executable=True)
 
     def _remove(self, session: RoleSession) -> None:
-        if self._directory is not None:
+        if (directory := self._folders.opened(session.token_file.parent)) is not None:
             for name in file_names(session):
-                self._directory.remove(name)
+                directory.remove(name)
+
+    def _without_file(self, written: list[RoleSession]) -> list[RoleSession]:
+        """Return the role sessions whose token file, or its folder, somebody deleted or moved."""
+        missing = []
+        for folder in {session.token_file.parent for session in written}:
+            theirs = [session for session in written if session.token_file.parent == folder]
+            directory = self._folders.opened(folder)
+            if directory is None or directory.is_gone():
+                log.error("The folder for token files, %s, was deleted or moved", folder)
+                self._folders.forget(folder)
+                missing += theirs
+                continue
+            names = set(directory.names())
+            for session in theirs:
+                if session.token_file.name not in names:
+                    log.error("The token file of role session %s was deleted", session.id)
+                    missing.append(session)
+        return missing
 
     def _close(self) -> None:
-        if self._directory is not None:
-            for name in of_slots(self._directory.names(), [self._records.slot]):
-                self._directory.remove(name)
-            self._directory.close()
-            self._directory = None
+        for directory in self._folders.all_opened():
+            for name in of_slots(directory.names(), [self._records.slot]):
+                directory.remove(name)
+        self._folders.close()
+
+
+def _write_into(
+    directory: TokenDirectory, session: RoleSession, token: WebIdentityToken, *, new: bool
+) -> None:
+    if new:
+        for name, content in stand_ins(session).items():
+            directory.write(name, content)
+    directory.write(session.token_file.name, token.reveal())
 
 
 def file_names(session: RoleSession) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+
+from jupyter_wb_aws.role_sessions.places import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +15,7 @@ class Settings:
     """What a site decides about role sessions.
 
     `token_dir` and `store_dir` are folders of ours; `root_dir` is what Jupyter's file browser shows.
+    `token_places` and `store_places` are where the two may be, best first; empty: there alone.
     `extra_environment` reaches every role session; a role's own wins over it. `most_role_sessions`
     and `idle_end` are limits; 0 is none.
     """
@@ -26,3 +29,5 @@ class Settings:
     extra_environment: Mapping[str, str] = field(default_factory=dict)
     most_role_sessions: int = 0
     idle_end: timedelta = timedelta()
+    token_places: Sequence[Place] = ()
+    store_places: Sequence[Place] = ()

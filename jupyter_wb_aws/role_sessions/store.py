@@ -6,7 +6,8 @@ The first server of a user and root folder has the slot named after both; a seco
 time has one of its own, which goes with it.
 
 Whoever looks for the leftovers of dead servers has to take their locks for a moment. A second lock,
-the *guard*, keeps that moment apart from the start of the server whose slot it is.
+the *guard*, keeps that moment apart from the start of the server whose slot it is. Nobody waits long
+for it: a server that hangs while it holds the guard must not stop all others of its user.
 """
 
 from __future__ import annotations
@@ -19,17 +20,25 @@ import json
 import logging
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from jupyter_wb_aws.role_sessions.private_folder import PrivateFolder, require_own_file
 from jupyter_wb_aws.role_sessions.token_file import without_temporary_prefix
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
 GUARD = "guard"
+# Another server holds the guard for milliseconds, while it starts or looks for leftovers.
+GUARD_TRIES, GUARD_PAUSE = 40, 0.05
+# A record has some 700 bytes; a user with a thousand role sessions has a program that went wrong.
+LONGEST, MOST_RECORDS = 4 * 1024 * 1024, 1000
+# O_NONBLOCK: a FIFO in a lock's place must not make us wait for its reader.
+LOCK_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,57 +82,101 @@ class Snapshot:
 
 
 class Store:
-    """One server's slot, held until `close`. Blocking."""
+    """One server's slot, held until `close`. Blocking.
 
-    def __init__(self, folder: Path, slot: str, lock: int, *, temporary: bool) -> None:
+    `problem` is a sentence about what the last server left and this one can't read, else None.
+    """
+
+    def __init__(self, folder: PrivateFolder, slot: str, lock: int, *, temporary: bool) -> None:
         self.slot = slot
         self.problem: str | None = None
         self.temporary = temporary
         self._folder = folder
         self._lock = lock
+        self._to_keep: tuple[str, bytes] | None = None
+        self._lost_to: str | None = None
 
     @classmethod
-    def open(cls, folder: Path, root_dir: Path) -> Store:
+    def open(
+        cls, path: Path, root_dir: Path, *, pause: Callable[[float], None] = time.sleep
+    ) -> Store:
         """Take the slot of this user and `root_dir`, else one of our own.
 
+        Args:
+            pause: waits some seconds until the guard is tried again.
+
         Raises:
-            OSError: if the folder can't be made or written to.
+            OSError: if the folder can't be made or written to, or is not safe.
         """
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        slot = slot_name(root_dir)
-        with _guarded(folder):
-            lock = _lock(folder / f"{slot}.lock")
+        folder = PrivateFolder.open(path)
+        try:
+            return cls._opened(folder, slot_name(root_dir), pause)
+        except BaseException:
+            folder.close()
+            raise
+
+    @classmethod
+    def _opened(cls, folder: PrivateFolder, slot: str, pause: Callable[[float], None]) -> Store:
+        with _guarded(folder.path, pause) as guarded:
+            lock = _lock(folder.path / f"{slot}.lock")
             if lock is not None:
                 _remove_temporary(folder, slot)
                 return cls(folder, slot, lock, temporary=False)
             own = f"{slot}-{secrets.token_hex(8)}"
-            lock = _lock(folder / f"{own}.lock")
+            lock = _lock(folder.path / f"{own}.lock")
         if lock is None:
             raise BlockingIOError(errno.EAGAIN, "a lock of our own can't be had")
-        return cls(folder, own, lock, temporary=True)
+        store = cls(folder, own, lock, temporary=True)
+        if not guarded and f"{slot}.json" in folder.names():
+            store._lost_to = (
+                slot  # its holder may be a server of another folder, that looks for leftovers
+            )
+        return store
 
     def load(self) -> Snapshot:
         """Read what the last server of this slot left.
 
         Where that can't be read, nobody knows whether "no AWS role" was chosen: so it was.
         """
-        path = self._folder / f"{self.slot}.json"
+        name = f"{self.slot}.json"
+        if self._lost_to is not None:
+            return self._lost("another server of this user, which seems to hang, holds its lock")
         try:
-            document = json.loads(path.read_bytes())
-            if document["version"] != VERSION:
-                raise ValueError(document["version"])
+            content = self._folder.read(name, LONGEST)
+            document = json.loads(content, parse_constant=_not_a_number)
+            version = document["version"]
+            if type(version) is not int or version < VERSION:
+                raise ValueError(version)
+            if version > VERSION:
+                return self._newer(version, content)
+            records = document["records"]
+            if len(records) > MOST_RECORDS:
+                log.error("Of %d role sessions, the last %d are read", len(records), MOST_RECORDS)
             return Snapshot(
                 _default(**document["default"]),
-                tuple(Record(**r) for r in document["records"]),
+                tuple(Record(**record) for record in records[-MOST_RECORDS:]),
             )
         except FileNotFoundError:
             return Snapshot()
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            self.problem = (
-                f"The role sessions of the last run are lost: {path} ({type(error).__name__})."
-            )
-            log.error("%s", self.problem)
-            return Snapshot(NO_ROLE)
+        except OSError as error:
+            return self._lost(f"it {error.strerror}")
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            return self._lost(f"its content makes no sense ({type(error).__name__})")
+
+    def _newer(self, version: int, content: bytes) -> Snapshot:
+        """Begin with nothing; the newer file is kept under another name when this one is replaced."""
+        kept = f"{self.slot}.version-{version}.json"
+        self._to_keep = (kept, content)
+        return self._lost(
+            f"a newer version of jupyter_wb_aws wrote it (format {version}, this one reads {VERSION});"
+            f" it is kept as {kept}"
+        )
+
+    def _lost(self, why: str) -> Snapshot:
+        path = self._folder.path / f"{self._lost_to or self.slot}.json"
+        self.problem = f"The role sessions of the last run are lost: {path}: {why}."
+        log.error("%s", self.problem)
+        return Snapshot(NO_ROLE)
 
     def save(self, snapshot: Snapshot) -> None:
         """Replace what is kept, atomically.
@@ -136,28 +189,27 @@ class Store:
             "default": _fields(snapshot.default),
             "records": [_fields(record) for record in snapshot.records],
         }
-        path = self._folder / f"{self.slot}.json"
-        temporary = path.with_suffix(f".{secrets.token_hex(4)}.tmp")
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as stream:
-                json.dump(document, stream, indent=1)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        if self._to_keep is not None:
+            self._folder.write(*self._to_keep)
+            self._to_keep = None
+        self._folder.write(f"{self.slot}.json", json.dumps(document, indent=1).encode())
 
-    def clear_leftovers(self, sweep: Callable[[list[str]], None]) -> None:
+    def clear_leftovers(
+        self,
+        sweep: Callable[[list[str]], None],
+        *,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         """Let `sweep` remove what servers that died have left, by the names of their slots.
 
-        A slot whose lock can be had belongs to nobody alive, and to nobody else while `sweep` runs.
+        A slot whose lock is free belongs to no living server, and to nobody else while `sweep` runs.
         The records of a first server stay for its next run; a second server's have none.
         """
-        with _guarded(self._folder), contextlib.ExitStack() as locks:
+        with _guarded(self._folder.path, pause) as guarded, contextlib.ExitStack() as locks:
+            if not guarded:
+                return  # their servers might be starting just now; the next server looks again
             dead = []
-            for path in self._folder.glob("*.lock"):
+            for path in self._folder.path.glob("*.lock"):
                 if path.stem == self.slot or (lock := _lock(path, create=False)) is None:
                     continue
                 locks.callback(os.close, lock)
@@ -167,16 +219,21 @@ class Store:
                 if "-" in slot:
                     self._remove(slot)
 
+    def is_gone(self) -> bool:
+        """Tell whether somebody deleted or moved the folder."""
+        return self._folder.is_gone()
+
     def close(self) -> None:
         """Let go of the slot; a second server's goes altogether."""
         if self.temporary:
             self._remove(self.slot)
         os.close(self._lock)
+        self._folder.close()
 
     def _remove(self, slot: str) -> None:
         _remove_temporary(self._folder, slot)
         for suffix in (".json", ".lock"):
-            (self._folder / f"{slot}{suffix}").unlink(missing_ok=True)
+            self._folder.remove(f"{slot}{suffix}")
 
 
 def slot_name(root_dir: Path) -> str:
@@ -186,14 +243,24 @@ def slot_name(root_dir: Path) -> str:
 
 
 @contextlib.contextmanager
-def _guarded(folder: Path) -> Iterator[None]:
-    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_CREAT
-    descriptor = os.open(folder / GUARD, flags, 0o600)
+def _guarded(folder: Path, pause: Callable[[float], None]) -> Iterator[bool]:
+    """Hold the guard, and give whether it is held: who has it for long hangs."""
+    descriptor = os.open(folder / GUARD, LOCK_FLAGS | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # for as long as another server starts: milliseconds
-        yield
+        require_own_file(descriptor)
+        yield _guard_taken(descriptor, pause)
     finally:
         os.close(descriptor)
+
+
+def _guard_taken(descriptor: int, pause: Callable[[float], None]) -> bool:
+    for _ in range(GUARD_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        pause(GUARD_PAUSE)
+    log.warning("Another server of this user holds the lock of the store, and seems to hang")
+    return False
 
 
 def _lock(path: Path, *, create: bool = True) -> int | None:
@@ -202,12 +269,12 @@ def _lock(path: Path, *, create: bool = True) -> int | None:
     Raises:
         OSError: if this file system has no locks, or does not let us.
     """
-    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
     try:
-        descriptor = os.open(path, flags, 0o600)
+        descriptor = os.open(path, LOCK_FLAGS | (os.O_CREAT if create else 0), 0o600)
     except FileNotFoundError:
         return None
     try:
+        require_own_file(descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Its server may have removed the file between our open and our lock.
         if os.stat(path).st_ino == os.fstat(descriptor).st_ino:  # noqa: PTH116
@@ -221,16 +288,25 @@ def _lock(path: Path, *, create: bool = True) -> int | None:
     return None
 
 
-def _remove_temporary(folder: Path, slot: str) -> None:
+def _remove_temporary(folder: PrivateFolder, slot: str) -> None:
     """Remove what a server that died while it saved has left; call this with the slot's lock."""
-    for path in folder.glob(f"{slot}.*.tmp"):
-        path.unlink(missing_ok=True)
+    for name in folder.names():
+        half = without_temporary_prefix(name)
+        # The second is how earlier versions named it.
+        if (half != name and half.startswith(f"{slot}.")) or (
+            name.startswith(f"{slot}.") and name.endswith(".tmp")
+        ):
+            folder.remove(name)
 
 
 def _default(*, chosen: object, session_id: object) -> DefaultChoice:
     if not isinstance(chosen, bool) or not isinstance(session_id, str | None):
         raise TypeError
     return DefaultChoice(chosen, session_id)
+
+
+def _not_a_number(text: str) -> NoReturn:
+    raise ValueError(text)  # json reads NaN and Infinity, which no JSON has
 
 
 def _fields(value: Any) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jupyter_wb_aws.errors import SignInRequired, TokenInvalid, WbAwsError
+from jupyter_wb_aws.errors import RoleSessionNotFound, SignInRequired, TokenInvalid, WbAwsError
 from jupyter_wb_aws.identity.oidc import OidcTokenSource
+from jupyter_wb_aws.role_sessions.manager import READY_PATIENCE
 from jupyter_wb_aws.role_sessions.schedule import next_look
+from jupyter_wb_aws.role_sessions.store import Store
 from tests.conftest import FakeClock
 from tests.openid import CLIENT, REDIRECT_URI, OpenIdProvider, failing, hanging
 from tests.role_sessions.conftest import Site
@@ -294,3 +296,39 @@ async def test_signing_out_is_over_at_once_for_kernels_though_the_provider_hangs
         out, _ = await leaving
         over.set()
         assert not out.revoked
+
+
+async def test_a_sign_out_while_the_disk_hangs_ends_what_comes_back_from_it(
+    now_site, make_source, provider, monkeypatch
+):
+    source = make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        session, _ = await manager.start(ANALYST)
+    may_go_on, real = threading.Event(), Store.load
+
+    def slow(store):
+        assert may_go_on.wait(60)
+        return real(store)
+
+    monkeypatch.setattr(Store, "load", slow)
+    source = make_source()
+    manager = now_site.manager(source)
+    opening = asyncio.create_task(manager.open())
+    await asleep(now_site.clock)
+    now_site.clock.advance(READY_PATIENCE)
+    await opening
+    leaving = asyncio.create_task(manager.sign_out())
+    await asleep(now_site.clock)
+    now_site.clock.advance(READY_PATIENCE)
+    await leaving
+    may_go_on.set()
+    assert await manager.ready()
+
+    assert manager.living() == []
+    assert manager.choices.given_by_default().kind == "no_role"
+    await manager.close()
+
+    async with now_site.server(make_source()) as manager:
+        with pytest.raises(RoleSessionNotFound):
+            manager.get(session.id)

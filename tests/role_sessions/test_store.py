@@ -7,14 +7,18 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_wb_aws.role_sessions import store as store_module
 from jupyter_wb_aws.role_sessions.store import (
     NO_ROLE,
     NOTHING_CHOSEN,
@@ -412,3 +416,183 @@ def test_any_users_facts_are_read_as_they_were_kept(
         store.save(Snapshot(NO_ROLE, (record,)))
 
         assert store.load().records == (record,)
+
+
+# --- Versions --------------------------------------------------------------------------------
+
+RELEASED = Path(__file__).parent / "data" / "store-before-fallbacks.json"
+
+
+def test_a_store_that_the_version_before_wrote_is_read(folder, home):
+    with opened(folder, home) as store:
+        shutil.copy(RELEASED, folder / f"{store.slot}.json")
+        (folder / f"{store.slot}.json").chmod(0o600)
+
+        snapshot = store.load()
+
+        assert store.problem is None
+        assert [record.role_arn.rpartition("/")[2] for record in snapshot.records] == [
+            "analyst",
+            "auditor",
+        ]
+        assert snapshot.default == DefaultChoice(chosen=True, session_id=snapshot.records[0].id)
+        assert snapshot.records[1].process == {"pid": 4711, "started": "987654"}
+
+
+def test_a_store_of_a_newer_version_is_kept_aside_when_this_one_saves(folder, home):
+    newer = json.dumps({"version": 7, "what": "this version does not know"}).encode()
+    with opened(folder, home) as store:
+        path = folder / f"{store.slot}.json"
+        put(path, newer)
+
+        assert store.load() == Snapshot(NO_ROLE)
+        assert "a newer version of jupyter_wb_aws wrote it (format 7" in store.problem
+        assert path.read_bytes() == newer
+
+        store.save(Snapshot(NO_ROLE, (RECORD,)))
+        store.save(Snapshot(NO_ROLE))
+
+        kept = folder / f"{store.slot}.version-7.json"
+        assert kept.read_bytes() == newer
+        assert kept.name in store.problem
+        assert store.load() == Snapshot(NO_ROLE)
+
+
+@pytest.mark.parametrize("version", [True, 1.0, "1", 0, -1, None, [1]])
+def test_a_version_that_is_no_version_is_garbage(folder, home, version):
+    with opened(folder, home) as store:
+        put(folder / f"{store.slot}.json", json.dumps({**GOOD, "version": version}).encode())
+
+        assert store.load() == Snapshot(NO_ROLE)
+        store.save(Snapshot(NO_ROLE))
+        assert not list(folder.glob("*.version-*"))
+
+
+# --- What others may have put there ----------------------------------------------------------
+
+
+def put(path, content):
+    path.write_bytes(content)
+    path.chmod(0o600)
+
+
+def a_fifo(path, _tmp_path):
+    os.mkfifo(path, 0o600)
+
+
+def a_link(path, tmp_path):
+    put(tmp_path / "theirs", json.dumps(GOOD).encode())
+    path.symlink_to(tmp_path / "theirs")
+
+
+def a_folder(path, _tmp_path):
+    path.mkdir()
+
+
+def open_to_others(path, _tmp_path):
+    put(path, json.dumps(GOOD).encode())
+    path.chmod(0o666)
+
+
+def endless(path, _tmp_path):
+    put(path, b"")
+    os.truncate(path, store_module.LONGEST + 1)
+
+
+PUT_THERE = [a_fifo, a_link, a_folder, open_to_others, endless]
+
+
+@pytest.mark.parametrize("place", PUT_THERE)
+def test_records_that_are_not_our_own_file_are_not_read_and_nothing_waits(
+    folder, home, tmp_path, place
+):
+    with opened(folder, home) as store:
+        place(folder / f"{store.slot}.json", tmp_path)
+
+        assert store.load() == Snapshot(NO_ROLE)
+        assert "are lost" in store.problem
+
+
+@pytest.mark.parametrize("name", ["lock", "guard"])
+def test_a_fifo_in_a_locks_place_is_a_failure_and_nothing_waits(folder, home, name):
+    folder.mkdir(mode=0o700)
+    os.mkfifo(folder / (f"{slot_name(home)}.lock" if name == "lock" else "guard"), 0o600)
+
+    with pytest.raises(OSError, match="is not a regular file"):
+        Store.open(folder, home)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda folder: folder.chmod(0o770), "can be written to by others"),
+        (lambda folder: folder.chmod(0o702), "can be written to by others"),
+        (lambda folder: (folder.rmdir(), folder.symlink_to("/tmp")), "is a symbolic link"),
+        (lambda folder: (folder.rmdir(), folder.touch()), "is a symbolic link or no folder"),
+    ],
+)
+def test_a_folder_that_is_not_safe_is_refused(folder, home, spoil, why):
+    folder.mkdir(mode=0o700)
+    spoil(folder)
+
+    with pytest.raises(OSError, match=why):
+        Store.open(folder, home)
+
+
+def test_a_folder_of_another_user_is_refused(folder, home, monkeypatch):
+    folder.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+
+    with pytest.raises(OSError, match="belongs to another user"):
+        Store.open(folder, home)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_not_a_number_is_garbage(folder, home, number):
+    with opened(folder, home) as store:
+        text = json.dumps({**GOOD, "records": ["x"]}).replace('"x"', number)
+        put(folder / f"{store.slot}.json", text.encode())
+
+        assert store.load() == Snapshot(NO_ROLE)
+
+
+def test_of_more_records_than_anybody_has_the_last_ones_are_read(folder, home, monkeypatch, caplog):
+    monkeypatch.setattr(store_module, "MOST_RECORDS", 3)
+    many = tuple(replace(RECORD, id=f"{number:016x}") for number in range(5))
+    with opened(folder, home) as store:
+        store.save(Snapshot(NO_ROLE, many))
+
+        assert store.load().records == many[-3:]
+        assert "the last 3 are read" in caplog.text
+
+
+# --- Others who hang -------------------------------------------------------------------------
+
+
+def test_a_guard_that_a_server_holds_and_hangs_does_not_keep_others_out(folder, home, caplog):
+    with opened(folder, home) as store:
+        store.save(Snapshot(NO_ROLE, (RECORD,)))
+    guard = os.open(folder / "guard", os.O_RDWR)
+    fcntl.flock(guard, fcntl.LOCK_EX)
+    pauses = []
+
+    with contextlib.closing(Store.open(folder, home, pause=pauses.append)) as store:
+        assert store.load() == Snapshot(NO_ROLE, (RECORD,))
+        store.clear_leftovers(lambda _: pytest.fail("swept"), pause=pauses.append)
+
+    os.close(guard)
+    assert sum(pauses) == pytest.approx(2 * 40 * 0.05)
+    assert "seems to hang" in caplog.text
+
+
+def test_a_slot_that_a_hanging_server_holds_gives_no_role_away(folder, home):
+    with opened(folder, home) as held:
+        held.save(Snapshot(NO_ROLE))
+        guard = os.open(folder / "guard", os.O_RDWR)
+        fcntl.flock(guard, fcntl.LOCK_EX)
+
+        with contextlib.closing(Store.open(folder, home, pause=lambda _: None)) as store:
+            assert store.load() == Snapshot(NO_ROLE)
+            assert "seems to hang" in store.problem
+
+        os.close(guard)

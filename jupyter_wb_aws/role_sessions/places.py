@@ -1,0 +1,155 @@
+"""Where our folders may be: the places in their order, and who else could put something there."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_wb_aws.role_sessions.private_folder import refusal
+
+# Source: path_resolution(7): as many symbolic links as Linux follows.
+MOST_LINKS = 40
+UID_MAP = Path("/proc/self/uid_map")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder that we may make.
+
+    Args:
+        path: the folder.
+        named_by: the setting or variable that leads there, for people.
+        below: a folder that has to be this user's own, where it exists: XDG_RUNTIME_DIR after `su`.
+        hidden_path: taken in place of `path` where Jupyter's file browser would show `path`.
+    """
+
+    path: Path
+    named_by: str
+    below: Path | None = None
+    hidden_path: Path | None = None
+
+
+def require_own(folder: Path | None) -> None:
+    """Let a folder pass that is this user's, or is not there.
+
+    Raises:
+        OSError: if it is another user's.
+    """
+    try:
+        owner = folder.stat().st_uid if folder is not None else os.geteuid()
+    except FileNotFoundError:
+        return
+    if owner != os.geteuid():
+        raise refusal(f"is below {folder}, which belongs to another user")
+
+
+def may_exist(path: Path) -> bool:
+    """Tell whether a file is there, or could be where we can't look."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def fallen_back(
+    code: str, what: str, place: Place, refused: Sequence[tuple[Place, OSError]]
+) -> Iterator[tuple[str, str]]:
+    """Give a notice that a place further down the list is used, and why."""
+    if refused:
+        why = "; ".join(f"{p.path} ({p.named_by}) {e.strerror or e}" for p, e in refused)
+        yield (code, f"{what} kept in {place.path} ({place.named_by}), since {why}.")
+
+
+def exposed_notices(path: Path, code: str, setting: str) -> list[tuple[str, str]]:
+    """Give a notice where others could put another folder in the place of ours."""
+    remedy = f"Take that right from them, or set {setting} to a folder above which only this user and root can write."
+    return [
+        (code, f"{wrong}, and {path} is below: another folder could be put in its place. {remedy}")
+        for wrong in exposed(path)
+    ]
+
+
+def exposed(path: Path) -> list[str]:
+    """Say which folders on the way to `path` others than this user and root can change.
+
+    One that others can write to is safe where it is sticky, as /tmp is: there, nobody can rename or
+    remove what is another's.
+    """
+    wrong = (_exposed(step) for step in steps_to(path))
+    return [sentence for sentence in wrong if sentence is not None]
+
+
+def steps_to(path: Path) -> list[Path]:
+    """Return each folder in which a name is looked up on the way to `path`, and each link followed."""
+    here, links, steps = Path("/"), 0, dict.fromkeys([Path("/")])
+    todo = list(reversed(path.parts[1:]))
+    while todo:
+        steps[here] = None
+        name = todo.pop()
+        if name == "..":
+            here = here.parent
+            continue
+        there = here / name
+        if there.is_symlink() and links < MOST_LINKS:
+            links += 1
+            steps[there] = None
+            target = Path(os.readlink(there))  # noqa: PTH115 - parts are wanted
+            here = Path("/") if target.is_absolute() else here
+            todo.extend(reversed(target.parts[1:] if target.is_absolute() else target.parts))
+            continue
+        here = there
+    return list(steps)
+
+
+def _exposed(step: Path) -> str | None:
+    try:
+        status = os.lstat(step)
+    except OSError:
+        return None
+    if status.st_uid not in {0, os.geteuid()} and _is_a_user(status.st_uid):
+        return f"{step} belongs to the user {_user(status.st_uid)}"
+    if stat.S_ISLNK(status.st_mode) or status.st_mode & stat.S_ISVTX:
+        return None
+    by_group = status.st_mode & stat.S_IWGRP and not _own_group(status.st_gid)
+    if not (by_group or status.st_mode & stat.S_IWOTH):
+        return None
+    mode = stat.S_IMODE(status.st_mode)
+    return f"Others can write to {step} (mode {mode:04o}, not sticky)"
+
+
+def _is_a_user(uid: int) -> bool:
+    """Tell whether somebody of this container can be this user: `nobody` stands for all others.
+
+    Source: user_namespaces(7).
+    """
+    try:
+        ranges = [line.split() for line in UID_MAP.read_text("ascii").splitlines()]
+    except OSError:
+        return True
+    return any(int(first) <= uid < int(first) + int(count) for first, _, count in ranges)
+
+
+def _own_group(gid: int) -> bool:
+    """Tell whether a group is this user's alone, as Debian and Fedora give one to each user."""
+    uid = os.geteuid()
+    try:
+        me, group = pwd.getpwuid(uid), grp.getgrgid(gid)
+    except KeyError:
+        return False
+    alone = not set(group.gr_mem) - {me.pw_name}
+    return uid != 0 and me.pw_gid == gid and group.gr_name == me.pw_name and alone
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

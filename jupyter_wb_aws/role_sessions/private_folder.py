@@ -1,0 +1,216 @@
+"""A folder that only this user can write to or read, worked in through its descriptor.
+
+How a file is written (after the kubelet's atomic_writer.go):
+
+1. a new file under a temporary name in the same folder, mode 0600 whatever the umask (a script: 0700);
+2. its content, flushed to the disk, so that after a power loss the name never points to nothing;
+3. a rename over the old file, which POSIX makes atomic: a reader that has the old file open reads
+   the old content to its end.
+
+Concurrent writers of one name each use a temporary name of their own; the last rename wins. All of
+it goes through a descriptor of the folder, so that nobody can put another folder in its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import re
+import secrets
+import shutil
+import stat
+from pathlib import Path
+from typing import Self
+
+log = logging.getLogger(__name__)
+
+TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{16}-")
+# What Jupyter's contents API and its extensions put beside files that they open: copies of them.
+JUPYTERS_OWN = re.compile(r"\.ipynb_checkpoints|\.virtual_documents|\.~.*")
+
+
+class OpenToOthers(OSError):
+    """A file or folder of this user's that others can write to: somebody may have put something there."""
+
+
+class PrivateFolder:
+    """Our own folder, mode 0700. Blocking; failures are OSErrors, whose `strerror` says why."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the folder, and make it and its parents (0700) where they are missing.
+
+        What Jupyter's file browser left in it is removed: its checkpoints are copies of our files.
+
+        Raises:
+            OSError: if it is another user's, group- or world-writable, a symbolic link, not a folder,
+                or can't be made.
+        """
+        if not path.is_absolute():
+            raise refusal("is not an absolute path")
+        try:
+            make_private(path)
+        except OSError as error:
+            raise refusal(f"can't be made ({error.strerror})", error) from None
+        folder = cls(path, _descriptor_of(path))
+        folder._remove_jupyters_own()
+        return folder
+
+    def write(self, name: str, content: bytes, *, mode: int = 0o600) -> None:
+        """Replace a file's content; see the steps in the module's docstring.
+
+        Raises:
+            OSError: if the file can't be written (a full disk, a folder that is gone).
+        """
+        # The name is part of it, so that it is known whose it is after a power loss.
+        temporary = f".tmp-{secrets.token_hex(8)}-{name}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.open(temporary, flags, 0o600, dir_fd=self._descriptor)  # 1
+        try:
+            with open(file, "wb") as stream:
+                os.fchmod(file, mode)
+                stream.write(content)  # 2
+                stream.flush()
+                os.fsync(file)
+            os.rename(  # 3
+                temporary, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor
+            )
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=self._descriptor)
+            raise
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Return a file's content.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            OSError: if it is not a regular file of this user's that others can't write to, or is
+                longer than `limit` bytes.
+        """
+        # O_NONBLOCK: a FIFO must not make us wait for its writer.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with open(os.open(name, flags, dir_fd=self._descriptor), "rb") as stream:
+            require_own_file(stream.fileno())
+            content = stream.read(limit + 1)
+        if len(content) > limit:
+            raise refusal(f"is longer than {limit} bytes")
+        return content
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        try:
+            os.unlink(name, dir_fd=self._descriptor)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            log.error("%s can't be removed: %s", self.path / name, error.strerror)
+
+    def names(self) -> list[str]:
+        """Return the names of the files in the folder."""
+        return os.listdir(self._descriptor)
+
+    def is_gone(self) -> bool:
+        """Tell whether the folder's path leads elsewhere by now: somebody deleted or moved it."""
+        try:
+            there, here = os.lstat(self.path), os.fstat(self._descriptor)
+        except OSError:
+            return True
+        return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
+
+    def close(self) -> None:
+        """Let go of the folder; its files stay."""
+        os.close(self._descriptor)
+
+    def _remove_jupyters_own(self) -> None:
+        with contextlib.suppress(OSError):  # a folder that can't be listed fails at its first use
+            for name in filter(JUPYTERS_OWN.fullmatch, self.names()):
+                self._remove_whole(name)
+
+    def _remove_whole(self, name: str) -> None:
+        """Remove a file, a link, or a folder with all that is in it; no link is followed."""
+        try:
+            status = os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
+                shutil.rmtree(name, dir_fd=self._descriptor)
+            else:
+                os.unlink(name, dir_fd=self._descriptor)
+        except (OSError, RecursionError) as error:
+            log.error("%s can't be removed: %s", self.path / name, error)
+        else:
+            log.warning("Removed %s, which Jupyter's file browser had made", self.path / name)
+
+
+def make_private(path: Path) -> None:
+    """Make a folder, and the parents that are missing, each 0700 whatever the umask.
+
+    Raises:
+        OSError: if that can't be done.
+    """
+    try:
+        os.mkdir(path, 0o700)  # noqa: PTH102 - Path.mkdir makes parents with the umask's mode
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        if path.parent == path:
+            raise
+        make_private(path.parent)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)  # noqa: PTH102 - missing again where a link above leads nowhere
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if os.fstat(descriptor).st_uid == os.geteuid():
+                os.fchmod(descriptor, 0o700)
+        finally:
+            os.close(descriptor)
+
+
+def require_own_file(descriptor: int) -> None:
+    """Let a regular file pass that is this user's, and that others can't write to.
+
+    Raises:
+        OSError: if it is anything else.
+    """
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise refusal("is not a regular file")
+    _require_own(status)
+
+
+def refusal(why: str, cause: OSError | None = None) -> OSError:
+    """Make an OSError that says why; its number is that of the cause, else EACCES."""
+    return OSError((cause and cause.errno) or errno.EACCES, why)
+
+
+def _descriptor_of(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        # Linux says ENOTDIR of a symbolic link, macOS ELOOP.
+        other = error.errno in (errno.ENOTDIR, errno.ELOOP)
+        why = "is a symbolic link or no folder" if other else "can't be opened"
+        raise refusal(f"{why} ({error.strerror})", error) from None
+    try:
+        _require_own(os.fstat(descriptor))
+        try:
+            os.fchmod(descriptor, 0o700)
+        except OSError as error:
+            raise refusal(f"can't be made private ({error.strerror})", error) from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_own(status: os.stat_result) -> None:
+    if status.st_uid != os.geteuid():
+        raise refusal("belongs to another user")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise OpenToOthers(errno.EACCES, "can be written to by others")

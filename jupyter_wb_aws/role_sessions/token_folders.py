@@ -1,0 +1,229 @@
+"""Which folder token files go to: the first of several places that can be used."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from jupyter_wb_aws.errors import TokenDirectoryRefused
+from jupyter_wb_aws.role_sessions.places import Place, exposed_notices, fallen_back, require_own
+from jupyter_wb_aws.role_sessions.token_file import (
+    TokenDirectory,
+    TokenDirectoryOpenToOthers,
+    visible_below,
+)
+
+log = logging.getLogger(__name__)
+
+# As long as a token: a full disk still has room for an empty file.
+PROBE = "." * 4096
+
+
+class TokenFolders:
+    """Opens folders when they are needed. Blocking; one call at a time.
+
+    `current` is the folder for what begins now, the one that was opened last, else the first place's.
+    `problem` is why none could be opened when that was last tried; `notices` are what an administrator
+    should know of the current one, as (code, sentence).
+
+    Args:
+        places: where they may be, best first.
+        root_dir: what Jupyter's file browser shows, with or without hidden files.
+        probe: gives the name of a file that is written to see whether one can be.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[Place],
+        root_dir: Path,
+        *,
+        hidden_shown: bool,
+        probe: Callable[[], str],
+    ) -> None:
+        self._places = places
+        self._root_dir = root_dir
+        self._hidden_shown = hidden_shown
+        self._probe = probe
+        self.current = places[0].path
+        self.problem: TokenDirectoryRefused | None = None
+        self.notices: tuple[tuple[str, str], ...] = ()
+        self._opened: dict[Path, TokenDirectory] = {}
+        self._swept: set[Path] = set()
+
+    def best(
+        self, failed: Path | None = None, because: TokenDirectoryRefused | None = None
+    ) -> TokenDirectory:
+        """Return the current folder, or open the first that can be used.
+
+        Args:
+            failed: a folder where a file could not be written, and which is passed over.
+            because: why it could not be written.
+
+        Raises:
+            TokenDirectoryRefused: if none can be used; says why, and what to set.
+        """
+        opened = self._opened.get(self.current)
+        if opened is not None and self.current != failed:
+            return opened
+        refused: list[tuple[Place, TokenDirectoryRefused]] = []
+        for place in self._places:
+            path = self._path(place)
+            if because is not None and path == failed:
+                refused.append((place, because))
+                continue
+            try:
+                directory = self._open(place)
+            except TokenDirectoryOpenToOthers as problem:
+                self.problem = problem
+                raise
+            except TokenDirectoryRefused as problem:
+                refused.append((place, problem))
+                continue
+            self._take(place, directory, refused)
+            return directory
+        self.problem = _none_of(refused)
+        raise self.problem
+
+    def at(self, folder: Path) -> TokenDirectory:
+        """Return this folder, opened again if need be.
+
+        Raises:
+            TokenDirectoryRefused: if it can't be used.
+        """
+        if folder in self._opened:
+            return self._opened[folder]
+        place = next((p for p in self._places if folder in (p.path, p.hidden_path)), None)
+        if place is None:
+            place = Place(folder, "WbAwsApp.token_dir")
+        try:
+            directory = self._open(place)
+        except TokenDirectoryRefused as problem:
+            if len(self._places) == 1:
+                self.problem = problem
+            raise
+        if folder == self.current:
+            self.problem = None
+        return directory
+
+    def opened(self, folder: Path) -> TokenDirectory | None:
+        """Return this folder if it is open."""
+        return self._opened.get(folder)
+
+    def all_opened(self) -> list[TokenDirectory]:
+        """Return all folders that are open."""
+        return list(self._opened.values())
+
+    def not_swept(self) -> list[TokenDirectory]:
+        """Return each open folder once, to be cleared of what dead servers left."""
+        new = [d for path, d in self._opened.items() if path not in self._swept]
+        self._swept.update(directory.path for directory in new)
+        return new
+
+    def others(self) -> Iterator[TokenDirectory]:
+        """Open the folders that are there at the other places, where an earlier server may have been."""
+        for place in self._places:
+            path = self._path(place)
+            with contextlib.suppress(TokenDirectoryRefused, OSError):
+                if path != self.current and path.is_dir():
+                    with contextlib.closing(TokenDirectory.open(path)) as directory:
+                        yield directory
+
+    def forget(self, folder: Path) -> None:
+        """Let go of a folder that was deleted or moved."""
+        self._swept.discard(folder)
+        if (directory := self._opened.pop(folder, None)) is not None:
+            directory.close()
+
+    def close(self) -> None:
+        """Let go of all folders; what is in them stays."""
+        for folder in list(self._opened):
+            self.forget(folder)
+
+    # --- One place -------------------------------------------------------------------------
+
+    def _take(
+        self,
+        place: Place,
+        directory: TokenDirectory,
+        refused: list[tuple[Place, TokenDirectoryRefused]],
+    ) -> None:
+        self.current, self.problem = directory.path, None
+        why = [(p, OSError(0, _why(p, problem))) for p, problem in refused]
+        self.notices = (
+            *fallen_back("token_dir_fallback", "Token files are", place, why),
+            *exposed_notices(directory.path, "token_dir_exposed", "WbAwsApp.token_dir"),
+        )
+        for _, sentence in self.notices:
+            log.warning("%s", sentence)
+
+    def _path(self, place: Place) -> Path:
+        hidden = place.hidden_path
+        return hidden if hidden is not None and self._is_shown(place.path) else place.path
+
+    def _is_shown(self, path: Path) -> bool:
+        return visible_below(path, self._root_dir, hidden_shown=self._hidden_shown)
+
+    def _open(self, place: Place) -> TokenDirectory:
+        path = self._path(place)
+        if path in self._opened:
+            return self._opened[path]
+        if self._is_shown(path):
+            raise self._shown(path)
+        try:
+            require_own(place.below)
+            self._opened[path] = self._tried(path, place.below)
+        except OSError as error:
+            raise TokenDirectoryRefused(
+                f"The folder for token files, {path}, {error.strerror}.",
+                admin_hint="Set WbAwsApp.token_dir to a folder in which only this user can write.",
+            ) from None
+        return self._opened[path]
+
+    def _tried(self, path: Path, below: Path | None) -> TokenDirectory:
+        directory = TokenDirectory.open(path)
+        try:
+            require_own(below)  # again: it may have been made by another user in between
+            directory.write(self._probe(), PROBE)
+            directory.remove(self._probe())
+        except (TokenDirectoryRefused, OSError):
+            directory.close()
+            raise
+        return directory
+
+    def _shown(self, path: Path) -> TokenDirectoryRefused:
+        """Say what keeps a folder out of Jupyter's file browser, as far as that is possible here."""
+        root = self._root_dir
+        if root != Path(root.anchor):
+            where = f"a folder outside of {root}, the server's root_dir"
+            admin_hint = f"Set WbAwsApp.token_dir to {where}."
+        elif self._hidden_shown:
+            admin_hint = (
+                "The file browser shows all folders of this machine, hidden ones too: set"
+                " ContentsManager.allow_hidden to False, or ServerApp.root_dir to another folder than /."
+            )
+        else:
+            admin_hint = (
+                f"The server's root_dir is /, which every folder is below. Set WbAwsApp.token_dir to a hidden folder,"
+                f" such as {path.parent / '.aws-tokens'}, or ServerApp.root_dir to the user's home."
+            )
+        return TokenDirectoryRefused(
+            f"The folder for token files, {path}, can be seen in Jupyter's file browser.",
+            admin_hint=admin_hint,
+        )
+
+
+def _why(place: Place, problem: TokenDirectoryRefused) -> str:
+    words = problem.detail.removesuffix(".")
+    return words.removeprefix(f"The folder for token files, {place.path}, ")
+
+
+def _none_of(refused: list[tuple[Place, TokenDirectoryRefused]]) -> TokenDirectoryRefused:
+    (_, first), *others = refused
+    if not others:
+        return first
+    also = "; ".join(problem.detail.removesuffix(".") for _, problem in others)
+    return TokenDirectoryRefused(
+        f"{first.detail} No other place can be used: {also}.", admin_hint=first.admin_hint
+    )

@@ -1,0 +1,76 @@
+"""Where our folders may be on this machine: what the site has set, else what the environment names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
+
+from jupyter_wb_aws.role_sessions.places import Place
+
+FOLDER = "jupyter_wb_aws"
+RECORDS = f"{FOLDER}-records"
+
+
+def token_places(setting: str, environment: Mapping[str, str] = os.environ) -> list[Place]:
+    """Return where token files may be, best first.
+
+    Args:
+        setting: `WbAwsApp.token_dir`; nothing else takes its place.
+    """
+    if setting:
+        return [Place(Path(setting).expanduser().absolute() / FOLDER, "WbAwsApp.token_dir")]
+    return [
+        Place(below / FOLDER, name, own, below / f".{FOLDER}")
+        for name, below, own in _runtime_folders(environment)
+    ]
+
+
+def store_places(setting: str, environment: Mapping[str, str] = os.environ) -> list[Place]:
+    """Return where the records of role sessions may be, best first.
+
+    What lies below the later ones may be gone after a restart of the machine, but not of the server.
+
+    Args:
+        setting: `WbAwsApp.store_dir`; nothing else takes its place.
+    """
+    if setting:
+        return [Place(Path(setting).expanduser().absolute(), "WbAwsApp.store_dir")]
+    data = _jupyters(jupyter_data_dir, "JUPYTER_DATA_DIR", "Jupyter's data folder", environment)
+    return [
+        *(Place(below / FOLDER, name) for name, below in data),
+        *(Place(below / RECORDS, name, own) for name, below, own in _runtime_folders(environment)),
+    ]
+
+
+def _runtime_folders(
+    environment: Mapping[str, str],
+) -> Iterator[tuple[str, Path, Path | None]]:
+    """Give each folder with what names it, and the folder that has to be this user's own.
+
+    Source: XDG Base Directory Specification: a path that is not absolute is invalid, and is refused
+    where it is opened.
+    """
+    if named := environment.get("XDG_RUNTIME_DIR"):
+        yield "XDG_RUNTIME_DIR", Path(named), Path(named)
+    for name, path in _jupyters(
+        jupyter_runtime_dir, "JUPYTER_RUNTIME_DIR", "Jupyter's runtime folder", environment
+    ):
+        yield name, path, None
+    # Anybody can make a folder in /tmp: the one with our name has to be this user's own.
+    for name, shared in (("TMPDIR", environment.get("TMPDIR")), ("/tmp", "/tmp")):  # noqa: S108
+        if shared:
+            own = Path(shared) / f"{FOLDER}-{os.geteuid()}"
+            yield name, own, own
+
+
+def _jupyters(
+    folder: Callable[[], str], variable: str, usual: str, environment: Mapping[str, str]
+) -> Iterator[tuple[str, Path]]:
+    try:
+        path = Path(folder()).absolute()
+    except (RuntimeError, OSError):  # no home folder is known
+        return
+    yield (variable if environment.get(variable) else usual), path

@@ -1,0 +1,192 @@
+"""A disk that does not answer: nobody waits long, nothing is given that was not chosen, all comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+
+import pytest
+
+from jupyter_wb_aws.errors import LastRunUnknown
+from jupyter_wb_aws.role_sessions import manager as manager_module
+from jupyter_wb_aws.role_sessions.role_session import State
+from jupyter_wb_aws.role_sessions.store import NO_ROLE, Store
+from jupyter_wb_aws.role_sessions.token_file import TokenDirectory
+from tests.role_sessions.support import ANALYST, AUDITOR, asleep, eventually
+
+
+class HangingDisk:
+    """Calls of the methods that hang on it come back when `answer` is called."""
+
+    def __init__(self, monkeypatch):
+        self._answers = threading.Event()
+        self._monkeypatch = monkeypatch
+        self.asked = threading.Event()
+
+    def hang(self, owner, name):
+        real = getattr(owner, name)
+
+        def hanging(*args, **kwargs):
+            self.asked.set()
+            assert self._answers.wait(60)
+            return real(*args, **kwargs)
+
+        self._monkeypatch.setattr(owner, name, hanging)
+
+    def answer(self):
+        self._answers.set()
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    hanging = HangingDisk(monkeypatch)
+    yield hanging
+    hanging.answer()
+
+
+@contextlib.asynccontextmanager
+async def late_server(site, disk, **settings):
+    """Run a server whose disk hangs, from the moment on at which nobody waits for it any longer."""
+    disk.hang(Store, "load")
+    manager = site.manager(**settings)
+    opening = asyncio.create_task(manager.open())
+    await asleep(site.clock)
+    site.clock.advance(manager_module.READY_PATIENCE)
+    await asyncio.wait_for(opening, 20)
+    try:
+        yield manager
+    finally:
+        disk.answer()
+        await manager.close()
+
+
+async def after_patience(site, waiting):
+    """Let a request wait as long as any may, and return what became of it."""
+    task = asyncio.ensure_future(waiting)
+    await asleep(site.clock)
+    site.clock.advance(manager_module.READY_PATIENCE)
+    (answer,) = await asyncio.gather(task, return_exceptions=True)
+    return answer
+
+
+async def test_a_kernel_of_then_has_no_credentials_and_its_next_restart_asks_again(site, disk):
+    async with site.server() as manager:
+        await manager.start(ANALYST)
+
+    async with late_server(site, disk) as manager:
+        assert await after_patience(site, manager.ready()) is False
+        given = manager.choices.given_to_kernel("k")
+        assert given.kind == "no_role"
+        assert site.emitted("kernel_without_role") == [{"kernel_id": "k", "session_id": None}]
+        assert "last_run_unknown" in dict(manager.notices)
+
+        disk.answer()
+        assert await manager.ready()
+        assert manager.choices.given_to_kernel("k").kind == "role"
+        assert manager.notices == []
+
+
+async def test_where_nothing_was_ever_chosen_a_kernel_of_then_is_not_left_to_the_machines_role(
+    site, disk
+):
+    async with late_server(site, disk) as manager:
+        assert manager.choices.given_to_kernel("k").kind == "no_role"
+        assert manager.choices.given_by_default().kind == "no_role"
+
+        disk.answer()
+        assert await manager.ready()
+        assert manager.choices.given_to_kernel("k").kind == "untouched"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda manager: manager.start(ANALYST),
+        lambda manager: manager.start_unshared(ANALYST),
+        lambda manager: manager.set_default(None),
+        lambda manager: manager.end("0" * 16),
+        lambda manager: manager.require_ready(),
+    ],
+)
+async def test_what_needs_the_last_run_is_an_explained_503(site, disk, ask):
+    async with late_server(site, disk) as manager:
+        problem = await after_patience(site, ask(manager))
+
+        assert isinstance(problem, LastRunUnknown)
+        assert problem.status == 503
+        assert str(site.store_dir) in problem.admin_hint
+        assert "WbAwsApp.store_dir" in problem.admin_hint
+
+
+async def test_when_the_disk_answers_everything_is_back(site, disk):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+
+    async with late_server(site, disk) as manager:
+        disk.answer()
+        await manager.require_ready()
+        await eventually(lambda: manager.state_of(manager.get(session.id)) is State.ACTIVE)
+        again, created = await manager.start(ANALYST)
+        assert (again.id, created) == (session.id, False)
+
+
+async def test_a_disk_that_never_answers_does_not_keep_the_server_from_stopping(
+    site, disk, monkeypatch
+):
+    monkeypatch.setattr(manager_module, "CLOSE_PATIENCE", 0.01)
+    async with site.server() as manager:
+        await manager.start(ANALYST)
+        disk.hang(TokenDirectory, "write")
+        disk.hang(Store, "save")
+        starting = asyncio.ensure_future(manager.start(AUDITOR))
+        await asyncio.to_thread(disk.asked.wait, 20)
+
+        await asyncio.wait_for(manager.close(), 20)
+
+    await asyncio.gather(starting, return_exceptions=True)
+
+
+async def test_the_end_of_a_role_session_does_not_wait_for_its_files(site, disk, monkeypatch):
+    monkeypatch.setattr(manager_module, "READY_PATIENCE", 0.01)
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        disk.hang(type(manager._files), "_remove")
+
+        await asyncio.wait_for(manager.end(session.id), 20)
+
+        assert manager.choices.given_by_default().kind == "no_role"
+        disk.answer()
+        await eventually(lambda: not session.token_file.exists())
+
+
+async def test_disks_that_hang_take_none_of_the_threads_that_all_of_jupyter_shares(site, disk):
+    async with late_server(site, disk) as manager:
+        waiting = [asyncio.ensure_future(manager.ready()) for _ in range(100)]
+        await asyncio.sleep(0)
+
+        assert await asyncio.to_thread(lambda: "free") == "free"
+
+        disk.answer()
+        assert all(await asyncio.gather(*waiting))
+
+
+async def test_the_bug_that_a_new_kind_of_failure_is_keeps_nobody_waiting(site, monkeypatch):
+    def fail(_store):
+        raise MemoryError
+
+    monkeypatch.setattr(Store, "load", fail)
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        assert manager.state_of(session) is State.ACTIVE
+
+
+async def test_the_choice_of_no_aws_role_holds_while_the_disk_hangs_and_after(site, disk):
+    async with site.server() as manager:
+        await manager.set_default(None)
+
+    async with late_server(site, disk) as manager:
+        assert manager.choices.given_to_kernel("k").kind == "no_role"
+        disk.answer()
+        await manager.require_ready()
+        assert manager.choices.default == NO_ROLE

@@ -1,0 +1,77 @@
+"""Threads for disks that may hang: never those of asyncio, never one that delays an exit."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from jupyter_wb_aws.disk_threads import DiskThreads
+
+HANGS = """
+import asyncio, threading
+from jupyter_wb_aws.disk_threads import DiskThreads
+
+async def main():
+    job = asyncio.ensure_future(DiskThreads().run(threading.Event().wait))
+    await asyncio.sleep(0)
+    job.cancel()
+
+asyncio.run(main())
+print("over")
+"""
+
+
+async def test_what_the_work_returns_or_raises_comes_back():
+    threads = DiskThreads()
+
+    assert await threads.run(int, "7") == 7
+    with pytest.raises(ValueError, match="invalid literal"):
+        await threads.run(int, "seven")
+
+
+async def test_work_waits_for_its_turn_and_what_was_cancelled_meanwhile_is_left_out():
+    threads, gate, done = DiskThreads(1), threading.Event(), []
+    first = asyncio.ensure_future(threads.run(gate.wait, 20))
+    second = asyncio.ensure_future(threads.run(done.append, "second"))
+    third = asyncio.ensure_future(threads.run(done.append, "third"))
+    await asyncio.sleep(0)
+
+    second.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(first, third)
+
+    assert done == ["third"]
+
+
+async def test_work_that_hangs_leaves_asyncios_own_threads_alone():
+    threads, gate = DiskThreads(4), threading.Event()
+    hanging = [asyncio.ensure_future(threads.run(gate.wait, 20)) for _ in range(50)]
+    await asyncio.sleep(0)
+
+    assert await asyncio.to_thread(lambda: "free") == "free"
+
+    gate.set()
+    await asyncio.gather(*hanging)
+
+
+def test_work_that_hangs_does_not_delay_the_end_of_the_process():
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGS], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert ended.stdout == "over\n"
+
+
+async def test_no_thread_stays_when_nothing_is_left_to_do():
+    threads = DiskThreads()
+    names = []
+
+    await threads.run(lambda: names.append(threading.current_thread()))
+    await asyncio.to_thread(names[0].join, 20)
+
+    assert not names[0].is_alive()
