@@ -102,9 +102,7 @@ def sts_url(environment: Mapping[str, str], profile: Profile | None) -> str:
     """Return where boto3 asks STS; it reads AWS_DEFAULT_REGION only, and asks the global STS without."""
     if endpoint := sts_endpoint(environment, profile):
         return endpoint
-    region = environment.get("AWS_DEFAULT_REGION") or (
-        profile.values.get("region") if profile else None
-    )
+    region = environment.get("AWS_DEFAULT_REGION") or (profile.text("region") if profile else None)
     if not region or environment.get("AWS_STS_REGIONAL_ENDPOINTS") == "legacy":
         return "https://sts.amazonaws.com"
     domain = next((d for start, d in DOMAINS.items() if region.startswith(start)), "amazonaws.com")

@@ -97,10 +97,17 @@ def _failed(
     if problem is not None:
         detail, hint, admin_hint = problem.detail, problem.hint, problem.admin_hint
     else:
-        detail, hint, admin_hint = harmless(masked(str(error)), SAID), "", None
+        detail, hint, admin_hint = harmless(masked(_said(error)), SAID), "", None
     response: Mapping[str, Any] = getattr(error, "response", None) or {}
     code = str(response.get("Error", {}).get("Code", "")) or type(error).__name__
     return Called("failed", provider, None, None, code, detail, hint, admin_hint)
+
+
+def _said(error: Exception) -> str:
+    """Return what an error says; one about a file of profiles quotes lines of it, which may hold a key."""
+    if type(error).__name__ == "ConfigParseError":
+        return f"{getattr(error, 'kwargs', {}).get('path')} can't be parsed as a file of profiles."
+    return str(error)
 
 
 def _explained(error: Exception, facts: Facts, claims: Mapping[str, Any]) -> WbAwsError | None:

@@ -99,6 +99,18 @@ CODES: dict[str, Code] = {
         WARNING, (R,), "`~/.Renviron` sets AWS variables, which win over the role's in R."
     ),
     "profile_file_broken": Code(ERROR, BOTO, "A profile file can't be parsed."),
+    "profile_path_relative": Code(
+        WARNING, NONE, "A variable names a profile file by a relative path."
+    ),
+    "profile_setting_unusable": Code(
+        ERROR, BOTO, "A setting of the profile makes SDKs fail, whoever signs."
+    ),
+    "profile_endpoint": Code(
+        ERROR, (BOTO3, AWS, JS), "The profile names another address than AWS's for STS."
+    ),
+    "profile_read_differently": Code(
+        ERROR, (JS,), "SDKs that read line by line find credentials in `[default]`, boto3 does not."
+    ),
     "profile_file_unreadable": Code(WARNING, NONE, "A profile file is there and can't be read."),
     "named_profiles": Code(
         INFO, NONE, "A profile named in code or by `--profile` switches the role off."

@@ -19,6 +19,7 @@ from jupyter_wb_aws.aws.claims import claims_for_aws
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.doctor.call import call
 from jupyter_wb_aws.doctor.checks import CHECKS
+from jupyter_wb_aws.doctor.checks.call import ABOVE, ALONE
 from jupyter_wb_aws.doctor.checks.token import token_in
 from jupyter_wb_aws.doctor.facts import Called, Facts, Place, Probed, ServerFacts
 from jupyter_wb_aws.doctor.finding import Finding, Severity, sorted_findings
@@ -102,7 +103,19 @@ def diagnose(
         server=of_server.answer(deadline, None),
         call=calling.answer(deadline, slow),
     )
-    return Report(facts, {what: list(check(facts)) for what, check in CHECKS.items()}, token)
+    looked_at = {what: list(check(facts)) for what, check in CHECKS.items()}
+    return Report(facts, _without_pointing_at_nothing(looked_at), token)
+
+
+def _without_pointing_at_nothing(looked_at: dict[str, list[Finding]]) -> dict[str, list[Finding]]:
+    """Replace the remedy "mend the findings above" where there is none above."""
+    findings = [finding for found in looked_at.values() for finding in found]
+    if any(f.severity is not Severity.INFO and f.remedy != ABOVE for f in findings):
+        return looked_at
+    return {
+        what: [replace(f, remedy=ALONE) if f.remedy == ABOVE else f for f in found]
+        for what, found in looked_at.items()
+    }
 
 
 class _Asked(Generic[T]):

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from jupyter_wb_aws.aws.reading import Read
 from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.doctor.profiles import Line, Profile, Profiles
-from jupyter_wb_aws.doctor.reading import Read
 
 Place = Literal["kernel", "terminal", "server"]
 
@@ -91,6 +91,7 @@ class Facts:
         startup_lines: where the user's shell sets a variable, by its name.
         renviron: where the user's `.Renviron` sets AWS's variables, by their name.
         bundles: what is wrong with the CA bundle that a variable names, by the variable.
+        own_files: the user's own profiles, where the files of a role session stand in for them.
     """
 
     environment: Mapping[str, str] = field(repr=False)
@@ -107,6 +108,7 @@ class Facts:
     idp: Probed | None = None
     server: ServerFacts | None = None
     call: Called | None = None
+    own_files: Profiles | None = None
 
     def get(self, name: str) -> str:
         """Return a variable's value; empty where it is not set."""

@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from jupyter_wb_aws.aws.reading import expanded, read
 from jupyter_wb_aws.doctor.facts import Cached, Facts, Place
-from jupyter_wb_aws.doctor.profiles import Line, read_profiles
-from jupyter_wb_aws.doctor.reading import expanded, read
+from jupyter_wb_aws.doctor.profiles import Line, own_files, read_profiles
 
 STARTUP_FILES = (
     ".bashrc", ".bash_profile", ".bash_login", ".profile", ".zshrc", ".zshenv", ".zprofile", ".Renviron",
@@ -42,6 +42,7 @@ def gather(environment: Mapping[str, str], now: datetime, place: Place | None) -
         _startup_lines(Path(home)) if home else {},
         _renviron(environment, home),
         {name: wrong for name in BUNDLES if (wrong := _bundles(name, environment.get(name, "")))},
+        own_files=own_files(environment),
     )
 
 

@@ -38,7 +38,7 @@ def probe_sts(environment: Mapping[str, str], profile: Profile | None) -> Probed
     """Ask the STS that boto3 would ask; its answer is of no matter, its time is."""
     url = sts_url(environment, profile)
     bundle = environment.get("AWS_CA_BUNDLE") or environment.get("REQUESTS_CA_BUNDLE")
-    of_profile = profile.values.get("ca_bundle") if profile else None
+    of_profile = profile.text("ca_bundle") if profile else None
     return _ask(url, environment, bundle or of_profile or _botocores_bundle())
 
 

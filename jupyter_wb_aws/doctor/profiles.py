@@ -7,50 +7,67 @@ matters here.
 
 from __future__ import annotations
 
-import configparser
-import re
+import locale
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from jupyter_wb_aws.doctor.reading import Read, expanded, read
-
-HEADER = re.compile(r"\s*\[(?P<name>[^\]]*)\]")
-KEY = re.compile(r"(?P<key>[^\s=:#;\[][^=:]*?)\s*[=:]")
+from jupyter_wb_aws.aws.profile_files import (
+    ProfileFile,
+    Section,
+    UnusableProfiles,
+    Value,
+    parse,
+    profiles_in,
+    services_of,
+)
+from jupyter_wb_aws.aws.profile_paths import VARIABLES, boto3_path
+from jupyter_wb_aws.aws.reading import Problem, Read, read
+from jupyter_wb_aws.aws.user_files import keys_line_by_line, names_default
+from jupyter_wb_aws.role_sessions.session_files import stand_in_files
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a file; written as editors and compilers do."""
+    """A line of a file, 0 for the file as a whole; written as editors and compilers do."""
 
     path: Path
     number: int
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.number}"
+        return f"{self.path}:{self.number}" if self.number else f"{self.path}"
 
 
 @dataclass(slots=True)
 class Profile:
-    """One profile, of both files together: the credentials file wins, key by key."""
+    """One profile, of both files together: the credentials file wins, key by key.
+
+    `line_by_line` are keys that only SDKs which read line by line find in it.
+    """
 
     name: str
-    values: dict[str, str] = field(default_factory=dict, repr=False)
+    values: dict[str, Value] = field(default_factory=dict, repr=False)
     headers: list[tuple[Line, str]] = field(default_factory=list)
     lines: dict[str, Line] = field(default_factory=dict)
-    services: Mapping[str, str] = field(default_factory=dict, repr=False)
+    services: Section | None = field(default=None, repr=False)
+    line_by_line: dict[str, Line] = field(default_factory=dict)
 
     def has(self, *keys: str) -> bool:
         """Tell whether all of these are set to something."""
         return all(self.values.get(key) for key in keys)
 
+    def text(self, key: str) -> str:
+        """Return a value that is written in one line; empty where there is none."""
+        value = self.values.get(key)
+        return value if isinstance(value, str) else ""
+
     @property
     def role_of_ours(self) -> str | None:
         """The role that its `credential_process` asks us for, if it does; None for another program."""
         try:
-            program, *words = shlex.split(self.values.get("credential_process", ""))
+            program, *words = shlex.split(self.text("credential_process"))
         except ValueError:
             return None
         if Path(program).name == "jupyter" and words[:1] == ["wb-aws"]:
@@ -65,95 +82,89 @@ class Profile:
     @property
     def sts_endpoint(self) -> str | None:
         """The endpoint that it names for STS, in its section of services or for all (botocore's order)."""
-        settings = (line.partition("=") for line in self.services.get("sts", "").splitlines())
-        of_sts = {key.strip(): value.strip() for key, _, value in settings}
-        return of_sts.get("endpoint_url") or self.values.get("endpoint_url")
+        of_sts = (self.services or {}).get("sts")
+        named = of_sts.get("endpoint_url") if isinstance(of_sts, dict) else None
+        return named or self.text("endpoint_url") or None
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A file that boto3 can't parse, or that is not a file (`problem`)."""
+
+    line: Line
+    reason: str = ""
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """What stands in the two files; `broken` are those that botocore's parser refuses."""
+    """What stands in the two files that boto3 reads."""
 
     config: Path | None = None
     credentials: Path | None = None
     by_name: Mapping[str, Profile] = field(default_factory=dict)
-    broken: tuple[Path, ...] = ()
+    broken: tuple[Broken, ...] = ()
     unreadable: tuple[Path, ...] = ()
 
 
 def read_profiles(environment: Mapping[str, str]) -> Profiles:
-    """Read the files that this environment names."""
-    home = environment.get("HOME", "")
-    files = [
-        _named(environment.get(variable) or (f"{home}/.aws/{usual}" if home else ""), home)
-        for variable, usual in (
-            ("AWS_CONFIG_FILE", "config"),
-            ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
-        )
-    ]
+    """Read the files that boto3 reads in this process, whose environment is given."""
     profiles: dict[str, Profile] = {}
+    files: dict[str, Path | None] = {}
     broken, unreadable = [], []
-    for path, is_config in zip(files, (True, False), strict=True):
+    for variable in reversed(VARIABLES):  # the credentials file wins
+        name = boto3_path(environment, variable)
+        path = files[variable] = Path(name) if name else None
         file = read(path) if path else None
-        # A folder or a device reads as nothing; a FIFO or an endless file hangs some SDK.
-        if file is None or file.problem == "missing":
+        if (
+            file is None
+            or file.problem == "missing"
+            or (file.problem == "no_file" and file.harmless)
+        ):
             continue
         if file.problem == "unreadable":
             unreadable.append(file.path)
-        elif file.problem or not _merge(file, profiles, is_config=is_config):
-            broken.append(file.path)
-    return Profiles(files[0], files[1], profiles, tuple(broken), tuple(unreadable))
-
-
-def _named(name: str, home: str) -> Path | None:
-    return expanded(name, home) if name else None
-
-
-def _merge(file: Read, profiles: dict[str, Profile], *, is_config: bool) -> bool:
-    """Add a file's profiles; tell whether botocore could read it."""
-    parser = configparser.RawConfigParser()
-    try:
-        parser.read_string(file.text)
-        named = {
-            section: _profile_of(section, is_config=is_config) for section in parser.sections()
-        }
-    except (configparser.Error, ValueError):
-        return False
-    for section, name in named.items():
-        if name is not None:
-            profile = profiles.setdefault(name, Profile(name))
-            profile.values.update(parser.items(section))
-    for line, section, key in _lines(file):
-        name = named.get(section) if section != "DEFAULT" else None
-        if name is None:
-            continue
-        if key is None:
-            profiles[name].headers.append((line, section))
+        elif file.problem:
+            broken.append(Broken(Line(file.path, 0), problem=file.problem))
         else:
-            profiles[name].lines[key] = line
+            try:
+                _merge(file, profiles, is_config=variable == "AWS_CONFIG_FILE")
+            except UnusableProfiles as refused:
+                broken.append(Broken(Line(file.path, refused.line or 0), refused.reason))
+    config, credentials = files["AWS_CONFIG_FILE"], files["AWS_SHARED_CREDENTIALS_FILE"]
+    return Profiles(config, credentials, profiles, tuple(broken), tuple(unreadable))
+
+
+def own_files(environment: Mapping[str, str]) -> Profiles | None:
+    """Read the user's own files where a role session's stand in for them, None elsewhere."""
+    token = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+    config = environment.get("AWS_CONFIG_FILE")
+    if not token or config != str(stand_in_files(Path(token))[0]):
+        return None
+    return read_profiles({k: v for k, v in environment.items() if k not in VARIABLES})
+
+
+def _merge(file: Read, profiles: dict[str, Profile], *, is_config: bool) -> None:
+    """Add a file's profiles.
+
+    Raises:
+        UnusableProfiles: if botocore can't parse the file.
+    """
+    parsed = parse(file.content, locale.getpreferredencoding(do_setlocale=False))
+    names = {section: name for name, section in profiles_in(parsed, is_config=is_config).items()}
+    for section in parsed.sections:
+        name = "default" if names_default(section) else names.get(section)
+        if name is not None:
+            _add(profiles.setdefault(name, Profile(name)), parsed, section, file.path)
+    if lines := keys_line_by_line(file.text):
+        default = profiles.setdefault("default", Profile("default"))
+        default.line_by_line |= {key: Line(file.path, line) for key, line in lines.items()}
     for profile in profiles.values() if is_config else ():
-        services = f"services {profile.values.get('services')}"
-        profile.services = dict(parser.items(services)) if parser.has_section(services) else {}
-    return True
+        profile.services = services_of(profile.values, parsed)
 
 
-def _profile_of(section: str, *, is_config: bool) -> str | None:
-    """Return the name of the profile whose section this is, None for a section of another kind."""
-    words = shlex.split(section)
-    if words in (["default"], ["profile", "default"]):
-        return "default"
-    if not is_config:
-        return section
-    return words[1] if len(words) == 2 and words[0] == "profile" else None
-
-
-def _lines(file: Read) -> Iterator[tuple[Line, str, str | None]]:
-    """Give each section's header and each of its keys, with their lines."""
-    section = ""
-    for number, text in enumerate(file.text.splitlines(), 1):
-        line = Line(file.path, number)
-        if header := HEADER.match(text):
-            section = header["name"]
-            yield line, section, None
-        elif found := KEY.match(text):
-            yield line, section, found["key"].lower()
+def _add(profile: Profile, parsed: ProfileFile, section: str, path: Path) -> None:
+    profile.values |= parsed.sections[section]
+    profile.headers.append((Line(path, parsed.headers[section]), section))
+    for key in parsed.sections[section]:
+        profile.lines[key] = Line(path, parsed.line_of(section, key) or 0)

@@ -79,8 +79,10 @@ class KernelInjection:
             await self._manager.ready()  # a choice of the last run may still be on its way
             given = self._manager.choices.given_to_kernel(kernel.kernel_id)
             base = os.environ if kwargs.get("env") is None else kwargs["env"]
+            cwd = kwargs.get("cwd") or ""
             shadowed = (
-                given.session is not None and await asyncio.to_thread(shadowing, base) is not None
+                given.session is not None
+                and await asyncio.to_thread(shadowing, base, cwd) is not None
             )
             # `kwargs` is the launch's own copy: what a later restart starts from stays clean.
             kwargs["env"] = changed(base, given, self._site, shadowed=shadowed)

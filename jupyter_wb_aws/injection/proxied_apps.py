@@ -104,8 +104,10 @@ class ProxiedAppInjection:
         async def start() -> None:
             await self._manager.ready()  # a choice of the last run may still be on its way
             given = self._manager.choices.given_by_default()
+            cwd = options.get("cwd") or ""
             shadowed = (
-                given.session is not None and await asyncio.to_thread(shadowing, base) is not None
+                given.session is not None
+                and await asyncio.to_thread(shadowing, base, cwd) is not None
             )
             environment = changed(base, given, self._site, shadowed=shadowed)
             process._proc_kwargs = {**options, "env": environment}  # noqa: SLF001 - see the module's docstring

@@ -127,7 +127,9 @@ class RSessions:
     async def _write(self, script: Script) -> None:
         async with script.one_at_a_time:  # the last one to ask what is the default writes last
             given = self._manager.choices.next_by_default()
-            shadowed = await asyncio.to_thread(shadowing, script.environment) is not None
+            # Each R session starts in the folder of its project.
+            shadow = await asyncio.to_thread(shadowing, script.environment, None)
+            shadowed = shadow is not None
             content = script_text(given, self._site, script.rsession, shadowed=shadowed)
             if given.session is not None:
                 script.offered.add(given.session.id)

@@ -60,7 +60,8 @@ class TerminalInjection:
             )
             self._last = (assignment, given)
             base = inner(*args, **kwargs)
-            shadowed = given.session is not None and shadowing(base) is not None
+            cwd = kwargs.get("cwd") or ""
+            shadowed = given.session is not None and shadowing(base, cwd) is not None
             return changed(base, given, self._site, shadowed=shadowed)
 
         return make_term_env

@@ -128,3 +128,125 @@ def test_any_text_is_read_or_called_unreadable(tmp_path_factory, text):
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     keys = _default_profile(file)
     assert keys is None or all(isinstance(key, str) for key in keys)
+
+
+# --- What botocore reads, and where ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", ["config", "credentials"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf[default]\nregion = eu-west-1\n", b"[default]\n# f\xfcr\nregion = eu-west-1\n",
+        b"[default]\ns3 =\n  junk\n", b"[profile a]\n[profile a]\n", b"[default]\nx" + b" " * 100_000 + b"y\n",
+    ],
+)  # fmt: skip
+def test_a_file_on_which_boto3_fails_is_kept_away_from_all(home, file, content):
+    (home / ".aws" / file).write_bytes(content)
+    assert shadowing({"HOME": str(home)}) == f"{home}/.aws/{file}, which can't be read as a profile"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[it's mine]\nregion = x\n", b"[profile it's]\n", b"[profile a]\nregion: eu-west-1\n", b"[default] ; mine\nregion = x-1\n",
+        "[default]\n# für\nregion = eu-west-1\n".encode(), b"", b"\n\n", b"[default]\r\nregion = eu-west-1\r\n",
+        b"[default]\ns3 =\n  addressing_style = path\n\n  max_queue_size = 5\n", b"[profile a b c]\nx = 1\n", b"[sso-session s]\n",
+    ],
+)  # fmt: skip
+def test_a_file_that_boto3_reads_and_that_says_nothing_of_credentials_is_left_alone(home, content):
+    (home / ".aws" / "config").write_bytes(content)
+    assert shadowing({"HOME": str(home)}) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["$HOME/work.cfg", "${HOME}/work.cfg", "~/work.cfg", "$W/work.cfg"]
+)
+@pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+def test_a_literal_dollar_is_expanded_as_boto3_expands_it(home, variable, name):
+    (home / "work.cfg").write_text("[default]\ncredential_process = x\n")
+    told = shadowing({"HOME": str(home), "W": str(home), variable: name})
+    assert told == f"credential_process of [default] in {home}/work.cfg"
+
+
+def test_a_file_that_only_other_sdks_find_counts_too(home):
+    (home / ".aws" / "config").write_text("[default]\ncredential_process = x\n")
+    odd = home / "$HOME"
+    odd.write_text("[default]\ncredential_process = x\n")
+    assert shadowing(
+        {"HOME": str(home), "AWS_CONFIG_FILE": ""}
+    )  # boto3 reads none, JavaScript the usual
+    assert shadowing({"HOME": "/no/such/home", "AWS_CONFIG_FILE": str(odd)})
+
+
+def test_a_relative_path_leads_from_the_folder_in_which_the_process_starts(home):
+    (home / "work.cfg").write_text("[default]\ncredential_process = x\n")
+    environment = {"HOME": "/no/such/home", "AWS_CONFIG_FILE": "work.cfg"}
+    assert (
+        shadowing(environment, str(home)) == f"credential_process of [default] in {home}/work.cfg"
+    )
+    assert shadowing(environment, "/") is None
+    assert "relative path work.cfg" in shadowing(environment, None)
+
+
+def test_the_home_of_a_process_without_home_is_that_of_its_user(home, monkeypatch):
+    class Entry:
+        pw_dir = str(home)
+
+    monkeypatch.setattr("pwd.getpwuid", lambda _uid: Entry)
+    (home / ".aws" / "config").write_text("[default]\ncredential_process = x\n")
+    assert shadowing({}) == f"credential_process of [default] in {home}/.aws/config"
+
+
+def test_devices_links_and_folders_hang_nothing(home):
+    config = home / ".aws" / "config"
+    environment = {"HOME": str(home)}
+    for target, kept_away in (
+        ("config", False),
+        ("/dev/null", False),
+        ("/dev/zero", True),
+        ("/", False),
+    ):
+        config.unlink(missing_ok=True)
+        config.symlink_to(target)
+        assert (shadowing(environment) is not None) is kept_away, target
+
+
+def test_a_file_that_may_not_be_opened_is_kept_away(home, monkeypatch):
+    (home / ".aws" / "config").write_text("")
+
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr("os.open", refuse)
+    assert shadowing({"HOME": str(home)})
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (f"[default]\nregion = x-1\n  {STATIC.splitlines()[0]}\n", "aws_access_key_id"),
+        (f"[profile a]\nregion = x-1\n  [default]\n{STATIC}", "aws_access_key_id"),
+        ("[default]\ns3 =\n  a = b\naws_access_key_id = x\n", "aws_access_key_id"),
+        ("[default]\ns3 =\n  aws_access_key_id = x\n", None),
+        ("[default]\nnote = x # \n  # aws_access_key_id = x\n", None),
+    ],
+)
+def test_what_only_javascript_takes_for_credentials_counts_too(home, text, key):
+    (home / ".aws" / "config").write_text(text)
+    told = shadowing({"HOME": str(home)})
+    assert told == (f"{key} of [default] in {home}/.aws/config" if key else None)
+
+
+@pytest.mark.parametrize("locale", [{"LC_ALL": "zh_TW.BIG5"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
+def test_a_file_is_kept_away_from_a_process_whose_locale_can_not_read_it(home, locale):
+    (home / ".aws" / "config").write_text("[default]\n# für Ärzte\n", encoding="utf-8")
+    assert shadowing({"HOME": str(home)}) is None
+    assert shadowing({"HOME": str(home), **locale})
+
+
+def test_the_credentials_file_wins_over_a_setting_of_the_other_file(home):
+    (home / ".aws" / "config").write_text("[default]\nmax_attempts = x\n")
+    assert shadowing({"HOME": str(home)}) == f"max_attempts of [default] in {home}/.aws/config"
+    (home / ".aws" / "credentials").write_text("[default]\nmax_attempts = 3\n")
+    assert shadowing({"HOME": str(home)}) is None

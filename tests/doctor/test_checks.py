@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -370,6 +371,90 @@ def test_named_profiles_and_two_variables_for_one(role_env, home):
 def test_a_fifo_and_a_file_without_rights_do_not_hang_it(role_env, home):
     os.mkfifo(home / ".aws/config")
     assert codes(profiles.check, gather(role_env, NOON, None)) == ["profile_file_broken"]
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "reason", "remedy"),
+    [
+        (b"\xef\xbb\xbf[default]\n", 1, "byte order mark", "sed -i"),
+        (b"[default]\n# f\xfcr\n", 2, "not UTF-8", "iconv"),
+        (b"[default]\ns3 =\n  junk\n", 3, "has no `=`", "Correct or remove line 3"),
+        (b"[a]\n[b]\n[a]\n", 3, "is there twice", "Correct or remove line 3"),
+    ],
+)
+def test_a_broken_file_is_named_with_line_reason_and_remedy(
+    role_env, home, content, line, reason, remedy
+):
+    (home / ".aws/config").write_bytes(content)
+    finding = only(profiles.check, gather(role_env, NOON, "terminal"))
+    assert finding.code == "profile_file_broken"
+    assert finding.message.startswith(f"{home}/.aws/config:{line} ")
+    assert reason in finding.message
+    assert remedy in finding.remedy
+
+
+def test_the_remedy_for_a_byte_order_mark_removes_it(role_env, home):
+    config = home / ".aws/config"
+    config.write_bytes(b"\xef\xbb\xbf[default]\nregion = eu-west-1\n")
+    finding = only(profiles.check, gather(role_env, NOON, "terminal"))
+    subprocess.run(finding.remedy.partition("example: ")[2], shell=True, check=True)
+    assert config.read_bytes() == b"[default]\nregion = eu-west-1\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[it's mine]\nregion = x\n",
+        "[profile it's]\nregion = x\n",
+        "[default] x\nregion: eu-west-1\n",
+    ],
+)
+def test_a_file_that_boto3_accepts_is_not_called_broken(role_env, home, text):
+    (home / ".aws/config").write_text(text)
+    assert "profile_file_broken" not in codes(profiles.check, gather(role_env, NOON, "terminal"))
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line"),
+    [
+        ("[default]\nregion = eu-west-1\nmax_attempts = x\n", "profile_setting_unusable", 3),
+        ("[default]\nservices = none\n", "profile_setting_unusable", 2),
+        ("[default]\n\nendpoint_url = http://user:secret@store\n", "profile_endpoint", 3),
+        (f"[default]\nregion = eu-west-1\n  {STATIC}", "profile_read_differently", 3),
+    ],
+)
+def test_a_setting_that_breaks_an_sdk_is_named_with_its_line(role_env, home, text, code, line):
+    (home / ".aws/config").write_text(text)
+    environment = {k: v for k, v in role_env.items() if k != "AWS_ENDPOINT_URL"}
+    finding = only(profiles.check, gather(environment, NOON, "terminal"))
+    assert finding.code == code
+    assert f"{home}/.aws/config:{line}" in finding.message
+    assert f"line {line} of {home}/.aws/config" in finding.remedy
+    assert "secret" not in finding.message
+
+
+def test_a_file_that_is_set_aside_is_named_without_being_an_error(role_env, home):
+    (home / ".aws/config").write_bytes(b"\xef\xbb\xbf[default]\n")
+    (home / ".aws/credentials").write_text("[default]\nmax_attempts = x\n")
+    token = Path(role_env["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    aside = {
+        "AWS_CONFIG_FILE": str(token.with_suffix(".config")),
+        "AWS_SHARED_CREDENTIALS_FILE": str(token.with_suffix(".credentials")),
+    }
+    findings = list(profiles.check(gather({**role_env, **aside}, NOON, "terminal")))
+    assert [f.code for f in findings] == [
+        "profile_file_broken",
+        "profile_setting_unusable",
+        "files_set_aside",
+    ]
+    assert {f.severity for f in findings} == {Severity.INFO}
+    assert "no effect here" in findings[0].message
+
+
+def test_a_relative_path_of_a_profile_file_is_named(role_env):
+    environment = {**role_env, "AWS_CONFIG_FILE": "work.cfg"}
+    finding = next(iter(profiles.check(gather(environment, NOON, "terminal"))))
+    assert (finding.code, finding.remedy) == ("profile_path_relative", "Run: unset AWS_CONFIG_FILE")
 
 
 # --- The token file ------------------------------------------------------------------------

@@ -86,6 +86,35 @@ def test_every_kind_of_shadowed_home_is_found_and_who_wins_is_told(
         assert secret not in asked.out
 
 
+@pytest.mark.parametrize("name", ["$HOME/work.cfg", "${HOME}/work.cfg", "~/work.cfg"])
+def test_a_file_that_a_variable_names_with_a_dollar_is_the_one_that_boto3_reads(
+    ask, role_env, home, name
+):
+    (home / "work.cfg").write_bytes(b"\xef\xbb\xbf[default]\n")
+    asked = ask({**role_env, "AWS_CONFIG_FILE": name}, "--json")
+    assert asked.codes("error") == ["profile_file_broken", "call_failed"]
+    assert f"{home}/work.cfg:1 " in asked.out
+
+
+def test_no_line_of_a_broken_file_is_shown(ask, role_env, home):
+    (home / ".aws/credentials").write_text(
+        "[default]\naws_secret_access_key wJalrXUtnFEMI/K7MDENG\n"
+    )
+    asked = ask(role_env, "--json")
+    assert asked.codes("error") == ["profile_file_broken", "call_failed"]
+    assert f"{home}/.aws/credentials:2 " in asked.out
+    assert "wJalr" not in asked.out
+
+
+def test_no_remedy_points_at_findings_that_are_not_there(ask, role_env, home):
+    (home / ".aws/config").write_text("[default]\nregion = eu-west-1\n")
+    asked = ask({**role_env, "AWS_METADATA_SERVICE_TIMEOUT": "x"}, "--json")
+    (finding,) = [f for f in asked.report["findings"] if f["code"] == "call_failed"]
+    above = [f for f in asked.report["findings"] if f["severity"] != "info" and f is not finding]
+    assert bool(above) == ("findings above" in finding["remedy"])
+    assert not above
+
+
 def test_keys_in_the_environment_win_and_are_told_without_being_shown(ask, role_env):
     asked = ask({**role_env, **KEYS}, "--json")
     assert asked.code == 1

@@ -42,6 +42,37 @@ async def test_a_kernel_calls_aws_as_the_picked_role_and_as_another_after_a_rest
     assert "AccessDenied" in await run(kernel_id, PUT)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("~/.aws/config", b"\xef\xbb\xbf[default]\nregion = eu-west-1\n"),
+        ("~/.aws/config", b"[default]\n# f\xfcr\nregion = eu-west-1\n"),
+        (
+            "$HOME/work.cfg",
+            b"[default]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = default\n",
+        ),
+        ("$HOME/work.cfg", b"[default]\nmax_attempts = x\n"),
+        (
+            "~/.aws/credentials",
+            b"[default]\nendpoint_url = http://127.0.0.1:9\nretry_mode = junk\n",
+        ),
+    ],
+)
+async def test_a_kernel_works_as_the_role_over_any_file_of_the_users(
+    api, run, tmp_path, monkeypatch, name, content
+):
+    home = tmp_path / "home"
+    file = Path(name.replace("~", str(home)).replace("$HOME", str(home)))
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    if "work" in name:
+        monkeypatch.setenv("AWS_CONFIG_FILE", name)
+    session = await api.start(ANALYST)
+    kernel_id = (await api("POST", "/api/kernels", {"name": "python3"})).data["id"]
+
+    assert await run(kernel_id, WHO) == session["identity"]["Arn"]
+
+
 async def test_a_terminal_calls_aws_with_the_aws_command(api, jp_ws_fetch):
     session = await api.start()
     name = (await api("POST", "/api/terminals")).data["name"]

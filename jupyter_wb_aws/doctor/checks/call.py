@@ -13,6 +13,8 @@ from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.roles.role import RoleArn
 
 WEB_IDENTITY = "assume-role-with-web-identity"
+ABOVE = "The findings above come before this one; mend them first."
+ALONE = "Nothing else was found. Correct what the message names; where that is not yours, show it to your administrator."
 # What botocore calls its providers (botocore.credentials, METHOD), in words.
 PROVIDERS = {
     "env": "the keys in the environment",
@@ -73,7 +75,7 @@ def _failed(facts: Facts, call: Called) -> Finding:
     return found(
         "call_failed",
         f"GetCallerIdentity with boto3's own chain failed{by}: {call.error}: {call.detail}",
-        call.hint or "The findings above come before this one; mend them first.",
+        call.hint or ABOVE,
         admin_hint=call.admin_hint,
     )
 

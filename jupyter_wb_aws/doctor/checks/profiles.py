@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 
+from jupyter_wb_aws.aws import profile_paths
 from jupyter_wb_aws.aws.claims import shown
+from jupyter_wb_aws.aws.profile_values import sts_elsewhere, unusable
+from jupyter_wb_aws.aws.user_files import SHADOWING_KEYS
+from jupyter_wb_aws.doctor.addresses import without_secrets
 from jupyter_wb_aws.doctor.checks.remedies import restart, unset
 from jupyter_wb_aws.doctor.codes import found
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
-from jupyter_wb_aws.doctor.profiles import Profile
+from jupyter_wb_aws.doctor.profiles import Broken, Profile, Profiles
 
 VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+NOT_A_FILE = {
+    "no_file": "it is neither a file nor a folder",
+    "too_long": "it is longer than 1 MiB",
+}
 SSO = ("sso_session", "sso_start_url", "sso_account_id", "sso_role_name", "sso_region")
 MOST_NAMED = 5
 
@@ -24,6 +33,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     if facts.profile is not None:
         for code, key, what in kinds(facts.profile):
             yield _shadow(facts, facts.profile, code, key, what)
+        yield from _settings(facts, facts.profile)
+    if facts.own_files is not None:
+        yield from _set_aside(facts, facts.own_files)
     yield from _others(facts)
 
 
@@ -121,19 +133,89 @@ def _choice(facts: Facts) -> Iterator[Finding]:
 
 
 def _files(facts: Facts) -> Iterator[Finding]:
-    for path in facts.profiles.broken:
+    for variable in profile_paths.VARIABLES:
+        path = profile_paths.boto3_path(facts.environment, variable)
+        if path and not path.startswith("/"):
+            yield found(
+                "profile_path_relative",
+                f"{variable} names the relative path {path}: which file that is, depends on the folder of each process.",
+                unset(facts, variable) if facts.get(variable) else "",
+            )
+    for broken in facts.profiles.broken:
         yield found(
             "profile_file_broken",
-            f"{path} can't be parsed as a file of profiles: boto3 and the aws command fail whenever it is read.",
-            f'Run `python -c "import configparser; configparser.RawConfigParser().read_file(open({str(path)!r}))"`: it'
-            " names the line to correct.",
+            f"{_why(broken)}: boto3 and the aws command fail whenever it is read."
+            if broken.reason
+            else f"{_why(broken)}: some SDKs wait for it, or fail.",
+            _mend(broken),
         )
-    for path in facts.profiles.unreadable:
+    for file in facts.profiles.unreadable:
         yield found(
             "profile_file_unreadable",
-            f"{path} is there, and you may not read it; SDKs go on as if it were not.",
-            f"Run: ls -l {shlex.quote(str(path))}",
+            f"{file} can't be read with your rights; SDKs go on as if it were not there, or fail.",
+            f"Run: ls -ld {shlex.quote(str(file.parent))} {shlex.quote(str(file))}",
         )
+
+
+def _why(broken: Broken) -> str:
+    what = NOT_A_FILE.get(broken.problem or "", broken.reason)
+    return f"{broken.line} can't be parsed as a file of profiles: {what}"
+
+
+def _mend(broken: Broken) -> str:
+    path = shlex.quote(str(broken.line.path))
+    if broken.problem:
+        return f"Move it away: mv {path} {path}.old"
+    if "byte order mark" in broken.reason:
+        return f"Save it as UTF-8 without a byte order mark, for example: sed -i '1s/^\\xef\\xbb\\xbf//' {path}"
+    if "a byte in it" in broken.reason:
+        return f"Save it as UTF-8, for example: iconv -f ISO-8859-1 -t UTF-8 {path} > {path}.new && mv {path}.new {path}"
+    if broken.line.number:
+        return f"Correct or remove line {broken.line.number} of {path}."
+    return f"Correct {path}."
+
+
+def _settings(facts: Facts, profile: Profile) -> Iterator[Finding]:
+    """Look at settings that count whoever signs."""
+    for key, reason in unusable(profile.values, profile.services, facts.environment):
+        line = profile.lines[key]
+        yield found(
+            "profile_setting_unusable",
+            f"`{key}` of [{profile.name}] ({line}) {reason}: boto3, or another SDK, fails on it whoever signs.",
+            f"Correct or remove line {line.number} of {line.path}.",
+        )
+    if by := sts_elsewhere(profile.values, profile.services, facts.environment):
+        line, url = profile.lines[by], without_secrets(profile.sts_endpoint or "")
+        yield found(
+            "profile_endpoint",
+            f"`{by}` of [{profile.name}] ({line}) sends the web identity token to {shown(url)}, and not to AWS's STS.",
+            f"Remove line {line.number} of {line.path}, or move it to the section of the service that it is for.",
+        )
+    only = (profile.line_by_line.keys() - profile.values.keys()) & SHADOWING_KEYS
+    for name in sorted(only):
+        line = profile.line_by_line[name]
+        yield found(
+            "profile_read_differently",
+            f"{line}: boto3 does not take `{name}` for a setting of [default], as the line is indented or its header is;"
+            " the SDK for JavaScript does, and signs with what it finds.",
+            f"Correct or remove line {line.number} of {line.path}.",
+        )
+
+
+def _set_aside(facts: Facts, own: Profiles) -> Iterator[Finding]:
+    """Say what is wrong with the user's own files, which have no effect here."""
+    here = "It has no effect here, since the role session's own files are read instead."
+    for broken in own.broken:
+        yield found(
+            "profile_file_broken",
+            f"{_why(broken)}. {here}",
+            _mend(broken),
+            sdks=(),
+            severity=Severity.INFO,
+        )
+    default = own.by_name.get("default")
+    for finding in _settings(facts, default) if default else ():
+        yield replace(finding, sdks=(), severity=Severity.INFO, message=f"{finding.message} {here}")
 
 
 def _others(facts: Facts) -> Iterator[Finding]:
@@ -155,5 +237,12 @@ def _others(facts: Facts) -> Iterator[Finding]:
         yield found(
             "files_set_aside",
             f"{' and '.join(aside)} {'names a file' if len(aside) == 1 else 'name files'} to be read in place of your own"
-            f" in ~/.aws ({facts.get(aside[0])}): its profiles can't be used here.",
+            f" in ~/.aws ({facts.get(aside[0])}): its profiles can't be used here.{_reason(facts)}",
         )
+
+
+def _reason(facts: Facts) -> str:
+    """Return why the server sets the user's files aside, as far as it says so."""
+    notices = (notice for session in facts.living for notice in session.get("notices") or ())
+    texts = (n["message"] for n in notices if n["code"] == "own_aws_files_set_aside")
+    return next((f" {text}" for text in texts), "")

@@ -21,7 +21,7 @@ STARTED = " (or start the role with one: jupyter wb-aws start ROLE --region us-e
 def check(facts: Facts) -> Iterator[Finding]:
     """Look at both variables, and at the profile."""
     new, old = facts.get(NEW), facts.get(OLD)
-    in_file = facts.profile.values.get("region") if facts.profile else None
+    in_file = facts.profile.text("region") if facts.profile else None
     for name, value in ((NEW, new), (OLD, old)):
         if value and not REGION.fullmatch(value):
             yield found(

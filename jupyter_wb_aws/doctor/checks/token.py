@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from jupyter_wb_aws.aws.claims import audience_of, shown, warnings_for
+from jupyter_wb_aws.aws.reading import Read
 from jupyter_wb_aws.aws.sts import is_aws
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.doctor.addresses import sts_endpoint
@@ -14,7 +15,6 @@ from jupyter_wb_aws.doctor.checks.remedies import get_role, restart, run
 from jupyter_wb_aws.doctor.codes import found
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding
-from jupyter_wb_aws.doctor.reading import Read
 from jupyter_wb_aws.errors import TokenInvalid
 from jupyter_wb_aws.identity.token import WebIdentityToken
 

@@ -1,4 +1,4 @@
-"""Reads files that may be anything: no FIFO hangs it, and none is too long."""
+"""Read files that may be anything: a FIFO does not hang it, and no file is too long for it."""
 
 from __future__ import annotations
 
@@ -21,22 +21,36 @@ class Read:
     content: bytes = field(default=b"", repr=False)
     problem: Problem | None = None
     mode: int = 0
+    device: int = 0
 
     @property
     def text(self) -> str:
         """The content as the SDKs read text."""
         return self.content.decode("utf-8-sig", errors="replace")
 
+    @property
+    def harmless(self) -> bool:
+        """Whether every SDK goes on as if it were not there: no file, a folder, or /dev/null."""
+        if self.mode == 0 or stat.S_ISDIR(self.mode):
+            return True
+        return stat.S_ISCHR(self.mode) and self.device == Path(os.devnull).stat().st_rdev
+
 
 def read(path: Path) -> Read:
-    """Read a file to its end, if it is one."""
+    """Read a file to its end, if it is a regular file."""
+    mode = 0
     try:
-        # O_NONBLOCK: the opening of a FIFO would wait for somebody who writes.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        # Not opened where it is anything else: a device may act on that.
+        status = path.stat()
+        mode = status.st_mode
+        if not stat.S_ISREG(mode):
+            return Read(path, b"", "no_file", mode, status.st_rdev)
+        # O_NONBLOCK: should a FIFO have taken its place, opening it would wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except (FileNotFoundError, NotADirectoryError):
         return Read(path, problem="missing")
     except (OSError, ValueError):
-        return Read(path, problem="unreadable")
+        return Read(path, problem="unreadable", mode=mode)
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
@@ -45,7 +59,7 @@ def read(path: Path) -> Read:
         while len(content) <= LIMIT and (more := os.read(descriptor, LIMIT)):
             content += more
     except OSError:
-        return Read(path, problem="unreadable")
+        return Read(path, problem="unreadable", mode=mode)
     finally:
         os.close(descriptor)
     if len(content) > LIMIT:
@@ -54,5 +68,5 @@ def read(path: Path) -> Read:
 
 
 def expanded(name: str, home: str) -> Path:
-    """Return a path with a leading `~` as botocore expands it, for this HOME."""
+    """Return a path with a leading `~` replaced by this HOME."""
     return Path(f"{home}{name[1:]}") if home and name.startswith("~/") else Path(name)
