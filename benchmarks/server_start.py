@@ -19,7 +19,17 @@ from typing import Any
 from _support import FakeAws, Server, differences, folder, site, told
 
 KINDS = ("without", "not configured", "configured")
-HEAVY = ("boto3", "botocore", "jwt", "httpx", "authlib", "moto", "cryptography", "urllib.request")
+HEAVY = (
+    "boto3",
+    "botocore",
+    "jwt",
+    "httpx",
+    "httpx2",
+    "authlib",
+    "moto",
+    "cryptography",
+    "urllib.request",
+)
 SETTLED = 1.0
 
 

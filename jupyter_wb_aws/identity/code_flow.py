@@ -8,15 +8,12 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInFailed
 from jupyter_wb_aws.identity.members import member
-
-if TYPE_CHECKING:
-    from jupyter_wb_aws.identity.oauth import OAuth, TokenAnswer
-    from jupyter_wb_aws.identity.threads import Run
+from jupyter_wb_aws.identity.oauth import OAuth, TokenAnswer
+from jupyter_wb_aws.identity.refusals import Refused
 
 # OAuth 2.0 Security BCP (RFC 9700): short, and long enough for a second factor.
 ATTEMPT_LIFE = timedelta(minutes=10)
@@ -79,17 +76,14 @@ class CodeFlow:
         self._clock = clock
         self._attempts: dict[str, Attempt] = {}
 
-    async def begin(
-        self, oauth: OAuth, run: Run, redirect_uri: str, wishes: Mapping[str, str]
-    ) -> CodeBegun:
+    async def begin(self, oauth: OAuth, redirect_uri: str, wishes: Mapping[str, str]) -> CodeBegun:
         """Begin an attempt; `wishes` are parameters of the authorization request.
 
         Raises:
             TokenSourceFailed: if the provider can't be asked where its pages are.
         """
         state, nonce, verifier, cookie = (secrets.token_urlsafe(32) for _ in range(4))
-        url: str = await run(
-            oauth.authorization_url,
+        url = await oauth.authorization_url(
             state=state,
             nonce=nonce,
             verifier=verifier,
@@ -132,18 +126,17 @@ class CodeFlow:
         self._attempts.clear()
 
 
-def exchange(oauth: OAuth, query: Mapping[str, str], attempt: Attempt) -> TokenAnswer:
-    """Turn what the provider sent back into tokens; blocking.
+async def exchange(oauth: OAuth, query: Mapping[str, str], attempt: Attempt) -> TokenAnswer:
+    """Turn what the provider sent back into tokens.
 
     Raises:
         SignInFailed: if it is not the provider's, or the provider says no.
         TokenSourceFailed: if the provider gives no tokens.
     """
-    from jupyter_wb_aws.identity.refusals import Refused
-
-    # RFC 9207: whoever answers must be whom we asked.
+    # RFC 9207: the one who answers must be the one who was asked.
     named = member(query, "iss")
-    promised = oauth.provider.metadata().get("authorization_response_iss_parameter_supported")
+    metadata = await oauth.provider.metadata()
+    promised = metadata.get("authorization_response_iss_parameter_supported")
     if (named is not None or promised is True) and named != oauth.provider.issuer:
         raise SignInFailed(
             "The answer is not from the identity provider that was asked.",
@@ -155,7 +148,7 @@ def exchange(oauth: OAuth, query: Mapping[str, str], attempt: Attempt) -> TokenA
     if not query.get("code"):
         raise SignInFailed("The identity provider's answer holds no authorization code.")
     try:
-        return oauth.exchange(
+        return await oauth.exchange(
             query["code"], verifier=attempt.verifier, redirect_uri=attempt.redirect_uri
         )
     except Refused as refused:

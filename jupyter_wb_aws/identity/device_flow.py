@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.clock import Clock
-from jupyter_wb_aws.errors import SignInFailed, TokenSourceFailed
-
-if TYPE_CHECKING:
-    from jupyter_wb_aws.identity.oauth import DeviceAnswer, OAuth, TokenAnswer
-    from jupyter_wb_aws.identity.threads import Run
+from jupyter_wb_aws.errors import IdpBadAnswer, SignInFailed, TokenSourceFailed, WbAwsError
+from jupyter_wb_aws.identity.oauth import DeviceAnswer, OAuth, TokenAnswer
+from jupyter_wb_aws.identity.refusals import Refused
 
 # RFC 8628, 3.5: by how much `slow_down`, and trouble at the provider, stretch the interval.
 SLOW_DOWN, LONGEST_INTERVAL = 5, 60
+WAITING = {"authorization_pending": 0, "slow_down": SLOW_DOWN}
 TIME_TO_ENTER = timedelta(seconds=60)
 
 
@@ -28,16 +26,20 @@ class DeviceBegun:
     expires_at: datetime
 
 
+class Pending(Exception):
+    """The user has not finished: ask again `more` seconds later than before; `problem` is in the way."""
+
+    def __init__(self, more: int, problem: WbAwsError | None = None) -> None:
+        super().__init__(more)
+        self.more = more
+        self.problem = problem
+
+
 class DeviceFlow:
-    """The code that is under way, one at a time.
+    """The code that is under way, one at a time."""
 
-    Args:
-        run: runs what blocks in a worker thread.
-    """
-
-    def __init__(self, clock: Clock, run: Run) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._run = run
         self._begun: DeviceBegun | None = None
 
     async def begin(self, oauth: OAuth) -> tuple[DeviceBegun, DeviceAnswer]:
@@ -46,7 +48,7 @@ class DeviceFlow:
         Raises:
             TokenSourceFailed: if it does not.
         """
-        answer: DeviceAnswer = await self._run(oauth.begin_device)
+        answer = await oauth.begin_device()
         self._begun = DeviceBegun(
             answer.user_code,
             answer.verification_uri,
@@ -62,20 +64,24 @@ class DeviceFlow:
 
         Raises:
             SignInFailed: if the user, or the provider, says no, or the code has expired.
-            IdpBadAnswer: if the provider refuses for another reason.
+            TokenSourceFailed: if the provider refuses for another reason, two answers in a row can't
+                be read, or it could not be reached until the code expired.
         """
         interval = device.interval
+        last: WbAwsError | None = None
         while True:
             await self._clock.sleep(interval)
             if self._begun is not begun:
                 return None
             if self._clock.now() >= begun.expires_at:
-                raise SignInFailed("The code has expired before it was entered.")
-            answer: TokenAnswer | None
-            answer, more = await self._run(_ask, oauth, device)
-            if answer is not None:
-                return answer
-            interval = min(interval + more, LONGEST_INTERVAL)
+                raise last or SignInFailed("The code has expired before it was entered.")
+            try:
+                return await _ask(oauth, device)
+            except Pending as pending:
+                # Once may be a gateway's hiccup; and the tokens are lost if they were in it.
+                if isinstance(pending.problem, IdpBadAnswer) and isinstance(last, IdpBadAnswer):
+                    raise pending.problem from None
+                interval, last = min(interval + pending.more, LONGEST_INTERVAL), pending.problem
 
     def living(self) -> DeviceBegun | None:
         """Return the code that is under way, if there is time enough to enter it."""
@@ -95,21 +101,24 @@ class DeviceFlow:
         self._begun = None
 
 
-def _ask(oauth: OAuth, device: DeviceAnswer) -> tuple[TokenAnswer | None, int]:
-    """Ask once; return the answer, or by how many seconds the interval grows; blocking."""
-    from jupyter_wb_aws.identity.refusals import Refused
+async def _ask(oauth: OAuth, device: DeviceAnswer) -> TokenAnswer:
+    """Ask once.
 
+    Raises:
+        Pending: if there is no answer yet.
+        SignInFailed, TokenSourceFailed: if there will be none.
+    """
     try:
-        return oauth.poll_device(device.device_code), 0
+        return await oauth.poll_device(device.device_code)
     except Refused as refused:
-        if refused.error == "slow_down":
-            return None, SLOW_DOWN
-        if refused.error == "authorization_pending":
-            return None, 0
+        if refused.error in WAITING:
+            raise Pending(WAITING[refused.error]) from None
         if refused.error == "access_denied":
             raise SignInFailed("The sign-in was refused on the identity provider's page.") from None
         if refused.error == "expired_token":
             raise SignInFailed("The code has expired before it was entered.") from None
         raise oauth.bad(refused) from None
-    except TokenSourceFailed as problem:  # what ails the provider may pass before the code expires
-        return None, problem.retry_after or SLOW_DOWN
+    except IdpBadAnswer as unreadable:
+        raise Pending(0, unreadable) from None
+    except TokenSourceFailed as problem:  # the provider may be back before the code expires
+        raise Pending(problem.retry_after or SLOW_DOWN, problem) from None

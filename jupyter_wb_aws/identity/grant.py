@@ -80,7 +80,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """Makes grants of a provider's answers, and renews them; its methods block, but `over`.
+    """Makes grants of a provider's answers, and refreshes them.
 
     `verifier` checks id tokens; its audience is the client id. `for_aws` checks the tokens that go to
     AWS.
@@ -91,7 +91,7 @@ class Grants:
     rules: Rules
     clock: Clock
 
-    def first(self, answer: TokenAnswer, nonce: str | None) -> Grant:
+    async def first(self, answer: TokenAnswer, nonce: str | None) -> Grant:
         """Read the answer that ends a sign-in, once it is known whose it is.
 
         Raises:
@@ -99,14 +99,14 @@ class Grants:
             SignInFailed: if the sign-in at the provider is older than the site allows.
         """
         now = self.clock.now()
-        id_token = self._id_token(answer)
+        id_token = await self._id_token(answer)
         if id_token is None:
             raise TokenInvalid(
                 "The identity provider gave no id token.",
                 admin_hint="`scopes` of the token source must hold `openid`.",
             )
         _check_nonce(id_token, nonce)
-        token = self._web_identity(answer, id_token)
+        token = await self._web_identity(answer, id_token)
         if token is None:
             raise TokenInvalid("The identity provider gave no access token.")
         if token.expires_at <= now:
@@ -125,7 +125,7 @@ class Grants:
             ends_at=self._ends_at(answer, since, now),
         )
 
-    def renew(self, grant: Grant, oauth: OAuth) -> WebIdentityToken:
+    async def renew(self, grant: Grant, oauth: OAuth) -> WebIdentityToken:
         """Use the refresh token; return the newest token, which is the old one where none came.
 
         Raises:
@@ -133,12 +133,12 @@ class Grants:
             TokenSourceFailed, TokenInvalid: if the provider does not answer as it should.
         """
         assert grant.refresh_token is not None
-        answer = oauth.refresh(grant.refresh_token, grant.scope)
+        answer = await oauth.refresh(grant.refresh_token, grant.scope)
         # First of all: the former may be good no more.
         grant.refresh_token = answer.refresh_token or grant.refresh_token
         now = self.clock.now()
-        id_token = self._id_token(answer)
-        token = self._web_identity(answer, id_token)
+        id_token = await self._id_token(answer)
+        token = await self._web_identity(answer, id_token)
         if token is None:
             left = grant.token.expires_at - now
             if left <= timedelta(0):
@@ -167,11 +167,11 @@ class Grants:
             return SignInRequired(NOT_RENEWED, admin_hint=NOT_RENEWED_HINT)
         return None
 
-    def _id_token(self, answer: TokenAnswer) -> WebIdentityToken | None:
+    async def _id_token(self, answer: TokenAnswer) -> WebIdentityToken | None:
         if answer.id_token is None:
             return None
-        token = WebIdentityToken.parse(answer.id_token, self.clock.now(), answer.clock_ahead)
-        self.verifier.verify(token)
+        token = await self._parsed(answer.id_token, answer.clock_ahead)
+        await self.verifier.verify(token)
         client_id = self.verifier.audience
         if member(token.claims, "azp", client_id) != client_id:  # OIDC Core 3.1.3.7
             raise TokenInvalid(
@@ -179,7 +179,7 @@ class Grants:
             )
         return token
 
-    def _web_identity(
+    async def _web_identity(
         self, answer: TokenAnswer, id_token: WebIdentityToken | None
     ) -> WebIdentityToken | None:
         """Return the token for AWS, None where the answer has none."""
@@ -187,9 +187,13 @@ class Grants:
             return id_token
         if answer.access_token is None:
             return None
-        token = WebIdentityToken.parse(answer.access_token, self.clock.now(), answer.clock_ahead)
-        self.for_aws.verify(token)
+        token = await self._parsed(answer.access_token, answer.clock_ahead)
+        await self.for_aws.verify(token)
         return token
+
+    async def _parsed(self, text: str, clock_ahead: timedelta) -> WebIdentityToken:
+        # In a thread, since PyJWT is imported by the first.
+        return await asyncio.to_thread(WebIdentityToken.parse, text, self.clock.now(), clock_ahead)
 
     def _identity(self, token: WebIdentityToken) -> Identity:
         return token.identity(self.rules.name_claim, self.rules.groups_claim)

@@ -1,35 +1,24 @@
-"""HTTP to the identity provider: bounded, through the site's proxy, its failures told.
-
-Blocking, and httpx is imported at once: only worker threads import this module.
-"""
+"""HTTP to the identity provider: within a deadline, through the site's proxy, with limits."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import logging
-import re
+import asyncio
 import ssl
-import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import httpx
+from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, IdpUnavailable
+from jupyter_wb_aws.identity.answer import Answer, begin, refuse_failure, shown_url
+from jupyter_wb_aws.identity.proxies import Proxy, proxy_for
+from jupyter_wb_aws.identity.threads import Threads
 
-from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, IdpUnavailable, WbAwsError
-from jupyter_wb_aws.identity.redact import harmless
-from jupyter_wb_aws.identity.redact_sent import without
-from jupyter_wb_aws.loopback import is_loopback
+if TYPE_CHECKING:
+    import httpx2
 
-ANSWER_LIMIT = 1024 * 1024
-LONGEST_WAIT = timedelta(hours=1)
-MOST_REDIRECTS = 3
-SHOWN = 200
-# What OpenSSL and the C library add to their sentences.
-NUMBERS = re.compile(r"\[Errno -?\d+\] |\s*\(_ssl\.c:\d+\)")
+# Seconds for imports and the CA bundle, which may lie on a slow disk.
+LONGEST_SETUP = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +26,8 @@ class HttpSettings:
     """How the identity provider is reached.
 
     `proxy` may hold a password. Empty: the environment's HTTPS_PROXY and the like.
-    `ca_bundle` is a PEM file; empty: the system's. `timeout` is in seconds, for each request.
+    `ca_bundle` is a PEM file; empty: the system's. `timeout` is in seconds, for each request as a
+    whole: name, connection, redirects, and the answer to its last byte.
     """
 
     proxy: str = field(default="", repr=False)
@@ -45,181 +35,118 @@ class HttpSettings:
     timeout: float = 5.0
 
 
-def client_for(url: str, settings: HttpSettings) -> httpx.Client:
-    """Make a client for one URL's host; a loopback address is never reached through a proxy.
+class Http:
+    """The client for one identity provider.
 
-    Raises:
-        IdpUnavailable: if the CA bundle can't be read.
+    httpx2's client is made at the first request, in a thread. A request is cancelled at its
+    deadline, wherever it is.
     """
-    _hush()
-    direct = is_loopback(url)
-    context: ssl.SSLContext | bool = True
-    if url.startswith("https://"):
+
+    def __init__(self, settings: HttpSettings | None = None) -> None:
+        self.threads = Threads()
+        self._settings = settings or HttpSettings()
+        self._made: httpx2.AsyncClient | None = None
+
+    async def get_json(self, url: str) -> dict[str, Any]:
+        """Fetch a JSON object; a redirect is followed to the same scheme, or to https.
+
+        Raises:
+            IdpUnavailable, IdpTimeout, IdpBadAnswer: if it can't be fetched.
+        """
+        what = f"the identity provider's document {shown_url(url)}"
+        answer = await self._exchange(what, "GET", url, follow=True)
+        refuse_failure(answer, what)
+        found = answer.json_object()
+        if found is None:
+            raise IdpBadAnswer(f"{begin(what)} is not a JSON object.")
+        return found
+
+    async def post(
+        self,
+        what: str,
+        url: str,
+        form: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        sent: Collection[str],
+    ) -> Answer:
+        """Post a form; return the answer, whatever its status.
+
+        Args:
+            what: what is asked, for messages: "the token endpoint of …".
+            sent: the secrets in the request, which no message may quote.
+
+        Raises:
+            IdpUnavailable, IdpTimeout, IdpBadAnswer: if there is no answer that can be read, or a
+                proxy refuses the request.
+        """
+        return await self._exchange(what, "POST", url, sent=sent, data=form, headers=headers)
+
+    async def close(self) -> None:
+        """Close the client."""
+        made, self._made = self._made, None
+        if made is not None:
+            await made.aclose()
+
+    async def _exchange(
+        self,
+        what: str,
+        method: str,
+        url: str,
+        *,
+        sent: Collection[str] = (),
+        follow: bool = False,
+        **request: Any,
+    ) -> Answer:
+        if not url.startswith(("https://", "http://")):
+            raise IdpBadAnswer(f"{shown_url(url)!r} is not an http(s) URL.")
+        client = await self._client(what)
+        from jupyter_wb_aws.identity.exchange import CertificateNotTrusted, exchange, explained
+
+        with explained(what, sent):
+            built = client.build_request(method, url, **request)
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                return await exchange(client, built, self._proxy, what, sent, follow=follow)
+        except TimeoutError:
+            raise IdpTimeout(
+                f"{begin(what)} did not answer in time.",
+                admin_hint="The server must be able to reach the issuer: look at `proxy` of the token source, and"
+                " at the provider.",
+            ) from None
+        except CertificateNotTrusted:
+            self._made = None  # so that a CA bundle that has been mended is read
+            raise
+
+    async def _proxy(self, url: str) -> Proxy | None:
+        # In a thread: macOS asks its settings, and may look names up for NO_PROXY.
+        choose = partial(proxy_for, url, self._settings.proxy)
+        return await self.threads.once(("proxy", url), choose)
+
+    async def _client(self, what: str) -> httpx2.AsyncClient:
+        if self._made is None:
+            try:
+                async with asyncio.timeout(LONGEST_SETUP):
+                    made = await self.threads.once("client", self._make)
+            except TimeoutError:
+                raise IdpTimeout(
+                    f"{begin(what)} was not asked: reading the CA certificates took this server too long."
+                ) from None
+            self._made = self._made or made
+        return self._made
+
+    def _make(self) -> httpx2.AsyncClient:
+        """Make httpx2's client; its import and the CA certificates take 50 to 200 ms."""
+        import jupyter_wb_aws.identity.exchange  # noqa: F401 - here, and not in the event loop
+        from jupyter_wb_aws.identity.transport import make_client
+
+        bundle = self._settings.ca_bundle
         try:
             # The system's store, and not certifi's: a company's own CA is in the former.
-            context = ssl.create_default_context(cafile=settings.ca_bundle or None)
+            context = ssl.create_default_context(cafile=bundle or None)
         except (OSError, ssl.SSLError) as error:
             raise IdpUnavailable(
-                f"The CA bundle {settings.ca_bundle} can't be read ({type(error).__name__}).",
+                f"The CA bundle {bundle} can't be read ({type(error).__name__}).",
                 admin_hint="`ca_bundle` of the token source is a file of certificates in PEM form.",
             ) from None
-    deadline = time.monotonic() + 2 * settings.timeout
-    origin = httpx.URL(url).scheme
-
-    def refuse_downgrade(request: httpx.Request) -> None:
-        if request.url.scheme not in {origin, "https"}:
-            raise httpx.UnsupportedProtocol("it redirects away from https")
-
-    def bound(response: httpx.Response) -> None:
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise httpx.DecodingError("it is compressed, though nobody asked for that")
-        response.stream = _Bounded(response.stream, deadline)
-
-    return httpx.Client(
-        verify=context,
-        proxy=None if direct else settings.proxy or None,
-        trust_env=not direct,
-        timeout=settings.timeout,
-        max_redirects=MOST_REDIRECTS,
-        headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-        event_hooks={"request": [refuse_downgrade], "response": [bound]},
-    )
-
-
-def _hush() -> None:
-    """Keep the libraries from logging what a peer sends: cookies, and a reason that may quote us."""
-    for name, level in (("httpcore", logging.INFO), ("httpx", logging.WARNING)):
-        logger = logging.getLogger(name)
-        logger.setLevel(max(logger.level, level))
-
-
-class _Bounded(httpx.SyncByteStream):
-    """An answer's body, cut off where it is too long or comes too slowly."""
-
-    def __init__(self, stream: Any, deadline: float) -> None:
-        self._stream = stream
-        self._deadline = deadline
-
-    def __iter__(self) -> Iterator[bytes]:
-        size = 0
-        for chunk in self._stream:
-            size += len(chunk)
-            if size > ANSWER_LIMIT:
-                raise httpx.DecodingError(f"it is longer than {ANSWER_LIMIT} bytes")
-            if time.monotonic() > self._deadline:
-                raise httpx.ReadTimeout("it comes too slowly")
-            yield chunk
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-def get_json(url: str, settings: HttpSettings) -> dict[str, Any]:
-    """Fetch a JSON object; a redirect is followed to the same scheme, or to https.
-
-    Raises:
-        IdpUnavailable, IdpTimeout, IdpBadAnswer: if it can't be had.
-    """
-    what = f"the identity provider's document {url[:SHOWN]}"
-    if not url.startswith(("https://", "http://")):
-        raise IdpBadAnswer(f"{url[:SHOWN]!r} is no http(s) URL.")
-    with failures_told(what), client_for(url, settings) as client:
-        answer = client.get(url, follow_redirects=True)
-        refuse_failure(answer, what)
-        document = json.loads(answer.content)
-    if not isinstance(document, dict):
-        raise IdpBadAnswer(f"{begin(what)} is no JSON object.")
-    return document
-
-
-@contextlib.contextmanager
-def failures_told(what: str, sent: Collection[str] = ()) -> Iterator[None]:
-    """Turn what httpx raises into a failure that is shown to the user.
-
-    Args:
-        what: what was asked.
-        sent: secrets in the request; an exception may quote a peer that quotes them.
-    """
-    try:
-        yield
-    except WbAwsError:
-        raise
-    # `from None`: httpx's exceptions carry the request, and with it the refresh token.
-    except httpx.TimeoutException:
-        raise IdpTimeout(
-            f"{begin(what)} did not answer in time.",
-            admin_hint="The server must be able to reach the issuer: look at `proxy` of the token source, and at the provider.",
-        ) from None
-    except (httpx.DecodingError, httpx.RemoteProtocolError, httpx.TooManyRedirects) as error:
-        raise IdpBadAnswer(f"{begin(what)} can't be read: {_said(error, sent)}.") from None
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise IdpUnavailable(
-            f"{begin(what)} can't be reached: {_said(error, sent)}.", admin_hint=_why(error)
-        ) from None
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:  # no JSON that we know
-        raise IdpBadAnswer(f"{begin(what)} can't be read ({type(error).__name__}).") from None
-
-
-def refuse_failure(answer: httpx.Response, what: str) -> None:
-    """Refuse an answer that is an HTTP error of the provider itself, or of a proxy before it.
-
-    Raises:
-        IdpUnavailable: for 429 and 5xx, with the time that `Retry-After` names.
-        IdpBadAnswer: for the rest.
-    """
-    busy = answer.status_code == httpx.codes.TOO_MANY_REQUESTS
-    if busy or answer.is_server_error:
-        raise IdpUnavailable(
-            f"{begin(what)} can't be had now: HTTP {answer.status_code}.",
-            hint="Wait a moment, then try again." if busy else None,
-            retry_after=retry_after(answer),
-        )
-    if not answer.is_success:
-        raise IdpBadAnswer(
-            f"{begin(what)} can't be had: HTTP {answer.status_code}.",
-            admin_hint="`issuer` of the token source must be the provider's issuer URL.",
-        )
-
-
-def retry_after(answer: httpx.Response) -> int | None:
-    """Read the header `Retry-After`, seconds or a date (RFC 9110, 10.2.3)."""
-    value = answer.headers.get("Retry-After", "")
-    with contextlib.suppress(ValueError, TypeError, OverflowError):
-        if value.isascii() and value.isdigit():
-            seconds = float(value)
-        else:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        return round(max(0.0, min(seconds, LONGEST_WAIT.total_seconds())))
-    return None
-
-
-def date_of(answer: httpx.Response) -> datetime | None:
-    """Read the header `Date`: the provider's clock."""
-    with contextlib.suppress(ValueError, TypeError):
-        date = parsedate_to_datetime(answer.headers.get("Date", ""))
-        return date if date.tzinfo else date.replace(tzinfo=UTC)
-    return None
-
-
-def begin(what: str) -> str:
-    """Begin a sentence with it."""
-    return what[0].upper() + what[1:]
-
-
-def _said(error: Exception, sent: Collection[str]) -> str:
-    said = NUMBERS.sub("", harmless(without(str(error), sent), SHOWN)).strip().rstrip(".")
-    return said or type(error).__name__
-
-
-def _why(error: Exception) -> str:
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return (
-            "The certificate is not one that this machine trusts: set `ca_bundle` of the token source to your"
-            " company's CA certificates."
-        )
-    if "SSL" in str(error):
-        return "The answer is no TLS: is it really https at that port, and no proxy in between?"
-    return (
-        "The server must be able to reach the issuer: look at `proxy` of the token source, DNS and network"
-        " policies."
-    )
+        return make_client(self.threads, context, self._settings.timeout)

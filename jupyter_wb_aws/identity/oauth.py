@@ -1,28 +1,21 @@
 """The requests of a sign-in: authorization code with PKCE, device authorization, refresh, revocation.
 
-httpx carries them. Blocking, and httpx is imported at once: only worker threads import this module.
+One request each; `Http` carries them.
 """
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-import httpx
-
-from jupyter_wb_aws.errors import IdpBadAnswer, SignInRequired
+from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, SignInRequired
+from jupyter_wb_aws.identity.answer import Answer, begin, refuse_failure
 from jupyter_wb_aws.identity.authorization_url import s256_challenge, with_parameters
 from jupyter_wb_aws.identity.client_authentication import authentication, read_secret
-from jupyter_wb_aws.identity.http import (
-    begin,
-    client_for,
-    date_of,
-    failures_told,
-    refuse_failure,
-)
 from jupyter_wb_aws.identity.provider import Provider
 from jupyter_wb_aws.identity.refusals import Refused, refused
 
@@ -32,6 +25,8 @@ SECRET_PARAMETERS = frozenset(
 )
 # RFC 8628, 3.2: where the provider names none.
 POLL_INTERVAL = 5
+# Seconds for the file with the secret.
+LONGEST_READ = 5.0
 # RFC 6749, 5.2, and OIDC Core 3.1.2.6: the user is asked for again, or is out.
 USER_NEEDED = frozenset(
     {"invalid_grant", "access_denied", "login_required", "interaction_required", "consent_required", "account_selection_required"}
@@ -40,7 +35,7 @@ USER_NEEDED = frozenset(
 ENTRA_NAMES = {"authorization_declined": "access_denied"}
 # A clock that is off by less is as good as right; the header `Date` has whole seconds only.
 SKEW_SEEN = timedelta(seconds=5)
-# What an endpoint says that is somewhere else by now: the provider's metadata are read anew.
+# What an endpoint says that is somewhere else by now: the provider's metadata are read again.
 MOVED = frozenset({404, 405, 410})
 
 
@@ -86,12 +81,12 @@ class DeviceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class OAuth:
-    """One client at one provider. Every method blocks, and raises `TokenSourceFailed` besides."""
+    """One client at one provider. Every request may raise `TokenSourceFailed` besides."""
 
     provider: Provider
     client: ClientSettings
 
-    def authorization_url(
+    async def authorization_url(
         self, *, state: str, nonce: str, verifier: str, redirect_uri: str, **more: str
     ) -> str:
         """Make the URL that begins the code flow (OIDC Core 3.1.2.1, RFC 7636)."""
@@ -106,15 +101,15 @@ class OAuth:
             "code_challenge_method": "S256",
             **_set({**more, **self.client.parameters}),
         }
-        return with_parameters(self._endpoint("authorization_endpoint"), parameters)
+        return with_parameters(await self._endpoint("authorization_endpoint"), parameters)
 
-    def exchange(self, code: str, *, verifier: str, redirect_uri: str) -> TokenAnswer:
+    async def exchange(self, code: str, *, verifier: str, redirect_uri: str) -> TokenAnswer:
         """Turn an authorization code into tokens.
 
         Raises:
             Refused: if the provider does not take it.
         """
-        return self._tokens(
+        return await self._tokens(
             {
                 "grant_type": "authorization_code",
                 "code": code,
@@ -123,7 +118,7 @@ class OAuth:
             }
         )
 
-    def refresh(self, refresh_token: str, scope: str | None) -> TokenAnswer:
+    async def refresh(self, refresh_token: str, scope: str | None) -> TokenAnswer:
         """Get the next tokens.
 
         Raises:
@@ -133,7 +128,7 @@ class OAuth:
         # Named, since some providers (Entra ID) give an id token only for `openid`; and no more
         # than was granted, which others would refuse (RFC 6749, 6).
         try:
-            return self._tokens(
+            return await self._tokens(
                 {
                     "grant_type": "refresh_token",
                     "refresh_token": refresh_token,
@@ -151,14 +146,14 @@ class OAuth:
     def _scope(self) -> str:
         return " ".join(self.client.scopes)
 
-    def begin_device(self) -> DeviceAnswer:
+    async def begin_device(self) -> DeviceAnswer:
         """Ask for a device code (RFC 8628, 3.1).
 
         Raises:
             IdpBadAnswer: if the provider refuses.
         """
         try:
-            found, _ = self._post(
+            found, _ = await self._post(
                 "device_authorization_endpoint",
                 {"scope": self._scope, **_set(self.client.parameters)},
             )
@@ -166,7 +161,7 @@ class OAuth:
             raise self.bad(refusal) from None
         return _device_answer(found)
 
-    def poll_device(self, device_code: str) -> TokenAnswer:
+    async def poll_device(self, device_code: str) -> TokenAnswer:
         """Ask whether the user has finished (RFC 8628, 3.4).
 
         Raises:
@@ -175,28 +170,28 @@ class OAuth:
                 is replaced by the RFC's.
         """
         try:
-            return self._tokens({"grant_type": DEVICE_CODE_GRANT, "device_code": device_code})
+            return await self._tokens({"grant_type": DEVICE_CODE_GRANT, "device_code": device_code})
         except Refused as refusal:
             error = ENTRA_NAMES.get(refusal.error, refusal.error)
             raise Refused(error, refusal.description) from None
 
-    def revoke(self, refresh_token: str) -> bool:
+    async def revoke(self, refresh_token: str) -> bool:
         """Revoke a refresh token (RFC 7009); tell whether the provider can do that at all.
 
         Raises:
             IdpBadAnswer: if it refuses.
         """
-        if self.provider.endpoint("revocation_endpoint") is None:
+        if await self.provider.endpoint("revocation_endpoint") is None:
             return False
         try:
-            self._post(
+            await self._post(
                 "revocation_endpoint", {"token": refresh_token, "token_type_hint": "refresh_token"}
             )
         except Refused as refusal:
             raise self.bad(refusal) from None
         return True
 
-    def end_session(self, endpoint: str, id_token: str) -> None:
+    async def end_session(self, endpoint: str, id_token: str) -> None:
         """Tell the end-session endpoint (OIDC RP-Initiated Logout 1.0, section 2).
 
         By POST, since a URL with the token in it would stand in logs. A provider that wants to ask
@@ -204,8 +199,9 @@ class OAuth:
         """
         what = self._what("end_session_endpoint")
         form = {"id_token_hint": id_token, "client_id": self.client.client_id}
-        with failures_told(what, [id_token]), client_for(endpoint, self.provider.http) as client:
-            refuse_failure(client.post(endpoint, data=form, headers={"Accept": "*/*"}), what)
+        post = self.provider.http.post
+        answer = await post(what, endpoint, form, {"Accept": "*/*"}, sent=[id_token])
+        refuse_failure(answer, what)
 
     def bad(self, refusal: Refused) -> IdpBadAnswer:
         """Say what an administrator has to know of a refusal that is not the user's doing."""
@@ -220,9 +216,9 @@ class OAuth:
         }.get(refusal.error, f"Compare the registration of the client {self.client.client_id}.")
         return IdpBadAnswer(f"The identity provider refuses ({refusal}).", admin_hint=hint)
 
-    def _tokens(self, form: Mapping[str, str]) -> TokenAnswer:
+    async def _tokens(self, form: Mapping[str, str]) -> TokenAnswer:
         began = datetime.now(UTC)
-        found, answer = self._post("token_endpoint", form)
+        found, answer = await self._post("token_endpoint", form)
         tokens = TokenAnswer(
             id_token=_text(found, "id_token"),
             access_token=_text(found, "access_token"),
@@ -235,46 +231,61 @@ class OAuth:
             raise IdpBadAnswer(f"{begin(self._what('token_endpoint'))} gives no tokens.")
         return tokens
 
-    def _post(self, name: str, form: Mapping[str, str]) -> tuple[Mapping[str, Any], httpx.Response]:
+    async def _post(self, name: str, form: Mapping[str, str]) -> tuple[Mapping[str, Any], Answer]:
         """Post a form to an endpoint, as this client; return the JSON object that it answers with.
 
         Raises:
             Refused: if it answers with an OAuth error (RFC 6749, 5.2), by whatever HTTP status.
             TokenSourceFailed: if it answers with anything else that is no success.
         """
-        endpoint, what = self._endpoint(name), self._what(name)
-        secret = read_secret(self.client.secret_file) if self.client.secret_file else None
-        headers, ours = authentication(self._auth_method(secret), self.client.client_id, secret)
-        sent = _secrets_in({**form, **ours}, headers, secret)
-        with failures_told(what, sent), client_for(endpoint, self.provider.http) as client:
-            answer = client.post(endpoint, data={**form, **ours}, headers=headers)
-            if answer.status_code in MOVED:
-                self.provider.forget()
-            found = _object(answer)
-            error = _text(found, "error")
-            busy = answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
-            if error and not busy:
-                description = _text(found, "error_description") or ""
-                raise refused(error, description, sent)
-            refuse_failure(answer, what)
+        endpoint, what = await self._endpoint(name), self._what(name)
+        secret = await self._secret()
+        method = await self._auth_method(secret)
+        headers, ours = authentication(method, self.client.client_id, secret)
+        whole = {**form, **ours}
+        sent = _secrets_in(whole, headers, secret)
+        answer = await self.provider.http.post(what, endpoint, whole, headers, sent=sent)
+        # From here on, nothing waits: a new refresh token may be in the answer.
+        if answer.status in MOVED:
+            self.provider.forget()
+        found = answer.json_object() or {}
+        error = _text(found, "error")
+        if error and not answer.is_busy:
+            raise refused(error, _text(found, "error_description") or "", sent)
+        refuse_failure(answer, what)
         return found, answer
 
-    def _auth_method(self, secret: str | None) -> str:
+    async def _secret(self) -> str | None:
+        path = self.client.secret_file
+        if not path:
+            return None
+        # In a thread of ours: the file may be on a network file system that hangs.
+        read = self.provider.http.threads.once(("file", path), partial(read_secret, path))
+        try:
+            async with asyncio.timeout(LONGEST_READ):
+                return await read
+        except TimeoutError:
+            raise IdpTimeout(
+                "The client's secret could not be read in time.",
+                admin_hint=f"The file is `client_secret_file`: {path}",
+            ) from None
+
+    async def _auth_method(self, secret: str | None) -> str:
         """Return how the client authenticates (OIDC Core 9): as set, else as the provider takes it."""
         if secret is None:
             return "none"
         if self.client.auth_method:
             return self.client.auth_method
         # OIDC Discovery 3: basic is what a provider takes that says nothing.
-        taken = self.provider.metadata().get("token_endpoint_auth_methods_supported")
+        taken = (await self.provider.metadata()).get("token_endpoint_auth_methods_supported")
         methods = taken if isinstance(taken, list) and taken else ["client_secret_basic"]
         return next(
             (m for m in ("client_secret_basic", "client_secret_post") if m in methods),
             "client_secret_basic",
         )
 
-    def _endpoint(self, name: str) -> str:
-        url = self.provider.endpoint(name)
+    async def _endpoint(self, name: str) -> str:
+        url = await self.provider.endpoint(name)
         if url is None:
             raise IdpBadAnswer(f"{self.provider.issuer} has no {name}.")
         return url
@@ -297,8 +308,8 @@ def _set(parameters: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in parameters.items() if value}
 
 
-def _clock_ahead(answer: httpx.Response, began: datetime) -> timedelta:
-    date = date_of(answer)
+def _clock_ahead(answer: Answer, began: datetime) -> timedelta:
+    date = answer.date()
     if date is None:
         return timedelta(0)
     now = datetime.now(UTC)
@@ -328,15 +339,6 @@ def _device_answer(found: Mapping[str, Any]) -> DeviceAnswer:
 
 def _is_http(url: str) -> bool:
     return url.startswith(("https://", "http://")) and url.isprintable()
-
-
-def _object(answer: httpx.Response) -> Mapping[str, Any]:
-    """Read the JSON object in an answer; an empty one where there is none."""
-    with contextlib.suppress(ValueError, RecursionError):
-        found = answer.json()
-        if isinstance(found, dict):
-            return found
-    return {}
 
 
 def _text(found: Mapping[str, Any], name: str) -> str | None:

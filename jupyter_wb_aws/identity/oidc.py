@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 from urllib.parse import urlsplit
 
 from traitlets import Dict, Enum, Float, List, TraitError, Unicode, default, validate
 from traitlets.utils.bunch import Bunch
 
 from jupyter_wb_aws.identity.grant import Grants, Rules
+from jupyter_wb_aws.identity.http import HttpSettings
+from jupyter_wb_aws.identity.oauth import ClientSettings, OAuth
 from jupyter_wb_aws.identity.provider import HTTP_URL
 from jupyter_wb_aws.identity.sign_in import SignIn
 from jupyter_wb_aws.identity.source import LONGEST_FETCH, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.identity.verify import Verifier
-
-if TYPE_CHECKING:
-    from jupyter_wb_aws.identity.http import HttpSettings
-    from jupyter_wb_aws.identity.oauth import OAuth
 
 PROTOCOL = frozenset(
     {"client_id", "client_secret", "response_type", "response_mode", "redirect_uri", "scope", "state", "nonce",
@@ -97,7 +95,7 @@ class OidcTokenSource(TokenSource):
         min=0.1,
         max=LONGEST_FETCH / 2,
         config=True,
-        help="Seconds to wait for the identity provider, for each request.",
+        help="Seconds to wait for the identity provider's whole answer, for each request.",
     )
 
     registered_redirect_uri: Callable[[], str | None] = staticmethod(lambda: None)
@@ -114,7 +112,7 @@ class OidcTokenSource(TokenSource):
         of_id_tokens = Verifier(self.provider, self.client_id, self.algorithms)
         for_aws = self.verifier() or of_id_tokens
         self.sign_in = SignIn(
-            self._oauth,
+            self._oauth(),
             Grants(of_id_tokens, for_aws, rules, self.clock),
             lambda: self.registered_redirect_uri(),  # noqa: PLW0108 - it is set later
             self.flows,
@@ -141,16 +139,13 @@ class OidcTokenSource(TokenSource):
         """End what runs in the background; the sign-in is forgotten with the server."""
         assert self.sign_in is not None
         await self.sign_in.close()
+        await super().close()
 
     def http_settings(self) -> HttpSettings:
-        """Return how the identity provider is reached; imports httpx, so call it in a thread."""
-        from jupyter_wb_aws.identity.http import HttpSettings
-
+        """Return how the identity provider is reached."""
         return HttpSettings(self.proxy, self.ca_bundle, self.timeout)
 
     def _oauth(self) -> OAuth:
-        from jupyter_wb_aws.identity.oauth import ClientSettings, OAuth
-
         return OAuth(
             self.provider,
             ClientSettings(

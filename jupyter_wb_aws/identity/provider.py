@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jupyter_wb_aws.errors import IdpBadAnswer, TokenInvalid
+from jupyter_wb_aws.identity.http import Http
 from jupyter_wb_aws.identity.members import member
-
-if TYPE_CHECKING:
-    from jupyter_wb_aws.identity.http import HttpSettings
+from jupyter_wb_aws.identity.redact import without_userinfo
 
 # OIDC Core 2, "Issuer Identifier": a URL without query or fragment. AWS wants https; demos have http.
 HTTP_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
@@ -20,19 +19,12 @@ Jwk = Mapping[str, Any]
 
 
 class Provider:
-    """One issuer's documents, by OpenID Connect Discovery 1.0. Blocking: use it in a worker thread."""
+    """One issuer's documents, by OpenID Connect Discovery 1.0; `http` is how it is reached."""
 
-    def __init__(self, issuer: str, http: Callable[[], HttpSettings] | None = None) -> None:
+    def __init__(self, issuer: str, http: Http | None = None) -> None:
         self.issuer = issuer
-        self._http = http
+        self.http = http or Http()
         self._metadata: dict[str, Any] | None = None
-
-    @property
-    def http(self) -> HttpSettings:
-        """How it is reached."""
-        from jupyter_wb_aws.identity.http import HttpSettings
-
-        return self._http() if self._http else HttpSettings()
 
     @property
     def known(self) -> Mapping[str, Any] | None:
@@ -43,19 +35,17 @@ class Provider:
         """Read the metadata anew next time: something in them is true no more."""
         self._metadata = None
 
-    def metadata(self, *, anew: bool = False) -> Mapping[str, Any]:
+    async def metadata(self, *, anew: bool = False) -> Mapping[str, Any]:
         """Return the provider's metadata (OIDC Discovery, section 3), fetched once or `anew`.
 
         Raises:
             TokenInvalid: if the document is of another issuer (section 4.3).
             TokenSourceFailed: if it can't be had.
         """
-        from jupyter_wb_aws.identity.http import get_json
-
         known = self._metadata
         if known is None or anew:
-            found = get_json(
-                self.issuer.rstrip("/") + "/.well-known/openid-configuration", self.http
+            found = await self.http.get_json(
+                self.issuer.rstrip("/") + "/.well-known/openid-configuration"
             )
             if found.get("issuer") != self.issuer:
                 raise TokenInvalid(
@@ -66,38 +56,38 @@ class Provider:
             self._metadata = known = found
         return known
 
-    def endpoint(self, name: str) -> str | None:
+    async def endpoint(self, name: str) -> str | None:
         """Return the URL of an endpoint, None where the provider has none.
 
         Raises:
             IdpBadAnswer: if it is none that one may talk to.
         """
-        url = member(self.metadata(), name)
+        url = member(await self.metadata(), name)
         if url is None:
             return None
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
             raise IdpBadAnswer(
-                f"{self.issuer} has its {name} at {shown(url)}, which is no http(s) URL."
+                f"{self.issuer} has its {name} at {shown(url)}, which is not an http(s) URL."
             )
         if self.issuer.startswith("https://") and not url.startswith("https://"):
             raise IdpBadAnswer(
-                f"{self.issuer} has its {name} at {shown(url)}, which is no https URL."
+                f"{self.issuer} has its {name} at {shown(url)}, which is not an https URL."
             )
+        if may_hold_userinfo(url):
+            raise IdpBadAnswer(f"{self.issuer} has its {name} at a URL with a user name in it.")
         return url
 
-    def signing_keys(self) -> Sequence[Jwk]:
+    async def signing_keys(self) -> Sequence[Jwk]:
         """Fetch the public keys that sign.
 
         Raises:
             TokenInvalid, TokenSourceFailed: as `metadata` does; or if there are none.
         """
-        from jupyter_wb_aws.identity.http import get_json
-
-        self.metadata(anew=True)  # a provider may move its keys
-        jwks_uri = self.endpoint("jwks_uri")
+        await self.metadata(anew=True)  # a provider may move its keys
+        jwks_uri = await self.endpoint("jwks_uri")
         if jwks_uri is None:
             raise IdpBadAnswer(f"{self.issuer} does not say where its keys are (`jwks_uri`).")
-        listed = get_json(jwks_uri, self.http).get("keys")
+        listed = (await self.http.get_json(jwks_uri)).get("keys")
         # Some providers publish the keys that encrypt, too; they sign nothing.
         keys = [
             key
@@ -109,9 +99,15 @@ class Provider:
         return keys
 
 
+def may_hold_userinfo(url: str) -> bool:
+    """Tell whether a URL has a user name or password in it, even if a ``/`` in the password hides it."""
+    host, _, path = url.partition("//")[2].partition("/")
+    return "@" in host or (":" in host and "@" in path)
+
+
 def shown(value: object) -> str:
     """Tell a value that somebody else sent, as far as fits into a sentence."""
-    text = repr(value)
+    text = without_userinfo(repr(value))
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 

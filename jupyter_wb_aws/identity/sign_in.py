@@ -9,44 +9,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from jupyter_wb_aws.errors import FlowNotAvailable, SignInFailed, SignInRequired, WbAwsError
-from jupyter_wb_aws.identity.code_flow import CodeBegun, CodeFlow, exchange
+from jupyter_wb_aws.identity.code_flow import Attempt, CodeBegun, CodeFlow, exchange
 from jupyter_wb_aws.identity.device_flow import DeviceBegun, DeviceFlow
+from jupyter_wb_aws.identity.flows import Flow, Flows
 from jupyter_wb_aws.identity.grant import Grant, Grants
-from jupyter_wb_aws.identity.threads import Threads
+from jupyter_wb_aws.identity.oauth import DeviceAnswer, OAuth, TokenAnswer
+from jupyter_wb_aws.identity.revocation import Revocation, SignedOut
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.tasks import Tasks
 
-if TYPE_CHECKING:
-    from jupyter_wb_aws.identity.code_flow import Attempt
-    from jupyter_wb_aws.identity.oauth import DeviceAnswer, OAuth, TokenAnswer
-
 log = logging.getLogger(__name__)
 
-Flow = Literal["code", "device"]
 State = Literal["signed_out", "pending", "signed_in"]
 
-# Refresh tokens that wait to be revoked: as many as somebody signs in again without signing out.
-MOST_STALE = 20
 HOW = "Sign in with `jupyter wb-aws sign-in`, then repeat what you did."
-
-
-@dataclass(frozen=True, slots=True)
-class SignedOut:
-    """What became of a sign-in at the provider.
-
-    `revoked` is False where the provider could not be told; `end_session_url` ends the browser's own
-    session there.
-    """
-
-    revoked: bool
-    end_session_url: str | None
 
 
 async def _nobody() -> None:
@@ -60,7 +41,7 @@ class SignIn:
     with each new state. `problem` is why the last sign-in failed, or ended.
 
     Args:
-        oauth: makes the client; called in a worker thread, since that imports httpx.
+        oauth: the client at the provider.
         grants: makes grants of the provider's answers.
         redirect_uri: gives the registered redirect URI, None where there is none.
         flows: the flows that the site wants, in its order.
@@ -68,7 +49,7 @@ class SignIn:
 
     def __init__(
         self,
-        oauth: Callable[[], OAuth],
+        oauth: OAuth,
         grants: Grants,
         redirect_uri: Callable[[], str | None],
         flows: Sequence[Flow],
@@ -77,21 +58,19 @@ class SignIn:
         self.problem: WbAwsError | None = None
         self.completed: Callable[[], Awaitable[None]] = _nobody
         self.changed: Callable[[State], None] = lambda _: None
-        self._make_oauth = oauth
-        self._oauth: OAuth | None = None
+        self._oauth = oauth
         self._redirect_uri = redirect_uri
-        self._flows = flows
         self._grants = grants
         self._clock = grants.clock
-        self._threads = Threads()
         self._code = CodeFlow(self._clock)
-        self._device = DeviceFlow(self._clock, self._threads.run)
+        self._device = DeviceFlow(self._clock)
         self._grant: Grant | None = None
         self._tasks = Tasks()
+        self._flows = Flows(oauth.provider, flows, redirect_uri, self._tasks)
         self._accepting = asyncio.Lock()
         # Counts sign-ins and sign-outs: what was begun before one ends in nothing.
         self._epoch = 0
-        self._stale: deque[str] = deque(maxlen=MOST_STALE)
+        self._revocation = Revocation(oauth)
         self._ask_again = False
         self._told: State = "signed_out"
 
@@ -120,16 +99,7 @@ class SignIn:
         Raises:
             WbAwsError: if the provider can't be asked what it has.
         """
-        oauth = await self._client()
-        # One at a time, however many ask: a provider that hangs must not hold more threads than that.
-        known, _ = await self._tasks.once(
-            "metadata", lambda: self._threads.run(oauth.provider.metadata), "metadata"
-        )
-        works = {
-            "code": bool(known.get("authorization_endpoint") and self._redirect_uri()),
-            "device": bool(known.get("device_authorization_endpoint")),
-        }
-        return [flow for flow in self._flows if works[flow]]
+        return await self._flows.that_work()
 
     def _pending_until(self) -> datetime | None:
         now = self._clock.now()
@@ -149,23 +119,7 @@ class SignIn:
         Raises:
             FlowNotAvailable: if it does not work here; says why.
         """
-        flows = await self.flows()
-        if flow is None and flows:
-            return flows[0]
-        for one in flows:
-            if one == flow:
-                return one
-        told = (
-            f"The flow {flow[:20]!r} does not work here; what works: {', '.join(flows)}."
-            if flow and flows
-            else "There is no way to sign in here: no flow works with the identity provider."
-        )
-        raise FlowNotAvailable(
-            told,
-            admin_hint="The code flow needs `redirect_uri` (registered at the provider, with the port that this"
-            " server has), or a public URL of the server; the device flow needs a provider that has it. `flows`"
-            " of the token source names those that you want.",
-        )
+        return await self._flows.choose(flow)
 
     async def begin_code(self) -> CodeBegun:
         """Begin the authorization code flow, for one browser.
@@ -178,20 +132,18 @@ class SignIn:
         if redirect_uri is None:
             raise FlowNotAvailable("No redirect URI is set up for this server.")
         with self._failure_kept():
-            oauth = await self._client()
-            begun = await self._code.begin(
-                oauth, self._threads.run, redirect_uri, self._wishes(oauth)
-            )
+            begin = self._code.begin(self._oauth, redirect_uri, self._wishes())
+            begun = await self._tasks.do(begin, "authorization")
         self.problem = None
         self._tell()
         return begun
 
-    def _wishes(self, oauth: OAuth) -> dict[str, str]:
+    def _wishes(self) -> dict[str, str]:
         """Return how the provider shall ask the user."""
         prompts = []
         if self._ask_again:  # after signing out, so that somebody else can sign in
             prompts.append("login")
-        if "offline_access" in oauth.client.scopes:  # OIDC Core 11: no refresh token without
+        if "offline_access" in self._oauth.client.scopes:  # OIDC Core 11: no refresh token without
             prompts.append("consent")
         wishes = {"prompt": " ".join(prompts)}
         if self._grants.rules.longest:
@@ -212,10 +164,9 @@ class SignIn:
     async def _begin_device(self) -> DeviceBegun:
         epoch = self._epoch
         with self._failure_kept():
-            oauth = await self._client()
-            begun, device = await self._device.begin(oauth)
+            begun, device = await self._device.begin(self._oauth)
         self.problem = None
-        self._tasks.begin(self._finish_device(oauth, begun, device, epoch), "device flow")
+        self._tasks.begin(self._finish_device(begun, device, epoch), "device flow")
         self._tell()
         return begun
 
@@ -238,14 +189,12 @@ class SignIn:
             await self._tasks.do(self._exchange(query, attempt, epoch), "code flow")
 
     async def _exchange(self, query: Mapping[str, str], attempt: Attempt, epoch: int) -> None:
-        answer = await self._threads.run(exchange, await self._client(), query, attempt)
+        answer = await exchange(self._oauth, query, attempt)
         await self._accept(answer, attempt.nonce, epoch)
 
-    async def _finish_device(
-        self, oauth: OAuth, begun: DeviceBegun, device: DeviceAnswer, epoch: int
-    ) -> None:
+    async def _finish_device(self, begun: DeviceBegun, device: DeviceAnswer, epoch: int) -> None:
         try:
-            answer = await self._device.wait(oauth, begun, device)
+            answer = await self._device.wait(self._oauth, begun, device)
             if answer is not None:
                 await self._accept(answer, None, epoch)
         except WbAwsError as problem:
@@ -281,7 +230,7 @@ class SignIn:
         async with self._accepting:
             self._still(epoch, answer)
             try:
-                grant = await self._threads.run(self._grants.first, answer, nonce)
+                grant = await self._grants.first(answer, nonce)
             except WbAwsError:
                 self._drop(answer.refresh_token)
                 raise
@@ -318,23 +267,9 @@ class SignIn:
 
         Some providers end everything that one browser's session, or one user, has with it.
         """
-        if refresh_token is not None:
-            self._stale.append(refresh_token)
-        if self._grant is None and self._stale:
-            self._tasks.begin(self._revoke_stale(), "revoke")
-
-    async def _revoke_stale(self, *first: str) -> tuple[bool, bool]:
-        """Revoke what was dropped; tell whether that worked, and whether the provider answers at all."""
-        stale = [*first, *self._stale]
-        self._stale.clear()
-        oauth, done = await self._client(), True
-        for refresh_token in stale:
-            try:
-                done &= await self._threads.run(oauth.revoke, refresh_token)
-            except WbAwsError as problem:
-                log.warning("A refresh token could not be revoked: %s", problem.detail)
-                return False, False  # the others would only wait
-        return done, True
+        self._revocation.add(refresh_token)
+        if self._grant is None and self._revocation.waits:
+            self._tasks.begin(self._revocation.revoke(), "revoke")
 
     def _forget_attempts(self) -> None:
         self._code.forget()
@@ -372,7 +307,7 @@ class SignIn:
 
     async def _refresh(self, grant: Grant) -> WebIdentityToken:
         try:
-            token = await self._threads.run(self._grants.renew, grant, await self._client())
+            token = await self._grants.renew(grant, self._oauth)
         except SignInRequired as over:
             if self._grant is grant:
                 self._lose(over)
@@ -392,9 +327,9 @@ class SignIn:
     def _lose(self, over: SignInRequired) -> None:
         """Forget the sign-in, and keep in mind why."""
         log.warning("The sign-in is over: %s", over.detail)
-        if self._grant is not None and self._grant.refresh_token is not None:
+        if self._grant is not None:
             # Revoked when the user signs out: the provider ended it, or a site's rule did.
-            self._stale.append(self._grant.refresh_token)
+            self._revocation.add(self._grant.refresh_token)
         self._grant = None
         self.problem = SignInRequired(over.detail, hint=HOW, admin_hint=over.admin_hint)
         self._tell()
@@ -421,33 +356,11 @@ class SignIn:
 
     async def tell_provider(self, grant: Grant | None) -> SignedOut:
         """Have the provider end a sign-in, as far as it listens."""
-        if grant is None:
-            revoked, _ = await self._revoke_stale()
-            return SignedOut(revoked, None)
-        if grant.refreshing is not None:  # it may still bring the token that is to be revoked
+        if grant is not None and grant.refreshing is not None:
+            # It may still bring the token that is to be revoked.
             await asyncio.gather(grant.refreshing, return_exceptions=True)
-        living = [grant.refresh_token] if grant.refresh_token is not None else []
-        revoked, answers = await self._revoke_stale(*living)
-        url = await self._threads.run(end_session, await self._client(), grant, call=answers)
-        return SignedOut(revoked, url)
+        return await self._revocation.end(grant)
 
     async def close(self) -> None:
         """End what runs in the background."""
         await self._tasks.cancel()
-        self._threads.close()
-
-    async def _client(self) -> OAuth:
-        if self._oauth is None:
-            self._oauth = await self._threads.run(self._make_oauth)
-        return self._oauth
-
-
-def end_session(oauth: OAuth, grant: Grant, *, call: bool) -> str | None:
-    """Return the page that ends the session at the provider, if it has one; `call` it, too. Blocking."""
-    with contextlib.suppress(WbAwsError):
-        url = oauth.provider.endpoint("end_session_endpoint")
-        if url is not None and call:
-            with contextlib.suppress(WbAwsError):
-                oauth.end_session(url, grant.id_token.reveal())
-        return url
-    return None

@@ -11,12 +11,14 @@ from traitlets.traitlets import TraitError
 from traitlets.utils.bunch import Bunch
 
 from jupyter_wb_aws.clock import Clock, SystemClock
-from jupyter_wb_aws.identity.provider import HTTP_URL, Provider
+from jupyter_wb_aws.identity.http import Http, HttpSettings
+from jupyter_wb_aws.identity.provider import HTTP_URL, Provider, may_hold_userinfo
+from jupyter_wb_aws.identity.proxies import Unusable, read_proxy
+from jupyter_wb_aws.identity.redact import without_userinfo
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.identity.verify import Verifier
 
 if TYPE_CHECKING:
-    from jupyter_wb_aws.identity.http import HttpSettings
     from jupyter_wb_aws.identity.sign_in import SignIn
 
 # RFC 8725, 3.1: name the algorithms you take. All are asymmetric: a symmetric one would make the
@@ -117,18 +119,18 @@ class TokenSource(LoggingConfigurable):
 
     async def close(self) -> None:
         """End what runs in the background; the server is being stopped."""
+        if self._provider is not None:
+            await self._provider.http.close()
 
     @property
     def provider(self) -> Provider:
         """The identity provider that `issuer` names."""
         if self._provider is None:
-            self._provider = Provider(self.issuer, self.http_settings)
+            self._provider = Provider(self.issuer, Http(self.http_settings()))
         return self._provider
 
     def http_settings(self) -> HttpSettings:
-        """Return how the identity provider is reached; imports httpx, so call it in a thread."""
-        from jupyter_wb_aws.identity.http import HttpSettings
-
+        """Return how the identity provider is reached."""
         return HttpSettings(self.proxy, self.ca_bundle)
 
     def verifier(self, audience: str = "") -> Verifier | None:
@@ -147,18 +149,26 @@ class TokenSource(LoggingConfigurable):
         if issuer and not HTTP_URL.fullmatch(issuer):
             raise TraitError(
                 f"The 'issuer' trait of {type(self).__name__} must begin with https:// (or http://) and"
-                f" a host, not be {issuer!r}."
+                f" a host, not be {without_userinfo(issuer, issuer)!r}."
+            )
+        if may_hold_userinfo(issuer):
+            raise TraitError(
+                f"The 'issuer' trait of {type(self).__name__} must not hold a user name or password."
             )
         return issuer
 
     @validate("proxy")
     def _a_proxy(self, proposal: Bunch) -> str:
         proxy: str = proposal["value"]
-        if proxy and not HTTP_URL.fullmatch(proxy):
-            # Not quoted: it may hold a password.
-            raise TraitError(
-                f"The 'proxy' trait of {type(self).__name__} must look like http://proxy.example.com:3128."
-            )
+        wrong = f"The 'proxy' trait of {type(self).__name__} must look like http://proxy.example.com:3128"
+        # Not quoted: it may hold a password.
+        if proxy and not proxy.startswith(("http://", "https://")):
+            raise TraitError(f"{wrong}.")
+        try:
+            if proxy:
+                read_proxy(proxy, "proxy")
+        except Unusable as why:
+            raise TraitError(f"{wrong}: {why}.") from None
         return proxy
 
     @validate("algorithms")

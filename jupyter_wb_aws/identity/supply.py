@@ -170,7 +170,7 @@ class TokenSupply:
         try:
             async with asyncio.timeout(LONGEST_FETCH) as limit:
                 given = await self.source.fetch(TokenRequest(self._audience, key))
-                token = await asyncio.to_thread(self._checked, given, holding.token)
+                token = await self._checked(given, holding.token)
         except WbAwsError as told:
             problem = told
         except asyncio.CancelledError as error:
@@ -189,17 +189,20 @@ class TokenSupply:
             return
         holding.failed(problem, self._clock.now(), self._rng.random())
 
-    def _checked(self, given: object, last: WebIdentityToken | None) -> WebIdentityToken:
-        """Check what a source returned; blocking.
+    async def _checked(self, given: object, last: WebIdentityToken | None) -> WebIdentityToken:
+        """Check what a source returned.
 
         It is read again from its text, so that its claims and times are what was signed, however
         a third party's source put it together.
         """
         if not isinstance(given, WebIdentityToken):
             raise TokenInvalid("The token source returned something that is no WebIdentityToken.")
-        token = WebIdentityToken.parse(given.reveal(), self._clock.now(), given.clock_ahead)
+        # In a thread, since PyJWT is imported by the first.
+        token = await asyncio.to_thread(
+            WebIdentityToken.parse, given.reveal(), self._clock.now(), given.clock_ahead
+        )
         if self._verifier is not None and not token.same_text(last):
-            self._verifier.verify(token)
+            await self._verifier.verify(token)
         return token
 
     def _misbehaved(self, error: BaseException) -> TokenSourceFailed:

@@ -1,45 +1,69 @@
-"""Threads for what blocks on the identity provider, apart from those that all the server shares."""
+"""Threads for what may hang, apart from those that all of Jupyter shares: names, files, imports."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any, ParamSpec, TypeVar
+import contextlib
+import threading
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
-from jupyter_wb_aws.errors import ServerStopping
+from jupyter_wb_aws.errors import IdpTimeout
 
-Run = Callable[..., Awaitable[Any]]
-P = ParamSpec("P")
 T = TypeVar("T")
 
-# A refresh, a sign-in, a poll of the device flow, a look at the metadata.
-MOST = 4
+# The issuer's host, its endpoints', a proxy's, and a few files.
+MOST = 8
 
 
 class Threads:
-    """A few of them: a provider that hangs holds up nobody but those who wait for it."""
+    """A few threads, at most one for each key: what hangs holds one thread, however many ask for it.
+
+    They are daemons, since Python would wait for any other at the server's end.
+    """
 
     def __init__(self) -> None:
-        self._pool: ThreadPoolExecutor | None = None
-        self._closed = False
+        self._running: dict[Hashable, asyncio.Future[Any]] = {}
 
-    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run it in one of them, and return what it returns.
+    async def once(self, key: Hashable, work: Callable[[], T]) -> T:
+        """Join what runs under this key, or else start `work`; return what it returns.
+
+        A caller that stops waiting does not stop the thread: the next one joins it.
 
         Raises:
-            ServerStopping: if they are closed.
+            IdpTimeout: if so many hang already that nothing can be started.
         """
-        if self._closed:
-            raise ServerStopping
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(MOST, thread_name_prefix="wb-aws-sign-in")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, partial(work, *args, **kwargs))
+        if key not in self._running:
+            if len(self._running) >= MOST:
+                raise IdpTimeout(
+                    "This server still waits for too many other answers.",
+                    admin_hint="Look-ups of names, or reads of files, hang: look at DNS and at network file systems.",
+                )
+            self._start(key, work)
+        result: T = await asyncio.shield(self._running[key])
+        return result
 
-    def close(self) -> None:
-        """Begin nothing more; what runs comes to its end."""
-        self._closed = True
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+    def _start(self, key: Hashable, work: Callable[[], T]) -> None:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        # Read, so that asyncio does not log a failure for which nobody waits any longer.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._running[key] = future
+
+        def finish(settle: Callable[[], None]) -> None:
+            del self._running[key]
+            settle()
+
+        def run() -> None:
+            settle: Callable[[], None]
+            try:
+                result = work()
+            except Exception as error:  # noqa: BLE001 - it is raised where it is awaited
+                failure = error
+                settle = lambda: future.set_exception(failure)  # noqa: E731
+            else:
+                settle = lambda: future.set_result(result)  # noqa: E731
+            with contextlib.suppress(RuntimeError):  # the loop has been closed
+                loop.call_soon_threadsafe(finish, settle)
+
+        threading.Thread(target=run, name=f"wb-aws {key}", daemon=True).start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 from collections.abc import Sequence
@@ -26,10 +27,7 @@ PUBLIC_MEMBERS = ("kty", "n", "e", "crv", "x", "y")
 
 @dataclass(slots=True)
 class Verifier:
-    """Checks tokens of one issuer; keeps its signing keys until they don't fit a token.
-
-    Blocking: call `verify` in a worker thread.
-    """
+    """Checks tokens of one issuer; keeps its signing keys until they don't fit a token."""
 
     provider: Provider
     audience: str
@@ -37,7 +35,7 @@ class Verifier:
     _keys: Sequence[Jwk] = field(default=(), repr=False)
     _fetched_at: datetime | None = None
 
-    def verify(self, token: WebIdentityToken) -> None:
+    async def verify(self, token: WebIdentityToken) -> None:
         """Check the signature, `iss`, `aud`, `exp` and `nbf`.
 
         Raises:
@@ -48,13 +46,14 @@ class Verifier:
         if self._fetched_at and token.received_at - self._fetched_at > OLDEST_KEYS:
             # A withdrawn key must not be good for ever; a provider that is down does not matter yet.
             with contextlib.suppress(WbAwsError):
-                self._fetch(token)
-        signer = self._signer(token, algorithm, kid)
+                await self._fetch(token)
+        # In a thread: a document may list thousands of keys.
+        signer = await asyncio.to_thread(self._signer, token, algorithm, kid)
         if signer is None:
             # Asked again, since a provider with one key may change it under the same name, or
             # under none. It also drops what the provider has withdrawn.
-            self._fetch(token)
-            signer = self._signer(token, algorithm, kid)
+            await self._fetch(token)
+            signer = await asyncio.to_thread(self._signer, token, algorithm, kid)
         if signer is None:
             raise self._not_signed(algorithm, kid)
         bits = signer.key.key_size
@@ -66,8 +65,8 @@ class Verifier:
             )
         self._check_claims(token)
 
-    def _fetch(self, token: WebIdentityToken) -> None:
-        self._keys, self._fetched_at = self.provider.signing_keys(), token.received_at
+    async def _fetch(self, token: WebIdentityToken) -> None:
+        self._keys, self._fetched_at = await self.provider.signing_keys(), token.received_at
 
     def _header(self, token: WebIdentityToken) -> tuple[str, str]:
         header = header_of(token.reveal())

@@ -45,7 +45,8 @@ from jupyter_wb_aws.roles.role import Role, RoleArn
 from jupyter_wb_aws.tasks import Tasks
 
 if TYPE_CHECKING:
-    from jupyter_wb_aws.identity.sign_in import SignedOut, SignIn
+    from jupyter_wb_aws.identity.revocation import SignedOut
+    from jupyter_wb_aws.identity.sign_in import SignIn
 
 log = logging.getLogger(__name__)
 

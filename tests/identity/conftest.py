@@ -1,6 +1,7 @@
 import pytest
 
 from jupyter_wb_aws.identity.oidc import OidcTokenSource
+from tests.identity.fetching import Answering
 from tests.identity.signing_in import ClockFromNow
 from tests.openid import CLIENT, REDIRECT_URI, OpenIdProvider
 
@@ -9,6 +10,12 @@ from tests.openid import CLIENT, REDIRECT_URI, OpenIdProvider
 def provider():
     with OpenIdProvider() as provider:
         yield provider
+
+
+@pytest.fixture
+def plain():
+    with Answering() as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import datetime as dt
 import ssl
 import threading
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from cryptography import x509
@@ -12,45 +11,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from jupyter_wb_aws.demo.serving import Serving
 from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, IdpUnavailable
-from jupyter_wb_aws.identity.http import HttpSettings, get_json
+from jupyter_wb_aws.identity.http import HttpSettings
+from tests.identity.fetching import Answering, get_json
 from tests.openid import say
 
 NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-
-
-class Answering(Serving):
-    """A server that answers every request as `answer` says; its URL is `url`."""
-
-    def __init__(self, context=None):
-        answering = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                answering.asked.append((self.path, dict(self.headers)))
-                answering.answer(self)
-
-            def log_message(self, *args):
-                pass
-
-        self.asked = []
-        self.answer = lambda handler: say(handler, b'{"fine": true}')
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        if context is not None:
-            server.socket = context.wrap_socket(server.socket, server_side=True)
-        self._scheme = "https" if context else "http"
-        super().__init__(server)
-
-    @property
-    def url(self):
-        return f"{self._scheme}://localhost:{self._server.server_port}"
-
-
-@pytest.fixture
-def plain():
-    with Answering() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -183,10 +149,3 @@ def test_an_answer_that_trickles_is_cut_off(plain):
     with pytest.raises(IdpTimeout):
         get_json(plain.url, HttpSettings(timeout=0.2))
     over.set()
-
-
-def test_a_compressed_answer_is_refused(plain):
-    plain.answer = lambda handler: say(handler, b"\x1f\x8b", Content_Encoding="gzip")
-    with pytest.raises(IdpBadAnswer, match="compressed"):
-        get_json(plain.url, HttpSettings())
-    assert plain.asked[0][1]["Accept-Encoding"] == "identity"

@@ -293,7 +293,7 @@ class Recorder:
     def __init__(self, problem=None):
         self.seen, self.problem = [], problem
 
-    def verify(self, token):
+    async def verify(self, token):
         self.seen.append(token.claims.get("jti"))
         if self.problem:
             raise self.problem
