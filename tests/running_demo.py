@@ -16,6 +16,8 @@ import pytest
 from jupyter_wb_aws.demo.names import role_arn
 from tests.running_server import RunningServer
 
+# The virtual environment whose Jupyter is tested: this one, or one with the wheel and another JupyterLab.
+TESTED = Path(os.environ.get("WB_AWS_TESTED_VENV", sys.prefix))
 TOKEN = "the-demos-token"
 TOKEN_LIFETIME = 10
 DECOYS = {
@@ -49,7 +51,7 @@ def started_demo(folder, *options):
     given = ["--no-browser", "--port", str(port), "--token", TOKEN, *options]
     ambient = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "JUPYTER", "JPY"))}
     process = subprocess.Popen(
-        [Path(sys.executable).with_name("jupyter-wb-aws"), "demo", *given],
+        [TESTED / "bin/jupyter-wb-aws", "demo", *given],
         cwd=folder,
         env={**ambient, **DECOYS, "TMPDIR": str(folder / "tmp")},
         stdin=subprocess.DEVNULL,

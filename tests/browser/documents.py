@@ -21,6 +21,18 @@ def opened(panel):
     return panel.page.get_by_role("dialog", name="AWS role of this")
 
 
+def opened_as_users_do(panel, how):
+    """Open a control's panel by a real "click", or by a key; return it once it has the focus."""
+    if how == "click":
+        control(panel).click()
+    else:
+        control(panel).focus()
+        panel.page.keyboard.press(how)
+    drop_down = panel.page.get_by_role("dialog", name="AWS role of this")
+    expect(drop_down.get_by_role("combobox")).to_be_focused()
+    return drop_down
+
+
 def pick(panel, typed):
     """Pick a role in a control's panel by keyboard, and return the panel."""
     drop_down = opened(panel)
