@@ -12,6 +12,7 @@ jest.mock('@jupyterlab/apputils', () => ({
   Clipboard: {},
   SessionContextDialogs: jest.fn()
 }));
+jest.mock('@jupyterlab/console', () => ({ IConsoleTracker: undefined }));
 
 /** A signal that knows who is connected. */
 class CountedSignal<T> extends Signal<unknown, T> {
@@ -28,8 +29,14 @@ class CountedSignal<T> extends Signal<unknown, T> {
   }
 }
 
+/** What the plugin has of JupyterLab's consoles: their tracker and the registry of settings. */
+interface IConsoles {
+  tracker: unknown;
+  settings: unknown;
+}
+
 /** The plugin at a model that counts, and the factory of a notebook's item that it has made. */
-function aPlugin() {
+function aPlugin(consoles: IConsoles | null = null) {
   const changed = new CountedSignal<IView>({});
   const view: IView = { ...NOTHING_KNOWN, situation: 'ready', read: 1 };
   const model = { view, changed, reads: 0, read: jest.fn(), now: () => 0, role: () => null };
@@ -38,8 +45,19 @@ function aPlugin() {
     addFactory: (name: string, _: string, factory: (panel: unknown) => Widget) =>
       factories.set(name, factory)
   };
-  const app = { serviceManager: { serverSettings: { baseUrl: '/' } } };
-  void documents.activate(app as never, model, toolbars, null, nullTranslator);
+  const app = {
+    serviceManager: { serverSettings: { baseUrl: '/' } },
+    restored: Promise.resolve()
+  };
+  void documents.activate(
+    app as never,
+    model,
+    toolbars,
+    null,
+    nullTranslator,
+    consoles?.tracker ?? null,
+    consoles?.settings ?? null
+  );
   return { changed, model, item: factories.get('Notebook')! };
 }
 
@@ -96,4 +114,47 @@ test('a toolbar that is made again leaves nothing of the one before, and no seco
   sessionContext.kernelChanged.emit(undefined);
   expect(model.read).toHaveBeenCalledTimes(1);
   second.dispose();
+});
+
+/** JupyterLab's consoles, one of which is open, and what is in its toolbar. */
+function consolesWith(load: () => Promise<unknown>) {
+  const items: string[] = [];
+  const aConsole = () => {
+    const { panel } = aPanel();
+    return { ...panel, toolbar: { addItem: (name: string) => items.push(name) } };
+  };
+  const open = aConsole();
+  const widgetAdded = new Signal<unknown, unknown>({});
+  const tracker = { forEach: (add: (panel: unknown) => void) => add(open), widgetAdded };
+  return { tracker, settings: { load }, items, add: () => widgetAdded.emit(aConsole()) };
+}
+
+test('where consoles have an empty toolbar, the control is put into those that are and come', async () => {
+  const consoles = consolesWith(() => Promise.resolve({ schema: { properties: {} } }));
+  aPlugin(consoles);
+  await drawn();
+  expect(consoles.items).toEqual(['awsRole']);
+
+  consoles.add();
+
+  expect(consoles.items).toEqual(['awsRole', 'awsRole']);
+});
+
+test.each([
+  ['JupyterLab fills them', () => ({ schema: { 'jupyter.lab.toolbars': { ConsolePanel: [] } } })],
+  [
+    'there are none',
+    () => {
+      throw new Error('no such plugin');
+    }
+  ]
+])('where %s, nothing is put into the toolbars of consoles', async (_, schema) => {
+  // eslint-disable-next-line @typescript-eslint/require-await -- it rejects
+  const consoles = consolesWith(async () => schema());
+  aPlugin(consoles);
+  await drawn();
+
+  consoles.add();
+
+  expect(consoles.items).toEqual([]);
 });

@@ -4,8 +4,9 @@ import {
   IToolbarWidgetRegistry,
   SessionContextDialogs
 } from '@jupyterlab/apputils';
-import type { ConsolePanel } from '@jupyterlab/console';
+import { type ConsolePanel, IConsoleTracker } from '@jupyterlab/console';
 import type { NotebookPanel } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { consoleDocument, followKernel, type IDocument, notebookDocument } from '../document';
@@ -15,6 +16,8 @@ import { DocumentControl } from '../widgets/document_control';
 
 /** The item's name in `schema/documents.json`. */
 const ITEM = 'awsRole';
+/** JupyterLab's plugin of consoles. */
+const CONSOLES = '@jupyterlab/console-extension:tracker';
 
 /** The AWS role of a notebook's or console's kernel, in its toolbar. */
 export const documents: JupyterFrontEndPlugin<void> = {
@@ -22,13 +25,15 @@ export const documents: JupyterFrontEndPlugin<void> = {
   description: 'Shows the AWS role of a notebook or console in its toolbar, and changes it.',
   autoStart: true,
   requires: [IAwsRoles, IToolbarWidgetRegistry],
-  optional: [ISessionContextDialogs, ITranslator],
+  optional: [ISessionContextDialogs, ITranslator, IConsoleTracker, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     model: IAwsRoles,
     toolbars: IToolbarWidgetRegistry,
     dialogs: ISessionContextDialogs | null,
-    translator: ITranslator | null
+    translator: ITranslator | null,
+    consoles: IConsoleTracker | null,
+    settings: ISettingRegistry | null
   ) => {
     const open = new Set<IDocument>();
     const options = {
@@ -59,5 +64,25 @@ export const documents: JupyterFrontEndPlugin<void> = {
     toolbars.addFactory<ConsolePanel>('ConsolePanel', ITEM, panel =>
       control(panel, consoleDocument)
     );
+    void app.restored.then(async () => {
+      if (consoles === null || settings === null || (await fillsConsoleToolbars(settings))) {
+        return;
+      }
+      const add = (panel: ConsolePanel) => {
+        panel.toolbar.addItem(ITEM, control(panel, consoleDocument));
+      };
+      consoles.forEach(add);
+      consoles.widgetAdded.connect((_, panel) => add(panel));
+    });
   }
 };
+
+/** Whether JupyterLab fills the toolbars of consoles; before 4.4, each has an empty one. */
+async function fillsConsoleToolbars(settings: ISettingRegistry): Promise<boolean> {
+  try {
+    const { schema } = await settings.load(CONSOLES);
+    return schema['jupyter.lab.toolbars']?.['ConsolePanel'] !== undefined;
+  } catch {
+    return true; // Somebody has disabled that plugin.
+  }
+}
