@@ -2,6 +2,7 @@ import type { IRunningSessions } from '@jupyterlab/running';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { RoleSession } from './api';
+import { confirmation } from './confirmation';
 import { endQuestion } from './ending';
 import { withDot } from './icons';
 import { accountOf } from './identity';
@@ -29,15 +30,16 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
     this.runningChanged = model.changed;
     this.shutdownLabel = trans.__('End');
     this.shutdownAllLabel = trans.__('End All Roles');
-    this.shutdownAllConfirmationText = () =>
-      endQuestion(model.view, model.view.sessions, nameOf, trans);
+    this.shutdownAllConfirmationText = confirmation(() =>
+      endQuestion(model.view, model.view.sessions, nameOf, trans)
+    );
   }
 
   readonly name: string;
   readonly runningChanged: Model['changed'];
   readonly shutdownLabel: string;
   readonly shutdownAllLabel: string;
-  readonly shutdownAllConfirmationText: () => string;
+  readonly shutdownAllConfirmationText: string;
 
   running(): IRunningSessions.IRunningItem[] {
     return this.model.view.sessions.map(session => {

@@ -3,6 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { refreshIcon } from '@jupyterlab/ui-components';
 
 import { type IApp, relaunchQuestion, runningApps } from './apps';
+import { confirmation } from './confirmation';
 import { roleIcon } from './icons';
 import type { Model } from './model';
 
@@ -24,7 +25,9 @@ export class RunningApps implements IRunningSessions.IManager {
     this.runningChanged = model.changed;
     this.shutdownLabel = trans.__('Relaunch');
     this.shutdownAllLabel = trans.__('Relaunch All');
-    this.shutdownAllConfirmationText = () => relaunchQuestion(this.toRelaunch(), trans);
+    this.shutdownAllConfirmationText = confirmation(() =>
+      relaunchQuestion(this.toRelaunch(), trans)
+    );
   }
 
   readonly name: string;
@@ -32,7 +35,7 @@ export class RunningApps implements IRunningSessions.IManager {
   readonly shutdownLabel: string;
   readonly shutdownItemIcon = refreshIcon;
   readonly shutdownAllLabel: string;
-  readonly shutdownAllConfirmationText: () => string;
+  readonly shutdownAllConfirmationText: string;
 
   running(): IRunningSessions.IRunningItem[] {
     return runningApps(this.model.view, this.trans).map(app => ({
