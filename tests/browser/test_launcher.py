@@ -107,6 +107,24 @@ def test_what_was_picked_recently_comes_first(lab, section, box):
     expect(options.nth(1)).to_contain_text("Auditor")
 
 
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(1280, 500), (1366, 640), (1280, 800), (600, 800), (1440, 1000), (1920, 1250)],
+)
+def test_that_there_are_more_roles_than_are_shown_is_seen(lab, section, width, height):
+    lab.page.set_viewport_size({"width": width, "height": height})
+    expect(section.get_by_text("3 roles", exact=True)).to_be_in_viewport(ratio=1)
+    rows = section.get_by_role("listbox").evaluate("""list => {
+      const row = list.querySelector('[role=option]').offsetHeight;
+      return {shown: list.clientHeight / row, all: list.scrollHeight / row};
+    }""")
+
+    cut_off = rows["shown"] % 1
+    assert rows["shown"] >= min(rows["all"], 5) or 0.2 < cut_off < 0.8, rows
+    section.get_by_role("combobox").fill("o")
+    expect(section.get_by_text(re.compile(r"^\d of 3 roles$"))).to_be_in_viewport(ratio=1)
+
+
 def test_five_thousand_roles_are_found_and_scrolled(lab, demo):
     offer_roles(demo, 5000)
     lab.reload()

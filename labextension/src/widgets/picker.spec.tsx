@@ -79,6 +79,7 @@ function aPicker(onPick: (arn: string | null) => Promise<unknown> = () => Promis
         input.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, ...init }));
         await Promise.resolve();
       }),
+    count: () => node.querySelector('.jp-AwsRoles-count')?.textContent,
     said: () => node.querySelector('[role=status]')?.textContent,
     alert: () => node.querySelector('[role=alert]')?.textContent ?? null
   };
@@ -88,6 +89,30 @@ function refusing(): Promise<never> {
   const problem = aProblem('role_not_allowed', { request_url: WHERE });
   return Promise.reject(new Refused(problem));
 }
+
+test('how many roles there are is shown, and how many of them match what was typed', () => {
+  const { type, count, node, offer } = aPicker();
+  expect(count()).toBe('2 roles');
+
+  type('aud');
+  expect(count()).toBe('1 of 2 roles');
+  type('arn:aws:iam::111122223333:role/elsewhere');
+  expect(count()).toBe('0 of 2 roles');
+  type('');
+  offer(ANALYST);
+
+  expect(count()).toBe('1 role');
+  const described = node.querySelector('input')!.getAttribute('aria-describedby')!;
+  expect(document.getElementById(described)?.textContent).toBe('1 role');
+});
+
+test('where no role is offered there is no count', () => {
+  const { count, offer } = aPicker();
+
+  offer();
+
+  expect(count()).toBe('');
+});
 
 test('what was said of a pick goes when the user types on', async () => {
   const { type, press, said } = aPicker();

@@ -19,6 +19,8 @@ const { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } = React;
 
 /** A row's height in em: two lines of text. */
 const ROW_EM = 3.4;
+/** How many rows there is room for: the last one is cut off, which shows that there are more. */
+const MOST_ROWS = 5.6;
 /** Rows drawn beyond what can be seen, so that scrolling shows no gap. */
 const SPARE_ROWS = 4;
 
@@ -196,27 +198,33 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
 
   return (
     <div className="jp-AwsRoles-picker" data-busy={busy}>
-      <input
-        type="search"
-        role="combobox"
-        className="jp-AwsRoles-filter jp-mod-styled"
-        aria-label={props.label}
-        aria-expanded="true"
-        aria-controls={`${id}-list`}
-        aria-autocomplete="list"
-        aria-activedescendant={
-          options[active] && list.isDrawn(active) ? `${id}-${active}` : undefined
-        }
-        placeholder={trans.__('Type a name or an account')}
-        autoComplete="off"
-        spellCheck={false}
-        // eslint-disable-next-line jsx-a11y/no-autofocus -- only where the user has just opened it
-        autoFocus={props.autoFocus}
-        disabled={disabled}
-        value={query}
-        onChange={event => search(event.target.value)}
-        onKeyDown={onKeyDown}
-      />
+      <div className="jp-AwsRoles-filterRow">
+        <input
+          type="search"
+          role="combobox"
+          className="jp-AwsRoles-filter jp-mod-styled"
+          aria-label={props.label}
+          aria-describedby={`${id}-count`}
+          aria-expanded="true"
+          aria-controls={`${id}-list`}
+          aria-autocomplete="list"
+          aria-activedescendant={
+            options[active] && list.isDrawn(active) ? `${id}-${active}` : undefined
+          }
+          placeholder={trans.__('Type a name or an account')}
+          autoComplete="off"
+          spellCheck={false}
+          // eslint-disable-next-line jsx-a11y/no-autofocus -- only where the user has just opened it
+          autoFocus={props.autoFocus}
+          disabled={disabled}
+          value={query}
+          onChange={event => search(event.target.value)}
+          onKeyDown={onKeyDown}
+        />
+        <span id={`${id}-count`} className="jp-AwsRoles-count">
+          {countWords(query, found, view.roles.length, trans)}
+        </span>
+      </div>
       {/* The filter box has the focus, and moves through the list: the ARIA pattern of a combobox. */}
       <div
         ref={list.ref}
@@ -226,7 +234,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
         className="jp-AwsRoles-list"
         aria-label={trans.__('AWS roles')}
         aria-disabled={disabled}
-        style={{ height: `calc(${Math.min(options.length, 5.5) * ROW_EM}em)` }}
+        style={{ height: `calc(${Math.min(options.length, MOST_ROWS) * ROW_EM}em)` }}
         onScroll={list.onScroll}
       >
         <div role="presentation" style={{ height: `${options.length * ROW_EM}em` }}>
@@ -268,12 +276,22 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
         </p>
       )}
       {disabled && <p className="jp-AwsRoles-quiet">{situationWords(view, trans)}</p>}
-      <p className="jp-AwsRoles-said" role="status">
+      {/* What is typed is counted beside the box already; a screen reader says it. */}
+      <p className={said === '' ? 'jp-AwsRoles-spoken' : 'jp-AwsRoles-said'} role="status">
         {said || (query.trim() === '' ? '' : trans._n('%1 role', '%1 roles', found, found))}
       </p>
       {failure !== null && <FailureNote failure={failure} trans={trans} />}
     </div>
   );
+}
+
+/** How many roles there are, and how many of them match what was typed. */
+function countWords(query: string, found: number, all: number, trans: TranslationBundle): string {
+  if (all === 0) {
+    return '';
+  }
+  const roles = trans._n('%1 role', '%1 roles', all, all);
+  return query.trim() === '' ? roles : trans.__('%1 of %2', found, roles);
 }
 
 /** Return what tells whether a component is on the page still. */
@@ -395,7 +413,7 @@ function useList(active: number, picked: number) {
   const ref = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const row = useRef(ROW_EM * 13);
-  const height = useRef(5.5 * row.current);
+  const height = useRef(MOST_ROWS * row.current);
   useLayoutEffect(() => {
     const node = ref.current!;
     row.current = ROW_EM * (parseFloat(getComputedStyle(node).fontSize) || 13);
@@ -413,7 +431,7 @@ function useList(active: number, picked: number) {
   useEffect(() => reveal(picked), [picked]);
   useEffect(() => reveal(active), [active]);
   const first = Math.floor(top / row.current);
-  const shown = Math.ceil(Math.max(height.current, 5.5 * row.current) / row.current);
+  const shown = Math.ceil(Math.max(height.current, MOST_ROWS * row.current) / row.current);
   const from = Math.max(0, first - SPARE_ROWS);
   const to = first + shown + SPARE_ROWS;
   return {
