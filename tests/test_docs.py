@@ -34,6 +34,7 @@ from jupyter_wb_aws.doctor.checks.call import PROVIDERS
 from jupyter_wb_aws.doctor.codes import ALL
 from jupyter_wb_aws.doctor.codes import CODES as DOCTOR
 from jupyter_wb_aws.events import NAMES, schema_id
+from jupyter_wb_aws.identity.claim_problems import ClaimCode
 from jupyter_wb_aws.identity.command import CommandTokenSource
 from jupyter_wb_aws.identity.file import FileTokenSource
 from jupyter_wb_aws.identity.oidc import OidcTokenSource
@@ -403,7 +404,7 @@ OTHER_NAMES = {
     *(name for cls in (WbAwsApp, CommandTokenSource, OidcTokenSource) for name in cls.class_own_traits(config=True)),
     *TokenSource.class_own_traits(config=True),
     "file", "command", "audience", "fetch", "users", "claims", "status", "message", "code", "hint", "admin_hint",
-    "binds_role", "roles_from_claim", "end_reason", *get_args(EndReason), "when_shadowed", "not_configured",
+    "binds_role", "roles_from_claim", "end_reason", *get_args(EndReason), *get_args(ClaimCode), "when_shadowed", "not_configured",
     # OAuth's, Jupyter's, AWS's and the stores' own
     "login_session", "endpoint_url", "use_fips_endpoint", "use_dualstack_endpoint", "session_id", "kernel_id", "id_token", "id_token_hint", "auth_time", "access_token", "offline_access", "client_secret_basic", "client_secret_post", "invalid_client", "unauthorized_client",
     "kernel_manager_factory", "kernel_manager_class", "_async_launch_kernel", "start_kernel", "_proc_args", "_proc_kwargs", "get_cmd", "get_env", "update_env",

@@ -53,10 +53,14 @@ def run(args: argparse.Namespace) -> int:
         _tell_sessions(answer.data["sessions"], signed_out=signed_out)
     if signed_out:
         return ExitCode.FAILED
+    news: list[Mapping[str, Any]] = []
     if not answer.data["sessions"]:
         client.get("/aws/roles")  # nothing else has asked the token source yet: does it work?
-        health |= {"token_source": client.get("/aws/health").data["token_source"]}
+        later = client.get("/aws/health").data
+        news = [notice for notice in later["notices"] if notice not in health["notices"]]
+        health |= {"token_source": later["token_source"]}
     if not args.json:
+        say_notices(news)
         _tell_token(health["token_source"], claims_too=args.verbose)
     return ExitCode.OK if health["status"] == "ok" else ExitCode.FAILED
 

@@ -1,4 +1,4 @@
-"""Reading optional members of what an identity provider sends."""
+"""Reading members of what an identity provider sends: optional ones, and claims inside of claims."""
 
 from __future__ import annotations
 
@@ -16,3 +16,17 @@ def member(document: Mapping[str, Any], name: str, default: Any = None) -> Any:
     """
     value = document.get(name)
     return default if value in EMPTY else value
+
+
+def claim_at(claims: Mapping[str, Any], name: str) -> Any:
+    """Return a claim by its name, or by a path with dots such as ``realm_access.roles``; None if there is none.
+
+    A whole name comes first, and so at each level: ``https://example.com/groups`` is a name, and
+    ``resource_access.my.client.roles`` leads through a member that is called ``my.client``.
+    """
+    if claims.get(name) is not None:
+        return claims[name]
+    dots = [at for at, character in enumerate(name) if character == "."]
+    inner = ((claims.get(name[:at]), name[at + 1 :]) for at in dots)
+    found = (claim_at(value, rest) for value, rest in inner if isinstance(value, Mapping))
+    return next((value for value in found if value is not None), None)

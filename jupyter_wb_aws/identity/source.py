@@ -79,9 +79,15 @@ class TokenSource(LoggingConfigurable):
     name_claim = Unicode(
         "preferred_username",
         config=True,
-        help="The claim with the user's name for people; `sub` is used where it is missing.",
+        help="""The claim with the user's name for people; `sub` is used where it is missing. A claim
+        inside of another is named by a path with dots.""",
     )
-    groups_claim = Unicode("groups", config=True, help="The claim that lists the user's groups.")
+    groups_claim = Unicode(
+        "groups",
+        config=True,
+        help="""The claim that lists the user's groups. A claim inside of another is named by a path
+        with dots, as Keycloak's `realm_access.roles`; a claim of the whole name comes first.""",
+    )
     proxy = Unicode(
         "",
         config=True,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jupyter_wb_aws.errors import TokenInvalid
-from jupyter_wb_aws.identity.members import member
+from jupyter_wb_aws.identity.members import claim_at, member
 
 # AssumeRoleWithWebIdentity's own limits on `WebIdentityToken` (botocore, sts service model).
 SHORTEST, LONGEST = 4, 20_000
@@ -119,16 +119,17 @@ class WebIdentityToken:
 
         Args:
             name_claim: the claim with a name for people; `sub` where it is missing.
-            groups_claim: the claim with a list of groups (or one group's name).
+            groups_claim: the claim with a list of groups (or one group's name). Both may be paths;
+                see `claim_at`.
         """
-        name = self.claims.get(name_claim)
-        groups = self.claims.get(groups_claim, ())
+        name = claim_at(self.claims, name_claim)
+        groups = claim_at(self.claims, groups_claim)
         listed = [groups] if isinstance(groups, str) else groups
         return Identity(
             issuer=str(member(self.claims, "iss", "")),
             subject=self.claims["sub"],
             name=name if isinstance(name, str) and name else self.claims["sub"],
-            groups=tuple(g for g in listed if isinstance(g, str))
+            groups=tuple(g for g in listed if isinstance(g, str) and g)
             if isinstance(listed, list)
             else (),
             claims=self.claims,

@@ -27,6 +27,7 @@ from jupyter_wb_aws.identity.supply import TokenSupply
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.role_sessions import processes
 from jupyter_wb_aws.role_sessions.choices import Choices
+from jupyter_wb_aws.role_sessions.claim_notices import ClaimNotices
 from jupyter_wb_aws.role_sessions.default_role import start_default_role
 from jupyter_wb_aws.role_sessions.ending import Ending
 from jupyter_wb_aws.role_sessions.limits import InUse, Limits
@@ -118,6 +119,7 @@ class RoleSessionManager:
         )
         self._tasks = Tasks()
         self._ending = Ending(self._files, self._tasks, clock, emit, self._is_over)
+        self.claim_notices = ClaimNotices(supply, catalogue)
         self._rights = Rights(supply, catalogue, clock, self._tasks)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = asyncio.Event()
@@ -291,7 +293,7 @@ class RoleSessionManager:
 
     @property
     def notices(self) -> list[tuple[str, str]]:
-        """What a user or an administrator should know of our folders, as (code, sentence)."""
+        """What a user or an administrator should know of our folders and the token's claims, as (code, sentence)."""
         late = self._late and not self._ready.is_set()
         sentence = f"{self._late_sentence()} {self._late_remedy()}"
         return [
@@ -299,6 +301,7 @@ class RoleSessionManager:
             *([("store_failed", self.store_problem)] if self.store_problem else []),
             *self._files.notices,
             *self._records.notices,
+            *((problem.code, problem.message) for problem in self.claim_notices.current()),
         ]
 
     @property
@@ -317,7 +320,9 @@ class RoleSessionManager:
             WbAwsError: if no token or no catalogue can be had.
         """
         identity = self.supply.identity_of(await self.supply.current())
-        return identity, (await self.catalogue.current()).offered_to(identity)
+        offered = (await self.catalogue.current()).offered_to(identity)
+        self.claim_notices.current()
+        return identity, offered
 
     # --- Starting --------------------------------------------------------------------------
 
@@ -478,6 +483,7 @@ class RoleSessionManager:
 
     async def _look_after(self) -> None:
         await self._deliver()
+        self.claim_notices.current()
         for session in self._limits.idle(self.living()):
             await self._ending.end(session, "idle")
 

@@ -31,6 +31,11 @@ class Catalogue:
         """Return every role in the file, whoever is offered it."""
         return [role for role, _ in self.entries.values()]
 
+    def groups_in_rules(self) -> frozenset[str]:
+        """Return the groups that any rule names."""
+        rules = (rule for _, rules in self.entries.values() for rule in rules)
+        return frozenset().union(*(rule.groups for rule in rules))
+
     def offered_to(self, identity: Identity) -> list[Role]:
         """Return the roles that this user may pick: in the file's order, then in the claim's."""
         # With thousands of roles, matching them all on each request would be felt. The claims are

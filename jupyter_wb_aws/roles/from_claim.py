@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jupyter_wb_aws.errors import InvalidRoleArn
+from jupyter_wb_aws.identity.members import claim_at
 from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.roles.role import NAME, Role, RoleArn
 
@@ -58,7 +59,7 @@ class RolesFromClaim:
         A value that is no role, or none that may be offered, is left out: that is the identity
         provider's business, and no failure of the user's.
         """
-        claim = identity.claims.get(self.claim)
+        claim = claim_at(identity.claims, self.claim)
         values = claim if isinstance(claim, list) else [] if claim is None else [claim]
         found: dict[RoleArn, None] = {}
         left_out: list[str] = []

@@ -145,6 +145,8 @@ class State:
     roles: list[dict[str, Any]] = field(default_factory=list)
     sessions: list[dict[str, Any]] = field(default_factory=list)
     health: dict[str, Any] = field(default_factory=health)
+    # What is news in it once the token source was asked.
+    health_after_roles: dict[str, Any] = field(default_factory=dict)
     # What GET /aws/sign-in answers, one after the other; the last one stays.
     sign_ins: list[dict[str, Any]] = field(
         default_factory=lambda: [sign_in("not_needed", flows=[])]
@@ -225,6 +227,7 @@ class Handler(BaseHTTPRequestHandler):
         state = self.state
         match method, path.split("/")[2:]:
             case "GET", ["roles"]:
+                state.health = {**state.health, **state.health_after_roles}
                 return 200, {"user": ALICE, "roles": state.roles}
             case "GET", ["health"]:
                 return 200, state.health

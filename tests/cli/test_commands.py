@@ -323,6 +323,16 @@ def test_status_without_a_role_session_tells_it_once_the_token_source_was_asked(
     assert asked[-2:] == ["roles", "health"]
 
 
+def test_status_tells_what_is_wrong_with_a_token_that_came_only_now(server, run):
+    known = {"code": "kernels_elsewhere", "message": "Known before."}
+    news = {"code": "groups_claim_unusable", "message": "The claim is an object."}
+    server.health = health(notices=[known])
+    server.health_after_roles = {"notices": [known, news]}
+    out = run("status", "--verbose").out
+    assert out.count("Note: Known before.") == 1
+    assert "Note: The claim is an object." in out
+
+
 def test_status_tells_what_else_iam_looks_at_and_what_it_will_not_take(server, run):
     claims = CLAIMS | {
         "aud": ["a", "b"],

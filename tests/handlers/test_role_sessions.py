@@ -239,6 +239,23 @@ async def test_health_tells_the_claims_that_aws_will_see(api, idp):
 
 
 @pytest.fixture
+def odd_name(site_config):
+    """Take an object for the user's name."""
+    site_config["CommandTokenSource"]["name_claim"] = "https://aws.amazon.com/tags"
+
+
+async def test_health_tells_which_claims_cannot_be_used(odd_name, api):
+    await api("GET", "/aws/roles")
+
+    health = (await api("GET", "/aws/health")).data
+
+    assert (health["status"], [n["code"] for n in health["notices"]]) == (
+        "ok",
+        ["name_claim_unusable"],
+    )
+
+
+@pytest.fixture
 def at_aws(site_config):
     """Let STS be AWS's own; nothing is asked of it here."""
     site_config["WbAwsApp"]["extra_environment"] = {}

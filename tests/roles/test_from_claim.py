@@ -50,6 +50,7 @@ def offered(text, value=None, **claims):
         (FROM_CLAIM, [], []),
         (BY_NAME, ["analyst", arn("x", OTHER)], [arn("team/wb-analyst"), arn("x", OTHER)]),
         (BY_NAME, "analyst", [arn("team/wb-analyst")]),
+        (BY_NAME.replace("aws_roles", "aws_roles.of.jupyter"), {"of": {"jupyter": ["analyst"]}}, [arn("team/wb-analyst")]),
         (BY_NAME, ["A+=,.@_-9"], [arn("team/wb-A+=,.@_-9")]),
         (BY_NAME, ["analyst", arn("team/wb-analyst")], [arn("team/wb-analyst")]),
         (BY_NAME + 'prefix = "aws:"', ["aws:analyst", "staff", "AWS:x", ""], [arn("team/wb-analyst")]),

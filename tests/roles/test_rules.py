@@ -29,6 +29,7 @@ def rule(users=(), names=(), groups=(), **claims):
         rule(names=["alice"]),
         rule(groups=["admins", "analysts"]),
         rule(users=["0042"], groups=["analysts"]),
+        Rule(claims={"realm_access.roles": frozenset(["analyst"])}),
         rule(users=["0042"], names=["alice"]),
         rule(department=["research"]),
         rule(groups=["analysts"], department=["research"], level=["3"]),
@@ -39,7 +40,8 @@ def rule(users=(), names=(), groups=(), **claims):
 )
 def test_a_rule_lets_in_whom_it_names(allow):
     claims = {"department": "research", "level": 3, "teams": ["red", "blue"], "staff": True}
-    assert allow.matches(who(**claims, ratio=0.5))
+    nested = {"realm_access": {"roles": ["analyst"]}}
+    assert allow.matches(who(**claims, **nested, ratio=0.5))
 
 
 @pytest.mark.parametrize(
