@@ -37,6 +37,11 @@ NAMES_SET = "JUPYTER_WB_AWS_VARIABLES"
 # What goes besides the shadowing ones where a process is to have no AWS role at all.
 CREDENTIAL = WEB_IDENTITY | LAST_RESORT | {ROLE_LABEL}
 
+# What a role session sets itself, besides what `extra_environment` adds.
+OF_A_ROLE_SESSION = (
+    WEB_IDENTITY | REGION | {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", ROLE_LABEL}
+)
+
 # What `extra_environment` may not set: it is the role session's to set, or to keep out.
 RESERVED = (
     SHADOWING
@@ -119,10 +124,15 @@ def _is_proxy(name: str) -> bool:
     return name.lower().endswith("_proxy")
 
 
+def is_name(name: str) -> bool:
+    """Tell whether every shell has a variable of this name. Source: POSIX, 3.216 "Name"."""
+    return name.isidentifier() and name.isascii()
+
+
 def wrong_extra(variables: Mapping[str, object]) -> str | None:
     """Say what is wrong with an `extra_environment`, or None."""
     for name, value in variables.items():
-        if not name.isidentifier() or not name.isascii():
+        if not is_name(name):
             return f"{name!r} is no name of an environment variable"
         if is_reserved(name):
             return f"{name} belongs to the role session and can't be set here"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
@@ -42,25 +44,69 @@ def unreadable(url: str, status: int) -> CliError:
     )
 
 
-def unreachable(url: str, error: Exception, timeout: float) -> CliError:
-    """Explain why no answer came."""
+def too_large(url: str) -> CliError:
+    """Explain an answer that is left unread."""
+    return local_problem(
+        "answer_unreadable",
+        "The answer is too large",
+        detail=f"The answer of {url} is too large to be one of jupyter_wb_aws.",
+        hint="Check that the Jupyter server is what answers at this URL.",
+        exit_code=ExitCode.FAILED,
+    )
+
+
+def of_another_user(place: str) -> CliError:
+    """Explain why nothing was sent: the server's token would have been theirs."""
+    return local_problem(
+        "server_not_yours",
+        "Another user's program listens where the Jupyter server should be",
+        detail=f"At {place}, a program of another user listens, and not a Jupyter server of yours."
+        " Nothing was sent to it.",
+        hint="Start your Jupyter server again, and run this in a new terminal of it.",
+        exit_code=ExitCode.CANNOT_ASK,
+    )
+
+
+def unreachable(url: str, error: Exception, timeout: float, *, here: bool) -> CliError:
+    """Explain why no answer came.
+
+    Args:
+        url: of the server, as it may be shown.
+        here: whether the server is on this machine.
+    """
     import ssl
     import urllib.error
 
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return _certificate_not_trusted(url, reason)
+        return _certificate_not_trusted(url, reason, here=here)
     if isinstance(reason, TimeoutError):
         why = f"did not answer within {timeout:g} seconds"
     else:
         why = f"can't be reached ({_words(reason)})"
+    proxy = None if here else _proxy_variable(url)
     return local_problem(
         "server_unreachable",
         "The Jupyter server can't be reached",
         detail=f"The Jupyter server at {url} {why}.",
-        hint="Check that it still runs; its log may say more.",
+        hint=f"It is asked through the proxy that {proxy} names: check that variable, or add the"
+        " server's host to NO_PROXY."
+        if proxy
+        else "Check that it still runs; its log may say more.",
         exit_code=ExitCode.FAILED,
     )
+
+
+def _proxy_variable(url: str) -> str | None:
+    """Name the variable of the proxy that a URL is asked through, by the rules of urllib."""
+    import urllib.request
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    names = (f"{parts.scheme}_proxy", f"{parts.scheme}_proxy".upper())
+    return next((name for name in names if os.environ.get(name)), None)
 
 
 def _no_extension(url: str) -> CliError:
@@ -84,19 +130,51 @@ def _not_let_in(url: str) -> CliError:
     )
 
 
-def _certificate_not_trusted(url: str, reason: ssl.SSLCertVerificationError) -> CliError:
+def _certificate_not_trusted(
+    url: str, reason: ssl.SSLCertVerificationError, *, here: bool
+) -> CliError:
+    detail = f"The certificate of {url} can't be verified: {reason.verify_message}."
+    if here:
+        hint = (
+            "Set SSL_CERT_FILE to the server's own certificate file, which ServerApp.certfile (or"
+            " --certfile) names: this command then trusts that certificate, whatever names and dates"
+            " it has."
+        )
+        if named := os.environ.get("SSL_CERT_FILE"):
+            detail += f" SSL_CERT_FILE names {named}, {_what_it_lacks(named)}."
+    elif "mismatch" in reason.verify_message.lower():
+        hint = (
+            "Ask for the server by a name that its certificate has: set JUPYTER_SERVER_URL to that."
+        )
+    else:
+        hint = (
+            "If your site made the certificate, set SSL_CERT_FILE to the file with the certificate"
+            " authority that signed it."
+        )
     return local_problem(
         "certificate_not_trusted",
         "The Jupyter server's certificate can't be verified",
-        detail=f"The certificate of {url} can't be verified: {reason.verify_message}.",
-        hint="If it is a certificate that your site or you made (ServerApp.certfile), trust it for"
-        " this command: set SSL_CERT_FILE to that file.",
+        detail=detail,
+        hint=hint,
         exit_code=ExitCode.FAILED,
     )
+
+
+def _what_it_lacks(path: str) -> str:
+    if not os.access(path, os.R_OK):
+        return "which can't be read"
+    return "which does not have the certificate that this server shows"
 
 
 def _words(reason: object) -> str:
     """Say in words why, without the brackets and numbers of an OSError."""
     if isinstance(reason, OSError) and reason.strerror:
-        return reason.strerror[:1].lower() + reason.strerror[1:]
-    return type(reason).__name__ if isinstance(reason, Exception) else str(reason)
+        # That of TLS has a name for what is wrong, and a line of C.
+        text = str(getattr(reason, "reason", None) or reason.strerror).replace("_", " ")
+        return text.lower() if text.isupper() else text[:1].lower() + text[1:]
+    # Of http.client, which quotes the proxy's own words after it.
+    if refused := re.match(r"Tunnel connection failed: (\d{3})", str(reason)):
+        return f"the proxy refused, with status {refused[1]}"
+    if isinstance(reason, Exception):
+        return type(reason).__name__
+    return "the proxy's URL can't be used"  # text of urllib, which quotes that URL

@@ -11,10 +11,11 @@ from urllib.parse import quote as quote_url
 from urllib.parse import urlencode, urlsplit
 
 from jupyter_wb_aws.cli import bad_answer
+from jupyter_wb_aws.cli.connecting import Deadline
 from jupyter_wb_aws.cli.failure import CliError, refused_by_server
 from jupyter_wb_aws.cli.runtime_files import usual_runtime_dir
 from jupyter_wb_aws.cli.server import Connection, find_own_server, find_server
-from jupyter_wb_aws.cli.transport import Request, Response, send
+from jupyter_wb_aws.cli.transport import AnswerTooLarge, Request, Response, is_here, send
 
 TIMEOUT_SECONDS = 30.0
 """Longer than the 20 s that starting a role session may take, so that the server answers first."""
@@ -34,7 +35,7 @@ class Client:
 
     Args:
         connection: which server, and its token.
-        timeout: seconds to wait for the server to connect or to say anything.
+        timeout: seconds that a call may take, however slowly the server answers.
     """
 
     def __init__(self, connection: Connection, timeout: float = TIMEOUT_SECONDS) -> None:
@@ -64,11 +65,20 @@ class Client:
         return self._ask("DELETE", path)
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+        server = self._connection
         request = Request(method, self._base_url + path, self._headers(body), body)
         try:
-            response = send(request, self._connection.socket, self._timeout)
+            response = send(
+                request,
+                Deadline(self._timeout),
+                unix_socket=server.socket,
+                named_by_file=server.named_by_file,
+            )
         except OSError as error:
-            raise bad_answer.unreachable(self._connection.url, error, self._timeout) from None
+            here = is_here(server.url, named_by_file=server.named_by_file)
+            raise bad_answer.unreachable(server.shown, error, self._timeout, here=here) from None
+        except AnswerTooLarge:
+            raise bad_answer.too_large(server.shown) from None
         if not HTTP_OK <= response.status < HTTP_MULTIPLE_CHOICES:
             raise self._refused(response)
         return self._read(response)
@@ -97,11 +107,11 @@ class Client:
         try:
             text = response.body.decode()
             return Answer(text=text, data=json.loads(text))
-        except ValueError:
-            raise bad_answer.unreadable(self._connection.url, response.status) from None
+        except (ValueError, RecursionError):
+            raise bad_answer.unreadable(self._connection.shown, response.status) from None
 
     def _refused(self, response: Response) -> CliError:
-        url, (problem, text) = self._connection.url, _problem_of(response)
+        url, (problem, text) = self._connection.shown, _problem_of(response)
         code = problem.get("code") if problem else None
         not_let_in = code == "not_authenticated" or (not problem and response.status in {401, 403})
         if not_let_in and not self._connection.token:
@@ -119,7 +129,7 @@ def _problem_of(response: Response) -> tuple[dict[str, object] | None, str]:
     try:
         text = response.body.decode()
         problem = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, ""
     return (problem, text) if isinstance(problem, dict) else (None, "")
 

@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_wb_aws.cli import under_role
@@ -51,11 +50,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _assumed(session: Mapping[str, Any]) -> Credentials:
     from jupyter_wb_aws.aws.sts import Sts, StsRequest
-    from jupyter_wb_aws.identity.token import WebIdentityToken
+    from jupyter_wb_aws.identity.token import MOST_READ, WebIdentityToken
     from jupyter_wb_aws.roles.role import RoleArn
 
     variables = under_role.variables(session, os.environ)
-    text = Path(variables["AWS_WEB_IDENTITY_TOKEN_FILE"]).read_text("ascii")
+    text = _content(variables["AWS_WEB_IDENTITY_TOKEN_FILE"], MOST_READ)
     request = StsRequest(
         RoleArn.parse(session["role_arn"]),
         session["region"],
@@ -64,6 +63,15 @@ def _assumed(session: Mapping[str, Any]) -> Credentials:
         variables,
     )
     return Sts().credentials(request)
+
+
+def _content(path: str, most: int) -> str:
+    # The server's answer names the file: a FIFO must not be waited at, nor a device read for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        return os.read(descriptor, most).decode("ascii", errors="replace")
+    finally:
+        os.close(descriptor)
 
 
 def _as_json(credentials: Credentials) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 from jupyter_wb_aws.cli import under_role
 from jupyter_wb_aws.cli.client import connect
-from jupyter_wb_aws.cli.failure import ExitCode
-from jupyter_wb_aws.variables import SHADOWING
+from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+from jupyter_wb_aws.variables import SHADOWING, is_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,14 +34,16 @@ def run(args: argparse.Namespace) -> int:
     added |= {name: changed[name] for name in session["environment"] if name in changed}
     removed = sorted(SHADOWING | (os.environ.keys() - changed.keys()))
     write = _shell if args.format == "shell" else _dotenv
-    for line in write(added, removed):
-        print(line)
+    lines = [line + "\n" for line in write(added, filter(is_name, removed))]
+    # As bytes: a value with a letter that the output's encoding lacks must not become another value.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(os.fsencode("".join(lines)))
     return ExitCode.OK
 
 
 def _shell(added: Mapping[str, str], removed: Iterable[str]) -> Iterator[str]:
     """Write it for POSIX shells."""
-    for name in filter(str.isidentifier, removed):  # of no other name has a shell a variable
+    for name in removed:
         yield f"unset {name}"
     for name, value in sorted(added.items()):
         yield f"export {name}={shlex.quote(value)}"
@@ -51,7 +54,20 @@ def _dotenv(added: Mapping[str, str], removed: Iterable[str]) -> Iterator[str]:
     yield "# These must not be set beside it, or they win over the role:"
     yield f"# {' '.join(removed)}"
     for name, value in sorted(added.items()):
+        # Some readers take each line for a variable, quoted or not.
+        if value.splitlines() not in ([], [value]):
+            raise _of_several_lines(name)
         yield f"{name}={_quoted(value)}"
+
+
+def _of_several_lines(name: str) -> CliError:
+    return local_problem(
+        "not_for_dotenv",
+        "A .env file can't hold this role's variables",
+        detail=f"The value of {name} has several lines, which a .env file can't hold.",
+        hint="Use `jupyter wb-aws exec`, or `jupyter wb-aws env` without --format dotenv.",
+        exit_code=ExitCode.FAILED,
+    )
 
 
 def _quoted(value: str) -> str:

@@ -1,21 +1,30 @@
 """The files in which running Jupyter servers say where they are.
 
-Source: jupyter_server/serverapp.py, `server_info` and `list_running_servers`. That module takes
-half a second to import, and deletes files; we do neither.
+Source: jupyter_server/serverapp.py, `server_info`. That module takes half a second to import.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
+
+from jupyter_wb_aws.proc_stat import stat_of
 
 # jupyter_server names such a server by the machine's name in its URL; it listens on loopback too.
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - read, not bound
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+T = TypeVar("T", int, str)
+
+LARGEST = 64 * 1024
+"""Bytes; Jupyter's files have about 400."""
 
 
 class RunningServer(NamedTuple):
@@ -40,6 +49,16 @@ class RunningServer(NamedTuple):
             return parts._replace(netloc=f"{_WILDCARDS[self.host]}:{parts.port or 80}").geturl()
         return self.url
 
+    @property
+    def port(self) -> int:
+        """The port of its URL."""
+        parts = urlsplit(self.url)
+        return parts.port or _DEFAULT_PORTS[parts.scheme]
+
+
+class PassOver(Exception):
+    """Why a file is not used, as the end of a sentence that begins with its path."""
+
 
 def usual_runtime_dir(env: Mapping[str, str]) -> Path:
     """Return where the runtime files are, unless this site has its own idea.
@@ -55,46 +74,67 @@ def usual_runtime_dir(env: Mapping[str, str]) -> Path:
     return Path(data) / "runtime"
 
 
-def running_servers(runtime_dir: Path) -> list[RunningServer]:
-    """List the servers whose process lives, by their files in `runtime_dir`."""
-    return [server for server in _described(runtime_dir) if is_alive(server.pid)]
+def read(path: Path) -> RunningServer:
+    """Read a server's file.
 
-
-def _described(runtime_dir: Path) -> Iterator[RunningServer]:
+    Raises:
+        PassOver: if the file is not one of Jupyter's, for this user.
+        OSError: if it can't be read.
+    """
     try:
-        paths = sorted(runtime_dir.glob("jpserver-*.json"))
-    except OSError:
-        return
-    for path in paths:
-        try:
-            yield _read(path)
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # being written this moment, another user's, or not a server's file at all
+        info = json.loads(_content(path))
+        server = RunningServer(
+            pid=_typed(int, info["pid"]),
+            url=_typed(str, info["url"]),
+            token=_typed(str, info.get("token") or ""),
+            has_password=bool(info.get("password")),
+            socket=_typed(str, info.get("sock") or ""),
+            host=_typed(str, info.get("hostname") or ""),
+        )
+        if not server.socket and not (server.port and urlsplit(server.url).hostname):
+            raise ValueError(server)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise PassOver("does not describe a Jupyter server") from None
+    return server
 
 
-def _read(path: Path) -> RunningServer:
-    info = json.loads(path.read_text("utf-8"))
-    return RunningServer(
-        pid=int(info["pid"]),
-        url=str(info["url"]),
-        token=str(info.get("token") or ""),
-        has_password=bool(info.get("password")),
-        socket=str(info.get("sock") or ""),
-        host=str(info.get("hostname") or ""),
-    )
+def _typed(kind: type[T], value: object) -> T:
+    if type(value) is not kind:  # a bool is an int to `isinstance`
+        raise TypeError
+    return value
 
 
-def is_alive(pid: int) -> bool:
-    """Tell whether a process has this id."""
-    if pid <= 0:
-        return False
+def _content(path: Path) -> bytes:
+    # A FIFO would wait for a writer, and a link could name one, or a file of another folder.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True  # it is there, and another user's
-    except (OSError, OverflowError):
-        return False
-    return True
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise PassOver("is a link") from None
+        raise
+    try:
+        if why := _not_trusted(os.fstat(descriptor)):
+            raise PassOver(why)
+        content = os.read(descriptor, LARGEST + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > LARGEST:
+        raise PassOver(f"is larger than {LARGEST} bytes")
+    return content
+
+
+def _not_trusted(status: os.stat_result) -> str | None:
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a regular file"
+    if status.st_uid != os.geteuid():
+        return "belongs to another user"
+    # Jupyter writes it for its user alone, but where it is told that the file system has no modes
+    # (jupyter_core/paths.py, `secure_write`).
+    modes_count = os.environ.get("JUPYTER_ALLOW_INSECURE_WRITES", "").lower() not in {"true", "1"}
+    if modes_count and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "can be written by other users"
+    return None
 
 
 def nearest_ancestor(servers: Sequence[RunningServer]) -> RunningServer | None:
@@ -104,15 +144,6 @@ def nearest_ancestor(servers: Sequence[RunningServer]) -> RunningServer | None:
     while pid > 1:
         if pid in by_pid:
             return by_pid[pid]
-        pid = _parent(pid)
+        told = stat_of(pid)
+        pid = told.parent if told else 0
     return None
-
-
-def _parent(pid: int) -> int:
-    """Read a process's parent; 0 if it can't be known. Source: proc(5), "/proc/pid/stat"."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
-    except OSError:
-        return 0
-    # The command's name is in parentheses and may hold anything, parentheses and blanks too.
-    return int(stat.rpartition(")")[2].split()[1])

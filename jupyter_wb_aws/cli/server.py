@@ -17,8 +17,12 @@ from urllib.parse import urlsplit
 
 from jupyter_wb_aws.cli.bad_answer import has_no_token
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
-from jupyter_wb_aws.cli.runtime_files import RunningServer, nearest_ancestor, running_servers
+from jupyter_wb_aws.cli.running_servers import look_for_servers
+from jupyter_wb_aws.cli.runtime_files import RunningServer, nearest_ancestor
 from jupyter_wb_aws.cli.transport import is_this_machine
+from jupyter_wb_aws.cli.urls import base_url, shown, without_token
+
+MOST_REASONS = 5
 
 
 class Connection(NamedTuple):
@@ -28,42 +32,71 @@ class Connection(NamedTuple):
         url: the server's base URL, without a token in it.
         token: the server's API token; empty where the server asks for none.
         socket: the path of its Unix socket, if it listens on one.
+        named_by_file: whether a runtime file of this user's names it, and not only the environment.
     """
 
     url: str
     token: str
     socket: str = ""
+    named_by_file: bool = True
 
     def __repr__(self) -> str:
         """Show all but the token."""
-        return f"Connection({self.url!r})"
+        return f"Connection({self.shown!r})"
+
+    @property
+    def shown(self) -> str:
+        """The URL for messages. One that Jupyter wrote has no password in it."""
+        return self.url if self.named_by_file else shown(self.url)
 
 
-def find_own_server(env: Mapping[str, str], runtime_dir: Path) -> Connection | None:
-    """Find the server that this process belongs to, if it is certain."""
-    url, pid = _without_secrets(env.get("JUPYTER_SERVER_URL", "")), env.get("JPY_PARENT_PID", "")
-    server = _server_of_this_process(url, pid, running_servers(runtime_dir)) if url or pid else None
-    return _connection(server, env) if server is not None else None
+def find_own_server(
+    env: Mapping[str, str], runtime_dir: Path, net: Path | None = None
+) -> Connection | None:
+    """Find the server that this process belongs to, if it is certain.
+
+    Args:
+        net: the folder of the kernel's tables of sockets; tests have their own.
+    """
+    url, pid = _named(env), env.get("JPY_PARENT_PID", "")
+    if not url and not pid:
+        return None
+    servers = look_for_servers(runtime_dir, net).servers
+    server = _server_of_this_process(url, pid, servers)
+    return _connection(server, env, named=True) if server is not None else None
 
 
-def find_server(env: Mapping[str, str], runtime_dir: Path) -> Connection:
+def find_server(env: Mapping[str, str], runtime_dir: Path, net: Path | None = None) -> Connection:
     """Find the server that this process belongs to, else the only one.
 
     Raises:
         CliError: if there is none, or several, or one that can't be asked.
     """
-    servers = running_servers(runtime_dir)
-    url = _without_secrets(env.get("JUPYTER_SERVER_URL", ""))
+    url = _named(env)
+    servers, passed_over = look_for_servers(runtime_dir, net)
     server = _server_of_this_process(url, env.get("JPY_PARENT_PID", ""), servers)
     if server is not None:
-        return _connection(server, env)
-    if url and _token_from(env):
-        return Connection(url=url, token=_token_from(env))
+        return _connection(server, env, named=True)
+    if url.startswith("http") and not url.startswith("http+unix") and _token_from(env):
+        return Connection(url=url, token=_token_from(env), named_by_file=False)
     if url:
-        raise _not_running(url, servers)
+        raise _not_running(url, servers, passed_over)
     if len(servers) == 1:
-        return _connection(servers[0], env)
-    raise _several(servers) if servers else _none(runtime_dir)
+        return _connection(servers[0], env, named=_is_of_this_hub(servers[0], env))
+    raise _several(servers) if servers else _none(runtime_dir, passed_over)
+
+
+def _named(env: Mapping[str, str]) -> str:
+    """Return the URL of JUPYTER_SERVER_URL, without a user and a token; empty if there is none.
+
+    Raises:
+        CliError: if it is not one.
+    """
+    given = env.get("JUPYTER_SERVER_URL", "")
+    url = base_url(given)
+    if url is None:
+        raise _not_a_url()
+    return url
 
 
 def _server_of_this_process(
@@ -77,12 +110,6 @@ def _server_of_this_process(
     return found[0] if found else None
 
 
-def _without_secrets(url: str) -> str:
-    """Drop the token of a URL that was copied from a log, so that no message shows it."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-
-
 def _place(url: str) -> tuple[str, ...]:
     """Reduce a URL to what tells two servers apart: localhost and 127.0.0.1 are one place."""
     parts = urlsplit(url)
@@ -91,11 +118,18 @@ def _place(url: str) -> tuple[str, ...]:
     return (parts.scheme, where, parts.path.rstrip("/"))
 
 
-def _connection(server: RunningServer, env: Mapping[str, str]) -> Connection:
-    token = server.token or _token_from(env)
+def _connection(server: RunningServer, env: Mapping[str, str], *, named: bool) -> Connection:
+    """Take the server's own token; the environment's is for the server that the environment names."""
+    token = server.token or (_token_from(env) if named else "")
     if not token and server.has_password:
-        raise has_no_token(_without_secrets(server.url))
-    return Connection(url=server.reachable_url, token=token, socket=server.socket)
+        raise has_no_token(without_token(server.url))
+    return Connection(url=without_token(server.reachable_url), token=token, socket=server.socket)
+
+
+def _is_of_this_hub(server: RunningServer, env: Mapping[str, str]) -> bool:
+    """Tell whether this process's JupyterHub variables name the server, by its path."""
+    prefix = env.get("JUPYTERHUB_SERVICE_PREFIX", "")
+    return bool(prefix) and urlsplit(server.url).path.rstrip("/") == prefix.rstrip("/")
 
 
 def _token_from(env: Mapping[str, str]) -> str:
@@ -113,27 +147,50 @@ def _token_from(env: Mapping[str, str]) -> str:
 
 
 def _urls(servers: Sequence[RunningServer]) -> str:
-    return ", ".join(sorted(_without_secrets(server.url) for server in servers))
+    return ", ".join(sorted(without_token(server.url) for server in servers))
 
 
-def _none(runtime_dir: Path) -> CliError:
+def _none(runtime_dir: Path, passed_over: Sequence[str]) -> CliError:
     return local_problem(
         "no_server",
         "No running Jupyter server was found",
-        detail=f"No running Jupyter server of yours was found in {runtime_dir}.",
+        detail=_with(
+            f"No running Jupyter server of yours was found in {runtime_dir}.", passed_over
+        ),
         hint="Run this in a terminal or notebook of a Jupyter server, or start one: `jupyter lab`.",
         exit_code=ExitCode.CANNOT_ASK,
     )
 
 
-def _not_running(url: str, others: Sequence[RunningServer]) -> CliError:
+def _not_running(url: str, others: Sequence[RunningServer], passed_over: Sequence[str]) -> CliError:
     running = f"; these do: {_urls(others)}" if others else ""
+    where = (
+        f"JUPYTER_SERVER_URL names {shown(url)}, where no Jupyter server of yours runs{running}."
+    )
     return local_problem(
         "no_server",
-        "This terminal's Jupyter server does not run any more",
-        detail=f"JUPYTER_SERVER_URL names {url}, where no Jupyter server of yours runs{running}.",
+        "This terminal's Jupyter server is no longer running",
+        detail=_with(where, passed_over),
         hint="Run this in a terminal of a running server, or set JUPYTER_SERVER_URL to its URL"
         " (and JUPYTER_TOKEN to its token if it is on another machine).",
+        exit_code=ExitCode.CANNOT_ASK,
+    )
+
+
+def _with(sentence: str, passed_over: Sequence[str]) -> str:
+    """Add why files were passed over: the one that is looked for may be among them."""
+    more = [*passed_over[:MOST_REASONS], *(["…"] if len(passed_over) > MOST_REASONS else [])]
+    return " ".join([sentence, *more])
+
+
+def _not_a_url() -> CliError:
+    """Say so without the words: a password may be among them."""
+    return local_problem(
+        "no_server",
+        "Not the URL of a Jupyter server",
+        detail="JUPYTER_SERVER_URL is not the URL of a Jupyter server.",
+        hint="Set it to the server's URL, such as http://127.0.0.1:8888/, without a user, a password"
+        " or a query; JUPYTER_TOKEN has the token.",
         exit_code=ExitCode.CANNOT_ASK,
     )
 

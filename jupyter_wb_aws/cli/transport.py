@@ -1,8 +1,9 @@
 """How a request gets to the server, and that its token gets nowhere else.
 
-No redirect is followed, and a server on this machine is never asked through a proxy. One that is
-reached without TLS is spoken to by hand: the standard library's HTTP client takes longer to import
-than a whole command should, and `jupyter wb-aws exec` stands before every run of somebody's script.
+No redirect is followed, and a server on this machine is never asked through a proxy. It is spoken to
+by hand: the standard library's HTTP client takes longer to import than a whole command should, and
+`jupyter wb-aws exec` stands before every run of somebody's script. Besides, by hand the connection is
+looked at before the token is sent, and a deadline holds for all of it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from jupyter_wb_aws.cli.failure import ExitCode, local_problem
+from jupyter_wb_aws.cli.connecting import Deadline, encrypted, to_tcp, to_unix, within
 from jupyter_wb_aws.loopback import is_loopback_host
 
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+"""Of head and body; five thousand roles are less than two million."""
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Request(NamedTuple):
@@ -36,33 +40,44 @@ class Response(NamedTuple):
     body: bytes
 
 
-def send(request: Request, unix_socket: str, timeout: float) -> Response:
+class AnswerTooLarge(Exception):
+    """The answer has more than MAX_ANSWER_BYTES."""
+
+
+def send(
+    request: Request, deadline: Deadline, *, unix_socket: str = "", named_by_file: bool = False
+) -> Response:
     """Ask one server.
 
     Args:
+        deadline: when to give up, however the server delays its answer.
         unix_socket: the path of the socket that it listens on, if it is one.
-        timeout: seconds to wait for it to connect or to say anything.
+        named_by_file: whether a runtime file of this user's names the server, which then is on this
+            machine.
 
     Raises:
-        CliError: if the URL is not one that HTTP is spoken to.
+        CliError: if another user listens there.
+        AnswerTooLarge: if it is.
         OSError: if no answer came.
     """
-    parts = urlsplit(request.url)
     if unix_socket:
-        return _by_hand(request, _unix(unix_socket, timeout))
-    if parts.scheme not in {"http", "https"}:
-        raise local_problem(
-            "no_server",
-            "Not the URL of a Jupyter server",
-            detail=f"{request.url} is not the URL of a Jupyter server.",
-            hint="JUPYTER_SERVER_URL should start with http:// or https://.",
-            exit_code=ExitCode.CANNOT_ASK,
-        )
-    here = is_this_machine(parts.hostname)
-    if parts.scheme == "http" and here:
-        address = (parts.hostname or "localhost", parts.port or 80)
-        return _by_hand(request, socket.create_connection(address, timeout))
-    return _by_library(request, timeout, proxies={} if here else None)
+        return _by_hand(request, to_unix(unix_socket, deadline), deadline)
+    parts = urlsplit(request.url)
+    host = parts.hostname or "localhost"
+    if not is_here(request.url, named_by_file=named_by_file):
+        return within(deadline, lambda: _by_library(request, deadline.left()))
+
+    def connect() -> socket.socket:
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        return to_tcp(host, port, deadline, named_by_file=named_by_file)
+
+    connection = encrypted(connect, host, deadline) if parts.scheme == "https" else connect()
+    return _by_hand(request, connection, deadline)
+
+
+def is_here(url: str, *, named_by_file: bool) -> bool:
+    """Tell whether a server is on this machine: by its name, or since a runtime file names it."""
+    return named_by_file or is_this_machine(urlsplit(url).hostname)
 
 
 def is_this_machine(host: str | None) -> bool:
@@ -72,22 +87,12 @@ def is_this_machine(host: str | None) -> bool:
     return host == socket.gethostname().lower()
 
 
-def _unix(path: str, timeout: float) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(timeout)
-    try:
-        connection.connect(path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _by_hand(request: Request, connection: socket.socket) -> Response:
+def _by_hand(request: Request, connection: socket.socket, deadline: Deadline) -> Response:
     """Speak HTTP/1.0 (RFC 1945), in which an answer has no chunks and ends with the connection."""
     with connection:
+        connection.settimeout(deadline.left())  # of all that is sent
         connection.sendall(_encoded(request))
-        return _read(_until_closed(connection))
+        return _read(_until_closed(connection, deadline))
 
 
 def _encoded(request: Request) -> bytes:
@@ -110,11 +115,14 @@ def _unsendable() -> OSError:
     return OSError(errno.EINVAL, "Its URL or token has characters that can't be sent")
 
 
-def _until_closed(connection: socket.socket) -> bytes:
+def _until_closed(connection: socket.socket, deadline: Deadline) -> bytes:
     received = bytearray()
-    while len(received) < MAX_ANSWER_BYTES and (some := connection.recv(65536)):
+    while len(received) <= MAX_ANSWER_BYTES:
+        connection.settimeout(deadline.left())
+        if not (some := connection.recv(65536)):
+            return bytes(received)
         received += some
-    return bytes(received)
+    raise AnswerTooLarge
 
 
 def _read(answer: bytes) -> Response:
@@ -136,7 +144,8 @@ def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _by_library(request: Request, timeout: float, proxies: dict[str, str] | None) -> Response:
+def _by_library(request: Request, timeout: float) -> Response:
+    """Ask a server elsewhere, by the proxy that the environment names for it."""
     import http.client
     import urllib.error
     import urllib.request
@@ -147,8 +156,8 @@ def _by_library(request: Request, timeout: float, proxies: dict[str, str] | None
         def redirect_request(self, *_: Any, **__: Any) -> None:
             """Follow none."""
 
-    opener = urllib.request.build_opener(NoRedirect, urllib.request.ProxyHandler(proxies))
-    asked = urllib.request.Request(  # noqa: S310 - `send` has looked at the scheme
+    opener = urllib.request.build_opener(NoRedirect)
+    asked = urllib.request.Request(  # noqa: S310 - `server` has looked at the scheme
         request.url, data=request.body, method=request.method, headers=dict(request.headers)
     )
     try:
@@ -158,7 +167,10 @@ def _by_library(request: Request, timeout: float, proxies: dict[str, str] | None
             answer = error
         with answer:
             kind = _media_type(answer.headers.get("Content-Type", ""))
-            return Response(answer.status, kind, answer.read(MAX_ANSWER_BYTES))
+            body = answer.read(MAX_ANSWER_BYTES + 1)
+            if len(body) > MAX_ANSWER_BYTES:
+                raise AnswerTooLarge
+            return Response(answer.status, kind, body)
     except urllib.error.URLError as error:
         raise (error.reason if isinstance(error.reason, OSError) else error) from None
     except http.client.HTTPException as error:

@@ -6,14 +6,22 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.cli import choose
 from jupyter_wb_aws.cli.client import Client
-from jupyter_wb_aws.cli.failure import ExitCode, local_problem
+from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import say
-from jupyter_wb_aws.variables import is_masked, with_role, without_passwords
+from jupyter_wb_aws.variables import (
+    OF_A_ROLE_SESSION,
+    is_masked,
+    is_name,
+    is_reserved,
+    with_role,
+    without_passwords,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +44,10 @@ def started(client: Client, args: argparse.Namespace, **how: object) -> Mapping[
     if args.region is not None:
         body["region"] = args.region
     session: Mapping[str, Any] = client.post("/aws/sessions", body).data
+    if (wrong := _wrong(session["environment"])) is not None:
+        raise _refused(wrong)
     token_file = session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"]
-    if not os.access(token_file, os.R_OK):
+    if not (Path(token_file).is_file() and os.access(token_file, os.R_OK)):
         raise local_problem(
             "elsewhere",
             "The Jupyter server is not on this machine",
@@ -46,6 +56,42 @@ def started(client: Client, args: argparse.Namespace, **how: object) -> Mapping[
             exit_code=ExitCode.CANNOT_ASK,
         )
     return session
+
+
+def _wrong(environment: object) -> str | None:
+    """Say what an answer sets that a role session can't, or None.
+
+    The site may set any other variable (`extra_environment`), so that a list of harmless names would
+    take some of them away. That the answer is of the user's own server is made sure of before.
+    """
+    if not isinstance(environment, dict):
+        return "It has no variables"
+    for name, value in environment.items():
+        if not is_name(name):
+            return f"{name[:40]!r} is not the name of a variable"
+        if is_reserved(name) and name not in OF_A_ROLE_SESSION:
+            return f"{name} is not a variable that a role session sets"
+        if value is not None and not _fits(value):
+            return f"The value of {name} is not text that a variable can have"
+    return None
+
+
+def _fits(value: object) -> bool:
+    try:
+        return isinstance(value, str) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:  # half of a pair of surrogates, or a letter that the locale lacks
+        return False
+
+
+def _refused(wrong: str) -> CliError:
+    return local_problem(
+        "answer_refused",
+        "The server's answer is refused",
+        detail=f"The server's answer is refused. {wrong}.",
+        hint="Check that the Jupyter server is your own, and that it and this command have the same"
+        " version of jupyter_wb_aws.",
+        exit_code=ExitCode.FAILED,
+    )
 
 
 def variables(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str, str]:

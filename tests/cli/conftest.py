@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -61,12 +62,49 @@ class RuntimeDir:
             "version": "2.21.1",
             **more,
         }
-        (self.path / f"jpserver-{info['pid']}.json").write_text(json.dumps(info))
+        file = self.path / f"jpserver-{info['pid']}.json"
+        file.write_text(json.dumps(info))
+        file.chmod(0o600)  # as Jupyter does, whatever the umask
 
 
 @pytest.fixture
 def runtime(tmp_path):
     return RuntimeDir(tmp_path / "runtime")
+
+
+class Net:
+    """A table of listening sockets, as Linux has it in /proc/self/net; see proc(5)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lines = {"tcp": [], "tcp6": []}
+        path.mkdir()
+        for name in self._lines:
+            self._write(name)
+
+    def add(
+        self, address: str, port: int, *, uid: int | None = None, state="0A", inode=4711
+    ) -> None:
+        name = "tcp6" if ":" in address else "tcp"
+        binary = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+        words = [int.from_bytes(binary[i : i + 4], sys.byteorder) for i in range(0, len(binary), 4)]
+        local = "".join(f"{word:08X}" for word in words) + f":{port:04X}"
+        other = "0" * 8 * len(words) + ":0000"
+        owner = os.geteuid() if uid is None else uid
+        self._lines[name].append(
+            f"{len(self._lines[name]):4}: {local} {other} {state} 00000000:00000000 00:00000000 00000000"
+            f" {owner:5}        0 {inode} 1 0000000000000000 100 0 0 10 0"
+        )
+        self._write(name)
+
+    def _write(self, name: str) -> None:
+        lines = ["  sl  local_address rem_address   st tx_queue …", *self._lines[name]]
+        (self.path / name).write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def net(tmp_path):
+    return Net(tmp_path / "net")
 
 
 @pytest.fixture

@@ -18,8 +18,12 @@ B = "http://localhost:8889/user/bob/"
 
 
 @pytest.fixture
-def find(runtime):
-    return lambda **env: find_server(env, runtime.path)
+def find(runtime, net):
+    """Find a server where this user listens at the ports of A and B, at every address."""
+    for address in ("0.0.0.0", "::"):
+        net.add(address, 8888)
+        net.add(address, 8889)
+    return lambda **env: find_server(env, runtime.path, net.path)
 
 
 def failure_of(find, **env) -> CliError:
@@ -122,18 +126,38 @@ def test_a_terminal_whose_server_is_gone_asks_no_other(find, runtime):
 
 def test_a_server_elsewhere_is_asked_with_the_token_of_the_environment(find):
     url = "https://hub.example.com/user/alice/"
-    assert find(JUPYTER_SERVER_URL=url, JUPYTER_TOKEN="t") == Connection(url, "t")
+    found = find(JUPYTER_SERVER_URL=url, JUPYTER_TOKEN="t")
+    assert found == Connection(url, "t", named_by_file=False)
 
 
 def test_under_jupyterhub_the_servers_own_api_token_is_used(find, runtime):
-    runtime.add(A, token="")
-    env = {"JUPYTERHUB_SERVICE_PREFIX": "/user/alice/", "JUPYTERHUB_API_TOKEN": "hub"}
-    assert find(**env) == Connection(A, "hub")
+    runtime.add(B, token="")
+    env = {"JUPYTERHUB_SERVICE_PREFIX": "/user/bob/", "JUPYTERHUB_API_TOKEN": "hub"}
+    assert find(**env) == Connection(B, "hub")
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"JUPYTER_TOKEN": "t"},
+        {"JUPYTERHUB_SERVICE_PREFIX": "/user/alice/", "JUPYTERHUB_API_TOKEN": "hub"},
+        {"JPY_PARENT_PID": "1", "JUPYTER_TOKEN": "t"},
+    ],
+)
+def test_the_environments_token_is_not_for_a_server_that_it_does_not_name(find, runtime, env):
+    runtime.add(B, token="")
+    assert find(**env) == Connection(B, "")
+
+
+def test_a_kernels_own_server_gets_the_environments_token(find, runtime):
+    runtime.add(B, token="")
+    env = {"JPY_PARENT_PID": str(os.getpid()), "JUPYTER_TOKEN": "t"}
+    assert find(**env) == Connection(B, "t")
 
 
 def test_the_runtime_files_token_wins_over_the_environments(find, runtime):
     runtime.add(A)
-    assert find(JUPYTER_TOKEN="other") == Connection(A, "s3cret")
+    assert find(JUPYTER_SERVER_URL=A, JUPYTER_TOKEN="other") == Connection(A, "s3cret")
 
 
 def test_a_server_with_a_password_only_cannot_be_asked(find, runtime):

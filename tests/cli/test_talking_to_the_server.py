@@ -7,6 +7,7 @@ import json
 import socket
 import socketserver
 import ssl
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -119,13 +120,24 @@ def test_a_certificate_of_the_sites_own_can_be_trusted(tls_server, run, certific
     assert run("roles").code == 0
 
 
-def test_a_server_that_is_gone_is_said_in_a_sentence(runtime, run):
+def test_a_server_that_is_gone_is_said_in_a_sentence(run, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("JUPYTER_SERVER_URL", f"http://127.0.0.1:{free.getsockname()[1]}/")
+        monkeypatch.setenv("JUPYTER_TOKEN", "s3cret")
+        ran = run("roles")
+    assert ran.code == 1
+    assert "can't be reached (connection refused)" in ran.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is asked, and refuses, as above")
+def test_the_file_of_a_server_that_is_gone_is_no_server(runtime, run):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         runtime.add(f"http://127.0.0.1:{free.getsockname()[1]}/")
         ran = run("roles")
-    assert ran.code == 1
-    assert "can't be reached (connection refused)" in ran.err
+    assert ran.code == 2
+    assert "where nothing listens" in ran.err
 
 
 def test_a_server_that_says_nothing_is_given_up(runtime, run, monkeypatch):

@@ -1,0 +1,117 @@
+"""Which user listens at a TCP port of this machine: nobody else gets the server's token.
+
+Source: proc(5), "/proc/net/tcp"; Linux's net/ipv4/inet_hashtables.c, `compute_score`, for which of
+several listening sockets gets a connection.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+# By /proc/self, and not /proc/net: systemd's ProcSubset=pid hides the latter.
+NET = Path("/proc/self/net")
+_LISTEN = "0A"
+_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291, 2.5.5.2: an IPv4 address in IPv6's form
+_ANY_IPV4, _ANY_IPV6 = bytes(4), bytes(16)
+
+
+class Listener(NamedTuple):
+    """A listening socket.
+
+    Attributes:
+        address: where it is bound: 4 bytes, or 16 for a socket of IPv6.
+        uid: the user who opened it.
+        inode: by which /proc/PID/fd names it.
+    """
+
+    address: bytes
+    uid: int
+    inode: int
+
+
+def listeners(port: int, net: Path | None = None) -> list[Listener] | None:
+    """List the sockets that listen at `port`, in this process's network namespace.
+
+    Returns:
+        None where the system does not say: on macOS, and on a Linux that hides /proc/self/net.
+    """
+    tables = [_table(net or NET, name) for name in ("tcp", "tcp6")]
+    known = [table for table in tables if table is not None]
+    if not known:
+        return None
+    # Most lines are other people's connections: find ours as text before any is taken apart.
+    mark = f":{port:04X} "
+    lines = [line for table in known for line in table.splitlines()[1:] if mark in line]
+    return [found for line in lines if (found := _listener(line, port)) is not None]
+
+
+def reached_by(address: str, at_port: list[Listener]) -> list[Listener]:
+    """Pick the listeners that a connection to `address` can get: the most exact that there are."""
+    wanted = packed(address)
+    if len(wanted) == len(_ANY_IPV4):
+        ranks = [{wanted, _MAPPED + wanted}, {_ANY_IPV4, _MAPPED + _ANY_IPV4}, {_ANY_IPV6}]
+    else:
+        ranks = [{wanted}, {_ANY_IPV6}]
+    for rank in ranks:
+        if found := [listener for listener in at_port if listener.address in rank]:
+            return found
+    return []
+
+
+def packed(address: str) -> bytes:
+    """Return an address in its shortest binary form: an IPv4-mapped one as that of IPv4.
+
+    Raises:
+        OSError: if it is not an address.
+    """
+    address = address.partition("%")[0]  # a zone, as in fe80::1%eth0
+    if ":" not in address:
+        return socket.inet_pton(socket.AF_INET, address)
+    binary = socket.inet_pton(socket.AF_INET6, address)
+    return binary.removeprefix(_MAPPED)
+
+
+def holds(pid: int, inodes: set[int]) -> bool:
+    """Tell whether a process of ours has one of these sockets open; Linux only."""
+    names = {f"socket:[{inode}]" for inode in inodes}
+    try:
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            return any(_target(entry) in names for entry in entries)
+    except OSError:
+        return False
+
+
+def _target(entry: os.DirEntry[str]) -> str:
+    try:
+        return os.readlink(entry)  # noqa: PTH115 - pathlib is slow where there are many
+    except OSError:
+        return ""  # closed this moment
+
+
+def _table(net: Path, name: str) -> str | None:
+    try:
+        return (net / name).read_text("ascii", errors="replace")
+    except OSError:
+        return None
+
+
+def _listener(line: str, port: int) -> Listener | None:
+    """Read one line: the columns local_address, st, uid and inode."""
+    fields = line.split()
+    try:
+        host, _, local_port = fields[1].rpartition(":")
+        if fields[3] != _LISTEN or int(local_port, 16) != port:
+            return None
+        return Listener(_address(host), int(fields[7]), int(fields[9]))
+    except (IndexError, ValueError):
+        return None
+
+
+def _address(text: str) -> bytes:
+    """Read an address: words of 32 bits, each in the byte order of this machine."""
+    words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
+    return b"".join(word.to_bytes(4, sys.byteorder) for word in words)
