@@ -406,7 +406,8 @@ OTHER_NAMES = {
     "file", "command", "audience", "fetch", "users", "claims", "status", "message", "code", "hint", "admin_hint",
     "binds_role", "roles_from_claim", "end_reason", *get_args(EndReason), *get_args(ClaimCode), "when_shadowed", "not_configured",
     # OAuth's, Jupyter's, AWS's and the stores' own
-    "login_session", "endpoint_url", "use_fips_endpoint", "use_dualstack_endpoint", "session_id", "kernel_id", "id_token", "id_token_hint", "auth_time", "access_token", "offline_access", "client_secret_basic", "client_secret_post", "invalid_client", "unauthorized_client",
+    "login_session", "endpoint_url", "use_fips_endpoint", "use_dualstack_endpoint", "session_id", "kernel_id", "id_token", "id_token_hint", "auth_time", "access_token", "offline_access", "client_secret_basic", "client_secret_post", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_grant", "invalid_request",
+    "invalid_scope", "interaction_required", "bad_refresh_token", "server_error",
     "kernel_manager_factory", "kernel_manager_class", "_async_launch_kernel", "start_kernel", "_proc_args", "_proc_kwargs", "get_cmd", "get_env", "update_env",
     "make_term_env", "new_terminal", "preferred_username", "extra_env", "current_user", "credential_process", "role_arn", "source_profile",
     "jupyter_wb_aws", "app_id", "rgw_s3_auth_use_sts", "rgw_sts_key", "principal_tags", "access_type", "select_account",

@@ -17,6 +17,10 @@ LONGEST_WAIT = timedelta(hours=1)
 SHOWN = 200
 
 
+class RefusedByProxy(IdpUnavailable):
+    """A proxy on the way refuses, by an HTTP status of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An HTTP answer, read to its end; header names are in small letters."""

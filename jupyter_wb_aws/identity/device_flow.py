@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import IdpBadAnswer, SignInFailed, TokenSourceFailed, WbAwsError
 from jupyter_wb_aws.identity.oauth import DeviceAnswer, OAuth, TokenAnswer
-from jupyter_wb_aws.identity.refusals import Refused
+from jupyter_wb_aws.identity.refusals import OF_THE_USER, Refused
 
 # RFC 8628, 3.5: by how much `slow_down`, and trouble at the provider, stretch the interval.
 SLOW_DOWN, LONGEST_INTERVAL = 5, 60
@@ -115,8 +115,11 @@ async def _ask(oauth: OAuth, device: DeviceAnswer) -> TokenAnswer:
             raise Pending(WAITING[refused.error]) from None
         if refused.error == "access_denied":
             raise SignInFailed("The sign-in was refused on the identity provider's page.") from None
-        if refused.error == "expired_token":
+        if refused.error in OF_THE_USER:  # `invalid_grant` at some providers
             raise SignInFailed("The code has expired before it was entered.") from None
+        if refused.passes:
+            more = refused.retry_after or SLOW_DOWN
+            raise Pending(more, oauth.bad(refused)) from None
         raise oauth.bad(refused) from None
     except IdpBadAnswer as unreadable:
         raise Pending(0, unreadable) from None

@@ -14,7 +14,7 @@ import httpcore2
 import httpx2
 
 from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, IdpUnavailable, WbAwsError
-from jupyter_wb_aws.identity.answer import SHOWN, Answer, begin
+from jupyter_wb_aws.identity.answer import SHOWN, Answer, RefusedByProxy, begin
 from jupyter_wb_aws.identity.proxies import Proxy
 from jupyter_wb_aws.identity.redact import harmless, without_userinfo
 from jupyter_wb_aws.identity.redact_sent import without
@@ -120,7 +120,7 @@ def explained(what: str, sent: Collection[str], proxy: Proxy | None = None) -> I
         raise IdpBadAnswer(f"{begin(what)} can't be asked ({type(error).__name__}).") from None
 
 
-def _refused_by_proxy(what: str, proxy: Proxy | None, status: int | None) -> IdpUnavailable:
+def _refused_by_proxy(what: str, proxy: Proxy | None, status: int | None) -> RefusedByProxy:
     named = f"the proxy of {proxy.named_by}" if proxy else "a proxy"
     said = f" (HTTP {status})" if status else ""
     hint = (
@@ -128,7 +128,7 @@ def _refused_by_proxy(what: str, proxy: Proxy | None, status: int | None) -> Idp
         if status == PROXY_REFUSES
         else f"Ask those who run it whether {named} may reach the identity provider."
     )
-    return IdpUnavailable(
+    return RefusedByProxy(
         f"{begin(what)} can't be reached: {named} refuses{said}.", admin_hint=hint
     )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInFailed, SignInRequired, TokenInvalid
 from jupyter_wb_aws.identity.members import member
+from jupyter_wb_aws.identity.refusals import UnclearRefusal
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ class Grant:
     """Who is signed in, since when, and by what.
 
     `taken` tells that `token` was handed out; `ask_after`, that the last refresh brought no new one,
-    and when to try again; `refreshing` is the one refresh that runs.
+    and when to try again; `refreshing` is the one refresh that runs. `refused` is set while the sign-in
+    waits: the token has expired, and the last refresh was refused in a way that does not say whether
+    the refresh token has ended.
     """
 
     identity: Identity
@@ -63,6 +66,7 @@ class Grant:
     ends_at: datetime | None
     taken: bool = False
     ask_after: datetime | None = None
+    refused: SignInRequired | None = None
     refreshing: asyncio.Task[WebIdentityToken] | None = field(default=None, repr=False)
 
     @property
@@ -129,12 +133,21 @@ class Grants:
         """Use the refresh token; return the newest token, which is the old one where none came.
 
         Raises:
-            SignInRequired: if the sign-in is over.
+            SignInRequired: if the sign-in is over, or waits: then it is `grant.refused`.
             TokenSourceFailed, TokenInvalid: if the provider does not answer as it should.
         """
         assert grant.refresh_token is not None
-        answer = await oauth.refresh(grant.refresh_token, grant.scope)
-        # First of all: the former may be good no more.
+        try:
+            answer = await oauth.refresh(grant.refresh_token, grant.scope)
+        except UnclearRefusal as refusal:
+            if self.clock.now() < grant.token.expires_at:
+                raise
+            grant.refused = SignInRequired(
+                f"Your token has expired, and your sign-in could not be refreshed. {refusal.detail}",
+                admin_hint=refusal.admin_hint,
+            )
+            raise grant.refused from None
+        # First of all: the former may no longer be good.
         grant.refresh_token = answer.refresh_token or grant.refresh_token
         now = self.clock.now()
         id_token = await self._id_token(answer)
@@ -151,6 +164,7 @@ class Grants:
         if stranger or not identity.same_user(grant.identity):
             raise SignInRequired("The identity provider renewed your sign-in for somebody else.")
         grant.token, grant.identity, grant.ask_after = token, identity, None
+        grant.refused = None
         grant.id_token = id_token or grant.id_token
         if answer.refresh_expires_in:
             grant.ends_at = self._ends_at(answer, grant.since, now)

@@ -12,12 +12,25 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, SignInRequired
-from jupyter_wb_aws.identity.answer import Answer, begin, refuse_failure
+from jupyter_wb_aws.errors import (
+    IdpBadAnswer,
+    IdpTimeout,
+    IdpUnavailable,
+    SignInRequired,
+    WbAwsError,
+)
+from jupyter_wb_aws.identity.answer import Answer, RefusedByProxy, begin, refuse_failure
 from jupyter_wb_aws.identity.authorization_url import s256_challenge, with_parameters
 from jupyter_wb_aws.identity.client_authentication import authentication, read_secret
 from jupyter_wb_aws.identity.provider import Provider
-from jupyter_wb_aws.identity.refusals import Refused, refused
+from jupyter_wb_aws.identity.refusals import (
+    Meaning,
+    Refused,
+    UnclearRefusal,
+    meaning,
+    refused,
+    unclear,
+)
 
 DEVICE_CODE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 SECRET_PARAMETERS = frozenset(
@@ -27,12 +40,10 @@ SECRET_PARAMETERS = frozenset(
 POLL_INTERVAL = 5
 # Seconds for the file with the secret.
 LONGEST_READ = 5.0
-# RFC 6749, 5.2, and OIDC Core 3.1.2.6: the user is asked for again, or is out.
-USER_NEEDED = frozenset(
-    {"invalid_grant", "access_denied", "login_required", "interaction_required", "consent_required", "account_selection_required"}
-)  # fmt: skip
-# "Microsoft identity platform and the OAuth 2.0 device authorization grant flow", of RFC 8628's codes.
-ENTRA_NAMES = {"authorization_declined": "access_denied"}
+STILL_WORKS = (
+    "Nothing for now: your current token is good until it expires, and the server tries again. If this goes on"
+    " until then, sign in again."
+)
 # A clock that is off by less is as good as right; the header `Date` has whole seconds only.
 SKEW_SEEN = timedelta(seconds=5)
 # What an endpoint says that is somewhere else by now: the provider's metadata are read again.
@@ -122,8 +133,10 @@ class OAuth:
         """Get the next tokens.
 
         Raises:
-            SignInRequired: if the refresh token is good no more.
-            IdpBadAnswer: if the provider refuses for a reason that is not the user's.
+            SignInRequired: if the refresh token is no longer good.
+            UnclearRefusal: if that may be so.
+            IdpBadAnswer: if the provider does not accept this client.
+            IdpUnavailable: if there were too many requests.
         """
         # Named, since some providers (Entra ID) give an id token only for `openid`; and no more
         # than was granted, which others would refuse (RFC 6749, 6).
@@ -136,11 +149,22 @@ class OAuth:
                 }
             )
         except Refused as refusal:
-            if refusal.error in USER_NEEDED:
-                raise SignInRequired(
-                    f"Your sign-in has ended at the identity provider ({refusal})."
-                ) from None
-            raise self.bad(refusal) from None
+            raise self._not_refreshed(refusal) from None
+        except (UnclearRefusal, RefusedByProxy) as refusal:
+            raise UnclearRefusal(
+                refusal.detail, hint=STILL_WORKS, admin_hint=refusal.admin_hint
+            ) from None
+
+    def _not_refreshed(self, refusal: Refused) -> WbAwsError:
+        means = meaning(refusal)
+        if means is Meaning.ENDED:
+            return SignInRequired(f"Your sign-in has ended at the identity provider ({refusal}).")
+        if means in {Meaning.BUSY, Meaning.CLIENT}:
+            return self.bad(refusal)
+        return UnclearRefusal(
+            f"The identity provider does not refresh your sign-in now ({refusal}).",
+            hint=STILL_WORKS,
+        )
 
     @property
     def _scope(self) -> str:
@@ -166,14 +190,9 @@ class OAuth:
 
         Raises:
             Refused: with ``authorization_pending``, ``slow_down``, ``access_denied``,
-                ``expired_token``, or what else the provider says; Entra ID's name for the third
-                is replaced by the RFC's.
+                ``expired_token``, or what else the provider says.
         """
-        try:
-            return await self._tokens({"grant_type": DEVICE_CODE_GRANT, "device_code": device_code})
-        except Refused as refusal:
-            error = ENTRA_NAMES.get(refusal.error, refusal.error)
-            raise Refused(error, refusal.description) from None
+        return await self._tokens({"grant_type": DEVICE_CODE_GRANT, "device_code": device_code})
 
     async def revoke(self, refresh_token: str) -> bool:
         """Revoke a refresh token (RFC 7009); tell whether the provider can do that at all.
@@ -203,8 +222,14 @@ class OAuth:
         answer = await post(what, endpoint, form, {"Accept": "*/*"}, sent=[id_token])
         refuse_failure(answer, what)
 
-    def bad(self, refusal: Refused) -> IdpBadAnswer:
-        """Say what an administrator has to know of a refusal that is not the user's doing."""
+    def bad(self, refusal: Refused) -> IdpBadAnswer | IdpUnavailable:
+        """Explain a refusal that is not the user's doing: what passes, and what an administrator can do."""
+        if refusal.passes:
+            return IdpUnavailable(
+                f"The identity provider does not answer this now ({refusal}).",
+                hint="Wait a moment, then try again.",
+                retry_after=refusal.retry_after,
+            )
         hint = {
             "invalid_client": "The provider does not accept this client: compare `client_id`, `client_secret_file`"
             " and `token_endpoint_auth_method` with its registration. If the secret has characters other than"
@@ -236,7 +261,8 @@ class OAuth:
 
         Raises:
             Refused: if it answers with an OAuth error (RFC 6749, 5.2), by whatever HTTP status.
-            TokenSourceFailed: if it answers with anything else that is no success.
+            UnclearRefusal: if it answers with another 4xx.
+            TokenSourceFailed: if it answers with anything else but a success.
         """
         endpoint, what = await self._endpoint(name), self._what(name)
         secret = await self._secret()
@@ -251,7 +277,9 @@ class OAuth:
         found = answer.json_object() or {}
         error = _text(found, "error")
         if error and not answer.is_busy:
-            raise refused(error, _text(found, "error_description") or "", sent)
+            raise refused(error, _text(found, "error_description") or "", sent, answer)
+        if 400 <= answer.status < 500 and not answer.is_busy:
+            raise unclear(answer, what)
         refuse_failure(answer, what)
         return found, answer
 

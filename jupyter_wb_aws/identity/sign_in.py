@@ -79,19 +79,24 @@ class SignIn:
     @property
     def state(self) -> State:
         """Tell whether somebody is signed in, or is about to be."""
-        if self._grant is not None:
+        if self._living is not None:
             return "signed_in"
         return "pending" if self._pending_until() else "signed_out"
 
     @property
     def user(self) -> Identity | None:
         """Who is signed in."""
-        return self._grant.identity if self._grant else None
+        return self._living.identity if self._living else None
 
     @property
     def expires_at(self) -> datetime | None:
         """When the sign-in, or what is under way, is over, as far as that is known."""
-        return self._grant.expires_at if self._grant else self._pending_until()
+        return self._living.expires_at if self._living else self._pending_until()
+
+    @property
+    def _living(self) -> Grant | None:
+        """The grant, unless it waits for a refresh that works or for the user to sign in again."""
+        return self._grant if self._grant is not None and self._grant.refused is None else None
 
     async def flows(self) -> list[Flow]:
         """Return the flows that work here, in the site's order.
@@ -221,7 +226,7 @@ class SignIn:
         if self.problem is problem:
             return
         log.warning("A sign-in failed: %s", problem.detail)
-        if self._grant is None:
+        if self._living is None:
             self.problem = problem
         self._tell()
 
@@ -306,15 +311,33 @@ class SignIn:
         return await self.newest_token()  # of whoever has signed in meanwhile
 
     async def _refresh(self, grant: Grant) -> WebIdentityToken:
+        waited = grant.refused
         try:
             token = await self._grants.renew(grant, self._oauth)
         except SignInRequired as over:
-            if self._grant is grant:
+            if self._grant is grant and over is grant.refused:
+                self._wait(over, first=waited is None)
+            elif self._grant is grant:
                 self._lose(over)
             raise self._required() from None
+        except WbAwsError:
+            if self._grant is grant and waited is not None:
+                raise self._required() from None  # what the user has to do is the same
+            raise
         if self._grant is not grant:  # signed out, or in as somebody else, meanwhile
             raise self._required()
+        if waited is not None:
+            log.info("The sign-in works again: subject %r", grant.identity.subject)
+            self.problem = None
+            self._tell()
         return token
+
+    def _wait(self, refused: SignInRequired, *, first: bool) -> None:
+        """Keep the sign-in, which may still come back, and say that the user has to sign in."""
+        if first:
+            log.warning("The sign-in waits: %s", refused.detail)
+            self.problem = _for_the_user(refused)
+            self._tell()
 
     def overdue(self) -> SignInRequired | None:
         """Tell that the sign-in is over by the site's rules, as soon as it is."""
@@ -331,13 +354,13 @@ class SignIn:
             # Revoked when the user signs out: the provider ended it, or a site's rule did.
             self._revocation.add(self._grant.refresh_token)
         self._grant = None
-        self.problem = SignInRequired(over.detail, hint=HOW, admin_hint=over.admin_hint)
+        self.problem = _for_the_user(over)
         self._tell()
 
     def _required(self) -> SignInRequired:
-        over = self.problem
+        over = self._grant.refused if self._grant else self.problem
         if isinstance(over, SignInRequired):
-            return SignInRequired(over.detail, hint=HOW, admin_hint=over.admin_hint)
+            return _for_the_user(over)
         return SignInRequired("You are not signed in.", hint=HOW)
 
     # --- Ending ------------------------------------------------------------------------------
@@ -364,3 +387,7 @@ class SignIn:
     async def close(self) -> None:
         """End what runs in the background."""
         await self._tasks.cancel()
+
+
+def _for_the_user(over: SignInRequired) -> SignInRequired:
+    return SignInRequired(over.detail, hint=HOW, admin_hint=over.admin_hint)

@@ -420,13 +420,23 @@ async def test_who_is_not_in_jupyter_is_sent_there_first(new_browser, jp_base_ur
 # --- Who is who ------------------------------------------------------------------------------
 
 
+def ended(provider):
+    provider.refresh_tokens.clear()
+
+
+def ended_in_other_words(provider):
+    answer = {"error": "invalid_request", "error_description": "Refresh token expired."}
+    provider.faults["/token"] = [failing(400, answer)]
+
+
+@pytest.mark.parametrize("end", [ended, ended_in_other_words])
 async def test_a_sign_in_that_ended_revives_its_role_sessions_and_kernels(
-    api, run, sign_in, provider
+    api, run, sign_in, provider, end
 ):
     await sign_in()
     session = await api.start()
     kernel = (await api("POST", "/api/kernels", {"name": "python3"}, known=False)).data
-    provider.refresh_tokens.clear()  # the provider has ended it
+    end(provider)
     refused = await api("POST", f"/aws/sessions/{session['id']}/refresh")
     assert (refused.status, refused.data["code"]) == (409, "sign_in_required")
     ailing = (await api("GET", f"/aws/sessions/{session['id']}")).data
