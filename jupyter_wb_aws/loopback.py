@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+import socket
 from urllib.parse import urlsplit
+
+SHORT_FORMS = re.compile(r"[0-9a-fx.]+", re.ASCII)
 
 
 def is_loopback(url: str) -> bool:
     """Tell whether a URL's host is this machine, by its look: nothing is resolved."""
     try:
         return is_loopback_host(urlsplit(url).hostname or "")
-    except ValueError:  # no URL
+    except ValueError:  # not a URL
         return False
 
 
 def is_loopback_host(host: str) -> bool:
-    """Tell the same of a host alone."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:  # another name
+    """Tell the same of a host alone; an IPv6 address is without brackets.
+
+    Names are those of RFC 6761, 6.3, and addresses count in every spelling that connects: C's short,
+    decimal, octal and hexadecimal forms (inet_aton(3)), an IPv4 address within an IPv6 one, a zone, and
+    the unspecified address, which leads to this machine too.
+    """
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    address = _address(name.partition("%")[0])
+    if address is None:
         return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        if SHORT_FORMS.fullmatch(text):  # inet_aton alone takes anything after a blank
+            return ipaddress.IPv4Address(socket.inet_aton(text))
+        return ipaddress.ip_address(text)
+    except (OSError, ValueError):  # a name
+        return None

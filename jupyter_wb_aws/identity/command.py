@@ -31,6 +31,7 @@ PASSED_ON = re.compile(
 SECRET_NAME = re.compile(r"secret|token|pass|pwd|\bpin\b|key|cred|auth", re.IGNORECASE)
 SHORTEST_TOKEN = 16
 STDERR_SHOWN, STDERR_KEPT = 500, 64 * 1024
+ROOT = "/"
 # BSD's sysexits.h, EX_NOPERM: the program's way to say "the user must sign in first".
 EX_NOPERM = 77
 
@@ -45,7 +46,8 @@ class CommandTokenSource(TokenSource):
         config=True,
         help="""The program and its arguments, as a list; no shell is involved. It prints the token,
         and nothing else, on standard output and exits with 0; with 77 it says that the user must sign
-        in first. What it writes on standard error is shown to the user as a hint.""",
+        in first. What it writes on standard error is shown to the user as a hint. It runs in the folder
+        `/`: name the program by an absolute path, or by a name that is found in PATH.""",
     )
     timeout = Float(
         10.0,
@@ -117,10 +119,16 @@ class CommandTokenSource(TokenSource):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=environment,
+                # Not the notebooks' folder (on a hub, that is the user's home): what lies there, from a
+                # repository or somebody else, must not be what a program loads or runs.
+                cwd=ROOT,
                 start_new_session=True,  # so that its own children can be ended with it
             )
         except OSError as error:
-            raise self._failed(f"can't be started: {error.strerror}") from None
+            how = f"can't be started: {error.strerror}"
+            if "/" in self.command[0] and not self.command[0].startswith("/"):
+                how += ". Its path is relative, and it runs in the folder /, not in the notebooks' folder"
+            raise self._failed(how) from None
         except ValueError as error:  # a NUL in an argument, a `=` in a variable's name
             raise self._failed(f"can't be started: {error}") from None
 

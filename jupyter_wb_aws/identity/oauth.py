@@ -31,6 +31,7 @@ from jupyter_wb_aws.identity.refusals import (
     refused,
     unclear,
 )
+from jupyter_wb_aws.identity.token import SecretText
 
 DEVICE_CODE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 SECRET_PARAMETERS = frozenset(
@@ -38,6 +39,8 @@ SECRET_PARAMETERS = frozenset(
 )
 # RFC 8628, 3.2: where the provider names none.
 POLL_INTERVAL = 5
+# It is shown in a terminal and typed by hand.
+LONGEST_USER_CODE = 100
 # Seconds for the file with the secret.
 LONGEST_READ = 5.0
 STILL_WORKS = (
@@ -245,9 +248,9 @@ class OAuth:
         began = datetime.now(UTC)
         found, answer = await self._post("token_endpoint", form)
         tokens = TokenAnswer(
-            id_token=_text(found, "id_token"),
-            access_token=_text(found, "access_token"),
-            refresh_token=_text(found, "refresh_token"),
+            id_token=_secret(found, "id_token"),
+            access_token=_secret(found, "access_token"),
+            refresh_token=_secret(found, "refresh_token"),
             refresh_expires_in=_seconds(found.get("refresh_expires_in")),  # Keycloak's
             scope=_text(found, "scope"),
             clock_ahead=_clock_ahead(answer, began),
@@ -347,19 +350,26 @@ def _clock_ahead(answer: Answer, began: datetime) -> timedelta:
 
 
 def _device_answer(found: Mapping[str, Any]) -> DeviceAnswer:
-    device_code, user_code = _text(found, "device_code"), _text(found, "user_code")
+    device_code, user_code = _secret(found, "device_code"), _text(found, "user_code")
     # Google's name for it is older than the RFC.
-    uri = _text(found, "verification_uri") or _text(found, "verification_url")
-    if not (device_code and user_code and uri) or not _is_http(uri):
+    uri = _text(found, "verification_uri") or _text(found, "verification_url") or ""
+    user_code, uri = (user_code or "").strip(), uri.strip()
+    if not (device_code and user_code and uri.startswith(("https://", "http://"))):
         raise IdpBadAnswer(
             "The identity provider's device authorization lacks what RFC 8628 wants."
+        )
+    # In a terminal or on a page, a line break or an escape could pretend to be a sentence of ours.
+    if not (user_code + uri).isprintable() or len(user_code) > LONGEST_USER_CODE:
+        raise IdpBadAnswer(
+            "The identity provider's device authorization can't be shown: its code or address has line breaks or"
+            " other control characters, or is too long."
         )
     complete = _text(found, "verification_uri_complete")
     return DeviceAnswer(
         device_code,
         user_code,
         uri,
-        complete if complete and _is_http(complete) else None,
+        complete.strip() if complete and _is_http(complete.strip()) else None,
         _seconds(found.get("expires_in")) or 600,
         max(1, min(_seconds(found.get("interval")) or POLL_INTERVAL, 60)),
     )
@@ -372,6 +382,11 @@ def _is_http(url: str) -> bool:
 def _text(found: Mapping[str, Any], name: str) -> str | None:
     value = found.get(name)
     return value if isinstance(value, str) and value else None
+
+
+def _secret(found: Mapping[str, Any], name: str) -> SecretText | None:
+    text = _text(found, name)
+    return None if text is None else SecretText(text)
 
 
 def _seconds(value: object) -> int | None:

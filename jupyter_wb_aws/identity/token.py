@@ -45,9 +45,27 @@ class Identity:
         return (self.issuer, self.subject) == (other.issuer, other.subject)
 
 
+class SecretText(str):
+    """Text that `repr`, pickle, deep copies and `dataclasses.asdict` don't bring out; `str` does."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Show nothing of it."""
+        return "'***'"
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        """Refuse: a pickle or a copy would hold the text.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("A token is not pickled or copied: its text must not leave this process.")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class WebIdentityToken:
-    """A JWT and what it claims; its text shows in no `repr`, log or exception.
+    """A JWT and what it claims; its text shows in no `repr`, log, exception, pickle or `asdict`.
 
     Times are UTC, by this machine's clock. `issued_at` is the `iat` claim, or the time it was
     received where that is missing or lies in the future. `clock_ahead` is how far the issuer's clock
@@ -89,12 +107,17 @@ class WebIdentityToken:
         ahead = max(-LEEWAY, min(clock_ahead, LEEWAY))
         issued_at = (_time_claim(claims, "iat") or received_at + ahead) - ahead
         return cls(
-            text, claims, min(issued_at, received_at), expires_at - ahead, received_at, ahead
+            SecretText(text),
+            claims,
+            min(issued_at, received_at),
+            expires_at - ahead,
+            received_at,
+            ahead,
         )
 
     def reveal(self) -> str:
         """Return the token's text; every call of this is a place for a reviewer to look at."""
-        return self._text
+        return str(self._text)
 
     def when_over(self, fraction: float) -> datetime:
         """Return when that much of the token's life, 0 to 1, is over."""

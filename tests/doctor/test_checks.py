@@ -566,6 +566,15 @@ def test_the_variable_for_no_proxy_that_is_read_is_the_one_to_change(role_env, n
     assert finding.remedy == f"Run: export {name}=example.com,localhost,127.0.0.1"
 
 
+@pytest.mark.parametrize("host", ["127.1", "[::1]", "0x7f.1"])
+def test_a_proxy_is_passed_by_under_the_spelling_that_the_endpoint_has(role_env, host):
+    env = {**role_env, "AWS_ENDPOINT_URL": f"http://{host}:5000", "http_proxy": "http://p:3128"}
+    finding = only(endpoints.check_proxies, Facts(env, NOON, "terminal"))
+    listed = finding.remedy.partition("=")[2].strip("'")
+    assert listed == f"127.0.0.1,localhost,127.0.0.1,{host}"
+    assert proxy_for(f"http://{host}:5000", {**env, "no_proxy": listed}) is None
+
+
 @pytest.mark.parametrize(
     "variables",
     [

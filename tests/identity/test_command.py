@@ -117,6 +117,41 @@ async def test_an_impossible_argument_or_variable_is_a_failure_of_the_source():
         await CommandTokenSource(command=["true"], environment={"A=B": "c"}).fetch(TokenRequest())
 
 
+async def test_the_program_does_not_run_in_the_notebooks_folder(program, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = program("pwd >&2; exit 77", shell=True)
+    with pytest.raises(SignInRequired, match=r" /$"):
+        await said.fetch(TokenRequest())
+
+
+async def test_no_program_or_module_of_the_notebooks_folder_is_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    planted = tmp_path / "get-token"
+    planted.write_text(f"#!/bin/sh\necho {TOKEN}\n")
+    planted.chmod(0o755)
+    (tmp_path / "token_module.py").write_text(f"print({TOKEN!r})")
+    monkeypatch.setenv("PATH", f".:{tmp_path.name}::{os.environ['PATH']}")
+    for command in (["get-token"], [sys.executable, "-m", "token_module"]):
+        with pytest.raises(TokenSourceFailed):
+            await CommandTokenSource(command=command).fetch(TokenRequest())
+
+
+async def test_a_relative_path_is_told_as_the_reason(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "get-token").write_text("#!/bin/sh\n")
+    with pytest.raises(TokenSourceFailed, match="path is relative, and it runs in the folder /"):
+        await CommandTokenSource(command=["./get-token"]).fetch(TokenRequest())
+
+
+async def test_a_program_is_found_in_path(tmp_path, monkeypatch):
+    found = tmp_path / "get-token"
+    found.write_text(f"#!/bin/sh\necho {TOKEN}\n")
+    found.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    token = await CommandTokenSource(command=["get-token"]).fetch(TokenRequest())
+    assert token.reveal() == TOKEN
+
+
 async def test_no_shell_reads_the_arguments(tmp_path):
     command = ["echo", f"$(touch {tmp_path}/pwned)", ";", "touch", f"{tmp_path}/pwned"]
     with pytest.raises(TokenInvalid):

@@ -21,7 +21,7 @@ from jupyter_wb_aws.errors import (
 )
 from tests.conftest import make_jwt
 from tests.identity.signing_in import fetch, sign_in, sign_out
-from tests.openid import CLIENT, failing, hanging
+from tests.openid import CLIENT, failing, hanging, say
 from tests.role_sessions.support import asleep, eventually
 
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -395,6 +395,48 @@ async def test_a_code_that_may_just_be_typed_stays_good(source, provider):
     provider.approve_device(second.user_code)
     await poll(source, 60)
     await eventually(lambda: source.sign_in.state == "signed_in")
+
+
+def device_answer(**changes):
+    usual = {
+        "device_code": "d",
+        "user_code": "ABCD",
+        "verification_uri": "https://idp.example.com/device",
+    }
+    return lambda handler: say(handler, {**usual, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"user_code": "AB\nCD"}, {"user_code": "AB\r\n\nThe code is EVIL:"}, {"user_code": "\x1b[2JAB"},
+     {"user_code": "AB\u2028CD"}, {"user_code": "AB\u202eCD"}, {"user_code": "A" * 101},
+     {"verification_uri": "https://idp.example.com/\nOpen https://evil.example.com"},
+     {"verification_uri": "https://idp.example.com/\x1b]8;;https://evil.example.com"}],
+)  # fmt: skip
+async def test_a_code_or_address_that_could_pretend_to_be_ours_is_not_shown(
+    source, provider, changes
+):
+    provider.faults["/device"] = [device_answer(**changes)]
+    with pytest.raises(IdpBadAnswer, match="can't be shown") as refused:
+        await source.sign_in.begin_device()
+    assert "evil" not in str(refused.value.as_problem()).lower()
+
+
+async def test_blanks_around_a_code_and_its_addresses_do_not_count(source, provider):
+    uri = "https://idp.example.com/device"
+    fault = device_answer(
+        user_code=" AB CD\n", verification_uri=f"{uri}\n", verification_uri_complete=f"{uri}?c=1\n"
+    )
+    provider.faults["/device"] = [fault]
+    begun = await source.sign_in.begin_device()
+    assert begun.user_code == "AB CD"
+    assert (begun.verification_uri, begun.verification_uri_complete) == (uri, f"{uri}?c=1")
+
+
+async def test_a_second_address_that_could_pretend_to_be_ours_is_left_out(source, provider):
+    complete = "https://idp.example.com/?c=1\nSign in here"
+    provider.faults["/device"] = [device_answer(verification_uri_complete=complete)]
+    assert (await source.sign_in.begin_device()).verification_uri_complete is None
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The web identity token: what is taken for one, what it says, and that it shows nowhere."""
 
 import base64
+import copy
+import dataclasses
 import json
 import logging
 import pickle
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.errors import TokenInvalid
+from jupyter_wb_aws.identity.supply import Holding
 from jupyter_wb_aws.identity.token import LONGEST, WebIdentityToken
 from tests.conftest import NOON, make_jwt, make_token
 
@@ -282,4 +285,22 @@ def test_a_token_can_not_be_changed():
 
 def test_tokens_are_compared_by_identity_so_that_no_assertion_prints_them():
     assert make_token() != make_token()
-    assert pickle.loads(pickle.dumps(make_token())).same_text(make_token())
+
+
+@pytest.mark.parametrize(
+    "bring_out",
+    [pickle.dumps, copy.deepcopy, dataclasses.asdict, dataclasses.astuple, lambda t: json.dumps(t, default=dataclasses.asdict)],
+    ids=["pickle", "deepcopy", "asdict", "astuple", "json"],
+)  # fmt: skip
+@pytest.mark.parametrize("wrap", [lambda t: t, lambda t: Holding(token=t)], ids=["", "holding"])
+def test_a_token_is_not_pickled_or_copied(bring_out, wrap):
+    with pytest.raises(TypeError, match="not pickled or copied") as refused:
+        bring_out(wrap(make_token()))
+    told = "".join(traceback.format_exception(refused.value))
+    assert make_token().reveal() not in told
+
+
+def test_what_is_revealed_is_plain_text():
+    text = make_token().reveal()
+    assert type(text) is str
+    assert pickle.loads(pickle.dumps(text)) == text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from jupyter_wb_aws.aws.claims import shown
 from jupyter_wb_aws.doctor.addresses import (
@@ -126,7 +128,9 @@ def check_proxies(facts: Facts) -> Iterator[Finding]:
         # boto3 looks at the second only where the first is not set, be it to nothing.
         name = "no_proxy" if "no_proxy" in facts.environment else "NO_PROXY"
         before = facts.get(name)
-        listed = ",".join(filter(None, [before, "localhost,127.0.0.1"]))
+        # Compared to the letter: of other spellings (127.1, [::1]), the one that is used must be listed.
+        hosts = dict.fromkeys(["localhost", "127.0.0.1", _host_as_written(url)])
+        listed = ",".join(filter(None, [before, *hosts]))
         yield found(
             "proxy_for_loopback",
             f"{shown(without_secrets(url))} is on this machine, and boto3 asks for it through the proxy"
@@ -137,6 +141,11 @@ def check_proxies(facts: Facts) -> Iterator[Finding]:
         yield found(
             "proxy_used", f"STS is asked through the proxy {shown(without_secrets(proxy))}."
         )
+
+
+def _host_as_written(url: str) -> str:
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    return re.sub(r":\d*$", "", host)
 
 
 def _is_proxy(value: str) -> bool:
