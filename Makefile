@@ -49,7 +49,8 @@ test-lab: $(LAB)  ## the unit tests of the JupyterLab extension
 	$(JLPM) test
 
 test-oldest: $(OLDEST)/.installed
-	$(OLDEST)/bin/python -m pytest $(AT_ONCE) tests/aws tests/identity tests/injection tests/handlers tests/test_app.py -m "not long" $(ARGS)
+	$(OLDEST)/bin/python -m pytest $(AT_ONCE) tests/aws tests/cli tests/handlers tests/identity tests/injection tests/role_sessions tests/roles \
+	    tests/test_app.py -m "not long" $(ARGS)
 
 $(OLDEST)/.installed: requirements/bootstrap.txt requirements/oldest.txt pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(OLDEST)" REQUIREMENTS=requirements/oldest.txt .ci/make-venv
