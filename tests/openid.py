@@ -6,6 +6,7 @@ The real one is in tests/peers/; this one is for faults, which a real one does n
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import secrets
@@ -262,3 +263,16 @@ def failing(status, document=b"", **headers):
 def hanging(event):
     """Make a fault: no answer until the event is set."""
     return lambda _: event.wait(20)
+
+
+def dripping(event, beginning=b"HTTP/1.1 200 OK\r\nX-Slow: "):
+    """Make a fault: an answer that never ends, byte by byte, until the event is set."""
+
+    def drip(handler):
+        handler.wfile.write(beginning)
+        with contextlib.suppress(OSError):
+            while not event.wait(0.02):
+                handler.wfile.write(b"a")
+                handler.wfile.flush()
+
+    return drip

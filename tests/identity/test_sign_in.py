@@ -385,6 +385,33 @@ async def test_trouble_at_the_provider_does_not_end_a_device_flow(source, provid
     await eventually(lambda: source.sign_in.state == "signed_in")
 
 
+@pytest.mark.parametrize("fault", ["garbage", "no object", "nothing"])
+async def test_a_token_answer_that_can_not_be_read_twice_ends_the_device_flow(
+    source, provider, fault
+):
+    begun = await source.sign_in.begin_device()
+    provider.approve_device(begun.user_code)
+    provider.faults["/token"] = [FAULTS[fault]] * 2
+    await poll(source)
+    await asked(provider, 1)
+    await poll(source)
+    await eventually(lambda: source.sign_in.state == "signed_out")
+    assert source.sign_in.problem.code == "identity_provider_bad_answer"
+    assert "token endpoint" in source.sign_in.problem.detail
+    assert len(provider.asked_for("/token")) == 2
+
+
+async def test_a_code_that_expires_while_the_provider_is_away_names_the_provider(source, provider):
+    await source.sign_in.begin_device()
+    provider.faults["/token"] = [failing(503)] * 100
+    for times in range(1, 10):
+        await poll(source, 60)
+        await asked(provider, times)
+    await poll(source, 60)
+    await eventually(lambda: source.sign_in.problem)
+    assert source.sign_in.problem.code == "identity_provider_unavailable"
+
+
 async def test_a_code_that_may_just_be_typed_stays_good(source, provider):
     first = await source.sign_in.begin_device()
     assert await source.sign_in.begin_device() == first
