@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -63,7 +64,8 @@ def _run(words: Sequence[str]) -> int:
         command, args = _parse(words)
         as_json = getattr(args, "json", False)
         code = command.run(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # else it was closed before we began
+            sys.stdout.flush()
     except SystemExit as done:  # argparse: after --help, or a usage error it has explained
         return done.code if isinstance(done.code, int) else ExitCode.OK
     except BrokenPipeError:
@@ -71,10 +73,26 @@ def _run(words: Sequence[str]) -> int:
     except CliError as error:
         say_error(error.problem, error.text, as_json=as_json)
         return error.exit_code
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        if full:
+            _let_go_of_stdout()
+        why = _not_written(error) if full else _unexpected(error)
+        say_error(why.problem, None, as_json=as_json and not full)
+        return ExitCode.FAILED
     except Exception as defect:  # noqa: BLE001 - no traceback ever reaches the user
         say_error(_unexpected(defect).problem, None, as_json=as_json)
         return ExitCode.FAILED
     return code
+
+
+def _not_written(error: OSError) -> CliError:
+    return local_problem(
+        "output_failed",
+        "The output could not be written",
+        detail=f"The output could not be written: {error.strerror}.",
+        exit_code=ExitCode.FAILED,
+    )
 
 
 def _parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:

@@ -25,13 +25,18 @@ def plain(text: str) -> str:
 
 
 def say_json(text: str) -> None:
-    """Print the server's JSON as it came."""
-    print(text.rstrip("\n"))
+    """Print the server's JSON as it came, but for what could steer a terminal: that is escaped.
+
+    Outside of its strings, JSON has nothing else than printable characters, line breaks and tabs.
+    """
+    print(
+        "".join(c if c.isprintable() or c in "\n\r\t" else _escaped(c) for c in text.rstrip("\n"))
+    )
 
 
 def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows below their header, each column as wide as it must be."""
-    lines = [[_one_line(cell) for cell in row] for row in (header, *rows)]
+    lines = [[one_line(cell) for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
@@ -97,5 +102,10 @@ def distance(difference: timedelta) -> str:
     return f"{words} ago" if difference < timedelta(0) else f"in {words}"
 
 
-def _one_line(cell: str) -> str:
-    return " ".join(cell.split())
+def one_line(text: str) -> str:
+    """Make one line of text that others wrote: it can't look like a sentence of ours."""
+    return " ".join(text.split())
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1]

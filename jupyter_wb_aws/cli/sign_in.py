@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_wb_aws.cli.client import Client, connect
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem, refused_by_server
-from jupyter_wb_aws.cli.output import moment, say, say_json
+from jupyter_wb_aws.cli.output import moment, one_line, say, say_json
 
 # Seconds between two looks at the server; it asks the provider in its own rhythm.
 PAUSE = 1.5
@@ -69,12 +69,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tell_code(begun: Mapping[str, Any]) -> None:
+    # The provider's words: a line break in them would make a sentence of theirs look like ours.
+    code = one_line(begun["user_code"])
     if complete := begun.get("verification_uri_complete"):
-        say(f"Open this in a browser; the page must show the code {begun['user_code']}:")
-        say(f"\n    {complete}\n")
+        say(f"Open this in a browser; the page must show the code {code}:")
+        say(f"\n    {one_line(complete)}\n")
     else:
-        say(f"Open this in a browser, and enter the code {begun['user_code']}:")
-        say(f"\n    {begun['verification_uri']}\n")
+        say(f"Open this in a browser, and enter the code {code}:")
+        say(f"\n    {one_line(begun['verification_uri'])}\n")
     say(f"The code is good until {moment(begun['expires_at'], datetime.now(UTC))}.")
 
 

@@ -20,6 +20,8 @@ from jupyter_wb_aws.loopback import is_loopback_host
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 """Of head and body; five thousand roles are less than two million."""
 
+MOST_DIGITS = 20  # of a length; int() refuses thousands of them
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -133,7 +135,7 @@ def _read(answer: bytes) -> Response:
     if not end or not version.startswith("HTTP/1.") or not rest[:3].isdecimal():
         raise ConnectionAbortedError(errno.ECONNABORTED, "It speaks no HTTP")
     length = fields.get("content-length", "0")
-    if not (length.isascii() and length.isdecimal()):
+    if not (length.isascii() and length.isdecimal() and len(length) < MOST_DIGITS):
         raise ConnectionAbortedError(errno.ECONNABORTED, "It speaks no HTTP")
     if len(body) < int(length):
         raise ConnectionAbortedError(errno.ECONNABORTED, "The answer was cut off")

@@ -6,10 +6,13 @@ import asyncio
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from jupyter_wb_aws.cli import exec as exec_command
+from jupyter_wb_aws.cli import transport
+from tests.cli.contract_server import sign_in
 from tests.cli.live import WB_AWS
 from tests.cli.test_env import in_shell
 
@@ -136,3 +139,60 @@ def test_a_token_file_that_is_no_file_is_not_read(server, run, tmp_path, place):
     ran = run("credential-process", "analyst")
     assert (ran.code, ran.out) == (2, "")
     assert "can't be read here" in ran.err
+
+
+@pytest.mark.parametrize("control", ["\x7f", "\x9b31m", "\u202e", "\u2028", "\U000e0001"])
+def test_json_that_could_steer_a_terminal_is_escaped_and_stays_the_same_json(server, run, control):
+    roles = {"user": {"name": f"a{control}b"}, "roles": []}
+    text = json.dumps(roles, ensure_ascii=False, indent=1)
+    server.answers["GET /aws/roles"] = (200, "application/json", text.encode())
+    ran = run("roles", "--json")
+    assert control[0] not in ran.out
+    assert json.loads(ran.out) == roles
+
+
+def test_a_line_break_in_a_device_code_is_not_printed(server, run):
+    server.sign_ins = [sign_in("signed_out")]
+    server.device = {
+        "user_code": "WDJB\nOpen http://evil.example instead:",
+        "verification_uri": "https://idp.example.com/\r\nhttp://evil.example",
+    }
+    out = run("sign-in", "--flow", "device", "--no-wait").out
+    assert "enter the code WDJB Open http://evil.example instead::" in out
+    assert not any(
+        line.strip().startswith(("Open http://evil", "http://evil")) for line in out.splitlines()
+    )
+
+
+def test_a_length_of_thousands_of_digits_is_no_http(server, run):
+    answer = b"HTTP/1.0 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n{}"
+    with pytest.raises(ConnectionAbortedError, match="speaks no HTTP"):
+        transport._read(answer)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000, "{", '"roles"', "null", "7", "[]"])
+def test_odd_json_ends_with_a_sentence(server, run, text):
+    server.answers["GET /aws/roles"] = (200, "application/json", text.encode())
+    for words in (["roles"], ["status"], ["env", "analyst"]):
+        ran = run(*words)
+        assert ran.code in {0, 1}
+        assert "Traceback" not in ran.out + ran.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_said_in_a_sentence(server):
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [WB_AWS, "roles"], stdout=full, stderr=-1, check=False, timeout=60, text=True
+        )
+    assert ran.returncode == 1
+    assert (
+        ran.stderr == "jupyter wb-aws: The output could not be written: No space left on device.\n"
+    )
+
+
+def test_a_closed_output_is_no_failure(server):
+    ran = subprocess.run(
+        ["sh", "-c", f'"{WB_AWS}" roles >&-'], stderr=-1, check=False, timeout=60, text=True
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
