@@ -256,7 +256,8 @@ class OAuth:
             clock_ahead=_clock_ahead(answer, began),
         )
         if not (tokens.access_token or tokens.id_token or tokens.refresh_token):
-            raise IdpBadAnswer(f"{begin(self._what('token_endpoint'))} gives no tokens.")
+            # A page, perhaps: of a gateway or proxy that wants a sign-in of its own.
+            raise UnclearRefusal(f"{begin(self._what('token_endpoint'))} gives no tokens.")
         return tokens
 
     async def _post(self, name: str, form: Mapping[str, str]) -> tuple[Mapping[str, Any], Answer]:
@@ -264,7 +265,7 @@ class OAuth:
 
         Raises:
             Refused: if it answers with an OAuth error (RFC 6749, 5.2), by whatever HTTP status.
-            UnclearRefusal: if it answers with another 4xx.
+            UnclearRefusal: if it answers with another 4xx, or redirects.
             TokenSourceFailed: if it answers with anything else but a success.
         """
         endpoint, what = await self._endpoint(name), self._what(name)
@@ -281,7 +282,7 @@ class OAuth:
         error = _text(found, "error")
         if error and not answer.is_busy:
             raise refused(error, _text(found, "error_description") or "", sent, answer)
-        if 400 <= answer.status < 500 and not answer.is_busy:
+        if 300 <= answer.status < 500 and not answer.is_busy:
             raise unclear(answer, what)
         refuse_failure(answer, what)
         return found, answer

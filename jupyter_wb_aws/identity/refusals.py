@@ -64,7 +64,7 @@ class Refused(Exception):
 
 
 class UnclearRefusal(IdpBadAnswer):
-    """A 4xx answer that does not say what is wrong in OAuth's words: mostly a gateway's or a proxy's."""
+    """An answer without tokens that does not say why in OAuth's words: mostly a gateway's or a proxy's."""
 
     hint = "Try again in a minute; if it goes on, tell your administrator."
 

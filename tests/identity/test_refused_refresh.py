@@ -39,6 +39,10 @@ UNCLEAR = {
     "server_error": failing(400, {"error": "server_error"}),
     "temporarily_unavailable": failing(400, {"error": "temporarily_unavailable"}),
     "time-out": failing(408),
+    "redirect": failing(302, PAGE, Location="https://gateway.example.com/login"),
+    "page in a 200": failing(200, PAGE),
+    "nothing in a 200": failing(200),
+    "no tokens": failing(200, {}),
 }
 PASSING = {
     "429": failing(429, Retry_After="7"),

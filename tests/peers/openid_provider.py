@@ -72,7 +72,8 @@ class OpenIdProvider:
     ) -> None:
         (self.port,) = free_ports(1)
         self.issuer = f"http://127.0.0.1:{self.port}"
-        self.client_secret = secrets.token_urlsafe(32)
+        # With what a client has to encode: RFC 6749, section 2.3.1.
+        self.client_secret = f"{secrets.token_urlsafe(32)}+/%2F:~"
         self.log = log
         self._token_lifetime = id_token_lifetime
         self._issued_before: list[Issued] = []

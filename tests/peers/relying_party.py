@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 
 import httpx
 import jwt
@@ -28,7 +28,7 @@ class RelyingParty:
         return httpx.post(
             self.metadata[endpoint],
             data={"client_id": self.client_id, **fields},
-            auth=(self.client_id, self.secret) if self.secret else None,
+            auth=(quote_plus(self.client_id), quote_plus(self.secret)) if self.secret else None,
             trust_env=False,
         )
 
