@@ -89,7 +89,13 @@ def _ask_server() -> ServerFacts:
         sessions = client.get("/aws/sessions").data["sessions"]
     except CliError as error:
         return ServerFacts(error.problem)
-    return ServerFacts(None, health["token_source"], health["catalogue"], sessions)
+    return ServerFacts(
+        None,
+        health["token_source"],
+        health["catalogue"],
+        sessions,
+        notices=health.get("notices") or (),
+    )
 
 
 # --- For people ----------------------------------------------------------------------------

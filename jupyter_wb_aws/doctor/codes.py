@@ -217,6 +217,12 @@ CODES: dict[str, Code] = {
     "other_default": Code(INFO, NONE, "What starts next gets another role than this process has."),
     "token_source_failing": Code(WARNING, NONE, "The server gets no new token."),
     "roles_file_broken": Code(WARNING, NONE, "The roles file can't be used as it is now."),
+    "token_dir_fallback": Code(
+        INFO, NONE, "Token files are kept elsewhere than the environment says, since that can't be used."
+    ),
+    "token_dir_exposed": Code(WARNING, NONE, "Others can write to a folder above the token files."),
+    "store_dir_exposed": Code(WARNING, NONE, "Others can write to a folder above the server's records."),
+    "last_run_unknown": Code(WARNING, NONE, "The disk with the server's records does not answer."),
     # --- The real call
     "no_credentials": Code(ERROR, BOTO, "boto3's chain found no credentials at all."),
     "signs_as_other": Code(ERROR, BOTO, "boto3 works as somebody else than the role."),

@@ -78,6 +78,7 @@ class ServerFacts:
     catalogue: Mapping[str, Any] | None = None
     sessions: Sequence[Mapping[str, Any]] = ()
     no_role_chosen: bool = False
+    notices: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,11 @@ chain reads `os.environ` and the user's files itself, and the server's own stay 
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from string import Template
 from typing import Any
 
-from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.child_processes import ChildProcesses
 from jupyter_wb_aws.errors import BadRequest, KernelNotFound, StsTimeout
 from jupyter_wb_aws.handlers.health import catalogue_json, source_json
@@ -36,7 +34,7 @@ class DoctorHandler(WbAwsHandler):
         await self.manager.ready()
         base, given, place = self._asked_for()
         site = self.wb.site or Site()
-        shadow = await asyncio.to_thread(shadowing, base)
+        shadow = await self.wb.user_files.shadow(base)
         environment = changed(base, given, site, shadowed=shadow is not None)
         server = await self._known(shadow)
         server["no_role_chosen"] = (
@@ -83,6 +81,7 @@ class DoctorHandler(WbAwsHandler):
             "problem": None,
             "token_source": source_json(manager),
             "catalogue": await catalogue_json(manager),
+            "notices": [{"code": code, "message": text} for code, text in manager.notices],
             "sessions": [session_json(self.wb, manager, s, shadow) for s in manager.living()],
         }
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import NoSuchKernel
 
-from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import BadRequest, NotFound, TokenSourceFailed, WbAwsError
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
@@ -22,11 +21,6 @@ from jupyter_wb_aws.variables import without_passwords
 if TYPE_CHECKING:
     from jupyter_wb_aws.handlers.server import Server
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
-
-
-async def user_shadow() -> str | None:
-    """Say what in the user's own `~/.aws` files would win over a role, if anything."""
-    return await asyncio.to_thread(shadowing, os.environ)
 
 
 def session_json(
@@ -93,7 +87,12 @@ class RoleSessionHandler(WbAwsHandler):
 
     async def answer_session(self, session: RoleSession, status: int = 200) -> None:
         """Finish with a role session."""
-        self.answer(session_json(self.wb, self.manager, session, await user_shadow()), status)
+        self.answer(
+            session_json(
+                self.wb, self.manager, session, await self.wb.user_files.shadow(os.environ)
+            ),
+            status,
+        )
 
 
 class RoleSessionsHandler(RoleSessionHandler):
@@ -102,7 +101,7 @@ class RoleSessionsHandler(RoleSessionHandler):
     @endpoint
     async def get(self) -> None:
         """List those that have not ended."""
-        manager, shadow = self.manager, await user_shadow()
+        manager, shadow = self.manager, await self.wb.user_files.shadow(os.environ)
         self.answer(
             {"sessions": [session_json(self.wb, manager, s, shadow) for s in manager.living()]}
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.child_processes import ChildProcesses
+from jupyter_wb_aws.injection.user_files import UserFiles
 
 if TYPE_CHECKING:  # a server where nothing is set up never needs these
     from jupyter_wb_aws.injection.environment import Site
@@ -26,6 +27,7 @@ class Server:
     `notices` are things that a user or an administrator should know, as (code, sentence).
     `children` runs our helper processes; `doctors` bounds how many of them are the doctor's, so that a
     role can be started meanwhile.
+    `user_files` looks at the user's own `~/.aws`.
     `encoded_roles` is the last answer of `GET /aws/roles`, with the list that it was made from.
     """
 
@@ -38,5 +40,6 @@ class Server:
     consumers: Consumers | None = None
     children: ChildProcesses = field(default_factory=ChildProcesses)
     notices: tuple[tuple[str, str], ...] = ()
+    user_files: UserFiles = field(default_factory=UserFiles)
     doctors: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     encoded_roles: tuple[list[Role], bytes] | None = None

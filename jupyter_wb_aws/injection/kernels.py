@@ -9,7 +9,6 @@ lean on: CI runs against the oldest and the newest version we support.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import uuid
@@ -20,8 +19,8 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_async
 from traitlets.utils.bunch import Bunch
 
-from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.injection.user_files import UserFiles
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.variables import KERNEL_ID
@@ -44,6 +43,7 @@ class KernelInjection:
         self._site = site
         self._factory: Callable[..., Any] | None = None
         self._elsewhere: set[str] = set()
+        self._user_files = UserFiles()
 
     def install(self) -> None:
         """Wrap the factory, now and whenever the site's configuration makes another one."""
@@ -81,8 +81,7 @@ class KernelInjection:
             base = os.environ if kwargs.get("env") is None else kwargs["env"]
             cwd = kwargs.get("cwd") or ""
             shadowed = (
-                given.session is not None
-                and await asyncio.to_thread(shadowing, base, cwd) is not None
+                given.session is not None and await self._user_files.shadow(base, cwd) is not None
             )
             # `kwargs` is the launch's own copy: what a later restart starts from stays clean.
             kwargs["env"] = changed(base, given, self._site, shadowed=shadowed)

@@ -8,7 +8,6 @@ after a crash too. Command and environment of a process are two private names of
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -19,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.errors import AppNotFound
 from jupyter_wb_aws.injection import processes
 from jupyter_wb_aws.injection.environment import Site, changed
 from jupyter_wb_aws.injection.rstudio import RSessions
+from jupyter_wb_aws.injection.user_files import UserFiles
 from jupyter_wb_aws.role_sessions.assignments import Given
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
@@ -71,6 +70,7 @@ class ProxiedAppInjection:
         self._manager = manager
         self._site = site
         self._apps: dict[str, App] = {}
+        self._user_files = UserFiles()
         self.r_sessions = RSessions(manager, site)
 
     def install(self) -> None:
@@ -106,8 +106,7 @@ class ProxiedAppInjection:
             given = self._manager.choices.given_by_default()
             cwd = options.get("cwd") or ""
             shadowed = (
-                given.session is not None
-                and await asyncio.to_thread(shadowing, base, cwd) is not None
+                given.session is not None and await self._user_files.shadow(base, cwd) is not None
             )
             environment = changed(base, given, self._site, shadowed=shadowed)
             process._proc_kwargs = {**options, "env": environment}  # noqa: SLF001 - see the module's docstring

@@ -19,8 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.injection.environment import Site, changed, removed
+from jupyter_wb_aws.injection.user_files import UserFiles
 from jupyter_wb_aws.role_sessions.assignments import Given
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.tasks import Tasks
@@ -62,6 +64,8 @@ class RSessions:
         self._manager = manager
         self._site = site
         self._scripts: dict[str, Script] = {}
+        self._user_files = UserFiles()
+        self._threads = DiskThreads(2)
         self._tasks = Tasks()
         manager.choices.followers.append(self.follow)
 
@@ -72,7 +76,7 @@ class RSessions:
         at = rserver_in(command)
         if at is None:
             return command
-        rsession = await asyncio.to_thread(rsession_of, command[at:], environment)
+        rsession = await self._threads.run(rsession_of, command[at:], environment)
         if rsession is None:
             log.error("R sessions of %r get no AWS role: no rsession was found", app_id)
             return command
@@ -83,7 +87,7 @@ class RSessions:
         except (WbAwsError, OSError) as problem:
             log.error("R sessions of %r get no AWS role: %s", app_id, _words(problem))
             return command
-        if not await asyncio.to_thread(os.access, script.path, os.X_OK):
+        if not await self._threads.run(os.access, script.path, os.X_OK):
             log.error(
                 "R sessions of %r get no AWS role: nothing can be executed in %s; set WbAwsApp.token_dir",
                 app_id, script.path.parent,
@@ -128,12 +132,12 @@ class RSessions:
         async with script.one_at_a_time:  # the last one to ask what is the default writes last
             given = self._manager.choices.next_by_default()
             # Each R session starts in the folder of its project.
-            shadow = await asyncio.to_thread(shadowing, script.environment, None)
+            shadow = await self._user_files.shadow(script.environment, None, shadowing)
             shadowed = shadow is not None
             content = script_text(given, self._site, script.rsession, shadowed=shadowed)
             if given.session is not None:
                 script.offered.add(given.session.id)
-            if content != script.content or not await asyncio.to_thread(script.path.exists):
+            if content != script.content or not await self._threads.run(script.path.exists):
                 script.content = ""  # should we be cancelled, the disk goes on by itself
                 await self._manager.write_script(script.path, content)
                 script.content = content

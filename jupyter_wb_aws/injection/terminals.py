@@ -13,8 +13,8 @@ from typing import Any
 
 from jupyter_core.utils import ensure_async
 
-from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.injection.user_files import UserFiles
 from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, Assignment, Given
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
@@ -36,6 +36,7 @@ class TerminalInjection:
         self._chosen: contextvars.ContextVar[Given | None] = contextvars.ContextVar(
             "chosen", default=None
         )
+        self._user_files = UserFiles()
         self._last: tuple[Assignment | None, Given] | None = None
         self._given: weakref.WeakKeyDictionary[Any, tuple[Assignment | None, Given]] = (
             weakref.WeakKeyDictionary()
@@ -61,7 +62,9 @@ class TerminalInjection:
             self._last = (assignment, given)
             base = inner(*args, **kwargs)
             cwd = kwargs.get("cwd") or ""
-            shadowed = given.session is not None and shadowing(base, cwd) is not None
+            shadowed = (
+                given.session is not None and self._user_files.shadow_now(base, cwd) is not None
+            )
             return changed(base, given, self._site, shadowed=shadowed)
 
         return make_term_env

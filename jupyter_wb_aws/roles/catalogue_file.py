@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from jupyter_wb_aws.clock import Clock
+from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import CatalogueUnavailable
 from jupyter_wb_aws.roles.catalogue import Catalogue
 from jupyter_wb_aws.roles.parsing import BrokenCatalogue, describe, parse
@@ -28,6 +29,7 @@ class CatalogueFile:
         self._good: Catalogue | None = None
         self._seen: tuple[int, ...] | None = None
         self._reading = asyncio.Lock()
+        self._threads = DiskThreads()
 
     @property
     def last_good(self) -> Catalogue | None:
@@ -41,7 +43,7 @@ class CatalogueFile:
             CatalogueUnavailable: if there never was a good one.
         """
         async with self._reading:
-            await asyncio.to_thread(self._read_if_changed)
+            await self._threads.run(self._read_if_changed)
         if self._good is None:
             assert self.problem is not None
             raise CatalogueUnavailable(

@@ -768,6 +768,13 @@ WRONG = problem("token_source_failed", "It is down.")
             ServerFacts(sessions=[alices()], catalogue={"path": "/r.toml", "problem": {"line": 3, "reason": "x"}}),
             ["roles_file_broken"],
         ),
+        (
+            ServerFacts(sessions=[alices()], notices=[
+                {"code": "token_dir_exposed", "message": "Others can write to /run."},
+                {"code": "store_failed", "message": "No matter here."},
+            ]),
+            ["token_dir_exposed"],
+        ),
         (ServerFacts({"code": "no_server", "detail": "None runs."}), ["server_not_found"]),
         (ServerFacts({"code": "not_configured", "detail": "Not set up."}), ["server_not_set_up"]),
         (ServerFacts({"code": "server_unreachable", "detail": "Hm."}), ["server_unreachable"]),

@@ -340,7 +340,7 @@ async def test_a_former_default_is_never_written_over_a_later_one(manager, r_ses
     await r_sessions.command_for("rstudio", [RSERVER], {})
     manager.now = Given("role", make_session())
 
-    def slowly(environment):
+    def slowly(_environment, _cwd):
         if not looking.is_set():
             looking.set()
             go_on.wait(10)

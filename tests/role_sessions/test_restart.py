@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -543,3 +544,95 @@ async def test_a_failing_source_at_the_next_start_keeps_what_a_killed_server_lef
     async with site.server(ScriptedSource(TokenSourceFailed())) as manager:
         await eventually(lambda: manager.state_of(manager.get(session_id)) is State.EXPIRED)
         assert manager.get(session_id).started_at == NOON
+
+
+# --- Hostile records -------------------------------------------------------------------------
+
+HOSTILE = {
+    "an id that is a path": {"id": "../../../tmp/x"},
+    "an id with a newline": {"id": "0123456789abcde\n"},
+    "an id in capitals": {"id": "0123456789ABCDEF"},
+    "an id that is a number": {"id": 123456789},
+    "an ARN of a user": {"role_arn": "arn:aws:iam::111122223333:user/alice"},
+    "an ARN with a newline": {"role_arn": f"{ANALYST}\nAWS_ACCESS_KEY_ID=x"},
+    "an ARN that is a list": {"role_arn": [ANALYST]},
+    "a region with a newline": {"region": "us-east-2\nX=1"},
+    "a region that is a host": {"region": "evil.example.com/"},
+    "a region that is a number": {"region": 2},
+    "a session name with blanks": {"session_name": "alice and bob"},
+    "a session name of one letter": {"session_name": "a"},
+    "a session name that is too long": {"session_name": "a" * 65},
+    "no session name": {"session_name": None},
+    "an issuer that is an object": {"issuer": {}},
+    "an endless subject": {"subject": "a" * 5000},
+    "half a surrogate pair": {"subject": "\ud800"},
+    "a time without a zone": {"started_at": "2026-11-24T12:00:00"},
+    "a time that is a number": {"started_at": 1764000000},
+    "a lifetime of no time": {"credential_lifetime": 0},
+    "a negative lifetime": {"credential_lifetime": -3600},
+    "a lifetime of centuries": {"credential_lifetime": 1e12},
+    "a lifetime that is a truth": {"credential_lifetime": True},
+    "a caller without an ARN": {"caller": {"UserId": "x", "Account": "1"}},
+    "a caller that is a list": {"caller": ["x"]},
+    "a caller of numbers": {"caller": {"UserId": 1, "Account": 2, "Arn": 3}},
+    "a truth that is a text": {"shared": "false"},
+    "a process of all": {"process": {"pid": -1, "started": "1"}},
+    "a process that is a truth": {"process": {"pid": True, "started": "1"}},
+    "a process without a start": {"process": {"pid": 4711, "started": None}},
+}
+
+
+@pytest.mark.parametrize("values", HOSTILE.values(), ids=HOSTILE)
+async def test_a_value_that_no_client_could_have_sent_loses_its_record_alone(site, values):
+    async with site.server() as manager:
+        await manager.start(ANALYST)
+        other, _ = await manager.start(AUDITOR)
+    keep(site, lambda document: document["records"][0].update(values))
+
+    async with site.server() as manager:
+        assert [session.id for session in manager.living()] == [other.id]
+        assert manager.choices.given_by_default().kind == "no_role"
+        assert all(s.token_file.parent == site.token_dir for s in manager.living())
+
+
+async def test_of_two_records_with_one_id_the_first_counts(site):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        await manager.start(AUDITOR)
+    keep(site, lambda document: document["records"][1].update(id=session.id))
+
+    async with site.server() as manager:
+        assert [str(s.role.arn) for s in manager.living()] == [ANALYST]
+
+
+@pytest.mark.parametrize("started_at", ["9999-12-31T23:59:59+00:00", "2026-11-24T12:00:01+00:00"])
+async def test_a_role_session_of_the_future_was_started_now(site, started_at):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+    keep(site, lambda document: document["records"][0].update(started_at=started_at))
+
+    async with site.server() as manager:
+        assert manager.get(session.id).started_at == NOON
+        await manager.end(session.id)
+
+
+async def test_a_store_whose_folder_was_deleted_is_made_again(site):
+    async with site.server() as manager:
+        await manager.start(ANALYST)
+        shutil.rmtree(site.store_dir)
+        await manager.start(AUDITOR)
+
+        assert len(kept(site)["records"]) == 2
+        assert manager.store_problem is None
+
+
+async def test_a_store_whose_folder_others_opened_meanwhile_is_left_alone(site):
+    async with site.server() as manager:
+        await manager.start(ANALYST)
+        shutil.rmtree(site.store_dir)
+        site.store_dir.mkdir()
+        site.store_dir.chmod(0o777)
+        await manager.start(AUDITOR)
+
+        assert list(site.store_dir.iterdir()) == []
+        assert "can be written to by others" in manager.store_problem

@@ -16,6 +16,9 @@ STATES = {
     "expired": "session_expired",
     "sign_in_required": "sign_in_required",
 }
+FOLDER_NOTICES = frozenset(
+    {"token_dir_fallback", "token_dir_exposed", "store_dir_exposed", "last_run_unknown"}
+)
 SIGN_IN = "Run: jupyter wb-aws sign-in"
 
 
@@ -39,6 +42,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     if mine is not None:
         yield from _state(mine)
         yield from _default(facts, server, mine)
+    yield from _folders(server)
     yield from _parts(server, told=mine is not None and mine["problem"] is not None)
 
 
@@ -84,6 +88,17 @@ def _default(facts: Facts, server: ServerFacts, mine: Mapping[str, Any]) -> Iter
             if facts.place == "kernel"
             else "Open a new terminal, if you want that one.",
         )
+
+
+def _folders(server: ServerFacts) -> Iterator[Finding]:
+    """Report the server's notices about the folders that it keeps token files and records in."""
+    for notice in server.notices:
+        if notice["code"] in FOLDER_NOTICES:
+            yield found(
+                notice["code"],
+                notice["message"],
+                'Hand this to your administrator: "Where things are kept" in the administration guide has the remedies.',
+            )
 
 
 def _parts(server: ServerFacts, *, told: bool) -> Iterator[Finding]:

@@ -1,0 +1,40 @@
+"""The user's own files on a disk that hangs: they are set aside, and nobody waits long."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from jupyter_wb_aws.injection import user_files
+from jupyter_wb_aws.injection.user_files import TOO_LATE, UserFiles
+
+
+@pytest.fixture
+def hanging(monkeypatch):
+    gate = threading.Event()
+    monkeypatch.setattr(user_files, "shadowing", lambda *_: gate.wait(60))
+    monkeypatch.setattr(user_files, "PATIENCE", 0.01)
+    monkeypatch.setattr(user_files, "PATIENCE_OF_THE_LOOP", 0.01)
+    yield
+    gate.set()
+
+
+async def test_files_that_cannot_be_read_in_time_count_as_in_the_way(hanging, caplog):
+    files = UserFiles()
+
+    assert await asyncio.gather(*(files.shadow({}) for _ in range(10))) == [TOO_LATE] * 10
+    assert files.shadow_now({}) == TOO_LATE
+    assert "does not answer" in caplog.text
+
+
+async def test_files_that_can_be_read_say_it_themselves(tmp_path):
+    (tmp_path / ".aws").mkdir()
+    environment = {"HOME": str(tmp_path)}
+    assert await UserFiles().shadow(environment) is None
+
+    (tmp_path / ".aws" / "credentials").write_text("[default]\naws_access_key_id = x\n")
+
+    assert "aws_access_key_id" in await UserFiles().shadow(environment)
+    assert "aws_access_key_id" in UserFiles().shadow_now(environment)
