@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from jupyter_wb_aws.errors import StsBadAnswer, StsUnavailable, WbAwsError
 from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.roles.partitions import partitions
 from jupyter_wb_aws.roles.role import RoleArn
 
 if TYPE_CHECKING:
@@ -22,9 +23,11 @@ T = TypeVar("T")
 # The second try is cut short where a start would take longer than its 20 s in all.
 CONNECT_TIMEOUT, READ_TIMEOUT, TRIES = 3, 6, 2
 # Where STS is called when a role names no region: the global endpoint's region of each partition.
-HOME_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-# botocore's endpoints.json, `dnsSuffix` of the partitions, those of dual-stack endpoints too.
-AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
+# In China both regions have one; sites may have allowed this one in a firewall.
+HOME_REGION = {name: each.home_region for name, each in partitions().items()} | {
+    "aws-cn": "cn-north-1"
+}
+AWS_DOMAINS = tuple(f".{domain}" for each in partitions().values() for domain in each.domains)
 
 
 @dataclass(frozen=True, slots=True)

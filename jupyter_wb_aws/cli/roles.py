@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_wb_aws.cli.client import connect
+from jupyter_wb_aws.cli.client import Client, connect
 from jupyter_wb_aws.cli.failure import ExitCode
-from jupyter_wb_aws.cli.output import PICKED, say, say_json, say_table
+from jupyter_wb_aws.cli.output import PICKED, say, say_json, say_notices, say_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
     roles, user = answer.data["roles"], answer.data["user"]
     if not roles:
         say(f"No role is offered to {user['name']}. Ask your administrator for one.")
+        _say_bad_entries(client)
         return ExitCode.OK
     sessions = client.get("/aws/sessions").data["sessions"]
     defaults = {session["role_arn"] for session in sessions if session["default"]}
@@ -33,7 +34,14 @@ def run(args: argparse.Namespace) -> int:
     say_table(header, [_row(role, is_default=role["arn"] in defaults) for role in roles])
     say()
     say(_footer(has_default=bool(defaults)))
+    _say_bad_entries(client)
     return ExitCode.OK
+
+
+def _say_bad_entries(client: Client) -> None:
+    """Name entries of the roles file that can't be used: a role that is missing may be one of them."""
+    notices = client.get("/aws/health").data["notices"]
+    say_notices([notice for notice in notices if notice["code"] == "roles_file_entry"])
 
 
 def _row(role: Mapping[str, Any], *, is_default: bool) -> tuple[str, ...]:

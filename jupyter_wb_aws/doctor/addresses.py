@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from jupyter_wb_aws.aws.sts import endpoint_of
 from jupyter_wb_aws.doctor.profiles import Profile
+from jupyter_wb_aws.roles.partitions import partition_of
 
 # The machine's metadata service gives out the machine's own role: never asked, not even whether it
 # is there. Source: EC2 User Guide, "Access instance metadata"; the name is Google Cloud's.
@@ -17,15 +18,6 @@ METADATA = frozenset({"169.254.169.254", "fd00:ec2::254"})
 METADATA_NAMES = frozenset(
     {"instance-data", "instance-data.ec2.internal", "metadata.google.internal"}
 )
-# botocore's endpoints.json; all other regions are in amazonaws.com.
-DOMAINS = {
-    "cn-": "amazonaws.com.cn",
-    "us-iso-": "c2s.ic.gov",
-    "us-isob-": "sc2s.sgov.gov",
-    "us-isof-": "csp.hci.ic.gov",
-    "eu-isoe-": "cloud.adc-e.uk",
-    "eusc-": "amazonaws.eu",
-}
 # A user and a password before a host, in a text. Without a scheme: as far as no path and no ARN looks
 # like it, since a role session's name may hold an `@`.
 USER = re.compile(r"(?:(?<=://)\S*|[^\s\"'/]*:[^\s\"'/]*)@")
@@ -105,8 +97,8 @@ def sts_url(environment: Mapping[str, str], profile: Profile | None) -> str:
     region = environment.get("AWS_DEFAULT_REGION") or (profile.text("region") if profile else None)
     if not region or environment.get("AWS_STS_REGIONAL_ENDPOINTS") == "legacy":
         return "https://sts.amazonaws.com"
-    domain = next((d for start, d in DOMAINS.items() if region.startswith(start)), "amazonaws.com")
-    return f"https://sts.{region}.{domain}"
+    partition = partition_of(region)  # for others, botocore takes that of the first partition
+    return f"https://sts.{region}.{partition.domains[0] if partition else 'amazonaws.com'}"
 
 
 def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:

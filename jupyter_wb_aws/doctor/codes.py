@@ -216,6 +216,7 @@ CODES: dict[str, Code] = {
     "sign_in_required": Code(ERROR, ALL, "The user has to sign in again."),
     "other_default": Code(INFO, NONE, "What starts next gets another role than this process has."),
     "token_source_failing": Code(WARNING, NONE, "The server gets no new token."),
+    "roles_file_entry": Code(WARNING, NONE, "An entry of the roles file can't be used."),
     "roles_file_broken": Code(WARNING, NONE, "The roles file can't be used as it is now."),
     "token_dir_fallback": Code(
         INFO, NONE, "Token files are kept elsewhere than the environment says, since that can't be used."

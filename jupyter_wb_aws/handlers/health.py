@@ -16,6 +16,7 @@ from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
 from jupyter_wb_aws.role_sessions.schedule import next_look
+from jupyter_wb_aws.roles.catalogue_file import sentence
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
@@ -56,10 +57,12 @@ class HealthHandler(WbAwsHandler):
             text = f"Kernels that run elsewhere, by a provisioner of their own, get no AWS role: {len(elsewhere)}."
             notices.append({"code": "kernels_elsewhere", "message": text})
         notices += [{"code": code, "message": message} for code, message in manager.notices]
+        notices += await roles_file_notices(manager)
         refused = manager.token_dir_problem
         wrong = [
             *([refused.detail] if refused else []),
             *(["The roles file is broken."] if catalogue["problem"] else []),
+            *(["The roles file has an entry that can't be used."] if catalogue["problems"] else []),
             *(
                 [NOBODY if _signed_out(manager) else "The token source gives no new token."]
                 if source["problem"]
@@ -115,7 +118,29 @@ async def catalogue_json(manager: RoleSessionManager) -> dict[str, object]:
         "loaded_at": rfc3339(good.loaded_at) if good else None,
         "roles": len(good.entries) if good else 0,
         "problem": {"line": broken.line, "reason": broken.reason} if broken else None,
+        "problems": [
+            {
+                "line": bad.line,
+                "reason": bad.reason,
+                "role_arn": str(bad.arn) if bad.arn else None,
+                "effect": bad.effect,
+            }
+            for bad in (good.problems if good else ())
+        ],
     }
+
+
+async def roles_file_notices(manager: RoleSessionManager) -> list[dict[str, str]]:
+    """Say which entries of the roles file can't be used, and whether others can change the file."""
+    file, good = manager.catalogue, manager.catalogue.last_good
+    notices = [
+        {"code": "roles_file_entry", "message": f"The roles file {file.path}, {sentence(bad)}."}
+        for bad in (good.problems if good else ())
+    ]
+    if exposed := await asyncio.to_thread(file.exposed):
+        message = f"The roles file {file.path}: {exposed}. Only root should be able to change it."
+        notices.append({"code": "roles_file_exposed", "message": message})
+    return notices
 
 
 def source_json(manager: RoleSessionManager) -> dict[str, object]:

@@ -6,7 +6,7 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
-from jupyter_wb_aws.errors import SignInRequired, WbAwsError
+from jupyter_wb_aws.errors import CatalogueUnavailable, SignInRequired, WbAwsError
 from jupyter_wb_aws.role_sessions.schedule import back_off
 from jupyter_wb_aws.roles.catalogue import default_role
 
@@ -39,7 +39,9 @@ async def start_default_role(
             return
         except WbAwsError as problem:
             failures += 1
-            if problem.detail != told:
+            # Without a roles file it is not known whether there is a default role, and the file is reported.
+            nameless = isinstance(problem, CatalogueUnavailable) and not configured
+            if problem.detail != told and not nameless:
                 told = problem.detail
                 log.warning("The default role did not start: %s", told)
             asks_the_user = manager.supply.source.sign_in is not None

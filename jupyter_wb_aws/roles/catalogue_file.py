@@ -10,17 +10,32 @@ from pathlib import Path
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import CatalogueUnavailable
-from jupyter_wb_aws.roles.catalogue import Catalogue
+from jupyter_wb_aws.roles.catalogue import BadEntry, Catalogue
+from jupyter_wb_aws.roles.exposure import changeable_by_others
 from jupyter_wb_aws.roles.parsing import BrokenCatalogue, describe, parse
 
 log = logging.getLogger(__name__)
 
 # A file server dates files by its own clock, which may be ahead by as much, in seconds.
 CLOCKS_DIFFER = 300.0
+EFFECTS = {
+    "kept": "its last good form stays in force",
+    "offered_to_nobody": "it is offered to nobody until this is corrected; running role sessions go on",
+    "left_out": "it is left out",
+}
+
+
+def sentence(bad: BadEntry) -> str:
+    """Say which entry is bad, why, and what that means."""
+    what = f" (role {bad.arn.name})" if bad.arn and bad.arn.name not in bad.reason else ""
+    return f"{describe(bad)}{what}; {EFFECTS[bad.effect]}"
 
 
 class CatalogueFile:
-    """The roles file, read again when it changes; a broken one keeps the last good catalogue."""
+    """The roles file, read again when it changes.
+
+    A broken one keeps the last good catalogue; a bad entry of it keeps, where it can, its own last good form.
+    """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
@@ -51,6 +66,14 @@ class CatalogueFile:
             )
         return self._good
 
+    def exposed(self) -> str | None:
+        """Say how others than root and this server's user can change the file; None where they can't."""
+        try:
+            how = changeable_by_others(self.path)
+        except (OSError, ValueError):  # what can't be read, is a problem of its own
+            return None
+        return f"{how}, who can offer any role to anyone" if how else None
+
     def written_within(self, seconds: float) -> bool:
         """Tell whether the file that was last looked at had been written that short a time before."""
         if not self._seen:
@@ -73,7 +96,7 @@ class CatalogueFile:
             return
         try:
             text = self.path.read_bytes().decode("utf-8-sig")
-            self._good = parse(text, self._clock.now())
+            self._good = parse(text, self._clock.now(), self._good)
         except OSError as error:
             self._broken(BrokenCatalogue(f"the file can't be read: {error.strerror}"), ())
         except UnicodeDecodeError as error:
@@ -84,6 +107,10 @@ class CatalogueFile:
         else:
             self.problem, self._seen = None, seen
             log.info("Read the roles file %s (roles: %d)", self.path, len(self._good.entries))
+            for bad in self._good.problems:
+                log.error("The roles file %s, %s", self.path, sentence(bad))
+            if exposed := self.exposed():
+                log.warning("The roles file %s: %s", self.path, exposed)
 
     def _broken(self, problem: BrokenCatalogue, seen: tuple[int, ...]) -> None:
         if self.problem is None or str(self.problem) != str(problem) or seen != self._seen:

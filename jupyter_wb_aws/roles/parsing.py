@@ -1,51 +1,77 @@
-"""Reads what a roles file says; whatever can't be meant is refused, with its line."""
+"""Reads a roles file as a whole: a bad entry takes no other role away, and a typo nobody's.
+
+1. A file that is no TOML, or names no roles at all, is broken: the caller keeps the last good catalogue.
+2. A bad entry is left out, or stays as it was in the catalogue before. Its ARN says which one it was, or else
+   what it has in common with the roles that no longer have an entry.
+3. An entry whose `allow` can't be read is offered to nobody, whatever it was before.
+4. Of a bad entry that can't be recognised, no role is known to be gone: see `Catalogue.keeps`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from jupyter_wb_aws.errors import InvalidRoleArn
-from jupyter_wb_aws.roles.catalogue import Catalogue
-from jupyter_wb_aws.roles.from_claim import NAME_FIELD, RolesFromClaim
-from jupyter_wb_aws.roles.role import ACCOUNT, REGION_LABEL, REGIONS_OF_PARTITION, Role, RoleArn
-from jupyter_wb_aws.roles.rules import Rule
-from jupyter_wb_aws.variables import wrong_extra
+from jupyter_wb_aws.roles.catalogue import BadEntry, Catalogue, Effect, Entry
+from jupyter_wb_aws.roles.entry import (
+    CLAIM_KEYS,
+    KEYS,
+    BrokenCatalogue,
+    read_allow,
+    read_arn,
+    read_entry,
+    read_from_claim,
+    read_url,
+    refuse_unknown,
+)
+from jupyter_wb_aws.roles.former import former_of
+from jupyter_wb_aws.roles.from_claim import RolesFromClaim
+from jupyter_wb_aws.roles.role import RoleArn
+from jupyter_wb_aws.roles.toml_lines import line_of_key, lines_of_tables
 
-CLAIM_HEADER = re.compile(r"^\s*\[\s*roles_from_claim\s*\]", re.MULTILINE)
-ROLES_HEADER = re.compile(r"^\s*\[\[\s*roles\s*\]\]", re.MULTILINE)
+__all__ = ["CLAIM_KEYS", "KEYS", "BrokenCatalogue", "describe", "parse"]
+
 TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+KNOWN = {"request_url", "roles", "roles_from_claim"}
 
 
-class BrokenCatalogue(Exception):
-    """The roles file says something that can't be meant.
-
-    `line` counts from 1; None where no line can be named.
-    """
-
-    def __init__(self, reason: str, line: int | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.line = line
-
-
-def describe(problem: BrokenCatalogue) -> str:
+def describe(problem: BrokenCatalogue | BadEntry) -> str:
     """Say where and why, in a line."""
     return f"line {problem.line}: {problem.reason}" if problem.line else problem.reason
 
 
-def parse(text: str, loaded_at: datetime) -> Catalogue:
+def parse(text: str, loaded_at: datetime, before: Catalogue | None = None) -> Catalogue:
     """Read a roles file.
 
+    Args:
+        text: the file's content.
+        loaded_at: when it was read.
+        before: the catalogue in force until now; None on a fresh server.
+
     Raises:
-        BrokenCatalogue: with the line and the reason.
+        BrokenCatalogue: if the file as a whole can't be used; with the line and the reason.
     """
+    document = _document(text)
+    tables = document.get("roles", [])
+    if not document.keys() & {"roles", "roles_from_claim"}:
+        refuse_unknown(document, KNOWN, "the file")
+        read_url(document, "the file")
+        # A file that was cut off, by a full disk or an unlucky `>`, must not take every role away.
+        raise BrokenCatalogue("the file names no roles; where none is meant, write `roles = []`")
+    if not isinstance(tables, list):
+        raise BrokenCatalogue("`roles` must be written as [[roles]] tables")
+    return _Reading(text, document, before).catalogue(loaded_at)
+
+
+def _document(text: str) -> dict[str, Any]:
     import tomllib  # in the worker thread that reads the file, and not at a server's start
 
     try:
-        document = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = TOML_LINE.search(str(error))
         reason = TOML_LINE.sub("", str(error)).strip()
@@ -54,220 +80,159 @@ def parse(text: str, loaded_at: datetime) -> Catalogue:
         raise BrokenCatalogue("tables are nested too deeply") from None
     except ValueError as error:  # a number with thousands of digits
         raise BrokenCatalogue(str(error)) from None
-    _only(document, {"request_url", "roles", "roles_from_claim"}, "the file")
-    request_url = _url(document, "the file")
-    # A file that was cut off, by a full disk or an unlucky `>`, must not take every role away.
-    if not document.keys() & {"roles", "roles_from_claim"}:
-        raise BrokenCatalogue("the file names no roles; where none is meant, write `roles = []`")
-    from_claim = _read_from_claim(document, request_url, text)
-    tables = document.get("roles", [])
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise BrokenCatalogue("`roles` must be written as [[roles]] tables")
-    entries: dict[RoleArn, tuple[Role, Sequence[Rule]]] = {}
-    for number, table in enumerate(tables):
+
+
+@dataclass(slots=True)
+class _Bad:
+    """A table that can't be read, with its ARN where that can."""
+
+    table: object
+    line: int | None
+    reason: str
+    arn: RoleArn | None
+
+
+@dataclass(slots=True)
+class _Reading:
+    text: str
+    document: dict[str, Any]
+    before: Catalogue | None
+    problems: list[BadEntry] = field(default_factory=list)
+    withheld: set[RoleArn] = field(default_factory=set)
+    unknown: bool = False
+
+    def catalogue(self, loaded_at: datetime) -> Catalogue:
+        request_url = self._request_url()
+        from_claim, claim_unread = self._from_claim(request_url)
+        read = list(self._read(request_url, from_claim, claim_unread=claim_unread))
+        entries = self._resolved(read, from_claim)
+        return Catalogue(
+            entries,
+            request_url,
+            loaded_at,
+            from_claim,
+            problems=tuple(sorted(self.problems, key=lambda problem: problem.line or 0)),
+            withheld=frozenset(self.withheld),
+            unknown=self.unknown or claim_unread,
+            claim_unread=claim_unread,
+        )
+
+    def _request_url(self) -> str | None:
         try:
-            role, rules = _entry(table, request_url, from_claim)
-            if role.arn in entries:
-                raise BrokenCatalogue(f"{role.arn} is listed twice")
+            return read_url(self.document, "the file")
+        except BrokenCatalogue as broken:
+            kept = self.before.request_url if self.before else None
+            line = line_of_key(self.text, "request_url")
+            self.problems.append(
+                BadEntry(line, broken.reason, None, "kept" if kept else "left_out")
+            )
+            return kept
+
+    def _from_claim(self, request_url: str | None) -> tuple[RolesFromClaim | None, bool]:
+        """Return what `roles_from_claim` says, or last said, and whether nothing of it is known."""
+        if "roles_from_claim" not in self.document:
+            return None, False
+        try:
+            return read_from_claim(self.document["roles_from_claim"], request_url), False
         except (BrokenCatalogue, InvalidRoleArn) as error:
-            raise BrokenCatalogue(
-                str(error), _line_of(ROLES_HEADER, text, number, len(tables))
-            ) from None
-        entries[role.arn] = (role, rules)
-    return Catalogue(entries, request_url, loaded_at, from_claim)
+            kept = self.before.from_claim if self.before else None
+            line = line_of_key(self.text, "roles_from_claim")
+            self.problems.append(BadEntry(line, str(error), None, "kept" if kept else "left_out"))
+            return kept, kept is None
+
+    def _tables(self) -> Iterator[tuple[object, int | None, str | None]]:
+        """Give each table of the array, and of arrays whose name may be a misspelt one."""
+        tables = self.document.get("roles", [])
+        yield from ((table, line, None) for table, line in self._with_lines("roles", tables))
+        for key in sorted(self.document.keys() - KNOWN):
+            unknown, value = (
+                f"the file has the unknown key `{key}` (known: {', '.join(sorted(KNOWN))})",
+                self.document[key],
+            )
+            if (
+                isinstance(value, list)
+                and value
+                and all(isinstance(table, dict) for table in value)
+            ):
+                yield from ((table, line, unknown) for table, line in self._with_lines(key, value))
+            else:
+                line = line_of_key(self.text, key)
+                self.problems.append(BadEntry(line, unknown, None, "left_out"))
+
+    def _with_lines(self, key: str, tables: list[Any]) -> Iterator[tuple[object, int | None]]:
+        lines: list[int] = lines_of_tables(self.text, key)
+        known = lines if len(lines) == len(tables) else [None] * len(tables)
+        return zip(tables, known, strict=True)
+
+    def _read(
+        self, request_url: str | None, from_claim: RolesFromClaim | None, *, claim_unread: bool
+    ) -> Iterator[Entry | _Bad]:
+        seen: set[RoleArn] = set()
+        for table, line, wrong in self._tables():
+            arn = None
+            try:
+                if not isinstance(table, dict):
+                    raise BrokenCatalogue("a role must be written as one of the [[roles]] tables")
+                arn = read_arn(table)
+                if wrong:
+                    raise BrokenCatalogue(wrong)
+                role, rules = read_entry(table, request_url, from_claim, claim_unread=claim_unread)
+                if arn in seen:
+                    raise BrokenCatalogue(f"{arn} is listed twice")
+            except (BrokenCatalogue, InvalidRoleArn) as error:
+                yield _Bad(table, line, str(error), arn)
+            else:
+                seen.add(arn)
+                yield role, rules
+
+    def _resolved(
+        self, read: list[Entry | _Bad], from_claim: RolesFromClaim | None
+    ) -> dict[RoleArn, Entry]:
+        """Put what was there before in the place of each bad entry, as far as it is known."""
+        good = {slot[0].arn for slot in read if not isinstance(slot, _Bad)}
+        named = good | {slot.arn for slot in read if isinstance(slot, _Bad) and slot.arn}
+        before = self.before.entries if self.before else {}
+        orphans = [role for arn, (role, _) in before.items() if arn not in named]
+        entries: dict[RoleArn, Entry] = {}
+        for slot in read:
+            if not isinstance(slot, _Bad):
+                entries[slot[0].arn] = slot
+                continue
+            if slot.arn is None and (role := former_of(slot.table, orphans)) is not None:
+                slot.arn = role.arn
+                orphans.remove(role)
+            self._keep(slot, good, before, entries, from_claim)
+        if self.unknown:  # a bad entry is about one of these
+            entries |= {role.arn: before[role.arn] for role in orphans}
+            self.withheld |= {role.arn for role in orphans}
+        return entries
+
+    def _keep(
+        self,
+        bad: _Bad,
+        good: set[RoleArn],
+        before: Any,
+        entries: Any,
+        from_claim: RolesFromClaim | None,
+    ) -> None:
+        arn = bad.arn
+        if arn is None:
+            self.unknown = True
+        elif arn not in good and arn not in entries:
+            if arn in before:
+                entries[arn] = before[arn]
+            if arn not in before or not _is_readable(bad.table, from_claim):
+                self.withheld.add(arn)
+        effect: Effect = "left_out"
+        if arn in before and arn not in good:
+            effect = "offered_to_nobody" if arn in self.withheld else "kept"
+        self.problems.append(BadEntry(bad.line, bad.reason, arn, effect))
 
 
-def _read_from_claim(
-    document: dict[str, Any], request_url: str | None, text: str
-) -> RolesFromClaim | None:
-    if "roles_from_claim" not in document:
-        return None
+def _is_readable(table: object, from_claim: RolesFromClaim | None) -> bool:
+    """Tell whether a table says to whom its role is offered."""
     try:
-        return _from_claim(document["roles_from_claim"], request_url)
-    except (BrokenCatalogue, InvalidRoleArn) as error:
-        raise BrokenCatalogue(str(error), _line_of(CLAIM_HEADER, text, 0, 1)) from None
-
-
-def _line_of(header: re.Pattern[str], text: str, number: int, count: int) -> int | None:
-    """Find the line of a table's header; None where the file writes such tables in other ways, too."""
-    headers = list(header.finditer(text))
-    if len(headers) != count:
-        return None
-    return text.count("\n", 0, headers[number].end()) + 1
-
-
-KEYS = {
-    "arn", "label", "description", "region", "color", "default", "request_url", "allow", "extra_environment",
-}  # fmt: skip
-
-
-def _entry(
-    table: dict[str, Any], request_url: str | None, from_claim: RolesFromClaim | None
-) -> tuple[Role, list[Rule]]:
-    arn = RoleArn.parse(_text(table, "arn") or "")
-    where = f"the role {arn.name}"
-    _only(table, KEYS, where)
-    default = table.get("default", False)
-    if not isinstance(default, bool):
-        raise BrokenCatalogue(f"`default` of {where} must be true or false")
-    role = Role(
-        arn=arn,
-        label=_text(table, "label") or arn.name,
-        description=_text(table, "description") or "",
-        region=_region(table, where),
-        color=_text(table, "color"),
-        default=default,
-        request_url=_url(table, where) or request_url,
-        extra_environment=_extra(table, where),
-    )
-    if "allow" not in table and from_claim is not None:
-        if not from_claim.permits(arn):
-            raise BrokenCatalogue(
-                f"{where} has no `allow`, and is not one that `roles_from_claim` may offer"
-            )
-        return role, []
-    return role, _rules(table.get("allow"), where)
-
-
-CLAIM_KEYS = {
-    "claim", "accounts", "partition", "arn", "prefix", "region", "color", "extra_environment",
-}  # fmt: skip
-
-
-def _from_claim(table: object, request_url: str | None) -> RolesFromClaim:
-    where = "`roles_from_claim`"
-    if not isinstance(table, dict):
-        raise BrokenCatalogue(f"{where} must be written as a [roles_from_claim] table")
-    _only(table, CLAIM_KEYS, where)
-    claim = _text(table, "claim")
-    if claim is None:
-        raise BrokenCatalogue(f"{where} needs the name of a `claim`")
-    accounts = table.get("accounts")
-    if (
-        not isinstance(accounts, list)
-        or not accounts
-        or not all(isinstance(a, str) and ACCOUNT.fullmatch(a) for a in accounts)
-    ):
-        raise BrokenCatalogue(f"{where} needs `accounts`, a list of texts of twelve digits each")
-    partition = _text(table, "partition") or "aws"
-    if partition not in REGIONS_OF_PARTITION:
-        raise BrokenCatalogue(
-            f"`partition` of {where} is none of {', '.join(REGIONS_OF_PARTITION)}"
-        )
-    from_claim = RolesFromClaim(
-        claim=claim,
-        accounts=frozenset(accounts),
-        partition=partition,
-        template=_text(table, "arn"),
-        prefix=_text(table, "prefix") or "",
-        region=_region(table, where),
-        color=_text(table, "color"),
-        request_url=request_url,
-        extra_environment=_extra(table, where),
-    )
-    _check_template(from_claim, where)
-    return from_claim
-
-
-def _check_template(from_claim: RolesFromClaim, where: str) -> None:
-    template = from_claim.template
-    if template is None:
-        return
-    # Only as the role's name, or a part of it: a name from a claim must not choose an account or a path.
-    if template.count(NAME_FIELD) != 1 or NAME_FIELD not in template.rpartition("/")[2]:
-        raise BrokenCatalogue(f"`arn` of {where} must have {NAME_FIELD} once, after its last slash")
-    arn = RoleArn.parse(template.replace(NAME_FIELD, "name"))
-    if not from_claim.permits(arn):
-        raise BrokenCatalogue(
-            f"`arn` of {where} is not in one of the `accounts`, or in another `partition`"
-        )
-
-
-def _region(table: dict[str, Any], where: str) -> str | None:
-    region = _text(table, "region")
-    if region is not None and not REGION_LABEL.fullmatch(region):
-        raise BrokenCatalogue(f"`region` of {where} is no region")
-    return region
-
-
-def _extra(table: dict[str, Any], where: str) -> dict[str, str]:
-    extra = table.get("extra_environment", {})
-    if not isinstance(extra, dict) or (wrong := wrong_extra(extra)):
-        reason = wrong if isinstance(extra, dict) else "it is no table"
-        raise BrokenCatalogue(f"`extra_environment` of {where}: {reason}")
-    return extra
-
-
-def _rules(allow: object, where: str) -> list[Rule]:
-    if allow == "everyone":
-        return [Rule(everyone=True)]
-    if (
-        not isinstance(allow, list)
-        or not allow
-        or not all(isinstance(rule, dict) for rule in allow)
-    ):
-        raise BrokenCatalogue(
-            f'{where} needs `allow = "everyone"`, or a list of rules such as `allow = [{{ groups = ["analysts"] }}]`'
-        )
-    rules = []
-    for rule in allow:
-        _only(rule, {"users", "names", "groups", "claims"}, f"an `allow` rule of {where}")
-        claims = rule.get("claims", {})
-        if not isinstance(claims, dict) or not any(rule.values()):
-            raise BrokenCatalogue(
-                f"an `allow` rule of {where} has no users, names, groups or claims"
-            )
-        rules.append(
-            Rule(
-                users=_named(rule, "users", where),
-                names=_named(rule, "names", where),
-                groups=_named(rule, "groups", where),
-                claims={
-                    claim: _texts(
-                        values if isinstance(values, list) else [values], f"`claims` of {where}"
-                    )
-                    for claim, values in claims.items()
-                },
-            )
-        )
-    return rules
-
-
-def _named(rule: dict[str, Any], condition: str, where: str) -> frozenset[str]:
-    if condition not in rule:
-        return frozenset()
-    return _texts(rule[condition], f"`{condition}` of {where}")
-
-
-def _texts(values: object, what: str) -> frozenset[str]:
-    # An empty list is no condition that is left out: that would let more people in, not fewer.
-    if (
-        not isinstance(values, list)
-        or not values
-        or not all(isinstance(value, str | int | bool) for value in values)
-    ):
-        raise BrokenCatalogue(f"{what} must be a list of one text or more")
-    return frozenset(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
-
-
-def _text(table: dict[str, Any], key: str) -> str | None:
-    value = table.get(key)
-    if value is not None and (not isinstance(value, str) or not value.isprintable()):
-        raise BrokenCatalogue(f"`{key}` must be a text in one line")
-    return value or None
-
-
-def _url(table: dict[str, Any], where: str) -> str | None:
-    url = _text(table, "request_url")
-    if url is not None and not url.startswith(("https://", "http://", "mailto:")):
-        raise BrokenCatalogue(
-            f"`request_url` of {where} must begin with https://, http:// or mailto:"
-        )
-    return url
-
-
-def _only(table: dict[str, Any], known: set[str], where: str) -> None:
-    if unknown := sorted(set(table) - known):
-        raise BrokenCatalogue(
-            f"{where} has the unknown key `{unknown[0]}` (known: {', '.join(sorted(known))})"
-        )
+        read_allow(table, from_claim)
+    except BrokenCatalogue:
+        return False
+    return True

@@ -7,14 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jupyter_wb_aws.errors import InvalidRegion, InvalidRoleArn
+from jupyter_wb_aws.roles.partitions import partitions
 
-# Source: botocore's endpoints.json, `regionRegex` of each partition (those that have IAM roles
-# for the public: the isolated partitions are left out).
-REGIONS_OF_PARTITION = {
-    "aws": re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]{1,2}"),
-    "aws-cn": re.compile(r"cn-[a-z]+-[0-9]{1,2}"),
-    "aws-us-gov": re.compile(r"us-gov-[a-z]+-[0-9]{1,2}"),
-}
 ACCOUNT = re.compile(r"[0-9]{12}")
 # Source: IAM User Guide, "IAM and AWS STS quotas": role names and paths.
 NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
@@ -44,9 +38,11 @@ class RoleArn:
         if len(parts) != 6 or parts[0] != "arn":
             raise InvalidRoleArn("An ARN has six parts, joined by colons, and begins with `arn`.")
         _, partition, service, region, account, resource = parts
-        if partition not in REGIONS_OF_PARTITION:
-            known = ", ".join(REGIONS_OF_PARTITION)
-            raise InvalidRoleArn(f"The ARN's partition is none of {known}.")
+        if partition not in partitions():
+            known = ", ".join(partitions())
+            raise InvalidRoleArn(
+                f"The ARN's partition is none of {known} (those that the installed botocore knows)."
+            )
         if service != "iam" or region:
             raise InvalidRoleArn("A role's ARN goes on with `iam` and an empty region.")
         if not ACCOUNT.fullmatch(account):
@@ -91,7 +87,8 @@ class Role:
         """
         if asked is None or asked == self.region:
             return self.region
-        if not REGIONS_OF_PARTITION[self.arn.partition].fullmatch(asked):
+        partition = partitions()[self.arn.partition]
+        if not REGION_LABEL.fullmatch(asked) or not partition.has_region(asked):
             raise InvalidRegion(
                 f"{asked[:40]!r} is not a region of AWS (partition {self.arn.partition})."
             )

@@ -40,6 +40,22 @@ def test_roles_without_a_default_say_how_to_start_one(server, run):
     assert "`jupyter wb-aws start NAME`" in run("roles").out
 
 
+@pytest.mark.parametrize("no_roles", [False, True])
+def test_roles_and_status_name_an_entry_of_the_roles_file_that_is_bad(server, run, no_roles):
+    message = "The roles file /etc/roles.toml, line 7: the role x has the unknown key `lable`; it is left out."
+    server.health = health(
+        notices=[
+            {"code": "roles_file_entry", "message": message},
+            {"code": "kernels_elsewhere", "message": "Not of the roles file."},
+        ]
+    )
+    server.roles = [] if no_roles else server.roles
+    out = run("roles").out
+    assert "/etc/roles.toml, line 7: the role x" in " ".join(out.split())
+    assert "Not of the roles file" not in out
+    assert "line 7: the role x" in " ".join(run("status").out.split())
+
+
 def test_no_roles_at_all_is_said(server, run):
     server.roles = []
     assert "No role is offered to alice" in run("roles").out

@@ -300,6 +300,35 @@ async def test_a_broken_roles_file_keeps_the_last_good_one_and_says_where(api, r
     assert health.data["catalogue"]["problem"]["line"] == 3
 
 
+async def test_a_bad_entry_takes_no_role_away_and_is_named_with_its_line(api, roles_path):
+    before = (await api("GET", "/aws/roles")).data["roles"]
+    roles_path.write_text(roles_path.read_text().replace("[[roles]]", "[[roles]]\nlable = 7", 1))
+
+    roles, health = await api("GET", "/aws/roles"), await api("GET", "/aws/health")
+
+    assert roles.data["roles"] == before
+    assert health.data["status"] == "degraded"
+    assert health.data["catalogue"]["problem"] is None
+    (problem,) = health.data["catalogue"]["problems"]
+    assert (problem["role_arn"], problem["effect"]) == (before[0]["arn"], "kept")
+    (notice,) = [n for n in health.data["notices"] if n["code"] == "roles_file_entry"]
+    assert f"{roles_path}, line {problem['line']}: " in notice["message"]
+    assert "unknown key `lable`" in notice["message"]
+
+
+async def test_a_roles_file_that_others_can_write_is_a_notice(api, roles_path):
+    roles_path.parent.chmod(0o755)
+    roles_path.chmod(0o644)
+    fine = (await api("GET", "/aws/health")).data["notices"]
+    roles_path.chmod(0o666)
+
+    notices = (await api("GET", "/aws/health")).data["notices"]
+
+    assert "roles_file_exposed" not in [notice["code"] for notice in fine]
+    (message,) = [n["message"] for n in notices if n["code"] == "roles_file_exposed"]
+    assert f"{roles_path} can be written by every user of this machine" in message
+
+
 async def test_no_answer_holds_a_token(api, caplog):
     caplog.set_level("DEBUG")
     session = await api.start()

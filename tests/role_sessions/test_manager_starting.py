@@ -646,6 +646,28 @@ async def test_a_default_role_that_is_not_the_users_is_told_and_not_started(site
         assert manager.choices.default == NOTHING_CHOSEN
 
 
+@pytest.mark.parametrize("content", ["broken [", "", None])
+async def test_without_a_default_role_a_broken_roles_file_warns_of_none(site, caplog, content):
+    site.roles_file.unlink() if content is None else site.roles_file.write_text(content)
+    async with site.server() as manager:
+        for _ in range(3):
+            await asleep(site.clock)
+            site.clock.advance(60)
+        assert "default role" not in caplog.text
+        assert "The roles file" in caplog.text
+
+        site.roles_file.write_text(
+            f'[[roles]]\narn = "{ANALYST}"\nallow = "everyone"\ndefault = true\n'
+        )
+        await eventually(lambda: site.clock.advance(60) or manager.living())
+
+
+async def test_a_configured_default_role_that_waits_for_the_roles_file_is_reported(site, caplog):
+    site.roles_file.write_text("broken [")
+    async with site.server(default_role=ANALYST):
+        await eventually(lambda: "The default role did not start" in caplog.text)
+
+
 async def test_a_default_role_does_not_overrule_no_aws_role(site):
     async with site.server() as manager:
         await manager.set_default(None)

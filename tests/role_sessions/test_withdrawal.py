@@ -271,3 +271,61 @@ async def test_without_a_change_nothing_is_judged_twice(site, monkeypatch):
         await manager.refresher.step()
 
         assert judged == []
+
+
+# --- A typo is no withdrawal -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ('label = "Analyst"', 'lable = "Analyst"'), ('region = "us-east-2"', 'region = "us east"'), ("groups", "group"),
+        (ANALYST, ANALYST.replace("iam", "iarn")), (ANALYST, ANALYST.replace(":role/", ":rol/")), (f'arn = "{ANALYST}"', ""),
+        ("[[roles]]", "[[role]]"), ("[[roles]]", "[[roles]]\narn = 7\n[[roles]]"), ('[{ groups = ["analysts"] }]', '"everyon"'),
+    ],
+)  # fmt: skip
+async def test_a_typo_in_an_entry_ends_no_role_session_on_a_running_or_a_new_server(
+    site, good, bad
+):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        site.roles_file.write_text(RULES.replace(good, bad, 1))
+        site.clock.advance(48 * MINUTE)
+        await manager.refresher.step()
+        assert manager.state_of(session) is State.ACTIVE
+
+    async with site.server() as manager:
+        await manager.refresher.step()
+        assert [restored.id for restored in manager.living()] == [session.id]
+
+        site.roles_file.write_text("roles = []")
+        await manager.refresher.step()
+        assert manager.living() == []
+
+
+async def test_a_token_that_lost_the_group_counts_while_the_entry_is_bad(site):
+    source = ScriptedSource(renewed(site))
+    async with site.server(source) as manager:
+        session, _ = await manager.start(ANALYST)
+        site.roles_file.write_text(RULES.replace('[{ groups = ["analysts"] }]', "7"))
+        source.answers[:] = [renewed(site, groups=[])]
+        site.clock.advance(48 * MINUTE)
+
+        await manager.refresher.step()
+
+        assert session.ended.reason == "role_withdrawn"
+
+
+async def test_a_bad_entry_of_one_role_withdraws_no_other_and_keeps_no_deleted_one(site):
+    source = ScriptedSource(renewed(site, audits=True))
+    async with site.server(source) as manager:
+        analyst, _ = await manager.start(ANALYST)
+        auditor, _ = await manager.start(AUDITOR)
+        site.roles_file.write_text(
+            RULES.partition('[[roles]]\narn = "' + AUDITOR)[0] + "color = 7\n"
+        )
+
+        await manager.refresher.step()
+
+        assert analyst.ended is None
+        assert auditor.ended.reason == "role_withdrawn"

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from jupyter_wb_aws.errors import CatalogueUnavailable, RoleNotAllowed
 from jupyter_wb_aws.roles.catalogue import default_role
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
+from jupyter_wb_aws.roles.exposure import changeable_by_others
 from jupyter_wb_aws.roles.parsing import BrokenCatalogue, describe, parse
 from jupyter_wb_aws.roles.role import RoleArn
 from tests.conftest import NOON, make_token
+from tests.roles.problems import problem_of
 
 ARN = "arn:aws:iam::111122223333:role/{}"
 GOOD = f"""
@@ -172,7 +174,7 @@ def test_the_default_role_is_the_configured_one_else_the_first_marked_so():
         ('a = """', 1, ""),
         ("role = []", None, "unknown key `role` (known: request_url, roles, roles_from_claim)"),
         ("roles = 7", None, "[[roles]] tables"),
-        ("roles = [7]", None, "[[roles]] tables"),
+        ("roles = [7]", 1, "[[roles]] tables"),
         ("[roles]\na = 1", None, "[[roles]] tables"),
         ('request_url = "javascript:alert(1)"', None, "must begin with https://"),
         ("request_url = 7", None, "`request_url` must be a text"),
@@ -211,11 +213,10 @@ def test_the_default_role_is_the_configured_one_else_the_first_marked_so():
     ],
 )  # fmt: skip
 def test_a_broken_file_is_told_with_line_and_reason(text, line, reason):
-    with pytest.raises(BrokenCatalogue) as broken:
-        parse(text, NOON)
-    assert reason in broken.value.reason
-    assert broken.value.line == line
-    assert describe(broken.value).startswith(f"line {line}: " if line else broken.value.reason)
+    problem = problem_of(text)
+    assert reason in problem.reason
+    assert problem.line == line
+    assert describe(problem).startswith(f"line {line}: " if line else problem.reason)
 
 
 @pytest.mark.parametrize(
@@ -233,15 +234,34 @@ def test_a_broken_file_is_told_with_line_and_reason(text, line, reason):
 def test_a_condition_without_a_value_is_refused_and_never_left_out(rule):
     # As a template writes it for an empty variable: with the condition left out, the rule would
     # let in more people than before.
-    with pytest.raises(BrokenCatalogue):
-        parse(entry(allow=f"allow = [{rule}]"), NOON)
+    catalogue = parse(entry(allow=f"allow = [{rule}]"), NOON)
+    (problem,) = catalogue.problems
+    assert problem.line == 1
+    assert catalogue.offered_to(identity(groups=["analysts"], department="")) == []
 
 
-def test_a_line_that_can_not_be_known_is_not_guessed():
-    text = f'roles = [{{arn = "{ARN.format("x")}"}}]\n# \n'
-    with pytest.raises(BrokenCatalogue) as broken:
-        parse(text, NOON)
-    assert broken.value.line is None
+GOOD_ITEM = f'{{arn = "{ARN.format("x")}", allow = "everyone"}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f'roles = [{{arn = "{ARN.format("x")}"}}]\n# \n', 1),
+        (f'roles = [\n  {GOOD_ITEM}, # [\n  {{arn = "y",\n  allow = [{{users = ["a"]}}]}},\n]', 3),
+        (f'"roles" = [\n{GOOD_ITEM},\n7]', 3),
+        ('[["roles"]]\narn = "y"\n', 1),
+        ("[[ roles ]] # mine\narn = 7\n", 1),
+        (entry('label = \'a\' # """') + "# [[roles]]\n" + entry("x = 1", "b"), 6),
+        ("[[roles]]\narn = 7\nlabel = '''\n[[roles]]\n'''\n", 1),
+        (
+            entry(allow='allow = [{users = ["""\\"\n[[roles]]\n""", "# [["]}]')
+            + entry("x = 1", "b"),
+            7,
+        ),
+    ],
+)
+def test_a_bad_entry_has_its_line_however_the_file_is_written(text, line):
+    assert problem_of(text).line == line
 
 
 @given(st.text(max_size=300))
@@ -273,6 +293,250 @@ def test_random_settings_are_a_catalogue_or_broken(lines):
         assert describe(broken)  # noqa: PT017
     else:
         catalogue.offered_to(identity())
+        assert all(map(describe, catalogue.problems))
+
+
+# --- A bad entry among good ones -------------------------------------------------------------
+
+BAD = [
+    'lable = "A"', 'region = "us east"', "default = 7", "label = 7", 'request_url = "file:///x"', "color = [1]",
+    'extra_environment = {AWS_PROFILE = "x"}', 'label = "a\\nb"',
+]  # fmt: skip
+REST = entry(arn="auditor") + entry(arn="operator")
+
+
+def shown(catalogue):
+    return [(bad.arn.name if bad.arn else None, bad.effect) for bad in catalogue.problems]
+
+
+@pytest.mark.parametrize("wrong", BAD)
+def test_on_a_fresh_server_a_bad_entry_is_left_out_and_the_others_stay(wrong):
+    catalogue = parse(entry(wrong) + REST, NOON)
+    assert names(catalogue) == ["auditor", "operator"]
+    assert shown(catalogue) == [("analyst", "left_out")]
+
+
+@pytest.mark.parametrize("wrong", BAD)
+def test_on_a_running_server_the_last_good_form_of_a_bad_entry_stays(wrong):
+    before = parse(entry('color = "teal"') + REST, NOON)
+    catalogue = parse(REST + entry(wrong), NOON, before)
+    assert names(catalogue) == ["auditor", "operator", "analyst"]
+    assert catalogue.pick(identity(), RoleArn.parse(ARN.format("analyst"))).color == "teal"
+    assert shown(catalogue) == [("analyst", "kept")]
+
+
+def test_the_last_good_form_outlives_more_mistakes_and_ends_with_the_entry():
+    catalogue = parse(entry('color = "teal"') + REST, NOON)
+    for wrong in BAD:
+        catalogue = parse(entry(wrong) + REST, NOON, catalogue)
+    assert names(catalogue) == ["analyst", "auditor", "operator"]
+    assert names(parse(REST, NOON, catalogue)) == ["auditor", "operator"]
+    mended = parse(entry('color = "red"') + REST, NOON, catalogue)
+    assert (names(mended), mended.problems) == (["analyst", "auditor", "operator"], ())
+
+
+@pytest.mark.parametrize(
+    "allow", ["", 'allow = "evryone"', "allow = 7", "allow = []", 'allow = [{group = ["x"]}]']
+)
+def test_an_entry_whose_allow_can_not_be_read_is_offered_to_nobody(allow):
+    arn = RoleArn.parse(ARN.format("analyst"))
+    fresh = parse(entry(allow=allow) + REST, NOON)
+    running = parse(entry(allow=allow) + REST, NOON, parse(entry() + REST, NOON))
+    for catalogue, effect in ((fresh, "left_out"), (running, "offered_to_nobody")):
+        assert names(catalogue) == ["auditor", "operator"]
+        assert shown(catalogue) == [("analyst", effect)]
+        with pytest.raises(RoleNotAllowed, match="its entry in the roles file has an error"):
+            catalogue.pick(identity(), arn)
+        assert catalogue.keeps(identity(), arn)
+    again = parse(entry() + REST, NOON, running)
+    assert names(again) == ["analyst", "auditor", "operator"]
+
+
+def test_no_claim_offers_a_role_whose_entry_is_bad():
+    from_claim = '[roles_from_claim]\nclaim = "aws"\naccounts = ["111122223333"]\n'
+    catalogue = parse(from_claim + entry(allow='allow = "x"') + REST, NOON)
+    assert names(catalogue, aws=[ARN.format("analyst"), ARN.format("other")]) == [
+        "auditor",
+        "operator",
+        "other",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        entry().replace("111122223333", "11112222333"), entry().replace("iam", "iarn"), entry().replace(":role/", ":rol/"),
+        entry().replace(ARN.format("analyst"), "analyst"), "[[roles]]\nallow = 'everyone'\n", "[[roles]]\nlabel = 'The analyst'\narn = 7\n",
+        entry().replace("[[roles]]", "[[rolse]]"), entry().replace("arn =", "Arn ="),
+    ],
+)  # fmt: skip
+def test_an_entry_whose_arn_has_a_typo_is_known_by_the_one_that_is_missing(text):
+    before = parse(entry('label = "The analyst"') + REST, NOON)
+    catalogue = parse(REST + text, NOON, before)
+    offered = names(catalogue)
+    assert offered[:2] == ["auditor", "operator"]
+    assert [bad.arn.name for bad in catalogue.problems] == ["analyst"]
+    assert ("analyst" in offered) == (catalogue.problems[0].effect == "kept")
+
+
+def test_of_two_missing_entries_the_one_that_is_alike_is_kept_and_the_other_withdrawn():
+    before = parse(entry() + entry(arn="deleted") + REST, NOON)
+    catalogue = parse(entry().replace("aws:iam", "aws:iarn") + REST, NOON, before)
+    assert names(catalogue) == ["analyst", "auditor", "operator"]
+    assert not catalogue.keeps(identity(), RoleArn.parse(ARN.format("deleted")))
+
+
+def test_while_it_is_not_known_which_entry_is_bad_no_role_is_known_to_be_gone():
+    analysts = 'allow = [{groups = ["analysts"]}]'
+    before = parse(entry(allow=analysts) + entry(arn="deleted") + REST, NOON)
+    unknown = "[[roles]]\narn = 7\n" + REST
+    catalogue = parse(unknown, NOON, parse(unknown, NOON, before))
+    analyst, deleted = (RoleArn.parse(ARN.format(name)) for name in ("analyst", "deleted"))
+    assert names(catalogue) == ["auditor", "operator"]
+    assert catalogue.keeps(identity(), analyst)
+    assert catalogue.keeps(identity(), deleted)
+    assert not catalogue.keeps(identity(groups=[]), analyst)
+    assert parse(unknown, NOON).keeps(identity(), analyst)
+    assert not parse(REST, NOON, catalogue).keeps(identity(), analyst)
+
+
+def test_a_second_entry_for_a_role_is_left_out_and_the_first_stays():
+    catalogue = parse(entry('color = "teal"') + entry('color = "red"') + REST, NOON)
+    assert names(catalogue) == ["analyst", "auditor", "operator"]
+    assert catalogue.offered_to(identity())[0].color == "teal"
+    assert shown(catalogue) == [("analyst", "left_out")]
+    assert "listed twice" in catalogue.problems[0].reason
+
+
+@pytest.mark.parametrize(
+    "partition", ["aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"]
+)
+def test_a_role_of_any_partition_that_botocore_knows_is_offered(partition):
+    text = entry().replace("arn:aws:", f"arn:{partition}:")
+    assert names(parse(text + REST, NOON)) == ["analyst", "auditor", "operator"]
+
+
+def test_a_partition_that_nobody_knows_takes_no_other_role_away():
+    catalogue = parse(entry().replace("arn:aws:", "arn:aws-mars:") + REST, NOON)
+    assert names(catalogue) == ["auditor", "operator"]
+    assert "partition is none of aws, aws-cn" in catalogue.problems[0].reason
+
+
+@pytest.mark.parametrize("item", ["7", '"x"', "[]", "true"])
+def test_an_item_that_is_no_table_takes_no_other_role_away(item):
+    catalogue = parse(f"roles = [{GOOD_ITEM}, {item}]", NOON)
+    assert names(catalogue) == ["x"]
+    assert "[[roles]] tables" in catalogue.problems[0].reason
+
+
+@pytest.mark.parametrize("wrong", ["request_url = 7\n", 'rolls = ["x"]\n', "x = 7\n"])
+def test_a_bad_setting_of_the_file_takes_no_role_away(wrong):
+    catalogue = parse(wrong + REST, NOON)
+    assert names(catalogue) == ["auditor", "operator"]
+    assert [(bad.line, bad.effect) for bad in catalogue.problems] == [(1, "left_out")]
+    before = parse('request_url = "https://ask.example.com"\n' + REST, NOON)
+    kept = parse("request_url = 7\n" + REST, NOON, before)
+    assert kept.request_url == "https://ask.example.com"
+
+
+def test_bad_roles_from_a_claim_keep_what_was_said_before_and_take_no_entry_away():
+    good = '[roles_from_claim]\nclaim = "aws"\naccounts = ["111122223333"]\n'
+    without_allow = entry(arn="reader", allow="")
+    wanted = RoleArn.parse(ARN.format("claimed"))
+    claims = {"aws": [ARN.format("claimed"), ARN.format("reader")]}
+
+    before = parse(good + without_allow + REST, NOON)
+    running = parse(good.replace("accounts", "acounts") + without_allow + REST, NOON, before)
+    fresh = parse(good.replace("accounts", "acounts") + without_allow + REST, NOON)
+
+    assert names(running, **claims) == ["reader", "auditor", "operator", "claimed"]
+    assert not running.keeps(identity(), wanted)
+    assert names(fresh, **claims) == ["auditor", "operator"]
+    assert fresh.keeps(identity(), wanted)
+    assert fresh.keeps(identity(), RoleArn.parse(ARN.format("reader")))
+    assert [bad.line for bad in fresh.problems] == [1]
+
+
+async def test_a_bad_entry_is_logged_once_with_its_line_until_the_file_changes(file, caplog):
+    replace_with(file, entry() + REST)
+    await file.current()
+    replace_with(file, entry("lable = 7") + REST)
+    for _ in range(3):
+        assert names(await file.current()) == ["analyst", "auditor", "operator"]
+    assert file.problem is None
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(errors) == 1
+    assert f"{file.path}, line 1: the role analyst has the unknown key `lable`" in errors[0]
+    assert "its last good form stays in force" in errors[0]
+
+
+# --- Who can change the file -----------------------------------------------------------------
+
+
+@pytest.fixture
+def private(tmp_path):
+    """A folder that nobody else can write to, nor anything above it; as far as the machine goes."""
+    tmp_path.chmod(0o755)
+    path = tmp_path / "roles.toml"
+    path.write_text(entry())
+    path.chmod(0o644)
+    return path
+
+
+def test_a_file_of_our_own_in_folders_of_our_own_is_not_exposed(private):
+    assert changeable_by_others(private) is None
+
+
+def test_a_file_or_folder_that_others_can_write_is_exposed(private):
+    private.chmod(0o666)
+    assert (
+        changeable_by_others(private) == f"{private} can be written by every user of this machine"
+    )
+    private.chmod(0o644)
+    private.parent.chmod(0o777)
+    assert str(private.parent) in changeable_by_others(private)
+    private.parent.chmod(0o1777)
+    assert changeable_by_others(private) is None
+
+
+def test_a_link_is_followed_and_its_own_folder_counts_too(private, tmp_path):
+    folder = tmp_path / "links"
+    folder.mkdir()
+    (folder / "link").symlink_to(private)
+    folder.chmod(0o777)
+    assert str(folder) in changeable_by_others(folder / "link")
+    folder.chmod(0o755)
+    private.chmod(0o602)
+    assert str(private) in changeable_by_others(folder / "link")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_of_another_user_or_group_is_exposed(private):
+    os.chown(private, 1, -1)
+    assert "belongs to another user" in changeable_by_others(private)
+    os.chown(private, 0, 1)
+    private.chmod(0o664)
+    assert "can be written by the group" in changeable_by_others(private)
+    os.chown(private, 0, 0)
+    assert changeable_by_others(private) is None
+
+
+def test_what_is_mounted_for_reading_only_is_not_exposed(private, monkeypatch):
+    class ReadOnly:
+        f_flag = os.ST_RDONLY
+
+    private.chmod(0o666)
+    monkeypatch.setattr("os.statvfs", lambda _: ReadOnly)
+    assert changeable_by_others(private) is None
+
+
+async def test_an_exposed_file_is_logged_and_told(file, caplog):
+    file.path.parent.chmod(0o755)
+    file.path.write_text(entry())
+    file.path.chmod(0o666)
+    await file.current()
+    assert "can be written by every user" in file.exposed()
+    assert "can be written by every user" in caplog.text
 
 
 # --- A file that changes -------------------------------------------------------------------
@@ -310,7 +574,6 @@ async def test_a_changed_file_is_read_again(file, clock):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (entry(allow="allow = 7"), "line 1: the role analyst needs"),
         ("x = [", "line 1: "),
         (b"# one\n# \xff\n", "line 2: the file is not UTF-8"),
         ("a = " + "9" * 5000, "4300 digits"),

@@ -15,7 +15,7 @@ names = st.from_regex(r"[A-Za-z0-9+=,.@_-]{1,64}", fullmatch=True)
 segments = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="/"), min_size=1, max_size=30)  # fmt: skip
 arns = st.builds(
     RoleArn,
-    st.sampled_from(["aws", "aws-cn", "aws-us-gov"]),
+    st.sampled_from(["aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso", "aws-iso-f"]),
     st.from_regex(r"[0-9]{12}", fullmatch=True),
     st.lists(segments, max_size=5).map(lambda parts: "".join(["/", *(f"{p}/" for p in parts)])),
     names,

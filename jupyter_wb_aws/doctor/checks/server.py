@@ -120,3 +120,11 @@ def _parts(server: ServerFacts, *, told: bool) -> Iterator[Finding]:
             f"{path}{line}: {broken['reason']}",
             f"Hand this to your administrator: correct {path}{line}",
         )
+    for bad in (server.catalogue or {}).get("problems") or ():
+        line = f":{bad['line']}" if bad["line"] else ""
+        path = (server.catalogue or {}).get("path")
+        yield found(
+            "roles_file_entry",
+            f"{path}{line}: {bad['reason']}",
+            f"Hand this to your administrator: correct {path}{line}",
+        )
