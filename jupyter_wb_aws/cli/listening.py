@@ -39,14 +39,9 @@ def listeners(port: int, net: Path | None = None) -> list[Listener] | None:
     Returns:
         None where the system does not say: on macOS, and on a Linux that hides /proc/self/net.
     """
-    tables = [_table(net or NET, name) for name in ("tcp", "tcp6")]
-    known = [table for table in tables if table is not None]
-    if not known:
-        return None
-    # Most lines are other people's connections: find ours as text before any is taken apart.
-    mark = f":{port:04X} "
-    lines = [line for table in known for line in table.splitlines()[1:] if mark in line]
-    return [found for line in lines if (found := _listener(line, port)) is not None]
+    found: list[Listener] = []
+    known = [_add_those_of(net or NET, name, port, found) for name in ("tcp", "tcp6")]
+    return found if any(known) else None
 
 
 def reached_by(address: str, at_port: list[Listener]) -> list[Listener]:
@@ -92,11 +87,25 @@ def _target(entry: os.DirEntry[str]) -> str:
         return ""  # closed this moment
 
 
-def _table(net: Path, name: str) -> str | None:
+def _add_those_of(net: Path, name: str, port: int, found: list[Listener]) -> bool:
+    """Add a table's listeners to `found`; return whether the table could be read.
+
+    A busy machine has thousands of connections in it, which the kernel writes only as far as they are
+    read, and after all listeners (net/ipv4/tcp_ipv4.c, `tcp_get_idx`). Where there is none of ours
+    before them, another kernel may have another order.
+    """
+    mark = f":{port:04X} "
     try:
-        return (net / name).read_text("ascii", errors="replace")
+        with (net / name).open(encoding="ascii", errors="replace", buffering=4096) as lines:
+            next(lines, None)  # the names of the columns
+            for line in lines:
+                if mark in line and (listener := _listener(line, port)) is not None:
+                    found.append(listener)
+                elif found and f" {_LISTEN} " not in line:
+                    break
     except OSError:
-        return None
+        return False
+    return True
 
 
 def _listener(line: str, port: int) -> Listener | None:

@@ -235,6 +235,22 @@ def test_only_what_listens_at_the_port_is_a_listener(net):
     assert listening.listeners(8888, net.path) == []
 
 
+def test_a_listener_behind_connections_is_found(net):
+    """Linux has listeners first; gVisor has its own order."""
+    net.add("192.0.2.1", 443, state="01")
+    net.add("127.0.0.1", 8888)
+    assert len(listening.listeners(8888, net.path)) == 1
+
+
+def test_every_listener_at_the_port_is_found(net):
+    net.add("127.0.0.1", 8888)
+    net.add("127.0.0.1", 8889)
+    net.add("127.0.0.2", 8888)
+    net.add("192.0.2.1", 443, state="01")
+    net.add("::1", 8888)
+    assert len(listening.listeners(8888, net.path)) == 3
+
+
 def test_the_systems_own_table_has_a_listener_of_ours():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
