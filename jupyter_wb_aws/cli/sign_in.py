@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_wb_aws.cli.client import Client, connect
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem, refused_by_server
-from jupyter_wb_aws.cli.output import moment, one_line, say, say_json
+from jupyter_wb_aws.cli.output import moment, one_line, say, say_json, say_notices
 
 # Seconds between two looks at the server; it asks the provider in its own rhythm.
 PAUSE = 1.5
@@ -55,10 +55,9 @@ def run(args: argparse.Namespace) -> int:
         say_json(
             json.dumps({"flow": "code", "page": client.url + PAGE}) if on_page else answer.text
         )
-    elif on_page:
-        _tell_page(client)
     else:
-        _tell_code(answer.data)
+        say_notices(before.data.get("notices", []))
+        _tell_page(client) if on_page else _tell_code(answer.data)
     if args.no_wait or args.json:
         return ExitCode.OK
     say("Waiting ...")

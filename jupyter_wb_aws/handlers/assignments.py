@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.errors import KernelNotFound
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.request_user import log_by_user
 from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, Assignment, Given
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class DefaultHandler(WbAwsHandler):
         manager = self.manager
         body = self.body({"session_id": (str, None)}, frozenset({"session_id"}))
         await manager.set_default(body["session_id"])
+        log_by_user(self, f"Default role session chosen: {body['session_id'] or 'no AWS role'}")
         self.set_status(204)
         self.finish()
 
@@ -95,6 +97,10 @@ class KernelAssignmentHandler(WbAwsHandler):
         if body["session_id"] is not None:
             manager.get_shared(body["session_id"])
         manager.choices.assignments.choose(kernel_id, body["session_id"])
+        chosen = body["session_id"] or "no AWS role"
+        log_by_user(
+            self, f"Kernel {kernel_id} gets another role session at its next start: {chosen}"
+        )
         self.set_status(204)
         self.finish()
 
@@ -104,6 +110,7 @@ class KernelAssignmentHandler(WbAwsHandler):
         manager = self.manager
         self._must_live(kernel_id)
         manager.choices.assignments.forget_choice(kernel_id)
+        log_by_user(self, f"Kernel {kernel_id} goes back to the default at its next start")
         self.set_status(204)
         self.finish()
 

@@ -12,6 +12,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import BadRequest, NotFound, TokenSourceFailed, WbAwsError
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.request_user import log_by_user
 from jupyter_wb_aws.injection.environment import Site, role_variables
 from jupyter_wb_aws.role_sessions.assignments import Given
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
@@ -131,6 +132,8 @@ class RoleSessionsHandler(RoleSessionHandler):
             session, created = await manager.start(
                 body["role_arn"], body.get("region"), default=default
             )
+        how = "started" if created else "found or revived"
+        log_by_user(self, f"Role session {session.id} ({session.role.arn}) {how}")
         self.set_header("Location", f"{self.base_url}aws/sessions/{session.id}")
         await self.answer_session(session, 201 if created else 200)
 
@@ -156,6 +159,7 @@ class OneRoleSessionHandler(RoleSessionHandler):
     async def delete(self, session_id: str) -> None:
         """End it."""
         until = await self.manager.end(session_id)
+        log_by_user(self, f"Role session {session_id} ended")
         self.answer({"credentials_expire_at": rfc3339(until)})
 
 
@@ -196,6 +200,7 @@ class KernelsHandler(WbAwsHandler):
                     "No kernel of that name is installed; see GET /api/kernelspecs."
                 ) from None
         model = await kernels.start(session, body.get("name"), body.get("path"))
+        log_by_user(self, f"Kernel {model['id']} started with role session {session.id}")
         self.set_header("Location", f"{self.base_url}api/kernels/{model['id']}")
         self.answer(model, 201)
 
@@ -212,5 +217,6 @@ class TerminalsHandler(WbAwsHandler):
         if self.wb.terminals is None:
             raise NotFound("Terminals are switched off on this server.")
         model = await self.wb.terminals.start(session)
+        log_by_user(self, f"Terminal {model['name']} started with role session {session.id}")
         self.set_header("Location", f"{self.base_url}api/terminals/{model['name']}")
         self.answer(model, 201)

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import IdpTimeout, SignInNotNeeded, WbAwsError
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.request_user import log_by_user
 from jupyter_wb_aws.handlers.roles import user_json
+from jupyter_wb_aws.handlers.sharing import sharing_notice
 
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
@@ -82,11 +84,13 @@ class SignInHandler(WbAwsHandler):
         )
 
     def _tell(self, state: str, **more: object) -> None:
+        shared = sharing_notice(self.serverapp)
         nothing: dict[str, object] = {
             "user": None,
             "expires_at": None,
             "flows": [],
             "problem": None,
+            **({"notices": [shared]} if shared else {}),
         }
         self.answer({"state": state, **nothing, **more})
 
@@ -95,6 +99,7 @@ class SignInHandler(WbAwsHandler):
         """Begin it."""
         sign_in = sign_in_of(self.manager)
         flow = await sign_in.choose(self.body({"flow": str}).get("flow"))
+        log_by_user(self, f"Sign-in asked for ({flow} flow)")
         if flow == "code":
             begun = await sign_in.begin_code()
             bind_to_browser(self, begun)
@@ -115,6 +120,7 @@ class SignInHandler(WbAwsHandler):
     async def delete(self) -> None:
         """Sign out; every role session ends."""
         signed_out, until = await self.manager.sign_out()
+        log_by_user(self, "Signed out")
         self.answer(
             {
                 "credentials_expire_at": rfc3339(until) if until else None,

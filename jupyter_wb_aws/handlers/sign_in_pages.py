@@ -31,6 +31,8 @@ from jupyter_wb_aws.handlers.problem import (
     problem_of,
     xsrf_problem,
 )
+from jupyter_wb_aws.handlers.request_user import log_by_user
+from jupyter_wb_aws.handlers.sharing import sharing_notice
 from jupyter_wb_aws.handlers.sign_in import bind_to_browser, sign_in_of
 
 if TYPE_CHECKING:
@@ -186,6 +188,8 @@ class StartHandler(PageHandler):
                 f"<p>You are signed in as {name}. You can sign in again at {issuer}; where you do so as somebody"
                 f" else, the role sessions of {name} end.</p>"
             )
+        if shared := sharing_notice(self.serverapp):
+            text += f"<p>{html.escape(shared['message'])}</p>"
         button = (
             f'<form method="post">{self.xsrf_form_html()}<button autofocus>Sign in</button></form>'
         )
@@ -197,6 +201,7 @@ class StartHandler(PageHandler):
             sign_in = sign_in_of(await self.manager())
             await sign_in.choose("code")
             begun = await sign_in.begin_code()
+            log_by_user(self, "Sign-in asked for (code flow, on the page)")
         except WbAwsError as problem:
             self.problem_page(problem)
             return
@@ -232,6 +237,7 @@ class CallbackHandler(PageHandler):
             if self.query:
                 cookies = {name: morsel.value for name, morsel in self.request.cookies.items()}
                 await sign_in.finish_code(self.query, cookies)
+                log_by_user(self, "Sign-in finished in a browser")
         except WbAwsError as problem:
             self.problem_page(problem)
             return

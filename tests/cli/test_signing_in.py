@@ -44,6 +44,14 @@ def test_the_code_flow_begins_on_a_page_of_the_server(server, run, words, flows)
     assert {asked.method for asked in server.asked} == {"GET"}
 
 
+@pytest.mark.parametrize("words", [(), ("--flow", "code")])
+def test_that_others_may_use_the_server_is_said_before(server, run, words):
+    shared = {"code": "server_shared", "message": "Others can work as you."}
+    server.sign_ins = [sign_in("signed_out", notices=[shared]), sign_in("signed_in")]
+    out = run("sign-in", *words).out
+    assert out.startswith("Note: Others can work as you.\nOpen this in ")
+
+
 def test_role_sessions_that_go_on_are_named(server, run):
     server.sign_ins = [sign_in("signed_out"), sign_in("signed_in")]
     server.sessions = [role_session("analyst")]

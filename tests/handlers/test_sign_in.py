@@ -123,6 +123,26 @@ async def state(api):
     return (await api("GET", "/aws/sign-in")).data
 
 
+async def test_the_page_says_that_others_may_use_the_server(browser, monkeypatch):
+    alone = await browser("GET", "/aws/sign-in/start")
+    monkeypatch.setenv("JUPYTERHUB_USER", "alice")
+    shared = await browser("GET", "/aws/sign-in/start")
+    sentence = b"Everybody who may use this server can then work as you"
+    assert sentence not in alone.body
+    assert sentence in shared.body
+
+
+async def test_the_log_names_who_signs_in_and_out(api, browser, sign_in, provider, caplog):
+    caplog.set_level(logging.INFO)
+    await sign_in()
+    await api("DELETE", "/aws/sign-in")
+    said = [r.getMessage() for r in caplog.records if r.name.endswith("request_user")]
+    assert [line.partition(", by the Jupyter user '")[0] for line in said] == [
+        "Sign-in asked for (code flow)", "Sign-in finished in a browser", "Signed out",
+    ]  # fmt: skip
+    assert all("Jupyter user '" in line for line in said)
+
+
 # --- The way in, and out ---------------------------------------------------------------------
 
 
