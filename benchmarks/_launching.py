@@ -20,7 +20,7 @@ from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
 
 class _Sts:
-    def assume(self, request: StsRequest) -> Assumed:
+    async def assume(self, request: StsRequest) -> Assumed:
         caller = CallerIdentity("AROA:x", request.role.account_id, "arn:aws:sts::1:x")
         return Assumed(caller, datetime.now(UTC) + timedelta(hours=1))
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from jupyter_server.serverapp import ServerApp
 
-    from jupyter_wb_aws.aws.sts import Sts
+    from jupyter_wb_aws.child_processes import ChildProcesses
     from jupyter_wb_aws.handlers.server import Server
     from jupyter_wb_aws.identity.source import TokenSource
     from jupyter_wb_aws.injection.environment import Site, StandInPolicy
@@ -89,8 +89,8 @@ class WbAwsApp(ExtensionApp):
         value_trait=Unicode(),
         config=True,
         help="""Variables that every role session adds to its processes: endpoints, proxies, CA
-        bundles. A role's own, in the roles file, win over these. AWS_ENDPOINT_URL_STS,
-        AWS_ENDPOINT_URL, AWS_CA_BUNDLE and HTTPS_PROXY also tell the server how to reach STS.""",
+        bundles. A role's own, in the roles file, win over these. The server itself asks STS
+        with them when a role starts.""",
     )
     own_aws_files = Enum(
         ["when_shadowed", "always", "never"],
@@ -270,21 +270,24 @@ class WbAwsApp(ExtensionApp):
 
     def _wired(self) -> Server:
         from jupyter_wb_aws.aws.sts import Sts
+        from jupyter_wb_aws.child_processes import ChildProcesses
         from jupyter_wb_aws.handlers.server import Server
         from jupyter_wb_aws.injection.environment import Site
         from jupyter_wb_aws.role_sessions.consumers import Consumers
 
         site = Site(self.extra_environment, cast("StandInPolicy", self.own_aws_files))
-        sts = Sts()
-        manager = self._make_manager(sts)
-        server = Server("AWS roles are ready to be picked.", manager, site)
-        server.consumers = Consumers(manager, sts)
+        children = ChildProcesses()
+        manager = self._make_manager(children, site)
+        server = Server("AWS roles are ready to be picked.", manager, site, children=children)
+        server.consumers = Consumers(manager, Sts())
         self._inject(server, manager, site)
         return server
 
-    def _make_manager(self, sts: Sts) -> RoleSessionManager:
+    def _make_manager(self, children: ChildProcesses, site: Site) -> RoleSessionManager:
+        from jupyter_wb_aws.aws.sts_process import StsProcess
         from jupyter_wb_aws.events import emitter
         from jupyter_wb_aws.identity.supply import TokenSupply
+        from jupyter_wb_aws.injection.server_environment import environment_of
         from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
         from jupyter_wb_aws.role_sessions.settings import Settings
         from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
@@ -320,7 +323,8 @@ class WbAwsApp(ExtensionApp):
             clock=clock,
             rng=rng,
             emit=emitter(self._jupyter.event_logger),
-            sts=sts,
+            sts=StsProcess(children),
+            process_environment=partial(environment_of, site=site),
             in_use=self._role_sessions_in_use,
         )
 

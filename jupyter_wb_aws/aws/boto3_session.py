@@ -17,7 +17,7 @@ from botocore.credentials import (
 )
 from botocore.utils import CLIENT_NAME_TO_HYPHENIZED_SERVICE_ID_OVERRIDES, SERVICE_NAME_ALIASES
 
-from jupyter_wb_aws.aws.botocore_session import hush_botocore, isolated_session, proxies_for
+from jupyter_wb_aws.aws.botocore_session import hush_botocore, isolated_session, proxied
 from jupyter_wb_aws.aws.sts import Credentials
 
 METHOD = "jupyter-wb-aws"
@@ -53,17 +53,24 @@ class Boto3Session(boto3.session.Session):
     def client(self, service_name: str, *args: Any, **settings: Any) -> Any:
         """Make a client of an AWS service, as `boto3.Session.client` does."""
         hush_botocore()
-        endpoint = settings.get("endpoint_url") or _endpoint_of(service_name, self._environment)
-        config = Config(
-            proxies=proxies_for(endpoint, self._environment),
-            ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
-            **_signed_by_key(service_name),
-        )
-        if (wanted := settings.get("config")) is not None:
-            config = config.merge(wanted)
-        settings |= {"endpoint_url": endpoint, "config": config}
+        environment = self._environment
+        endpoint = settings.get("endpoint_url") or _endpoint_of(service_name, environment)
+        wanted = settings.get("config")
+        if not environment.get("AWS_CA_BUNDLE") and environment.get("REQUESTS_CA_BUNDLE"):
+            settings.setdefault("verify", environment["REQUESTS_CA_BUNDLE"])
+
+        def make(proxies: dict[str, str] | None) -> Any:
+            config = Config(
+                proxies=proxies,
+                ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
+                **_signed_by_key(service_name),
+            )
+            config = config.merge(wanted) if wanted is not None else config
+            ours = {**settings, "endpoint_url": endpoint, "config": config}
+            return super(Boto3Session, self).client(service_name, *args, **ours)
+
         with self._making:
-            return super().client(service_name, *args, **settings)
+            return proxied(make, environment)
 
 
 class RenewedCredentials(RefreshableCredentials):
@@ -151,5 +158,7 @@ def _endpoint_of(service: str, environment: Mapping[str, str]) -> str | None:
     """
     service = SERVICE_NAME_ALIASES.get(service, service)
     service_id = CLIENT_NAME_TO_HYPHENIZED_SERVICE_ID_OVERRIDES.get(service, service)
+    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
     own = f"AWS_ENDPOINT_URL_{service_id.replace('-', '_').upper()}"
     return environment.get(own) or environment.get("AWS_ENDPOINT_URL") or None

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES as DEFAULTS
 from botocore.loaders import Loader
 from botocore.session import Session
 
+from jupyter_wb_aws.aws.proxies import bypasses, proxies_in
 from jupyter_wb_aws.loopback import is_loopback
+
+T = TypeVar("T")
 
 
 def isolated_session(
@@ -60,19 +63,28 @@ def hush_botocore() -> None:
             logger.setLevel(max(logger.level, logging.INFO))
 
 
-def proxies_for(endpoint: str | None, environment: Mapping[str, str]) -> dict[str, str] | None:
-    """Return the proxies to `endpoint`; None lets botocore take the server's own HTTPS_PROXY.
+def proxied(make: Callable[[dict[str, str] | None], T], environment: Mapping[str, str]) -> T:
+    """Make a client that goes through the proxies which a kernel's boto3 would take.
 
-    A loopback endpoint is never reached through a proxy.
+    botocore takes them from `os.environ`, by the client's endpoint, which is known once there is a client.
+
+    Args:
+        make: makes a client with these proxies; None lets botocore find the machine's own.
+        environment: the role session's variables, which win over the server's own.
     """
-    if endpoint and is_loopback(endpoint):
+    if not proxies_in({**os.environ, **environment}):
+        return make({} if proxies_in(os.environ) else None)
+    client: Any = make({})
+    proxies = proxies_for(client.meta.endpoint_url, environment)
+    return make(proxies) if proxies else client
+
+
+def proxies_for(endpoint: str | None, environment: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the proxies to `endpoint`, by scheme; None where there are none at all.
+
+    A loopback endpoint is never reached through a proxy, nor one that NO_PROXY names.
+    """
+    proxies = proxies_in({**os.environ, **environment})
+    if endpoint and (is_loopback(endpoint) or bypasses(endpoint, proxies.get("no", ""))):
         return {}
-    named = {
-        scheme: proxy
-        for scheme in ("http", "https")
-        if (
-            proxy := environment.get(f"{scheme.upper()}_PROXY")
-            or environment.get(f"{scheme}_proxy")
-        )
-    }
-    return named or None
+    return {scheme: proxies[scheme] for scheme in ("http", "https") if scheme in proxies} or None

@@ -1,17 +1,16 @@
 """What an error of AWS STS means: a cause, a hint for the user and one for the administrator.
 
 Source: the errors of AssumeRoleWithWebIdentity in the AWS STS API Reference and in botocore's
-service model, whose error shapes carry AWS's codes. What is wrong with a token is told by
-`token_hints`.
+service model, whose error shapes carry AWS's codes. `token_hints` says what is wrong with a token.
+An error is explained from its code and a few fields, so that the server does not need botocore for it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
-
-from botocore import exceptions as boto
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from jupyter_wb_aws.aws.token_hints import PACKED, token_hint, trust_hint
 from jupyter_wb_aws.errors import (
@@ -37,45 +36,142 @@ TOKEN_REFUSED = frozenset(
 )
 # Of a ValidationError that is about the token (AWS shows no more of it).
 TOKEN_UNFIT = re.compile("'webIdentityToken' failed to satisfy constraint")
+# How S3-compatible stores answer to an operation that they don't have.
+NO_SUCH_OPERATION = frozenset({"InvalidAction", "NotImplemented", "MethodNotAllowed", "UnsupportedOperation", "UnknownOperationException"})  # fmt: skip
+NO_SUCH_OPERATION_STATUS = frozenset({404, 405, 501})
 RETRY_AFTER = 5
 # So much of AWS's own sentence is told.
 SAID = 500
+
+OTHERS = frozenset({"AccessDenied", "IDPCommunicationError", "RegionDisabledException", "ValidationError", PACKED})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong with a call of STS; a child process sends it as JSON.
+
+    Args:
+        kind: `refused`: STS answered with an error. `slow`: it did not answer in time. `unreachable`:
+            there was no answer. `bad_answer`: it can't be read. `settings`: boto3 made no request.
+        name: the kind of exception.
+        code: STS's code, and `message` its sentence; for `settings`, `message` is botocore's sentence.
+        status: of HTTP.
+        proxy: the variable that names the proxy of this call, if it has one.
+        empty: whether the answer had no body.
+    """
+
+    kind: Literal["refused", "slow", "unreachable", "bad_answer", "settings"]
+    name: str = ""
+    code: str = ""
+    message: str = ""
+    status: int = 0
+    proxy: str | None = None
+    empty: bool = False
+
+    @property
+    def lacks_operation(self) -> bool:
+        """Whether this is how a store answers that does not have the operation."""
+        return self.kind == "refused" and (
+            self.status in NO_SUCH_OPERATION_STATUS or self.code in NO_SUCH_OPERATION
+        )
+
+
+def refused(response: Mapping[str, Any]) -> Failure:
+    """Read the response that botocore's ClientError carries.
+
+    AWS's errors have their code within ``Error``. Stores also send S3's form, which botocore then
+    holds at the top level, or names in lower case.
+    """
+    code, message = "", ""
+    for document in (response.get("Error"), response.get("error"), response):
+        if isinstance(document, Mapping) and not code:
+            fields = {str(name).lower(): value for name, value in document.items()}
+            code, message = (str(fields.get(name) or "") for name in ("code", "message"))
+    metadata = response.get("ResponseMetadata") or {}
+    status = int(metadata.get("HTTPStatusCode") or 0)
+    empty = bool(response.get("Empty"))
+    return Failure("refused", "ClientError", canonical(code), message, status, empty=empty)
+
+
+def canonical(code: str) -> str:
+    """Return AWS's own spelling of a code that we know, however a store writes it."""
+    return _CANONICAL.get(_plain(code), code)
+
+
+def _plain(code: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", code.lower().rpartition("#")[2]).removesuffix("exception")
+
+
+_CANONICAL = {
+    _plain(code): code for code in THROTTLING | DOWN | TOKEN_REFUSED | NO_SUCH_OPERATION | OTHERS
+}
 
 
 def explain(
     error: Exception, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool = True
 ) -> WbAwsError:
-    """Turn a botocore exception of a call for `role` into the failure that the user is told.
+    """Turn a botocore exception of a call for `role` into the failure that the user sees.
 
     Args:
-        claims: of the web identity token that was sent; only what `claims_for_aws` picks is told.
+        claims: of the web identity token that was sent; only what `claims_for_aws` picks is shown.
         at_aws: whether AWS itself was asked, and no store with an STS of its own.
     """
-    if isinstance(error, boto.ClientError):
-        return _explain_answer(error, role, claims, at_aws=at_aws)
-    if isinstance(error, boto.ReadTimeoutError):
-        return StsTimeout("AWS STS took too long to answer.", retry_after=RETRY_AFTER)
-    if isinstance(error, boto.HTTPClientError | boto.ConnectionError):
-        return StsUnavailable(
-            f"AWS STS can't be reached ({type(error).__name__}).",
-            admin_hint="The server needs a way to the STS endpoint of the role's region: look at proxies,"
-            " CA bundles and network policies.",
+    from jupyter_wb_aws.aws.boto_failures import failure_of
+
+    return explain_failure(failure_of(error), role, claims, at_aws=at_aws)
+
+
+def explain_failure(
+    failure: Failure, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool = True
+) -> WbAwsError:
+    """As `explain`, of a failure whose exception may have been another process's."""
+    if failure.kind == "refused" and not (failure.proxy and failure.status == 407):
+        return _explain_refusal(failure, role, claims, at_aws=at_aws)
+    if failure.kind == "slow":
+        return StsTimeout(
+            "AWS STS took too long to answer.",
+            admin_hint=_about_proxy(failure.proxy) if failure.proxy else None,
             retry_after=RETRY_AFTER,
         )
-    return StsBadAnswer(
-        f"AWS STS's answer can't be read ({type(error).__name__}).",
-        admin_hint="Does the STS endpoint (or a proxy in between) really speak the AWS Query protocol?",
+    if failure.kind == "settings":
+        return StsUnavailable(
+            f"boto3 can't use the AWS settings that notebooks get here ({failure.name}).",
+            hint="Tell your administrator; trying again won't help.",
+            admin_hint=f"boto3 says: {failure.message} Look at `extra_environment`, the server's own"
+            " variables, and the user's ~/.aws/config.",
+        )
+    if failure.kind == "bad_answer":
+        return StsBadAnswer(
+            f"AWS STS's answer can't be read ({failure.name}).",
+            admin_hint="Does the STS endpoint (or a proxy in between) really speak the AWS Query protocol?",
+        )
+    if failure.proxy:
+        return StsUnavailable(
+            f"AWS STS can't be reached through the proxy that {failure.proxy} names ({failure.name}).",
+            admin_hint=_about_proxy(failure.proxy),
+            retry_after=RETRY_AFTER,
+        )
+    return StsUnavailable(
+        f"AWS STS can't be reached ({failure.name}).",
+        admin_hint="The server needs a way to the STS endpoint of the role's region: look at proxies,"
+        " CA bundles and network policies.",
+        retry_after=RETRY_AFTER,
     )
 
 
-def _explain_answer(
-    error: boto.ClientError, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool
+def _about_proxy(variable: str) -> str:
+    return (
+        f"Requests to STS go through the proxy that {variable} names: is its value a URL such as"
+        " http://proxy.example.com:3128, with every special character of a password percent-encoded, and"
+        " does it let STS through? Where STS is reached without a proxy, add its host to NO_PROXY."
+    )
+
+
+def _explain_refusal(
+    failure: Failure, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool
 ) -> WbAwsError:
-    answer = error.response.get("Error", {})
-    code = str(answer.get("Code", ""))
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    message = str(answer.get("Message", ""))
-    if code == "AccessDenied":
+    code, status, message = failure.code, failure.status, failure.message
+    if code == "AccessDenied" or (status == 403 and failure.empty):
         return TrustRefused(
             f"AWS does not let you use the role {role.name}: it is set up for others, or it does not exist.",
             hint="Pick another role, or send the details to your administrator.",
@@ -90,8 +186,16 @@ def _explain_answer(
             admin_hint=token_hint(code, message, role, claims, at_aws=at_aws),
             retry_after=RETRY_AFTER,
         )
+    if failure.lacks_operation:
+        return StsBadAnswer(
+            f"What is asked as AWS STS does not have this operation ({code or status}).",
+            admin_hint="The endpoint is the one of a service, or of a store without an STS: look at"
+            " AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL in `extra_environment`.",
+        )
     if code in DOWN or status >= 500:
         return StsUnavailable("AWS STS says that it is down.", retry_after=RETRY_AFTER)
+    if not code:
+        return StsBadAnswer(f"AWS STS answered with an error that has no code (status {status}).")
     said = harmless(message, SAID)
     if code in TOKEN_REFUSED or TOKEN_UNFIT.search(message):
         return TokenRefused(
@@ -99,8 +203,6 @@ def _explain_answer(
             hint="Tell your administrator; nothing is wrong on your side.",
             admin_hint=token_hint(code, message, role, claims, at_aws=at_aws),
         )
-    if not code:
-        return StsBadAnswer("AWS STS answered with an error that has no code.")
     hint = f"Sent for {role}."
     if code == PACKED:
         hint = token_hint(code, message, role, claims, at_aws=at_aws)

@@ -1,4 +1,8 @@
-"""The two calls of AWS STS that we make. Blocking: call them in a worker thread."""
+"""The two calls of AWS STS that we make, and what they depend on.
+
+`Sts` makes them in this process, for code that needs boto3 there anyway; a role's start asks by a child
+process (`sts_process`).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from jupyter_wb_aws.errors import StsBadAnswer, StsUnavailable, WbAwsError
+from jupyter_wb_aws.errors import StsUnavailable, WbAwsError
+from jupyter_wb_aws.identity.redact import without_userinfo
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.roles.partitions import partitions
 from jupyter_wb_aws.roles.role import RoleArn
@@ -17,6 +22,8 @@ from jupyter_wb_aws.roles.role import RoleArn
 if TYPE_CHECKING:
     from botocore.session import Session
     from mypy_boto3_sts import STSClient
+
+    from jupyter_wb_aws.aws.sts_answers import MakeClient
 
 T = TypeVar("T")
 
@@ -63,10 +70,10 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class StsRequest:
-    """Everything one call depends on; nothing is taken from `AWS_*` variables or `~/.aws`.
+    """Everything one call depends on.
 
-    `environment` is the role session's `extra_environment`: its endpoint, CA bundle and proxy are
-    those that the kernels use.
+    `environment`: for `Sts`, the role session's `extra_environment`, and nothing else is taken from
+    `AWS_*` variables or `~/.aws`; for a child process, the whole environment that a kernel would get.
     """
 
     role: RoleArn
@@ -77,7 +84,7 @@ class StsRequest:
 
 
 class Sts:
-    """A client of AWS STS; its calls may come from several threads at once.
+    """A client of AWS STS in this process; its calls block, and may come from several threads at once.
 
     One botocore session serves all of them: each would else read and keep AWS's endpoint data of its
     own, in 40 ms and some MiB, which botocore's reference cycles keep for long.
@@ -93,16 +100,14 @@ class Sts:
         Raises:
             WbAwsError: what `failures.explain` makes of STS's error.
         """
-        answer = _explained(request, lambda: self._assume(request))
-        credentials = answer["Credentials"]
-        user = answer.get("AssumedRoleUser") or {}
-        if user.get("Arn") and user.get("AssumedRoleId"):
-            caller = CallerIdentity(
-                user["AssumedRoleId"], _account(user["Arn"], request), user["Arn"]
-            )
-        else:  # S3-compatible stores leave it out
-            caller = _explained(request, lambda: self._who(request, credentials))
-        return Assumed(caller, credentials["Expiration"])
+        from jupyter_wb_aws.aws.sts_answers import caller_of
+
+        def call() -> Assumed:
+            assumed = self._assume(request)
+            caller = caller_from(caller_of(self._maker(request), assumed), request)
+            return Assumed(caller, assumed["Credentials"]["Expiration"])
+
+        return _explained(request, call)
 
     def credentials(self, request: StsRequest) -> Credentials:
         """Call AssumeRoleWithWebIdentity, for a program that asks for the credentials themselves.
@@ -114,7 +119,7 @@ class Sts:
         return Credentials(
             given["AccessKeyId"],
             given["SecretAccessKey"],
-            given.get("SessionToken"),
+            given["SessionToken"],
             given["Expiration"],
         )
 
@@ -124,70 +129,72 @@ class Sts:
         Raises:
             WbAwsError: what `failures.explain` makes of STS's error.
         """
-        return _explained(request, lambda: self._who(request, self._assume(request)["Credentials"]))
+        from jupyter_wb_aws.aws.sts_answers import verified
+
+        def call() -> CallerIdentity:
+            return caller_from(verified(self._maker(request), self._assume(request)), request)
+
+        return _explained(request, call)
 
     def _assume(self, request: StsRequest) -> dict[str, Any]:
-        answer: Mapping[str, Any] = self._client(request, None).assume_role_with_web_identity(
-            RoleArn=str(request.role),
-            RoleSessionName=request.session_name,
-            WebIdentityToken=request.token.reveal(),
-        )
-        credentials: Mapping[str, Any] = answer.get("Credentials") or {}
-        expiration = credentials.get("Expiration")
-        if (
-            not (credentials.get("AccessKeyId") and credentials.get("SecretAccessKey"))
-            or not isinstance(expiration, datetime)
-            or not expiration.tzinfo
-        ):
-            raise StsBadAnswer("AWS STS's answer holds no credentials.")
-        return dict(answer)
+        from jupyter_wb_aws.aws.sts_answers import assume
 
-    def _who(self, request: StsRequest, credentials: Mapping[str, Any]) -> CallerIdentity:
-        answer = self._client(request, credentials).get_caller_identity()
-        arn = str(answer.get("Arn", ""))
-        if not arn:
-            raise StsBadAnswer("AWS STS's answer names nobody.")
-        return CallerIdentity(str(answer.get("UserId", "")), str(answer.get("Account", "")), arn)
+        role, token = str(request.role), request.token.reveal()
+        return assume(self._maker(request), role, request.session_name, token)
+
+    def _maker(self, request: StsRequest) -> MakeClient:
+        return lambda credentials: self._client(request, credentials)
 
     def _client(self, request: StsRequest, credentials: Mapping[str, Any] | None) -> STSClient:
         from botocore import UNSIGNED
         from botocore.config import Config
 
-        from jupyter_wb_aws.aws.botocore_session import hush_botocore, isolated_session, proxies_for
+        from jupyter_wb_aws.aws.botocore_session import hush_botocore, isolated_session, proxied
+        from jupyter_wb_aws.aws.sts_answers import TolerantParsers
 
         hush_botocore()
-        endpoint = endpoint_of(request.environment)
+        environment, keys = request.environment, credentials or {}
+        endpoint = endpoint_of(environment)
         if endpoint and not endpoint.startswith(("https://", "http://")):
             raise StsUnavailable(
-                f"The STS endpoint {endpoint!r} is no http(s) URL.",
+                f"The STS endpoint {without_userinfo(endpoint, endpoint)!r} is not an http(s) URL.",
                 admin_hint="It is AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL in `extra_environment`.",
             )
-        config = Config(
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
-            retries={"total_max_attempts": TRIES, "mode": "standard"},
-            proxies=proxies_for(endpoint, request.environment),
-            ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
-            **({} if credentials else {"signature_version": UNSIGNED}),
-        )
-        keys = credentials or {}
-        with self._making:
-            self._session = self._session or isolated_session()
-            client: Any = self._session.create_client(
+
+        def make(proxies: Mapping[str, str] | None) -> Any:
+            config = Config(
+                connect_timeout=CONNECT_TIMEOUT,
+                read_timeout=READ_TIMEOUT,
+                retries={"total_max_attempts": TRIES, "mode": "standard"},
+                proxies=proxies,
+                ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
+                **({} if credentials else {"signature_version": UNSIGNED}),
+            )
+            assert self._session is not None
+            return self._session.create_client(
                 "sts",
                 region_name=request.region or HOME_REGION.get(request.role.partition, "us-east-1"),
                 endpoint_url=endpoint,
-                verify=request.environment.get("AWS_CA_BUNDLE") or None,
+                verify=environment.get("AWS_CA_BUNDLE")
+                or environment.get("REQUESTS_CA_BUNDLE")
+                or None,
                 aws_access_key_id=keys.get("AccessKeyId"),
                 aws_secret_access_key=keys.get("SecretAccessKey"),
                 aws_session_token=keys.get("SessionToken"),
                 config=config,
             )
-        return cast("STSClient", client)
+
+        with self._making:
+            if self._session is None:
+                self._session = isolated_session()
+                self._session.register_component("response_parser_factory", TolerantParsers())
+            return cast("STSClient", proxied(make, environment))
 
 
 def endpoint_of(environment: Mapping[str, str]) -> str | None:
     """Return the STS endpoint that a role session's variables name, if any."""
+    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
     return environment.get("AWS_ENDPOINT_URL_STS") or environment.get("AWS_ENDPOINT_URL") or None
 
 
@@ -215,6 +222,20 @@ def _explained(request: StsRequest, call: Callable[[], T]) -> T:
             request.token.claims,
             at_aws=is_aws(endpoint_of(request.environment)),
         ) from None
+
+
+def caller_from(named: Mapping[str, str] | None, request: StsRequest) -> CallerIdentity:
+    """Return the caller identity that an answer names.
+
+    Where it names nobody, it is the one that AWS would give to the request, without an id: no later
+    question depends on it, and a user sees as whom they asked.
+    """
+    if named is None:
+        role = request.role
+        arn = f"arn:{role.partition}:sts::{role.account_id}:assumed-role/{role.name}/{request.session_name}"
+        return CallerIdentity("", role.account_id, arn)
+    account = named["Account"] or _account(named["Arn"], request)
+    return CallerIdentity(named["UserId"], account, named["Arn"])
 
 
 def _account(arn: str, request: StsRequest) -> str:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
+from jupyter_wb_aws.aws.proxies import bypasses, proxies_in
 from jupyter_wb_aws.aws.sts import endpoint_of
 from jupyter_wb_aws.doctor.profiles import Profile
 from jupyter_wb_aws.roles.partitions import partition_of
@@ -103,21 +104,7 @@ def sts_url(environment: Mapping[str, str], profile: Profile | None) -> str:
 
 def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
     """Return the proxy that a URL is asked through, as `urllib` and botocore choose it."""
-    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
-
-    scheme, host = urlsplit(url).scheme, urlsplit(url).netloc.rpartition("@")[2]
-    proxies = _proxies(environment)
-    if scheme not in proxies or proxy_bypass_environment(host, {"no": proxies.get("no", "")}):
+    scheme, proxies = urlsplit(url).scheme, proxies_in(environment)
+    if scheme not in proxies or bypasses(url, proxies.get("no", "")):
         return None
     return proxies[scheme]
-
-
-def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
-    """Read the variables as `urllib.request.getproxies_environment` does.
-
-    The lower-case one wins, even where it is set to nothing.
-    """
-    named = [(n, value) for n, value in environment.items() if n.lower().endswith("_proxy")]
-    proxies = {name.lower()[:-6]: value for name, value in named}
-    proxies.update({name.lower()[:-6]: value for name, value in named if name.endswith("_proxy")})
-    return {scheme: value for scheme, value in proxies.items() if value}

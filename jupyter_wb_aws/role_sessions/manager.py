@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_wb_aws.aws.sts import CallerIdentity, Sts
+from jupyter_wb_aws.aws.sts import CallerIdentity
+from jupyter_wb_aws.aws.sts_process import AsksSts
 from jupyter_wb_aws.clock import Clock, rfc3339, set_within
 from jupyter_wb_aws.errors import (
     LastRunUnknown,
@@ -38,7 +40,7 @@ from jupyter_wb_aws.role_sessions.rights import Rights
 from jupyter_wb_aws.role_sessions.role_session import EndReason, RoleSession, State
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 from jupyter_wb_aws.role_sessions.settings import Settings
-from jupyter_wb_aws.role_sessions.starting import Start, Starter
+from jupyter_wb_aws.role_sessions.starting import EnvironmentOf, Start, Starter
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, Snapshot
 from jupyter_wb_aws.role_sessions.token_folders import TokenFolders
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
@@ -68,7 +70,8 @@ class RoleSessionManager:
     """The role sessions of one server.
 
     `emit` takes an event's name and its data; see `jupyter_wb_aws/events/`. `in_use` gives the ids of
-    the role sessions that a living process uses.
+    the role sessions that a living process uses. `process_environment` gives what a process of a role
+    session would get: STS is asked as it would ask.
     """
 
     def __init__(
@@ -80,7 +83,8 @@ class RoleSessionManager:
         clock: Clock,
         rng: random.Random,
         emit: Emit,
-        sts: Sts | None = None,
+        sts: AsksSts,
+        process_environment: EnvironmentOf | None = None,
         in_use: InUse = frozenset,
     ) -> None:
         self.settings = settings
@@ -109,11 +113,12 @@ class RoleSessionManager:
         )
         self._starter = Starter(
             self._files,
-            sts or Sts(),
+            sts,
             clock=clock,
             rng=rng,
             name_template=settings.session_name_template,
             extra_environment=settings.extra_environment,
+            process_environment=process_environment or self._variables_of,
             active=lambda: [s for s in self.living() if self.state_of(s) is State.ACTIVE],
             newest=self._token_for,
         )
@@ -459,6 +464,9 @@ class RoleSessionManager:
     def environment_of(self, role: Role) -> dict[str, str]:
         """Return the variables that the site and the role add."""
         return self._starter.environment_of(role)
+
+    async def _variables_of(self, session: RoleSession) -> Mapping[str, str]:
+        return self.environment_of(session.role)
 
     # --- Keeping ---------------------------------------------------------------------------
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity, Sts, StsRequest
+from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity, StsRequest
+from jupyter_wb_aws.aws.sts_process import AsksSts
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInRequired
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
@@ -16,6 +18,9 @@ from jupyter_wb_aws.role_sessions.processes import Process
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, session_name
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 from jupyter_wb_aws.roles.role import Role
+
+# Gives the whole environment that a process started with a role session would get.
+EnvironmentOf = Callable[[RoleSession], Awaitable[Mapping[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,8 @@ class Starter:
         clock: dates them.
         rng: draws their ids.
         name_template: makes AWS's RoleSessionName.
-        extra_environment: the site's variables, which say how to reach STS.
+        extra_environment: the site's variables.
+        process_environment: gives what a process of a role session would get, which says how to reach STS.
         active: gives the role sessions that are `active` now.
         newest: gives the token that belongs into a role session's file, if any is in hand.
     """
@@ -60,12 +66,13 @@ class Starter:
     def __init__(
         self,
         files: SessionFiles,
-        sts: Sts,
+        sts: AsksSts,
         *,
         clock: Clock,
         rng: random.Random,
         name_template: str,
         extra_environment: Mapping[str, str],
+        process_environment: EnvironmentOf,
         active: Callable[[], Iterable[RoleSession]],
         newest: Callable[[RoleSession], WebIdentityToken | None],
     ) -> None:
@@ -75,6 +82,7 @@ class Starter:
         self._rng = rng
         self._name_template = name_template
         self._extra_environment = extra_environment
+        self._process_environment = process_environment
         self._active = active
         self._newest = newest
 
@@ -98,38 +106,36 @@ class Starter:
         Raises:
             WbAwsError: what STS says.
         """
-        request = StsRequest(
-            session.role.arn,
-            session.region,
-            session.session_name,
-            token,
-            self.environment_of(session.role),
-        )
-        return await asyncio.to_thread(self._sts.verify, request)
+        return await self._sts.verify(await self._request(session, token))
+
+    async def _request(self, session: RoleSession, token: WebIdentityToken) -> StsRequest:
+        environment = await self._process_environment(session)
+        name = session.session_name
+        return StsRequest(session.role.arn, session.region, name, token, environment)
 
     async def _assumed(self, start: Start) -> RoleSession:
         session_id = uuid.UUID(int=self._rng.getrandbits(128), version=4).hex[:16]
         name = session_name(self._name_template, start.owner, session_id)
         await self._files.open()  # where there is no place for a token, none is shown to STS
-        assumed = None if start.shared else self._follows(start, name)
-        if assumed is None:
-            environment = self.environment_of(start.role)
-            request = StsRequest(start.role.arn, start.region, name, start.token, environment)
-            assumed = await asyncio.to_thread(self._sts.assume, request)
-        now = self._clock.now()
-        return RoleSession(
+        session = RoleSession(
             id=session_id,
             role=start.role,
             region=start.region,
             session_name=name,
             owner=start.owner,
-            caller=assumed.caller,
+            caller=CallerIdentity("", start.role.arn.account_id, ""),  # until STS has answered
             token_file=self._files.path_of(session_id),
-            started_at=now,
-            credential_lifetime=assumed.credentials_expire_at - now,
+            started_at=self._clock.now(),
+            credential_lifetime=timedelta(0),
             shared=start.shared,
             process=start.process,
         )
+        assumed = None if start.shared else self._follows(start, name)
+        if assumed is None:
+            assumed = await self._sts.assume(await self._request(session, start.token))
+        now = self._clock.now()
+        lifetime = assumed.credentials_expire_at - now
+        return replace(session, caller=assumed.caller, started_at=now, credential_lifetime=lifetime)
 
     def _follows(self, start: Start, name: str) -> Assumed | None:
         """Tell what STS would answer, where it has let this user into this role already.

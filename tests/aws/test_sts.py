@@ -330,7 +330,7 @@ def test_an_sts_that_is_not_there_is_unreachable():
 @pytest.mark.parametrize("endpoint", ["sts.example.com", "file:///etc/passwd", "//sts.example.com"])
 def test_an_endpoint_that_is_no_url_is_named(endpoint):
     request = StsRequest(ARN, None, "alice-1", TOKEN, {"AWS_ENDPOINT_URL_STS": endpoint})
-    with pytest.raises(StsUnavailable, match="is no http") as failed:
+    with pytest.raises(StsUnavailable, match="is not an http") as failed:
         Sts().assume(request)
     assert "AWS_ENDPOINT_URL_STS" in failed.value.admin_hint
 

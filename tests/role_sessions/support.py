@@ -71,10 +71,10 @@ class FakeSts:
         self.gate.set()
         self.called = threading.Event()
 
-    def assume(self, request):
+    async def assume(self, request):
         self.requests.append(request)
         self.called.set()
-        assert self.gate.wait(30)
+        await eventually(self.gate.is_set, 30)
         if self.failure is not None:
             raise self.failure
         return Assumed(self._caller(request), self.clock.now() + timedelta(hours=1))
@@ -86,8 +86,8 @@ class FakeSts:
         arn = f"arn:aws:sts::{role.account_id}:assumed-role/{role.name}/{name}"
         return CallerIdentity(f"AROA:{name}", role.account_id, arn)
 
-    def verify(self, request):
-        return self.assume(request).caller
+    async def verify(self, request):
+        return (await self.assume(request)).caller
 
 
 async def asleep(clock):

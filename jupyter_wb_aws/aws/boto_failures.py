@@ -1,0 +1,68 @@
+"""Botocore's exceptions as `Failure`s: a kind and a few fields. Imports botocore.
+
+Of what botocore and urllib3 say about a connection nothing is taken over: their sentences quote the URL of
+a proxy or an endpoint, and with it a password, or the half of one that stands before a `#`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from botocore import exceptions as boto
+from botocore.utils import get_environ_proxies
+
+from jupyter_wb_aws.aws.failures import Failure, refused
+from jupyter_wb_aws.identity.redact import harmless, without_userinfo
+
+SAID = 400
+
+
+def failure_of(error: Exception, *, url: str = "", sent: bool = True) -> Failure:
+    """Describe what went wrong.
+
+    Args:
+        error: what botocore raised.
+        url: the endpoint that was asked, to find its proxy in `os.environ`; empty where it does not matter.
+        sent: whether a request was begun; else it is the settings that botocore refuses.
+    """
+    name = type(error).__name__
+    if isinstance(error, boto.ClientError):
+        failure = refused(error.response)
+    elif not sent:
+        return Failure("settings", name, message=_sentence(error, url))
+    elif isinstance(error, boto.ReadTimeoutError):
+        failure = Failure("slow", name)
+    elif isinstance(error, boto.HTTPClientError | boto.ConnectionError):
+        failure = Failure("unreachable", name)
+    else:
+        return Failure("bad_answer", name)
+    return replace(failure, proxy=proxy_variable(url)) if url else failure
+
+
+def _sentence(error: Exception, url: str) -> str:
+    """Return what botocore says of settings; parameters are not settings, and the token is one."""
+    if isinstance(error, boto.ParamValidationError):
+        return ""
+    return harmless(without_userinfo(str(error), url, *_urls()), SAID)
+
+
+def _urls() -> Iterable[str]:
+    """Return the variables that may hold a user and a password."""
+    return [
+        value
+        for name, value in os.environ.items()
+        if name.lower().endswith("_proxy") or name.startswith("AWS_ENDPOINT_URL")
+    ]
+
+
+def proxy_variable(url: str) -> str | None:
+    """Name the variable by which botocore reaches a URL through a proxy, if it does so."""
+    scheme = urlsplit(url).scheme
+    if not get_environ_proxies(url).get(scheme):
+        return None
+    # urllib.request.getproxies_environment: the lower-case name wins.
+    names = (f"{scheme}_proxy", f"{scheme.upper()}_PROXY")
+    return next((name for name in names if os.environ.get(name)), "the machine's configuration")

@@ -1,0 +1,28 @@
+"""Which proxy a URL is asked through, by an environment that may be another's than ours. Pure.
+
+Source: `urllib.request`, whose rules botocore follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+
+def proxies_in(environment: Mapping[str, str]) -> dict[str, str]:
+    """Read the variables as `urllib.request.getproxies_environment` does: by scheme, and ``no``.
+
+    The lower-case one wins, even where it is set to nothing.
+    """
+    named = [(n, value) for n, value in environment.items() if n.lower().endswith("_proxy")]
+    proxies = {name.lower()[:-6]: value for name, value in named}
+    proxies.update({name.lower()[:-6]: value for name, value in named if name.endswith("_proxy")})
+    return {scheme: value for scheme, value in proxies.items() if value}
+
+
+def bypasses(url: str, no_proxy: str) -> bool:
+    """Tell whether `no_proxy` names a URL's host."""
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    return bool(proxy_bypass_environment(host, {"no": no_proxy}))

@@ -1,0 +1,174 @@
+"""Calls an STS, and reads its answer: AWS's own, or that of a store that imitates it. Imports botocore.
+
+A store's answer may lack what AWS's has, or hold it in another form. Credentials must be in it; who the caller
+is, is taken from wherever it is said. Blocking.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore import exceptions as boto
+from botocore.parsers import QueryParser, ResponseParserError
+from botocore.utils import parse_timestamp
+
+from jupyter_wb_aws.aws.failures import refused
+from jupyter_wb_aws.errors import StsBadAnswer
+
+# Makes a client of STS: with these credentials, or with none, for an unsigned request.
+MakeClient = Callable[[Mapping[str, Any] | None], Any]
+# How long AWS lets credentials live where no duration is asked for.
+USUAL_LIFETIME = timedelta(hours=1)
+# As seconds, a larger number is a time in the year 5138 or later: these are milliseconds.
+MOST_SECONDS = 1e11
+
+
+class TolerantParsers:
+    """In the place of botocore's `response_parser_factory`, for clients of STS alone."""
+
+    def create_parser(self, protocol_name: str) -> QueryParser:
+        """Make a parser that leaves times as they are, and reads errors that are not XML."""
+        del protocol_name  # that of STS: query
+        return _TolerantParser(timestamp_parser=str)
+
+
+class _TolerantParser(QueryParser):
+    def _do_error_parse(self, response: Any, shape: Any) -> Any:
+        try:
+            return super()._do_error_parse(response, shape)  # type: ignore[misc]  # the stubs lack it
+        except ResponseParserError:
+            return _error_in(response["body"])
+
+    def _do_modeled_error_parse(self, response: Any, shape: Any) -> Any:
+        try:
+            return super()._do_modeled_error_parse(response, shape)  # type: ignore[misc]
+        except ResponseParserError:  # its code is one of AWS's, its form is not
+            return {}
+
+
+def _error_in(body: bytes) -> dict[str, Any]:
+    """Read an error that is JSON; of another, only its status is known."""
+    found: Any = None
+    with contextlib.suppress(ValueError):
+        found = json.loads(body)
+    fields = {str(n).lower(): v for n, v in found.items()} if isinstance(found, dict) else {}
+    inner = fields.get("error")
+    if isinstance(inner, dict):
+        fields = {str(n).lower(): v for n, v in inner.items()}
+    code = fields.get("code") or fields.get("__type") or fields.get("error") or ""
+    message = fields.get("message") or fields.get("error_description") or ""
+    return {
+        "Error": {"Code": str(code), "Message": str(message)},
+        "ResponseMetadata": {},
+        "Empty": not body.strip(),
+    }
+
+
+def assume(make_client: MakeClient, role: str, session_name: str, token: str) -> dict[str, Any]:
+    """Call AssumeRoleWithWebIdentity.
+
+    Returns:
+        ``Credentials``, with an aware `datetime` as ``Expiration``, and ``Caller``: what the answer says of
+        the caller, as GetCallerIdentity shapes it, None where it names nobody.
+
+    Raises:
+        StsBadAnswer: if the answer holds no credentials.
+        botocore's exceptions.
+    """
+    answer = make_client(None).assume_role_with_web_identity(
+        RoleArn=role, RoleSessionName=session_name, WebIdentityToken=token
+    )
+    credentials = answer.get("Credentials") or {}
+    if not (credentials.get("AccessKeyId") and credentials.get("SecretAccessKey")):
+        raise StsBadAnswer("AWS STS's answer holds no credentials.")
+    kept = {n: credentials.get(n) for n in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
+    expiration = expiration_of(credentials.get("Expiration"), datetime.now(UTC))
+    return {
+        "Credentials": {**kept, "Expiration": expiration},
+        "Caller": _named(answer.get("AssumedRoleUser") or {}),
+    }
+
+
+def _named(user: Mapping[str, str]) -> dict[str, str] | None:
+    """Return whom the answer names; Ceph has a tag of another name for the id."""
+    arn, user_id = user.get("Arn") or "", user.get("AssumedRoleId") or ""
+    if not arn or not (user_id or ":assumed-role/" in arn):
+        return None
+    return {"UserId": user_id, "Account": "", "Arn": arn}
+
+
+def expiration_of(value: object, now: datetime) -> datetime:
+    """Read a time as AWS or a store writes it; without a zone it is UTC, and none at all is in an hour.
+
+    Raises:
+        StsBadAnswer: if it is not a time.
+    """
+    text = str(value or "").strip()
+    if not text:
+        return now + USUAL_LIFETIME
+    try:
+        with contextlib.suppress(ValueError):
+            if float(text) > MOST_SECONDS:
+                text = str(float(text) / 1000)
+        # Go writes `2026-11-24 13:00:00 +0000 UTC`, a zone twice.
+        time: datetime = parse_timestamp(text.removesuffix(" UTC") if "+" in text else text)
+    except (ValueError, OverflowError, OSError, RuntimeError):
+        raise StsBadAnswer(
+            "AWS STS's answer holds no credentials that say when they expire."
+        ) from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def caller_of(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return who the caller is: by the answer of `assume`, else by GetCallerIdentity.
+
+    A store that refuses to say so has let the user into the role all the same: then it is None.
+
+    Raises:
+        botocore's exceptions, where STS can't be reached or is busy.
+    """
+    if assumed["Caller"] is not None:
+        return dict(assumed["Caller"])
+    try:
+        return get_caller_identity(make_client, assumed)
+    except (boto.HTTPClientError, boto.ConnectionError):
+        raise
+    except boto.ClientError as error:
+        failure = refused(error.response)
+        if (failure.status >= 500 and not failure.lacks_operation) or failure.status == 429:
+            raise
+        return None
+    except Exception:  # noqa: BLE001 - botocore's parsers raise anything where an answer is not STS's
+        return None
+
+
+def verified(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, str] | None:
+    """Ask GetCallerIdentity; of a store that does not have it, return what `assume` said.
+
+    Raises:
+        StsBadAnswer: if STS names nobody.
+        botocore's exceptions.
+    """
+    try:
+        return get_caller_identity(make_client, assumed)
+    except boto.ClientError as error:
+        if not refused(error.response).lacks_operation:
+            raise
+        return dict(assumed["Caller"]) if assumed["Caller"] else None
+
+
+def get_caller_identity(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, str]:
+    """Call GetCallerIdentity with the credentials of `assumed`.
+
+    Raises:
+        StsBadAnswer: if STS names nobody.
+        botocore's exceptions.
+    """
+    answer = make_client(assumed["Credentials"]).get_caller_identity()
+    if not answer.get("Arn"):
+        raise StsBadAnswer("AWS STS's answer names nobody.")
+    return {name: str(answer.get(name) or "") for name in ("UserId", "Account", "Arn")}

@@ -1,0 +1,124 @@
+"""`python -m jupyter_wb_aws.aws.sts_child`: asks STS with boto3's own rules, in a kernel's environment.
+
+The server starts it (`sts_process`). The question comes by standard input, the web identity token in it; the
+answer goes to standard output. The role is assumed by an explicit call: boto3's chain of credentials, and
+with it the machine's metadata service, is never asked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from jupyter_wb_aws.aws import sts
+
+# Should the server die, and nobody kill this process: seconds.
+LONGEST = 60
+
+
+def main() -> None:
+    """Answer one question."""
+    signal.alarm(LONGEST)
+    asked = json.load(sys.stdin)
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"  # AWS_DEFAULTS_MODE=auto asks it for a region
+    json.dump(answer(asked), sys.stdout)
+
+
+def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask STS.
+
+    Args:
+        asked: ``role`` (its ARN), ``region`` (where the environment names none), ``session_name``,
+            ``token``; ``verify``: ask GetCallerIdentity too; ``credentials``: give them in the answer.
+
+    Returns:
+        ``caller`` (or None), ``expiration`` and, if asked for, ``credentials``; else ``failure``, the
+        fields of a `Failure`, or ``bad_answer``, a sentence. ``endpoint`` is the one that was asked.
+    """
+    from jupyter_wb_aws.aws.boto_failures import failure_of
+    from jupyter_wb_aws.errors import StsBadAnswer
+
+    client = _Client(asked["region"])
+    try:
+        found = _ask(client, asked)
+    except StsBadAnswer as error:
+        found = {"bad_answer": error.detail}
+    except Exception as error:  # noqa: BLE001 - botocore, and what it reads, may raise anything
+        failure = failure_of(error, url=client.url, sent=client.sent)
+        found = {"failure": asdict(failure)}
+    return {**found, "endpoint": client.url}
+
+
+def _ask(client: _Client, asked: Mapping[str, Any]) -> dict[str, Any]:
+    from jupyter_wb_aws.aws.sts_answers import assume, caller_of, verified
+
+    assumed = assume(client.make, asked["role"], asked["session_name"], asked["token"])
+    named = (verified if asked["verify"] else caller_of)(client.make, assumed)
+    credentials = assumed["Credentials"]
+    credentials["Expiration"] = credentials["Expiration"].isoformat()
+    found = {"caller": named, "expiration": credentials["Expiration"]}
+    return {**found, "credentials": credentials} if asked["credentials"] else found
+
+
+class _Client:
+    """Makes clients of STS as boto3 would in this environment.
+
+    `url` is the endpoint of the last, and `sent` whether any request was begun.
+    """
+
+    def __init__(self, region: str | None) -> None:
+        self._region = region
+        self._session: Any = None
+        self.url = ""
+        self.sent = False
+
+    def make(self, credentials: Mapping[str, Any] | None) -> Any:
+        """Make a client: unsigned, or with these credentials."""
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        keys = credentials or {}
+        # Timeouts and tries are ours, so that an explained error comes before the deadline.
+        config = Config(
+            connect_timeout=sts.CONNECT_TIMEOUT,
+            read_timeout=sts.READ_TIMEOUT,
+            retries={"total_max_attempts": sts.TRIES},
+            **({} if credentials else {"signature_version": UNSIGNED}),
+        )
+        session = self._session = self._session or self._make_session()
+        region = session.get_config_variable("region")
+        if region is None and (credentials or self._region != sts.HOME_REGION["aws"]):
+            # AWS's first partition has a global STS for unsigned calls; all else needs a region.
+            region = self._region
+        client = session.create_client(
+            "sts",
+            region_name=region,
+            aws_access_key_id=keys.get("AccessKeyId"),
+            aws_secret_access_key=keys.get("SecretAccessKey"),
+            aws_session_token=keys.get("SessionToken"),
+            config=config,
+        )
+        self.url = client.meta.endpoint_url
+        return client
+
+    def _make_session(self) -> Any:
+        from botocore.session import Session
+
+        from jupyter_wb_aws.aws.sts_answers import TolerantParsers
+
+        session = Session()
+        session.register_component("response_parser_factory", TolerantParsers())
+        session.register("before-send.sts", self._note)
+        return session
+
+    def _note(self, **_: object) -> None:
+        self.sent = True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Asks STS by a child process that has the environment of a kernel; see docs/decisions/0010-child-processes.md."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from jupyter_wb_aws.aws.failures import Failure, explain_failure
+from jupyter_wb_aws.aws.sts import (
+    HOME_REGION,
+    Assumed,
+    CallerIdentity,
+    StsRequest,
+    caller_from,
+    is_aws,
+)
+from jupyter_wb_aws.child_processes import ChildProcesses
+from jupyter_wb_aws.errors import StsBadAnswer, StsTimeout
+
+MODULE = "jupyter_wb_aws.aws.sts_child"
+# A start's own deadline comes first.
+LONGEST = 20.0
+
+
+class AsksSts(Protocol):
+    """What a role's start asks; the tests have one of their own."""
+
+    async def assume(self, request: StsRequest) -> Assumed:
+        """Ask whether the user may have the role."""
+
+    async def verify(self, request: StsRequest) -> CallerIdentity:
+        """Ask now who the role session is."""
+
+
+class StsProcess:
+    """Asks STS; of each request, `environment` is the whole environment of a kernel.
+
+    Args:
+        children: runs the processes.
+    """
+
+    def __init__(self, children: ChildProcesses) -> None:
+        self._children = children
+
+    async def assume(self, request: StsRequest) -> Assumed:
+        """Call AssumeRoleWithWebIdentity; where its answer names nobody, GetCallerIdentity too.
+
+        Raises:
+            WbAwsError: what `failures.explain_failure` makes of STS's error, or of the process's.
+        """
+        found = await self._ask(request, verify=False)
+        expiration = datetime.fromisoformat(found["expiration"])
+        return Assumed(caller_from(found["caller"], request), expiration)
+
+    async def verify(self, request: StsRequest) -> CallerIdentity:
+        """Ask STS now who the role session is: a fresh assume, then GetCallerIdentity.
+
+        Raises:
+            WbAwsError: as `assume`.
+        """
+        return caller_from((await self._ask(request, verify=True))["caller"], request)
+
+    async def _ask(self, request: StsRequest, *, verify: bool) -> Any:
+        try:
+            found = await self._children.ask(
+                MODULE, request.environment, question_of(request, verify=verify), seconds=LONGEST
+            )
+        except TimeoutError:
+            raise StsTimeout(f"AWS STS did not answer within {LONGEST:g} s.") from None
+        return answer_in(found, request)
+
+
+def question_of(request: StsRequest, *, verify: bool) -> dict[str, Any]:
+    """Return what the child process is asked."""
+    return {
+        "role": str(request.role),
+        "region": request.region or HOME_REGION.get(request.role.partition),
+        "session_name": request.session_name,
+        "token": request.token.reveal(),
+        "verify": verify,
+        "credentials": False,
+    }
+
+
+def answer_in(found: dict[str, Any], request: StsRequest) -> dict[str, Any]:
+    """Return what the child process has found.
+
+    Raises:
+        WbAwsError: what went wrong instead.
+    """
+    if (sentence := found.get("bad_answer")) is not None:
+        raise StsBadAnswer(sentence)
+    if (fields := found.get("failure")) is not None:
+        claims, at_aws = request.token.claims, is_aws(found["endpoint"])
+        raise explain_failure(Failure(**fields), request.role, claims, at_aws=at_aws)
+    return found

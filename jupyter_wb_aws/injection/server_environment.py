@@ -1,0 +1,17 @@
+"""What the server itself would pass on: the environment in which it asks STS for a role."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.role_sessions.assignments import Given
+from jupyter_wb_aws.role_sessions.role_session import RoleSession
+
+
+async def environment_of(session: RoleSession, *, site: Site) -> dict[str, str]:
+    """Return the environment of a process that this server would start with a role session now."""
+    shadow = await asyncio.to_thread(shadowing, os.environ)
+    return changed(os.environ, Given("role", session), site, shadowed=shadow is not None)
