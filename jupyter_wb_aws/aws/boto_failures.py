@@ -7,7 +7,6 @@ a proxy or an endpoint, and with it a password, or the half of one that stands b
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from botocore import exceptions as boto
 from botocore.utils import get_environ_proxies
 
 from jupyter_wb_aws.aws.failures import Failure, refused
+from jupyter_wb_aws.aws.proxies import urls_in
 from jupyter_wb_aws.identity.redact import harmless, without_userinfo
 
 SAID = 400
@@ -43,19 +43,12 @@ def failure_of(error: Exception, *, url: str = "", sent: bool = True) -> Failure
 
 
 def _sentence(error: Exception, url: str) -> str:
-    """Return what botocore says of settings; parameters are not settings, and the token is one."""
-    if isinstance(error, boto.ParamValidationError):
+    """Return what botocore says of settings, without what may be secret in it."""
+    if isinstance(error, boto.ParamValidationError):  # the token is a parameter
         return ""
-    return harmless(without_userinfo(str(error), url, *_urls()), SAID)
-
-
-def _urls() -> Iterable[str]:
-    """Return the variables that may hold a user and a password."""
-    return [
-        value
-        for name, value in os.environ.items()
-        if name.lower().endswith("_proxy") or name.startswith("AWS_ENDPOINT_URL")
-    ]
+    if isinstance(error, boto.ConfigParseError):  # quotes lines of the file, which may hold a key
+        return f"{error.kwargs.get('path')} can't be parsed as a file of profiles."
+    return harmless(without_userinfo(str(error), url, *urls_in(os.environ)), SAID)
 
 
 def proxy_variable(url: str) -> str | None:

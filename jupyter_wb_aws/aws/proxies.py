@@ -26,3 +26,12 @@ def bypasses(url: str, no_proxy: str) -> bool:
 
     host = urlsplit(url).netloc.rpartition("@")[2]
     return bool(proxy_bypass_environment(host, {"no": no_proxy}))
+
+
+def urls_in(environment: Mapping[str, str]) -> list[str]:
+    """Return the variables' values that are URLs and may hold a user and a password."""
+    return [
+        value
+        for name, value in environment.items()
+        if name.lower().endswith("_proxy") or name.startswith("AWS_ENDPOINT_URL")
+    ]

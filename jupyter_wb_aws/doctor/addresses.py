@@ -8,9 +8,10 @@ import socket
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from jupyter_wb_aws.aws.proxies import bypasses, proxies_in
+from jupyter_wb_aws.aws.proxies import bypasses, proxies_in, urls_in
 from jupyter_wb_aws.aws.sts import endpoint_of
 from jupyter_wb_aws.doctor.profiles import Profile
+from jupyter_wb_aws.identity.redact import without_userinfo
 from jupyter_wb_aws.roles.partitions import partition_of
 
 # The machine's metadata service gives out the machine's own role: never asked, not even whether it
@@ -22,6 +23,7 @@ METADATA_NAMES = frozenset(
 # A user and a password before a host, in a text. Without a scheme: as far as no path and no ARN looks
 # like it, since a role session's name may hold an `@`.
 USER = re.compile(r"(?:(?<=://)\S*|[^\s\"'/]*:[^\s\"'/]*)@")
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 PROXIES = {"https": ("https_proxy", "HTTPS_PROXY"), "http": ("http_proxy", "HTTP_PROXY")}
 
 
@@ -66,17 +68,21 @@ def without_secrets(url: str) -> str:
 
     Up to the last `@`, wherever it is: a password that should have been escaped may hold anything.
     """
-    scheme, separator, rest = url.rpartition("://")
+    scheme = SCHEME.match(url)
     try:
-        parts = urlsplit(f"//{rest.rpartition('@')[2]}")
+        parts = urlsplit(f"//{url[scheme.end() if scheme else 0 :].rpartition('@')[2]}")
     except ValueError:
-        return "(no URL)"
-    return f"{scheme}{separator}{parts.netloc}{parts.path}"
+        return "(not a URL)"
+    return f"{scheme[0] if scheme else ''}{parts.netloc}{parts.path}"
 
 
-def masked(text: str) -> str:
-    """Return what botocore or Python says, without the user and password of any URL in it."""
-    return USER.sub("***@", text)
+def masked(text: str, environment: Mapping[str, str]) -> str:
+    """Return what botocore or Python says, without the user and password of any URL in it.
+
+    Args:
+        environment: whose proxies and endpoints may be quoted, a part of one included.
+    """
+    return USER.sub("***@", without_userinfo(text, *urls_in(environment)))
 
 
 def ignores_endpoints(environment: Mapping[str, str]) -> bool:
@@ -104,7 +110,10 @@ def sts_url(environment: Mapping[str, str], profile: Profile | None) -> str:
 
 def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
     """Return the proxy that a URL is asked through, as `urllib` and botocore choose it."""
-    scheme, proxies = urlsplit(url).scheme, proxies_in(environment)
+    try:
+        scheme, proxies = urlsplit(url).scheme, proxies_in(environment)
+    except ValueError:  # not a URL
+        return None
     if scheme not in proxies or bypasses(url, proxies.get("no", "")):
         return None
     return proxies[scheme]

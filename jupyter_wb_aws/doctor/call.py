@@ -57,23 +57,31 @@ def call(facts: Facts, claims: Mapping[str, Any]) -> Called:
             return Called("failed", error="NoCredentials", detail="boto3's chain found none.")
         provider = credentials.method
         credentials.get_frozen_credentials()
-        sts: Any = session.create_client("sts")
-        answer = sts.get_caller_identity()
+        identity = _who(session)
     except Refused as reason:
         return _not_made(str(reason), provider)
     except Exception as error:  # noqa: BLE001 - botocore, and what it reads, may raise anything
         return _failed(error, provider, facts, claims)
     expires: datetime | None = getattr(credentials, "_expiry_time", None)
-    return Called(
-        "ok",
-        provider,
-        CallerIdentity(
-            str(answer.get("UserId", "")),
-            str(answer.get("Account", "")),
-            str(answer.get("Arn", "")),
-        ),
-        lifetime=expires - facts.now if expires else None,
-    )
+    return Called("ok", provider, identity, lifetime=expires - facts.now if expires else None)
+
+
+def _who(session: Any) -> CallerIdentity | None:
+    """Call GetCallerIdentity; None where the STS is a store's that does not have it."""
+    from botocore.exceptions import ClientError
+
+    from jupyter_wb_aws.aws.failures import refused
+    from jupyter_wb_aws.aws.sts_answers import TolerantParsers
+
+    # Only now: the providers' own clients read other protocols, and times.
+    session.register_component("response_parser_factory", TolerantParsers())
+    try:
+        answer = session.create_client("sts").get_caller_identity()
+    except ClientError as error:
+        if not refused(error.response).lacks_operation:
+            raise
+        return None
+    return CallerIdentity(*(str(answer.get(name) or "") for name in ("UserId", "Account", "Arn")))
 
 
 def _config() -> Any:
@@ -93,13 +101,15 @@ def _not_made(reason: str, provider: str | None = None) -> Called:
 def _failed(
     error: Exception, provider: str | None, facts: Facts, claims: Mapping[str, Any]
 ) -> Called:
+    from jupyter_wb_aws.aws.failures import refused
+
     problem = _explained(error, facts, claims) if provider == WEB_IDENTITY else None
     if problem is not None:
         detail, hint, admin_hint = problem.detail, problem.hint, problem.admin_hint
     else:
-        detail, hint, admin_hint = harmless(masked(_said(error)), SAID), "", None
+        detail, hint, admin_hint = harmless(masked(_said(error), facts.environment), SAID), "", None
     response: Mapping[str, Any] = getattr(error, "response", None) or {}
-    code = str(response.get("Error", {}).get("Code", "")) or type(error).__name__
+    code = refused(response).code or type(error).__name__
     return Called("failed", provider, None, None, code, detail, hint, admin_hint)
 
 

@@ -232,6 +232,9 @@ CODES: dict[str, Code] = {
     "call_not_made": Code(
         WARNING, NONE, "The real call was not made: boto3 is missing, the machine would be asked, or a sign-in renewed."
     ),
+    "caller_unknown": Code(
+        INFO, NONE, "The store's STS does not say whose credentials these are, and no call was made with them."
+    ),
     "short_credentials": Code(
         WARNING, BOTO, "Credentials live so shortly that boto3 renews them at nearly every call."
     ),

@@ -43,7 +43,8 @@ class Probed:
 class Called:
     """What became of GetCallerIdentity with boto3's own chain.
 
-    `provider` is botocore's name of the provider that won. `error` is the kind of what went wrong.
+    `provider` is botocore's name of the provider that won; `identity` is None where the STS does not say
+    whose credentials these are. `error` is the kind of what went wrong.
     """
 
     outcome: Literal["ok", "failed", "slow", "not_made"]

@@ -79,7 +79,7 @@ def _ask(
         )
         return _asked(opener, url, shown, reads_issuer=reads_issuer)
     except Exception as error:  # noqa: BLE001 - whatever a name, a proxy or a certificate may cause
-        return _failed(shown, error, proxy)
+        return _failed(shown, error, proxy, environment)
 
 
 def _https(url: str, bundle: str | None) -> list[urllib.request.BaseHandler]:
@@ -122,7 +122,9 @@ def _issuer(content: bytes) -> str:
         return ""
 
 
-def _failed(shown: str, error: Exception, proxy: str | None) -> Probed:
+def _failed(
+    shown: str, error: Exception, proxy: str | None, environment: Mapping[str, str]
+) -> Probed:
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, ssl.SSLCertVerificationError):
         return Probed(
@@ -136,7 +138,7 @@ def _failed(shown: str, error: Exception, proxy: str | None) -> Probed:
         why = "the name can't be resolved"
     else:
         text = getattr(reason, "strerror", None) or str(reason)
-        why = harmless(masked(text), SAID) or type(reason).__name__
+        why = harmless(masked(text, environment), SAID) or type(reason).__name__
     through = f" (through the proxy {without_secrets(proxy)})" if proxy else ""
     return Probed(shown, "unreachable", f"{why}{through}")
 

@@ -275,11 +275,12 @@ def test_an_sts_that_is_not_there_is_unreachable(kernel):
     ],
 )
 def test_settings_that_boto3_refuses_are_named(kernel, tmp_path, environment, said):
-    (tmp_path / "broken").write_text("[default")
+    (tmp_path / "broken").write_text("aws_secret_access_key = a-key-of-mine\n[default")
     environment = {n: v.format(broken=tmp_path / "broken") for n, v in environment.items()}
     with pytest.raises(StsUnavailable, match="settings") as failed:
         kernel(**environment)
     assert said in failed.value.admin_hint
+    assert "a-key-of-mine" not in failed.value.admin_hint
 
 
 def test_a_session_name_that_boto3_refuses_shows_no_parameter(kernel, fake, monkeypatch):

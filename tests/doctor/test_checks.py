@@ -802,6 +802,8 @@ WEB = "assume-role-with-web-identity"
         (Called("ok", WEB, STORE, timedelta(hours=1)), []),
         (Called("ok", WEB, ELSE, timedelta(hours=1)), ["signs_as_other"]),
         (Called("ok", "env", WHO), ["signs_as_other"]),
+        (Called("ok", WEB, None, timedelta(hours=1)), ["caller_unknown"]),
+        (Called("ok", "env", None), ["caller_unknown", "signs_as_other"]),
         (Called("ok", WEB, WHO, timedelta(minutes=15)), ["short_credentials"]),
         (Called("failed", WEB, error="AccessDenied", detail="No."), ["call_failed"]),
         (Called("failed", error="NoCredentials"), ["no_credentials"]),

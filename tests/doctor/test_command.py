@@ -19,6 +19,7 @@ import pytest
 
 from jupyter_wb_aws.doctor.diagnose import diagnose
 from jupyter_wb_aws.doctor.metadata import Refused, guard
+from tests.aws.fake_sts import ASSUMED_USER, CREDENTIALS, FakeSts, assumed, error
 from tests.conftest import make_jwt
 from tests.site import ANALYST, MISCONFIGURED
 
@@ -426,6 +427,11 @@ def test_a_proxy_is_used_as_boto3_uses_it_and_its_password_is_not_shown(ask, rol
         "http://bob:hun@hunter2@127.0.0.1:9",
         "bob:hunter2@127.0.0.1:9",
         "https://bob:hun/hunter2@127.0.0.1:9",
+        "http://bob:hunter2#x@127.0.0.1:9",
+        "http://bob:hunter2?x@127.0.0.1:9",
+        "http://bob:hunter2[@127.0.0.1:9",
+        "http://bob:hunter2://x@127.0.0.1:9",
+        "hunter2:x#@127.0.0.1:9",
     ],
 )
 def test_what_the_real_call_says_has_no_password(ask, role_env, url):
@@ -436,6 +442,20 @@ def test_what_the_real_call_says_has_no_password(ask, role_env, url):
         asked = ask(env, "--json")
         assert "call_failed" in asked.codes("error")
         assert "hunter2" not in asked.out
+
+
+@pytest.mark.parametrize("answer", [(405, ""), (501, "<html>"), error("InvalidAction")])
+def test_a_store_that_does_not_say_who_the_caller_is_is_nothing_wrong(ask, role_env, answer):
+    with FakeSts() as store:
+        store.answers["GetCallerIdentity"] = answer
+        # Live credentials: boto3 would not sign with others.
+        store.answers["AssumeRoleWithWebIdentity"] = assumed(
+            CREDENTIALS.replace("2026-11-24", "2099-11-24") + ASSUMED_USER
+        )
+        asked = ask({**role_env, "AWS_ENDPOINT_URL": store.url}, "--json")
+    assert asked.codes("error") == []
+    assert "caller_unknown" in asked.codes("info")
+    assert (asked.report["call"]["outcome"], asked.report["call"]["identity"]) == ("ok", None)
 
 
 def test_a_certificate_is_trusted_by_the_bundle_that_boto3_reads(ask, plain_env, certificate):

@@ -81,10 +81,15 @@ def _failed(facts: Facts, call: Called) -> Finding:
 
 
 def _who(facts: Facts, call: Called) -> Iterator[Finding]:
-    arn = call.identity.arn if call.identity else ""
-    if facts.has_role and (
-        call.provider != WEB_IDENTITY or not _is_of(facts.get("AWS_ROLE_ARN"), arn)
-    ):
+    arn = call.identity.arn if call.identity else "somebody who is not named"
+    if call.identity is None:
+        yield found(
+            "caller_unknown",
+            "The STS that boto3 asks does not have GetCallerIdentity, as some stores' do not: boto3 has credentials, from"
+            f" {provider_words(call.provider)}, and no call was made with them.",
+        )
+    of_role = call.identity is None or _is_of(facts.get("AWS_ROLE_ARN"), arn)
+    if facts.has_role and (call.provider != WEB_IDENTITY or not of_role):
         yield found(
             "signs_as_other",
             f"boto3 works as {arn}, by {provider_words(call.provider)} ({call.provider}), and not as the role"
