@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
-from botocore.utils import get_environ_proxies
 
 from jupyter_wb_aws.aws.failures import Failure, refused
 from jupyter_wb_aws.aws.proxies import urls_in
@@ -20,12 +18,15 @@ from jupyter_wb_aws.identity.redact import harmless, without_userinfo
 SAID = 400
 
 
-def failure_of(error: Exception, *, url: str = "", sent: bool = True) -> Failure:
+def failure_of(
+    error: Exception, *, url: str = "", proxy: str | None = None, sent: bool = True
+) -> Failure:
     """Describe what went wrong.
 
     Args:
         error: what botocore raised.
-        url: the endpoint that was asked, to find its proxy in `os.environ`; empty where it does not matter.
+        url: the endpoint that was asked; empty where it is not known.
+        proxy: the variable that names the proxy of this URL, if it has one.
         sent: whether a request was begun; else it is the settings that botocore refuses.
     """
     name = type(error).__name__
@@ -39,7 +40,7 @@ def failure_of(error: Exception, *, url: str = "", sent: bool = True) -> Failure
         failure = Failure("unreachable", name)
     else:
         return Failure("bad_answer", name)
-    return replace(failure, proxy=proxy_variable(url)) if url else failure
+    return replace(failure, proxy=proxy)
 
 
 def _sentence(error: Exception, url: str) -> str:
@@ -49,13 +50,3 @@ def _sentence(error: Exception, url: str) -> str:
     if isinstance(error, boto.ConfigParseError):  # quotes lines of the file, which may hold a key
         return f"{error.kwargs.get('path')} can't be parsed as a file of profiles."
     return harmless(without_userinfo(str(error), url, *urls_in(os.environ)), SAID)
-
-
-def proxy_variable(url: str) -> str | None:
-    """Name the variable by which botocore reaches a URL through a proxy, if it does so."""
-    scheme = urlsplit(url).scheme
-    if not get_environ_proxies(url).get(scheme):
-        return None
-    # urllib.request.getproxies_environment: the lower-case name wins.
-    names = (f"{scheme}_proxy", f"{scheme.upper()}_PROXY")
-    return next((name for name in names if os.environ.get(name)), "the machine's configuration")

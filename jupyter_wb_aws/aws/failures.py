@@ -136,7 +136,8 @@ def explain_failure(
     if failure.kind == "settings":
         return StsUnavailable(
             f"boto3 can't use the AWS settings that notebooks get here ({failure.name}).",
-            hint="Tell your administrator; trying again won't help.",
+            hint="The details say what boto3 refuses: correct it where it is in your own ~/.aws files, else tell"
+            " your administrator.",
             admin_hint=f"boto3 says: {failure.message} Look at `extra_environment`, the server's own"
             " variables, and the user's ~/.aws/config.",
         )

@@ -35,3 +35,15 @@ def urls_in(environment: Mapping[str, str]) -> list[str]:
         for name, value in environment.items()
         if name.lower().endswith("_proxy") or name.startswith("AWS_ENDPOINT_URL")
     ]
+
+
+def variable_for(url: str, environment: Mapping[str, str]) -> str | None:
+    """Name the variable whose proxy a URL is asked through, if there is one."""
+    try:
+        scheme, proxies = urlsplit(url).scheme, proxies_in(environment)
+        if scheme not in proxies or bypasses(url, proxies.get("no", "")):
+            return None
+    except ValueError:  # not a URL
+        return None
+    names = (f"{scheme}_proxy", f"{scheme.upper()}_PROXY")
+    return next((name for name in names if environment.get(name)), None)

@@ -6,6 +6,7 @@ process (`sts_process`).
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +14,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
+from jupyter_wb_aws.aws.proxies import variable_for
 from jupyter_wb_aws.errors import StsUnavailable, WbAwsError
 from jupyter_wb_aws.identity.redact import without_userinfo
 from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.loopback import is_loopback
 from jupyter_wb_aws.roles.partitions import partitions
 from jupyter_wb_aws.roles.role import RoleArn
 
@@ -208,20 +211,23 @@ def is_aws(endpoint: str | None) -> bool:
 
 
 def _explained(request: StsRequest, call: Callable[[], T]) -> T:
-    from jupyter_wb_aws.aws.failures import explain
+    from jupyter_wb_aws.aws.boto_failures import failure_of
+    from jupyter_wb_aws.aws.failures import explain_failure
 
     try:
         return call()
     except WbAwsError:
         raise
     except Exception as error:  # noqa: BLE001 - a strange answer makes botocore's parsers raise anything
+        endpoint = endpoint_of(request.environment)
+        url = endpoint or "https://sts.amazonaws.com"  # or one beside it
+        proxy = None
+        if not is_loopback(url):
+            proxy = variable_for(url, {**os.environ, **request.environment})
+        failure = failure_of(error, url=url, proxy=proxy)
+        role, claims, at_aws = request.role, request.token.claims, is_aws(endpoint)
         # `from None`: botocore's exceptions may carry the request, and with it the token.
-        raise explain(
-            error,
-            request.role,
-            request.token.claims,
-            at_aws=is_aws(endpoint_of(request.environment)),
-        ) from None
+        raise explain_failure(failure, role, claims, at_aws=at_aws) from None
 
 
 def caller_from(named: Mapping[str, str] | None, request: StsRequest) -> CallerIdentity:

@@ -41,6 +41,7 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
         fields of a `Failure`, or ``bad_answer``, a sentence. ``endpoint`` is the one that was asked.
     """
     from jupyter_wb_aws.aws.boto_failures import failure_of
+    from jupyter_wb_aws.aws.proxies import variable_for
     from jupyter_wb_aws.errors import StsBadAnswer
 
     client = _Client(asked["region"])
@@ -49,7 +50,8 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
     except StsBadAnswer as error:
         found = {"bad_answer": error.detail}
     except Exception as error:  # noqa: BLE001 - botocore, and what it reads, may raise anything
-        failure = failure_of(error, url=client.url, sent=client.sent)
+        proxy = variable_for(client.url, os.environ)
+        failure = failure_of(error, url=client.url, proxy=proxy, sent=client.sent)
         found = {"failure": asdict(failure)}
     return {**found, "endpoint": client.url}
 

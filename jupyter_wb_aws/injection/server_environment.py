@@ -13,5 +13,5 @@ from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
 async def environment_of(session: RoleSession, *, site: Site) -> dict[str, str]:
     """Return the environment of a process that this server would start with a role session now."""
-    shadow = await asyncio.to_thread(shadowing, os.environ)
+    shadow = await asyncio.to_thread(shadowing, os.environ, None)
     return changed(os.environ, Given("role", session), site, shadowed=shadow is not None)

@@ -218,6 +218,41 @@ def test_other_settings_come_from_the_role_sessions_variables(session, tmp_path)
     assert session(AWS_CA_BUNDLE="/ca.pem")._session.get_config_variable("ca_bundle") == "/ca.pem"
 
 
+@pytest.mark.parametrize(
+    ("servers", "of_the_role_session", "proxies"),
+    [
+        ({}, {"HTTPS_PROXY": "http://p:1"}, {"https": "http://p:1"}),
+        ({}, {"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".amazonaws.com"}, {}),
+        ({"HTTPS_PROXY": "http://s:1"}, {"NO_PROXY": ".us-east-2.amazonaws.com"}, {}),
+        ({"HTTPS_PROXY": "http://s:1"}, {"NO_PROXY": "other.example"}, {"https": "http://s:1"}),
+        ({"NO_PROXY": "*"}, {"HTTPS_PROXY": "http://p:1"}, {}),
+        ({"HTTPS_PROXY": "http://s:1"}, {"https_proxy": "http://p:1"}, {"https": "http://p:1"}),
+        ({"https_proxy": "http://s:1"}, {"https_proxy": ""}, {}),
+        ({"https_proxy": "http://s:1"}, {"https_proxy": "", "HTTPS_PROXY": "http://p:1"}, {}),
+        ({}, {}, None),
+    ],
+)
+def test_proxies_are_those_of_the_role_session_and_then_the_servers(
+    session, monkeypatch, servers, of_the_role_session, proxies
+):
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in servers.items():
+        monkeypatch.setenv(name, value)
+    assert session(**of_the_role_session).client("s3").meta.config.proxies == proxies
+
+
+def test_other_certificates_and_ignored_endpoints_are_those_of_a_kernel(session, tmp_path):
+    made = session(
+        REQUESTS_CA_BUNDLE=str(tmp_path / "ca.pem"),
+        AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true",
+        AWS_ENDPOINT_URL="https://a.example",
+    )
+    client = made.client("s3")
+    assert client._endpoint.http_session._verify == str(tmp_path / "ca.pem")
+    assert client.meta.endpoint_url == "https://s3.us-east-2.amazonaws.com"
+
+
 def test_what_a_client_is_made_with_wins(session):
     made = session(AWS_ENDPOINT_URL="https://a.example")
     client = made.client("s3", endpoint_url="https://b.example", config=Config(read_timeout=5))

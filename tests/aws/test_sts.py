@@ -220,6 +220,28 @@ def test_a_roles_own_proxy_is_used_for_an_endpoint_elsewhere():
     assert proxies_for(None, {}) is None
 
 
+@pytest.mark.parametrize(
+    ("environment", "proxies"),
+    [
+        ({"HTTPS_PROXY": "http://p:1"}, {"https": "http://p:1"}),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "sts.us-east-2.amazonaws.com"}, {}),
+        ({"NO_PROXY": "localhost,[::1]"}, {}),
+    ],
+)
+def test_a_proxy_that_no_proxy_excludes_is_not_used(environment, proxies):
+    client = Sts()._client(StsRequest(ARN, "us-east-2", "alice-1", TOKEN, environment), None)
+    assert client.meta.config.proxies == proxies
+
+
+@pytest.mark.parametrize("url", ["http://svc:Winter2026#x@127.0.0.1:9", "socks5://svc:Winter2026@127.0.0.1:9"])  # fmt: skip
+def test_a_proxy_that_can_not_be_used_is_named_without_its_password(url):
+    environment = {"AWS_ENDPOINT_URL": "http://sts.elsewhere.example", "HTTP_PROXY": url}
+    request = StsRequest(ARN, None, "alice-1", TOKEN, environment)
+    with pytest.raises(StsUnavailable, match="HTTP_PROXY") as failed:
+        Sts().credentials(request)
+    assert "Winter" not in str(failed.value.as_problem())
+
+
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:1", "http://127.1.2.3", "http://[::1]:1"])
 def test_no_proxy_leads_to_this_machine(endpoint):
     assert proxies_for(endpoint, {"HTTPS_PROXY": "http://p:1"}) == {}
@@ -327,12 +349,16 @@ def test_an_sts_that_is_not_there_is_unreachable():
         Sts().assume(request)
 
 
-@pytest.mark.parametrize("endpoint", ["sts.example.com", "file:///etc/passwd", "//sts.example.com"])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["sts.example.com", "file:///etc/passwd", "//sts.example.com", "ftp://svc:Winter2026#x@a"],
+)
 def test_an_endpoint_that_is_no_url_is_named(endpoint):
     request = StsRequest(ARN, None, "alice-1", TOKEN, {"AWS_ENDPOINT_URL_STS": endpoint})
     with pytest.raises(StsUnavailable, match="is not an http") as failed:
         Sts().assume(request)
     assert "AWS_ENDPOINT_URL_STS" in failed.value.admin_hint
+    assert "Winter" not in str(failed.value.as_problem())
 
 
 def test_a_broken_url_is_a_failure_of_sts():
