@@ -50,7 +50,7 @@ export function severityWord(
       return trans.__('Error');
     case 'warning':
       return trans.__('Warning');
-    case 'info':
+    default:
       return trans.__('Worth knowing');
   }
 }

@@ -39,9 +39,15 @@ export const STATE_ICONS: Readonly<Record<RoleSession['state'], LabIcon>> = {
   ended: stopped
 };
 
+/** A state's icon; of a state that only a newer server has, the role's. */
+export function stateIcon(state: RoleSession['state']): LabIcon {
+  const icons: Partial<Record<string, LabIcon>> = STATE_ICONS;
+  return icons[state] ?? roleIcon;
+}
+
 /** A state's icon, with a dot in the role's colour where a browser knows it. */
 export function withDot(state: RoleSession['state'], color: string | null | undefined): LabIcon {
-  const plain = STATE_ICONS[state];
+  const plain = stateIcon(state);
   if (!color || !CSS.supports('color', color)) {
     return plain;
   }

@@ -12,7 +12,7 @@ export function processNames(sessions: Session.IManager, trans: TranslationBundl
     if (kind === 'terminal') {
       return trans.__('Terminal %1', id);
     }
-    if (kind === 'app') {
+    if (kind !== 'kernel') {
       return id;
     }
     for (const session of sessions.running()) {

@@ -79,11 +79,16 @@ export function otherWay(view: IView, step: Step): Flow | null {
       : step.kind === 'code' || step.kind === 'device'
         ? step.kind
         : null;
-  return shown === null ? null : (view.signIn?.flows.find(flow => flow !== shown) ?? null);
+  return shown === null
+    ? null
+    : (view.signIn?.flows.find(flow => flow !== shown && FLOWS.includes(flow)) ?? null);
 }
 
+/** The ways to sign in that this page knows: a newer server may have others. */
+const FLOWS: readonly Flow[] = ['code', 'device'];
+
 function first(signIn: SignIn): Step {
-  const flow = signIn.flows[0];
+  const flow = signIn.flows.find(flow => FLOWS.includes(flow));
   return flow === undefined
     ? { kind: 'no_way', problem: signIn.problem }
     : { kind: 'start', flow, reason: signIn.problem?.detail ?? '' };

@@ -41,6 +41,11 @@ export function stateWords(
       };
     case 'ended':
       return { word: trans.__('ended'), sentence: trans.__('The role session has ended.') };
+    default:
+      return {
+        word: session.state,
+        sentence: trans.__('This page is older than its server: reload it to see how that is.')
+      };
   }
 }
 

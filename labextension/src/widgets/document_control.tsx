@@ -19,7 +19,7 @@ import {
   needsAttention,
   roleLabel
 } from '../document_role';
-import { offlineIcon, roleIcon, STATE_ICONS } from '../icons';
+import { offlineIcon, roleIcon, STATE_ICONS, stateIcon } from '../icons';
 import type { IView, Model } from '../model';
 import type { RecentRoles } from '../recent';
 import { type IOffer, offerOf } from '../remembered_role';
@@ -249,5 +249,5 @@ function iconOf(role: DocumentRole): LabIcon {
   if (role.has.session === null) {
     return STATE_ICONS.ended;
   }
-  return needsAttention(role.has.session) ? STATE_ICONS[role.has.session.state] : roleIcon;
+  return needsAttention(role.has.session) ? stateIcon(role.has.session.state) : roleIcon;
 }

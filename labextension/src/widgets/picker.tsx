@@ -5,7 +5,7 @@ import * as React from 'react';
 
 import { failureOf, type IFailure, problemWords, requestAddress } from '../failure';
 import { indexRoles } from '../filter';
-import { STATE_ICONS } from '../icons';
+import { STATE_ICONS, stateIcon } from '../icons';
 import type { IView, Model } from '../model';
 import { lines } from '../notices';
 import { type PickerOption, pickerOptions } from '../picker_options';
@@ -377,10 +377,7 @@ function OptionRow(props: {
       ) : props.selected ? (
         <Tag icon={checkIcon} text={trans.__('picked')} />
       ) : session !== null ? (
-        <Tag
-          icon={STATE_ICONS[session.state]}
-          text={stateWords(session, model.now(), trans).word}
-        />
+        <Tag icon={stateIcon(session.state)} text={stateWords(session, model.now(), trans).word} />
       ) : null}
     </div>
   );

@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import type { RoleSession } from '../api';
 import { problemWords } from '../failure';
-import { STATE_ICONS } from '../icons';
+import { stateIcon } from '../icons';
 import { identityText } from '../identity';
 import type { Model } from '../model';
 import { clockTime, stateWords, timeLeft } from '../words';
@@ -22,7 +22,7 @@ export function SessionFacts(props: {
   const now = useNow(props.model, 5_000);
   const { identity } = session;
   const { word, sentence } = stateWords(session, now, trans);
-  const Icon = STATE_ICONS[session.state].react;
+  const Icon = stateIcon(session.state).react;
   return (
     <div className="jp-AwsRoles-facts">
       {!props.old && (

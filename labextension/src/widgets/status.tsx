@@ -1,15 +1,14 @@
 import { type Popup, showPopup } from '@jupyterlab/statusbar';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ReactWidget } from '@jupyterlab/ui-components';
+import { type LabIcon, ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { offlineIcon, roleIcon, STATE_ICONS } from '../icons';
+import { offlineIcon, roleIcon, stateIcon } from '../icons';
 import type { Model } from '../model';
-import { statusOf } from '../status';
+import { type IStatus, statusOf } from '../status';
 import { useNow, useView } from './hooks';
 import { Dot, type IPopoverActions, Popover } from './popover';
 
-const ICONS = { ...STATE_ICONS, role: roleIcon, offline: offlineIcon };
 const FOCUSABLE = 'button:not(:disabled), summary, a[href], input';
 
 /** The AWS role in the status bar: a button that opens the popover. */
@@ -96,7 +95,7 @@ function StatusButton(props: {
   if (status === null) {
     return null;
   }
-  const Icon = ICONS[status.icon].react;
+  const Icon = iconOf(status.icon).react;
   return (
     <button
       type="button"
@@ -119,6 +118,10 @@ function StatusButton(props: {
       {status.health !== '' && <span>· {status.health}</span>}
     </button>
   );
+}
+
+function iconOf(icon: IStatus['icon']): LabIcon {
+  return icon === 'role' ? roleIcon : icon === 'offline' ? offlineIcon : stateIcon(icon);
 }
 
 /** Let Tab go round within the popover: it hangs at the end of the page, far from its button. */

@@ -6,7 +6,7 @@ import * as React from 'react';
 import { selectedArn, waitWords } from '../choice';
 import { CommandIDs } from '../commands';
 import type { RoleSession } from '../api';
-import { roleIcon, STATE_ICONS } from '../icons';
+import { roleIcon, stateIcon } from '../icons';
 import { accountOf } from '../identity';
 import type { Model } from '../model';
 import type { RecentRoles } from '../recent';
@@ -104,7 +104,7 @@ function SessionRow(props: {
 }): React.JSX.Element {
   const { session, model, trans } = props;
   const state = stateWords(session, useNow(model), trans);
-  const Icon = STATE_ICONS[session.state];
+  const Icon = stateIcon(session.state);
   const use = purposeWords(session, trans);
   const about = [accountOf(session), session.region].filter(Boolean).join(' · ');
   return (

@@ -1,0 +1,135 @@
+/** An open page that is older than its server: what is new to it must not break it. */
+import { nullTranslator } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
+import * as React from 'react';
+import { createRoot } from 'react-dom/client';
+
+import type { DoctorFinding, RoleSession } from './api';
+import { type IView, type Model, NOTHING_KNOWN } from './model';
+import { nextNotices, NOTHING_REMEMBERED, withEnding } from './notices';
+import { processNames } from './process_names';
+import { otherWay, stepOf } from './sign_in';
+import { statusOf } from './status';
+import { aDocument, aFinding, anAssignment, aReport, aRole, aSession } from './testing';
+import { Doctor } from './widgets/doctor';
+import { DocumentPanel } from './widgets/document_panel';
+import { Picker } from './widgets/picker';
+import { Popover } from './widgets/popover';
+
+jest.mock('@jupyterlab/apputils', () => ({ Dialog: jest.fn(), Notification: {}, Clipboard: {} }));
+
+const trans = nullTranslator.load('any');
+const NEW = 'of_the_future';
+
+/** What only a newer server says of a role session. */
+const SESSION = {
+  ...aSession('analyst', { default: true }),
+  state: NEW,
+  end_reason: NEW,
+  delivery: 'endpoint',
+  notices: [{ code: NEW, message: 'Something new.' }]
+} as unknown as RoleSession;
+
+const VIEW = {
+  ...NOTHING_KNOWN,
+  situation: 'ready',
+  read: 1,
+  roles: [{ ...aRole('analyst'), confirmation: 'needed' }],
+  sessions: [SESSION],
+  choice: { session_id: SESSION.id, chosen: true, ended: null },
+  assignments: [
+    anAssignment('kernel-1', SESSION),
+    { ...anAssignment('job-1', SESSION), kind: NEW, given: NEW, next: { given: NEW } }
+  ],
+  signIn: { state: NEW, user: null, expires_at: null, flows: [NEW, 'device'], problem: null }
+} as unknown as IView;
+
+const MODEL = {
+  view: VIEW,
+  changed: new Signal<unknown, IView>({}),
+  now: () => 0,
+  role: () => VIEW.roles[0],
+  sessionOf: () => SESSION
+} as unknown as Model;
+
+const PANEL = {
+  document: aDocument().document,
+  close: () => undefined,
+  model: MODEL,
+  trans,
+  open: new Set(),
+  recent: { arns: [] }
+} as unknown as React.ComponentProps<typeof DocumentPanel>;
+
+const DRAWN: [string, () => React.JSX.Element][] = [
+  [
+    'picker',
+    () => (
+      <Picker
+        model={MODEL}
+        recent={{ arns: [], add: () => undefined } as never}
+        trans={trans}
+        label="Roles"
+        selected={undefined}
+        onPick={() => Promise.resolve()}
+      />
+    )
+  ],
+  ['popover', () => <Popover model={MODEL} trans={trans} actions={{} as never} />],
+  ['panel of a notebook', () => <DocumentPanel {...PANEL} />],
+  [
+    'doctor',
+    () => (
+      <Doctor
+        trans={trans}
+        ask={() =>
+          Promise.resolve(
+            aReport(aFinding('clock_skew' as DoctorFinding['code'], { severity: NEW as never }))
+          )
+        }
+      />
+    )
+  ]
+];
+
+test.each(DRAWN)('the %s is drawn', async (_, draw) => {
+  (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
+  const node = document.body.appendChild(document.createElement('div'));
+  const root = createRoot(node);
+
+  await React.act(async () => {
+    root.render(draw());
+    await Promise.resolve();
+  });
+
+  expect(node.textContent).not.toBe('');
+  React.act(() => root.unmount());
+});
+
+test('a state that is new is shown by its name, with what to do', () => {
+  const status = statusOf(VIEW, 0, trans)!;
+
+  expect(status.health).toBe(NEW);
+  expect(status.sentence).toContain('reload it');
+});
+
+test('no notification is made of what is new', () => {
+  const words = { trans, kernelName: () => '' };
+
+  const known = nextNotices(withEnding(NOTHING_REMEMBERED, SESSION), VIEW, 0, words);
+
+  expect(known.notices).toEqual([]);
+});
+
+test('a way to sign in that is new is not offered, and those that are known are', () => {
+  const step = stepOf(VIEW, null, 0);
+
+  expect(step).toMatchObject({ kind: 'start', flow: 'device' });
+  expect(otherWay(VIEW, step)).toBeNull();
+});
+
+test('a process of a new kind is named by its id', () => {
+  const nameOf = processNames({ running: () => [][Symbol.iterator]() } as never, trans);
+
+  expect(nameOf({ kind: NEW as never, id: 'job-1' })).toBe('job-1');
+});
