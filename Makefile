@@ -86,8 +86,9 @@ labextension/node_modules/.yarn-state.yml: labextension/package.json labextensio
 	@touch $@
 
 # Linked, so that the next page load has what was built last.
-$(LAB): labextension/node_modules/.yarn-state.yml jupyter_wb_aws/handlers/openapi.yaml \
-    $(shell find labextension/src labextension/style labextension/schema -type f -not -name contract.ts) labextension/tsconfig.json
+$(LAB): labextension/node_modules/.yarn-state.yml jupyter_wb_aws/handlers/openapi.yaml jupyter_wb_aws/__init__.py \
+    $(shell find labextension/src labextension/style labextension/schema -type f -not -name contract.ts -not -name version.ts) \
+    labextension/tsconfig.json labextension/version.mjs
 	@$(JLPM) build >$(abspath $(VENV))/jlpm.log 2>&1 || { cat $(abspath $(VENV))/jlpm.log >&2; exit 1; }
 	@mkdir -p $(VENV)/share/jupyter/labextensions
 	@rm -rf $(VENV)/share/jupyter/labextensions/jupyterlab-wb-aws
@@ -106,4 +107,4 @@ requirements:  ## compile the pinned requirements again
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) $(OLDEST) .venv-clients .demo .code-server build dist docs/_build .coverage \
 	    tests/peers/oidc_provider/node_modules tests/clients/programs/node_modules \
-	    labextension/node_modules labextension/lib labextension/dist labextension/src/contract.ts
+	    labextension/node_modules labextension/lib labextension/dist labextension/src/contract.ts labextension/src/version.ts

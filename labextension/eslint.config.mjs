@@ -3,7 +3,7 @@ import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['src/contract.ts'] },
+  { ignores: ['src/contract.ts', 'src/version.ts'] },
   ...tseslint.configs.strictTypeChecked,
   jsxA11y.flatConfigs.recommended,
   {

@@ -48,6 +48,8 @@ class LabOptions:
     """The environment that the demo was started in."""
     sign_in: bool = False
     """Whether the user signs in, instead of being alice from the start."""
+    python: Path = Path(sys.executable)
+    """Whose JupyterLab is started."""
 
     @property
     def url(self) -> str:
@@ -147,13 +149,13 @@ class Lab:
             self._process = self._spawn(None if verbose else log)
 
     def _spawn(self, log: IO[bytes] | None) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab"],
+        return subprocess.Popen(  # noqa: S603 - an interpreter of our own
+            [str(self._options.python), "-m", "jupyterlab"],
             cwd=self._options.root,
             env=lab_environment(
                 self._options.ambient,
                 self._state,
-                Path(sys.executable).parent,
+                self._options.python.parent,
                 self._options.aws_url,
             ),
             stdin=subprocess.DEVNULL,

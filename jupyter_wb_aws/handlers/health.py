@@ -9,6 +9,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from jupyter_wb_aws import __version__
 from jupyter_wb_aws.aws.claims import claims_for_aws, warnings_for
 from jupyter_wb_aws.aws.sts import endpoint_of, is_aws
 from jupyter_wb_aws.clock import rfc3339
@@ -101,7 +102,7 @@ class OpenApiHandler(WbAwsHandler):
 def versions() -> dict[str, str]:
     """Name the versions that a bug report needs."""
     return {
-        "jupyter_wb_aws": version("jupyter_wb_aws"),
+        "jupyter_wb_aws": __version__,  # of what runs: an upgrade may have replaced the files
         "jupyter_server": version("jupyter_server"),
         "jupyter_client": version("jupyter_client"),
         "python": platform.python_version(),

@@ -6,6 +6,7 @@ import { documents } from './plugins/documents';
 import { launcher } from './plugins/launcher';
 import { model } from './plugins/model';
 import { notifications } from './plugins/notifications';
+import { reload } from './plugins/reload';
 import { running } from './plugins/running';
 import { settings } from './plugins/settings';
 import { signIn } from './plugins/sign_in';
@@ -22,6 +23,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   launcher,
   model,
   notifications,
+  reload,
   running,
   settings,
   signIn,

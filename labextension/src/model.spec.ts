@@ -15,7 +15,8 @@ function aServer() {
     rolesFailing: null as Error | null,
     /** What a start waits for. */
     held: () => Promise.resolve(),
-    configured: true
+    configured: true,
+    version: '1.0.0'
   };
   function answering<T>(name: string, value: () => T): () => Promise<T> {
     return async () => {
@@ -30,7 +31,8 @@ function aServer() {
   const api = {
     health: answering('health', () => ({
       status: server.configured ? 'ok' : 'not_configured',
-      message: server.configured ? '' : 'Set WbAwsApp.token_source.'
+      message: server.configured ? '' : 'Set WbAwsApp.token_source.',
+      versions: { jupyter_wb_aws: server.version }
     })),
     roles: answering('roles', () => {
       if (server.rolesFailing) {
@@ -200,6 +202,22 @@ test('a server where nothing is set up says what to set', async () => {
     message: 'Set WbAwsApp.token_source.'
   });
   expect(server.calls).toEqual(['health']);
+});
+
+test('whether the server is another is found out where that is asked', async () => {
+  const { server, model } = aServer();
+  await model.read();
+  expect(model.view.version).toBe('1.0.0');
+  server.version = '1.1.0';
+
+  await model.read();
+  expect(model.view.version).toBe('1.0.0');
+  await model.read({ server: true });
+
+  expect(model.view.version).toBe('1.1.0');
+  server.calls.length = 0;
+  await model.read();
+  expect(server.calls).not.toContain('health');
 });
 
 test('a list of roles that can’t be had is a problem to show; the rest is known', async () => {

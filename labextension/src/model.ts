@@ -7,6 +7,7 @@ import {
   type DefaultChoice,
   type DoctorReport,
   type Flow,
+  type Health,
   Missing,
   type Problem,
   Refused,
@@ -31,6 +32,8 @@ export type Situation =
 /** What is known; a new one for each change, so that it can be compared and kept. */
 export interface IView {
   readonly situation: Situation;
+  /** The server extension's version; null where it is not known. */
+  readonly version: string | null;
   /** The number of the read that this comes from, see `Model.reads`. */
   readonly read: number;
   /** What the server said where it is not set up, can't say, or does not let the user ask. */
@@ -54,6 +57,7 @@ export interface IView {
 
 export const NOTHING_KNOWN: IView = {
   situation: 'loading',
+  version: null,
   read: 0,
   message: '',
   user: null,
@@ -171,9 +175,14 @@ export class Model implements IDisposable {
     return this._reads;
   }
 
-  /** Read the state again; with `roles`, the list of roles as well. Resolves when it was read. */
-  read(options: { roles?: boolean } = {}): Promise<void> {
+  /**
+   * Read the state again. Resolves when it was read.
+   *
+   * @param options - `roles`: the list of roles as well; `server`: also whether the server is another.
+   */
+  read(options: { roles?: boolean; server?: boolean } = {}): Promise<void> {
     this.rolesWanted ||= options.roles ?? false;
+    this.serverWanted ||= options.server ?? false;
     this.again = true;
     this.reading ??= this.readAll();
     return this.reading;
@@ -202,10 +211,14 @@ export class Model implements IDisposable {
 
   private async readOnce(roles: boolean): Promise<void> {
     const read = this._reads;
-    if (this._view.situation !== 'ready') {
+    let { version } = this._view;
+    if (this.serverWanted || this._view.situation !== 'ready') {
       const health = await this.api.health();
+      this.serverWanted = false;
+      version = versionOf(health);
       if (health.status === 'not_configured') {
-        this.update({ ...NOTHING_KNOWN, situation: 'not_configured', message: health.message });
+        const { message } = health;
+        this.update({ ...NOTHING_KNOWN, situation: 'not_configured', version, message });
         return;
       }
     }
@@ -219,6 +232,7 @@ export class Model implements IDisposable {
     const gone = this._view.sessions.filter(was => !sessions.some(is => is.id === was.id));
     this.update({
       situation: 'ready',
+      version,
       read,
       message: '',
       sessions,
@@ -386,6 +400,12 @@ export class Model implements IDisposable {
   private disposed = false;
   private reading: Promise<void> | null = null;
   private rolesWanted = false;
+  private serverWanted = false;
+}
+
+/** The server extension's version, if it says it. */
+function versionOf(health: Partial<Pick<Health, 'versions'>>): string | null {
+  return health.versions?.jupyter_wb_aws ?? null;
 }
 
 /** Leave one of the things out, if it is there: what was known may have been forgotten meanwhile. */

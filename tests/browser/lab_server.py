@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
+import jupyter_wb_aws
 from jupyter_wb_aws.demo import lab as demo_lab
 from tests.peers.ports import free_ports
-from tests.running_demo import TOKEN
+from tests.running_demo import TESTED, TOKEN
 from tests.running_server import RunningServer
 
 
@@ -37,6 +40,7 @@ class LabServer(RunningServer):
             issuer=config["CommandTokenSource"]["issuer"],
             aws_url=config["WbAwsApp"]["extra_environment"]["AWS_ENDPOINT_URL"],
             ambient=os.environ,
+            python=TESTED / "bin/python",
         )
         demo_lab.prepare(self._state, self._options)
         shutil.copy(demo_lab.client_file(others.parents[1]), demo_lab.client_file(self._state))
@@ -51,6 +55,17 @@ class LabServer(RunningServer):
         while not self._lab.answers():
             assert self._lab.exit_code is None, self._lab.log_tail()
             time.sleep(0.05)
+
+    def upgrade(self, version):
+        """Let the next launch run the same code as another version of it."""
+        folder = self._state / version
+        package = folder / "jupyter_wb_aws"
+        shutil.copytree(Path(jupyter_wb_aws.__file__).parent, package)
+        code = (package / "__init__.py").read_text("utf-8")
+        changed = code.replace(f'"{jupyter_wb_aws.__version__}"', f'"{version}"')
+        (package / "__init__.py").write_text(changed, "utf-8")
+        ambient = {**os.environ, "PYTHONPATH": str(folder)}
+        self._options = dataclasses.replace(self._options, ambient=ambient)
 
     def kill(self):
         """End it as a crash does: it can tell nobody."""

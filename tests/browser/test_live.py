@@ -94,6 +94,34 @@ def test_a_page_outlives_its_server_and_finds_its_role_session_again(
         lab.shot("server-back")
 
 
+def test_a_page_asks_for_a_reload_once_its_server_has_been_upgraded(
+    browser, demo, tmp_path_factory
+):
+    with (
+        lab_server(tmp_path_factory.mktemp("upgraded"), demo) as server,
+        opened_lab(browser, server) as lab,
+    ):
+        expect(lab.page.locator(".jp-AwsRoles-filter")).to_be_enabled()
+        assert lab.toasts() == []
+        connection_error = lab.page.locator(".jp-Dialog")  # JupyterLab's own, at any time
+        lab.page.add_locator_handler(connection_error, lambda: lab.page.keyboard.press("Escape"))
+        server.kill()
+        expect(status(lab)).to_contain_text("server not reachable")
+        server.upgrade("98.7")
+        server.launch()
+
+        toast = lab.page.locator(".Toastify__toast").filter(has_text="98.7")
+        expect(toast).to_contain_text("this page still has", timeout=40_000)
+        lab.shot("reload")
+        with lab.page.expect_navigation():
+            toast.get_by_role("button", name="Reload").click()
+
+        # It is the same page, as none of another version is installed: asking again helps nobody.
+        lab.until_ready()
+        expect(lab.page.locator(".jp-AwsRoles-filter")).to_be_enabled()
+        assert lab.toasts() == []
+
+
 def without_our_part(config):
     config["ServerApp"]["jpserver_extensions"] = {"jupyter_wb_aws": False}
 

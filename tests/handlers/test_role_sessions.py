@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_wb_aws import __version__
 from jupyter_wb_aws.demo.names import CLIENT_ID
 from tests.site import ANALYST, AUDITOR, FINANCE, MISCONFIGURED
 
@@ -218,6 +219,15 @@ async def test_health_tells_states_and_versions(api):
     assert health["catalogue"]["roles"] == 4
     assert health["token_source"]["subject"] == "alice"
     assert [(s["id"], s["state"]) for s in health["role_sessions"]] == [(session["id"], "active")]
+
+
+async def test_health_names_the_version_that_runs_and_not_one_installed_since(api, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "98.7")
+    monkeypatch.setattr("jupyter_wb_aws.handlers.health.version", lambda name: "98.7")
+
+    versions = (await api("GET", "/aws/health")).data["versions"]
+
+    assert versions["jupyter_wb_aws"] == __version__
 
 
 async def test_health_tells_the_claims_that_aws_will_see(api, idp):

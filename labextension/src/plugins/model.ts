@@ -18,7 +18,7 @@ export const model: JupyterFrontEndPlugin<IAwsRoles> = {
     const api = new Api(settings, (time, sent) => model.noteServerTime(time, sent));
     const model = new Model(api);
     const live = new Live(settings, {
-      connected: () => void model.read({ roles: true }),
+      connected: () => void model.read({ roles: true, server: true }),
       // The server may be gone, or only refuse the stream: the state is read whenever that is tried.
       unavailable: () => void model.read({ roles: true }),
       looked: () => void model.read(),

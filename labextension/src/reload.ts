@@ -1,0 +1,91 @@
+import { Notification } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { IView, Model } from './model';
+
+/** Where this tab keeps for which versions it has asked already. */
+const ASKED = 'jupyterlab-wb-aws:reload-asked';
+
+/** What a page is that may be older than its server. */
+export interface IPage {
+  /** The version that it belongs to. */
+  readonly version: string;
+  readonly trans: TranslationBundle;
+  readonly reload: () => void;
+}
+
+/**
+ * Decide whether a page that is loaded again is that of the server's extension.
+ *
+ * It is if the server has become another one since, as at an upgrade, or if the server is newer. It
+ * is not where somebody has upgraded the files, and the server still runs the code before; nor where
+ * the two differ from the start by what is built, as in development.
+ *
+ * @param page - the page's version.
+ * @param first - the server's when the page was loaded.
+ * @param now - the server's now.
+ */
+export function reloadHelps(page: string, first: string, now: string): boolean {
+  return now !== page && (now !== first || isNewer(now, page));
+}
+
+/** Ask the user, once, to load the page again where that brings the server's version of it. */
+export function askForReload(model: Model, page: IPage): void {
+  let first: string | null = null;
+  let shown: { id: string; version: string } | null = null;
+  const look = ({ version }: IView) => {
+    if (version === null || version === shown?.version) {
+      return;
+    }
+    if (shown !== null) {
+      Notification.dismiss(shown.id);
+      shown = null;
+    }
+    first ??= version;
+    const pair = `${page.version} ${version}`;
+    // Where a reload has not helped, as another copy of the page comes first, it is asked no more.
+    if (reloadHelps(page.version, first, version) && (version !== first || asked() !== pair)) {
+      remember(pair);
+      shown = { id: emit(version, page), version };
+    }
+  };
+  model.changed.connect((_, view) => look(view));
+  look(model.view);
+}
+
+function emit(version: string, { version: old, trans, reload }: IPage): string {
+  const message = trans.__(
+    'The server has version %1 of jupyter_wb_aws, and this page still has %2. Save your work and reload the page.',
+    version,
+    old
+  );
+  const action = { label: trans.__('Reload'), displayType: 'accent' as const, callback: reload };
+  return Notification.emit(message, 'warning', { autoClose: false, actions: [action] });
+}
+
+/** Compare two versions by their numbers only. Source: PEP 440, "Release". */
+function isNewer(version: string, other: string): boolean {
+  const [ours, theirs] = [release(version), release(other)];
+  const at = [0, 1, 2, 3].find(at => (ours[at] ?? 0) !== (theirs[at] ?? 0));
+  return at !== undefined && (ours[at] ?? 0) > (theirs[at] ?? 0);
+}
+
+function release(version: string): number[] {
+  return (/^\d+(\.\d+)*/.exec(version)?.[0] ?? '').split('.').map(Number);
+}
+
+function asked(): string | null {
+  try {
+    return window.sessionStorage.getItem(ASKED);
+  } catch {
+    return null;
+  }
+}
+
+function remember(pair: string): void {
+  try {
+    window.sessionStorage.setItem(ASKED, pair);
+  } catch {
+    // A browser that keeps nothing: the page asks once each time that it is loaded.
+  }
+}
