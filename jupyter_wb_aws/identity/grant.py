@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PAUSE = 0.25
 SHORTEST_PAUSE = timedelta(seconds=10)
 LAST_TIME = 10**10  # in the year 2286
+HOW = "Sign in with `jupyter wb-aws sign-in`, then repeat what you did."
 NOT_RENEWED = "Your sign-in is over: the identity provider does not renew it."
 NOT_RENEWED_HINT = (
     "The provider gave no refresh token, or no new id token for it: see `scopes` (`offline_access`) of the"
@@ -54,7 +55,7 @@ class Grant:
     `taken` tells that `token` was handed out; `ask_after`, that the last refresh brought no new one,
     and when to try again; `refreshing` is the one refresh that runs. `refused` is set while the sign-in
     waits: the token has expired, and the last refresh was refused in a way that does not say whether
-    the refresh token has ended.
+    the refresh token has ended; `doubt` is such a refusal while the token lives.
     """
 
     identity: Identity
@@ -66,6 +67,7 @@ class Grant:
     ends_at: datetime | None
     taken: bool = False
     ask_after: datetime | None = None
+    doubt: SignInRequired | None = None
     refused: SignInRequired | None = None
     refreshing: asyncio.Task[WebIdentityToken] | None = field(default=None, repr=False)
 
@@ -140,12 +142,13 @@ class Grants:
         try:
             answer = await oauth.refresh(grant.refresh_token, grant.scope)
         except UnclearRefusal as refusal:
-            if self.clock.now() < grant.token.expires_at:
-                raise
-            grant.refused = SignInRequired(
+            grant.doubt = SignInRequired(
                 f"Your token has expired, and your sign-in could not be refreshed. {refusal.detail}",
                 admin_hint=refusal.admin_hint,
             )
+            if self.clock.now() < grant.token.expires_at:
+                raise
+            grant.refused = grant.doubt
             raise grant.refused from None
         # First of all: the former may no longer be good.
         grant.refresh_token = answer.refresh_token or grant.refresh_token
@@ -164,7 +167,7 @@ class Grants:
         if stranger or not identity.same_user(grant.identity):
             raise SignInRequired("The identity provider renewed your sign-in for somebody else.")
         grant.token, grant.identity, grant.ask_after = token, identity, None
-        grant.refused = None
+        grant.refused = grant.doubt = None
         grant.id_token = id_token or grant.id_token
         if answer.refresh_expires_in:
             grant.ends_at = self._ends_at(answer, grant.since, now)
@@ -235,6 +238,11 @@ class Grants:
         if answer.refresh_expires_in:
             ends.append(now + timedelta(seconds=answer.refresh_expires_in))
         return min(ends, default=None)
+
+
+def for_the_user(over: SignInRequired) -> SignInRequired:
+    """Add how to sign in."""
+    return SignInRequired(over.detail, hint=HOW, admin_hint=over.admin_hint)
 
 
 def _check_nonce(id_token: WebIdentityToken, nonce: str | None) -> None:

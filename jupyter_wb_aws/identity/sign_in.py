@@ -17,7 +17,7 @@ from jupyter_wb_aws.errors import FlowNotAvailable, SignInFailed, SignInRequired
 from jupyter_wb_aws.identity.code_flow import Attempt, CodeBegun, CodeFlow, exchange
 from jupyter_wb_aws.identity.device_flow import DeviceBegun, DeviceFlow
 from jupyter_wb_aws.identity.flows import Flow, Flows
-from jupyter_wb_aws.identity.grant import Grant, Grants
+from jupyter_wb_aws.identity.grant import HOW, Grant, Grants, for_the_user
 from jupyter_wb_aws.identity.oauth import DeviceAnswer, OAuth, TokenAnswer
 from jupyter_wb_aws.identity.revocation import Revocation, SignedOut
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
@@ -26,8 +26,6 @@ from jupyter_wb_aws.tasks import Tasks
 log = logging.getLogger(__name__)
 
 State = Literal["signed_out", "pending", "signed_in"]
-
-HOW = "Sign in with `jupyter wb-aws sign-in`, then repeat what you did."
 
 
 async def _nobody() -> None:
@@ -290,7 +288,7 @@ class SignIn:
             SignInRequired: if nobody is signed in (any more).
             WbAwsError: if the provider does not give one now.
         """
-        if (over := self.overdue()) is not None:
+        if (over := self._over_by_rules()) is not None:
             raise over
         grant = self._grant
         if grant is None:
@@ -315,10 +313,10 @@ class SignIn:
         try:
             token = await self._grants.renew(grant, self._oauth)
         except SignInRequired as over:
-            if self._grant is grant and over is grant.refused:
-                self._wait(over, first=waited is None)
-            elif self._grant is grant:
+            if self._grant is grant and over is not grant.refused:
                 self._lose(over)
+            elif self._grant is grant and waited is None:
+                self._wait(over)
             raise self._required() from None
         except WbAwsError:
             if self._grant is grant and waited is not None:
@@ -332,15 +330,24 @@ class SignIn:
             self._tell()
         return token
 
-    def _wait(self, refused: SignInRequired, *, first: bool) -> None:
+    def _wait(self, refused: SignInRequired) -> None:
         """Keep the sign-in, which may still come back, and say that the user has to sign in."""
-        if first:
-            log.warning("The sign-in waits: %s", refused.detail)
-            self.problem = _for_the_user(refused)
-            self._tell()
+        log.warning("The sign-in waits: %s", refused.detail)
+        self.problem = for_the_user(refused)
+        self._tell()
 
     def overdue(self) -> SignInRequired | None:
-        """Tell that the sign-in is over by the site's rules, as soon as it is."""
+        """Say that the sign-in is over by the site's rules, or starts to wait, as soon as it does."""
+        if (over := self._over_by_rules()) is not None:
+            return over
+        grant = self._living
+        if grant is None or grant.doubt is None or self._clock.now() < grant.token.expires_at:
+            return None
+        grant.refused = grant.doubt
+        self._wait(grant.refused)
+        return self._required()
+
+    def _over_by_rules(self) -> SignInRequired | None:
         over = self._grants.over(self._grant) if self._grant else None
         if over is None:
             return None
@@ -354,13 +361,13 @@ class SignIn:
             # Revoked when the user signs out: the provider ended it, or a site's rule did.
             self._revocation.add(self._grant.refresh_token)
         self._grant = None
-        self.problem = _for_the_user(over)
+        self.problem = for_the_user(over)
         self._tell()
 
     def _required(self) -> SignInRequired:
         over = self._grant.refused if self._grant else self.problem
         if isinstance(over, SignInRequired):
-            return _for_the_user(over)
+            return for_the_user(over)
         return SignInRequired("You are not signed in.", hint=HOW)
 
     # --- Ending ------------------------------------------------------------------------------
@@ -387,7 +394,3 @@ class SignIn:
     async def close(self) -> None:
         """End what runs in the background."""
         await self._tasks.cancel()
-
-
-def _for_the_user(over: SignInRequired) -> SignInRequired:
-    return SignInRequired(over.detail, hint=HOW, admin_hint=over.admin_hint)

@@ -45,10 +45,10 @@ AROUND = ["The token {} was refused.", '{{"refresh_token":"{}"}}', "{}", "<p>{}<
 @pytest.mark.parametrize("around", AROUND)
 def test_a_value_is_left_out_in_every_encoding(encode, around):
     text = around.format(encode(SECRET))
-    told = without(text, [SECRET])
-    assert encode(SECRET).rstrip("=") not in told
-    assert "<secret>" in told
-    assert told.replace("=", "") == around.format("<secret>").replace("=", "")
+    said = without(text, [SECRET])
+    assert encode(SECRET).rstrip("=") not in said
+    assert "<secret>" in said
+    assert said.replace("=", "") == around.format("<secret>").replace("=", "")
 
 
 @encoders
@@ -108,14 +108,14 @@ def test_no_mixture_of_encodings_brings_a_value_back(value, first, more, before,
     for name in [n for n in more if "base64" not in n and "hex" not in n.lower()]:
         encoded = ENCODERS[name](encoded)
     assume(encoded not in before + "<secret>" + after)
-    told = without(before + encoded + after, [value])
-    assert encoded.rstrip("=") not in told or told == ""
+    said = without(before + encoded + after, [value])
+    assert encoded.rstrip("=") not in said or said == ""
 
 
 @given(st.text(max_size=500), st.lists(st.text(max_size=30), max_size=4))
 def test_any_text_and_any_values_give_a_text(text, values):
-    told = harmless(without(text, values), 300)
-    assert len(told) <= 300
+    said = harmless(without(text, values), 300)
+    assert len(said) <= 300
 
 
 @pytest.mark.parametrize("piece", ["%25", "a", "&amp;", "\\\\", "abcdefgh"])

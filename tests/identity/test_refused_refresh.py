@@ -145,6 +145,31 @@ async def test_once_the_token_has_expired_it_wants_a_sign_in_and_comes_back_by_i
     assert first["refresh_token"] == second["refresh_token"] == third["refresh_token"]
 
 
+async def test_it_is_noticed_at_expiry_without_another_try(signed_in, provider):
+    provider.faults["/token"] = [failing(403, PAGE)]
+    with pytest.raises(IdpBadAnswer):
+        await fetch(signed_in)
+    asked = len(provider.asked)
+    signed_in.clock.advance(3590)
+    assert signed_in.sign_in.overdue() is None
+    signed_in.clock.advance(11)
+    says_to_sign_in(signed_in.sign_in.overdue())
+    assert (signed_in.sign_in.state, len(provider.asked)) == ("signed_out", asked)
+    assert signed_in.sign_in.problem.code == "sign_in_required"
+    assert signed_in.sign_in.overdue() is None
+    assert (await fetch(signed_in)).claims["sub"] == "alice"
+    assert signed_in.sign_in.state == "signed_in"
+
+
+async def test_a_refresh_that_works_takes_the_doubt_away(signed_in, provider):
+    provider.faults["/token"] = [failing(403, PAGE)]
+    with pytest.raises(IdpBadAnswer):
+        await fetch(signed_in)
+    await fetch(signed_in)
+    signed_in.clock.advance(20_001)
+    assert signed_in.sign_in.overdue() is None
+
+
 @pytest.fixture
 def paused(signed_in, provider, jp_asyncio_loop):
     """Have a sign-in whose token has expired while a gateway refuses each refresh."""
