@@ -16,11 +16,13 @@ from urllib.parse import urlsplit
 
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Dict, Enum, Integer, TraitError, Unicode, validate
+from traitlets.config import Configurable
 from traitlets.utils.bunch import Bunch
 from traitlets.utils.importstring import import_item
 
 from jupyter_wb_aws.clock import SystemClock
 from jupyter_wb_aws.loopback import is_loopback
+from jupyter_wb_aws.unknown_settings import sections_of, unknown_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,6 +205,7 @@ class WbAwsApp(ExtensionApp):
         logger.setLevel(self._jupyter.log.level)
         with refusing_to_start(self._jupyter):
             self.server = self._make_server()
+        self._name_unknown_settings(self.server)
         self.handlers.extend(routes(self.server))
         if self.server.manager is not None:
             # Not every way to run a server calls the start hook; each runs its event loop.
@@ -254,6 +257,23 @@ class WbAwsApp(ExtensionApp):
         if self._source.issuer and not (self._source.audience or self.audience):
             return f"{type(self._source).__name__}.audience"
         return None
+
+    def _name_unknown_settings(self, server: Server) -> None:
+        sections = sections_of(self.config)
+        # Another source's settings may stand beside those of the one that is chosen.
+        paths = (*SOURCES.values(), "jupyter_wb_aws.identity.source.TokenSource")
+        named = {path.rpartition(".")[2]: path for path in paths}
+        read = [import_item(path) for name, path in named.items() if name in sections]
+        classes = {cls.__name__: cls for cls in (WbAwsApp, *read)}
+        for cls in type(self._source).__mro__ if self._source is not None else ():
+            if issubclass(cls, Configurable) and cls.class_own_traits(config=True):
+                classes[cls.__name__] = cls
+        found = unknown_settings(self.config, classes, named)
+        for sentence in found:
+            self._jupyter.log.warning("%s", sentence)
+        server.notices += tuple(("unknown_setting", sentence) for sentence in found)
+        if server.manager is None and found:
+            server.message = " ".join([server.message, *found])
 
     def _make_server(self) -> Server:
         from jupyter_wb_aws.handlers.server import Server
@@ -346,7 +366,7 @@ class WbAwsApp(ExtensionApp):
         ):
             sentence = "Kernels run on a gateway, where this server's token files do not exist: they get no AWS role."
             self._jupyter.log.warning("%s", sentence)
-            server.notices = (("kernels_elsewhere", sentence),)
+            server.notices += (("kernels_elsewhere", sentence),)
         else:
             server.kernels = KernelInjection(kernels, manager, site)
             server.kernels.install()

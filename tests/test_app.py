@@ -209,3 +209,25 @@ def test_settings_come_from_json_too(jupyter, tmp_path):
 
 def test_the_extension_keeps_its_name():
     assert WbAwsApp.name == "jupyter_wb_aws"
+
+
+@pytest.mark.parametrize("how", ["py", "json", "command line"])
+def test_a_misspelt_setting_is_named_in_the_log_wherever_it_stands(
+    jp_configurable_serverapp, jp_config_dir, capsys, how
+):
+    arguments = []
+    if how == "py":
+        (jp_config_dir / "jupyter_server_config.py").write_text("c.WbAwsApp.token_sorce = 'file'\n")
+    elif how == "json":
+        content = {"WbAwsApp": {"token_sorce": "file"}}
+        (jp_config_dir / "jupyter_server_config.json").write_text(json.dumps(content))
+    else:
+        arguments = ["--WbAwsApp.token_sorce=file"]
+    config = {"ServerApp": {"jpserver_extensions": {"jupyter_wb_aws": True}}}
+
+    server = jp_configurable_serverapp(config=config, argv=arguments)
+
+    assert "`WbAwsApp.token_sorce` is not a setting of jupyter_wb_aws" in capsys.readouterr().err
+    app = server.extension_manager.extension_points["jupyter_wb_aws"].app
+    assert "the nearest is `WbAwsApp.token_source`" in app.server.message
+    assert [code for code, _ in app.server.notices] == ["unknown_setting"]
