@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, ClassVar
 
 from traitlets import Unicode
 
+from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import TokenSourceFailed
 from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import MOST_READ, WebIdentityToken
@@ -31,6 +31,7 @@ class FileTokenSource(TokenSource):
         super().__init__(**kwargs)
         # Now, since what runs in the server may change its environment later.
         self._ambient = os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE", "")
+        self._threads = DiskThreads()
 
     def missing_setting(self) -> str | None:
         """Want a path from the configuration or from the server's environment."""
@@ -43,7 +44,7 @@ class FileTokenSource(TokenSource):
             TokenSourceFailed: if it is missing, unreadable, no regular file, or empty.
             TokenInvalid: if it holds no token.
         """
-        return await asyncio.to_thread(self._read)
+        return await self._threads.run(self._read)
 
     def _path(self) -> str:
         return self.path or self._ambient

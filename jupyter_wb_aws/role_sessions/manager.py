@@ -61,6 +61,8 @@ TOKEN_TOO_LATE = "The web identity token did not come in time."  # noqa: S105 - 
 SAVE_PATIENCE = 2.0
 # Nobody waits longer than this for a disk: kernels that start, requests, and the server's end.
 READY_PATIENCE = 5.0
+# Shorter: what the last run left is brought back without the roles file, too.
+CATALOGUE_PATIENCE = 3.0
 CLOSE_PATIENCE = 5.0
 # Ended role sessions that GET /aws/sessions/{id} still knows.
 ENDED_KEPT = 200
@@ -184,9 +186,15 @@ class RoleSessionManager:
         snapshot = await self._records.open()
         if self._signed_out_early:
             snapshot = Snapshot(NO_ROLE)
-        catalogue = None
-        with contextlib.suppress(WbAwsError):
-            catalogue = await self.catalogue.current()
+        catalogue, hangs = None, False
+        try:
+            async with asyncio.timeout(CATALOGUE_PATIENCE):
+                catalogue = await self.catalogue.current()
+        except TimeoutError:
+            hangs = True
+            log.error("The roles file %s does not answer", self.catalogue.path)
+        except WbAwsError:
+            pass  # it is reported where it is read
         try:
             await self._files.open()
         except TokenDirectoryRefused as refused:
@@ -196,7 +204,7 @@ class RoleSessionManager:
             self._sessions[session.id] = session
         self.choices.settle(snapshot.default)
         configured = self.settings.default_role
-        possible = catalogue is not None and catalogue.may_offer_default(configured)
+        possible = hangs or (catalogue is not None and catalogue.may_offer_default(configured))
         self.choices.default_pending = bool(configured) or possible
         await self._files.clear_leftovers()
 
@@ -239,12 +247,14 @@ class RoleSessionManager:
 
     async def close(self) -> None:
         """Stop; token files go, the records stay for the next run."""
+        known = self._ready.is_set()
         await self._tasks.cancel()
         await self.supply.close()
         # What was under way was cut short: an end that had begun is one all the same.
         self.choices.settle(self.choices.default)
-        with contextlib.suppress(ServerStopping):  # closed before: it is saved
-            await self._save()
+        if known:  # else the records would be replaced by nothing
+            with contextlib.suppress(ServerStopping):  # closed before: it is saved
+                await self._save()
         for part in (self._files, self._records):
             try:
                 async with asyncio.timeout(CLOSE_PATIENCE):

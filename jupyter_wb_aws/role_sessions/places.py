@@ -83,7 +83,12 @@ def exposed(path: Path) -> list[str]:
     One that others can write to is safe where it is sticky, as /tmp is: there, nobody can rename or
     remove what is another's.
     """
-    wrong = (_exposed(step) for step in steps_to(path))
+    try:
+        wrong = [_exposed(step) for step in steps_to(path)]
+    except (
+        OSError
+    ):  # a link went, or can't be read: its folder is looked at again at the next start
+        return []
     return [sentence for sentence in wrong if sentence is not None]
 
 

@@ -152,7 +152,8 @@ class Records:
         await self._tasks.finish()
         if self._store is not None:
             store, self._store = self._store, None
-            await self._threads.run(store.close)
+            # Whoever does not wait for a disk that hangs leaves it to be done when the disk answers.
+            await asyncio.shield(self._threads.run(store.close))
 
     def _failed(self, place: Place, error: OSError) -> None:
         self.problem = (

@@ -7,6 +7,7 @@ in its thread, and could bring a file back after its removal.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,6 +24,9 @@ from jupyter_wb_aws.role_sessions.token_folders import TokenFolders
 from jupyter_wb_aws.tasks import Tasks
 
 log = logging.getLogger(__name__)
+
+# A start has 16 s in all, and should say what took so long.
+PATIENCE = 3.0
 
 
 class SessionFiles:
@@ -88,14 +92,20 @@ class SessionFiles:
         """Open the folder for what begins now.
 
         Raises:
-            TokenDirectoryRefused: if none is safe; that is tried again at each write.
+            TokenDirectoryRefused: if none is safe, or its disk hangs; that is tried again at each write.
         """
-        await self._tasks.do(self._alone(self._open), "open token folder")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._tasks.do(self._alone(self._open), "open token folder")
+        except TimeoutError:
+            raise self._folders.hangs() from None
 
     async def clear_leftovers(self) -> None:
         """Remove what dead servers left, now that the role sessions that came back are known."""
         self._may_sweep = True
-        await self._tasks.do(self._alone(self._sweep_new), "clear leftovers")
+        with contextlib.suppress(TimeoutError):  # it goes on by itself when the disk answers
+            async with asyncio.timeout(PATIENCE):
+                await self._tasks.do(self._alone(self._sweep_new), "clear leftovers")
         # In a thread of its own: another place may be on a disk that hangs.
         self._tasks.begin(DiskThreads().run(self._sweep_others), "clear other places")
 
@@ -121,7 +131,7 @@ class SessionFiles:
     async def close(self) -> None:
         """Remove all files of this server, and let go of the folders."""
         await self._tasks.finish()
-        await self._threads.run(self._close)
+        await asyncio.shield(self._threads.run(self._close))
 
     # --- Jobs ------------------------------------------------------------------------------
 
@@ -162,11 +172,19 @@ class SessionFiles:
     def _sweep_new(self) -> None:
         if self._may_sweep:
             for directory in self._folders.not_swept():
-                self._sweep(directory)
+                self._try_to_sweep(directory)
 
     def _sweep_others(self) -> None:
         for directory in self._folders.others():
+            self._try_to_sweep(directory)
+
+    def _try_to_sweep(self, directory: TokenDirectory) -> None:
+        try:
             self._sweep(directory)
+        except OSError as error:
+            log.warning(
+                "Leftovers can't be looked for in %s: %s", directory.path, error.strerror or error
+            )
 
     def _sweep(self, directory: TokenDirectory) -> None:
         """Remove files of servers that died; those of role sessions that came back stay."""
@@ -219,7 +237,12 @@ class SessionFiles:
                 self._folders.forget(folder)
                 missing += theirs
                 continue
-            names = set(directory.names())
+            try:
+                names = set(directory.names())
+            except OSError as error:
+                # What is there stays: a read error says nothing of the files.
+                log.error("%s can't be read: %s", folder, error.strerror or error)
+                continue
             for session in theirs:
                 if session.token_file.name not in names:
                     log.error("The token file of role session %s was deleted", session.id)
@@ -228,7 +251,12 @@ class SessionFiles:
 
     def _close(self) -> None:
         for directory in self._folders.all_opened():
-            for name in of_slots(directory.names(), [self._records.slot]):
+            try:
+                names = of_slots(directory.names(), [self._records.slot])
+            except OSError as error:
+                log.error("Token files stay in %s: %s", directory.path, error.strerror or error)
+                continue
+            for name in names:
                 directory.remove(name)
         self._folders.close()
 

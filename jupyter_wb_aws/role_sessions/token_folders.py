@@ -66,6 +66,7 @@ class TokenFolders:
         """
         opened = self._opened.get(self.current)
         if opened is not None and self.current != failed:
+            self.problem = None
             return opened
         refused: list[tuple[Place, TokenDirectoryRefused]] = []
         for place in self._places:
@@ -135,6 +136,14 @@ class TokenFolders:
         self._swept.discard(folder)
         if (directory := self._opened.pop(folder, None)) is not None:
             directory.close()
+
+    def hangs(self) -> TokenDirectoryRefused:
+        """Say that the disk does not answer; this one may be called while another call is under way."""
+        self.problem = TokenDirectoryRefused(
+            f"The folder for token files, {self.current}, can't be used: its disk does not answer.",
+            admin_hint="Look at that disk, or set WbAwsApp.token_dir to a folder on another one.",
+        )
+        return self.problem
 
     def close(self) -> None:
         """Let go of all folders; what is in them stays."""

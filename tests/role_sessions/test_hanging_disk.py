@@ -8,11 +8,13 @@ import threading
 
 import pytest
 
-from jupyter_wb_aws.errors import LastRunUnknown
+from jupyter_wb_aws.errors import LastRunUnknown, TokenDirectoryRefused
 from jupyter_wb_aws.role_sessions import manager as manager_module
+from jupyter_wb_aws.role_sessions import session_files
 from jupyter_wb_aws.role_sessions.role_session import State
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, Store
 from jupyter_wb_aws.role_sessions.token_file import TokenDirectory
+from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from tests.role_sessions.support import ANALYST, AUDITOR, asleep, eventually
 
 
@@ -190,3 +192,86 @@ async def test_the_choice_of_no_aws_role_holds_while_the_disk_hangs_and_after(si
         disk.answer()
         await manager.require_ready()
         assert manager.choices.default == NO_ROLE
+
+
+async def test_a_server_that_stops_before_the_disk_answers_leaves_the_records_as_they_were(
+    site, disk, monkeypatch
+):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+    monkeypatch.setattr(manager_module, "CLOSE_PATIENCE", 0.01)
+    with monkeypatch.context() as hanging:
+        disk._monkeypatch = hanging
+        disk.hang(Store, "load")
+        manager = site.manager()
+        opening = asyncio.create_task(manager.open())
+        await asyncio.to_thread(disk.asked.wait, 20)
+        closing = asyncio.create_task(manager.close())
+        await asyncio.wait_for(asyncio.gather(opening, closing, return_exceptions=True), 20)
+        disk.answer()
+        await manager._records._threads.run(lambda: None)  # after what was left to be done
+
+    async with site.server() as manager:
+        await eventually(lambda: manager.state_of(manager.get(session.id)) is State.ACTIVE)
+
+
+async def test_a_roles_file_that_hangs_keeps_no_role_session_of_the_last_run_back(
+    site, disk, monkeypatch
+):
+    monkeypatch.setattr(manager_module, "CATALOGUE_PATIENCE", 0.01)
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+    disk.hang(CatalogueFile, "_read_if_changed")
+
+    async with site.server() as manager:
+        assert manager.get(session.id).region == "us-east-2"
+        assert manager.choices.given_to_kernel("k").session is manager.get(session.id)
+        disk.answer()
+
+
+async def test_while_a_roles_file_hangs_nothing_is_left_to_the_machines_role(
+    site, disk, monkeypatch
+):
+    monkeypatch.setattr(manager_module, "CATALOGUE_PATIENCE", 0.01)
+    disk.hang(CatalogueFile, "_read_if_changed")
+
+    async with site.server() as manager:
+        assert manager.choices.given_to_kernel("k").kind == "no_role"
+        disk.answer()
+        await eventually(lambda: manager.choices.given_to_kernel("k").kind == "untouched")
+
+
+async def test_a_token_folder_that_hangs_is_named_by_a_start_and_heals(site, disk, monkeypatch):
+    monkeypatch.setattr(session_files, "PATIENCE", 0.01)
+    disk.hang(TokenDirectory, "open")
+
+    async with site.server() as manager:
+        with pytest.raises(TokenDirectoryRefused, match="its disk does not answer"):
+            await manager.start(ANALYST)
+        assert manager.token_dir_problem is not None
+        assert site.sts.requests == []
+
+        monkeypatch.setattr(session_files, "PATIENCE", 20)
+        disk.answer()
+        session, _ = await manager.start(ANALYST)
+        assert manager.state_of(session) is State.ACTIVE
+        assert manager.token_dir_problem is None
+
+
+async def test_a_folder_that_cannot_be_listed_takes_no_token_away_and_fails_no_stop(
+    site, monkeypatch, caplog
+):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        folder = manager._files._folders.opened(session.token_file.parent)
+
+        def fail():
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(folder, "names", fail)
+        await manager.refresher.step()
+        assert manager.state_of(session) is State.ACTIVE
+        assert session.token_file.exists()
+
+    assert "can't be read: Input/output error" in caplog.text
+    assert "Token files stay in" in caplog.text
