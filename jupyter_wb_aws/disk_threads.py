@@ -32,7 +32,7 @@ class DiskThreads:
         self._lock = threading.Lock()
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run it in a thread, and return what it returns. Who is cancelled leaves it running."""
+        """Run it in a thread, and return what it returns. A cancelled caller leaves it running."""
         return await asyncio.wrap_future(self.submit(work, *args, **kwargs))
 
     def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:

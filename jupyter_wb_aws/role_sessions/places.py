@@ -49,7 +49,7 @@ def require_own(folder: Path | None) -> None:
 
 
 def may_exist(path: Path) -> bool:
-    """Tell whether a file is there, or could be where we can't look."""
+    """Return whether a file is there, or could be where we can't look."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -131,7 +131,7 @@ def _exposed(step: Path) -> str | None:
 
 
 def _is_a_user(uid: int) -> bool:
-    """Tell whether somebody of this container can be this user: `nobody` stands for all others.
+    """Return whether somebody in this container can be this user: `nobody` stands for all others.
 
     Source: user_namespaces(7).
     """
@@ -143,7 +143,7 @@ def _is_a_user(uid: int) -> bool:
 
 
 def _own_group(gid: int) -> bool:
-    """Tell whether a group is this user's alone, as Debian and Fedora give one to each user."""
+    """Return whether a group is this user's alone, as Debian and Fedora give one to each user."""
     uid = os.geteuid()
     try:
         me, group = pwd.getpwuid(uid), grp.getgrgid(gid)

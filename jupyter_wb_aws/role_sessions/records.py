@@ -106,7 +106,7 @@ class Records:
         return snapshot
 
     def _may_hold_any(self, refused: list[tuple[Place, OSError]]) -> bool:
-        """Tell whether an earlier run may have kept a choice where nothing can be read now."""
+        """Return whether an earlier run may have kept a choice where nothing can be read now."""
         name = f"{slot_name(self._root_dir)}.json"
         return any(may_exist(place.path / name) for place, _ in refused)
 
@@ -152,7 +152,7 @@ class Records:
         await self._tasks.finish()
         if self._store is not None:
             store, self._store = self._store, None
-            # Whoever does not wait for a disk that hangs leaves it to be done when the disk answers.
+            # A caller that gives up leaves it to be done when the disk answers.
             await asyncio.shield(self._threads.run(store.close))
 
     def _failed(self, place: Place, error: OSError) -> None:

@@ -38,7 +38,7 @@ class SessionFiles:
     Args:
         folders: where they may be.
         records: knows this server's slot, and the servers that died.
-        clock: tells whether a token lives.
+        clock: says whether a token lives.
         living: gives the role sessions that have not ended.
         newest: gives the newest token for a role session's file, if there is one.
     """

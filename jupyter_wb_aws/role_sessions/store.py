@@ -220,7 +220,7 @@ class Store:
                     self._remove(slot)
 
     def is_gone(self) -> bool:
-        """Tell whether somebody deleted or moved the folder."""
+        """Return whether somebody deleted or moved the folder."""
         return self._folder.is_gone()
 
     def close(self) -> None:
@@ -244,7 +244,7 @@ def slot_name(root_dir: Path) -> str:
 
 @contextlib.contextmanager
 def _guarded(folder: Path, pause: Callable[[float], None]) -> Iterator[bool]:
-    """Hold the guard, and give whether it is held: who has it for long hangs."""
+    """Try to hold the guard, and give whether it is held."""
     descriptor = os.open(folder / GUARD, LOCK_FLAGS | os.O_CREAT, 0o600)
     try:
         require_own_file(descriptor)

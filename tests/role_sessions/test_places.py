@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -197,3 +198,44 @@ def test_checkpoints_that_cannot_be_removed_are_named_and_nothing_fails(ours, mo
     PrivateFolder.open(ours).close()
 
     assert f"{ours / '.ipynb_checkpoints'} can't be removed" in caplog.text
+
+
+def test_a_link_that_goes_while_it_is_followed_fails_nothing(tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(tmp_path)
+
+    def gone(_path):
+        raise FileNotFoundError(2, os.strerror(2))
+
+    monkeypatch.setattr(places.os, "readlink", gone)
+
+    assert exposed(tmp_path / "link" / "ours") == []
+
+
+def test_only_a_group_that_is_the_users_alone_may_write(tmp_path, monkeypatch):
+    alice = SimpleNamespace(pw_name="alice", pw_gid=1000)
+    groups = {1000: ("alice", []), 1001: ("staff", ["alice", "bob"]), 1002: ("alice", ["bob"])}
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(places.pwd, "getpwuid", lambda _: alice)
+    monkeypatch.setattr(
+        places.grp, "getgrgid", lambda gid: SimpleNamespace(gr_name=groups[gid][0], gr_mem=groups[gid][1])
+    )  # fmt: skip
+
+    assert [places._own_group(gid) for gid in (1000, 1001, 1002)] == [True, False, False]
+    alice.pw_gid = 1002
+    assert not places._own_group(1002)
+
+
+def test_a_user_or_group_without_a_name_is_nobody_special(monkeypatch):
+    def unknown(_number):
+        raise KeyError
+
+    monkeypatch.setattr(places.pwd, "getpwuid", unknown)
+
+    assert not places._own_group(0)
+    assert places._user(4711) == "4711"
+
+
+def test_where_there_is_no_table_of_users_every_owner_may_be_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "UID_MAP", tmp_path / "missing")
+
+    assert places._is_a_user(NOBODY)
