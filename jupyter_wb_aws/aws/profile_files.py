@@ -178,6 +178,19 @@ def profiles_in(file: ProfileFile, *, is_config: bool) -> dict[str, str]:
     return profiles
 
 
+def default_section(file: ProfileFile, *, is_config: bool) -> Section:
+    """Return the settings of the profile `default`; of a config file, the last section that is it counts."""
+    found: Section = file.sections.get("default", {})
+    for section, values in file.sections.items() if is_config else ():
+        if section == "default" or (
+            section.startswith("profile")
+            and "default" in section
+            and _second_word(section) == "default"
+        ):
+            found = values
+    return found
+
+
 def services_of(profile: Mapping[str, Value], config: ProfileFile) -> Section | None:
     """Return the ``[services NAME]`` of the config file that a profile names; None where there is none."""
     found = None

@@ -15,7 +15,7 @@ from jupyter_wb_aws.aws.profile_paths import VARIABLES, boto3_path, paths, text_
 from jupyter_wb_aws.aws.reading import Read, read
 
 if TYPE_CHECKING:
-    from jupyter_wb_aws.aws.profile_files import Value
+    from jupyter_wb_aws.aws.profile_files import ProfileFile, Value
 
 # A [default] with one of these gives some SDK credentials before it looks at a web identity.
 SHADOWING_KEYS = frozenset(
@@ -46,50 +46,58 @@ def shadowing(environment: Mapping[str, str], cwd: str | None = "") -> str | Non
         environment: of the process that is about to start, before anything was changed.
         cwd: the folder that it starts in; empty for this process's own, None where it is not known.
     """
-    of_boto3: dict[str, Read] = {}
+    of_boto3: dict[str, tuple[Path, ProfileFile]] = {}
     for variable in VARIABLES:
         for name in paths(environment, variable):
             if cwd is None and name[:1] not in {"/", "~"} and "\0" not in name:
                 return f"{variable}, which names the relative path {name},"
             file = read(Path(cwd or "", name))
-            if (found := _winner(file, environment)) is not None:
-                return found
-            if name == boto3_path(environment, variable) and not file.problem:
-                of_boto3[variable] = file
-    return _spoiler(of_boto3, environment)
+            if _says_nothing(file):
+                continue
+            parsed = _parsed(file, text_encoding(environment))
+            if parsed is None:
+                return f"{file.path}, which can't be read as a profile"
+            if found := sorted(_keys_of_default(file, parsed) & SHADOWING_KEYS):
+                return f"{found[0]} of [default] in {file.path}"
+            if parsed.sections and name == boto3_path(environment, variable):
+                of_boto3[variable] = (file.path, parsed)
+    return _spoiler(of_boto3, environment) if of_boto3 else None
 
 
-def _winner(file: Read, environment: Mapping[str, str]) -> str | None:
-    """Say what in a file gives an SDK other credentials, or why some SDK fails on the file."""
-    keys: frozenset[str] | None = frozenset()
-    # botocore reads text in the locale's encoding, other SDKs read UTF-8.
-    for encoding in {"utf-8", text_encoding(environment)}:
-        keys = keys if keys is None else _keys_of_default(file, encoding)
-    if keys is None:
-        return f"{file.path}, which can't be read as a profile"
-    if found := sorted(keys & SHADOWING_KEYS):
-        return f"{found[0]} of [default] in {file.path}"
-    return None
+def _says_nothing(file: Read) -> bool:
+    """Tell whether a file is empty, or not there for any SDK: most users have no such files."""
+    return file.harmless if file.problem is not None else not file.content.strip()
+
+
+def _parsed(file: Read, encoding: str) -> ProfileFile | None:
+    """Parse a file in an encoding; None for a file that breaks some SDK."""
+    if file.problem is not None:
+        return None
+    from jupyter_wb_aws.aws import profile_files
+
+    try:
+        parsed = profile_files.parse(file.content, encoding)
+        if encoding != "utf-8" and not file.content.isascii():
+            profile_files.parse(file.content)  # in which other SDKs read it, whatever the locale
+    except profile_files.UnusableProfiles:
+        return None
+    return parsed
 
 
 def _default_profile(path: Path) -> frozenset[str] | None:
     """Return the keys of the profile `default` in a UTF-8 file; None for a file that breaks some SDK."""
-    return _keys_of_default(read(path), "utf-8")
-
-
-def _keys_of_default(file: Read, encoding: str) -> frozenset[str] | None:
-    if file.problem is not None:
-        return frozenset() if file.harmless else None
-    if not file.content.strip():
+    file = read(path)
+    if _says_nothing(file):
         return frozenset()
-    from jupyter_wb_aws.aws import profile_files  # most users have no such files
+    parsed = _parsed(file, "utf-8")
+    return None if parsed is None else frozenset(_keys_of_default(file, parsed))
 
-    try:
-        sections = profile_files.parse(file.content, encoding).sections
-    except profile_files.UnusableProfiles:
-        return None
+
+def _keys_of_default(file: Read, parsed: ProfileFile) -> set[str]:
+    """Return the keys of the profile `default` as any SDK finds them."""
+    sections = parsed.sections
     keys = {key for section in sections if names_default(section) for key in sections[section]}
-    return frozenset(keys | keys_line_by_line(file.text).keys())
+    return keys | keys_line_by_line(file.text).keys()
 
 
 def keys_line_by_line(text: str) -> dict[str, int]:
@@ -99,12 +107,12 @@ def keys_line_by_line(text: str) -> dict[str, int]:
     without a value. Source: @smithy/shared-ini-file-loader, `parseIni`.
     """
     keys: dict[str, int] = {}
-    section, below = "", False
+    is_default, below = False, False
     for number, line in enumerate(text.split("\n"), 1):
         plain = COMMENT.split(line, maxsplit=1)[0].strip()
         if plain.startswith("[") and plain.endswith("]"):
-            section, below = plain[1:-1], False
-        elif names_default(section) and plain.find("=") > 0:
+            is_default, below = names_default(plain[1:-1]), False
+        elif is_default and plain.find("=") > 0:
             key, _, value = (part.strip() for part in plain.partition("="))
             below = below and line[:1].isspace()
             if value and not below:
@@ -118,6 +126,8 @@ def names_default(section: str) -> bool:
 
     Source: AWS SDKs and Tools Reference Guide, "Format of the config file".
     """
+    if "default" not in section:
+        return False
     import shlex
 
     try:
@@ -126,28 +136,24 @@ def names_default(section: str) -> bool:
         return False
 
 
-def _spoiler(files: Mapping[str, Read], environment: Mapping[str, str]) -> str | None:
+def _spoiler(
+    files: Mapping[str, tuple[Path, ProfileFile]], environment: Mapping[str, str]
+) -> str | None:
     """Say which setting of [default] makes SDKs fail, or sends the web identity token elsewhere."""
-    if not any(file.content for file in files.values()):
-        return None
-    from jupyter_wb_aws.aws.profile_files import ProfileFile, parse, profiles_in, services_of
+    from jupyter_wb_aws.aws.profile_files import ProfileFile, default_section, services_of
     from jupyter_wb_aws.aws.profile_values import sts_elsewhere, unusable
 
-    encoding = text_encoding(environment)
     profile: dict[str, Value] = {}
     origin: dict[str, Path] = {}
-    config = ProfileFile()
     for variable in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):  # the second wins
-        if (file := files.get(variable)) is None:
-            continue
-        parsed, is_config = parse(file.content, encoding), variable == "AWS_CONFIG_FILE"
-        config = parsed if is_config else config
-        values = parsed.sections.get(
-            profiles_in(parsed, is_config=is_config).get("default", ""), {}
-        )
-        profile |= values
-        origin |= dict.fromkeys(values, file.path)
-    services = services_of(profile, config)
+        if variable in files:
+            path, parsed = files[variable]
+            values = default_section(parsed, is_config=variable == "AWS_CONFIG_FILE")
+            profile |= values
+            origin |= dict.fromkeys(values, path)
+    if not profile:
+        return None
+    services = services_of(profile, files.get("AWS_CONFIG_FILE", (None, ProfileFile()))[1])
     wrong = next((key for key, _ in unusable(profile, services, environment)), None)
     key = wrong or sts_elsewhere(profile, services, environment)
     return f"{key} of [default] in {origin[key]}" if key else None

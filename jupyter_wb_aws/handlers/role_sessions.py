@@ -74,11 +74,14 @@ def _notices(site: Site, shadow: str | None) -> list[dict[str, str]]:
         )
         return [{"code": "own_aws_files_set_aside", "message": text}]
     if site.stand_in_policy == "never":
-        text = f"{shadow} will win over this role in some AWS SDKs; rename that profile, so that it is not [default]."
+        text = (
+            f"{shadow} wins over this role in some AWS SDKs, or keeps it from working; `jupyter wb-aws doctor` says"
+            " what to change."
+        )
         return [{"code": "own_aws_files_win", "message": text}]
     text = (
-        f"{shadow} would win over this role in some AWS SDKs, so your own ~/.aws files are set aside where"
-        " this role is used; profiles in them can't be named there."
+        f"{shadow} would win over this role in some AWS SDKs, or keep it from working, so your own ~/.aws files are set"
+        " aside where this role is used; profiles in them can't be named there."
     )
     return [{"code": "own_aws_files_set_aside", "message": text}]
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jupyter_wb_aws.aws.profile_files import (
     ProfileFile,
     UnusableProfiles,
+    default_section,
     parse,
     profiles_in,
     services_of,
@@ -69,6 +70,8 @@ def test_a_file_is_read_as_botocore_reads_it_or_refused_where_botocore_refuses(f
     assert ours.sections == theirs
     built = configloader.build_profile_map(theirs)
     assert {n: theirs[s] for n, s in profiles_in(ours, is_config=True).items()} == built["profiles"]
+    assert default_section(ours, is_config=True) == built["profiles"].get("default", {})
+    assert default_section(ours, is_config=False) == theirs.get("default", {})
     for name in ("s", "a", "none"):
         assert services_of({"services": name}, ours) == built["services"].get(name)
 

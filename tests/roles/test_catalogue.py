@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.errors import CatalogueUnavailable, RoleNotAllowed
+from jupyter_wb_aws.roles import former
 from jupyter_wb_aws.roles.catalogue import default_role
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.roles.exposure import changeable_by_others
@@ -398,6 +399,18 @@ def test_while_it_is_not_known_which_entry_is_bad_no_role_is_known_to_be_gone():
     assert not catalogue.keeps(identity(groups=[]), analyst)
     assert parse(unknown, NOON).keeps(identity(), analyst)
     assert not parse(REST, NOON, catalogue).keeps(identity(), analyst)
+
+
+def test_many_broken_arns_are_recognised_without_comparing_all_with_all(monkeypatch):
+    compared = []
+    real = former.SequenceMatcher
+    monkeypatch.setattr(
+        former, "SequenceMatcher", lambda *args: compared.append(args) or real(*args)
+    )
+    good = "".join(entry(arn=f"role-{number}") for number in range(200))
+    catalogue = parse(good.replace("111122223333", ""), NOON, parse(good, NOON))
+    assert names(catalogue) == [f"role-{number}" for number in range(200)]
+    assert len(compared) < former.MOST_COMPARED**2  # of 200 by 200
 
 
 def test_a_second_entry_for_a_role_is_left_out_and_the_first_stays():
