@@ -14,6 +14,7 @@ from jupyter_wb_aws.identity.grant import Grants, Rules
 from jupyter_wb_aws.identity.http import HttpSettings
 from jupyter_wb_aws.identity.oauth import ClientSettings, OAuth
 from jupyter_wb_aws.identity.provider import HTTP_URL
+from jupyter_wb_aws.identity.redact import without_userinfo
 from jupyter_wb_aws.identity.sign_in import SignIn
 from jupyter_wb_aws.identity.source import LONGEST_FETCH, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import WebIdentityToken
@@ -209,6 +210,6 @@ class OidcTokenSource(TokenSource):
         if uri and (not HTTP_URL.fullmatch(whole) or not whole.endswith("/aws/sign-in/callback")):
             raise TraitError(
                 "The 'redirect_uri' trait of OidcTokenSource must be a URL that ends in /aws/sign-in/callback;"
-                f" it may hold {{port}} and {{base_url}}: {uri!r}"
+                f" it may hold {{port}} and {{base_url}}: {without_userinfo(uri, uri)!r}"
             )
         return uri

@@ -6,16 +6,14 @@ httpx2 and what it is made of are imported at once: only worker threads import t
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-import anyio._backends._asyncio  # noqa: F401 - else imported in the event loop, by the first request
 import httpcore2
-import httpcore2._async.http11
-import httpcore2._async.http_proxy
 import httpx2
 
 from jupyter_wb_aws.identity.network import Network
@@ -45,6 +43,8 @@ def make_client(
         context: for TLS.
         timeout: seconds that one request may take; the caller sees to that.
     """
+    with contextlib.suppress(ImportError):  # else the first request imports it, in the event loop
+        importlib.import_module("anyio._backends._asyncio")
     for name in LOGGERS:
         logger = logging.getLogger(name)
         if _not_ours not in logger.filters:

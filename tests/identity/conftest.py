@@ -49,9 +49,8 @@ def source(make):
     return make()
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """A certificate for localhost that signs itself, and its key, in one PEM file."""
+def write_certificate(path):
+    """Write a certificate for localhost that signs itself, and its key, into one PEM file."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = dt.datetime.now(dt.UTC)
     made = (
@@ -69,7 +68,6 @@ def certificate(tmp_path_factory):
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
     path.write_bytes(
         made.public_bytes(serialization.Encoding.PEM)
         + key.private_bytes(
@@ -79,6 +77,11 @@ def certificate(tmp_path_factory):
         )
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    return write_certificate(tmp_path_factory.mktemp("tls") / "localhost.pem")
 
 
 @pytest.fixture

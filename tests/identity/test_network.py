@@ -4,19 +4,24 @@ import asyncio
 import base64
 import contextlib
 import logging
+import os
 import socket
+import ssl
 import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote
 
 import pytest
+from traitlets import TraitError
 
 from jupyter_wb_aws.demo.serving import Serving
 from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, IdpUnavailable
+from jupyter_wb_aws.identity.file import FileTokenSource
 from jupyter_wb_aws.identity.http import Http, HttpSettings
 from jupyter_wb_aws.identity.network import in_turns
 from jupyter_wb_aws.identity.threads import MOST, Threads
+from tests.identity.conftest import write_certificate
 from tests.identity.fetching import get_json
 from tests.openid import say
 
@@ -123,7 +128,7 @@ async def test_a_failure_in_a_thread_is_raised_where_it_is_awaited():
 class Proxy(Serving):
     """An HTTP proxy that connects every CONNECT to one server of this machine, or refuses."""
 
-    def __init__(self, port):
+    def __init__(self, port, context=None):
         proxy = self
         self.asked, self.refusal = [], None
 
@@ -146,7 +151,10 @@ class Proxy(Serving):
             def log_message(self, *args):
                 pass
 
-        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        super().__init__(server)
 
 
 def copy(source, target):
@@ -190,6 +198,18 @@ def test_the_proxy_gets_the_name_and_its_user_and_password(secure, certificate, 
     basic = base64.b64decode(headers["Proxy-Authorization"].removeprefix("Basic ")).decode()
     assert basic == f"svc:{PASSWORD}"
     assert "Proxy-Authorization" not in secure.asked[0][1]
+
+
+def test_a_proxy_may_be_reached_by_https(secure, certificate, names):
+    names["idp.example"] = ["127.0.0.1"]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    port = secure.url.rpartition(":")[2]
+    with Proxy(int(port), context) as proxy:
+        url = proxy.url.replace("http://127.0.0.1", "https://localhost")
+        settings = HttpSettings(url, str(certificate))
+        assert get_json(f"https://idp.example:{port}/", settings) == {"fine": True}
+    assert len(proxy.asked) == 1
 
 
 @pytest.mark.parametrize("url", ["https://idp.example/", "http://idp.example/"])
@@ -240,6 +260,57 @@ def test_a_redirect_to_a_url_with_a_password_is_refused_and_not_quoted(plain):
         get_json(plain.url, HttpSettings())
     assert "svc" not in refused.value.detail
     assert len(plain.asked) == 1
+
+
+ISSUERS = [
+    "https://svc:Qx7zK9@idp.example.com", "https://svc@idp.example.com/x", "https://svc:Qx7/zK9@idp.example.com",
+    "https://svc:20/Qx7@idp.example.com", "svc:Qx7zK9@idp.example.com", "https://svc:Qx7#zK9@idp.example.com",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("issuer", ISSUERS)
+def test_an_issuer_with_a_user_name_in_it_is_refused_and_not_quoted(issuer):
+    with pytest.raises(TraitError, match="'issuer' trait") as refused:
+        FileTokenSource(issuer=issuer)
+    assert not any(piece in str(refused.value) for piece in ("svc", "Qx7", "zK9"))
+
+
+@pytest.mark.parametrize("password", ["Qx7zK9", "Qx7/zK9", "Qx7#zK9", "Qx7@zK9", "Qx7 zK9"])
+async def test_an_endpoint_with_a_user_name_in_it_is_refused_and_not_quoted(
+    source, provider, password
+):
+    to = provider.issuer.replace("//", f"//svc:{password}@")
+    provider.metadata_changes["authorization_endpoint"] = f"{to}/authorize"
+    with pytest.raises(IdpBadAnswer, match="user name") as refused:
+        await source.sign_in.begin_code()
+    assert not any(piece in refused.value.detail for piece in ("svc", "Qx7", "zK9"))
+
+
+def test_a_ca_bundle_that_has_been_mended_is_read(secure, certificate, tmp_path):
+    bundle = write_certificate(tmp_path / "ca.pem")  # another's
+
+    async def get():
+        http = Http(HttpSettings(ca_bundle=str(bundle)))
+        with pytest.raises(IdpUnavailable, match="certificate verify failed"):
+            await http.get_json(secure.url)
+        bundle.write_bytes(certificate.read_bytes())
+        found = await http.get_json(secure.url)
+        await http.close()
+        return found
+
+    assert asyncio.run(get()) == {"fine": True}
+
+
+async def test_a_secrets_file_that_hangs_holds_nobody(make, provider, tmp_path, monkeypatch):
+    monkeypatch.setattr("jupyter_wb_aws.identity.oauth.LONGEST_READ", 0.2)
+    os.mkfifo(tmp_path / "secret")  # nobody writes to it
+    source = make(client_secret_file=str(tmp_path / "secret"))
+    for _ in range(3):
+        with pytest.raises(IdpTimeout, match="secret could not be read in time") as refused:
+            await source.sign_in.begin_device()
+        assert "client_secret_file" in refused.value.admin_hint
+    assert await asyncio.to_thread(threading.get_ident) != threading.get_ident()
+    assert provider.asked_for("/device") == []
 
 
 # --- Logs --------------------------------------------------------------------------------------

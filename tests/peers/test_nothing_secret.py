@@ -132,7 +132,7 @@ def test_nothing_secret_is_anywhere_but_in_the_token_file(day):
         "authorization_code", "device_code", "access_token", "id_token", "refresh_token", "client_secret"
     }  # fmt: skip
     assert len([place for place in day.texts if place.startswith("process ")]) >= 8
-    assert "INFO:httpx:" in day.texts["the log"]
+    assert "the token endpoint of" in day.texts["the log"]
     assert "DEBUG:urllib3" in day.texts["the log"]
     assert day.places_of(day.secrets, day.texts) == []
     assert "is not known here" in day.texts["the page that came twice"]
