@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jupyter_wb_aws.errors import TokenDirectoryRefused
 from jupyter_wb_aws.role_sessions.places import Place, exposed_notices, fallen_back, require_own
+from jupyter_wb_aws.role_sessions.private_folder import refusal
 from jupyter_wb_aws.role_sessions.token_file import (
     TokenDirectory,
     TokenDirectoryOpenToOthers,
@@ -196,7 +197,11 @@ class TokenFolders:
             require_own(below)  # again: it may have been made by another user in between
             directory.write(self._probe(), PROBE)
             directory.remove(self._probe())
-        except (TokenDirectoryRefused, OSError):
+        except TokenDirectoryRefused as problem:
+            directory.close()
+            why = problem.detail.rpartition(": ")[2].removesuffix(".")
+            raise refusal(f"can't be written to ({why})") from None
+        except OSError:
             directory.close()
             raise
         return directory

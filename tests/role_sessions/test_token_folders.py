@@ -98,6 +98,9 @@ async def test_a_disk_that_fails_at_any_call_is_passed_over(
 
         assert session.token_file.parent == second
         assert session.token_file.exists()
+        sentence = dict(manager.notices)["token_dir_fallback"]
+        assert f"since {first / 'ours'} (XDG_RUNTIME_DIR) can't be " in sentence
+        assert os.strerror(number) in sentence
 
 
 def fails_below(folder, number):
