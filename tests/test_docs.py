@@ -411,7 +411,7 @@ OTHER_NAMES = {
     "kernel_manager_factory", "kernel_manager_class", "_async_launch_kernel", "start_kernel", "_proc_args", "_proc_kwargs", "get_cmd", "get_env", "update_env",
     "make_term_env", "new_terminal", "preferred_username", "extra_env", "current_user", "credential_process", "role_arn", "source_profile",
     "jupyter_wb_aws", "app_id", "rgw_s3_auth_use_sts", "rgw_sts_key", "principal_tags", "access_type", "select_account",
-    "finalize_s3", "env_auth", "root_dir",
+    "finalize_s3", "env_auth", "to_parquet", "storage_options", "root_dir",
     # notices of health
     "token_dir_fallback", "token_dir_exposed", "store_fallback", "store_dir_exposed",
 }  # fmt: skip

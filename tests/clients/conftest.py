@@ -40,12 +40,12 @@ def amazon(tmp_path_factory):
     assert CLIENTS.exists(), "run first: .ci/need-clients"
     with (
         IdentityProvider(token_lifetime=TOKEN_SECONDS) as provider,
-        LocalAws(provider.issuer),
+        LocalAws(provider.issuer) as endpoint,
         LocalAmazon(
             tmp_path_factory.mktemp("amazon"), credential_lifetime=CREDENTIAL_SECONDS
         ) as amazon,
     ):
-        amazon.provider = provider
+        amazon.provider, amazon.endpoint = provider, endpoint.url
         yield amazon
 
 
