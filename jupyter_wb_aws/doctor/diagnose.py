@@ -25,6 +25,7 @@ from jupyter_wb_aws.doctor.facts import Called, Facts, Place, Probed, ServerFact
 from jupyter_wb_aws.doctor.finding import Finding, Severity, sorted_findings
 from jupyter_wb_aws.doctor.gather import gather
 from jupyter_wb_aws.doctor.probes import probe_idp, probe_sts
+from jupyter_wb_aws.doctor.profiles import own_files
 from jupyter_wb_aws.identity.token import WebIdentityToken
 
 T = TypeVar("T")
@@ -103,6 +104,8 @@ def diagnose(
         server=of_server.answer(deadline, None),
         call=calling.answer(deadline, slow),
     )
+    if facts.server is not None and facts.server.files_named:
+        facts = replace(facts, own_files=own_files(environment, facts.server.files_named))
     looked_at = {what: list(check(facts)) for what, check in CHECKS.items()}
     return Report(facts, _without_pointing_at_nothing(looked_at), token)
 

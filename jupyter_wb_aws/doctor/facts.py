@@ -71,7 +71,8 @@ class Called:
 class ServerFacts:
     """What the Jupyter server says, in the shapes of the REST contract; `problem`: why it doesn't.
 
-    `no_role_chosen`: the user chose "no AWS role" for this process; only the server itself tells.
+    `no_role_chosen`: the user chose "no AWS role" for this process; only the server itself tells. So it does
+    `files_named`: the variables that name the user's own profile files, where other files are read instead.
     """
 
     problem: Mapping[str, Any] | None = None
@@ -80,6 +81,7 @@ class ServerFacts:
     sessions: Sequence[Mapping[str, Any]] = ()
     no_role_chosen: bool = False
     notices: Sequence[Mapping[str, str]] = ()
+    files_named: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

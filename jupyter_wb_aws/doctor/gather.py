@@ -42,7 +42,7 @@ def gather(environment: Mapping[str, str], now: datetime, place: Place | None) -
         _startup_lines(Path(home)) if home else {},
         _renviron(environment, home),
         {name: wrong for name in BUNDLES if (wrong := _bundles(name, environment.get(name, "")))},
-        own_files=own_files(environment),
+        own_files=own_files(environment, {}),
     )
 
 

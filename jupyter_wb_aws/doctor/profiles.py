@@ -135,13 +135,19 @@ def read_profiles(environment: Mapping[str, str]) -> Profiles:
     return Profiles(config, credentials, profiles, tuple(broken), tuple(unreadable))
 
 
-def own_files(environment: Mapping[str, str]) -> Profiles | None:
-    """Read the user's own files where a role session's stand in for them, None elsewhere."""
+def own_files(environment: Mapping[str, str], named: Mapping[str, str]) -> Profiles | None:
+    """Read the user's own files where a role session's stand in for them, None elsewhere.
+
+    Args:
+        environment: of this process.
+        named: the variables that name the user's own files, as far as they are known.
+    """
     token = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")
     config = environment.get("AWS_CONFIG_FILE")
     if not token or config != str(stand_in_files(Path(token))[0]):
         return None
-    return read_profiles({k: v for k, v in environment.items() if k not in VARIABLES})
+    others = {name: value for name, value in environment.items() if name not in VARIABLES}
+    return read_profiles({**others, **named})
 
 
 def _merge(file: Read, profiles: dict[str, Profile], *, is_config: bool) -> None:

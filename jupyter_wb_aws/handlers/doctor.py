@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from string import Template
 from typing import Any
 
+from jupyter_wb_aws.aws.profile_paths import VARIABLES
 from jupyter_wb_aws.child_processes import ChildProcesses
 from jupyter_wb_aws.errors import BadRequest, KernelNotFound, StsTimeout
 from jupyter_wb_aws.handlers.health import catalogue_json, source_json
@@ -41,6 +42,8 @@ class DoctorHandler(WbAwsHandler):
             given.kind == "no_role"
             and self.manager.choices.no_role_on_purpose(self.get_query_argument("kernel_id", None))
         )
+        # The role session's own files take their place in the process that looks.
+        server["files_named"] = {name: base[name] for name in VARIABLES if name in base}
         asked = {"place": place, "longest": LONGEST, "server": server}
         async with self.wb.doctors:
             self.answer(await look(self.wb.children, environment, asked))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from jupyter_wb_aws.demo.names import REGION
-from tests.identity.test_http import certificate  # noqa: F401 - a fixture
+from tests.identity.conftest import certificate  # noqa: F401 - a fixture
 from tests.site import ANALYST
 
 WATCHED = Path(__file__).parent / "watched"

@@ -111,7 +111,7 @@ def test_no_remedy_points_at_findings_that_are_not_there(ask, role_env, home):
     (home / ".aws/config").write_text("[default]\nregion = eu-west-1\n")
     asked = ask({**role_env, "AWS_METADATA_SERVICE_TIMEOUT": "x"}, "--json")
     (finding,) = [f for f in asked.report["findings"] if f["code"] == "call_failed"]
-    above = [f for f in asked.report["findings"] if f["severity"] != "info" and f is not finding]
+    above = [f for f in asked.report["findings"] if f["severity"] != "info" and f != finding]
     assert bool(above) == ("findings above" in finding["remedy"])
     assert not above
 

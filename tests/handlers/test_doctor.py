@@ -119,6 +119,32 @@ async def test_the_users_files_are_set_aside_and_without_that_they_are_found(api
     assert "files_set_aside" in codes(report, "info")
 
 
+@pytest.mark.parametrize(
+    ("content", "code", "line"),
+    [
+        (b"\xef\xbb\xbf[default]\nregion = eu-west-1\n", "profile_file_broken", 1),
+        (b"[default]\nregion = eu-west-1\nmax_attempts = x\n", "profile_setting_unusable", 3),
+        (b"[default]\nregion = eu-west-1\nlogin_session = x\n", "profile_login", 3),
+    ],
+)
+@pytest.mark.parametrize("name", [None, "$HOME/work.cfg"])
+async def test_what_is_wrong_with_files_that_are_set_aside_is_named_with_its_line(
+    api, home, monkeypatch, name, content, code, line
+):
+    file = home / ("work.cfg" if name else ".aws/config")
+    file.write_bytes(content)
+    if name:
+        monkeypatch.setenv("AWS_CONFIG_FILE", name)
+    await api.start()
+
+    report = await ask(api)
+
+    assert codes(report, "error") == codes(report, "warning") == []
+    (finding,) = [f for f in report["findings"] if f["code"] == code]
+    assert f"{file}:{line}" in finding["message"]
+    assert str(file) in finding["remedy"]
+
+
 class TestWithoutStandIns:
     @pytest.fixture
     def jp_server_config(self, jp_server_config):

@@ -90,14 +90,17 @@ def _is_the_role(facts: Facts, profile: Profile) -> bool:
 def _instead(facts: Facts, profile: Profile, by: str | None) -> str:
     if by is not None:
         return unset(facts, *VARIABLES)
-    changes = [
-        f"{line} from [{section}] to {'[profile personal]' if line.path == facts.profiles.config else '[personal]'}"
-        for line, section in profile.headers
-    ]
-    rename = f"Change the line {' and '.join(changes)}, and name it where you want it: --profile personal."
     # A role session's stand-ins for ~/.aws are made when a process starts.
     again = f" Or: {restart(facts)}" if facts.get("JUPYTER_WB_AWS_ROLE") else ""
-    return f"{rename}{again}"
+    return f"{_rename(profile, facts.profiles)}{again}"
+
+
+def _rename(profile: Profile, profiles: Profiles) -> str:
+    changes = [
+        f"{line} from [{section}] to {'[profile personal]' if line.path == profiles.config else '[personal]'}"
+        for line, section in profile.headers
+    ]
+    return f"Change the line {' and '.join(changes)}, and name it where you want it: --profile personal."
 
 
 def _chosen_by(facts: Facts) -> str | None:
@@ -214,7 +217,17 @@ def _set_aside(facts: Facts, own: Profiles) -> Iterator[Finding]:
             severity=Severity.INFO,
         )
     default = own.by_name.get("default")
-    for finding in _settings(facts, default) if default else ():
+    if default is None:
+        return
+    for code, key, what in kinds(default):
+        yield found(
+            code,
+            f"[default] {what}: `{key}`, {default.lines.get(key)}. {here}",
+            _rename(default, own),
+            sdks=(),
+            severity=Severity.INFO,
+        )
+    for finding in _settings(facts, default):
         yield replace(finding, sdks=(), severity=Severity.INFO, message=f"{finding.message} {here}")
 
 
