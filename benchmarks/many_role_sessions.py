@@ -1,7 +1,7 @@
 """What 100 active role sessions cost in one server: CPU share of one core, and memory.
 
 A real server whose STS and identity provider are in another process. Memory: after no role session, after
-the first (which loads botocore and PyJWT, whatever the number), after 100. CPU: over a window in which nothing
+the first, after 100. CPU: over a window in which nothing
 is due, beside a server of the same kind without role sessions over the same window; and of a
 refresh of all 100, one after the other, by `POST /aws/sessions/{id}/refresh`, which fetches a new token and
 writes it to each of the 100 files. A token of 15 minutes is renewed after 75 % of its life on average.

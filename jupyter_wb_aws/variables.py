@@ -55,7 +55,10 @@ RESERVED = (
 # To the last @: programs take a password with an @ in it, though none should stand there as it is.
 USER_OF_A_URL = re.compile(r"(\w://)[^/\s]*@")
 # A proxy may be named without a scheme.
-USER_OF_A_PROXY = re.compile(r"^[^/\s]*@")
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# What stands before the first slash of a URL without a user: an `@` behind it is then one of its path.
+HOST = re.compile(r"(\[[\w:.%]+\]|[\w.-]*)(:\d{0,5})?")
+HOST_AND_PORT = re.compile(r"(\[[\w:.%]+\]|[\w.-]+):\d{1,5}/?")
 MASK = "***@"
 
 
@@ -111,8 +114,14 @@ def without_passwords(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _without_password(name: str, value: str) -> str:
-    masked = USER_OF_A_URL.sub(rf"\1{MASK}", value)
-    return USER_OF_A_PROXY.sub(MASK, masked) if _is_proxy(name) else masked
+    if not _is_proxy(name) and not name.startswith("AWS_ENDPOINT_URL"):
+        return USER_OF_A_URL.sub(rf"\1{MASK}", value)
+    # The whole value is one URL, whose password may hold anything, a slash too.
+    scheme = SCHEME.match(value)
+    rest = value[scheme.end() :] if scheme else value
+    _, at, host = rest.rpartition("@")
+    in_path = HOST.fullmatch(rest.partition("/")[0]) and not HOST_AND_PORT.fullmatch(host)
+    return f"{scheme[0] if scheme else ''}{MASK}{host}" if at and not in_path else value
 
 
 def is_masked(name: str, value: str) -> bool:

@@ -196,7 +196,12 @@ def _explain_refusal(
     if code in DOWN or status >= 500:
         return StsUnavailable("AWS STS says that it is down.", retry_after=RETRY_AFTER)
     if not code:
-        return StsBadAnswer(f"AWS STS answered with an error that has no code (status {status}).")
+        by_store = trust_hint(message, role, claims, at_aws=at_aws) if status == 403 else ""
+        return StsBadAnswer(
+            f"AWS STS answered with an error that has no code (status {status}).",
+            admin_hint="A proxy, a firewall or a web server in between may have answered in its place."
+            + (f" If it was the STS itself: {by_store}" if by_store else ""),
+        )
     said = harmless(message, SAID)
     if code in TOKEN_REFUSED or TOKEN_UNFIT.search(message):
         return TokenRefused(

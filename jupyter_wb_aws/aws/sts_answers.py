@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +24,8 @@ from jupyter_wb_aws.errors import StsBadAnswer
 MakeClient = Callable[[Mapping[str, Any] | None], Any]
 # How long AWS lets credentials live where no duration is asked for.
 USUAL_LIFETIME = timedelta(hours=1)
+# That of a caller, or of any other thing in AWS; a store's may lack the account.
+ARN = re.compile(r"arn:[\w-]+:[\w-]+:.*(:|/)\S+")
 # As seconds, a larger number is a time in the year 5138 or later: these are milliseconds.
 MOST_SECONDS = 1e11
 
@@ -73,7 +76,8 @@ def assume(make_client: MakeClient, role: str, session_name: str, token: str) ->
 
     Returns:
         ``Credentials``, with an aware `datetime` as ``Expiration``, and ``Caller``: what the answer says of
-        the caller, as GetCallerIdentity shapes it, None where it names nobody.
+        the caller, as GetCallerIdentity shapes it, None where it names nobody. ``Sure`` tells whether that
+        is an assumed role's ARN, so that there is no need to ask.
 
     Raises:
         StsBadAnswer: if the answer holds no credentials.
@@ -87,18 +91,14 @@ def assume(make_client: MakeClient, role: str, session_name: str, token: str) ->
         raise StsBadAnswer("AWS STS's answer holds no credentials.")
     kept = {n: credentials.get(n) for n in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
     expiration = expiration_of(credentials.get("Expiration"), datetime.now(UTC))
+    user = answer.get("AssumedRoleUser") or {}
+    arn, user_id = user.get("Arn") or "", user.get("AssumedRoleId") or ""
     return {
         "Credentials": {**kept, "Expiration": expiration},
-        "Caller": _named(answer.get("AssumedRoleUser") or {}),
+        "Caller": {"UserId": user_id, "Account": "", "Arn": arn} if arn else None,
+        # Ceph has a tag of another name for the id.
+        "Sure": bool(arn and (user_id or ARN.match(arn))),
     }
-
-
-def _named(user: Mapping[str, str]) -> dict[str, str] | None:
-    """Return whom the answer names; Ceph has a tag of another name for the id."""
-    arn, user_id = user.get("Arn") or "", user.get("AssumedRoleId") or ""
-    if not arn or not (user_id or ":assumed-role/" in arn):
-        return None
-    return {"UserId": user_id, "Account": "", "Arn": arn}
 
 
 def expiration_of(value: object, now: datetime) -> datetime:
@@ -131,8 +131,9 @@ def caller_of(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, 
     Raises:
         botocore's exceptions, where STS can't be reached or is busy.
     """
-    if assumed["Caller"] is not None:
-        return dict(assumed["Caller"])
+    named: dict[str, str] | None = assumed["Caller"]
+    if assumed["Sure"]:
+        return named
     try:
         return get_caller_identity(make_client, assumed)
     except (boto.HTTPClientError, boto.ConnectionError):
@@ -141,9 +142,9 @@ def caller_of(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, 
         failure = refused(error.response)
         if (failure.status >= 500 and not failure.lacks_operation) or failure.status == 429:
             raise
-        return None
+        return named
     except Exception:  # noqa: BLE001 - botocore's parsers raise anything where an answer is not STS's
-        return None
+        return named
 
 
 def verified(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, str] | None:
@@ -158,7 +159,8 @@ def verified(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, s
     except boto.ClientError as error:
         if not refused(error.response).lacks_operation:
             raise
-        return dict(assumed["Caller"]) if assumed["Caller"] else None
+        named: dict[str, str] | None = assumed["Caller"]
+        return named
 
 
 def get_caller_identity(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, str]:

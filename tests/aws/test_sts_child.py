@@ -314,6 +314,32 @@ def test_an_arn_without_an_id_names_the_caller(kernel, fake, user, verify):
     assert fake.actions == ([ASSUME, WHO] if verify else [ASSUME])
 
 
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_strange_name_for_the_caller_is_better_than_none(kernel, fake, verify):
+    fake.answers[ASSUME] = assumed(
+        CREDENTIALS + "<AssumedRoleUser><Arn>alice</Arn></AssumedRoleUser>"
+    )
+    fake.answers[WHO] = 405, ""
+    assert kernel(AWS_ENDPOINT_URL=fake.url, verify=verify)["caller"]["Arn"] == "alice"
+    assert fake.actions == [ASSUME, WHO]
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:sts::assumed-role/x/y",
+        "arn:aws:iam::111122223333:user/alice",
+        "arn:minio:sts:::x/y",
+    ],
+)
+def test_any_arn_names_the_caller(kernel, fake, arn):
+    fake.answers[ASSUME] = assumed(
+        f"{CREDENTIALS}<AssumedRoleUser><Arn>{arn}</Arn></AssumedRoleUser>"
+    )
+    assert kernel(AWS_ENDPOINT_URL=fake.url)["caller"]["Arn"] == arn
+    assert fake.actions == [ASSUME]
+
+
 WITHOUT = [
     (405, ""),
     (405, "<html><body>Method Not Allowed</body></html>"),
