@@ -57,6 +57,8 @@ export function SignIn(props: ISignInProps): React.JSX.Element {
       {view.situation === 'unreachable' && (
         <p className="jp-AwsRoles-signInQuiet">{situationWords(view, trans)}</p>
       )}
+      {step.kind !== 'signed_in' &&
+        view.signIn?.notices?.map(notice => <p key={notice.code}>{notice.message}</p>)}
       <StepBody
         {...props}
         step={step}
