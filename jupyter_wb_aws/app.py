@@ -100,7 +100,7 @@ class WbAwsApp(ExtensionApp):
         config=True,
         help="""When a role session sets the user's own ~/.aws/config and ~/.aws/credentials aside (by
         AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE): when their default profile would win over
-        the role in some AWS SDK, always, or never.""",
+        the role in some AWS SDK or an SDK fails on them, always, or never.""",
     )
     most_role_sessions = Integer(
         0,

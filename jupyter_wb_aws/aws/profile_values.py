@@ -1,4 +1,4 @@
-"""Which settings of the default profile keep the role from working, whoever signs.
+"""Which settings of the default profile keep the role from working, no matter which credentials are used.
 
 botocore reads these whether or not the profile gives credentials, and raises, or sends the web
 identity token elsewhere. Measured with botocore 1.44 for every variable of its configuration and
