@@ -39,6 +39,16 @@ def hostile_environment(monkeypatch, tmp_path):
     time.tzset()
 
 
+@pytest.fixture
+def site_config(site_config):
+    """The server reaches the local AWS; the proxies are there for the command line alone."""
+    site_config["WbAwsApp"]["extra_environment"] |= {
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
+    return site_config
+
+
 @dataclass
 class RuntimeDir:
     """Jupyter's runtime directory."""
