@@ -184,8 +184,9 @@ def _addresses(host: str, port: int, deadline: Deadline) -> list[tuple[int, Addr
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         return [(family, address) for family, _, _, _, address in found]
 
-    # These need no look-up of names, which could take long.
-    return resolved() if is_loopback_host(host) else within(deadline, resolved)
+    # Numbers and `localhost` need no look-up of names, which could take long; `x.localhost` may.
+    at_once = is_loopback_host(host) and not host.endswith(".localhost")
+    return resolved() if at_once else within(deadline, resolved)
 
 
 def _check_that_it_is_here(family: int, address: Address) -> None:
