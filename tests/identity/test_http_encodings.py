@@ -1,10 +1,10 @@
 """Answers that are compressed, though nobody asked for it: gateways do that."""
 
 import gzip
-import importlib.util
 import tracemalloc
 import zlib
 
+import brotli
 import pytest
 
 from jupyter_wb_aws.errors import IdpBadAnswer
@@ -80,9 +80,13 @@ def test_an_encoding_that_is_not_supported_is_named(plain, coding):
         get_json(plain.url, HttpSettings())
 
 
-@pytest.mark.skipif(importlib.util.find_spec("brotli") is None, reason="brotli is not installed")
 def test_brotli_is_read_where_it_is_installed(plain):
-    import brotli
-
     plain.answer = lambda handler: say(handler, brotli.compress(FINE), Content_Encoding="br")
     assert get_json(plain.url, HttpSettings()) == {"fine": True}
+
+
+def test_a_brotli_bomb_is_refused(plain):
+    body = brotli.compress(FINE + b" " * 100_000_000, quality=1)
+    plain.answer = lambda handler: say(handler, body, Content_Encoding="br")
+    with pytest.raises(IdpBadAnswer, match="longer than"):
+        get_json(plain.url, HttpSettings())
