@@ -21,6 +21,8 @@ from tests.browser.documents import (
 from tests.browser.lab import THEMES
 
 REMEMBERED = {"jupyter_wb_aws": {"role_arn": role_arn("auditor")}}
+UNTIL_A_FILE_IS_THERE = """\
+import os, time; [time.sleep(0.05) for _ in iter(lambda: os.path.exists("go.txt"), True)]"""
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -59,6 +61,7 @@ def test_a_new_kernel_shows_the_default_role_that_it_has(lab, demo):
     )
 
 
+@pytest.mark.labs
 def test_a_role_picked_by_keyboard_is_had_after_the_restart_and_not_before(lab, demo):
     use_analyst(demo)
     notebook = lab.new_notebook()
@@ -83,6 +86,7 @@ def test_a_role_picked_by_keyboard_is_had_after_the_restart_and_not_before(lab, 
 
 
 # Before JupyterLab 4.6, a toolbar that is clicked gives the focus to its notebook, unless the click did.
+@pytest.mark.labs
 @pytest.mark.parametrize("how", ["click", "Enter", "Space", "ArrowDown"])
 def test_the_panel_stays_open_until_a_role_is_picked(lab, demo, how):
     use_analyst(demo)
@@ -100,6 +104,27 @@ def test_the_panel_stays_open_until_a_role_is_picked(lab, demo, how):
     expect(control(notebook)).to_have_text("Analyst - restart to use Auditor")
 
 
+# Before JupyterLab 4.6, a notebook takes the focus when a cell has run.
+@pytest.mark.labs
+def test_the_panel_outlives_the_end_of_a_cell_that_runs(lab, demo):
+    use_analyst(demo)
+    notebook = lab.new_notebook()
+    cell = notebook.locator(".jp-CodeCell").first
+    cell.locator(".cm-content").click()
+    lab.page.keyboard.insert_text(UNTIL_A_FILE_IS_THERE)
+    lab.page.keyboard.press("Shift+Enter")
+    expect(cell.locator(".jp-InputPrompt")).to_have_text("[*]:")
+
+    drop_down = opened_as_users_do(notebook, "click")
+    demo("PUT", "/api/contents/go.txt", {"type": "file", "format": "text", "content": ""})
+    expect(cell.locator(".jp-InputPrompt")).to_have_text("[1]:")
+    lab.until_idle(notebook)
+    lab.page.keyboard.type("aud")
+
+    expect(drop_down.get_by_role("option")).to_have_count(1)
+
+
+@pytest.mark.labs
 @pytest.mark.parametrize("key", ["Escape", "click"])
 def test_the_panel_closes_by_escape_and_by_a_second_click(lab, demo, key):
     use_analyst(demo)
@@ -115,6 +140,7 @@ def test_the_panel_closes_by_escape_and_by_a_second_click(lab, demo, key):
     expect(control(notebook)).to_be_focused()
 
 
+@pytest.mark.labs
 def test_a_click_into_the_notebook_closes_the_panel_and_goes_to_the_cell(lab, demo):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, "closed-by-cell.ipynb", {}))
@@ -265,6 +291,7 @@ def test_a_read_only_notebook_can_have_another_role_and_notes_nothing(lab, demo)
     assert lab.page.evaluate(metadata) is None
 
 
+@pytest.mark.labs
 def test_a_console_at_a_notebooks_kernel_shows_its_role_and_names_the_notebook(lab, demo):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, "shared.ipynb", {}))
@@ -312,6 +339,7 @@ def test_a_notebook_without_a_kernel_says_so_and_leads_to_one(lab, demo):
     expect(lab.page.locator(".jp-Dialog")).to_contain_text("Select Kernel")
 
 
+@pytest.mark.labs
 @pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing_in_any_theme(lab, demo, theme):
     use_analyst(demo)
@@ -345,6 +373,7 @@ def test_a_narrow_window_cuts_nothing_off(lab, demo):
     assert lab.too_wide() == []
 
 
+@pytest.mark.labs
 @pytest.mark.parametrize("how", ["click", "ArrowDown"])
 def test_where_the_toolbar_has_no_room_the_control_is_among_its_further_commands(lab, demo, how):
     use_analyst(demo)
@@ -384,6 +413,7 @@ def test_a_long_text_leaves_the_kernels_name_in_the_toolbar(lab, demo):
     expect(notebook.locator(".jp-KernelName")).to_be_in_viewport()
 
 
+@pytest.mark.labs
 def test_among_the_further_commands_the_text_is_whole(lab, demo):
     use_analyst(demo)
     lab.page.set_viewport_size({"width": 500, "height": 800})

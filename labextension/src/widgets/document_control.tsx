@@ -114,7 +114,6 @@ function Control(
   const now = useNow(model);
   const button = React.useRef<HTMLButtonElement>(null);
   const panel = React.useRef<DropDown | null>(null);
-  const pressedOpen = React.useRef(false);
   const [open, setOpen] = React.useState(false);
   React.useEffect(() => () => panel.current?.dispose(), []);
 
@@ -129,6 +128,7 @@ function Control(
     }
     panel.current = DropDown.open({
       anchor: button.current!,
+      owner: document.node,
       label: panelLabel(document, trans),
       content: close => <DocumentPanel {...props} close={close} />,
       onClosed: () => {
@@ -152,18 +152,10 @@ function Control(
       aria-label={trans.__('AWS role of the kernel: %1', text)}
       aria-haspopup="dialog"
       aria-expanded={open}
-      onPointerDown={() => {
-        pressedOpen.current = panel.current !== null;
-      }}
       onClick={event => {
         // Before JupyterLab 4.6, a toolbar that is clicked gives the focus to its document.
         event.stopPropagation();
-        // A notebook that is pressed anywhere takes the focus, which has closed the panel by now.
-        if (event.detail > 0 && pressedOpen.current && panel.current === null) {
-          button.current?.focus();
-        } else {
-          toggle();
-        }
+        toggle();
       }}
       onKeyDown={event => {
         if (event.key === 'ArrowDown' && !open) {

@@ -8,6 +8,8 @@ const MARGIN = 4;
 export interface IDropDownOptions {
   /** The control that it belongs to, and that gets the focus back. */
   readonly anchor: HTMLElement;
+  /** The document whose control that is. It may take the focus by itself, and does not keep it. */
+  readonly owner: HTMLElement;
   /** What a screen reader calls it. */
   readonly label: string;
   /** Draws what is in it; `close` closes it and gives the focus back. */
@@ -92,6 +94,10 @@ export class DropDown extends ReactWidget {
   };
 
   private readonly onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key === 'Tab') {
+      this.leaving = true;
+      window.setTimeout(() => (this.leaving = false));
+    }
     if (event.key === 'Escape' && !event.defaultPrevented && !event.isComposing) {
       event.preventDefault();
       event.stopPropagation();
@@ -99,12 +105,24 @@ export class DropDown extends ReactWidget {
     }
   };
 
-  private readonly onFocusOut = ({ relatedTarget }: FocusEvent): void => {
-    // Without a target nothing else has the focus: what had it was drawn anew, or the window left.
-    if (relatedTarget instanceof Node && !this.holds(relatedTarget)) {
+  private readonly onFocusOut = ({ target, relatedTarget }: FocusEvent): void => {
+    // Without a target nothing else has the focus: what had it was drawn again, or the window left.
+    if (!(relatedTarget instanceof Node) || this.holds(relatedTarget)) {
+      return;
+    }
+    if (!this.leaving && this.options.owner.contains(relatedTarget)) {
+      // Older notebooks do so once a cell has run, and whenever they are pressed anywhere.
+      window.setTimeout(() => this.takeBack(target as HTMLElement));
+    } else {
       this.dispose();
     }
   };
+
+  private takeBack(had: HTMLElement): void {
+    if (!this.isDisposed && !this.holds(document.activeElement)) {
+      (had.isConnected ? had : this.node).focus();
+    }
+  }
 
   private readonly onPointerDown = ({ target }: PointerEvent): void => {
     if (target instanceof Node && !this.holds(target)) {
@@ -112,9 +130,11 @@ export class DropDown extends ReactWidget {
     }
   };
 
-  private holds(node: Node): boolean {
+  private holds(node: Node | null): boolean {
     return this.node.contains(node) || this.options.anchor.contains(node);
   }
 
+  /** Whether the user goes on by Tab. */
+  private leaving = false;
   private readonly resized: ResizeObserver;
 }
