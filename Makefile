@@ -13,7 +13,7 @@ JLPM := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
 LAB := labextension/dist/package.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-all test-lab test-oldest test-long bench lint pictures compatibility requirements clean
+.PHONY: help demo docs test test-all test-lab test-labs test-oldest test-long bench lint pictures compatibility requirements clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,7 +36,7 @@ test: $(LAB) lint test-lab  ## every check, and every test with today's versions
 	@VENV="$(VENV)" .ci/need-clients
 	$(PYTEST) $(AT_ONCE) -m "not long" $(COVERAGE) $(ARGS)
 
-test-all: test-oldest test-long test  ## and the oldest versions of Jupyter we support, and what takes minutes
+test-all: test-oldest test-labs test-long test  ## and the oldest versions of Jupyter we support, and what takes minutes
 
 test-long: $(LAB)
 	@.ci/need-chromium
@@ -51,6 +51,13 @@ test-lab: $(LAB)  ## the unit tests of the JupyterLab extension
 test-oldest: $(OLDEST)/.installed
 	$(OLDEST)/bin/python -m pytest $(AT_ONCE) tests/aws tests/cli tests/handlers tests/identity tests/injection tests/role_sessions tests/roles \
 	    tests/test_app.py -m "not long" $(ARGS)
+
+# What a user has: the wheel, and the oldest and the newest JupyterLab and Notebook, in venvs of their own.
+test-labs: $(LAB)
+	@.ci/need-chromium
+	@VENV="$(VENV)" .ci/need-labs
+	WB_AWS_TESTED_VENV=.venv-labs/oldest $(PYTEST) $(AT_ONCE) -m labs tests/browser $(ARGS)
+	WB_AWS_TESTED_VENV=.venv-labs/newest $(PYTEST) $(AT_ONCE) -m labs tests/browser $(ARGS)
 
 $(OLDEST)/.installed: requirements/bootstrap.txt requirements/oldest.txt pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(OLDEST)" REQUIREMENTS=requirements/oldest.txt .ci/make-venv
@@ -103,8 +110,10 @@ requirements:  ## compile the pinned requirements again
 	    - -o requirements/bootstrap.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    requirements/oldest.in -o requirements/oldest.txt
+	for lab in oldest newest; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-header --extra demo pyproject.toml requirements/lab-$$lab.in -o requirements/lab-$$lab.txt || exit; done
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(OLDEST) .venv-clients .demo .code-server build dist docs/_build .coverage \
+	rm -rf $(VENV) $(OLDEST) .venv-clients .venv-labs .demo .code-server build dist docs/_build .coverage \
 	    tests/peers/oidc_provider/node_modules tests/clients/programs/node_modules \
 	    labextension/node_modules labextension/lib labextension/dist labextension/src/contract.ts labextension/src/version.ts

@@ -17,7 +17,7 @@ from jupyter_wb_aws.demo.names import role_arn
 from tests.running_server import RunningServer
 
 # The virtual environment whose Jupyter is tested: this one, or one with the wheel and another JupyterLab.
-TESTED = Path(os.environ.get("WB_AWS_TESTED_VENV", sys.prefix))
+TESTED = Path(os.environ.get("WB_AWS_TESTED_VENV", sys.prefix)).absolute()
 TOKEN = "the-demos-token"
 TOKEN_LIFETIME = 10
 DECOYS = {

@@ -467,3 +467,16 @@ def test_relative_links_lead_somewhere(page):
         target = page.parent / path if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("lab", ["oldest", "newest"])
+def test_the_versions_of_jupyterlab_that_are_named_are_those_that_are_run(lab):
+    pins = (ROOT / f"requirements/lab-{lab}.txt").read_text("utf-8")
+    of = dict(re.findall(r"^(jupyterlab|notebook)==(\S+)", pins, re.MULTILINE))
+
+    for page, words in (
+        ("README.md", "{jupyterlab} with {notebook}"),
+        ("docs/administration.md", "JupyterLab {jupyterlab} with Notebook {notebook}"),
+    ):
+        text = " ".join((ROOT / page).read_text("utf-8").replace("Notebook ", "").split())
+        assert words.format(**of).replace("Notebook ", "") in text

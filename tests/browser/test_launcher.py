@@ -34,6 +34,7 @@ def pick(lab, box, name):
     lab.page.keyboard.press("Enter")
 
 
+@pytest.mark.labs
 def test_a_role_is_picked_by_keyboard_and_a_notebook_has_it_at_its_first_start(lab, section, box):
     lab.shot("launcher", section)
     box.focus()
@@ -48,6 +49,7 @@ def test_a_role_is_picked_by_keyboard_and_a_notebook_has_it_at_its_first_start(l
     lab.shot("notebook-with-role")
 
 
+@pytest.mark.labs
 def test_a_click_picks_too_and_a_terminal_has_the_role(lab, section, demo):
     section.get_by_role("option", name="Auditor").click()
     expect(section.get_by_role("option", name="Auditor")).to_contain_text("picked")
@@ -72,6 +74,7 @@ def test_no_aws_role_is_a_choice(lab, section, box):
     assert "NoCredentialsError" in lab.run(notebook, WHO)
 
 
+@pytest.mark.labs
 def test_a_role_that_aws_refuses_is_explained(lab, section, box):
     pick(lab, box, "misconf")
 
@@ -107,6 +110,7 @@ def test_what_was_picked_recently_comes_first(lab, section, box):
     expect(options.nth(1)).to_contain_text("Auditor")
 
 
+@pytest.mark.labs
 @pytest.mark.parametrize(
     ("width", "height"),
     [(1280, 500), (1366, 640), (1280, 800), (600, 800), (1440, 1000), (1920, 1250)],

@@ -94,6 +94,7 @@ def test_a_page_outlives_its_server_and_finds_its_role_session_again(
         lab.shot("server-back")
 
 
+@pytest.mark.labs
 def test_a_page_asks_for_a_reload_once_its_server_has_been_upgraded(
     browser, demo, tmp_path_factory
 ):

@@ -5,8 +5,16 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.documents import ARN, control, notebook_file, pick_and_restart
+from tests.browser.documents import (
+    ARN,
+    control,
+    notebook_file,
+    opened_as_users_do,
+    pick_and_restart,
+)
 from tests.browser.lab import DARK, LIGHT, opened_lab
+
+pytestmark = pytest.mark.labs
 
 # Notebook 7.6.5 throws this on each of its pages, with no extension installed, too.
 STOCK = "Cannot read properties of undefined (reading 'schema')"
@@ -65,6 +73,20 @@ def test_the_toolbar_switches_the_role_of_a_notebook(browser, demo):
         assert "assumed-role/analyst/" in lab.run(notebook, ARN)
         lab.shot("notebook7-notebook")
         assert [error for error in lab.recorder.own_errors if STOCK not in error] == []
+
+
+@pytest.mark.parametrize("how", ["click", "Enter"])
+def test_the_panel_in_the_toolbar_stays_open(browser, demo, how):
+    demo.start("auditor", default=True)
+    path = notebook_file(demo, f"seven-by-{how.lower()}.ipynb", {})
+    with opened_lab(browser, demo, f"notebooks/{path}") as lab:
+        notebook = lab.until_idle(lab.current())
+        expect(control(notebook)).to_have_text("Auditor")
+
+        drop_down = opened_as_users_do(notebook, how)
+        lab.page.keyboard.type("ana")
+
+        expect(drop_down.get_by_role("option")).to_have_count(1)
 
 
 def test_no_aws_role_can_be_chosen_for_what_starts_next(tree, demo):

@@ -50,6 +50,7 @@ def test_a_click_on_one_shows_who_the_user_is_in_it(lab, panel, sessions):
     expect(dialog(lab)).to_contain_text(sessions[1]["identity"]["Arn"])
 
 
+@pytest.mark.labs
 def test_one_is_ended(lab, panel, demo):
     item(panel, "Auditor").hover()
     item(panel, "Auditor").get_by_title("End").click()
@@ -62,6 +63,7 @@ def test_one_is_ended(lab, panel, demo):
     assert [each["label"] for each in demo("GET", "/aws/sessions")["sessions"]] == ["Analyst"]
 
 
+@pytest.mark.labs
 def test_all_are_ended_once_the_user_agrees(lab, panel, demo):
     panel.get_by_role("button", name="End All Roles").click()
     expect(dialog(lab)).to_contain_text("This ends the role sessions of Analyst, Auditor.")

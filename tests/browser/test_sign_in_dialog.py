@@ -63,6 +63,7 @@ def sign_in_by_code(lab, name="Alice Archer"):
 # --- The code flow -------------------------------------------------------------------------
 
 
+@pytest.mark.labs
 def test_from_the_launcher_by_keyboard_to_the_list_of_roles(lab):
     lab.page.get_by_role("button", name="Sign in…").focus()
     lab.page.keyboard.press("Enter")
@@ -146,6 +147,7 @@ def test_as_a_last_resort_the_whole_window_goes_there_and_back(lab):
 # --- The device flow -----------------------------------------------------------------------
 
 
+@pytest.mark.labs
 def test_by_a_code_in_a_second_tab(lab):
     dialog = opened_dialog(lab)
     dialog.get_by_role("button", name="Another way").click()
@@ -258,6 +260,7 @@ def test_a_sign_out_that_is_thought_better_of_ends_nothing(lab, demo):
 # --- How it looks --------------------------------------------------------------------------
 
 
+@pytest.mark.labs
 @pytest.mark.parametrize("theme", [LIGHT, DARK, HIGH_CONTRAST])
 def test_every_theme_is_readable(lab, theme):
     lab.use_theme(theme)

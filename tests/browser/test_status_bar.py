@@ -113,6 +113,7 @@ def test_it_follows_what_is_chosen_elsewhere_while_it_is_open(demo, item, popove
     expect(popover.get_by_role("heading")).to_have_text("No AWS role")
 
 
+@pytest.mark.labs
 def test_by_keyboard_the_focus_goes_in_round_and_back(lab, item, popover, session):
     item.focus()
     lab.page.keyboard.press("Enter")
@@ -137,6 +138,7 @@ def test_by_keyboard_the_focus_goes_in_round_and_back(lab, item, popover, sessio
     expect(popover).to_be_focused()
 
 
+@pytest.mark.labs
 def test_a_click_elsewhere_closes_it(lab, item, popover, session):
     item.click()
     expect(popover).to_be_focused()
@@ -145,6 +147,7 @@ def test_a_click_elsewhere_closes_it(lab, item, popover, session):
     expect(popover).to_have_count(0)
 
 
+@pytest.mark.labs
 def test_ending_asks_first_and_says_until_when_credentials_live(lab, item, popover, session):
     item.focus()
     lab.page.keyboard.press("Enter")
@@ -172,6 +175,7 @@ def test_ending_asks_first_and_says_until_when_credentials_live(lab, item, popov
     expect(item).to_have_attribute("title", re.compile("The role session of Analyst has ended"))
 
 
+@pytest.mark.labs
 @pytest.mark.parametrize("theme", THEMES)
 def test_it_is_readable_in_every_theme(lab, item, popover, session, theme):
     lab.use_theme(THEMES[theme])
@@ -299,6 +303,7 @@ def test_a_setting_hides_it(lab, item):
 # --- Commands: the palette, and the menu "AWS Role" of the settings --------------------------
 
 
+@pytest.mark.labs
 def test_a_role_is_picked_from_the_palette_by_keyboard(lab, item, demo):
     expect(item).to_be_visible()
     lab.page.keyboard.press("ControlOrMeta+Shift+c")
