@@ -30,6 +30,8 @@ MOST_REDIRECTS = 3
 NUMBERS = re.compile(r"\[Errno -?\d+\] |\s*\(_ssl\.c:\d+\)")
 # h11 quotes bytes, which may be the peer's echo of what we sent.
 QUOTED = re.compile(r"\bbytearray\(.*\)|\bb(?:'.*'|\".*\")")
+# httpcore2's sentence for a connection that is closed before an answer begins, or in its headers.
+NO_ANSWER = "Server disconnected without sending a response"
 PROXY_REFUSES = 407
 UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 REACH = (
@@ -69,7 +71,7 @@ async def exchange(
         with explained(what, sent, proxy), unlogged():
             response = await client.send(request, stream=True)
             try:
-                body = b"" if response.next_request and follow else await _read(response)
+                body = b"" if response.next_request and follow else await _read_or_refuse(response)
             finally:
                 await response.aclose()
         log.debug("%s: HTTP %d", what, response.status_code)
@@ -102,11 +104,18 @@ def explained(what: str, sent: Collection[str], proxy: Proxy | None = None) -> I
     except httpcore2.TimeoutException:
         raise IdpTimeout(f"{begin(what)} did not answer in time{via}.", admin_hint=REACH) from None
     except (httpx2.DecodingError, httpcore2.RemoteProtocolError) as error:
-        raise IdpBadAnswer(f"{begin(what)} can't be read: {_said(error, sent)}.") from None
+        if NO_ANSWER in str(
+            error
+        ):  # as after a reset connection: a load balancer that restarts, mostly
+            raise IdpUnavailable(
+                f"{begin(what)} can't be reached{via}: the connection was closed before the answer.",
+                admin_hint=REACH,
+            ) from None
+        raise IdpBadAnswer(f"{begin(what)} can't be read: {_said(error, sent, proxy)}.") from None
     except (httpcore2.NetworkError, OSError) as error:
         kind = CertificateNotTrusted if UNTRUSTED in str(error) else IdpUnavailable
         raise kind(
-            f"{begin(what)} can't be reached{via}: {_said(error, sent)}.",
+            f"{begin(what)} can't be reached{via}: {_said(error, sent, proxy)}.",
             admin_hint=_why(error, proxy),
         ) from None
     # Not quoted: h11 refuses a header by quoting it, and a header may hold a secret.
@@ -131,6 +140,16 @@ def _refused_by_proxy(what: str, proxy: Proxy | None, status: int | None) -> Ref
     return RefusedByProxy(
         f"{begin(what)} can't be reached: {named} refuses{said}.", admin_hint=hint
     )
+
+
+async def _read_or_refuse(response: httpx2.Response) -> bytes:
+    """Read the body; of a refusal that can't be read, the status alone says enough."""
+    try:
+        return await _read(response)
+    except (httpx2.DecodingError, httpcore2.RemoteProtocolError, httpcore2.ReadError):
+        if response.is_success:
+            raise
+        return b""
 
 
 async def _read(response: httpx2.Response) -> bytes:
@@ -169,8 +188,9 @@ def _extend(body: bytearray, piece: bytes) -> None:
     body += piece
 
 
-def _said(error: Exception, sent: Collection[str]) -> str:
+def _said(error: Exception, sent: Collection[str], proxy: Proxy | None) -> str:
     said = without(QUOTED.sub("", NUMBERS.sub("", str(error))), sent)
+    said = proxy.left_out_of(said) if proxy else said
     said = without_userinfo(harmless(said, SHOWN)).strip(" .:")
     return said or "the connection was closed"
 

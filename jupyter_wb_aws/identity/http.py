@@ -46,6 +46,7 @@ class Http:
         self.threads = Threads()
         self._settings = settings or HttpSettings()
         self._made: httpx2.AsyncClient | None = None
+        self._proxies: set[Proxy] = set()
 
     async def get_json(self, url: str) -> dict[str, Any]:
         """Fetch a JSON object; a redirect is followed to the same scheme, or to https.
@@ -81,6 +82,12 @@ class Http:
                 proxy refuses the request.
         """
         return await self._exchange(what, "POST", url, sent=sent, data=form, headers=headers)
+
+    def without_proxies(self, text: str) -> str:
+        """Return a peer's text without the user names and passwords of the proxies on the way to it."""
+        for proxy in self._proxies:
+            text = proxy.left_out_of(text)
+        return text
 
     async def close(self) -> None:
         """Close the client."""
@@ -121,7 +128,10 @@ class Http:
     async def _proxy(self, url: str) -> Proxy | None:
         # In a thread: macOS asks its settings, and may look names up for NO_PROXY.
         choose = partial(proxy_for, url, self._settings.proxy)
-        return await self.threads.once(("proxy", url), choose)
+        proxy = await self.threads.once(("proxy", url), choose)
+        if proxy is not None:
+            self._proxies.add(proxy)
+        return proxy
 
     async def _client(self, what: str) -> httpx2.AsyncClient:
         if self._made is None:

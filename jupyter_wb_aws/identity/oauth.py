@@ -22,7 +22,7 @@ from jupyter_wb_aws.errors import (
 from jupyter_wb_aws.identity.answer import Answer, RefusedByProxy, begin, refuse_failure
 from jupyter_wb_aws.identity.authorization_url import s256_challenge, with_parameters
 from jupyter_wb_aws.identity.client_authentication import authentication, read_secret
-from jupyter_wb_aws.identity.provider import Provider
+from jupyter_wb_aws.identity.provider import Provider, is_http_url
 from jupyter_wb_aws.identity.refusals import (
     Meaning,
     Refused,
@@ -40,7 +40,7 @@ SECRET_PARAMETERS = frozenset(
 # RFC 8628, 3.2: where the provider names none.
 POLL_INTERVAL = 5
 # It is shown in a terminal and typed by hand.
-LONGEST_USER_CODE = 100
+LONGEST_USER_CODE, LONGEST_URL = 100, 2000
 # Seconds for the file with the secret.
 LONGEST_READ = 5.0
 STILL_WORKS = (
@@ -281,7 +281,9 @@ class OAuth:
         found = answer.json_object() or {}
         error = _text(found, "error")
         if error and not answer.is_busy:
-            raise refused(error, _text(found, "error_description") or "", sent, answer)
+            said = _text(found, "error_description") or ""
+            plain = self.provider.http.without_proxies
+            raise refused(plain(error), plain(said), sent, answer)
         if 300 <= answer.status < 500 and not answer.is_busy:
             raise unclear(answer, what)
         refuse_failure(answer, what)
@@ -360,24 +362,24 @@ def _device_answer(found: Mapping[str, Any]) -> DeviceAnswer:
             "The identity provider's device authorization lacks what RFC 8628 wants."
         )
     # In a terminal or on a page, a line break or an escape could pretend to be a sentence of ours.
-    if not (user_code + uri).isprintable() or len(user_code) > LONGEST_USER_CODE:
+    if not (user_code.isprintable() and len(user_code) <= LONGEST_USER_CODE and _fits(uri)):
         raise IdpBadAnswer(
             "The identity provider's device authorization can't be shown: its code or address has line breaks or"
-            " other control characters, or is too long."
+            " other control characters, is too long, or the address is not a URL."
         )
     complete = _text(found, "verification_uri_complete")
     return DeviceAnswer(
         device_code,
         user_code,
         uri,
-        complete.strip() if complete and _is_http(complete.strip()) else None,
+        complete.strip() if complete and _fits(complete.strip()) else None,
         _seconds(found.get("expires_in")) or 600,
         max(1, min(_seconds(found.get("interval")) or POLL_INTERVAL, 60)),
     )
 
 
-def _is_http(url: str) -> bool:
-    return url.startswith(("https://", "http://")) and url.isprintable()
+def _fits(url: str) -> bool:
+    return len(url) <= LONGEST_URL and is_http_url(url)
 
 
 def _text(found: Mapping[str, Any], name: str) -> str | None:

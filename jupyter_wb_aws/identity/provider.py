@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_wb_aws.errors import IdpBadAnswer, TokenInvalid
 from jupyter_wb_aws.identity.http import Http
@@ -47,11 +48,16 @@ class Provider:
             found = await self.http.get_json(
                 self.issuer.rstrip("/") + "/.well-known/openid-configuration"
             )
-            if found.get("issuer") != self.issuer:
+            if (named := member(found, "issuer")) is None:
                 raise TokenInvalid(
-                    f"The discovery document of {self.issuer!r} says that it is of {shown(found.get('issuer'))}.",
+                    f"The discovery document of {self.issuer!r} does not say which issuer it is of.",
+                    admin_hint="Is `issuer` of the token source the URL of an OpenID provider?",
+                )
+            if named != self.issuer:
+                raise TokenInvalid(
+                    f"The discovery document of {self.issuer!r} says that it is of {self._shown(named)}.",
                     admin_hint="Set `issuer` of the token source to what the document says, to the letter: a"
-                    " trailing slash counts." + slash_only(found.get("issuer"), self.issuer),
+                    " trailing slash counts." + slash_only(named, self.issuer),
                 )
             self._metadata = known = found
         return known
@@ -65,17 +71,20 @@ class Provider:
         url = member(await self.metadata(), name)
         if url is None:
             return None
-        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+        if isinstance(url, str) and may_hold_userinfo(url):
+            raise IdpBadAnswer(f"{self.issuer} has its {name} at a URL with a user name in it.")
+        if not isinstance(url, str) or not is_http_url(url):
             raise IdpBadAnswer(
-                f"{self.issuer} has its {name} at {shown(url)}, which is not an http(s) URL."
+                f"{self.issuer} has its {name} at {self._shown(url)}, which is not an http(s) URL."
             )
         if self.issuer.startswith("https://") and not url.startswith("https://"):
             raise IdpBadAnswer(
-                f"{self.issuer} has its {name} at {shown(url)}, which is not an https URL."
+                f"{self.issuer} has its {name} at {self._shown(url)}, which is not an https URL."
             )
-        if may_hold_userinfo(url):
-            raise IdpBadAnswer(f"{self.issuer} has its {name} at a URL with a user name in it.")
         return url
+
+    def _shown(self, value: object) -> str:
+        return shown(value, self.http.without_proxies)
 
     async def signing_keys(self) -> Sequence[Jwk]:
         """Fetch the public keys that sign.
@@ -99,15 +108,26 @@ class Provider:
         return keys
 
 
+def is_http_url(text: str) -> bool:
+    """Tell whether a text is an http(s) URL that every parser reads: with a host, a port, no blanks."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # refuses what is not a port
+    except ValueError:
+        return False
+    printable = text.isprintable() and " " not in text
+    return printable and text.startswith(("https://", "http://")) and bool(parts.hostname)
+
+
 def may_hold_userinfo(url: str) -> bool:
     """Tell whether a URL has a user name or password in it, even if a ``/`` in the password hides it."""
     host, _, path = url.partition("//")[2].partition("/")
     return "@" in host or (":" in host and "@" in path)
 
 
-def shown(value: object) -> str:
+def shown(value: object, clean: Callable[[str], str] = without_userinfo) -> str:
     """Tell a value that somebody else sent, as far as fits into a sentence."""
-    text = without_userinfo(repr(value))
+    text = without_userinfo(clean(repr(value)))
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 

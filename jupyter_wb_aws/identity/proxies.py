@@ -6,9 +6,11 @@ import os
 import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from jupyter_wb_aws.errors import IdpUnavailable
+from jupyter_wb_aws.identity.redact import without_userinfo
+from jupyter_wb_aws.identity.redact_sent import SHORTEST_VALUE, without
 from jupyter_wb_aws.loopback import is_loopback
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
@@ -24,6 +26,15 @@ class Proxy:
     host: str
     port: int
     auth: tuple[str, str] | None = field(default=None, repr=False)
+
+    def left_out_of(self, text: str) -> str:
+        """Return a text without the user name and password: a proxy may quote what it was sent."""
+        if self.auth is None:
+            return text
+        name, password = self.auth
+        values = (name, password, f"{name}:{password}")
+        text = without(text, [value for value in values if len(value) >= SHORTEST_VALUE])
+        return without_userinfo(text, f"//{quote(name, safe='')}:{quote(password, safe='')}@")
 
 
 class Unusable(ValueError):

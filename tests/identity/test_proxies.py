@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from traitlets import TraitError
 
-from jupyter_wb_aws.errors import IdpUnavailable
+from jupyter_wb_aws.errors import IdpUnavailable, WbAwsError
 from jupyter_wb_aws.identity.file import FileTokenSource
 from jupyter_wb_aws.identity.proxies import proxy_for
+from tests.openid import say
 
 IDP = "https://idp.example.com/x"
 
@@ -179,3 +180,42 @@ def test_no_password_is_quoted_however_odd(monkeypatch, password, form):
         told = repr(proxy)
         assert proxy.host == "proxy"
     assert not any(piece.lower() in told.lower() for piece in ("Qx7", "zK9", quote(marked)))
+
+
+QUOTES = {
+    "an issuer": lambda seen: (200, {"issuer": seen}, {}),
+    "an endpoint": lambda seen: (
+        200,
+        {"issuer": ISSUER, "device_authorization_endpoint": seen},
+        {},
+    ),
+    "a coding": lambda seen: (200, b"x", {"Content_Encoding": seen}),
+    "a page": lambda seen: (403, f"<p>{seen}</p>".encode(), {}),
+    "an error": lambda seen: (400, {"error": seen, "error_description": f"{seen} is wrong"}, {}),
+}
+ISSUER = "http://idp.example.invalid"
+
+
+@pytest.mark.parametrize("password", ["Winter2026-secret", "Win26"])
+@pytest.mark.parametrize("quote_it", QUOTES.values(), ids=QUOTES)
+@pytest.mark.parametrize("at", ["/.well-known/openid-configuration", "/device"])
+async def test_a_proxy_that_quotes_its_credentials_is_not_quoted(
+    make, plain, monkeypatch, password, quote_it, at
+):
+    monkeypatch.setenv(
+        "HTTP_PROXY", f"http://svc-account:{password}@{plain.url.partition('//')[2]}"
+    )
+
+    def answer(handler):
+        sent = handler.headers["Proxy-Authorization"].removeprefix("Basic ")
+        found = (200, {"issuer": ISSUER, "device_authorization_endpoint": f"{ISSUER}/device"}, {})
+        if handler.path.endswith(at):
+            found = quote_it(f"{sent} svc-account {password}")
+        say(handler, found[1], found[0], **found[2])
+
+    plain.answer = answer
+    source = make(issuer=ISSUER)
+    with pytest.raises(WbAwsError) as refused:
+        await source.sign_in.begin_device()
+    told = str(refused.value.as_problem())
+    assert not any(piece in told for piece in (password, password.lower(), "svc-acc", "c3ZjLWFjY"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from jupyter_wb_aws.errors import IdpBadAnswer, IdpUnavailable, SignInRequired
@@ -9,6 +11,13 @@ from tests.identity.signing_in import fetch, sign_in, sign_out
 from tests.openid import failing
 
 PAGE = b"<html><h1>Blocked by the gateway</h1></html>"
+
+
+def cut_off(answer):
+    """Make a fault: these bytes, and then the connection ends."""
+    return lambda handler: handler.wfile.write(answer)
+
+
 ENDED = {
     "invalid_grant": (400, {"error": "invalid_grant"}),
     "invalid_request": (400, {"error": "invalid_request", "error_description": "Refresh token expired."}),
@@ -43,6 +52,13 @@ UNCLEAR = {
     "page in a 200": failing(200, PAGE),
     "nothing in a 200": failing(200),
     "no tokens": failing(200, {}),
+    "a coding that nobody reads": failing(403, b"\x0b\x02", Content_Encoding="br"),
+    "gzip that is none": failing(400, PAGE, Content_Encoding="gzip"),
+    "a bomb": failing(403, gzip.compress(b" " * 3_000_000), Content_Encoding="gzip"),
+    "cut off": cut_off(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 99\r\n\r\n<html>"),
+    "a chunk that is none": cut_off(
+        b"HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+    ),
 }
 PASSING = {
     "429": failing(429, Retry_After="7"),
@@ -50,6 +66,8 @@ PASSING = {
     "Cognito": failing(400, {"error": "TooManyRequestsException"}, Retry_After="7"),
     "503": failing(503, {"error": "temporarily_unavailable"}, Retry_After="7"),
     "500 with words": failing(500, {"error": "invalid_grant"}, Retry_After="7"),
+    "503, encoded": failing(503, b"\x0b\x02", Content_Encoding="br", Retry_After="7"),
+    "429, encoded": failing(429, PAGE, Content_Encoding="gzip", Retry_After="7"),
 }
 
 
@@ -106,6 +124,17 @@ async def test_trouble_that_passes_does_not_end_it_even_if_the_token_expires(
         assert unavailable.value.retry_after == 7
         assert signed_in.sign_in.state == "signed_in"
         signed_in.clock.advance(3601)
+    assert (await fetch(signed_in)).claims["sub"] == "alice"
+
+
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nDate: "], ids=["nothing", "half"])
+async def test_a_connection_that_is_closed_without_an_answer_is_worth_another_try(
+    signed_in, provider, begun
+):
+    provider.faults["/token"] = [cut_off(begun)]
+    with pytest.raises(IdpUnavailable, match="closed before the answer") as unavailable:
+        await fetch(signed_in)
+    assert "Try again" in unavailable.value.hint
     assert (await fetch(signed_in)).claims["sub"] == "alice"
 
 
