@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInFailed, SignInRequired, TokenInvalid
 from jupyter_wb_aws.identity.members import member
+from jupyter_wb_aws.identity.provider import shown
 from jupyter_wb_aws.identity.refusals import UnclearRefusal
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 
@@ -190,9 +191,11 @@ class Grants:
         token = await self._parsed(answer.id_token, answer.clock_ahead)
         await self.verifier.verify(token)
         client_id = self.verifier.audience
-        if member(token.claims, "azp", client_id) != client_id:  # OIDC Core 3.1.3.7
+        azp = member(token.claims, "azp", client_id)
+        if azp != client_id:  # OIDC Core 3.1.3.7
             raise TokenInvalid(
-                f"The id token was issued to another client (`azp`), and this server is {client_id!r}."
+                f"The id token was issued to another client (`azp` is {shown(azp)}), and this server is"
+                f" {client_id!r}."
             )
         return token
 

@@ -23,6 +23,9 @@ LONGEST_NAME = 100
 # RFC 7515, 7.1.
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 
+# Far from where a `datetime` ends, since clocks' differences and leeways are added to it.
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
 # Clocks of two well-kept machines differ by seconds; two minutes forgive a badly kept one.
 LEEWAY = timedelta(minutes=2)
 
@@ -101,8 +104,10 @@ class WebIdentityToken:
         expires_at = _time_claim(claims, "exp")
         if expires_at is None:
             raise TokenInvalid("The token has no `exp` claim, so nobody can tell when it expires.")
-        if not isinstance(member(claims, "sub"), str):
-            raise TokenInvalid("The token has no `sub` claim, so it names no user.")
+        subject = member(claims, "sub")
+        if not isinstance(subject, str):
+            how = "has no `sub` claim" if subject is None else "has a `sub` claim that is not text"
+            raise TokenInvalid(f"The token {how}, so it names no user.")
         received_at = received_at.astimezone(UTC)
         ahead = max(-LEEWAY, min(clock_ahead, LEEWAY))
         issued_at = (_time_claim(claims, "iat") or received_at + ahead) - ahead
@@ -220,6 +225,6 @@ def _time_claim(claims: Mapping[str, Any], name: str) -> datetime | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TokenInvalid(f"The token's `{name}` claim is not a number of seconds.")
     try:
-        return datetime.fromtimestamp(value, UTC)
+        return max(EARLIEST, min(datetime.fromtimestamp(value, UTC), LATEST))
     except (OverflowError, ValueError, OSError):
         raise TokenInvalid(f"The token's `{name}` claim is not a time.") from None

@@ -45,6 +45,19 @@ async def test_a_required_endpoint_that_holds_nothing_is_named(source, provider,
         await sign_in(source, provider)
 
 
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1/x", "http://idp.example:99999/x", "http://idp.example:x/", "http://", "http:///x",
+     "http://idp.example/\nx", "http://idp example/", "http://idp.example/\x00", "http://idp.example/\ud800",
+     "http://idp\u2100.example/", "idp.example/x", ["http://idp.example/x"], 7],
+)  # fmt: skip
+async def test_an_endpoint_that_is_not_a_url_is_named(source, provider, name, url):
+    provider.metadata_changes = {name: url}
+    with pytest.raises(IdpBadAnswer, match=f"{name} at .* is not an http"):
+        await sign_in(source, provider)
+
+
 @NOTHING
 async def test_optional_members_of_a_token_answer_that_hold_nothing_count_as_absent(
     source, provider, nothing

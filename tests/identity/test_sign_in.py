@@ -438,7 +438,10 @@ def device_answer(**changes):
     [{"user_code": "AB\nCD"}, {"user_code": "AB\r\n\nThe code is EVIL:"}, {"user_code": "\x1b[2JAB"},
      {"user_code": "AB\u2028CD"}, {"user_code": "AB\u202eCD"}, {"user_code": "A" * 101},
      {"verification_uri": "https://idp.example.com/\nOpen https://evil.example.com"},
-     {"verification_uri": "https://idp.example.com/\x1b]8;;https://evil.example.com"}],
+     {"verification_uri": "https://idp.example.com/\x1b]8;;https://evil.example.com"},
+     {"verification_uri": "https://idp.example.com/" + " " * 80 + "Then type your password here."},
+     {"verification_uri": "https://idp.example.com/" + "a" * 3000},
+     {"verification_uri": "https://[idp.example.com/"}],
 )  # fmt: skip
 async def test_a_code_or_address_that_could_pretend_to_be_ours_is_not_shown(
     source, provider, changes

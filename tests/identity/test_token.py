@@ -126,6 +126,20 @@ def test_a_token_without_usable_claims_is_refused_by_the_claims_name(claims, nam
         WebIdentityToken.parse(unsigned(claims), NOON)
 
 
+@pytest.mark.parametrize("skew", [-600, 600])
+@pytest.mark.parametrize("second", [-62135596800, 253402300799], ids=["first", "last"])
+def test_the_ends_of_the_calendar_are_times_however_wrong_a_clock_is(second, skew):
+    claims = {"sub": "a", "iat": min(second, 0), "exp": second}
+    token = WebIdentityToken.parse(unsigned(claims), NOON, timedelta(seconds=skew))
+    assert (token.expires_at > NOON) == (second > 0)
+    assert token.issued_at < NOON
+
+
+def test_a_sub_that_is_not_text_is_not_said_to_be_missing():
+    with pytest.raises(TokenInvalid, match="`sub` claim that is not text"):
+        WebIdentityToken.parse(unsigned({"sub": 7, "exp": 4e9}), NOON)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -605,6 +605,13 @@ def test_a_provider_without_keys_is_a_failure_of_the_source(provider, keys):
         provider.verifier().verify(provider.token())
 
 
+@pytest.mark.parametrize("issuer", [None, "", [], {}])
+def test_a_discovery_document_without_an_issuer_is_said_to_have_none(provider, issuer):
+    provider.documents[DISCOVERY]["issuer"] = issuer
+    with pytest.raises(TokenInvalid, match="does not say which issuer"):
+        provider.verifier().verify(provider.token())
+
+
 @pytest.mark.parametrize("issuer", ["https://other.example.com", None, 7, "x" * 3000])
 def test_a_discovery_document_of_another_issuer_is_refused(provider, issuer):
     provider.documents[DISCOVERY]["issuer"] = issuer
