@@ -14,6 +14,7 @@ from jupyter_wb_aws.identity.refusals import OF_THE_USER, Refused
 SLOW_DOWN, LONGEST_INTERVAL = 5, 60
 WAITING = {"authorization_pending": 0, "slow_down": SLOW_DOWN}
 TIME_TO_ENTER = timedelta(seconds=60)
+EXPIRED = "The code has expired before it was entered."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,10 @@ class Pending(Exception):
         super().__init__(more)
         self.more = more
         self.problem = problem
+
+
+class CodeOver(SignInFailed):
+    """The code is no longer good."""
 
 
 class DeviceFlow:
@@ -65,7 +70,8 @@ class DeviceFlow:
         Raises:
             SignInFailed: if the user, or the provider, says no, or the code has expired.
             TokenSourceFailed: if the provider refuses for another reason, two answers in a row can't
-                be read, or it could not be reached until the code expired.
+                be read, or one and the code is no longer good then, or it could not be reached until
+                the code expired.
         """
         interval = device.interval
         last: WbAwsError | None = None
@@ -74,7 +80,7 @@ class DeviceFlow:
             if self._begun is not begun:
                 return None
             if self._clock.now() >= begun.expires_at:
-                raise last or SignInFailed("The code has expired before it was entered.")
+                raise last or CodeOver(EXPIRED)
             try:
                 return await _ask(oauth, device)
             except Pending as pending:
@@ -82,6 +88,10 @@ class DeviceFlow:
                 if isinstance(pending.problem, IdpBadAnswer) and isinstance(last, IdpBadAnswer):
                     raise pending.problem from None
                 interval, last = min(interval + pending.more, LONGEST_INTERVAL), pending.problem
+            except CodeOver:
+                if isinstance(last, IdpBadAnswer):  # that answer has used the code up
+                    raise last from None
+                raise
 
     def living(self) -> DeviceBegun | None:
         """Return the code that is under way, if there is time enough to enter it."""
@@ -116,7 +126,7 @@ async def _ask(oauth: OAuth, device: DeviceAnswer) -> TokenAnswer:
         if refused.error == "access_denied":
             raise SignInFailed("The sign-in was refused on the identity provider's page.") from None
         if refused.error in OF_THE_USER:  # `invalid_grant` at some providers
-            raise SignInFailed("The code has expired before it was entered.") from None
+            raise CodeOver(EXPIRED) from None
         if refused.passes:
             more = refused.retry_after or SLOW_DOWN
             raise Pending(more, oauth.bad(refused)) from None

@@ -401,6 +401,20 @@ async def test_a_token_answer_that_can_not_be_read_twice_ends_the_device_flow(
     assert len(provider.asked_for("/token")) == 2
 
 
+@pytest.mark.parametrize("fault", ["garbage", "nothing"])
+async def test_tokens_that_could_not_be_read_and_a_code_that_is_used_up_name_the_provider(
+    source, provider, fault
+):
+    await source.sign_in.begin_device()
+    provider.faults["/token"] = [FAULTS[fault], failing(400, {"error": "invalid_grant"})]
+    await poll(source)
+    await asked(provider, 1)
+    await poll(source)
+    await eventually(lambda: source.sign_in.problem)
+    assert source.sign_in.problem.code == "identity_provider_bad_answer"
+    assert "token endpoint" in source.sign_in.problem.detail
+
+
 async def test_a_code_that_expires_while_the_provider_is_away_names_the_provider(source, provider):
     await source.sign_in.begin_device()
     provider.faults["/token"] = [failing(503)] * 100
