@@ -36,13 +36,19 @@ class DiskThreads:
         return await asyncio.wrap_future(self.submit(work, *args, **kwargs))
 
     def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Have it run in a thread."""
+        """Have it run in a thread.
+
+        Raises:
+            RuntimeError: if the machine has no room for a thread; the next call tries again.
+        """
         future: Future[T] = Future()
         with self._lock:
-            self._waiting.append((future, partial(work, *args, **kwargs)))
+            # Where a disk hangs, nothing else takes away what nobody waits for any longer.
+            self._waiting = deque(one for one in self._waiting if not one[0].cancelled())
             if self._running < self._most:
-                self._running += 1
                 threading.Thread(target=self._work, name="wb-aws disk", daemon=True).start()
+                self._running += 1
+            self._waiting.append((future, partial(work, *args, **kwargs)))
         return future
 
     def _work(self) -> None:

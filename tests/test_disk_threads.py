@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -65,6 +68,46 @@ def test_work_that_hangs_does_not_delay_the_end_of_the_process():
     )
 
     assert ended.stdout == "over\n"
+
+
+async def test_a_machine_without_room_for_a_thread_fails_one_call_and_not_the_next(monkeypatch):
+    threads = DiskThreads()
+
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="thread"):
+            await threads.run(int, "7")
+    assert await threads.run(int, "7") == 7
+
+
+async def test_what_nobody_waits_for_any_longer_is_let_go_while_the_disk_hangs():
+    threads, gate = DiskThreads(), threading.Event()
+    hanging = asyncio.ensure_future(threads.run(gate.wait, 20))
+    await asyncio.sleep(0)
+    kept = []
+
+    class Work:
+        def __call__(self):
+            pass
+
+    for _ in range(20):
+        work = Work()
+        kept.append(weakref.ref(work))
+        waiting = asyncio.ensure_future(threads.run(work))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
+        del work, waiting
+    gc.collect()
+
+    assert sum(one() is not None for one in kept) <= 1
+
+    gate.set()
+    await hanging
 
 
 async def test_no_thread_stays_when_nothing_is_left_to_do():

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
-from jupyter_wb_aws.errors import IdpTimeout
+from jupyter_wb_aws.errors import IdpTimeout, IdpUnavailable
 
 T = TypeVar("T")
 
@@ -32,6 +32,7 @@ class Threads:
 
         Raises:
             IdpTimeout: if so many hang already that nothing can be started.
+            IdpUnavailable: if the machine has no room for another thread.
         """
         if key not in self._running:
             if len(self._running) >= MOST:
@@ -48,7 +49,6 @@ class Threads:
         future: asyncio.Future[T] = loop.create_future()
         # Read, so that asyncio does not log a failure for which nobody waits any longer.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._running[key] = future
 
         def finish(settle: Callable[[], None]) -> None:
             del self._running[key]
@@ -66,4 +66,11 @@ class Threads:
             with contextlib.suppress(RuntimeError):  # the loop has been closed
                 loop.call_soon_threadsafe(finish, settle)
 
-        threading.Thread(target=run, name=f"wb-aws {key}", daemon=True).start()
+        try:
+            threading.Thread(target=run, name=f"wb-aws {key}", daemon=True).start()
+        except RuntimeError:
+            raise IdpUnavailable(
+                "The identity provider can't be asked: this server can't start another thread.",
+                admin_hint="Raise the limit of processes: `ulimit -u`, or the container's pids limit.",
+            ) from None
+        self._running[key] = future

@@ -87,7 +87,7 @@ def test_a_name_that_does_not_exist_is_reported(names):
 
 @pytest.mark.parametrize("host", ["a" * 70, "a..b", "xn--\xfc"])
 def test_what_is_not_a_hosts_name_is_reported(host):
-    with pytest.raises((IdpUnavailable, Exception), match=r"can't be (resolved|asked|reached)"):
+    with pytest.raises((IdpUnavailable, IdpBadAnswer), match=r"can't be (resolved|asked|reached)"):
         get_json(f"http://{host}/", HttpSettings())
 
 
@@ -112,6 +112,19 @@ async def test_what_hangs_holds_one_thread_for_each_key_and_a_few_in_all():
     assert await asyncio.gather(*asking[1:]) == [key for key in range(MOST) for _ in range(5)][1:]
     assert sorted(began) == list(range(MOST))
     assert await threads.once("later", lambda: 7) == 7
+
+
+async def test_a_machine_without_room_for_a_thread_is_explained_and_asked_again(monkeypatch):
+    threads = Threads()
+
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(IdpUnavailable, match="another thread"):
+            await threads.once("key", lambda: 7)
+    assert await threads.once("key", lambda: 7) == 7
 
 
 async def test_a_failure_in_a_thread_is_raised_where_it_is_awaited():
