@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from jupyter_wb_aws.handlers.server import Server
     from jupyter_wb_aws.identity.source import TokenSource
     from jupyter_wb_aws.injection.environment import Site, StandInPolicy
+    from jupyter_wb_aws.injection.user_files import UserFiles
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 # By name: a server pays for the import of the one that it uses.
@@ -293,17 +294,26 @@ class WbAwsApp(ExtensionApp):
         from jupyter_wb_aws.child_processes import ChildProcesses
         from jupyter_wb_aws.handlers.server import Server
         from jupyter_wb_aws.injection.environment import Site
+        from jupyter_wb_aws.injection.user_files import UserFiles
         from jupyter_wb_aws.role_sessions.consumers import Consumers
 
         site = Site(self.extra_environment, cast("StandInPolicy", self.own_aws_files))
-        children = ChildProcesses()
-        manager = self._make_manager(children, site)
-        server = Server("AWS roles are ready to be picked.", manager, site, children=children)
+        children, user_files = ChildProcesses(), UserFiles()
+        manager = self._make_manager(children, site, user_files)
+        server = Server(
+            "AWS roles are ready to be picked.",
+            manager,
+            site,
+            children=children,
+            user_files=user_files,
+        )
         server.consumers = Consumers(manager, Sts())
         self._inject(server, manager, site)
         return server
 
-    def _make_manager(self, children: ChildProcesses, site: Site) -> RoleSessionManager:
+    def _make_manager(
+        self, children: ChildProcesses, site: Site, user_files: UserFiles
+    ) -> RoleSessionManager:
         from jupyter_wb_aws.aws.sts_process import StsProcess
         from jupyter_wb_aws.events import emitter
         from jupyter_wb_aws.identity.supply import TokenSupply
@@ -344,7 +354,7 @@ class WbAwsApp(ExtensionApp):
             rng=rng,
             emit=emitter(self._jupyter.event_logger),
             sts=StsProcess(children),
-            process_environment=partial(environment_of, site=site),
+            process_environment=partial(environment_of, site=site, user_files=user_files),
             in_use=self._role_sessions_in_use,
         )
 

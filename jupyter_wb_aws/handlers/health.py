@@ -58,7 +58,7 @@ class HealthHandler(WbAwsHandler):
             text = f"Kernels that run elsewhere, by a provisioner of their own, get no AWS role: {len(elsewhere)}."
             notices.append({"code": "kernels_elsewhere", "message": text})
         notices += [{"code": code, "message": message} for code, message in manager.notices]
-        notices += await roles_file_notices(manager)
+        notices += roles_file_notices(manager)
         refused = manager.token_dir_problem
         wrong = [
             *([refused.detail] if refused else []),
@@ -131,15 +131,17 @@ async def catalogue_json(manager: RoleSessionManager) -> dict[str, object]:
     }
 
 
-async def roles_file_notices(manager: RoleSessionManager) -> list[dict[str, str]]:
+def roles_file_notices(manager: RoleSessionManager) -> list[dict[str, str]]:
     """Say which entries of the roles file can't be used, and whether others can change the file."""
     file, good = manager.catalogue, manager.catalogue.last_good
     notices = [
         {"code": "roles_file_entry", "message": f"The roles file {file.path}, {sentence(bad)}."}
         for bad in (good.problems if good else ())
     ]
-    if exposed := await asyncio.to_thread(file.exposed):
-        message = f"The roles file {file.path}: {exposed}. Only root should be able to change it."
+    if file.exposed:
+        message = (
+            f"The roles file {file.path}: {file.exposed}. Only root should be able to change it."
+        )
         notices.append({"code": "roles_file_exposed", "message": message})
     return notices
 

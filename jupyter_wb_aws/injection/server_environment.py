@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
-from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.injection.user_files import UserFiles
 from jupyter_wb_aws.role_sessions.assignments import Given
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
 
-async def environment_of(session: RoleSession, *, site: Site) -> dict[str, str]:
+async def environment_of(
+    session: RoleSession, *, site: Site, user_files: UserFiles
+) -> dict[str, str]:
     """Return the environment of a process that this server would start with a role session now."""
-    shadow = await asyncio.to_thread(shadowing, os.environ, None)
+    shadow = await user_files.shadow(os.environ, None)
     return changed(os.environ, Given("role", session), site, shadowed=shadow is not None)

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 # A file server dates files by its own clock, which may be ahead by as much, in seconds.
 CLOCKS_DIFFER = 300.0
+# Seconds that a request waits for the file's disk; then the last good catalogue is used.
+PATIENCE = 5.0
 EFFECTS = {
     "kept": "its last good form stays in force",
     "offered_to_nobody": "it is offered to nobody until this is corrected; running role sessions go on",
@@ -34,12 +36,15 @@ def sentence(bad: BadEntry) -> str:
 class CatalogueFile:
     """The roles file, read again when it changes.
 
-    A broken one keeps the last good catalogue; a bad entry of it keeps, where it can, its own last good form.
+    A broken one, and one whose disk does not answer, keeps the last good catalogue; a bad entry of it keeps,
+    where it can, its own last good form. `exposed` says how others than root and this server's user could
+    change the file when it was last looked at; None where they can't.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
         self.problem: BrokenCatalogue | None = None
+        self.exposed: str | None = None
         self._clock = clock
         self._good: Catalogue | None = None
         self._seen: tuple[int, ...] | None = None
@@ -57,8 +62,11 @@ class CatalogueFile:
         Raises:
             CatalogueUnavailable: if there never was a good one.
         """
-        async with self._reading:
-            await self._threads.run(self._read_if_changed)
+        try:
+            async with asyncio.timeout(PATIENCE), self._reading:
+                await self._threads.run(self._look)
+        except TimeoutError:
+            self._broken(BrokenCatalogue("its disk does not answer"), ())
         if self._good is None:
             assert self.problem is not None
             raise CatalogueUnavailable(
@@ -66,20 +74,26 @@ class CatalogueFile:
             )
         return self._good
 
-    def exposed(self) -> str | None:
-        """Say how others than root and this server's user can change the file; None where they can't."""
-        try:
-            how = changeable_by_others(self.path)
-        except (OSError, ValueError):  # what can't be read, is a problem of its own
-            return None
-        return f"{how}, who can offer any role to anyone" if how else None
-
     def written_within(self, seconds: float) -> bool:
         """Tell whether the file that was last looked at had been written that short a time before."""
         if not self._seen:
             return False
         age = self._clock.now().timestamp() - self._seen[0] / 1e9
         return -CLOCKS_DIFFER < age < seconds
+
+    def _look(self) -> None:
+        self._read_if_changed()
+        exposed = self._exposure()
+        if exposed and exposed != self.exposed:
+            log.warning("The roles file %s: %s", self.path, exposed)
+        self.exposed = exposed
+
+    def _exposure(self) -> str | None:
+        try:
+            how = changeable_by_others(self.path)
+        except (OSError, ValueError):  # what can't be read, is a problem of its own
+            return None
+        return f"{how}, who can offer any role to anyone" if how else None
 
     def _read_if_changed(self) -> None:
         try:
@@ -109,8 +123,6 @@ class CatalogueFile:
             log.info("Read the roles file %s (roles: %d)", self.path, len(self._good.entries))
             for bad in self._good.problems:
                 log.error("The roles file %s, %s", self.path, sentence(bad))
-            if exposed := self.exposed():
-                log.warning("The roles file %s: %s", self.path, exposed)
 
     def _broken(self, problem: BrokenCatalogue, seen: tuple[int, ...]) -> None:
         if self.problem is None or str(self.problem) != str(problem) or seen != self._seen:

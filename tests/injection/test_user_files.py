@@ -8,7 +8,10 @@ import threading
 import pytest
 
 from jupyter_wb_aws.injection import user_files
+from jupyter_wb_aws.injection.environment import Site
+from jupyter_wb_aws.injection.server_environment import environment_of
 from jupyter_wb_aws.injection.user_files import TOO_LATE, UserFiles
+from tests.role_sessions.support import make_session
 
 
 @pytest.fixture
@@ -27,6 +30,17 @@ async def test_files_that_cannot_be_read_in_time_count_as_in_the_way(hanging, ca
     assert await asyncio.gather(*(files.shadow({}) for _ in range(10))) == [TOO_LATE] * 10
     assert files.shadow_now({}) == TOO_LATE
     assert "does not answer" in caplog.text
+
+
+async def test_the_servers_own_look_for_a_start_does_not_wait_for_them_either(hanging):
+    files = [UserFiles() for _ in range(40)]  # more than asyncio has threads
+
+    environments = await asyncio.gather(
+        *(environment_of(make_session(), site=Site(), user_files=one) for one in files)
+    )
+
+    assert all("AWS_CONFIG_FILE" in environment for environment in environments)
+    assert await asyncio.to_thread(lambda: "free") == "free"
 
 
 async def test_files_that_can_be_read_say_it_themselves(tmp_path):

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import os
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.errors import CatalogueUnavailable, RoleNotAllowed
-from jupyter_wb_aws.roles import former
+from jupyter_wb_aws.roles import catalogue_file, former
 from jupyter_wb_aws.roles.catalogue import default_role
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.roles.exposure import changeable_by_others
@@ -548,8 +549,30 @@ async def test_an_exposed_file_is_logged_and_told(file, caplog):
     file.path.write_text(entry())
     file.path.chmod(0o666)
     await file.current()
-    assert "can be written by every user" in file.exposed()
+    assert "can be written by every user" in file.exposed
     assert "can be written by every user" in caplog.text
+
+
+# --- A disk that does not answer ---------------------------------------------------------------
+
+
+async def test_a_file_whose_disk_hangs_is_not_waited_for_long_and_heals(file, monkeypatch):
+    file.path.write_text(entry())
+    good, gate = await file.current(), threading.Event()
+    monkeypatch.setattr(catalogue_file, "PATIENCE", 0.01)
+    with monkeypatch.context() as disk:
+        disk.setattr(CatalogueFile, "_look", lambda _: gate.wait(60))
+        assert await file.current() is good
+        fresh = CatalogueFile(file.path, file._clock)
+        with pytest.raises(CatalogueUnavailable) as refused:
+            await fresh.current()
+    assert "does not answer" in str(file.problem)
+    assert "does not answer" in refused.value.admin_hint
+    gate.set()
+    monkeypatch.setattr(catalogue_file, "PATIENCE", 20)
+    await file.current()
+    await fresh.current()
+    assert (file.problem, fresh.problem) == (None, None)
 
 
 # --- A file that changes -------------------------------------------------------------------
