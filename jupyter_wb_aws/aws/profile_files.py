@@ -193,9 +193,9 @@ def default_section(file: ProfileFile, *, is_config: bool) -> Section:
 
 def services_of(profile: Mapping[str, Value], config: ProfileFile) -> Section | None:
     """Return the ``[services NAME]`` of the config file that a profile names; None where there is none."""
-    found = None
-    for section, values in config.sections.items():
-        if section.startswith("services") and _second_word(section) == profile.get("services"):
+    name, found = profile.get("services"), None
+    for section, values in config.sections.items() if name is not None else ():
+        if section.startswith("services") and _second_word(section) == name:
             found = values
     return found
 

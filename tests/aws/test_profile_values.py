@@ -141,3 +141,9 @@ def test_the_endpoint_of_another_service_is_the_users_own_business():
     file = parse(b"[default]\nservices = s\n[services s]\ns3 =\n  endpoint_url = http://x\n")
     profile = file.sections["default"]
     assert sts_elsewhere(profile, services_of(profile, file), {}) is None
+
+
+@pytest.mark.parametrize("header", ["services", "services 'x", "services a b", "servicesx"])
+def test_a_section_of_services_without_a_name_belongs_to_no_profile(header):
+    file = parse(f"[default]\n[{header}]\nsts =\n  endpoint_url = http://x\n".encode())
+    assert services_of(file.sections["default"], file) is None

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_wb_aws.aws.profile_values import CHECKS
 from jupyter_wb_aws.aws.user_files import _default_profile, shadowing
 
 STATIC = "aws_access_key_id = AKIA\naws_secret_access_key = secret\n"
@@ -37,6 +38,7 @@ TABLE = [
     ("config", "[profile default-x]\ncredential_process = x\n", None),
     ("config", "# [default]\n# credential_process = x\n", None),
     ("config", "[default]\ns3 =\n  role_arn = x\n", None),
+    ("config", "[default]\nregion = x-1\n[services]\nsts =\n  endpoint_url = http://x\n", None),
     ("config", "", None),
 ]
 
@@ -120,6 +122,36 @@ def test_an_unreadable_file_is_no_file_for_anyone(home):
 def test_a_byte_order_mark_does_not_hide_the_profile(home):
     (home / ".aws" / "config").write_text("\ufeff[default]\ncredential_process = x\n")
     assert shadowing({"HOME": str(home)})
+
+
+HEADERS = [
+    "[default]",
+    "[profile default]",
+    "[DEFAULT]",
+    "[services]",
+    "[services a]",
+    "[services 'a]",
+    "[profile a]",
+]
+SETTINGS = st.builds(
+    "{0} = {1}".format,
+    st.sampled_from([*CHECKS, "services", "endpoint_url", "sts", "csm_enabled", "csm_port"]),
+    st.sampled_from(["", "a", "true", "http://x", "\n  endpoint_url = http://x", "\n  a = b"]),
+)
+
+
+@given(
+    *[st.lists(st.sampled_from(HEADERS) | SETTINGS, max_size=8).map("\n".join) for _ in range(2)]
+)
+def test_any_settings_in_any_sections_keep_no_process_from_starting(
+    tmp_path_factory, config, credentials
+):
+    home = tmp_path_factory.getbasetemp() / "settings"
+    (home / ".aws").mkdir(parents=True, exist_ok=True)
+    (home / ".aws" / "config").write_text(config)
+    (home / ".aws" / "credentials").write_text(credentials)
+    told = shadowing({"HOME": str(home)})
+    assert told is None or str(home) in told
 
 
 @given(st.text(max_size=200))
