@@ -388,6 +388,17 @@ def test_of_two_missing_entries_the_one_that_is_alike_is_kept_and_the_other_with
     assert not catalogue.keeps(identity(), RoleArn.parse(ARN.format("deleted")))
 
 
+@pytest.mark.parametrize(
+    "typo", ["arn:aws:iam::1111:role/new", "new", "arn:aws:iam::111122223333:user/new"]
+)
+def test_a_deleted_role_is_not_offered_since_another_ones_entry_is_bad(typo):
+    before = parse(entry(arn="deleted") + REST, NOON)
+    catalogue = parse(entry().replace(ARN.format("analyst"), typo) + REST, NOON, before)
+    assert names(catalogue) == ["auditor", "operator"]
+    assert catalogue.keeps(identity(), RoleArn.parse(ARN.format("deleted")))
+    assert [(bad.arn, bad.effect) for bad in catalogue.problems] == [(None, "left_out")]
+
+
 def test_while_it_is_not_known_which_entry_is_bad_no_role_is_known_to_be_gone():
     analysts = 'allow = [{groups = ["analysts"]}]'
     before = parse(entry(allow=analysts) + entry(arn="deleted") + REST, NOON)
