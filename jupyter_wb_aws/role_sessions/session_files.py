@@ -58,6 +58,7 @@ class SessionFiles:
         self._living = living
         self._newest = newest
         self._tasks = Tasks()
+        self._sweeps = Tasks()
         self._threads = DiskThreads()
         self._one_at_a_time = asyncio.Lock()
         self._may_sweep = False
@@ -107,7 +108,7 @@ class SessionFiles:
             async with asyncio.timeout(PATIENCE):
                 await self._tasks.do(self._alone(self._sweep_new), "clear leftovers")
         # In a thread of its own: another place may be on a disk that hangs.
-        self._tasks.begin(DiskThreads().run(self._sweep_others), "clear other places")
+        self._sweeps.begin(DiskThreads().run(self._sweep_others), "clear other places")
 
     async def write(self, session: RoleSession) -> bool:
         """Write the newest token; return whether there was one to write.
@@ -130,6 +131,7 @@ class SessionFiles:
 
     async def close(self) -> None:
         """Remove all files of this server, and let go of the folders."""
+        await self._sweeps.cancel()
         await self._tasks.finish()
         await asyncio.shield(self._threads.run(self._close))
 

@@ -14,6 +14,7 @@ from jupyter_wb_aws.role_sessions import session_files
 from jupyter_wb_aws.role_sessions.role_session import State
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, Store
 from jupyter_wb_aws.role_sessions.token_file import TokenDirectory
+from jupyter_wb_aws.role_sessions.token_folders import TokenFolders
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from tests.role_sessions.support import ANALYST, AUDITOR, asleep, eventually
 
@@ -147,6 +148,15 @@ async def test_a_disk_that_never_answers_does_not_keep_the_server_from_stopping(
         await asyncio.wait_for(manager.close(), 20)
 
     await asyncio.gather(starting, return_exceptions=True)
+
+
+async def test_another_place_that_hangs_leaves_no_token_file_behind(site, disk):
+    disk.hang(TokenFolders, "others")
+    async with site.server() as manager:
+        await manager.start(ANALYST)
+        await asyncio.to_thread(disk.asked.wait, 20)
+
+    assert site.files() == []
 
 
 async def test_the_end_of_a_role_session_does_not_wait_for_its_files(site, disk, monkeypatch):
