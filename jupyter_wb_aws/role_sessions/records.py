@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import secrets
@@ -97,6 +98,9 @@ class Records:
         self.problem = self._store.problem
         if snapshot == Snapshot() and self._may_hold_any(refused):
             snapshot = Snapshot(NO_ROLE)
+        if not self._store.temporary:
+            later = self._places[self._places.index(place) + 1 :]
+            snapshot = next(filter(None, map(self._kept_meanwhile, later)), snapshot)
         self.notices = (
             *fallen_back("store_fallback", "The records of role sessions are", place, refused),
             *exposed_notices(place.path, "store_dir_exposed", "WbAwsApp.store_dir"),
@@ -104,6 +108,26 @@ class Records:
         for _, sentence in self.notices:
             log.warning("%s", sentence)
         return snapshot
+
+    def _kept_meanwhile(self, place: Place) -> Snapshot | None:
+        """Take over what a run kept further down the list, while the places before it could not be used."""
+        assert self._store is not None
+        try:
+            require_own(place.below)
+            if not (place.path / f"{self.slot}.json").is_file():
+                return None
+            other = Store.open(place.path, self._root_dir)
+        except OSError:
+            return None
+        with contextlib.closing(other):
+            snapshot = other.load() if other.slot == self.slot else Snapshot()  # its server lives
+            if snapshot == Snapshot():
+                return None
+            self.problem = other.problem
+            with contextlib.suppress(OSError):  # then it is taken over at the next start again
+                self._store.save(snapshot)
+                other.save(Snapshot())
+            return snapshot
 
     def _may_hold_any(self, refused: list[tuple[Place, OSError]]) -> bool:
         """Return whether an earlier run may have kept a choice where nothing can be read now."""

@@ -353,6 +353,39 @@ async def test_records_are_kept_at_the_next_place_and_found_there_again(site, tm
         assert manager.choices.is_default(manager.get(session.id))
 
 
+@pytest.mark.parametrize("chosen", [None, AUDITOR])
+async def test_what_was_chosen_while_the_first_place_could_not_be_used_holds_after_it(
+    site, tmp_path, chosen
+):
+    data = tmp_path / "data"
+    places = [
+        Place(data / "ours", "Jupyter's data folder"),
+        Place(tmp_path / "run" / "records", "XDG_RUNTIME_DIR"),
+    ]
+    async with site.server(store_places=places) as manager:
+        await manager.start(ANALYST)
+    data.rename(tmp_path / "away")
+    data.touch()
+    async with site.server(store_places=places) as manager:
+        if chosen is None:
+            await manager.set_default(None)
+        else:
+            await manager.start(chosen, default=True)
+    data.unlink()
+    (tmp_path / "away").rename(data)
+
+    for _ in range(2):
+        async with site.server(store_places=places) as manager:
+            given = manager.choices.given_by_default()
+            assert (str(given.session.role.arn) if given.session else None) == chosen
+            assert manager.notices == []
+
+    async with site.server(store_places=places) as manager:
+        await manager.start(ANALYST, default=True)
+    async with site.server(store_places=places) as manager:
+        assert str(manager.choices.given_by_default().session.role.arn) == ANALYST
+
+
 async def test_records_that_may_be_where_nothing_can_be_read_give_no_role_away(site, tmp_path):
     places = [Place(tmp_path / "data", "a"), Place(tmp_path / "run", "b")]
     async with site.server(store_places=places) as manager:
