@@ -139,7 +139,11 @@ def test_an_endpoint_of_the_users_config_file_is_asked(kernel, fake, tmp_path):
     ("environment", "endpoint"),
     [
         ({}, "https://sts.amazonaws.com"),
-        ({"AWS_DEFAULT_REGION": "eu-central-1"}, "https://sts.eu-central-1.amazonaws.com"),
+        (
+            # Set for every role session: an older boto3 would ask the global STS.
+            {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_STS_REGIONAL_ENDPOINTS": "regional"},
+            "https://sts.eu-central-1.amazonaws.com",
+        ),
         (
             {"AWS_DEFAULT_REGION": "us-east-2", "AWS_USE_FIPS_ENDPOINT": "true"},
             "https://sts-fips.us-east-2.amazonaws.com",
@@ -151,6 +155,7 @@ def test_an_endpoint_of_the_users_config_file_is_asked(kernel, fake, tmp_path):
         (
             {
                 "AWS_DEFAULT_REGION": "us-east-2",
+                "AWS_STS_REGIONAL_ENDPOINTS": "regional",
                 "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
                 "AWS_ENDPOINT_URL": "http://ignored.example",
             },

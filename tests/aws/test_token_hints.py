@@ -10,6 +10,7 @@ from jupyter_wb_aws.aws.failures import explain
 from jupyter_wb_aws.aws.sts import is_aws
 from jupyter_wb_aws.errors import StsRejected, StsUnavailable, TokenRefused, TrustRefused
 from jupyter_wb_aws.roles.role import RoleArn
+from tests.botocore_data import knows
 from tests.conftest import NOON
 
 ROLE = RoleArn.parse("arn:aws:iam::111122223333:role/analyst")
@@ -122,7 +123,7 @@ def test_a_store_that_says_nothing_of_use_is_told_of_as_a_store():
         ("https://sts.cn-north-1.amazonaws.com.cn", True),
         ("https://vpce-1.sts.us-east-1.vpce.amazonaws.com", True),
         ("https://sts.us-east-1.api.aws", True),
-        ("https://sts.eusc-de-east-1.amazonaws.eu", True),
+        ("https://sts.eusc-de-east-1.amazonaws.eu", knows("eusc-de-east-1")),
         ("https://sts.us-iso-east-1.c2s.ic.gov", True),
         ("https://sts.eu-isoe-west-1.cloud.adc-e.uk", True),
         ("http://127.0.0.1:9000", False),

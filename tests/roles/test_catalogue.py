@@ -16,6 +16,7 @@ from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.roles.exposure import changeable_by_others
 from jupyter_wb_aws.roles.parsing import BrokenCatalogue, describe, parse
 from jupyter_wb_aws.roles.role import RoleArn
+from tests.botocore_data import PARTITIONS
 from tests.conftest import NOON, make_token
 from tests.roles.problems import problem_of
 
@@ -433,9 +434,7 @@ def test_a_second_entry_for_a_role_is_left_out_and_the_first_stays():
     assert "listed twice" in catalogue.problems[0].reason
 
 
-@pytest.mark.parametrize(
-    "partition", ["aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"]
-)
+@pytest.mark.parametrize("partition", PARTITIONS)
 def test_a_role_of_any_partition_that_botocore_knows_is_offered(partition):
     text = entry().replace("arn:aws:", f"arn:{partition}:")
     assert names(parse(text + REST, NOON)) == ["analyst", "auditor", "operator"]

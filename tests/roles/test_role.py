@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from jupyter_wb_aws.errors import InvalidRegion, InvalidRoleArn
 from jupyter_wb_aws.roles.role import Role, RoleArn
+from tests.botocore_data import PARTITIONS, knows
 
 ANALYST = RoleArn.parse("arn:aws:iam::111122223333:role/analyst")
 
@@ -15,7 +16,7 @@ names = st.from_regex(r"[A-Za-z0-9+=,.@_-]{1,64}", fullmatch=True)
 segments = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="/"), min_size=1, max_size=30)  # fmt: skip
 arns = st.builds(
     RoleArn,
-    st.sampled_from(["aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso", "aws-iso-f"]),
+    st.sampled_from(PARTITIONS),
     st.from_regex(r"[0-9]{12}", fullmatch=True),
     st.lists(segments, max_size=5).map(lambda parts: "".join(["/", *(f"{p}/" for p in parts)])),
     names,
@@ -103,7 +104,7 @@ def test_without_a_wish_the_region_is_the_roles_own():
 
 @pytest.mark.parametrize(
     ("partition", "region"),
-    [("aws", "eu-central-1"), ("aws", "ap-southeast-4"), ("aws", "mx-central-1"),
+    [("aws", "eu-central-1"), ("aws", "ap-southeast-4"), *([("aws", "mx-central-1")] * knows("mx-central-1")),
      ("aws-cn", "cn-northwest-1"), ("aws-us-gov", "us-gov-east-1")],
 )  # fmt: skip
 def test_a_region_of_the_partition_may_be_asked_for(partition, region):
