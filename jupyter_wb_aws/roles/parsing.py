@@ -130,12 +130,13 @@ class _Reading:
 
     def _from_claim(self, request_url: str | None) -> tuple[RolesFromClaim | None, bool]:
         """Return what `roles_from_claim` says, or last said, and whether nothing of it is known."""
+        kept = self.before.from_claim if self.before else None
         if "roles_from_claim" not in self.document:
-            return None, False
+            misspelt = any(map(_is_from_claim, self.document.values()))
+            return (kept, kept is None) if misspelt else (None, False)
         try:
             return read_from_claim(self.document["roles_from_claim"], request_url), False
         except (BrokenCatalogue, InvalidRoleArn) as error:
-            kept = self.before.from_claim if self.before else None
             line = line_of_key(self.text, "roles_from_claim")
             self.problems.append(BadEntry(line, str(error), None, "kept" if kept else "left_out"))
             return kept, kept is None
@@ -157,7 +158,8 @@ class _Reading:
                 yield from ((table, line, unknown) for table, line in self._with_lines(key, value))
             else:
                 line = line_of_key(self.text, key)
-                self.problems.append(BadEntry(line, unknown, None, "left_out"))
+                kept = _is_from_claim(value) and self.before and self.before.from_claim
+                self.problems.append(BadEntry(line, unknown, None, "kept" if kept else "left_out"))
 
     def _with_lines(self, key: str, tables: list[Any]) -> Iterator[tuple[object, int | None]]:
         lines: list[int] = lines_of_tables(self.text, key)
@@ -227,6 +229,11 @@ class _Reading:
         if arn in before and arn not in good:
             effect = "offered_to_nobody" if arn in self.withheld else "kept"
         self.problems.append(BadEntry(bad.line, bad.reason, arn, effect))
+
+
+def _is_from_claim(value: object) -> bool:
+    """Tell whether a table of the file says which roles a claim may name, under any name."""
+    return isinstance(value, dict) and not value.keys().isdisjoint({"claim", "accounts"})
 
 
 def _is_readable(table: object, from_claim: RolesFromClaim | None) -> bool:

@@ -463,22 +463,28 @@ def test_a_bad_setting_of_the_file_takes_no_role_away(wrong):
     assert kept.request_url == "https://ask.example.com"
 
 
-def test_bad_roles_from_a_claim_keep_what_was_said_before_and_take_no_entry_away():
+@pytest.mark.parametrize(
+    "typo", [("accounts", "acounts"), ("[roles_", "[role_"), ("[roles_from", "[from")]
+)
+def test_bad_roles_from_a_claim_keep_what_was_said_before_and_take_no_entry_away(typo):
     good = '[roles_from_claim]\nclaim = "aws"\naccounts = ["111122223333"]\n'
     without_allow = entry(arn="reader", allow="")
     wanted = RoleArn.parse(ARN.format("claimed"))
     claims = {"aws": [ARN.format("claimed"), ARN.format("reader")]}
 
     before = parse(good + without_allow + REST, NOON)
-    running = parse(good.replace("accounts", "acounts") + without_allow + REST, NOON, before)
-    fresh = parse(good.replace("accounts", "acounts") + without_allow + REST, NOON)
+    running = parse(good.replace(*typo) + without_allow + REST, NOON, before)
+    fresh = parse(good.replace(*typo) + without_allow + REST, NOON)
+    deleted = parse("[other]\nx = 1\n" + REST, NOON, before)
 
     assert names(running, **claims) == ["reader", "auditor", "operator", "claimed"]
     assert not running.keeps(identity(), wanted)
     assert names(fresh, **claims) == ["auditor", "operator"]
     assert fresh.keeps(identity(), wanted)
     assert fresh.keeps(identity(), RoleArn.parse(ARN.format("reader")))
-    assert [bad.line for bad in fresh.problems] == [1]
+    assert [(bad.line, bad.effect) for bad in fresh.problems] == [(1, "left_out")]
+    assert [(bad.line, bad.effect) for bad in running.problems] == [(1, "kept")]
+    assert not deleted.keeps(identity(), wanted)
 
 
 async def test_a_bad_entry_is_logged_once_with_its_line_until_the_file_changes(file, caplog):
