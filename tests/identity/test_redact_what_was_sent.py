@@ -86,6 +86,32 @@ def test_a_text_is_left_out_whole_where_a_value_is_short(value):
     assert without("Anything at all.", ["long-enough-value", value]) == ""
 
 
+DISGUISES = {
+    "escaped as in Python": lambda s: "".join(f"\\U{ord(c):08x}" for c in s),
+    "escaped as in JavaScript": lambda s: "".join(f"\\u{{{ord(c):x}}}" for c in s),
+    "in octal": lambda s: "".join(f"\\{b:03o}" for b in s.encode()),
+    "quoted-printable": lambda s: "".join(f"={b:02X}" for b in s.encode()),
+    "HTML without semicolons": lambda s: "".join(f"&#{ord(c)}" for c in s),
+    "base32": lambda s: base64.b32encode(s.encode()).decode().rstrip("="),
+    "hex with colons": lambda s: s.encode().hex(":"),
+    "UTF-16": lambda s: repr(s.encode("utf-16-le"))[2:-1],
+    "full-width": lambda s: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in s),
+    "with blanks": " ".join,
+    "with zero-width spaces": "\u200b".join,
+    "in groups of four": lambda s: "-".join(s[at : at + 4] for at in range(0, len(s), 4)),
+    "over two lines": lambda s: f"{s[:9]}\r\n  {s[9:]}",
+}
+
+
+@pytest.mark.parametrize("disguise", DISGUISES.values(), ids=DISGUISES)
+def test_a_value_is_found_in_a_disguise(disguise):
+    secret = "Sommer2026+x%2Fé~geheim"
+    said = without(f"Wrong secret: {disguise(secret)} was given.", [secret])
+    assert disguise(secret)[4:12] not in said
+    assert said.startswith("Wrong secret: <secret>")
+    assert said.endswith(" was given.")
+
+
 def test_what_was_not_sent_is_left():
     text = "Client authentication failed: 100% sure, see https://idp.example.com/a?b=c%20d"
     assert without(text, [SECRET, None, ""]) == text
