@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import IdpBadAnswer, SignInFailed, TokenSourceFailed, WbAwsError
 from jupyter_wb_aws.identity.oauth import DeviceAnswer, OAuth, TokenAnswer
-from jupyter_wb_aws.identity.refusals import OF_THE_USER, Refused
+from jupyter_wb_aws.identity.refusals import OF_THE_USER, REGISTERED, Meaning, Refused, meaning
 
 # RFC 8628, 3.5: by how much `slow_down`, and trouble at the provider, stretch the interval.
 SLOW_DOWN, LONGEST_INTERVAL = 5, 60
@@ -76,7 +76,8 @@ class DeviceFlow:
         interval = device.interval
         last: WbAwsError | None = None
         while True:
-            await self._clock.sleep(interval)
+            left = (begun.expires_at - self._clock.now()).total_seconds()
+            await self._clock.sleep(max(0.0, min(interval, left)))
             if self._begun is not begun:
                 return None
             if self._clock.now() >= begun.expires_at:
@@ -127,6 +128,11 @@ async def _ask(oauth: OAuth, device: DeviceAnswer) -> TokenAnswer:
             raise SignInFailed("The sign-in was refused on the identity provider's page.") from None
         if refused.error in OF_THE_USER:  # `invalid_grant` at some providers
             raise CodeOver(EXPIRED) from None
+        if refused.error not in REGISTERED and meaning(refused) is Meaning.ENDED:
+            # A name of the provider's own, most often for a code that has expired or was used before.
+            raise CodeOver(
+                f"The identity provider did not accept this sign-in ({refused})."
+            ) from None
         if refused.passes:
             more = refused.retry_after or SLOW_DOWN
             raise Pending(more, oauth.bad(refused)) from None

@@ -41,8 +41,8 @@ SECRET_PARAMETERS = frozenset(
 POLL_INTERVAL = 5
 # It is shown in a terminal and typed by hand.
 LONGEST_USER_CODE, LONGEST_URL = 100, 2000
-# Seconds for the file with the secret.
-LONGEST_READ = 5.0
+LONGEST_CODE_LIFE = 3600
+LONGEST_READ = 5.0  # seconds, for the file with the secret
 STILL_WORKS = (
     "Nothing for now: your current token is good until it expires, and the server tries again. If this goes on"
     " until then, sign in again."
@@ -373,7 +373,7 @@ def _device_answer(found: Mapping[str, Any]) -> DeviceAnswer:
         user_code,
         uri,
         complete.strip() if complete and _fits(complete.strip()) else None,
-        _seconds(found.get("expires_in")) or 600,
+        min(_seconds(found.get("expires_in")) or 600, LONGEST_CODE_LIFE),
         max(1, min(_seconds(found.get("interval")) or POLL_INTERVAL, 60)),
     )
 

@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_wb_aws.errors import IdpBadAnswer, IdpUnavailable, SignInFailed
 from tests.identity.signing_in import sign_in
-from tests.openid import failing
+from tests.openid import failing, say
 from tests.role_sessions.support import asleep, eventually
 
 
@@ -49,6 +49,56 @@ async def begun(source, provider, answer):
 
 async def test_a_device_code_that_is_no_longer_good_has_expired(source, provider):
     await begun(source, provider, failing(400, {"error": "invalid_grant"}))
+    await eventually(lambda: source.sign_in.problem)
+    assert source.sign_in.problem.code == "sign_in_failed"
+    assert source.sign_in.state == "signed_out"
+
+
+@pytest.mark.parametrize(
+    "error", ["code_expired", "bad_verification_code", "device_code_used", "ExpiredCodeException"]
+)
+async def test_a_providers_own_name_for_the_end_of_a_device_code_means_another_try(
+    source, provider, error
+):
+    await begun(source, provider, failing(400, {"error": error}))
+    await eventually(lambda: source.sign_in.problem)
+    assert source.sign_in.problem.code == "sign_in_failed"
+    assert error in source.sign_in.problem.detail
+    assert "won't help" not in source.sign_in.problem.hint
+
+
+@pytest.mark.parametrize("error", ["invalid_client", "invalid_scope", "unauthorized_client"])
+async def test_an_error_of_the_registration_is_the_administrators_in_a_device_flow_too(
+    source, provider, error
+):
+    await begun(source, provider, failing(401, {"error": error}))
+    await eventually(lambda: source.sign_in.problem)
+    assert source.sign_in.problem.code == "identity_provider_bad_answer"
+
+
+@pytest.mark.parametrize("life", [70, 10**8, 9 * 10**8], ids=["short", "years", "decades"])
+async def test_a_device_flow_ends_with_its_code_and_in_an_hour_at_the_latest(
+    source, provider, life
+):
+    device = {
+        "device_code": "d-0-0",
+        "user_code": "AB",
+        "verification_uri": "https://idp.example.com/",
+    }
+    provider.faults["/device"] = [
+        lambda handler: say(handler, {**device, "expires_in": life, "interval": 60})
+    ]
+    provider.faults["/token"] = [failing(400, {"error": "authorization_pending"})] * 100
+    begins = source.clock.now()
+    code = await source.sign_in.begin_device()
+    assert (code.expires_at - begins).total_seconds() == min(life, 3600)
+    ended = False
+    while not ended:
+        await asleep(source.clock)
+        assert source.clock.now() < code.expires_at
+        left = (code.expires_at - source.clock.now()).total_seconds()
+        ended = left <= 60
+        source.clock.advance(min(60, left))
     await eventually(lambda: source.sign_in.problem)
     assert source.sign_in.problem.code == "sign_in_failed"
     assert source.sign_in.state == "signed_out"
