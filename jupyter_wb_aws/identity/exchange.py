@@ -5,6 +5,7 @@ httpx2 is imported at once: only worker threads are the first to import this mod
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import re
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 # Of an answer's body in bytes, before and after each of its encodings is undone.
 ANSWER_LIMIT = 1024 * 1024
 MOST_ENCODINGS = 3
+# So many are read before others may use the event loop.
+PIECES_AT_ONCE = 16
 MOST_REDIRECTS = 3
 # What OpenSSL and the C library add to their sentences.
 NUMBERS = re.compile(r"\[Errno -?\d+\] |\s*\(_ssl\.c:\d+\)")
@@ -84,7 +87,10 @@ async def exchange(
             raise IdpBadAnswer(f"{begin(what)} can't be read: it redirects too often.")
         request = response.next_request
         if request.url.scheme not in {origin, "https"}:
-            raise IdpUnavailable(f"{begin(what)} can't be reached: it redirects away from https.")
+            allowed = "https" if origin == "https" else "http and https"
+            raise IdpUnavailable(
+                f"{begin(what)} can't be reached: it redirects away from {allowed}."
+            )
         if request.url.userinfo:
             raise IdpBadAnswer(f"{begin(what)} redirects to a URL with a user name in it.")
 
@@ -145,17 +151,25 @@ def _refused_by_proxy(what: str, proxy: Proxy | None, status: int | None) -> Ref
 async def _read_or_refuse(response: httpx2.Response) -> bytes:
     """Read the body; of a refusal that can't be read, the status alone says enough."""
     try:
-        return await _read(response)
+        return await read_body(response)
     except (httpx2.DecodingError, httpcore2.RemoteProtocolError, httpcore2.ReadError):
         if response.is_success:
             raise
         return b""
 
 
-async def _read(response: httpx2.Response) -> bytes:
-    body = bytearray()
+async def read_body(response: httpx2.Response) -> bytes:
+    """Read a body to its end, and undo its encodings.
+
+    Raises:
+        httpx2.DecodingError: if it is too long, or encoded in a way that can't be undone.
+    """
+    body, pieces = bytearray(), 0
     async for piece in response.aiter_raw():
         _extend(body, piece)
+        pieces += 1
+        if pieces % PIECES_AT_ONCE == 0:  # of what has arrived, all are given without a pause
+            await asyncio.sleep(0)
     codings = response.headers.get_list("content-encoding", split_commas=True)
     codings = [
         name for coding in codings if (name := coding.strip().lower()) not in ("", "identity")

@@ -1,12 +1,15 @@
 """HTTP to the identity provider, over real TLS where that is what matters."""
 
+import asyncio
 import datetime as dt
 import threading
 from email.utils import format_datetime
 
+import httpx2
 import pytest
 
 from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, IdpUnavailable
+from jupyter_wb_aws.identity.exchange import read_body
 from jupyter_wb_aws.identity.http import HttpSettings
 from tests.identity.fetching import get_json
 from tests.openid import say
@@ -34,6 +37,30 @@ def test_a_redirect_from_https_to_http_is_not_followed(secure, plain, certificat
     with pytest.raises(IdpUnavailable, match="away from https"):
         get_json(secure.url, HttpSettings(ca_bundle=str(certificate)))
     assert plain.asked == []
+
+
+@pytest.mark.parametrize("to", ["file:///etc/passwd", "ftp://idp.example.com/"])
+def test_a_redirect_to_something_else_than_http_is_said_to_be_that(plain, to):
+    plain.answer = lambda handler: say(handler, b"", 302, Location=to)
+    with pytest.raises(IdpUnavailable, match="away from http and https"):
+        get_json(plain.url, HttpSettings())
+
+
+class Pieces(httpx2.AsyncByteStream):
+    """A body that has arrived already, in pieces of a byte."""
+
+    async def __aiter__(self):
+        for _ in range(4000):
+            yield b" "
+
+
+async def test_an_answer_in_tiny_pieces_lets_others_go_on():
+    turns, reading = 0, asyncio.create_task(read_body(httpx2.Response(200, stream=Pieces())))
+    while not reading.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert len(reading.result()) == 4000
+    assert turns > 100
 
 
 def test_a_redirect_to_itself_ends(plain):
