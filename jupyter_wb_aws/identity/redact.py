@@ -32,7 +32,7 @@ SECRET_LIKE = re.compile(
 )
 
 BEFORE_USERINFO = re.compile(r"^\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
-USERINFO = re.compile(r"((?:\b[A-Za-z][A-Za-z0-9+.-]*:)?//)\S*@")
+NOT_BLANK = re.compile(r"\S+")
 # Shorter pieces of a password say nothing, and are in every sentence.
 SHORTEST_PIECE = 3
 
@@ -57,7 +57,14 @@ def without_userinfo(text: str, *urls: str) -> str:
         # Whole words only: a password such as `red` is not in `redirect`.
         word = rf"(?:(?<=%[0-9a-f]{{2}})|(?<![^\W_])){re.escape(piece)}(?![^\W_])"
         text = re.sub(word, "***", text, flags=re.IGNORECASE)
-    return USERINFO.sub(r"\1***@", text)
+    return NOT_BLANK.sub(_without_userinfo, text)
+
+
+def _without_userinfo(word: re.Match[str]) -> str:
+    # By hand: a regular expression would look for an @ from each slash on, to the end of the text.
+    before, slashes, rest = word[0].partition("//")
+    _, at, host = rest.rpartition("@")
+    return f"{before}{slashes}***@{host}" if at else word[0]
 
 
 def _userinfo_pieces(url: str) -> set[str]:

@@ -143,6 +143,13 @@ def test_a_url_in_a_text_loses_its_userinfo_and_nothing_else():
     assert without_userinfo(text) == "GET https://***@idp.example.com/x failed (see http://a.b/c)"
 
 
+@pytest.mark.parametrize("piece", ["/", "//", "a://", "a+", "a:", "@/", "a"])
+def test_a_long_text_without_a_users_name_costs_no_more_than_its_length_either(piece):
+    # A provider's document of 1 MiB may be quoted. Where each slash costs the whole text, this takes half an hour.
+    text = piece * (1024 * 1024 // len(piece))
+    assert len(without_userinfo(text)) <= len(text) + len("***")
+
+
 def test_a_text_without_a_url_stays_as_it_is():
     text = "The name of user@example.com, a colleague, stays."
     assert without_userinfo(text, "", "http://proxy:3128", "not a URL") == text
