@@ -86,7 +86,7 @@ def read_proxy(text: str, named_by: str) -> Proxy:
         raise Unusable("it is not a URL") from None
     if parts.scheme not in DEFAULT_PORTS:
         raise Unusable("it does not begin with http:// or https://")
-    if "@" in url.partition(parts.netloc or "//")[2]:
+    if "@" in f"{parts.path}{parts.query}{parts.fragment}":
         raise Unusable(
             "a user name or password in it holds a character that must be percent-encoded"
             " (/ as %2F, ? as %3F, # as %23)"

@@ -110,6 +110,7 @@ UNUSABLE = {
     "http://svc:2026#Winter@127.0.0.1:9": "percent-encoded",
     "http://svc:20/Winter@26@127.0.0.1:9": "percent-encoded",
     "svc:Winter2026#x@127.0.0.1:9": "percent-encoded",
+    "http://svc:20\n26#Winter@127.0.0.1:9": "percent-encoded",
     "http://Winter2026:x@:9": "does not name a host",
     "http://": "does not name a host",
     "http://proxy host:3128": "does not name a host",
