@@ -28,7 +28,9 @@ PASSED_ON = re.compile(
 )
 # Variables of `environment` whose values the program's complaints may not show, and the shortest word of
 # its output that may be a token.
-SECRET_NAME = re.compile(r"secret|token|pass|pwd|\bpin\b|key|cred|auth", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    r"secret|token|pass|pwd|(?<![a-z])pin(?![a-z])|keys?(?![a-z])|cred|auth", re.IGNORECASE
+)
 SHORTEST_TOKEN = 16
 STDERR_SHOWN, STDERR_KEPT = 500, 64 * 1024
 ROOT = "/"
@@ -104,7 +106,7 @@ class CommandTokenSource(TokenSource):
             ) from None
         finally:
             await _end(process)
-        # In a thread, since the first token imports PyJWT.
+        # In a thread: a long complaint is searched for what the program was given.
         return await asyncio.to_thread(self._token, output, errors, status)
 
     async def _start(self, request: TokenRequest) -> subprocess.Process:

@@ -49,6 +49,8 @@ def without(text: str, sent: Iterable[str | None]) -> str:
     language, in base64, base32 and hexadecimal digits, in any mixture of these, in other case, with anything
     between its letters and digits, and cut to eight characters or more. The text is empty if a value is shorter than six characters: it might be part of any word.
     """
+    if not text:
+        return ""
     windows: dict[int, set[bytes]] = {}
     for value in filter(None, sent):
         for form in _forms(value):

@@ -318,6 +318,9 @@ def test_a_command_in_one_text_is_refused_since_no_shell_takes_it_apart():
         ({"CLIENT_SECRET": "Winter 2026+x"}, "bad: Winter 2026+x", "bad: <secret>"),
         ({"CLIENT_SECRET": "Winter 2026+x"}, "bad: Winter%202026%2Bx", "bad: <secret>"),
         ({"IDP_PASSWORD": "abc"}, "the password abc is wrong", ""),
+        ({"IDP_APIKEY": "abc"}, "the key abc is wrong", ""),
+        ({"IDP_PIN": "1234"}, "the number 1234 is wrong", ""),
+        ({"KEYCLOAK_REALM": "prod"}, "no realm prod", "no realm prod"),
         ({"IDP_URL": "https://idp.example.com"}, "no https://idp.example.com", "https://idp.example.com"),
     ],
 )  # fmt: skip
@@ -330,7 +333,9 @@ async def test_a_complaint_does_not_show_what_the_program_was_given(
     with pytest.raises(TokenSourceFailed) as failed:
         await source.fetch(TokenRequest())
     assert failed.value.detail.endswith(shown)
-    values = [value for name, value in environment.items() if name != "IDP_URL"]
+    values = [
+        value for name, value in environment.items() if name not in ("IDP_URL", "KEYCLOAK_REALM")
+    ]
     assert not [value for value in values if value in failed.value.detail]
 
 
