@@ -188,7 +188,7 @@ class Grants:
     async def _id_token(self, answer: TokenAnswer) -> WebIdentityToken | None:
         if answer.id_token is None:
             return None
-        token = await self._parsed(answer.id_token, answer.clock_ahead)
+        token = self._parsed(answer.id_token, answer.clock_ahead)
         await self.verifier.verify(token)
         client_id = self.verifier.audience
         azp = member(token.claims, "azp", client_id)
@@ -207,13 +207,12 @@ class Grants:
             return id_token
         if answer.access_token is None:
             return None
-        token = await self._parsed(answer.access_token, answer.clock_ahead)
+        token = self._parsed(answer.access_token, answer.clock_ahead)
         await self.for_aws.verify(token)
         return token
 
-    async def _parsed(self, text: str, clock_ahead: timedelta) -> WebIdentityToken:
-        # In a thread, since PyJWT is imported by the first.
-        return await asyncio.to_thread(WebIdentityToken.parse, text, self.clock.now(), clock_ahead)
+    def _parsed(self, text: str, clock_ahead: timedelta) -> WebIdentityToken:
+        return WebIdentityToken.parse(text, self.clock.now(), clock_ahead)
 
     def _identity(self, token: WebIdentityToken) -> Identity:
         return token.identity(self.rules.name_claim, self.rules.groups_claim)

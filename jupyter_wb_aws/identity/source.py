@@ -48,10 +48,11 @@ class TokenSource(LoggingConfigurable):
     To write your own, extend this class in a package of yours, implement `fetch` and
     `missing_setting`, and set ``c.WbAwsApp.token_source = "your_package.YourTokenSource"``.
 
-    `fetch` runs in the server's event loop, and the server stands still while it blocks: do slow
-    work in `asyncio.to_thread` or with asyncio's own tools. It is never called twice at once for
-    the same token, unless the user has signed out in between. Where `issuer` is set, the caller verifies every token you return: a source
-    can't forget to.
+    `fetch` runs in the server's event loop, and the server stands still while it blocks: wait with
+    asyncio's own tools. What can't be cancelled, such as a read from a network disk, belongs in a thread of
+    your own: those of `asyncio.to_thread` are all of Jupyter's. `fetch` is never called twice at once for the
+    same token, unless the user has signed out in between. Where `issuer` is set, the caller verifies every
+    token you return: a source can't forget to.
     """
 
     binds_role: ClassVar[bool] = False

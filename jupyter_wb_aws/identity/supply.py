@@ -197,10 +197,7 @@ class TokenSupply:
         """
         if not isinstance(given, WebIdentityToken):
             raise TokenInvalid("The token source returned something that is no WebIdentityToken.")
-        # In a thread, since PyJWT is imported by the first.
-        token = await asyncio.to_thread(
-            WebIdentityToken.parse, given.reveal(), self._clock.now(), given.clock_ahead
-        )
+        token = WebIdentityToken.parse(given.reveal(), self._clock.now(), given.clock_ahead)
         if self._verifier is not None and not token.same_text(last):
             await self._verifier.verify(token)
         return token
