@@ -7,6 +7,8 @@ values of every kind; `tests/aws/test_profile_values.py` does it again with the 
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,7 +19,10 @@ from jupyter_wb_aws.aws.reading import read
 # botocore.utils, validate_region_name.
 REGION = re.compile(r"(?![0-9]+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)")
 URL = re.compile(r"[a-z]+://(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d*)?(/.*)?", re.ASCII)
+PLAIN = re.compile(r"[a-z0-9-]+")
 PEM = (b"-----BEGIN CERTIFICATE-----", b"-----BEGIN TRUSTED CERTIFICATE-----")
+
+IGNORES = "ignore_configured_endpoint_urls"
 
 Check = Callable[[Value], str | None]
 
@@ -68,6 +73,30 @@ def _bundle(value: Value) -> str | None:
     return "has to name a file of certificates (PEM); `~` and `$` are not expanded"
 
 
+@functools.cache
+def _data_of_botocore() -> Path | None:
+    """Return the folder of botocore's own data, found without importing it."""
+    spec = importlib.util.find_spec("botocore")
+    places = spec.submodule_search_locations if spec else None
+    return Path(next(iter(places)), "data") if places else None
+
+
+def _versions(value: Value) -> str | None:
+    """Check versions of services' APIs against botocore's data; it fails on one that it does not have."""
+    data = _data_of_botocore()
+    if not isinstance(value, dict) or data is None:
+        return _table(value)
+    for service, version in value.items():
+        known = data / service
+        if PLAIN.fullmatch(service) and known.is_dir() and not _has_version(known, version):
+            return f"names a version of `{service}` that botocore does not have"
+    return None
+
+
+def _has_version(service: Path, version: str) -> bool:
+    return bool(PLAIN.fullmatch(version)) and (service / version).is_dir()
+
+
 _boolean = _one_of("true", "false")
 _checksum = _one_of("when_supported", "when_required")
 _us_east_1 = _one_of("legacy", "regional", any_case=False)
@@ -75,7 +104,7 @@ _us_east_1 = _one_of("legacy", "regional", any_case=False)
 # The setting, the variable that wins over it (where there is one), and what its value has to be.
 CHECKS: dict[str, tuple[str | None, Check]] = {
     "account_id_endpoint_mode": ("AWS_ACCOUNT_ID_ENDPOINT_MODE", _one_of("preferred", "disabled", "required")),
-    "api_versions": (None, _table),
+    "api_versions": (None, _versions),
     "auth_scheme_preference": ("AWS_AUTH_SCHEME_PREFERENCE", _text),
     "ca_bundle": ("AWS_CA_BUNDLE", _bundle),
     "data_path": ("AWS_DATA_PATH", _text),
@@ -146,11 +175,18 @@ def _unusable_services(services: Section | None) -> Iterator[tuple[str, str]]:
 def sts_elsewhere(
     profile: Mapping[str, Value], services: Section | None, environment: Mapping[str, str]
 ) -> str | None:
-    """Name the setting by which the web identity token goes to another address than AWS's, if any."""
-    ignored = profile.get("ignore_configured_endpoint_urls", "")
-    ignored = environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", ignored)
+    """Name the setting by which the web identity token goes elsewhere, if any.
+
+    That is an endpoint that is not AWS's; or, where the process's environment names the endpoint of a
+    store, the setting by which the SDKs ignore that.
+    """
+    ignored = profile.get(IGNORES, "")
+    if (by_variable := environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) is not None:
+        if by_variable.lower() == "true":
+            return None
+        ignored = ""
     if str(ignored).lower() == "true":
-        return None
+        return IGNORES if any(name.startswith("AWS_ENDPOINT_URL") for name in environment) else None
     if environment.get("AWS_ENDPOINT_URL_STS") or environment.get("AWS_ENDPOINT_URL"):
         return None
     of_sts = (services or {}).get("sts")

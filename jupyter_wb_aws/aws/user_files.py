@@ -54,6 +54,8 @@ def shadowing(environment: Mapping[str, str], cwd: str | None = "") -> str | Non
             file = read(Path(cwd or "", name))
             if _says_nothing(file):
                 continue
+            if file.problem == "too_long":
+                return f"{file.path}, which is too long to look into,"
             parsed = _parsed(file, text_encoding(environment))
             if parsed is None:
                 return f"{file.path}, which can't be read as a profile"

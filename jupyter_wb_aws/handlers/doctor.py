@@ -16,8 +16,8 @@ from jupyter_wb_aws.child_processes import ChildProcesses
 from jupyter_wb_aws.errors import BadRequest, KernelNotFound, StsTimeout
 from jupyter_wb_aws.handlers.health import catalogue_json, source_json
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
-from jupyter_wb_aws.handlers.role_sessions import session_json
-from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.handlers.role_sessions import sessions_json
+from jupyter_wb_aws.injection.environment import Site, before_stand_ins, changed
 from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, Given
 from jupyter_wb_aws.variables import KERNEL_ID
 
@@ -35,9 +35,9 @@ class DoctorHandler(WbAwsHandler):
         await self.manager.ready()
         base, given, place = self._asked_for()
         site = self.wb.site or Site()
-        shadow = await self.wb.user_files.shadow(base)
+        shadow = await self.wb.user_files.shadow(before_stand_ins(base, given, site))
         environment = changed(base, given, site, shadowed=shadow is not None)
-        server = await self._known(shadow)
+        server = await self._known()
         server["no_role_chosen"] = (
             given.kind == "no_role"
             and self.manager.choices.no_role_on_purpose(self.get_query_argument("kernel_id", None))
@@ -78,14 +78,14 @@ class DoctorHandler(WbAwsHandler):
         base = {**os.environ, **of_spec, KERNEL_ID: kernel_id}
         return base, given, "kernel"
 
-    async def _known(self, shadow: str | None) -> dict[str, Any]:
+    async def _known(self) -> dict[str, Any]:
         manager = self.manager
         return {
             "problem": None,
             "token_source": source_json(manager),
             "catalogue": await catalogue_json(manager),
             "notices": [{"code": code, "message": text} for code, text in manager.notices],
-            "sessions": [session_json(self.wb, manager, s, shadow) for s in manager.living()],
+            "sessions": await sessions_json(self.wb, manager, manager.living()),
         }
 
 

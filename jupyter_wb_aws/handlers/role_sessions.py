@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import NoSuchKernel
@@ -13,7 +13,7 @@ from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import BadRequest, NotFound, TokenSourceFailed, WbAwsError
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.request_user import log_by_user
-from jupyter_wb_aws.injection.environment import Site, role_variables
+from jupyter_wb_aws.injection.environment import Site, before_stand_ins, role_variables
 from jupyter_wb_aws.role_sessions.assignments import Given
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
 from jupyter_wb_aws.role_sessions.schedule import next_look
@@ -22,6 +22,19 @@ from jupyter_wb_aws.variables import without_passwords
 if TYPE_CHECKING:
     from jupyter_wb_aws.handlers.server import Server
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+
+
+async def sessions_json(
+    server: Server, manager: RoleSessionManager, sessions: Iterable[RoleSession]
+) -> list[dict[str, object]]:
+    """Shape role sessions as `session_json` does, each with what of the user's own files is in its way."""
+    site = server.site or Site()
+    looked_at = [(s, before_stand_ins(os.environ, Given("role", s), site)) for s in sessions]
+    shadows = [await server.user_files.shadow(environment) for _, environment in looked_at]
+    return [
+        session_json(server, manager, session, shadow)
+        for (session, _), shadow in zip(looked_at, shadows, strict=True)
+    ]
 
 
 def session_json(
@@ -91,12 +104,8 @@ class RoleSessionHandler(WbAwsHandler):
 
     async def answer_session(self, session: RoleSession, status: int = 200) -> None:
         """Finish with a role session."""
-        self.answer(
-            session_json(
-                self.wb, self.manager, session, await self.wb.user_files.shadow(os.environ)
-            ),
-            status,
-        )
+        (answered,) = await sessions_json(self.wb, self.manager, [session])
+        self.answer(answered, status)
 
 
 class RoleSessionsHandler(RoleSessionHandler):
@@ -105,10 +114,8 @@ class RoleSessionsHandler(RoleSessionHandler):
     @endpoint
     async def get(self) -> None:
         """List those that have not ended."""
-        manager, shadow = self.manager, await self.wb.user_files.shadow(os.environ)
-        self.answer(
-            {"sessions": [session_json(self.wb, manager, s, shadow) for s in manager.living()]}
-        )
+        manager = self.manager
+        self.answer({"sessions": await sessions_json(self.wb, manager, manager.living())})
 
     @endpoint
     async def post(self) -> None:

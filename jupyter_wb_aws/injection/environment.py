@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from jupyter_wb_aws.role_sessions.assignments import Given
@@ -50,6 +50,15 @@ def changed(
     if given.session is None:
         return without_role(base)
     return with_role(base, role_variables(given, site, shadowed=shadowed))
+
+
+def before_stand_ins(base: Mapping[str, str], given: Given, site: Site) -> dict[str, str]:
+    """Return the environment in which the user's own `~/.aws` files would be read, to look at them.
+
+    What another role session has set in `base` is not in it: a server may itself run under a role, and
+    that one's stand-ins do not reach its kernels.
+    """
+    return changed(base, given, replace(site, stand_in_policy="never"))
 
 
 def removed(given: Given) -> frozenset[str]:

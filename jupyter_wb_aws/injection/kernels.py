@@ -19,7 +19,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_async
 from traitlets.utils.bunch import Bunch
 
-from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.injection.environment import Site, before_stand_ins, changed
 from jupyter_wb_aws.injection.user_files import UserFiles
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
@@ -80,8 +80,10 @@ class KernelInjection:
             given = self._manager.choices.given_to_kernel(kernel.kernel_id)
             base = os.environ if kwargs.get("env") is None else kwargs["env"]
             cwd = kwargs.get("cwd") or ""
+            looked_at = before_stand_ins(base, given, self._site)
             shadowed = (
-                given.session is not None and await self._user_files.shadow(base, cwd) is not None
+                given.session is not None
+                and await self._user_files.shadow(looked_at, cwd) is not None
             )
             # `kwargs` is the launch's own copy: what a later restart starts from stays clean.
             kwargs["env"] = changed(base, given, self._site, shadowed=shadowed)

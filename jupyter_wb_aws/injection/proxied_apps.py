@@ -20,7 +20,7 @@ from typing import Any
 
 from jupyter_wb_aws.errors import AppNotFound
 from jupyter_wb_aws.injection import processes
-from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.injection.environment import Site, before_stand_ins, changed
 from jupyter_wb_aws.injection.rstudio import RSessions
 from jupyter_wb_aws.injection.user_files import UserFiles
 from jupyter_wb_aws.role_sessions.assignments import Given
@@ -105,8 +105,10 @@ class ProxiedAppInjection:
             await self._manager.ready()  # a choice of the last run may still be on its way
             given = self._manager.choices.given_by_default()
             cwd = options.get("cwd") or ""
+            looked_at = before_stand_ins(base, given, self._site)
             shadowed = (
-                given.session is not None and await self._user_files.shadow(base, cwd) is not None
+                given.session is not None
+                and await self._user_files.shadow(looked_at, cwd) is not None
             )
             environment = changed(base, given, self._site, shadowed=shadowed)
             process._proc_kwargs = {**options, "env": environment}  # noqa: SLF001 - see the module's docstring

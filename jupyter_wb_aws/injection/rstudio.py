@@ -21,7 +21,7 @@ from pathlib import Path
 from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import WbAwsError
-from jupyter_wb_aws.injection.environment import Site, changed, removed
+from jupyter_wb_aws.injection.environment import Site, before_stand_ins, changed, removed
 from jupyter_wb_aws.injection.user_files import UserFiles
 from jupyter_wb_aws.role_sessions.assignments import Given
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
@@ -132,7 +132,8 @@ class RSessions:
         async with script.one_at_a_time:  # the last one to ask what is the default writes last
             given = self._manager.choices.next_by_default()
             # Each R session starts in the folder of its project.
-            shadow = await self._user_files.shadow(script.environment, None, shadowing)
+            looked_at = before_stand_ins(script.environment, given, self._site)
+            shadow = await self._user_files.shadow(looked_at, None, shadowing)
             shadowed = shadow is not None
             content = script_text(given, self._site, script.rsession, shadowed=shadowed)
             if given.session is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.injection.environment import Site, before_stand_ins, changed
 from jupyter_wb_aws.injection.user_files import UserFiles
 from jupyter_wb_aws.role_sessions.assignments import Given
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
@@ -14,5 +14,6 @@ async def environment_of(
     session: RoleSession, *, site: Site, user_files: UserFiles
 ) -> dict[str, str]:
     """Return the environment of a process that this server would start with a role session now."""
-    shadow = await user_files.shadow(os.environ, None)
-    return changed(os.environ, Given("role", session), site, shadowed=shadow is not None)
+    given = Given("role", session)
+    shadow = await user_files.shadow(before_stand_ins(os.environ, given, site), None)
+    return changed(os.environ, given, site, shadowed=shadow is not None)

@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_core.utils import ensure_async
 
-from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.injection.environment import Site, before_stand_ins, changed
 from jupyter_wb_aws.injection.user_files import UserFiles
 from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, Assignment, Given
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
@@ -62,8 +62,10 @@ class TerminalInjection:
             self._last = (assignment, given)
             base = inner(*args, **kwargs)
             cwd = kwargs.get("cwd") or ""
+            looked_at = before_stand_ins(base, given, self._site)
             shadowed = (
-                given.session is not None and self._user_files.shadow_now(base, cwd) is not None
+                given.session is not None
+                and self._user_files.shadow_now(looked_at, cwd) is not None
             )
             return changed(base, given, self._site, shadowed=shadowed)
 

@@ -30,7 +30,7 @@ EFFECTS = {
 def sentence(bad: BadEntry) -> str:
     """Say which entry is bad, why, and what that means."""
     what = f" (role {bad.arn.name})" if bad.arn and bad.arn.name not in bad.reason else ""
-    return f"{describe(bad)}{what}; {EFFECTS[bad.effect]}"
+    return f"{describe(bad).removesuffix('.')}{what}; {EFFECTS[bad.effect]}"
 
 
 class CatalogueFile:

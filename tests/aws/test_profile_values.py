@@ -147,3 +147,17 @@ def test_the_endpoint_of_another_service_is_the_users_own_business():
 def test_a_section_of_services_without_a_name_belongs_to_no_profile(header):
     file = parse(f"[default]\n[{header}]\nsts =\n  endpoint_url = http://x\n".encode())
     assert services_of(file.sections["default"], file) is None
+
+
+@pytest.mark.parametrize("service", ["sts", "s3", "dynamodb"])
+def test_a_version_of_an_api_that_boto3_does_not_have_is_found(run, service):
+    _, found = run(f"[default]\napi_versions =\n  {service} = 1999-01-01\n")
+    assert found is not None
+    assert "api_versions of [default]" in found
+
+
+def test_versions_of_apis_that_boto3_has_are_left_alone(run):
+    text = (
+        "[default]\napi_versions =\n  sts = 2011-06-15\n  ec2 = 2016-11-15\n  no-such-service = 1\n"
+    )
+    assert run(text) == (None, None)

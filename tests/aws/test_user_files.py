@@ -93,7 +93,7 @@ def test_a_name_that_leads_to_no_file_is_no_file(name):
     "text",
     [
         "[default\nregion = x\n", "region = x\n", "[default]\nregion = x\n[default]\noutput = y\n",
-        "[default]\nregion = x\nregion = y\n", "[default]\nno value\n", "\x00", "[a]\n" + "# x\n" * 300_000,
+        "[default]\nregion = x\nregion = y\n", "[default]\nno value\n", "\x00",
     ],
 )  # fmt: skip
 def test_a_file_that_breaks_some_sdk_is_kept_away_from_all(home, text):
@@ -282,3 +282,28 @@ def test_the_credentials_file_wins_over_a_setting_of_the_other_file(home):
     assert shadowing({"HOME": str(home)}) == f"max_attempts of [default] in {home}/.aws/config"
     (home / ".aws" / "credentials").write_text("[default]\nmax_attempts = 3\n")
     assert shadowing({"HOME": str(home)}) is None
+
+
+def test_a_file_that_is_too_long_to_look_into_is_kept_away_and_not_called_broken(home):
+    (home / ".aws" / "config").write_text("[a]\n" + "# x\n" * 300_000)
+    reason = f"{home}/.aws/config, which is too long to look into,"
+    assert shadowing({"HOME": str(home)}) == reason
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"AWS_ENDPOINT_URL": "http://store"}, "ignore_configured_endpoint_urls"),
+        ({"AWS_ENDPOINT_URL_S3": "http://store"}, "ignore_configured_endpoint_urls"),
+        ({}, None),
+        (
+            {"AWS_ENDPOINT_URL": "http://store", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false"},
+            None,
+        ),
+    ],
+)
+def test_a_profile_that_ignores_the_endpoints_of_a_role_is_in_its_way(home, variables, expected):
+    file = home / ".aws" / "config"
+    file.write_text("[default]\nignore_configured_endpoint_urls = true\n")
+    found = shadowing({"HOME": str(home), **variables})
+    assert found == (f"{expected} of [default] in {file}" if expected else None)

@@ -73,6 +73,22 @@ async def test_a_kernel_works_as_the_role_over_any_file_of_the_users(
     assert await run(kernel_id, WHO) == session["identity"]["Arn"]
 
 
+async def test_a_server_that_runs_under_another_role_sets_its_users_files_aside_all_the_same(
+    api, run, tmp_path, monkeypatch
+):
+    (tmp_path / "home" / ".aws").mkdir(exist_ok=True)
+    (tmp_path / "home" / ".aws" / "credentials").write_text("[default]\nretry_mode = junk\n")
+    stand_in = tmp_path / "stand-in"
+    stand_in.touch()
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(stand_in))  # as `exec` sets it
+    monkeypatch.setenv("JUPYTER_WB_AWS_VARIABLES", "AWS_SHARED_CREDENTIALS_FILE")
+    session = await api.start(ANALYST)
+    kernel_id = (await api("POST", "/api/kernels", {"name": "python3"})).data["id"]
+
+    assert await run(kernel_id, WHO) == session["identity"]["Arn"]
+    assert [notice["code"] for notice in session["notices"]] == ["own_aws_files_set_aside"]
+
+
 async def test_a_terminal_calls_aws_with_the_aws_command(api, jp_ws_fetch):
     session = await api.start()
     name = (await api("POST", "/api/terminals")).data["name"]

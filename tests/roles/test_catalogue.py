@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jupyter_wb_aws.errors import CatalogueUnavailable, RoleNotAllowed
 from jupyter_wb_aws.roles import catalogue_file, former
 from jupyter_wb_aws.roles.catalogue import default_role
-from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
+from jupyter_wb_aws.roles.catalogue_file import CatalogueFile, sentence
 from jupyter_wb_aws.roles.exposure import changeable_by_others
 from jupyter_wb_aws.roles.parsing import BrokenCatalogue, describe, parse
 from jupyter_wb_aws.roles.role import RoleArn
@@ -728,3 +728,11 @@ async def test_a_file_that_may_not_be_read_is_told_so(file, monkeypatch):
 async def test_a_byte_order_mark_does_not_count(file):
     replace_with(file, b"\xef\xbb\xbf" + entry().encode())
     assert names(await file.current()) == ["analyst"]
+
+
+def test_a_bad_arn_is_reported_in_one_sentence():
+    text = '[[roles]]\narn = "arn:aw:iam::111122223333:role/analyst"\nallow = "everyone"\n'
+    (problem,) = parse(text, NOON).problems
+    assert ").;" not in sentence(problem)
+    assert sentence(problem).startswith("line 1: The ARN's partition is none of ")
+    assert sentence(problem).endswith("; it is left out")

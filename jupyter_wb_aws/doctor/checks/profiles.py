@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from jupyter_wb_aws.aws import profile_paths
 from jupyter_wb_aws.aws.claims import shown
-from jupyter_wb_aws.aws.profile_values import sts_elsewhere, unusable
+from jupyter_wb_aws.aws.profile_values import IGNORES, sts_elsewhere, unusable
+from jupyter_wb_aws.aws.reading import LIMIT
 from jupyter_wb_aws.aws.user_files import SHADOWING_KEYS
 from jupyter_wb_aws.doctor.addresses import without_secrets
 from jupyter_wb_aws.doctor.checks.remedies import restart, unset
@@ -20,7 +21,6 @@ from jupyter_wb_aws.doctor.profiles import Broken, Profile, Profiles
 VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 NOT_A_FILE = {
     "no_file": "it is neither a file nor a folder",
-    "too_long": "it is longer than 1 MiB",
 }
 SSO = ("sso_session", "sso_start_url", "sso_account_id", "sso_role_name", "sso_region")
 MOST_NAMED = 5
@@ -145,6 +145,9 @@ def _files(facts: Facts) -> Iterator[Finding]:
                 unset(facts, variable) if facts.get(variable) else "",
             )
     for broken in facts.profiles.broken:
+        if broken.problem == "too_long":
+            yield _not_read(broken)
+            continue
         yield found(
             "profile_file_broken",
             f"{_why(broken)}: boto3 and the aws command fail whenever it is read."
@@ -158,6 +161,14 @@ def _files(facts: Facts) -> Iterator[Finding]:
             f"{file} can't be read with your rights; SDKs go on as if it were not there, or fail.",
             f"Run: ls -ld {shlex.quote(str(file.parent))} {shlex.quote(str(file))}",
         )
+
+
+def _not_read(broken: Broken) -> Finding:
+    return found(
+        "profile_file_unreadable",
+        f"{broken.line} is longer than {LIMIT // 2**20} MiB, so nobody looked for what in it wins over a role.",
+        _mend(broken),
+    )
 
 
 def _why(broken: Broken) -> str:
@@ -188,12 +199,7 @@ def _settings(facts: Facts, profile: Profile) -> Iterator[Finding]:
             f"Correct or remove line {line.number} of {line.path}.",
         )
     if by := sts_elsewhere(profile.values, profile.services, facts.environment):
-        line, url = profile.lines[by], without_secrets(profile.sts_endpoint or "")
-        yield found(
-            "profile_endpoint",
-            f"`{by}` of [{profile.name}] ({line}) sends the web identity token to {shown(url)}, and not to AWS's STS.",
-            f"Remove line {line.number} of {line.path}, or move it to the section of the service that it is for.",
-        )
+        yield _endpoint(profile, by)
     only = (profile.line_by_line.keys() - profile.values.keys()) & SHADOWING_KEYS
     for name in sorted(only):
         line = profile.line_by_line[name]
@@ -205,10 +211,30 @@ def _settings(facts: Facts, profile: Profile) -> Iterator[Finding]:
         )
 
 
+def _endpoint(profile: Profile, by: str) -> Finding:
+    line, url = profile.lines[by], without_secrets(profile.sts_endpoint or "")
+    remove = f"Remove line {line.number} of {line.path}"
+    if by == IGNORES:
+        return found(
+            "profile_endpoint",
+            f"`{by}` of [{profile.name}] ({line}) has boto3 and the aws command ignore the endpoints that the role's"
+            " environment names: the web identity token goes to AWS's STS.",
+            f"{remove}.",
+        )
+    return found(
+        "profile_endpoint",
+        f"`{by}` of [{profile.name}] ({line}) sends the web identity token to {shown(url)}, and not to AWS's STS.",
+        f"{remove}, or move it to the section of the service that it is for.",
+    )
+
+
 def _set_aside(facts: Facts, own: Profiles) -> Iterator[Finding]:
     """Say what is wrong with the user's own files, which have no effect here."""
     here = "It has no effect here, since the role session's own files are read instead."
     for broken in own.broken:
+        if broken.problem == "too_long":
+            yield replace(_not_read(broken), sdks=(), severity=Severity.INFO)
+            continue
         yield found(
             "profile_file_broken",
             f"{_why(broken)}. {here}",
