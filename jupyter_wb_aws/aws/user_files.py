@@ -86,15 +86,6 @@ def _parsed(file: Read, encoding: str) -> ProfileFile | None:
     return parsed
 
 
-def _default_profile(path: Path) -> frozenset[str] | None:
-    """Return the keys of the profile `default` in a UTF-8 file; None for a file that breaks some SDK."""
-    file = read(path)
-    if _says_nothing(file):
-        return frozenset()
-    parsed = _parsed(file, "utf-8")
-    return None if parsed is None else frozenset(_keys_of_default(file, parsed))
-
-
 def _keys_of_default(file: Read, parsed: ProfileFile) -> set[str]:
     """Return the keys of the profile `default` as any SDK finds them."""
     sections = parsed.sections

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.aws.profile_values import CHECKS
-from jupyter_wb_aws.aws.user_files import _default_profile, shadowing
+from jupyter_wb_aws.aws.user_files import shadowing
 
 STATIC = "aws_access_key_id = AKIA\naws_secret_access_key = secret\n"
 # Measured: docs/decisions/0003-environment.md. File, its text, the key that would win or None.
@@ -156,10 +156,11 @@ def test_any_settings_in_any_sections_keep_no_process_from_starting(
 
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_called_unreadable(tmp_path_factory, text):
-    file = tmp_path_factory.getbasetemp() / "random-config"
-    file.write_bytes(text.encode("utf-8", "surrogatepass"))
-    keys = _default_profile(file)
-    assert keys is None or all(isinstance(key, str) for key in keys)
+    home = tmp_path_factory.getbasetemp() / "random"
+    (home / ".aws").mkdir(parents=True, exist_ok=True)
+    (home / ".aws" / "config").write_bytes(text.encode("utf-8", "surrogatepass"))
+    told = shadowing({"HOME": str(home)})
+    assert told is None or str(home) in told
 
 
 # --- What botocore reads, and where ----------------------------------------------------------
