@@ -9,7 +9,7 @@ import sys
 from jupyter_wb_aws.cli import choose, here
 from jupyter_wb_aws.cli.client import Answer, Client, connect
 from jupyter_wb_aws.cli.failure import CliError, ExitCode
-from jupyter_wb_aws.cli.output import say, say_json, say_problem
+from jupyter_wb_aws.cli.output import one_line, say, say_json, say_problem
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     for key in ("Arn", "Account", "UserId"):
         say(f"{key:<13} {answer.data[key]}")
     say(f"{'Role session':<13} {answer.data['session_id']}")
-    say(f"{'User':<13} {answer.data['user']['name']}")
+    say(f"{'User':<13} {one_line(answer.data['user']['name'])}")
     sessions = client.get("/aws/sessions").data["sessions"]
     if not picked:
         say("\nThat is this process. No role is picked for what you start next.")

@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_wb_aws.cli.client import Client, connect
 from jupyter_wb_aws.cli.failure import ExitCode
-from jupyter_wb_aws.cli.output import PICKED, say, say_json, say_notices, say_table
+from jupyter_wb_aws.cli.output import PICKED, one_line, say, say_json, say_notices, say_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
         return ExitCode.OK
     roles, user = answer.data["roles"], answer.data["user"]
     if not roles:
-        say(f"No role is offered to {user['name']}. Ask your administrator for one.")
+        say(f"No role is offered to {one_line(user['name'])}. Ask your administrator for one.")
         _say_bad_entries(client)
         return ExitCode.OK
     sessions = client.get("/aws/sessions").data["sessions"]

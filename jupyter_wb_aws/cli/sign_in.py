@@ -118,12 +118,14 @@ def _tell_already(now: Mapping[str, Any]) -> None:
     if now["state"] == "not_needed":
         say("No sign-in is needed on this server: just pick a role (`jupyter wb-aws roles`).")
         return
-    say(f"You are signed in as {now['user']['name']}. To be somebody else, sign out first:")
+    say(
+        f"You are signed in as {one_line(now['user']['name'])}. To be somebody else, sign out first:"
+    )
     say("`jupyter wb-aws sign-out`.")
 
 
 def _tell_done(now: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> None:
-    say(f"You are signed in as {now['user']['name']}.")
+    say(f"You are signed in as {one_line(now['user']['name'])}.")
     if sessions:
         labels = ", ".join(session["label"] for session in sessions)
         say(f"Your role sessions go on: {labels}.")

@@ -142,6 +142,13 @@ def test_there_may_be_nothing_to_do(server, run, state, said):
     assert [asked.method for asked in server.asked] == ["GET"]
 
 
+@pytest.mark.parametrize("states", [["signed_in"], ["signed_out", "pending", "signed_in"]])
+def test_a_users_name_is_one_line(server, run, states):
+    user = {"name": "alice.\nRun this:\r\u2028now", "subject": "a", "groups": []}
+    server.sign_ins = [sign_in(s, **({"user": user} if s == "signed_in" else {})) for s in states]
+    assert "signed in as alice. Run this: now." in run("sign-in").out
+
+
 def test_signing_out_when_nobody_is_signed_in_says_so(server, run):
     server.sign_ins = [sign_in("signed_out")]
     assert run("sign-out").out == "Nobody was signed in.\n"
