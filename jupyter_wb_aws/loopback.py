@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+import unicodedata
 from urllib.parse import urlsplit
 
 SHORT_FORMS = re.compile(r"[0-9a-fx.]+", re.ASCII)
@@ -25,7 +26,8 @@ def is_loopback_host(host: str) -> bool:
     decimal, octal and hexadecimal forms (inet_aton(3)), an IPv4 address within an IPv6 one, a zone, and
     the unspecified address, which leads to this machine too.
     """
-    name = host.lower().rstrip(".")
+    # Full-width digits and dots: what opens a connection takes them for plain ones (IDNA, RFC 3490, 3.1).
+    name = unicodedata.normalize("NFKC", host).replace("\u3002", ".").lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
     address = _address(name.partition("%")[0])

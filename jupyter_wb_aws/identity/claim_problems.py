@@ -104,11 +104,32 @@ def _written_otherwise(groups: Sequence[str], wanted: Collection[str]) -> str | 
     """Say how the token writes groups that the rules name in another way; None if it does not."""
     if not wanted or not set(groups).isdisjoint(wanted):
         return None
+    small = {group.casefold() for group in wanted}
+    if any(group.casefold() in small for group in groups):
+        return (
+            "groups of those names are there in other capitals: write the rules as the token does."
+        )
+    if any(not small.isdisjoint(_short_names(group)) for group in groups):
+        return (
+            "groups of those names are there with their directory's or domain's name: write the rules so, or have the"
+            " identity provider send plain names."
+        )
     if any(group.rstrip("/").rpartition("/")[2] in wanted for group in groups):
         return "groups of those names are there as paths (`/` before or in them): write the rules so, or have the identity provider send plain names."
     if any(not set(re.split(r"[\s,;\[\]\"']+", group)).isdisjoint(wanted) for group in groups):
         return "groups of those names are there, several in one text: have the identity provider send a list."
     return None
+
+
+def _short_names(group: str) -> set[str]:
+    """Return the names within `CN=name,OU=…` (RFC 4514), `name@domain` or a Windows domain, in small letters."""
+    text = group.casefold()
+    parts = [part.strip() for part in text.split(",") if "=" in part]
+    return {
+        *(part.partition("=")[2].strip() for part in parts),
+        *([text.rpartition("\\")[2]] if "\\" in text else []),
+        *([text.partition("@")[0]] if "@" in text else []),
+    }
 
 
 def _left_out(claims: Mapping[str, Any], groups_claim: str) -> bool:
@@ -144,5 +165,11 @@ def _is_list_of_text(value: object) -> bool:
 
 
 def _kind(value: object) -> str:
-    kinds = {Mapping: "an object", list: "a list", bool: "true or false", str: "text"}
+    kinds: dict[type, str] = {
+        type(None): "null",
+        Mapping: "an object",
+        list: "a list",
+        bool: "true or false",
+        str: "text",
+    }
     return next((said for kind, said in kinds.items() if isinstance(value, kind)), "a number")

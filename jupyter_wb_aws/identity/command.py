@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from asyncio import subprocess
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import ClassVar
 
@@ -145,7 +146,7 @@ class CommandTokenSource(TokenSource):
         if status != 0:
             how = f"failed with status {status}" if status > 0 else f"was ended by signal {-status}"
             raise self._failed(how, said)
-        text = output.decode("ascii", errors="replace").strip()
+        text = output.removeprefix(BOM_UTF8).decode("ascii", errors="replace").strip()
         if not text:
             raise self._failed("printed nothing", said)
         return WebIdentityToken.parse(text, self.clock.now())

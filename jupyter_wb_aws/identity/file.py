@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -55,10 +56,10 @@ class FileTokenSource(TokenSource):
         except (OSError, ValueError, RuntimeError) as error:  # the last: a home of nobody's
             reason = (error.strerror if isinstance(error, OSError) else None) or error
             raise TokenSourceFailed(
-                f"The token file {self._path()!r} can't be read: {reason}.",
+                f"The token file {self._path()!r} can't be read: {str(reason).rstrip('.')}.",
                 admin_hint="FileTokenSource.path must name a file that the server's user can read.",
             ) from None
-        text = content.decode("ascii", errors="replace").strip()
+        text = content.removeprefix(BOM_UTF8).decode("ascii", errors="replace").strip()
         if not text:
             raise TokenSourceFailed(f"The token file {self._path()!r} is empty.")
         return WebIdentityToken.parse(text, self.clock.now())

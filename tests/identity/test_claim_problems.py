@@ -132,3 +132,33 @@ def test_no_value_of_the_token_is_told():
     claims = {"groups": [{"secret-a": "secret-b"}], "name": {"first": "secret-c"}}
     told = "".join(problem.message for problem in problems(**claims))
     assert "secret" not in told
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        (["Analysts"], "other capitals"),
+        (["ANALYSTS", "x"], "other capitals"),
+        (["CN=analysts,OU=Groups,DC=example,DC=com"], "directory"),
+        (["ou=x, cn=Analysts, dc=example"], "directory"),
+        (["EXAMPLE\\analysts"], "directory"),
+        (["analysts@example.com"], "directory"),
+    ],
+)
+def test_groups_that_are_written_otherwise_are_said_to_be(groups, said):
+    (problem,) = claim_problems({"groups": groups}, "name", "groups", ["analysts"])
+    assert problem.code == "groups_written_otherwise"
+    assert said in problem.message
+    assert "example" not in problem.message.lower()
+
+
+@pytest.mark.parametrize(
+    "groups", [["CN=users,OU=analysts-2"], ["users@analysts"], ["other\\users"]]
+)
+def test_groups_of_other_names_are_not_said_to_be_written_otherwise(groups):
+    assert claim_problems({"groups": groups}, "name", "groups", ["analysts"]) == []
+
+
+def test_null_in_a_list_of_groups_is_called_null():
+    (problem,) = claim_problems({"groups": ["a", None]}, "name", "groups", [])
+    assert "such as null" in problem.message

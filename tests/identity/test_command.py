@@ -63,6 +63,11 @@ async def test_blanks_around_the_token_do_not_count(program):
     assert token.reveal() == TOKEN
 
 
+async def test_a_byte_order_mark_before_the_token_does_not_count(program):
+    token = await program(f"print('\\ufeff' + {TOKEN!r})").fetch(TokenRequest())
+    assert token.reveal() == TOKEN
+
+
 async def test_a_token_followed_by_a_sentence_is_refused(program):
     with pytest.raises(TokenInvalid):
         await program(f"print({TOKEN!r}); print('Signed in.')").fetch(TokenRequest())

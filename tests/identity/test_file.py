@@ -32,6 +32,11 @@ async def test_the_token_is_read_with_or_without_a_newline(file, clock, end):
     assert token.received_at == NOON
 
 
+async def test_a_byte_order_mark_does_not_belong_to_the_token(file, clock):
+    file.write_text(TOKEN, encoding="utf-8-sig")
+    assert (await source_of(file, clock).fetch(TokenRequest())).reveal() == TOKEN
+
+
 async def test_a_replaced_file_is_followed(file, clock):
     source = source_of(file, clock)
     file.write_text(TOKEN)
