@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -574,7 +574,7 @@ class RoleSessionManager:
         leaving += self._mark_all("signed_out")  # before anybody else can sign in
         self.supply.forget()
         telling = self._tasks.begin(sign_in.tell_provider(grant), "tell the provider")
-        await self._ending.end_all(leaving, "signed_out")
+        await self._end_in_time(leaving, "signed_out")
         signed_out = await telling
         now = self.clock.now()
         until = (s.ended.credentials_expire_at for s in self._sessions.values() if s.ended)
@@ -610,13 +610,18 @@ class RoleSessionManager:
         """
         await self.require_ready()
         session = self.get(session_id)
-        try:
-            async with asyncio.timeout(READY_PATIENCE):
-                await self._ending.end(session, "by_user")
-        except TimeoutError:
-            log.error("The files of role session %s go once the disk answers", session.id)
+        await self._end_in_time([session], "by_user")
         assert session.ended is not None
         return session.ended.credentials_expire_at
+
+    async def _end_in_time(self, sessions: Sequence[RoleSession], reason: EndReason) -> None:
+        """End role sessions, and wait a few seconds until their files are removed."""
+        try:
+            async with asyncio.timeout(READY_PATIENCE):
+                await self._ending.end_all(sessions, reason)
+        except TimeoutError:
+            ids = ", ".join(session.id for session in sessions)
+            log.error("The files of role sessions are removed once the disk answers: %s", ids)
 
     async def _is_over(self, session: RoleSession) -> None:
         await self.choices.end(session)

@@ -10,6 +10,7 @@ import pytest
 
 from jupyter_wb_aws.errors import RoleSessionNotFound, SignInRequired, TokenInvalid, WbAwsError
 from jupyter_wb_aws.identity.oidc import OidcTokenSource
+from jupyter_wb_aws.role_sessions import manager as manager_module
 from jupyter_wb_aws.role_sessions.manager import READY_PATIENCE
 from jupyter_wb_aws.role_sessions.schedule import next_look
 from jupyter_wb_aws.role_sessions.store import Store
@@ -296,6 +297,26 @@ async def test_signing_out_is_over_at_once_for_kernels_though_the_provider_hangs
         out, _ = await leaving
         over.set()
         assert not out.revoked
+
+
+async def test_a_sign_out_does_not_wait_for_a_disk_that_hangs(
+    now_site, make_source, provider, monkeypatch
+):
+    monkeypatch.setattr(manager_module, "READY_PATIENCE", 0.01)
+    answers, source = threading.Event(), make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        session, _ = await manager.start(ANALYST)
+        real = type(manager._files)._remove
+        monkeypatch.setattr(
+            type(manager._files), "_remove", lambda *args: answers.wait(60) and real(*args)
+        )
+
+        await asyncio.wait_for(manager.sign_out(), 20)
+
+        assert session.ended.reason == "signed_out"
+        answers.set()
+        await eventually(lambda: now_site.files() == [])
 
 
 async def test_a_sign_out_while_the_disk_hangs_ends_what_comes_back_from_it(
