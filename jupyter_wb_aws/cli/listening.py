@@ -65,7 +65,7 @@ def packed(address: str) -> bytes:
     """
     address = address.partition("%")[0]  # a zone, as in fe80::1%eth0
     if ":" not in address:
-        return socket.inet_pton(socket.AF_INET, address)
+        return socket.inet_aton(address)  # as what connects reads it: 127.1, too
     binary = socket.inet_pton(socket.AF_INET6, address)
     return binary.removeprefix(_MAPPED)
 

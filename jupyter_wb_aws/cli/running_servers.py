@@ -57,7 +57,7 @@ def look_for_servers(runtime_dir: Path, net: Path | None = None) -> Found:
         except PassOver as why:
             passed_over.append(f"{path} is passed over: it {why}.")
         except OSError as error:
-            passed_over.append(f"{path} can't be read: {error.strerror}.")
+            passed_over.append(f"{path} can't be read: {error.strerror or error}.")
     return Found(_one_at_each_place(servers, net), passed_over)
 
 
@@ -71,7 +71,7 @@ def _files(runtime_dir: Path, passed_over: list[str]) -> Iterator[Path]:
     except FileNotFoundError:
         return
     except OSError as error:
-        passed_over.append(f"{runtime_dir} can't be read: {error.strerror}.")
+        passed_over.append(f"{runtime_dir} can't be read: {error.strerror or error}.")
 
 
 def is_running_and_ours(pid: int) -> bool:

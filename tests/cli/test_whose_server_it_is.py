@@ -209,6 +209,8 @@ def test_of_two_files_for_a_port_that_of_the_process_that_listens_counts(
         ("127.0.0.1", "::ffff:127.0.0.1", True),
         ("::", "::1", True),
         ("::1", "::1", True),
+        ("127.0.0.1", "127.1", True),
+        ("0.0.0.0", "0x7f.1", True),
         ("127.0.0.2", "127.0.0.1", False),
         ("192.0.2.1", "127.0.0.1", False),
         ("0.0.0.0", "::1", False),
@@ -430,3 +432,12 @@ def test_a_server_on_every_address_is_this_users(runtime, run):
         url = f"http://{socket.gethostname()}:{server.server_port}/user/alice/"
         runtime.add(url, hostname="0.0.0.0")
         assert run("roles").code == 0
+
+
+@linux_only
+@pytest.mark.parametrize("host", ["127.1", "0x7f.0.0.1", "2130706433"])
+def test_a_server_whose_file_spells_loopback_otherwise_is_this_users(runtime, run, host):
+    with served(State(roles=[role("analyst")])) as server:
+        runtime.add(f"http://{host}:{server.server_port}/user/alice/")
+        ran = run("roles")
+        assert (ran.code, ran.err) == (0, "")
