@@ -13,7 +13,7 @@ from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInFailed
 from jupyter_wb_aws.identity.members import member
 from jupyter_wb_aws.identity.oauth import OAuth, TokenAnswer
-from jupyter_wb_aws.identity.refusals import OF_THE_USER, Refused
+from jupyter_wb_aws.identity.refusals import OF_THE_USER, REGISTERED, Meaning, Refused, meaning
 
 # OAuth 2.0 Security BCP (RFC 9700): short, and long enough for a second factor.
 ATTEMPT_LIFE = timedelta(minutes=10)
@@ -152,7 +152,8 @@ async def exchange(oauth: OAuth, query: Mapping[str, str], attempt: Attempt) -> 
             query["code"], verifier=attempt.verifier, redirect_uri=attempt.redirect_uri
         )
     except Refused as refused:
-        if refused.error in OF_THE_USER:
+        named_otherwise = refused.error not in REGISTERED and meaning(refused) is Meaning.ENDED
+        if refused.error in OF_THE_USER or named_otherwise:
             raise SignInFailed(
                 f"The identity provider did not accept this sign-in ({refused}).",
                 admin_hint="If each sign-in ends so, compare the redirect URI with the client's registration, and the"

@@ -10,7 +10,10 @@ from tests.openid import failing, say
 from tests.role_sessions.support import asleep, eventually
 
 
-@pytest.mark.parametrize("error", ["invalid_grant", "INVALID_GRANT", "interaction_required"])
+@pytest.mark.parametrize(
+    "error",
+    ["invalid_grant", "INVALID_GRANT", "interaction_required", "code_expired", "CodeAlreadyUsed"],
+)
 async def test_a_code_that_is_no_longer_good_means_another_try(source, provider, error):
     provider.faults["/token"] = [failing(400, {"error": error, "error_description": "too late"})]
     with pytest.raises(SignInFailed, match="too late") as failed:
