@@ -64,7 +64,8 @@ def parse(content: bytes, encoding: str = "utf-8") -> ProfileFile:
     sections = {}
     for name in parser.sections():
         sections[name] = {
-            option: _value(parser, name, option, content) for option in parser.options(name)
+            option: _value(parser, name, option, text, content)
+            for option, text in parser.items(name, raw=True)
         }
     return ProfileFile(sections, parser.headers, parser.option_lines)
 
@@ -100,10 +101,9 @@ class _NumberedParser(configparser.RawConfigParser):
 
 
 def _value(
-    parser: _NumberedParser, section: str, option: str, content: bytes
+    parser: _NumberedParser, section: str, option: str, text: str, content: bytes
 ) -> str | dict[str, str]:
     """Return an option's value, a dict for one that is written over indented lines."""
-    text = parser.get(section, option)
     if not text.startswith("\n"):
         return text
     nested = {}

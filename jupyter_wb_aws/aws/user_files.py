@@ -100,6 +100,8 @@ def keys_line_by_line(text: str) -> dict[str, int]:
     without a value. Source: @smithy/shared-ini-file-loader, `parseIni`.
     """
     keys: dict[str, int] = {}
+    if "default" not in text:
+        return keys
     is_default, below = False, False
     for number, line in enumerate(text.split("\n"), 1):
         plain = COMMENT.split(line, maxsplit=1)[0].strip()
