@@ -35,7 +35,7 @@ class Tasks:
 
     async def do(self, work: Coroutine[Any, Any, T], name: str) -> T:
         """Start it, and return what it returns."""
-        return await asyncio.shield(self.begin(work, name))
+        return await _outcome(self.begin(work, name))
 
     async def once(
         self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]], name: str
@@ -45,7 +45,7 @@ class Tasks:
         if begun:
             task = self._by_key[key] = self.begin(work(), name)
             task.add_done_callback(lambda _: self._by_key.pop(key))
-        return await asyncio.shield(self._by_key[key]), begun
+        return await _outcome(self._by_key[key]), begun
 
     async def finish(self) -> None:
         """Wait until all of them have come to their end by themselves; no more can be started."""
@@ -60,3 +60,18 @@ class Tasks:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
         self._closed = True
+
+
+async def _outcome(task: asyncio.Task[T]) -> T:
+    """Wait for a task that goes on if its waiter is cancelled.
+
+    Raises:
+        ServerStopping: if the owner has cancelled the task.
+    """
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        waiter = asyncio.current_task()
+        if task.cancelled() and waiter is not None and not waiter.cancelling():
+            raise ServerStopping from None
+        raise

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from jupyter_wb_aws.errors import ServerStopping
 from jupyter_wb_aws.tasks import Tasks
 
 
@@ -86,3 +87,20 @@ async def test_cancelling_ends_what_runs_and_what_that_begins_in_its_end():
     assert sorted(ended) == ["last words", "work"]
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize("way", ["do", "once"])
+async def test_a_request_whose_work_ends_with_the_server_reads_so(way):
+    tasks = Tasks()
+    waits = (
+        tasks.do(asyncio.Event().wait(), "x")
+        if way == "do"
+        else tasks.once(1, asyncio.Event().wait, "x")
+    )
+    waiting = asyncio.create_task(waits)
+    await asyncio.sleep(0)
+
+    await tasks.cancel()
+
+    with pytest.raises(ServerStopping):
+        await waiting
