@@ -12,6 +12,7 @@ from jupyter_wb_aws.aws.reading import Read
 from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.doctor.profiles import Line, Profile, Profiles
 
+NOT_SET_UP = frozenset({"not_configured", "not_enabled"})
 Place = Literal["kernel", "terminal", "server"]
 
 
@@ -135,6 +136,12 @@ class Facts:
     def living(self) -> Sequence[Mapping[str, Any]]:
         """The server's role sessions, as far as they are known."""
         return self.server.sessions if self.server else ()
+
+    @property
+    def not_set_up(self) -> bool:
+        """Whether the server is known to offer no AWS roles at all."""
+        problem = self.server.problem if self.server else None
+        return problem is not None and problem.get("code") in NOT_SET_UP
 
     @property
     def picked(self) -> str | None:

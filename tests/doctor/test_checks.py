@@ -785,6 +785,43 @@ def test_what_the_server_knows(role_env, server, found):
     assert codes(server_check.check, Facts(env, NOON, "terminal", server=server)) == found
 
 
+@pytest.mark.parametrize("code", ["not_configured", "not_enabled"])
+@pytest.mark.parametrize("place", ["terminal", "kernel", None])
+def test_where_no_roles_are_set_up_that_is_the_first_and_only_error(code, place):
+    facts = Facts({}, NOON, place, server=ServerFacts({"code": code, "detail": "Set X.issuer."}))
+    first, second = [*role.check(facts), *server_check.check(facts)]
+    assert (first.code, first.severity) == ("server_not_set_up", Severity.ERROR)
+    assert "Set X.issuer." in first.message
+    assert "administrator" in first.remedy
+    assert (second.code, second.severity) == ("no_role", Severity.INFO)
+    assert "wb-aws start" not in first.remedy + second.remedy
+
+
+def test_a_process_with_other_credentials_needs_no_server_that_is_set_up():
+    called = Called("ok", "env", WHO)
+    problem = {"code": "not_configured", "detail": "Set X.issuer."}
+    facts = Facts({}, NOON, "terminal", server=ServerFacts(problem), call=called)
+    findings = [*role.check(facts), *server_check.check(facts)]
+    assert [(f.code, f.severity) for f in findings] == [
+        ("no_role", Severity.INFO),
+        ("server_not_set_up", Severity.INFO),
+    ]
+
+
+def test_a_role_session_whose_server_is_gone_is_warned_of_until_when_it_works(role_env):
+    env = {**role_env, "JUPYTER_WB_AWS_ROLE": "Analyst"}
+    gone = ServerFacts({"code": "no_server", "detail": "None runs."})
+    finding = only(server_check.check, replace(gather(env, NOON, "terminal"), server=gone))
+    assert (finding.code, finding.severity) == ("server_not_found", Severity.WARNING)
+    assert "until the token expires at 2026-" in finding.message
+
+
+def test_without_a_role_session_a_server_that_is_gone_is_an_info(role_env):
+    gone = ServerFacts({"code": "no_server", "detail": "None runs."})
+    finding = only(server_check.check, replace(gather(role_env, NOON, None), server=gone))
+    assert (finding.code, finding.severity) == ("server_not_found", Severity.INFO)
+
+
 WHO = CallerIdentity(
     "AROA:alice-1", "111122223333", "arn:aws:sts::111122223333:assumed-role/analyst/alice-1"
 )

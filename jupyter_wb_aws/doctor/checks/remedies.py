@@ -9,6 +9,10 @@ from typing import Any
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.variables import KERNEL_ID, ROLE_LABEL
 
+SET_UP = (
+    "Hand this to your administrator: the server's configuration sets no AWS roles up. Correct it (`jupyter wb-aws"
+    " settings` lists the settings), then restart the server."
+)
 RESTART = {
     "kernel": "Restart the kernel (Kernel > Restart Kernel).",
     "terminal": "Open a new terminal.",
@@ -58,6 +62,8 @@ def get_role(facts: Facts) -> str:
 
     A kernel that ever had to do with a role takes no other by itself.
     """
+    if facts.not_set_up:
+        return SET_UP
     picked, had = facts.picked, facts.get(ROLE_LABEL)
     again = next((s for s in facts.living if _is_again(facts, s)), None)
     if facts.place == "kernel" and (again or (picked and KERNEL_ID not in facts.environment)):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from jupyter_wb_aws.aws.claims import shown
+from jupyter_wb_aws.doctor.checks import server
 from jupyter_wb_aws.doctor.checks.remedies import get_role, restart, unset
 from jupyter_wb_aws.doctor.codes import found
 from jupyter_wb_aws.doctor.facts import Facts
@@ -22,6 +23,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Look at the three variables of a web identity."""
     role, token = facts.get(ROLE), facts.get(TOKEN)
     if not role and not token:
+        if facts.not_set_up and facts.lacks_role and facts.server and facts.server.problem:
+            yield server.not_set_up(facts.server.problem, Severity.ERROR)
         yield _no_role(facts)
         return
     if not token:
@@ -47,6 +50,13 @@ def _no_role(facts: Facts) -> Finding:
             "no_role",
             'No role: "no AWS role" was chosen for this process.',
             get_role(facts),
+            severity=Severity.INFO,
+            sdks=(),
+        )
+    if facts.not_set_up:
+        return found(
+            "no_role",
+            "This process has no AWS role, since the Jupyter server offers none.",
             severity=Severity.INFO,
             sdks=(),
         )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jupyter_wb_aws.doctor.checks.remedies import get_role
+from jupyter_wb_aws.clock import rfc3339
+from jupyter_wb_aws.doctor.checks.remedies import SET_UP, get_role
+from jupyter_wb_aws.doctor.checks.token import token_in
 from jupyter_wb_aws.doctor.codes import found
 from jupyter_wb_aws.doctor.facts import Facts, ServerFacts
-from jupyter_wb_aws.doctor.finding import Finding
+from jupyter_wb_aws.doctor.finding import Finding, Severity
+from jupyter_wb_aws.variables import ROLE_LABEL
 
-NOT_SET_UP = frozenset({"not_configured", "not_enabled"})
 STATES = {
     "degraded": "session_degraded",
     "expired": "session_expired",
@@ -28,7 +30,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     if server is None:
         return
     if server.problem is not None:
-        yield _not_asked(server.problem)
+        if not (facts.not_set_up and facts.lacks_role):  # else it stands before `no_role`
+            yield _not_asked(facts, server.problem)
         return
     name = facts.get("AWS_ROLE_SESSION_NAME")
     mine = next((s for s in server.sessions if _name(s) == name), None) if name else None
@@ -46,12 +49,26 @@ def check(facts: Facts) -> Iterator[Finding]:
     yield from _parts(server, told=mine is not None and mine["problem"] is not None)
 
 
-def _not_asked(problem: Mapping[str, Any]) -> Finding:
+def not_set_up(problem: Mapping[str, Any], severity: Severity | None = None) -> Finding:
+    """Say that the server offers no AWS roles, and what to do."""
+    detail, hint = (str(problem.get(key) or "") for key in ("detail", "hint"))
+    return found("server_not_set_up", detail, hint or SET_UP, severity=severity)
+
+
+def _not_asked(facts: Facts, problem: Mapping[str, Any]) -> Finding:
     code, detail, hint = (str(problem.get(key) or "") for key in ("code", "detail", "hint"))
+    if facts.not_set_up:
+        return not_set_up(problem)
+    if code == "no_server" and facts.get(ROLE_LABEL) and (token := token_in(facts)) is not None:
+        return found(
+            "server_not_found",
+            f"{detail} Nothing refreshes this process's token any longer: AWS calls work until the token expires at"
+            f" {rfc3339(token.expires_at)}.",
+            hint,
+            severity=Severity.WARNING,
+        )
     if code in {"no_server", "several_servers"}:
         return found("server_not_found", detail, hint)
-    if code in NOT_SET_UP:
-        return found("server_not_set_up", detail, hint)
     return found("server_unreachable", detail, hint)
 
 
