@@ -96,7 +96,15 @@ class PrivateFolder:
         """
         # O_NONBLOCK: a FIFO must not make us wait for its writer.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with open(os.open(name, flags, dir_fd=self._descriptor), "rb") as stream:
+        try:
+            descriptor = os.open(name, flags, dir_fd=self._descriptor)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            link = error.errno == errno.ELOOP
+            why = "is a symbolic link" if link else f"can't be opened ({error.strerror})"
+            raise refusal(why, error) from None
+        with open(descriptor, "rb") as stream:
             require_own_file(stream.fileno())
             content = stream.read(limit + 1)
         if len(content) > limit:

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.role_sessions import store as store_module
+from jupyter_wb_aws.role_sessions.private_folder import PrivateFolder
 from jupyter_wb_aws.role_sessions.store import (
     NO_ROLE,
     NOTHING_CHOSEN,
@@ -596,3 +597,11 @@ def test_a_slot_that_a_hanging_server_holds_gives_no_role_away(folder, home):
             assert "seems to hang" in store.problem
 
         os.close(guard)
+
+
+def test_a_link_in_the_stores_place_is_reported_as_one(tmp_path):
+    private = PrivateFolder.open(tmp_path / "ours")
+    (tmp_path / "ours" / "x.json").symlink_to(tmp_path / "theirs")
+    with pytest.raises(OSError, match="is a symbolic link"):
+        private.read("x.json", 10)
+    private.close()
