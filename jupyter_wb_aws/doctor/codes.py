@@ -103,7 +103,7 @@ CODES: dict[str, Code] = {
         WARNING, NONE, "A variable names a profile file by a relative path."
     ),
     "profile_setting_unusable": Code(
-        ERROR, BOTO, "A setting of the profile makes SDKs fail, whoever signs."
+        ERROR, BOTO, "A setting of the profile makes SDKs fail, with any credentials."
     ),
     "profile_endpoint": Code(
         ERROR, (BOTO3, AWS, JS), "The profile names another address than AWS's for STS."

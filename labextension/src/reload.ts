@@ -43,7 +43,7 @@ export function askForReload(model: Model, page: IPage): void {
     }
     first ??= version;
     const pair = `${page.version} ${version}`;
-    // Where a reload has not helped, as another copy of the page comes first, it is asked no more.
+    // Where a reload has not helped, as another copy of the page comes first, it no longer asks.
     if (reloadHelps(page.version, first, version) && (version !== first || asked() !== pair)) {
       remember(pair);
       shown = { id: emit(version, page), version };

@@ -190,12 +190,12 @@ def _mend(broken: Broken) -> str:
 
 
 def _settings(facts: Facts, profile: Profile) -> Iterator[Finding]:
-    """Look at settings that count whoever signs."""
+    """Look at settings that count with any credentials."""
     for key, reason in unusable(profile.values, profile.services, facts.environment):
         line = profile.lines[key]
         yield found(
             "profile_setting_unusable",
-            f"`{key}` of [{profile.name}] ({line}) {reason}: boto3, or another SDK, fails on it whoever signs.",
+            f"`{key}` of [{profile.name}] ({line}) {reason}: boto3, or another SDK, fails on it with any credentials.",
             f"Correct or remove line {line.number} of {line.path}.",
         )
     if by := sts_elsewhere(profile.values, profile.services, facts.environment):
