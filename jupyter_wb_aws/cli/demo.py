@@ -198,7 +198,7 @@ JupyterLab is ready. Nobody is signed in yet.
 
       {url}
 
-  Under "AWS role", press "Sign in". Two other ways, the first in a terminal of JupyterLab
+  Under "AWS role", press "Sign in…". Two other ways, the first in a terminal of JupyterLab
   (File > New > Terminal):
 
       jupyter wb-aws sign-in
@@ -220,6 +220,8 @@ _WELCOME = """
       aws sts get-caller-identity
       aws s3 ls s3://colorado-projects/
       jupyter wb-aws status
+
+  (`jupyter wb-aws` finds this server in JupyterLab's terminals only.)
 
   Your notebooks stay in {folder}; everything else (the bucket,
   the home folder of the terminals) is made anew each time.
