@@ -7,7 +7,9 @@ a proxy or an endpoint, and with it a password, or the half of one that stands b
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
 
@@ -16,6 +18,7 @@ from jupyter_wb_aws.aws.proxies import urls_in
 from jupyter_wb_aws.identity.redact import harmless, without_userinfo
 
 SAID = 400
+HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 
 
 def failure_of(
@@ -37,10 +40,20 @@ def failure_of(
     elif isinstance(error, boto.ReadTimeoutError):
         failure = Failure("slow", name)
     elif isinstance(error, boto.HTTPClientError | boto.ConnectionError):
-        failure = Failure("unreachable", name)
+        failure = Failure("unreachable", name, host=_host(error))
     else:
         return Failure("bad_answer", name)
     return replace(failure, proxy=proxy)
+
+
+def _host(error: boto.HTTPClientError | boto.ConnectionError) -> str:
+    """Return the host that could not be reached; empty where a user or password may be in the URL."""
+    try:
+        parts = urlsplit(str(error.kwargs.get("endpoint_url") or ""))
+        host = parts.hostname or ""
+    except ValueError:
+        return ""
+    return "" if "@" in parts.geturl() or not HOST.fullmatch(host) else host
 
 
 def _sentence(error: Exception, url: str) -> str:

@@ -24,6 +24,7 @@ from jupyter_wb_aws.errors import (
     WbAwsError,
 )
 from jupyter_wb_aws.identity.redact import harmless
+from jupyter_wb_aws.roles.partitions import partitions
 from jupyter_wb_aws.roles.role import RoleArn
 
 THROTTLING = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "SlowDown"})  # fmt: skip
@@ -39,6 +40,8 @@ TOKEN_UNFIT = re.compile("'webIdentityToken' failed to satisfy constraint")
 # How S3-compatible stores answer to an operation that they don't have.
 NO_SUCH_OPERATION = frozenset({"InvalidAction", "NotImplemented", "MethodNotAllowed", "UnsupportedOperation", "UnknownOperationException"})  # fmt: skip
 NO_SUCH_OPERATION_STATUS = frozenset({404, 405, 501})
+# Source: AWS General Reference, "AWS Security Token Service endpoints and quotas".
+REGIONAL = re.compile(r"sts(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?P<domain>.+)")
 RETRY_AFTER = 5
 # So much of AWS's own sentence is told.
 SAID = 500
@@ -58,6 +61,7 @@ class Failure:
         status: of HTTP.
         proxy: the variable that names the proxy of this call, if it has one.
         empty: whether the answer had no body.
+        host: of the endpoint that could not be reached, where it is known.
     """
 
     kind: Literal["refused", "slow", "unreachable", "bad_answer", "settings"]
@@ -67,6 +71,7 @@ class Failure:
     status: int = 0
     proxy: str | None = None
     empty: bool = False
+    host: str = ""
 
     @property
     def lacks_operation(self) -> bool:
@@ -152,12 +157,30 @@ def explain_failure(
             admin_hint=_about_proxy(failure.proxy),
             retry_after=RETRY_AFTER,
         )
+    at = f" at {failure.host}" if failure.host else ""
+    if (region := _unknown_region(failure.host)) is not None:
+        return StsUnavailable(
+            f"AWS STS can't be reached{at} ({failure.name}), and botocore does not know the region {region}.",
+            hint="Tell your administrator: the role's region is probably misspelt.",
+            admin_hint=f"Correct the region {region} where it is set: the role's `region` in the roles file,"
+            " `extra_environment`, or the `region` of the request. If it is a new region, update botocore.",
+            retry_after=RETRY_AFTER,
+        )
     return StsUnavailable(
-        f"AWS STS can't be reached ({failure.name}).",
+        f"AWS STS can't be reached{at} ({failure.name}).",
         admin_hint="The server needs a way to the STS endpoint of the role's region: look at proxies,"
         " CA bundles and network policies.",
         retry_after=RETRY_AFTER,
     )
+
+
+def _unknown_region(host: str) -> str | None:
+    """Return the region in the name of an STS of AWS's that botocore's data does not list."""
+    found = REGIONAL.fullmatch(host)
+    if found is None or not any(found["domain"] in p.domains for p in partitions().values()):
+        return None
+    listed = frozenset().union(*(partition.regions for partition in partitions().values()))
+    return found["region"] if listed and found["region"] not in listed else None
 
 
 def _about_proxy(variable: str) -> str:

@@ -102,6 +102,46 @@ def test_other_errors_are_told_by_their_kind_alone(error, kind):
     assert "hunter2" not in str(told.as_problem())
 
 
+@pytest.mark.parametrize(
+    "error", [boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ConnectionClosedError]
+)
+def test_a_connection_that_fails_names_the_host_of_sts(error):
+    told = explain(error(endpoint_url="https://sts.us-east-2.amazonaws.com/"), ROLE, CLAIMS)
+    assert "at sts.us-east-2.amazonaws.com" in told.detail
+    assert "does not know" not in told.detail
+
+
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        ("sts.us-east2.amazonaws.com", "us-east2"),
+        ("sts.us-east-9.amazonaws.com", "us-east-9"),
+        ("sts-fips.us-west-7.amazonaws.com", "us-west-7"),
+        ("sts.cn-nowhere-1.amazonaws.com.cn", "cn-nowhere-1"),
+    ],
+)
+def test_a_region_that_botocore_does_not_know_is_named(host, region):
+    told = explain(boto.EndpointConnectionError(endpoint_url=f"https://{host}/"), ROLE, CLAIMS)
+    assert f"at {host}" in told.detail
+    assert f"botocore does not know the region {region}" in told.detail
+    assert region in told.admin_hint
+
+
+@pytest.mark.parametrize("host", ["sts.amazonaws.com", "sts.minio-1.example.com", "localhost:9000"])
+def test_other_hosts_of_an_sts_are_named_without_a_region(host):
+    told = explain(boto.EndpointConnectionError(endpoint_url=f"https://{host}/"), ROLE, CLAIMS)
+    assert f"at {host.partition(':')[0]}" in told.detail
+    assert "region " not in told.detail
+
+
+@pytest.mark.parametrize(
+    "url", ["https://me:hun#ter2@s3.example.com/", "https://me:x@h/", "https://[/"]
+)
+def test_a_url_with_a_user_names_no_host(url):
+    told = explain(boto.EndpointConnectionError(endpoint_url=url), ROLE, CLAIMS)
+    assert told.detail == "AWS STS can't be reached (EndpointConnectionError)."
+
+
 @given(st.text(max_size=40), st.text(max_size=300), st.integers(0, 599))
 def test_any_code_message_and_status_is_explained(code, message, status):
     told = explain(client_error(code, message, status), ROLE, CLAIMS)
