@@ -442,9 +442,13 @@ def source_class(name: str) -> type[TokenSource] | None:
         found = import_item(SOURCES.get(name, name))
     except Exception as error:  # noqa: BLE001 - what is imported may raise anything
         listed = ", ".join(SOURCES)
+        from difflib import get_close_matches
+
+        close = get_close_matches(name.strip().lower(), SOURCES, 1, 0.5)
+        nearest = f"; the nearest is {close[0]!r}" if close else ""
         raise TraitError(
             f"The 'token_source' trait of WbAwsApp is one of {listed}, or the import path of a TokenSource;"
-            f" {name!r} can't be imported ({type(error).__name__}: {error})."
+            f" {name!r} can't be imported ({type(error).__name__}: {error}){nearest}."
         ) from None
     if not (isinstance(found, type) and issubclass(found, TokenSource)):
         raise TraitError(

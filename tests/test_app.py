@@ -105,6 +105,16 @@ def test_a_wrong_value_is_refused_at_start_with_a_sentence_that_names_it(
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    ("name", "near"), [("oid", "oidc"), ("comand", "command"), ("File", "file")]
+)
+def test_a_misspelt_token_source_is_told_the_nearest(configured, capsys, name, near):
+    with pytest.raises(SystemExit):
+        configured(WbAwsApp={"token_source": name})
+
+    assert f"the nearest is '{near}'" in capsys.readouterr().err
+
+
 def test_a_wrong_value_on_the_command_line_ends_in_a_sentence_and_no_traceback(jupyter):
     refused = jupyter(
         "server", "--allow-root", "--no-browser", "--port=0", "--WbAwsApp.token_source=nowhere"

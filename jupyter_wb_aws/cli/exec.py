@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -34,12 +35,19 @@ def run(args: argparse.Namespace) -> NoReturn:
         raise local_problem(
             "no_command",
             "No command to run",
-            detail="There is no command to run: all of it stands after `--`.",
+            detail=_no_command(args),
             hint="For example: jupyter wb-aws exec analyst -- Rscript report.R",
             exit_code=ExitCode.CANNOT_ASK,
         )
     session = under_role.started(connect(), args, shared=False, process=_this_process())
     _become(args.command, under_role.environment(session, os.environ))
+
+
+def _no_command(args: argparse.Namespace) -> str:
+    if not args.misplaced or args.command:
+        return "There is no command to run: all of it stands after `--`."
+    command = shlex.join(args.misplaced)
+    return f"Put `--` before the command: jupyter wb-aws exec {shlex.quote(args.role)} -- {command}"
 
 
 def _this_process() -> dict[str, object]:

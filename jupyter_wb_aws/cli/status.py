@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--verbose",
         action="store_true",
-        help="also what AWS sees of your token, for administrators: the trust policies are compared with it",
+        help="also, for administrators, each entry of the roles file that can't be used, and what AWS sees of your token:"
+        " the trust policies are compared with it",
     )
 
 
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     client = connect()
     health = client.get("/aws/health").data
     if health["status"] == "not_configured":
-        raise _not_configured(health["message"])
+        raise _not_configured(health)
     answer = client.get("/aws/sessions")
     sign_in = client.get("/aws/sign-in").data
     signed_out = sign_in["state"] in {"signed_out", "pending"}
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         if signed_out:
             _tell_sign_in(sign_in)
-        _tell_health(health, signed_out=signed_out)
+        _tell_health(health, signed_out=signed_out, verbose=args.verbose)
         _tell_sessions(answer.data["sessions"], signed_out=signed_out)
     if signed_out:
         return ExitCode.FAILED
@@ -65,11 +66,18 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.OK if health["status"] == "ok" else ExitCode.FAILED
 
 
-def _not_configured(message: str) -> CliError:
+def _not_configured(health: Mapping[str, Any]) -> CliError:
+    """Say why there are no roles here: what is missing first, then each setting that nobody reads."""
+    message, hints = str(health["message"]), []
+    for notice in health["notices"]:
+        if notice["message"] in message:
+            message = " ".join(message.replace(notice["message"], "").split())
+            hints.append(str(notice["message"]))
     return local_problem(
         "not_configured",
         "AWS roles are not set up on this server",
         detail=message,
+        hint="\n".join(hints),
         exit_code=ExitCode.NOT_SET_UP,
     )
 
@@ -178,7 +186,17 @@ def _without_sign_in(message: str, *, signed_out: bool) -> str:
     return message
 
 
-def _tell_health(health: Mapping[str, Any], *, signed_out: bool) -> None:
+def _without_entries(notices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Put one sentence in the place of several about entries of the roles file: they are the administrator's."""
+    entries = [notice for notice in notices if notice["code"] == "roles_file_entry"]
+    if len(entries) < 2:
+        return list(notices)
+    message = f"{len(entries)} entries of the roles file can't be used; `jupyter wb-aws status --verbose` lists them."
+    others = [notice for notice in notices if notice not in entries]
+    return [{"code": "roles_file_entry", "message": message}, *others]
+
+
+def _tell_health(health: Mapping[str, Any], *, signed_out: bool, verbose: bool) -> None:
     if health["status"] != "ok" and (
         told := _without_sign_in(health["message"], signed_out=signed_out)
     ):
@@ -191,4 +209,4 @@ def _tell_health(health: Mapping[str, Any], *, signed_out: bool) -> None:
     source = health["token_source"]
     if source and source["problem"] and not signed_out:
         say_problem(source["problem"], file=sys.stdout)
-    say_notices(health["notices"])
+    say_notices(health["notices"] if verbose else _without_entries(health["notices"]))

@@ -7,7 +7,7 @@ import contextlib
 import platform
 from importlib.metadata import version
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_wb_aws import __version__
 from jupyter_wb_aws.aws.claims import claims_for_aws, warnings_for
@@ -63,7 +63,7 @@ class HealthHandler(WbAwsHandler):
         wrong = [
             *([refused.detail] if refused else []),
             *(["The roles file is broken."] if catalogue["problem"] else []),
-            *(["The roles file has an entry that can't be used."] if catalogue["problems"] else []),
+            *([] if catalogue["problem"] else _bad_entries(len(catalogue["problems"]))),
             *(
                 [NOBODY if _signed_out(manager) else "The token source gives no new token."]
                 if source["problem"]
@@ -88,6 +88,13 @@ class HealthHandler(WbAwsHandler):
         }
 
 
+def _bad_entries(count: int) -> list[str]:
+    if count == 0:
+        return []
+    what = "an entry" if count == 1 else f"{count} entries"
+    return [f"The roles file has {what} that can't be used."]
+
+
 class OpenApiHandler(WbAwsHandler):
     """The REST contract."""
 
@@ -109,7 +116,7 @@ def versions() -> dict[str, str]:
     }
 
 
-async def catalogue_json(manager: RoleSessionManager) -> dict[str, object]:
+async def catalogue_json(manager: RoleSessionManager) -> dict[str, Any]:
     """Tell how the roles file is."""
     with contextlib.suppress(WbAwsError):  # what is wrong stands in `problem`
         await manager.catalogue.current()

@@ -11,6 +11,8 @@ from jupyter_wb_aws.roles.role import ACCOUNT, REGION_LABEL, Role, RoleArn
 from jupyter_wb_aws.roles.rules import Rule
 from jupyter_wb_aws.variables import wrong_extra
 
+SHOWN = 100
+
 
 class BrokenCatalogue(Exception):
     """The roles file, or an entry of it, says something that can't be meant.
@@ -162,7 +164,7 @@ def _check_template(from_claim: RolesFromClaim, where: str) -> None:
 def _region(table: dict[str, Any], where: str) -> str | None:
     region = _text(table, "region")
     if region is not None and not REGION_LABEL.fullmatch(region):
-        raise BrokenCatalogue(f"`region` of {where} is no region")
+        raise BrokenCatalogue(f"`region` of {where} names no region: {region[:SHOWN]!r}")
     return region
 
 
@@ -254,6 +256,13 @@ def refuse_unknown(table: dict[str, Any], known: set[str], where: str) -> None:
         BrokenCatalogue: with the first of them, in the alphabet's order.
     """
     if unknown := sorted(set(table) - known):
-        raise BrokenCatalogue(
-            f"{where} has the unknown key `{unknown[0]}` (known: {', '.join(sorted(known))})"
-        )
+        raise BrokenCatalogue(unknown_key(unknown[0], known, where))
+
+
+def unknown_key(key: str, known: set[str], where: str) -> str:
+    """Say that a table has a key that nobody reads, which there are, and which is nearest."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(key.lower(), sorted(known), 1, 0.6)
+    nearest = f"; the nearest is `{close[0]}`" if close else ""
+    return f"{where} has the unknown key `{key}` (known: {', '.join(sorted(known))}){nearest}"

@@ -20,6 +20,7 @@ from jupyter_wb_aws.roles.catalogue import BadEntry, Catalogue, Effect, Entry
 from jupyter_wb_aws.roles.entry import (
     CLAIM_KEYS,
     KEYS,
+    SHOWN,
     BrokenCatalogue,
     read_allow,
     read_arn,
@@ -27,6 +28,7 @@ from jupyter_wb_aws.roles.entry import (
     read_from_claim,
     read_url,
     refuse_unknown,
+    unknown_key,
 )
 from jupyter_wb_aws.roles.former import former_of
 from jupyter_wb_aws.roles.from_claim import RolesFromClaim
@@ -146,10 +148,7 @@ class _Reading:
         tables = self.document.get("roles", [])
         yield from ((table, line, None) for table, line in self._with_lines("roles", tables))
         for key in sorted(self.document.keys() - KNOWN):
-            unknown, value = (
-                f"the file has the unknown key `{key}` (known: {', '.join(sorted(KNOWN))})",
-                self.document[key],
-            )
+            unknown, value = unknown_key(key, KNOWN, "the file"), self.document[key]
             if (
                 isinstance(value, list)
                 and value
@@ -181,7 +180,9 @@ class _Reading:
                 role, rules = read_entry(table, request_url, from_claim, claim_unread=claim_unread)
                 if arn in seen:
                     raise BrokenCatalogue(f"{arn} is listed twice")
-            except (BrokenCatalogue, InvalidRoleArn) as error:
+            except InvalidRoleArn as error:
+                yield _Bad(table, line, f"{str(error).removesuffix('.')}{_quoted(table)}", None)
+            except BrokenCatalogue as error:
                 yield _Bad(table, line, str(error), arn)
             else:
                 seen.add(arn)
@@ -229,6 +230,12 @@ class _Reading:
         if arn in before and arn not in good:
             effect = "offered_to_nobody" if arn in self.withheld else "kept"
         self.problems.append(BadEntry(bad.line, bad.reason, arn, effect))
+
+
+def _quoted(table: object) -> str:
+    """Quote the ARN of a table, by which its role is found; empty where it has none."""
+    written = table.get("arn") if isinstance(table, dict) else None
+    return f": {str(written)[:SHOWN]!r}" if written else ""
 
 
 def _is_from_claim(value: object) -> bool:

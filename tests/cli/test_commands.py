@@ -56,6 +56,40 @@ def test_roles_and_status_name_an_entry_of_the_roles_file_that_is_bad(server, ru
     assert "line 7: the role x" in " ".join(run("status").out.split())
 
 
+def test_status_counts_several_bad_entries_and_lists_them_for_an_administrator(server, run):
+    lines = [f"The roles file /etc/roles.toml, line {n}: no `arn`; it is left out." for n in (3, 9)]
+    server.health = health(
+        notices=[
+            *({"code": "roles_file_entry", "message": line} for line in lines),
+            {"code": "kernels_elsewhere", "message": "Not of the roles file."},
+        ]
+    )
+    out = run("status").out
+    assert "Note: 2 entries of the roles file can't be used;" in out
+    assert "line 3" not in out
+    assert "Not of the roles file." in out
+    verbose = run("status", "--verbose").out
+    assert all(line in verbose for line in lines)
+
+
+def test_status_names_each_unknown_setting_in_a_line_after_what_is_missing(server, run):
+    cause = "AWS roles are not set up on this server: set X.issuer."
+    hints = ["`X.isuer` is not a setting.", "`X.audiense` is not a setting."]
+    server.health = health(
+        status="not_configured",
+        message=" ".join([cause, *hints]),
+        notices=[{"code": "unknown_setting", "message": hint} for hint in hints],
+    )
+    ran = run("status")
+    assert ran.code == 3
+    assert ran.err.splitlines() == [f"jupyter wb-aws: {cause}", *hints]
+
+
+def test_exec_shows_where_the_dashes_go(run):
+    ran = run("exec", "auditor", "ls", "my file")
+    assert "jupyter wb-aws exec auditor -- ls 'my file'" in ran.err
+
+
 def test_no_roles_at_all_is_said(server, run):
     server.roles = []
     assert "No role is offered to alice" in run("roles").out

@@ -326,6 +326,20 @@ async def test_a_bad_entry_takes_no_role_away_and_is_named_with_its_line(api, ro
     assert "unknown key `lable`" in notice["message"]
 
 
+async def test_bad_entries_are_counted_in_the_healths_message_and_not_beside_a_broken_file(
+    api, roles_path
+):
+    text = roles_path.read_text()
+    roles_path.write_text(text.replace("[[roles]]", "[[roles]]\nlable = 7"))
+    count = text.count("[[roles]]")
+    counted = (await api("GET", "/aws/health")).data["message"]
+    roles_path.write_text("[[roles]")
+    broken = (await api("GET", "/aws/health")).data["message"]
+
+    assert counted == f"The roles file has {count} entries that can't be used."
+    assert broken == "The roles file is broken."
+
+
 async def test_a_roles_file_that_others_can_write_is_a_notice(api, roles_path):
     roles_path.parent.chmod(0o755)
     roles_path.chmod(0o644)

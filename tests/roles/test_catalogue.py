@@ -736,3 +736,20 @@ def test_a_bad_arn_is_reported_in_one_sentence():
     assert ").;" not in sentence(problem)
     assert sentence(problem).startswith("line 1: The ARN's partition is none of ")
     assert sentence(problem).endswith("; it is left out")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[roles]]\narn = "arn:aws:iam::123:role/b"\nallow = "everyone"\n', "'arn:aws:iam::123:role/b'"),
+        (entry('region = "us east"'), "'us east'"),
+        (entry('colour = "red"'), "the nearest is `color`"),
+        (entry(allow='alow = "everyone"'), "the nearest is `allow`"),
+        (entry(allow='allow = [{group = ["x"]}]'), "the nearest is `groups`"),
+        (entry() + 'reqest_url = "https://x"\n', "the nearest is `request_url`"),
+    ],
+)  # fmt: skip
+def test_a_bad_entry_is_quoted_and_told_what_is_nearest(text, said):
+    (bad,) = parse(text, NOON).problems
+    assert said in sentence(bad)
+    assert ".;" not in sentence(bad)
