@@ -57,8 +57,8 @@ def shadowing(environment: Mapping[str, str], cwd: str | None = "") -> str | Non
             if file.problem == "too_long":
                 return f"{file.path}, which is too long to look into,"
             parsed = _parsed(file, text_encoding(environment))
-            if parsed is None:
-                return f"{file.path}, which can't be read as a profile"
+            if isinstance(parsed, str):
+                return f"{file.path}, which can't be read as a profile ({parsed})"
             if found := sorted(_keys_of_default(file, parsed) & SHADOWING_KEYS):
                 return f"{found[0]} of [default] in {file.path}"
             if parsed.sections and name == boto3_path(environment, variable):
@@ -71,18 +71,42 @@ def _says_nothing(file: Read) -> bool:
     return file.harmless if file.problem is not None else not file.content.strip()
 
 
-def _parsed(file: Read, encoding: str) -> ProfileFile | None:
-    """Parse a file in an encoding; None for a file that breaks some SDK."""
+def harm(shadow: str, of_a_key: str) -> str:
+    """Say what a finding of `shadowing` does, without the full stop.
+
+    Args:
+        of_a_key: what is said of a key in a file; of a file that can't be read, SDKs fail with it.
+    """
+    path, unusable, why = shadow.partition(", which ")
+    if unusable:
+        return f"{path} {why.removesuffix(',')}. Some AWS SDKs fail with such a file"
+    return f"{shadow} {of_a_key}"
+
+
+def set_aside(shadow: str) -> str:
+    """Say that the user's own files are set aside, and why; `shadow` is of `shadowing`."""
+    why = harm(shadow, "would win over this role in some AWS SDKs, or keep it from working")
+    unreadable = ", which " in shadow
+    end = (
+        ". Correct that file to use your profiles."
+        if unreadable
+        else "; profiles in them can't be named there."
+    )
+    return f"{why}, so your own ~/.aws files are set aside where this role is used{end}"
+
+
+def _parsed(file: Read, encoding: str) -> ProfileFile | str:
+    """Parse a file in an encoding; of a file that breaks some SDK, return why, with the line."""
     if file.problem is not None:
-        return None
+        return "it is not a regular file" if file.problem == "no_file" else "it can't be opened"
     from jupyter_wb_aws.aws import profile_files
 
     try:
         parsed = profile_files.parse(file.content, encoding)
         if encoding != "utf-8" and not file.content.isascii():
             profile_files.parse(file.content)  # in which other SDKs read it, whatever the locale
-    except profile_files.UnusableProfiles:
-        return None
+    except profile_files.UnusableProfiles as error:
+        return f"line {error.line}: {error}" if error.line else str(error)
     return parsed
 
 

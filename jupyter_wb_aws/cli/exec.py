@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> NoReturn:
             "no_command",
             "No command to run",
             detail=_no_command(args),
-            hint="For example: jupyter wb-aws exec analyst -- Rscript report.R",
+            hint="All of the command stands after `--`, for example: jupyter wb-aws exec analyst -- Rscript report.R",
             exit_code=ExitCode.CANNOT_ASK,
         )
     session = under_role.started(connect(), args, shared=False, process=_this_process())
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> NoReturn:
 
 def _no_command(args: argparse.Namespace) -> str:
     if not args.misplaced or args.command:
-        return "There is no command to run: all of it stands after `--`."
+        return "There is no command to run."
     command = shlex.join(args.misplaced)
     return f"Put `--` before the command: jupyter wb-aws exec {shlex.quote(args.role)} -- {command}"
 

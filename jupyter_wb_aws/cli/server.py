@@ -10,11 +10,13 @@ the server that is the nearer ancestor of this process is ours.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from jupyter_wb_aws.cli import listening
 from jupyter_wb_aws.cli.bad_answer import has_no_token
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.running_servers import look_for_servers
@@ -23,6 +25,7 @@ from jupyter_wb_aws.cli.transport import is_this_machine
 from jupyter_wb_aws.cli.urls import base_url, shown, without_token
 
 MOST_REASONS = 5
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Connection(NamedTuple):
@@ -80,7 +83,11 @@ def find_server(env: Mapping[str, str], runtime_dir: Path, net: Path | None = No
     if url.startswith("http") and not url.startswith("http+unix") and _token_from(env):
         return Connection(url=url, token=_token_from(env), named_by_file=False)
     if url:
-        raise _not_running(url, servers, passed_over)
+        raise (
+            _has_no_file(url, runtime_dir, servers, passed_over)
+            if _is_listened_at(url, net)
+            else _not_running(url, servers, passed_over)
+        )
     if len(servers) == 1:
         return _connection(servers[0], env, named=_is_of_this_hub(servers[0], env))
     raise _several(servers) if servers else _none(runtime_dir, passed_over)
@@ -173,6 +180,32 @@ def _not_running(url: str, others: Sequence[RunningServer], passed_over: Sequenc
         detail=_with(where, passed_over),
         hint="Run this in a terminal of a running server, or set JUPYTER_SERVER_URL to its URL"
         " (and JUPYTER_TOKEN to its token if it is on another machine).",
+        exit_code=ExitCode.CANNOT_ASK,
+    )
+
+
+def _is_listened_at(url: str, net: Path | None) -> bool:
+    """Tell whether a process of this user's listens where a URL of this machine leads."""
+    parts = urlsplit(url)
+    if parts.scheme not in DEFAULT_PORTS or not is_this_machine(parts.hostname):
+        return False
+    at_port = listening.listeners(parts.port or DEFAULT_PORTS[parts.scheme], net)
+    return any(listener.uid == os.geteuid() for listener in at_port or ())
+
+
+def _has_no_file(
+    url: str, runtime_dir: Path, others: Sequence[RunningServer], passed_over: Sequence[str]
+) -> CliError:
+    known = f" These servers of yours have a file there: {_urls(others)}." if others else ""
+    where = (
+        f"A process of yours listens at {shown(url)}, which JUPYTER_SERVER_URL names, but no file in {runtime_dir}"
+        f" tells its token: a server may have another runtime folder, as that of `jupyter wb-aws demo` has.{known}"
+    )
+    return local_problem(
+        "no_token",
+        "This server's token is not known here",
+        detail=_with(where, passed_over),
+        hint="Run this in one of that server's terminals, or set JUPYTER_TOKEN to its token.",
         exit_code=ExitCode.CANNOT_ASK,
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.aws.user_files import harm, shadowing
 from jupyter_wb_aws.cli import choose
 from jupyter_wb_aws.cli.client import Client
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
@@ -118,7 +118,7 @@ def environment(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str
     changed = with_role(base, variables(session, base))
     stood_in = "AWS_CONFIG_FILE" in session["environment"]
     if not stood_in and (winner := shadowing(changed)) is not None:
-        _warn(f"{winner} will win over this role in some AWS SDKs.")
+        _warn(f"{harm(winner, 'will win over this role in some AWS SDKs')}.")
     return changed
 
 

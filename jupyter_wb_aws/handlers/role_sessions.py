@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import NoSuchKernel
 
+from jupyter_wb_aws.aws.user_files import harm, set_aside
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import BadRequest, NotFound, TokenSourceFailed, WbAwsError
 from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
@@ -88,15 +89,11 @@ def _notices(site: Site, shadow: str | None) -> list[dict[str, str]]:
         return [{"code": "own_aws_files_set_aside", "message": text}]
     if site.stand_in_policy == "never":
         text = (
-            f"{shadow} wins over this role in some AWS SDKs, or keeps it from working; `jupyter wb-aws doctor` says"
-            " what to change."
+            f"{harm(shadow, 'wins over this role in some AWS SDKs, or keeps it from working')}; `jupyter wb-aws doctor`"
+            " says what to change."
         )
         return [{"code": "own_aws_files_win", "message": text}]
-    text = (
-        f"{shadow} would win over this role in some AWS SDKs, or keep it from working, so your own ~/.aws files are set"
-        " aside where this role is used; profiles in them can't be named there."
-    )
-    return [{"code": "own_aws_files_set_aside", "message": text}]
+    return [{"code": "own_aws_files_set_aside", "message": set_aside(shadow)}]
 
 
 class RoleSessionHandler(WbAwsHandler):

@@ -1,13 +1,14 @@
 """Which of the user's own ~/.aws files would win over the picked role in some SDK."""
 
 import os
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.aws.profile_values import CHECKS
-from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.aws.user_files import harm, set_aside, shadowing
 
 STATIC = "aws_access_key_id = AKIA\naws_secret_access_key = secret\n"
 # Measured: docs/decisions/0003-environment.md. File, its text, the key that would win or None.
@@ -98,7 +99,9 @@ def test_a_name_that_leads_to_no_file_is_no_file(name):
 )  # fmt: skip
 def test_a_file_that_breaks_some_sdk_is_kept_away_from_all(home, text):
     (home / ".aws" / "config").write_text(text)
-    assert shadowing({"HOME": str(home)}) == f"{home}/.aws/config, which can't be read as a profile"
+    told = shadowing({"HOME": str(home)})
+    named = re.escape(f"{home}/.aws/config")
+    assert re.fullmatch(rf"{named}, which can't be read as a profile \(.+[^.]\)", told)
 
 
 def test_a_file_of_another_encoding_is_still_read(home):
@@ -176,7 +179,9 @@ def test_any_text_is_read_or_called_unreadable(tmp_path_factory, text):
 )  # fmt: skip
 def test_a_file_on_which_boto3_fails_is_kept_away_from_all(home, file, content):
     (home / ".aws" / file).write_bytes(content)
-    assert shadowing({"HOME": str(home)}) == f"{home}/.aws/{file}, which can't be read as a profile"
+    told = shadowing({"HOME": str(home)})
+    named = re.escape(f"{home}/.aws/{file}")
+    assert re.fullmatch(rf"{named}, which can't be read as a profile \(.+[^.]\)", told)
 
 
 @pytest.mark.parametrize(
@@ -308,3 +313,26 @@ def test_a_profile_that_ignores_the_endpoints_of_a_role_is_in_its_way(home, vari
     file.write_text("[default]\nignore_configured_endpoint_urls = true\n")
     found = shadowing({"HOME": str(home), **variables})
     assert found == (f"{expected} of [default] in {file}" if expected else None)
+
+
+def test_a_file_that_can_not_be_read_is_told_in_plain_sentences_with_the_line(home):
+    (home / ".aws" / "config").write_bytes(b"\xef\xbb\xbf[default]\nregion = eu-west-1\n")
+    told = set_aside(shadowing({"HOME": str(home)}))
+    assert told.startswith(
+        f"{home}/.aws/config can't be read as a profile (line 1: it begins with a byte order mark (BOM)). "
+    )
+    assert "Correct that file" in told
+    assert "would win" not in told
+
+
+def test_a_file_that_is_too_long_is_told_in_plain_sentences(home):
+    (home / ".aws" / "config").write_bytes(b"#" * 2_000_000)
+    told = set_aside(shadowing({"HOME": str(home)}))
+    assert told.startswith(f"{home}/.aws/config is too long to look into. ")
+
+
+def test_a_key_that_wins_is_told_as_before(home):
+    (home / ".aws" / "config").write_text("[default]\ncredential_process = x\n")
+    told = set_aside(shadowing({"HOME": str(home)}))
+    assert told.startswith(f"credential_process of [default] in {home}/.aws/config would win over")
+    assert harm("x of [default] in y", "will win.") == "x of [default] in y will win."

@@ -124,6 +124,20 @@ def test_a_terminal_whose_server_is_gone_asks_no_other(find, runtime):
     assert A in error.problem["detail"]
 
 
+def test_a_server_of_ours_with_a_runtime_folder_of_its_own_needs_its_token(find, runtime):
+    error = failure_of(find, JUPYTER_SERVER_URL="http://127.0.0.1:8889/")
+    assert error.problem["code"] == "no_token"
+    assert str(runtime.path) in error.problem["detail"]
+    assert "no Jupyter server of yours runs" not in error.problem["detail"]
+    assert "JUPYTER_TOKEN" in error.problem["hint"]
+    assert "another machine" not in error.problem["hint"]
+
+
+def test_where_nothing_of_ours_listens_no_server_runs(find):
+    error = failure_of(find, JUPYTER_SERVER_URL="http://127.0.0.1:8890/")
+    assert "no Jupyter server of yours runs" in error.problem["detail"]
+
+
 def test_a_server_elsewhere_is_asked_with_the_token_of_the_environment(find):
     url = "https://hub.example.com/user/alice/"
     found = find(JUPYTER_SERVER_URL=url, JUPYTER_TOKEN="t")
