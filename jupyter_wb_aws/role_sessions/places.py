@@ -14,6 +14,8 @@ from jupyter_wb_aws.role_sessions.private_folder import refusal
 
 # Source: path_resolution(7): as many symbolic links as Linux follows.
 MOST_LINKS = 40
+# Source: pam_systemd(8): made at a user's first log-in, and removed after the last.
+LOG_INS = Path("/run/user")
 UID_MAP = Path("/proc/self/uid_map")
 
 
@@ -35,14 +37,16 @@ class Place:
 
 
 def require_own(folder: Path | None) -> None:
-    """Let a folder pass that is this user's, or is not there.
+    """Let a folder pass that is this user's, or is not there and may be made.
 
     Raises:
-        OSError: if it is another user's.
+        OSError: if it is another user's, or one that only a log-in makes, even if root could make it.
     """
     try:
         owner = folder.stat().st_uid if folder is not None else os.geteuid()
     except FileNotFoundError:
+        if folder is not None and folder.parent == LOG_INS:
+            raise refusal(f"is below {folder}, which does not exist") from None
         return
     if owner != os.geteuid():
         raise refusal(f"is below {folder}, which belongs to another user")

@@ -139,6 +139,15 @@ def test_a_folder_of_another_users_is_not_ours_to_use(tmp_path, monkeypatch):
         require_own(tmp_path)
 
 
+def test_a_folder_that_only_a_log_in_makes_is_not_made_even_by_root(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "LOG_INS", tmp_path)
+    (tmp_path / "1000").mkdir()
+    require_own(tmp_path / "1000")
+
+    with pytest.raises(OSError, match="does not exist"):
+        require_own(tmp_path / "1001")
+
+
 def test_a_file_where_we_cannot_look_may_exist(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     assert may_exist(tmp_path / "file")
