@@ -25,9 +25,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_wb_aws.errors import HelperProcessFailed
+from jupyter_wb_aws.errors import HelperProcessFailed, StsTimeout
 
 MOST_AT_ONCE = 4
+BUSY = "This server was busy with other roles, and did not get to this request in time."
+WHY_BUSY = (
+    f"Each start of a role, `identity --verify` and `doctor` runs a helper process, at most {MOST_AT_ONCE} at once."
+    " They take long where AWS STS does not answer, or the machine is slow."
+)
 # The longest answer is the doctor's report, some ten KiB.
 LONGEST_ANSWER = 1024 * 1024
 # A process that was killed is gone at once, unless the kernel of the machine holds it (a disk that hangs).
@@ -45,7 +50,13 @@ class ChildProcesses:
         self._places = asyncio.Semaphore(most)
 
     async def ask(
-        self, module: str, environment: Mapping[str, str], question: object, *, seconds: float
+        self,
+        module: str,
+        environment: Mapping[str, str],
+        question: object,
+        *,
+        seconds: float,
+        place_by: float | None = None,
     ) -> Any:
         """Run a module of ours in this environment, and return what it answers to the question.
 
@@ -54,14 +65,26 @@ class ChildProcesses:
             environment: the child's; the variables of the interpreter itself are the server's own.
             question: goes to its standard input, as JSON.
             seconds: until it is killed, the time that it waits for a place included.
+            place_by: until when it waits for a place, of the event loop's time; None is as long as `seconds`.
 
         Raises:
             TimeoutError: at the deadline.
+            StsTimeout: if it has no place in time.
             HelperProcessFailed: if it can't be started, is killed, or gives no answer.
         """
         async with asyncio.timeout(seconds):
-            async with self._places:
+            await self._take_place(place_by)
+            try:
                 return await _run(module, environment, json.dumps(question, default=str).encode())
+            finally:
+                self._places.release()
+
+    async def _take_place(self, by: float | None) -> None:
+        try:
+            async with asyncio.timeout_at(by):
+                await self._places.acquire()
+        except TimeoutError:
+            raise StsTimeout(BUSY, admin_hint=WHY_BUSY) from None
 
 
 async def _run(module: str, environment: Mapping[str, str], question: bytes) -> Any:

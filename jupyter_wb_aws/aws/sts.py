@@ -77,6 +77,7 @@ class StsRequest:
 
     `environment`: for `Sts`, the role session's `extra_environment`, and nothing else is taken from
     `AWS_*` variables or `~/.aws`; for a child process, the whole environment that a kernel would get.
+    `deadline`: when nobody waits for the answer any longer, of the event loop's time; None if that is open.
     """
 
     role: RoleArn
@@ -84,6 +85,7 @@ class StsRequest:
     session_name: str
     token: WebIdentityToken
     environment: Mapping[str, str] = field(default_factory=dict)
+    deadline: float | None = None
 
 
 class Sts:

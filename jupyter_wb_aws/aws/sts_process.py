@@ -20,6 +20,8 @@ from jupyter_wb_aws.errors import StsBadAnswer, StsTimeout
 MODULE = "jupyter_wb_aws.aws.sts_child"
 # A start's own deadline comes first.
 LONGEST = 20.0
+# A process that gets its place later than so long before the deadline would come too late.
+SHORTEST = 0.3
 
 
 class AsksSts(Protocol):
@@ -63,7 +65,11 @@ class StsProcess:
     async def _ask(self, request: StsRequest, *, verify: bool) -> Any:
         try:
             found = await self._children.ask(
-                MODULE, request.environment, question_of(request, verify=verify), seconds=LONGEST
+                MODULE,
+                request.environment,
+                question_of(request, verify=verify),
+                seconds=LONGEST,
+                place_by=None if request.deadline is None else request.deadline - SHORTEST,
             )
         except TimeoutError:
             raise StsTimeout(f"AWS STS did not answer within {LONGEST:g} s.") from None

@@ -6,6 +6,7 @@ chain reads `os.environ` and the user's files itself, and the server's own stay 
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from string import Template
@@ -23,6 +24,8 @@ from jupyter_wb_aws.variables import KERNEL_ID
 
 # Seconds: for what it waits for, and for all of it.
 LONGEST, DEADLINE = 12.0, 20.0
+# It needs this much at least.
+SHORTEST = 1.0
 
 
 class DoctorHandler(WbAwsHandler):
@@ -95,12 +98,15 @@ async def look(
     """Run the doctor in a process that has this environment, and return its report.
 
     Raises:
-        StsTimeout: if it takes too long.
+        StsTimeout: if it takes too long, or other helper processes take up all places.
         HelperProcessFailed: if it fails.
     """
     # A `credential_process` gets the whole of it, the variables of the interpreter included.
     question = {**asked, "environment": dict(environment)}
+    place_by = asyncio.get_running_loop().time() + DEADLINE - SHORTEST
     try:
-        return await children.ask("jupyter_wb_aws.doctor", environment, question, seconds=DEADLINE)
+        return await children.ask(
+            "jupyter_wb_aws.doctor", environment, question, seconds=DEADLINE, place_by=place_by
+        )
     except TimeoutError:
         raise StsTimeout("The doctor did not come to an end in time.") from None

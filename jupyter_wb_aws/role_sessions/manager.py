@@ -36,7 +36,7 @@ from jupyter_wb_aws.role_sessions.limits import InUse, Limits
 from jupyter_wb_aws.role_sessions.places import Place
 from jupyter_wb_aws.role_sessions.records import Records, restored, snapshot_of
 from jupyter_wb_aws.role_sessions.refresher import Emit, Refresher
-from jupyter_wb_aws.role_sessions.rights import Rights
+from jupyter_wb_aws.role_sessions.rights import LOOK_PATIENCE, Rights
 from jupyter_wb_aws.role_sessions.role_session import EndReason, RoleSession, State
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 from jupyter_wb_aws.role_sessions.settings import Settings
@@ -61,6 +61,8 @@ TOKEN_TOO_LATE = "The web identity token did not come in time."  # noqa: S105 - 
 SAVE_PATIENCE = 2.0
 # Nobody waits longer than this for a disk: kernels that start, requests, and the server's end.
 READY_PATIENCE = 5.0
+# The roles file is looked at between two calls to the disk of the token files.
+DELIVER_PATIENCE = LOOK_PATIENCE + READY_PATIENCE
 # Shorter: what the last run left is brought back without the roles file, too.
 CATALOGUE_PATIENCE = 3.0
 CLOSE_PATIENCE = 5.0
@@ -441,8 +443,7 @@ class RoleSessionManager:
         theirs = [session for session in self.living() if session.owner.same_user(start.owner)]
         try:
             with self._limits.room(theirs, self.choices.is_default):
-                async with asyncio.timeout_at(start.deadline):
-                    session = await self._starter.make(start)
+                session = await self._starter.make(start)
         except TimeoutError:
             raise StsTimeout(STS_TOO_LATE) from None
         except WbAwsError as problem:
@@ -485,6 +486,7 @@ class RoleSessionManager:
 
         Raises:
             RoleSessionNotFound, RoleSessionEnded: if there is nothing to refresh.
+            TokenDirectoryRefused: if the token can't be written, or not in time.
             WbAwsError: if no token can be had; the old one stays until it expires.
         """
         return await self._tasks.do(self._refresh(session_id), "refresh")
@@ -494,7 +496,9 @@ class RoleSessionManager:
         try:
             await self.supply.renew(str(session.role.arn))
         finally:
-            await self._deliver_and_tell()
+            delivered = await self._deliver_in_time()
+        if not delivered:
+            raise self._files.hangs()
         if session.file_problem is not None:
             raise session.file_problem
         return self.get_living(session_id)
@@ -523,6 +527,16 @@ class RoleSessionManager:
                     {"session_id": session.id, "expires_at": rfc3339(token.expires_at)},
                 )
 
+    async def _deliver_in_time(self) -> bool:
+        """Deliver, and wait a few seconds for it; return whether that was enough. Else it goes on by itself."""
+        delivering = self._tasks.begin(self._deliver_and_tell(), "deliver")
+        done, _ = await asyncio.wait({delivering}, timeout=DELIVER_PATIENCE)
+        if done:
+            delivering.result()
+        else:
+            log.error("Tokens are delivered once the disk answers: %s", self._files.hangs().detail)
+        return bool(done)
+
     async def _deliver_and_tell(self) -> None:
         """Deliver at once what a fetch has brought, or tell why it brought nothing."""
         await self._deliver()
@@ -546,7 +560,7 @@ class RoleSessionManager:
         try:
             await self.supply.renew_afresh()
         finally:
-            await self._deliver_and_tell()
+            await self._deliver_in_time()
         if not self.choices.default.chosen:
             self._tasks.begin(self._start_default_role(), "default role")
 
@@ -673,12 +687,13 @@ class RoleSessionManager:
         if not verify:
             return session.caller
         try:
-            async with asyncio.timeout(START_TIMEOUT):
+            deadline = asyncio.get_running_loop().time() + START_TIMEOUT
+            async with asyncio.timeout_at(deadline):
                 token = await self.supply.current(str(session.role.arn))
                 if not self.supply.identity_of(token).same_user(session.owner):
                     await self._ending.end(session, "identity_changed")
                     self.get_living(session.id)
-                return await self._starter.verify(session, token)
+                return await self._starter.verify(session, token, deadline)
         except TimeoutError:
             raise StsTimeout(STS_TOO_LATE) from None
 

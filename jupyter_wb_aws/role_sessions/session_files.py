@@ -73,6 +73,10 @@ class SessionFiles:
         """What an administrator should know of the folder, as (code, sentence)."""
         return self._folders.notices
 
+    def hangs(self) -> TokenDirectoryRefused:
+        """Return the problem of a folder whose disk does not answer."""
+        return self._folders.hangs()
+
     def path_of(self, session_id: str) -> Path:
         """Return where a role session's token file is, for one that begins now."""
         return self._folders.current / f"{self._records.slot}_{session_id}.token"
@@ -99,7 +103,8 @@ class SessionFiles:
             async with asyncio.timeout(PATIENCE):
                 await self._tasks.do(self._alone(self._open), "open token folder")
         except TimeoutError:
-            raise self._folders.hangs() from None
+            self._folders.problem = self._folders.hangs()
+            raise self._folders.problem from None
 
     async def clear_leftovers(self) -> None:
         """Remove what dead servers left, now that the role sessions that came back are known."""

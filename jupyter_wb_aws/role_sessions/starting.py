@@ -12,7 +12,7 @@ from datetime import timedelta
 from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity, StsRequest
 from jupyter_wb_aws.aws.sts_process import AsksSts
 from jupyter_wb_aws.clock import Clock
-from jupyter_wb_aws.errors import SignInRequired
+from jupyter_wb_aws.errors import SignInRequired, StsTimeout
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.role_sessions.processes import Process
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, session_name
@@ -94,24 +94,35 @@ class Starter:
         """Have STS say whether the role can be had, and write the first token; a failure leaves nothing.
 
         Raises:
+            TimeoutError: if STS has not answered by the deadline.
             WbAwsError: what STS said, or why the token can't be written.
         """
-        session = await self._assumed(start)
-        await self._write_first(session)
+        async with asyncio.timeout_at(start.deadline):
+            session = await self._assumed(start)
+        try:
+            async with asyncio.timeout_at(start.deadline):
+                await self._write_first(session)
+        except TimeoutError:
+            disk = self._files.hangs()
+            raise StsTimeout(disk.detail, admin_hint=disk.admin_hint) from None
         return session
 
-    async def verify(self, session: RoleSession, token: WebIdentityToken) -> CallerIdentity:
-        """Ask STS now who the role session is.
+    async def verify(
+        self, session: RoleSession, token: WebIdentityToken, deadline: float
+    ) -> CallerIdentity:
+        """Ask STS now who the role session is; `deadline` is of the event loop's time.
 
         Raises:
             WbAwsError: what STS says.
         """
-        return await self._sts.verify(await self._request(session, token))
+        return await self._sts.verify(await self._request(session, token, deadline))
 
-    async def _request(self, session: RoleSession, token: WebIdentityToken) -> StsRequest:
+    async def _request(
+        self, session: RoleSession, token: WebIdentityToken, deadline: float
+    ) -> StsRequest:
         environment = await self._process_environment(session)
         name = session.session_name
-        return StsRequest(session.role.arn, session.region, name, token, environment)
+        return StsRequest(session.role.arn, session.region, name, token, environment, deadline)
 
     async def _assumed(self, start: Start) -> RoleSession:
         session_id = uuid.UUID(int=self._rng.getrandbits(128), version=4).hex[:16]
@@ -132,7 +143,9 @@ class Starter:
         )
         assumed = None if start.shared else self._follows(start, name)
         if assumed is None:
-            assumed = await self._sts.assume(await self._request(session, start.token))
+            assumed = await self._sts.assume(
+                await self._request(session, start.token, start.deadline)
+            )
         now = self._clock.now()
         lifetime = assumed.credentials_expire_at - now
         return replace(session, caller=assumed.caller, started_at=now, credential_lifetime=lifetime)

@@ -140,11 +140,10 @@ class TokenFolders:
 
     def hangs(self) -> TokenDirectoryRefused:
         """Say that the disk does not answer; this one may be called while another call is under way."""
-        self.problem = TokenDirectoryRefused(
+        return TokenDirectoryRefused(
             f"The folder for token files, {self.current}, can't be used: its disk does not answer.",
             admin_hint="Look at that disk, or set WbAwsApp.token_dir to a folder on another one.",
         )
-        return self.problem
 
     def close(self) -> None:
         """Let go of all folders; what is in them stays."""

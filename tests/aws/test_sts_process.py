@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,17 @@ async def test_many_starts_at_once_are_all_answered_four_at_a_time(ask, fake):
     assert 1 <= most <= 4
 
 
+async def test_a_start_that_gets_no_place_in_time_says_that_the_server_is_busy(fake):
+    children = ChildProcesses(0)
+    late = replace(request(fake.url), deadline=asyncio.get_running_loop().time() + 0.01)
+
+    with pytest.raises(StsTimeout, match="This server was busy with other roles") as told:
+        await StsProcess(children).assume(late)
+
+    assert "at most 4 at once" in told.value.admin_hint
+    assert fake.calls == []
+
+
 async def test_no_password_of_a_proxy_gets_into_the_answer_or_the_log(ask, caplog):
     caplog.set_level(logging.DEBUG)
     proxy = "http://svc:Winter2026#x@127.0.0.1:9"
@@ -156,6 +168,7 @@ async def test_no_password_of_a_proxy_gets_into_the_answer_or_the_log(ask, caplo
 def test_the_server_does_not_import_botocore_to_ask(tmp_path):
     program = """
 import asyncio, os, sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from jupyter_wb_aws.aws.sts import StsRequest
 from jupyter_wb_aws.aws.sts_process import StsProcess

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from jupyter_wb_aws.errors import LastRunUnknown, TokenDirectoryRefused
+from jupyter_wb_aws.errors import LastRunUnknown, StsTimeout, TokenDirectoryRefused
 from jupyter_wb_aws.role_sessions import manager as manager_module
 from jupyter_wb_aws.role_sessions import session_files
 from jupyter_wb_aws.role_sessions.role_session import State
@@ -285,3 +285,33 @@ async def test_a_folder_that_cannot_be_listed_takes_no_token_away_and_fails_no_s
 
     assert "can't be read: Input/output error" in caplog.text
     assert "Token files stay in" in caplog.text
+
+
+async def test_a_refresh_says_that_the_disk_of_the_token_files_does_not_answer(
+    site, disk, monkeypatch
+):
+    async with site.server() as manager:
+        session, _ = await manager.start(ANALYST)
+        monkeypatch.setattr(manager_module, "DELIVER_PATIENCE", 0.01)
+        disk.hang(type(manager._files), "_without_file")
+
+        with pytest.raises(TokenDirectoryRefused, match="its disk does not answer"):
+            await asyncio.wait_for(manager.refresh(session.id), 20)
+
+        monkeypatch.setattr(manager_module, "DELIVER_PATIENCE", 20)
+        disk.answer()
+        assert await manager.refresh(session.id) is session
+        assert manager.state_of(session) is State.ACTIVE
+        assert manager.token_dir_problem is None
+
+
+async def test_a_start_whose_token_file_hangs_names_the_disk_and_not_sts(site, disk, monkeypatch):
+    monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.5)
+    async with site.server() as manager:
+        await manager.start(ANALYST)
+        disk.hang(TokenDirectory, "write")
+
+        with pytest.raises(StsTimeout, match="its disk does not answer"):
+            await asyncio.wait_for(manager.start(AUDITOR), 20)
+
+        disk.answer()

@@ -319,6 +319,27 @@ async def test_a_sign_out_does_not_wait_for_a_disk_that_hangs(
         await eventually(lambda: now_site.files() == [])
 
 
+async def test_a_sign_in_does_not_wait_for_a_disk_that_hangs(
+    now_site, make_source, provider, monkeypatch
+):
+    answers, source = threading.Event(), make_source()
+    async with now_site.server(source) as manager:
+        await sign_in(source, provider)
+        session, _ = await manager.start(ANALYST)
+        before = session.written
+        monkeypatch.setattr(manager_module, "DELIVER_PATIENCE", 0.01)
+        real = type(manager._files)._without_file
+        monkeypatch.setattr(
+            type(manager._files), "_without_file", lambda *args: answers.wait(60) and real(*args)
+        )
+
+        await asyncio.wait_for(sign_in(source, provider), 20)
+
+        assert source.sign_in.user is not None
+        answers.set()
+        await eventually(lambda: session.written not in {None, before})
+
+
 async def test_a_sign_out_while_the_disk_hangs_ends_what_comes_back_from_it(
     now_site, make_source, provider, monkeypatch
 ):
