@@ -32,6 +32,12 @@ NULL = object()  # where None leaves a member out, this one is null
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+@pytest.fixture(autouse=True)
+def own_metadata_switch(monkeypatch):
+    """Take back what the doctor and STS's child set in this process, where a test runs them in it."""
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
+
+
 class FakeClock:
     """A clock that a test moves; sleepers wake when their time has come."""
 
