@@ -44,6 +44,19 @@ def unreadable(url: str, status: int) -> CliError:
     )
 
 
+def not_ours(url: str, why: str) -> CliError:
+    """Explain JSON that is not of the REST contract; `why` ends the sentence that says so."""
+    return local_problem(
+        "answer_unreadable",
+        "The answer is not one of jupyter_wb_aws",
+        detail=f"What answers at {url} is not jupyter_wb_aws, or another version of it: the answer can't"
+        f" be used, since {why}.",
+        hint="Check that this is the URL of your Jupyter server, and that this command and the server"
+        " have the same version of jupyter_wb_aws.",
+        exit_code=ExitCode.FAILED,
+    )
+
+
 def too_large(url: str) -> CliError:
     """Explain an answer that is left unread."""
     return local_problem(

@@ -20,6 +20,12 @@ from jupyter_wb_aws.cli.transport import AnswerTooLarge, Request, Response, is_h
 TIMEOUT_SECONDS = 30.0
 """Longer than the 20 s that starting a role session may take, so that the server answers first."""
 
+# Members of the contract's answers: of these types wherever an answer has them.
+LISTS, OBJECTS = (
+    {"sessions", "roles", "notices", "findings"},
+    {"token_source", "catalogue", "user", "role"},
+)
+
 HTTP_OK, HTTP_NO_CONTENT, HTTP_MULTIPLE_CHOICES = 200, 204, 300
 
 
@@ -106,9 +112,12 @@ class Client:
             return Answer(text="", data=None)
         try:
             text = response.body.decode()
-            return Answer(text=text, data=json.loads(text))
+            data = json.loads(text, object_hook=_members_of(self._connection.shown))
         except (ValueError, RecursionError):
             raise bad_answer.unreadable(self._connection.shown, response.status) from None
+        if (wrong := _wrong_in(data)) is not None:
+            raise bad_answer.not_ours(self._connection.shown, wrong)
+        return Answer(text=text, data=data)
 
     def _refused(self, response: Response) -> CliError:
         url, (problem, text) = self._connection.shown, _problem_of(response)
@@ -120,6 +129,29 @@ class Client:
         if problem is None:
             return bad_answer.without_problem(url, response.status)
         return refused_by_server(problem, text)
+
+
+def _members_of(url: str) -> type[dict[str, Any]]:
+    """Make the type of the answer's JSON objects, in which a missing member has a sentence."""
+
+    class Members(dict[str, Any]):
+        def __missing__(self, name: str) -> Any:
+            raise bad_answer.not_ours(url, f"it has no `{name}`")
+
+    return Members
+
+
+def _wrong_in(data: Any) -> str | None:
+    """Say what can't be in an answer of the contract, where that is so."""
+    if not isinstance(data, dict):
+        return "it is not an object"
+    for name in LISTS & data.keys():
+        if not isinstance(data[name], list) or not all(isinstance(x, dict) for x in data[name]):
+            return f"its `{name}` is not a list of objects"
+    for name in OBJECTS & data.keys():
+        if not isinstance(data[name], dict | None):
+            return f"its `{name}` is not an object"
+    return None
 
 
 def _problem_of(response: Response) -> tuple[dict[str, object] | None, str]:

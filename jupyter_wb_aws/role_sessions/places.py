@@ -40,15 +40,17 @@ def require_own(folder: Path | None) -> None:
     """Let a folder pass that is this user's, or is not there and may be made.
 
     Raises:
-        OSError: if it is another user's, or one that only a log-in makes, even if root could make it.
+        OSError: if it is another user's, not a folder, or one that only a log-in makes, even if root could make it.
     """
     try:
-        owner = folder.stat().st_uid if folder is not None else os.geteuid()
+        status = folder.stat() if folder is not None else None
     except FileNotFoundError:
         if folder is not None and folder.parent == LOG_INS:
             raise refusal(f"is below {folder}, which does not exist") from None
         return
-    if owner != os.geteuid():
+    if status is not None and not stat.S_ISDIR(status.st_mode):
+        raise refusal(f"is below {folder}, which is not a folder")
+    if status is not None and status.st_uid != os.geteuid():
         raise refusal(f"is below {folder}, which belongs to another user")
 
 

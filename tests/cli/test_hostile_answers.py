@@ -179,6 +179,29 @@ def test_odd_json_ends_with_a_sentence(server, run, text):
         assert "Traceback" not in ran.out + ran.err
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[]",
+        "null",
+        '"up"',
+        '{"status": "up"}',
+        '{"status": "ok", "notices": null}',
+        '{"status": "ok", "notices": ["all is well"], "token_source": {}}',
+        '{"status": "ok", "notices": [], "token_source": "file"}',
+    ],
+)
+@pytest.mark.parametrize("words", [["status"], ["status", "--verbose"], ["roles"]])
+def test_another_programs_json_is_named_as_such(server, run, words, text):
+    for path in ("health", "sessions", "roles", "sign-in"):
+        server.answers[f"GET /aws/{path}"] = (200, "application/json", text.encode())
+    ran = run(*words)
+    assert ran.code == 1
+    assert "is not jupyter_wb_aws, or another version of it" in ran.err
+    assert "Error" not in ran.err
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_said_in_a_sentence(server):
     with Path("/dev/full").open("w") as full:

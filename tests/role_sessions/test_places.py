@@ -139,6 +139,16 @@ def test_a_folder_of_another_users_is_not_ours_to_use(tmp_path, monkeypatch):
         require_own(tmp_path)
 
 
+def test_a_file_where_a_folder_should_be_is_named_as_such_whoever_it_belongs_to(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "passwd").touch()
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+
+    with pytest.raises(OSError, match="passwd, which is not a folder"):
+        require_own(tmp_path / "passwd")
+
+
 def test_a_folder_that_only_a_log_in_makes_is_not_made_even_by_root(tmp_path, monkeypatch):
     monkeypatch.setattr(places, "LOG_INS", tmp_path)
     (tmp_path / "1000").mkdir()
