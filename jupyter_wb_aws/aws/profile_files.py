@@ -7,6 +7,7 @@ compares each rule with botocore's own code. Source: botocore.configloader, boto
 
 from __future__ import annotations
 
+import codecs
 import configparser
 import io
 import re
@@ -134,6 +135,8 @@ def _unusable(
 ) -> UnusableProfiles:
     if content.startswith(MARK):
         return UnusableProfiles("it begins with a byte order mark (BOM)", 1)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return UnusableProfiles("it is UTF-16, and has to be UTF-8", 1)
     if isinstance(error, UnicodeDecodeError):
         try:
             content.decode(encoding)
@@ -142,7 +145,9 @@ def _unusable(
         line = content.count(b"\n", 0, error.start) + 1
         return UnusableProfiles(f"a byte in it is not {_encoding_name(encoding)}", line)
     if isinstance(error, configparser.MissingSectionHeaderError):
-        return UnusableProfiles("it stands before the first [section]", error.lineno)
+        cut_off = error.line.lstrip().startswith("[")
+        reason = "its `[` has no `]`" if cut_off else "it stands before the first [section]"
+        return UnusableProfiles(reason, error.lineno)
     if isinstance(error, configparser.DuplicateSectionError):
         return UnusableProfiles(f"the section {_name(error.section)} is there twice", error.lineno)
     if isinstance(error, configparser.DuplicateOptionError):

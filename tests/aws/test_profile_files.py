@@ -81,6 +81,9 @@ def test_a_file_is_read_as_botocore_reads_it_or_refused_where_botocore_refuses(f
     [
         (b"\xef\xbb\xbf[default]\n", 1, "byte order mark"),
         (b"[default]\nregion = x\n# f\xfcr\n", 3, "not UTF-8"),
+        ("[default]\nregion = x\n".encode("utf-16"), 1, "it is UTF-16"),
+        (b"\xfe\xff" + "[default]\nregion = x\n".encode("utf-16-be"), 1, "it is UTF-16"),
+        (b"# mine\n[default\nregion = x\n", 2, "its `[` has no `]`"),
         (b"[default]\n" + b"# c\n" * 5000 + b"\xff\n", 5002, "not UTF-8"),
         (b"# c\nregion = x\n", 2, "before the first [section]"),
         (b"[default]\n[a]\n[default]\n", 3, "`default` is there twice"),

@@ -378,6 +378,7 @@ def test_a_fifo_and_a_file_without_rights_do_not_hang_it(role_env, home):
     [
         (b"\xef\xbb\xbf[default]\n", 1, "byte order mark", "sed -i"),
         (b"[default]\n# f\xfcr\n", 2, "not UTF-8", "iconv"),
+        ("[default]\n".encode("utf-16"), 1, "UTF-16", "iconv -f UTF-16 -t UTF-8"),
         (b"[default]\ns3 =\n  junk\n", 3, "has no `=`", "Correct or remove line 3"),
         (b"[a]\n[b]\n[a]\n", 3, "is there twice", "Correct or remove line 3"),
     ],

@@ -158,7 +158,7 @@ def _files(facts: Facts) -> Iterator[Finding]:
     for file in facts.profiles.unreadable:
         yield found(
             "profile_file_unreadable",
-            f"{file} can't be read with your rights; SDKs go on as if it were not there, or fail.",
+            f"{file} can't be read: you don't have the right to, or its links lead in a circle. SDKs go on as if it were not there, or fail.",
             f"Run: ls -ld {shlex.quote(str(file.parent))} {shlex.quote(str(file))}",
         )
 
@@ -182,8 +182,10 @@ def _mend(broken: Broken) -> str:
         return f"Move it away: mv {path} {path}.old"
     if "byte order mark" in broken.reason:
         return f"Save it as UTF-8 without a byte order mark, for example: sed -i '1s/^\\xef\\xbb\\xbf//' {path}"
-    if "a byte in it" in broken.reason:
-        return f"Save it as UTF-8, for example: iconv -f ISO-8859-1 -t UTF-8 {path} > {path}.new && mv {path}.new {path}"
+    utf_16 = "UTF-16" in broken.reason
+    if utf_16 or "a byte in it" in broken.reason:
+        encoding = "UTF-16" if utf_16 else "ISO-8859-1"
+        return f"Save it as UTF-8, for example: iconv -f {encoding} -t UTF-8 {path} > {path}.new && mv {path}.new {path}"
     if broken.line.number:
         return f"Correct or remove line {broken.line.number} of {path}."
     return f"Correct {path}."
