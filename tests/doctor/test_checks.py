@@ -35,6 +35,7 @@ from jupyter_wb_aws.doctor.codes import CODES
 from jupyter_wb_aws.doctor.facts import Called, Facts, Probed, ServerFacts
 from jupyter_wb_aws.doctor.finding import Severity
 from jupyter_wb_aws.doctor.gather import gather
+from jupyter_wb_aws.doctor.profiles import own_files
 from tests.aws.test_user_files import TABLE as USER_FILES
 from tests.cli.contract_server import problem, role_session, token_source
 from tests.conftest import NOON, make_jwt
@@ -456,6 +457,27 @@ def test_a_relative_path_of_a_profile_file_is_named(role_env):
     environment = {**role_env, "AWS_CONFIG_FILE": "work.cfg"}
     finding = next(iter(profiles.check(gather(environment, NOON, "terminal"))))
     assert (finding.code, finding.remedy) == ("profile_path_relative", "Run: unset AWS_CONFIG_FILE")
+
+
+def test_a_relative_path_of_the_users_own_file_is_named_where_another_is_read(role_env):
+    token = Path(role_env["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    aside = {
+        "AWS_CONFIG_FILE": str(token.with_suffix(".config")),
+        "AWS_SHARED_CREDENTIALS_FILE": str(token.with_suffix(".credentials")),
+    }
+    facts = gather({**role_env, **aside}, NOON, "terminal")
+    own = own_files(facts.environment, {"AWS_SHARED_CREDENTIALS_FILE": "work.cred"})
+
+    finding = next(iter(profiles.check(replace(facts, own_files=own))))
+
+    assert (finding.code, finding.severity) == ("profile_path_relative", Severity.INFO)
+    assert finding.message.startswith(
+        "AWS_SHARED_CREDENTIALS_FILE names the relative path work.cred"
+    )
+    assert (
+        finding.remedy
+        == "Set AWS_SHARED_CREDENTIALS_FILE to the whole path of the file, or nowhere."
+    )
 
 
 # --- The token file ------------------------------------------------------------------------

@@ -25,6 +25,10 @@ NOT_A_FILE = {
 SSO = ("sso_session", "sso_start_url", "sso_account_id", "sso_role_name", "sso_region")
 MOST_NAMED = 5
 
+RELATIVE = (
+    "{} names the relative path {}: which file that is, depends on the folder of each process."
+)
+
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Look at the profile that the SDKs use, and at the files."""
@@ -141,7 +145,7 @@ def _files(facts: Facts) -> Iterator[Finding]:
         if path and not path.startswith("/"):
             yield found(
                 "profile_path_relative",
-                f"{variable} names the relative path {path}: which file that is, depends on the folder of each process.",
+                RELATIVE.format(variable, path),
                 unset(facts, variable) if facts.get(variable) else "",
             )
     for broken in facts.profiles.broken:
@@ -233,6 +237,15 @@ def _endpoint(profile: Profile, by: str) -> Finding:
 def _set_aside(facts: Facts, own: Profiles) -> Iterator[Finding]:
     """Say what is wrong with the user's own files, which have no effect here."""
     here = "It has no effect here, since the role session's own files are read instead."
+    files = {"AWS_CONFIG_FILE": own.config, "AWS_SHARED_CREDENTIALS_FILE": own.credentials}
+    for variable, path in files.items():
+        if path is not None and not path.is_absolute():
+            yield found(
+                "profile_path_relative",
+                f"{RELATIVE.format(variable, path)} {here}",
+                f"Set {variable} to the whole path of the file, or nowhere.",
+                severity=Severity.INFO,
+            )
     for broken in own.broken:
         if broken.problem == "too_long":
             yield replace(_not_read(broken), sdks=(), severity=Severity.INFO)
