@@ -110,7 +110,16 @@ def test_what_was_picked_recently_comes_first(lab, section, box):
     expect(options.nth(1)).to_contain_text("Auditor")
 
 
+@pytest.fixture
+def resized(lab):
+    """Let a test change the window's size: after a narrow one, JupyterLab keeps its file browser wide."""
+    yield
+    lab.page.set_viewport_size({"width": 1280, "height": 900})
+    lab.open("lab?reset")
+
+
 @pytest.mark.labs
+@pytest.mark.usefixtures("resized")
 @pytest.mark.parametrize(
     ("width", "height"),
     [(1280, 500), (1366, 640), (1280, 800), (600, 800), (1440, 1000), (1920, 1250)],
