@@ -764,10 +764,12 @@ async def test_a_provider_that_left_the_token_out_once_is_asked_again(source, pr
     provider.answers = {}
     asked_before = len(provider.asked_for("/token"))
     assert (await fetch(source)).same_text(first)
-    source.clock.advance(179)
+    # The provider's clock is real: the token expires a little more than 3,600 s after this clock began.
+    pause = (first.expires_at - source.clock.now()).total_seconds() / 4
+    source.clock.advance(pause - 1)
     await fetch(source)
     assert len(provider.asked_for("/token")) == asked_before
-    source.clock.advance(1)
+    source.clock.advance(2)
     assert not (await fetch(source)).same_text(first)
     assert source.sign_in.expires_at is None
 
