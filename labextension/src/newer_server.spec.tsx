@@ -4,17 +4,17 @@ import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 import { createRoot } from 'react-dom/client';
 
-import type { DoctorFinding, RoleSession } from './api';
-import { type IView, type Model, NOTHING_KNOWN } from './model';
-import { nextNotices, NOTHING_REMEMBERED, withEnding } from './notices';
-import { processNames } from './process_names';
-import { otherWay, stepOf } from './sign_in';
-import { statusOf } from './status';
+import { Doctor } from './doctor/dialog';
+import { DocumentPanel } from './documents/panel';
+import { nextNotices, NOTHING_REMEMBERED, withEnding } from './notifications/notices';
+import { Picker } from './picker/picker';
+import type { DoctorFinding, RoleSession } from './server/api';
+import { type IView, type Model, NOTHING_KNOWN } from './server/model';
+import { otherWay, stepOf } from './sign_in/attempt';
+import { Popover } from './status/popover';
+import { statusOf } from './status/words';
 import { aDocument, aFinding, anAssignment, aReport, aRole, aSession } from './testing';
-import { Doctor } from './widgets/doctor';
-import { DocumentPanel } from './widgets/document_panel';
-import { Picker } from './widgets/picker';
-import { Popover } from './widgets/popover';
+import { processNames } from './words/process_names';
 
 jest.mock('@jupyterlab/apputils', () => ({ Dialog: jest.fn(), Notification: {}, Clipboard: {} }));
 

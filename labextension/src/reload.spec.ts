@@ -2,8 +2,8 @@ import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 
-import { type IView, type Model, NOTHING_KNOWN } from './model';
 import { askForReload, reloadHelps } from './reload';
+import { type IView, type Model, NOTHING_KNOWN } from './server/model';
 
 jest.mock('@jupyterlab/apputils', () => ({
   Notification: { emit: jest.fn(() => 'id-1'), dismiss: jest.fn() }

@@ -1,7 +1,7 @@
 import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { IView, Model } from './model';
+import type { IView, Model } from './server/model';
 
 /** Where this tab keeps for which versions it has asked already. */
 const ASKED = 'jupyterlab-wb-aws:reload-asked';

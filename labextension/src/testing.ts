@@ -1,7 +1,14 @@
 import { Signal } from '@lumino/signaling';
 
-import type { Assignment, DoctorFinding, DoctorReport, Problem, Role, RoleSession } from './api';
-import type { IDocument } from './document';
+import type { IDocument } from './documents/document';
+import type {
+  Assignment,
+  DoctorFinding,
+  DoctorReport,
+  Problem,
+  Role,
+  RoleSession
+} from './server/api';
 
 /** A role as the server describes it; for tests. */
 export function aRole(name: string, change: Partial<Role> = {}): Role {

@@ -1,6 +1,6 @@
 import { Token } from '@lumino/coreutils';
 
-import type { Model } from './model';
+import type { Model } from './server/model';
 import type { Settings } from './settings';
 
 /** What the server knows of AWS roles, for our own plugins. */

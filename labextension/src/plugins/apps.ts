@@ -2,12 +2,12 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { appTitles } from '../app_titles';
-import { runningApps } from '../apps';
 import { CommandIDs } from '../commands';
-import { RunningApps } from '../running_apps';
+import { askToRelaunch, relaunchAndTell } from '../dialogs/dialogs';
+import { runningApps } from '../running/app_roles';
+import { appTitles } from '../running/app_titles';
+import { RunningApps } from '../running/apps';
 import { DOMAIN, IAwsRoles } from '../tokens';
-import { askToRelaunch, relaunchAndTell } from '../widgets/dialogs';
 
 /** The AWS roles of proxied apps (VS Code, Shiny …), and their relaunch with another one. */
 export const apps: JupyterFrontEndPlugin<void> = {

@@ -3,11 +3,11 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands';
-import { roleIcon } from '../icons';
-import { processNames } from '../process_names';
-import { RecentRoles } from '../recent';
+import { roleIcon } from '../components/icons';
+import { askToEnd, orTell, pickInDialog, showDoctor, showIdentity } from '../dialogs/dialogs';
+import { RecentRoles } from '../picker/recent_roles';
 import { DOMAIN, IAwsRoles } from '../tokens';
-import { askToEnd, orTell, pickInDialog, showDoctor, showIdentity } from '../widgets/dialogs';
+import { processNames } from '../words/process_names';
 
 /** The commands, for the palette, the menu "AWS Role" (`schema/settings.json`) and shortcuts. */
 export const commands: JupyterFrontEndPlugin<void> = {

@@ -9,10 +9,15 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { consoleDocument, followKernel, type IDocument, notebookDocument } from '../document';
-import { RecentRoles } from '../recent';
+import {
+  consoleDocument,
+  followKernel,
+  type IDocument,
+  notebookDocument
+} from '../documents/document';
+import { DocumentControl } from '../documents/toolbar_button';
+import { RecentRoles } from '../picker/recent_roles';
 import { DOMAIN, IAwsRoles } from '../tokens';
-import { DocumentControl } from '../widgets/document_control';
 
 /** The item's name in `schema/documents.json`. */
 const ITEM = 'awsRole';

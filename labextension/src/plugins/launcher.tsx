@@ -7,9 +7,9 @@ import { MainAreaWidget } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 
-import { RecentRoles } from '../recent';
+import { LauncherRole } from '../launcher/section';
+import { RecentRoles } from '../picker/recent_roles';
 import { DOMAIN, IAwsRoles, IAwsRoleSettings } from '../tokens';
-import { LauncherRole } from '../widgets/launcher_role';
 
 /** The section "AWS role" above the cards of each launcher. */
 export const launcher: JupyterFrontEndPlugin<void> = {

@@ -1,10 +1,10 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 
-import { Api } from '../api';
-import { nextExpiry } from '../expiry';
-import { Live } from '../live';
-import { Model } from '../model';
-import { readAgain } from '../read_again';
+import { Api } from '../server/api';
+import { Live } from '../server/events';
+import { nextExpiry } from '../server/expiry';
+import { Model } from '../server/model';
+import { readAgain } from '../server/retry';
 import { IAwsRoles } from '../tokens';
 
 /** The state that everything else shows, kept up to date by the server's events. */

@@ -2,9 +2,9 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands';
-import { Notifier } from '../notifier';
-import { processNames } from '../process_names';
+import { Notifier } from '../notifications/notifier';
 import { DOMAIN, IAwsRoles, IAwsRoleSettings } from '../tokens';
+import { processNames } from '../words/process_names';
 
 /** Notifications for what needs the user, and for nothing else. */
 export const notifications: JupyterFrontEndPlugin<void> = {

@@ -2,11 +2,11 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { processNames } from '../process_names';
-import { RunningRoleSessions } from '../running';
-import { DOMAIN, IAwsRoles } from '../tokens';
-import { askToEnd, endAndTell } from '../widgets/dialogs';
 import { CommandIDs } from '../commands';
+import { askToEnd, endAndTell } from '../dialogs/dialogs';
+import { RunningRoleSessions } from '../running/role_sessions';
+import { DOMAIN, IAwsRoles } from '../tokens';
+import { processNames } from '../words/process_names';
 
 /** The group "AWS role sessions" of the panel of what is running. */
 export const running: JupyterFrontEndPlugin<void> = {

@@ -3,14 +3,14 @@ import { Dialog, ICommandPalette, Notification, ReactWidget } from '@jupyterlab/
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { User } from '../api';
 import { CommandIDs } from '../commands';
-import { failureOf } from '../failure';
+import { FailureNote } from '../components/failure_note';
+import { RolesDialog } from '../dialogs/roles_dialog';
+import type { User } from '../server/api';
+import { SignIn } from '../sign_in/dialog';
+import { AfterSignOut, BeforeSignOut } from '../sign_in/sign_out';
 import { DOMAIN, IAwsRoles } from '../tokens';
-import { FailureNote } from '../widgets/failure';
-import { RolesDialog } from '../widgets/roles_dialog';
-import { SignIn } from '../widgets/sign_in';
-import { AfterSignOut, BeforeSignOut } from '../widgets/sign_out';
+import { failureOf } from '../words/failure';
 
 /** The commands that sign the user in, and out, each by a dialog. */
 export const signIn: JupyterFrontEndPlugin<void> = {

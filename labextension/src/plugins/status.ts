@@ -4,8 +4,8 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 
 import { CommandIDs } from '../commands';
+import { StatusItem } from '../status/item';
 import { DOMAIN, IAwsRoles, IAwsRoleSettings } from '../tokens';
-import { StatusItem } from '../widgets/status';
 
 /** The AWS role in the status bar. */
 export const status: JupyterFrontEndPlugin<void> = {

@@ -2,9 +2,9 @@ import type { INotebookTree } from '@jupyter-notebook/tree';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { RecentRoles } from '../recent';
+import { TreeTab } from '../launcher/tree_tab';
+import { RecentRoles } from '../picker/recent_roles';
 import { DOMAIN, IAwsRoles } from '../tokens';
-import { TreeTab } from '../widgets/tree_tab';
 
 /** The tab "AWS roles" of Notebook 7's file page, which has no launcher. */
 export const tree: JupyterFrontEndPlugin<void> = {

@@ -1,0 +1,113 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { RoleSession } from '../server/api';
+import type { Model } from '../server/model';
+import { problemWords } from '../words/failure';
+import { identityText } from '../words/identity';
+import { clockTime, stateWords, timeLeft } from '../words/state';
+import { CopyButton, FailureNote } from './failure_note';
+import { useNow } from './hooks';
+import { stateIcon } from './icons';
+
+/** What there is to know of a role session: how it is, who the user is to AWS, what programs get. */
+export function SessionFacts(props: {
+  model: Model;
+  session: RoleSession;
+  trans: TranslationBundle;
+  /** Whether this is what was known before the server went away: then how it is can't be said. */
+  old?: boolean;
+}): React.JSX.Element {
+  const { session, trans } = props;
+  const now = useNow(props.model, 5_000);
+  const { identity } = session;
+  const { word, sentence } = stateWords(session, now, trans);
+  const Icon = stateIcon(session.state).react;
+  return (
+    <div className="jp-AwsRoles-facts">
+      {!props.old && (
+        <p className="jp-AwsRoles-state" data-state={session.state}>
+          <Icon tag="span" width="16px" height="16px" aria-hidden="true" />
+          <span>
+            <strong>{word}</strong> {sentence}
+          </span>
+        </p>
+      )}
+      {session.problem !== null && (
+        <FailureNote failure={problemWords(session.problem, trans)} trans={trans} />
+      )}
+      {session.notices.length > 0 && (
+        <ul className="jp-AwsRoles-notices">
+          {session.notices.map(notice => (
+            <li key={notice.code}>{notice.message}</li>
+          ))}
+        </ul>
+      )}
+      <dl>
+        <Fact name={trans.__('Role')} value={session.role_arn} />
+        {identity !== null && (
+          <>
+            <Fact name="UserId" value={identity.UserId} />
+            <Fact name="Account" value={identity.Account} />
+            <Fact name="Arn" value={identity.Arn} />
+          </>
+        )}
+        <Fact name={trans.__('Region')} value={session.region ?? trans.__('none set')} />
+        <Renewal session={session} now={now} trans={trans} />
+      </dl>
+      {identity !== null && (
+        <CopyButton
+          text={identityText(identity)}
+          label={trans.__('Copy caller identity')}
+          trans={trans}
+        />
+      )}
+      <details className="jp-AwsRoles-environment">
+        <summary>{trans.__('Environment variables that programs get')}</summary>
+        <dl>
+          {Object.entries(session.environment).map(([name, value]) => (
+            <Fact key={name} name={name} value={value ?? trans.__('(removed)')} />
+          ))}
+        </dl>
+      </details>
+    </div>
+  );
+}
+
+/** When it renews itself; until when what it has is good matters only where that may fail. */
+function Renewal(props: {
+  session: RoleSession;
+  now: number;
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  const { session, now, trans } = props;
+  const next = when(session.next_refresh_at, now, trans);
+  return session.state === 'active' ? (
+    <Fact name={trans.__('Renews itself')} value={next ?? trans.__('when it is needed')} />
+  ) : (
+    <>
+      <Fact name={trans.__('Next try')} value={next ?? trans.__('none planned')} />
+      <Fact
+        name={trans.__('Works until')}
+        value={when(session.token_expires_at, now, trans) ?? trans.__('not known')}
+      />
+    </>
+  );
+}
+
+function Fact(props: { name: string; value: string }): React.JSX.Element {
+  return (
+    <>
+      <dt>{props.name}</dt>
+      <dd>{props.value}</dd>
+    </>
+  );
+}
+
+function when(time: string | null, now: number, trans: TranslationBundle): string | null {
+  if (time === null) {
+    return null;
+  }
+  const left = timeLeft(time, now, trans);
+  return left === '' ? clockTime(time) : trans.__('%1 (in %2)', clockTime(time), left);
+}

@@ -1,0 +1,137 @@
+import { Notification } from '@jupyterlab/apputils';
+import { nullTranslator } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
+import type * as React from 'react';
+import { act } from 'react';
+import { createRoot } from 'react-dom/client';
+
+import type { RecentRoles } from '../picker/recent_roles';
+import { type IView, type Model, NOTHING_KNOWN } from '../server/model';
+import { aRole, aSession } from '../testing';
+import { endAndTell, pickInDialog } from './dialogs';
+
+interface IShown {
+  title: string;
+  body: unknown;
+  buttons: { label: string }[];
+  isDisposed: boolean;
+}
+const shown: IShown[] = [];
+
+jest.mock('@jupyterlab/apputils', () => ({
+  Clipboard: {},
+  Notification: { info: jest.fn(), error: jest.fn() },
+  Dialog: class {
+    static okButton: (_: object) => object = options => options;
+    static cancelButton: (_: object) => object = options => options;
+    isDisposed = false;
+    constructor(options: object) {
+      shown.push(Object.assign(this, options) as never);
+    }
+    reject() {}
+    launch() {
+      return Promise.resolve({ button: { accept: true } });
+    }
+  }
+}));
+// A dialog's body as what it draws: the test draws it.
+jest.mock('@jupyterlab/ui-components', () => ({
+  ...jest.requireActual<object>('@jupyterlab/ui-components'),
+  ReactWidget: { create: (body: unknown) => body }
+}));
+
+const trans = nullTranslator.load('any');
+const ANALYST = aRole('analyst', { label: 'Analyst' });
+const AUDITOR = aRole('auditor', { label: 'Auditor' });
+const READY: IView = {
+  ...NOTHING_KNOWN,
+  situation: 'ready',
+  roles: [ANALYST, AUDITOR],
+  sessions: [aSession('analyst'), aSession('auditor')],
+  choice: { session_id: 'id-analyst', chosen: true, ended: null }
+};
+
+function aModel(change: object = {}) {
+  const model = {
+    view: READY,
+    now: () => 0,
+    changed: new Signal<unknown, IView>({}),
+    sessionOf: () => null,
+    show: (change: Partial<IView>) => {
+      model.view = { ...model.view, ...change };
+      model.changed.emit(model.view);
+    },
+    ...change
+  };
+  return model;
+}
+
+beforeEach(() => {
+  (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
+  shown.length = 0;
+});
+
+test.each([
+  [['id-1'], [], [], 1],
+  [['id-1', 'id-2'], [], [], 1],
+  [['id-1'], ['id-2'], ['Not every role session ended'], 1],
+  [[], ['id-1'], ['The role session did not end'], 0],
+  [[], ['id-1', 'id-2'], ['The role sessions did not end'], 0]
+])('where %j end and %j don’t, it says so', async (ending, failing, titles, told) => {
+  const info = jest.mocked(Notification.info).mockClear();
+  const end = (id: string) =>
+    failing.includes(id) ? Promise.reject(new Error('No.')) : Promise.resolve(null);
+  const sessions = [...ending, ...failing].map(id => aSession('analyst', { id }));
+
+  await endAndTell(aModel({ end }) as unknown as Model, sessions, trans);
+
+  expect(shown.map(dialog => dialog.title)).toEqual(titles);
+  expect(info).toHaveBeenCalledTimes(told);
+});
+
+/** Open the dialog to pick a role, and draw what is in it. */
+async function pickDialog(model: ReturnType<typeof aModel>) {
+  const recent = { arns: [], add: () => undefined } as unknown as RecentRoles;
+  await pickInDialog(model as unknown as Model, recent, {} as never, trans);
+  const [dialog] = shown;
+  const node = document.createElement('div');
+  act(() => createRoot(node).render(dialog!.body as React.ReactElement));
+  const option = (label: string) =>
+    [...node.querySelectorAll('[role=option]')].find(each => each.textContent.includes(label))!;
+  return { dialog: dialog!, node, option };
+}
+
+test('the dialog to pick a role shows what is chosen as it is now', async () => {
+  const model = aModel();
+  const { dialog, option } = await pickDialog(model);
+  expect(dialog.buttons.map(button => button.label)).toEqual(['Close']);
+  expect(option('Analyst').getAttribute('aria-selected')).toBe('true');
+
+  act(() => model.show({ choice: { session_id: 'id-auditor', chosen: true, ended: null } }));
+
+  expect(option('Analyst').getAttribute('aria-selected')).toBe('false');
+  expect(option('Auditor').getAttribute('aria-selected')).toBe('true');
+});
+
+test.each([
+  ['closed meanwhile', true, 1],
+  ['open still', false, 0]
+])('where the dialog is %s, that the role is ready is told by a notification', async (...row) => {
+  const [, isDisposed, told] = row;
+  const info = jest.mocked(Notification.info).mockClear();
+  const model = aModel({
+    pick: () => {
+      shown[0]!.isDisposed = isDisposed;
+      model.show({ choice: { session_id: 'id-auditor', chosen: true, ended: null } });
+      return Promise.resolve(aSession('auditor', { label: 'Auditor' }));
+    }
+  });
+  const { option } = await pickDialog(model);
+
+  await act(async () => {
+    option('Auditor').dispatchEvent(new MouseEvent('click', { bubbles: true }));
+    await Promise.resolve();
+  });
+
+  expect(info).toHaveBeenCalledTimes(told);
+});

@@ -1,0 +1,59 @@
+import { nullTranslator } from '@jupyterlab/translation';
+
+import { aFinding, aReport } from '../testing';
+import { caller, fine, heading, isCommand, reportText, verdict } from './report';
+
+const trans = nullTranslator.load('any');
+const INFO = aFinding('endpoint_set', { severity: 'info', sdks: [], remedy: '' });
+
+test('the verdict counts what is wrong, and leaves out what is only worth knowing', () => {
+  expect(verdict(aReport(INFO), trans)).toBe('AWS credentials work in what you start now.');
+  const worse = aReport(
+    aFinding('static_keys'),
+    aFinding('token_expired'),
+    aFinding('clock_off', { severity: 'warning' }),
+    INFO
+  );
+  expect(verdict(worse, trans)).toBe('In what you start now: 2 errors, 1 warning.');
+});
+
+test('what was found is named by the worst of it', () => {
+  const warning = aFinding('clock_off', { severity: 'warning' });
+  expect(heading(aReport(INFO), trans)).toBe('Worth knowing');
+  expect(heading(aReport(warning, INFO), trans)).toBe('Warnings');
+  expect(heading(aReport(warning, aFinding('static_keys')), trans)).toContain('wrong');
+});
+
+test.each([
+  ['Run: aws logout --all', true],
+  ['Run in the notebook: %env AWS_REGION=us-east-2', true],
+  ['Open a new terminal.', false],
+  ['Run it again. Then: see', false]
+])('a remedy is a command or a sentence: %s', (remedy, command) => {
+  expect(isCommand(remedy)).toBe(command);
+});
+
+test('who won the real call is told with the provider, and nothing where it failed', () => {
+  const report = aReport();
+  expect(caller(report, trans)).toContain('assumed-role/analyst/alice-1');
+  expect(caller(report, trans)).toContain('assume-role-with-web-identity');
+  const failed = { ...report.call!, outcome: 'failed' as const, identity: null };
+  expect(caller({ ...report, call: failed }, trans)).toBe('');
+  expect(caller({ ...report, call: null }, trans)).toBe('');
+});
+
+test('a report is copied with each code, what it hits, and what to do', () => {
+  const report = aReport(aFinding('static_keys', { admin_hint: 'Their keys.' }), INFO);
+  expect(reportText(report, trans).split('\n')).toEqual([
+    'In what you start now: 1 error. (2026-11-25T12:00:00Z)',
+    expect.stringContaining('boto3 works as '),
+    'ERROR static_keys [boto3, aws]',
+    '  Message of static_keys.',
+    '  -> Run: mend static_keys',
+    '  For your administrator: Their keys.',
+    'INFO endpoint_set []',
+    '  Message of endpoint_set.',
+    'Without a finding: proxies'
+  ]);
+  expect(fine(report)).toBe('proxies');
+});

@@ -1,0 +1,86 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { DoctorFinding, DoctorReport } from '../server/api';
+
+/** Say in a sentence what came out. */
+export function verdict(report: DoctorReport, trans: TranslationBundle): string {
+  const count = (severity: DoctorFinding['severity']) =>
+    report.findings.filter(finding => finding.severity === severity).length;
+  const errors = count('error');
+  const warnings = count('warning');
+  const found = [
+    errors > 0 ? trans._n('%1 error', '%1 errors', errors, errors) : '',
+    warnings > 0 ? trans._n('%1 warning', '%1 warnings', warnings, warnings) : ''
+  ].filter(Boolean);
+  return found.length === 0
+    ? trans.__('AWS credentials work in what you start now.')
+    : trans.__('In what you start now: %1.', found.join(', '));
+}
+
+/** Say who the real call was made as, and by which provider of boto3's chain; empty where it failed. */
+export function caller(report: DoctorReport, trans: TranslationBundle): string {
+  const { call } = report;
+  return call?.identity
+    ? trans.__('boto3 works as %1 (provider %2).', call.identity.Arn, call.provider ?? '')
+    : '';
+}
+
+/** Name what was found, by the worst of it. */
+export function heading(report: DoctorReport, trans: TranslationBundle): string {
+  const severities = report.findings.map(({ severity }) => severity);
+  return severities.includes('error')
+    ? trans.__('What is wrong, and what to do')
+    : severities.includes('warning')
+      ? trans.__('Warnings')
+      : trans.__('Worth knowing');
+}
+
+/** Tell whether a remedy is a command to run, and not a sentence. */
+export function isCommand(remedy: string): boolean {
+  return /^Run\b[^:.]*: /.test(remedy);
+}
+
+/** Name a severity for people. */
+export function severityWord(
+  severity: DoctorFinding['severity'],
+  trans: TranslationBundle
+): string {
+  switch (severity) {
+    case 'error':
+      return trans.__('Error');
+    case 'warning':
+      return trans.__('Warning');
+    default:
+      return trans.__('Worth knowing');
+  }
+}
+
+/** Name the checks that found nothing. */
+export function fine(report: DoctorReport): string {
+  return report.looked_at
+    .filter(({ codes }) => codes.length === 0)
+    .map(({ what }) => what)
+    .join(', ');
+}
+
+/** Write a report as text, to be handed on. */
+export function reportText(report: DoctorReport, trans: TranslationBundle): string {
+  const findings = report.findings.map(finding =>
+    [
+      `${finding.severity.toUpperCase()} ${finding.code} [${finding.sdks.join(', ')}]`,
+      `  ${finding.message}`,
+      finding.remedy && `  -> ${finding.remedy}`,
+      finding.admin_hint && `  ${trans.__('For your administrator: %1', finding.admin_hint)}`
+    ]
+      .filter(Boolean)
+      .join('\n')
+  );
+  return [
+    `${verdict(report, trans)} (${report.checked_at})`,
+    caller(report, trans),
+    ...findings,
+    trans.__('Without a finding: %1', fine(report))
+  ]
+    .filter(Boolean)
+    .join('\n');
+}

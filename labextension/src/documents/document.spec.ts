@@ -1,0 +1,75 @@
+import { type IView, type Model, NOTHING_KNOWN } from '../server/model';
+import { aDocument } from '../testing';
+import { followKernel, isSettled, restartKernel } from './document';
+
+test('a kernel is restarted as its document does it, and connected to anew', async () => {
+  const { document, kernel, sessionContext } = aDocument();
+  sessionContext.restartKernel.mockImplementation(() => {
+    kernel.connectionStatusChanged.emit('connecting');
+    kernel.connectionStatusChanged.emit('connected');
+    return Promise.resolve();
+  });
+
+  expect(await restartKernel(document)).toBe(true);
+});
+
+test('a kernel that the server did not restart is told from one that it did', async () => {
+  const { document } = aDocument();
+
+  expect(await restartKernel(document)).toBe(false);
+});
+
+test('a kernel that restarts is not restarted once more', async () => {
+  const { document, kernel, sessionContext } = aDocument();
+  kernel.status = 'restarting';
+
+  await restartKernel(document);
+
+  expect(sessionContext.restartKernel).not.toHaveBeenCalled();
+});
+
+/** A model that counts its reads. */
+function aModel() {
+  const model = { reads: 3, read: jest.fn(() => Promise.resolve()) };
+  return { model: model as unknown as Model, read: model.read };
+}
+
+function viewOf(read: number): IView {
+  return { ...NOTHING_KNOWN, situation: 'ready', read };
+}
+
+test('that the server knows nothing of a kernel counts once it was asked since the document has it', () => {
+  const { document, sessionContext } = aDocument();
+  const { model, read } = aModel();
+  sessionContext.session.kernel = null;
+  followKernel(document, model);
+  expect(read).not.toHaveBeenCalled();
+
+  sessionContext.session.kernel = aDocument().kernel;
+  sessionContext.kernelChanged.emit(undefined);
+
+  expect(read).toHaveBeenCalledTimes(1);
+  expect(isSettled(document, viewOf(3))).toBe(false); // under way when the kernel came
+  expect(isSettled(document, viewOf(4))).toBe(true);
+});
+
+test('of a kernel that a document has already when it is shown the server is asked', () => {
+  const { model, read } = aModel();
+
+  followKernel(aDocument().document, model);
+
+  expect(read).toHaveBeenCalledTimes(1);
+});
+
+test('a kernel that has started again is asked for', () => {
+  const { document, sessionContext } = aDocument();
+  const { model, read } = aModel();
+  followKernel(document, model);
+  read.mockClear();
+
+  for (const status of ['busy', 'idle', 'restarting', 'idle', 'busy']) {
+    sessionContext.statusChanged.emit(status);
+  }
+
+  expect(read).toHaveBeenCalledTimes(1);
+});

@@ -1,0 +1,239 @@
+import { showErrorMessage } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { CommandIDs } from '../commands';
+import { FailureNote } from '../components/failure_note';
+import { useNow } from '../components/hooks';
+import { Picker } from '../picker/picker';
+import { failureOf, type IFailure } from '../words/failure';
+import { accountOfArn } from '../words/identity';
+import { staleWords } from '../words/situation';
+import { type IDocument, kernelIdOf, restartKernel, sharers } from './document';
+import { type DocumentRole, documentWords, roleLabel } from './role';
+import { type IDocumentControlOptions, useDocument } from './toolbar_button';
+
+type Props = { document: IDocument; close: () => void } & IDocumentControlOptions;
+
+/** What a document's kernel has, the role it was used with, a restart, and another role to pick. */
+export function DocumentPanel(props: Props): React.JSX.Element {
+  const { document, model, trans, close } = props;
+  const { view, role, offer } = useDocument(document, model);
+  const now = useNow(model);
+  const [picked, setPicked] = React.useState(false);
+
+  const pick = async (roleArn: string | null): Promise<void> => {
+    await choose(roleArn, props);
+    setPicked(true);
+  };
+  const unreachable = view.situation === 'unreachable';
+  const restart = role.kind === 'kernel' && role.restart;
+  React.useEffect(() => {
+    // Where the server went away meanwhile, what is known is how it was before the pick.
+    if (picked && role.kind === 'kernel' && !restart && view.situation === 'ready') {
+      close(); // The kernel runs with it already.
+    }
+  }, [picked, role, restart, view.situation, close]);
+
+  return (
+    <div className="jp-AwsRoles-documentPanel">
+      {unreachable && <p role="status">{staleWords(view, trans)}</p>}
+      <p>{documentWords(role, view.roles, now, trans).sentence}</p>
+      {restart && <RestartOffer {...props} focus={picked} />}
+      {role.kind === 'no_kernel' && <KernelOffer {...props} />}
+      {role.kind === 'kernel' && !picked && !unreachable && (
+        <>
+          {offer !== null && (
+            <Offer
+              {...props}
+              roleArn={offer.roleArn}
+              available={offer.available}
+              use={() => (offer.available ? pick(offer.roleArn) : ask(offer.roleArn, model))}
+            />
+          )}
+          <Picker
+            model={model}
+            recent={props.recent}
+            trans={trans}
+            selected={role.nextUntouched ? undefined : (role.next?.role_arn ?? null)}
+            onSignIn={() => void props.commands.execute(CommandIDs.signIn)}
+            label={trans.__('AWS role of the kernel')}
+            onPick={pick}
+            // eslint-disable-next-line jsx-a11y/no-autofocus -- the user has just opened it
+            autoFocus
+            {...(offer?.available
+              ? { first: offer.roleArn, firstNote: trans.__('this notebook was used with it') }
+              : {})}
+          />
+          <Remembering document={document} role={role} trans={trans} />
+        </>
+      )}
+    </div>
+  );
+}
+
+/** Choose a role for a document's kernel, and keep the choice with the document. */
+async function choose(roleArn: string | null, { document, model }: Props): Promise<void> {
+  const kernelId = kernelIdOf(document);
+  if (kernelId === null) {
+    return;
+  }
+  const sessionId = roleArn === null ? null : (await model.startApart(roleArn)).id;
+  await model.assign(kernelId, sessionId);
+  if (document.memory !== null) {
+    document.memory.arn = roleArn;
+  }
+}
+
+/** Ask for a role that the user is not offered, to be told why not; nothing is taken if it is by now. */
+async function ask(roleArn: string, model: Props['model']): Promise<void> {
+  await model.read({ roles: true });
+  if (model.role(roleArn) === null) {
+    await model.startApart(roleArn);
+  }
+}
+
+/** The role that the notebook was used with: to be taken by a click, never by itself. */
+function Offer(
+  props: Props & { roleArn: string; available: boolean; use: () => Promise<void> }
+): React.JSX.Element {
+  const { roleArn, available, model, trans } = props;
+  const label = roleLabel(roleArn, model.view.roles);
+  // The account too: whoever wrote the notebook has named the role, and labels are not unique.
+  const account = accountOfArn(roleArn);
+  const [busy, failure, run] = useAction(props.use, trans);
+  return (
+    <div className="jp-AwsRoles-documentOffer">
+      <p>
+        {available
+          ? trans.__('This notebook was used with %1 (account %2).', label, account)
+          : trans.__(
+              'This notebook was used with %1 (account %2), a role that you are not offered.',
+              label,
+              account
+            )}
+      </p>
+      {failure === null ? (
+        <button
+          type="button"
+          className="jp-AwsRoles-button jp-mod-styled jp-mod-accept"
+          disabled={busy || props.model.view.situation !== 'ready'}
+          onClick={run}
+        >
+          {available ? trans.__('Use %1', label) : trans.__('How to get it')}
+        </button>
+      ) : (
+        <FailureNote failure={failure} trans={trans} />
+      )}
+    </div>
+  );
+}
+
+/** Restart the kernel, having said what that costs. */
+function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
+  const { document, trans, close } = props;
+  const others = sharers(document, props.open);
+  const button = React.useRef<HTMLButtonElement>(null);
+  React.useEffect(() => {
+    if (props.focus) {
+      button.current?.focus();
+    }
+  }, [props.focus]);
+  const restart = (): void => {
+    close();
+    void restartKernel(document).then(restarted => {
+      if (!restarted) {
+        void showErrorMessage(
+          trans.__('The kernel did not restart'),
+          trans.__(
+            'The server could not restart it, or does not answer. Try it again by the menu Kernel; the server’s log says more.'
+          )
+        );
+      }
+    });
+  };
+  return (
+    <div className="jp-AwsRoles-documentRestart">
+      <p>
+        {document.kind === 'notebook'
+          ? trans.__(
+              'A restart stops what is running, and the kernel’s variables are lost. The notebook’s text and outputs stay.'
+            )
+          : trans.__(
+              'A restart stops what is running, and the kernel’s variables are lost. The console is cleared.'
+            )}
+      </p>
+      {others.length > 0 && <p>{trans.__('The same kernel is used by: %1.', others.join(', '))}</p>}
+      <div className="jp-AwsRoles-buttons">
+        <button
+          ref={button}
+          type="button"
+          className="jp-AwsRoles-button jp-mod-styled jp-mod-warn"
+          disabled={props.model.view.situation !== 'ready'}
+          onClick={restart}
+        >
+          {trans.__('Restart now')}
+        </button>
+        <button
+          type="button"
+          className="jp-AwsRoles-button jp-mod-styled jp-mod-reject"
+          onClick={close}
+        >
+          {trans.__('Later')}
+        </button>
+      </div>
+    </div>
+  );
+}
+
+/** Where there is no kernel: JupyterLab's own dialog to get one. */
+function KernelOffer({ document, dialogs, trans, close }: Props): React.JSX.Element {
+  return (
+    <button
+      type="button"
+      className="jp-AwsRoles-button jp-mod-styled jp-mod-accept"
+      onClick={() => {
+        close();
+        void dialogs.selectKernel(document.sessionContext);
+      }}
+    >
+      {trans.__('Select a kernel …')}
+    </button>
+  );
+}
+
+/** What becomes of a choice. */
+function Remembering(props: {
+  document: IDocument;
+  role: DocumentRole;
+  trans: TranslationBundle;
+}): React.JSX.Element | null {
+  const { document, trans } = props;
+  if (document.memory === null) {
+    return null;
+  }
+  return (
+    <p className="jp-AwsRoles-documentNote">
+      {document.memory.writable
+        ? trans.__('What you pick is noted in the notebook, to be offered when it is opened again.')
+        : trans.__('This notebook is read-only: what you pick is not noted in it.')}
+    </p>
+  );
+}
+
+/** Return whether an action is under way, how it failed, and what runs it. */
+function useAction(
+  action: () => Promise<void>,
+  trans: TranslationBundle
+): [boolean, IFailure | null, () => void] {
+  const [busy, setBusy] = React.useState(false);
+  const [failure, setFailure] = React.useState<IFailure | null>(null);
+  const run = (): void => {
+    setBusy(true);
+    setFailure(null);
+    action()
+      .catch((error: unknown) => setFailure(failureOf(error, trans)))
+      .finally(() => setBusy(false));
+  };
+  return [busy, failure, run];
+}

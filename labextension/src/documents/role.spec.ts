@@ -1,0 +1,215 @@
+import { nullTranslator } from '@jupyterlab/translation';
+
+import type { Assignment, RoleSession } from '../server/api';
+import { type IView, NOTHING_KNOWN } from '../server/model';
+import { aRole, aSession } from '../testing';
+import { documentRole, documentWords } from './role';
+
+const trans = nullTranslator.load('');
+const NOW = Date.parse('2026-11-25T10:00:00Z');
+const KERNEL = 'kernel-1';
+const ANALYST = aSession('analyst', { label: 'Analyst' });
+const AUDITOR = aSession('auditor', { label: 'Auditor' });
+const ROLES = [aRole('analyst', { label: 'Analyst' }), aRole('auditor', { label: 'Auditor' })];
+
+type Chosen = RoleSession | 'none' | null;
+
+interface IFacts {
+  /** What the kernel was given at its last start. */
+  running?: RoleSession;
+  /** What was chosen for it: a role session, "no AWS role", or nothing. */
+  chosen?: Chosen;
+  /** What was chosen for whatever starts next. */
+  byDefault?: Chosen;
+  living?: RoleSession[];
+  /** Whether a kernel without a role was left as it was, or has had everything removed. */
+  given?: 'untouched' | 'no_role';
+  /** What the server says that it gets next, where that is not simply what was chosen. */
+  next?: RoleSession;
+}
+
+function viewOf(facts: IFacts): IView {
+  const { running, chosen = null, byDefault = null, living = [ANALYST, AUDITOR] } = facts;
+  const wanted = facts.next ?? chosen ?? byDefault;
+  const next = living.find(session => session === wanted);
+  const assignment: Assignment = {
+    kind: 'kernel',
+    id: KERNEL,
+    chosen: chosen && { session_id: chosen === 'none' ? null : chosen.id, how: 'by_user' },
+    running: running ? { session_id: running.id, role_arn: running.role_arn } : null,
+    given: running ? 'role' : (facts.given ?? 'untouched'),
+    next: {
+      given: next ? 'role' : wanted === null ? 'untouched' : 'no_role',
+      session_id: next?.id ?? null
+    }
+  };
+  return {
+    ...NOTHING_KNOWN,
+    situation: 'ready',
+    roles: ROLES,
+    sessions: living,
+    choice: {
+      session_id: byDefault === null || byDefault === 'none' ? null : byDefault.id,
+      chosen: byDefault !== null,
+      ended: null
+    },
+    assignments: [assignment]
+  };
+}
+
+function said(view: IView, kernelId: string | null = KERNEL, settled = true) {
+  return documentWords(documentRole(view, kernelId, settled), view.roles, NOW, trans);
+}
+
+const inLondon = aSession('analyst', { id: 'id-2', label: 'Analyst', region: 'eu-west-2' });
+const ofOtherAccount = aSession('analyst', {
+  id: 'id-3',
+  label: 'Analyst',
+  role_arn: 'arn:aws:iam::444455556666:role/analyst'
+});
+const expired = aSession('analyst', { label: 'Analyst', state: 'expired' });
+const signIn = aSession('analyst', { label: 'Analyst', state: 'sign_in_required' });
+const degraded = aSession('analyst', { label: 'Analyst', state: 'degraded' });
+const startedAgain = aSession('analyst', { id: 'id-4', label: 'Analyst' });
+
+describe('What the toolbar says', () => {
+  const table: [string, IFacts, string][] = [
+    // The kernel has what was chosen.
+    ['nothing was ever chosen', {}, 'No role picked'],
+    ['"no AWS role" is the default', { given: 'no_role', byDefault: 'none' }, 'No AWS role'],
+    [
+      '"no AWS role" was chosen for it',
+      { given: 'no_role', chosen: 'none', byDefault: ANALYST },
+      'No AWS role'
+    ],
+    // What the server has may be a role or keys: a restart removes them.
+    [
+      '"no AWS role" was chosen for one that was left as it was',
+      { chosen: 'none' },
+      'No role picked - restart to use no AWS role'
+    ],
+    ['it took the default', { running: ANALYST, chosen: ANALYST, byDefault: ANALYST }, 'Analyst'],
+    [
+      'another default does not change it',
+      { running: ANALYST, chosen: ANALYST, byDefault: AUDITOR },
+      'Analyst'
+    ],
+    // Another role, or none, was chosen.
+    [
+      'started before any role was picked',
+      { byDefault: ANALYST },
+      'No role picked - restart to use Analyst'
+    ],
+    [
+      'chosen for one without',
+      { given: 'no_role', chosen: AUDITOR },
+      'No AWS role - restart to use Auditor'
+    ],
+    [
+      'another one was chosen',
+      { running: ANALYST, chosen: AUDITOR, byDefault: ANALYST },
+      'Analyst - restart to use Auditor'
+    ],
+    [
+      'none was chosen',
+      { running: ANALYST, chosen: 'none' },
+      'Analyst - restart to use no AWS role'
+    ],
+    [
+      'its choice was taken back',
+      { running: ANALYST, byDefault: AUDITOR },
+      'Analyst - restart to use Auditor'
+    ],
+    [
+      'its choice was taken back, and nothing else was chosen',
+      { running: ANALYST },
+      'Analyst - restart to use none of your roles'
+    ],
+    // Names that would be the same.
+    [
+      'another region',
+      { running: ANALYST, chosen: inLondon, living: [ANALYST, inLondon] },
+      'Analyst in us-east-2 - restart to use Analyst in eu-west-2'
+    ],
+    [
+      'another account',
+      { running: ANALYST, chosen: ofOtherAccount, living: [ANALYST, ofOtherAccount] },
+      'Analyst in 111122223333 - restart to use Analyst in 444455556666'
+    ],
+    // Its role session is not well.
+    ['expired', { running: expired, chosen: expired, living: [expired] }, 'Analyst (expired)'],
+    [
+      'sign-in required',
+      { running: signIn, chosen: signIn, living: [signIn] },
+      'Analyst (sign-in required)'
+    ],
+    ['degraded', { running: degraded, chosen: degraded, living: [degraded] }, 'Analyst (degraded)'],
+    // Its role session has ended.
+    ['ended', { running: ANALYST, chosen: ANALYST, living: [] }, 'Analyst (ended)'],
+    [
+      'ended, and another default',
+      { running: ANALYST, chosen: ANALYST, byDefault: AUDITOR, living: [AUDITOR] },
+      'Analyst (ended)'
+    ],
+    [
+      'ended, and another chosen',
+      { running: ANALYST, chosen: AUDITOR, living: [AUDITOR] },
+      'Analyst (ended) - restart to use Auditor'
+    ],
+    [
+      'ended, and its role started again',
+      { running: ANALYST, chosen: ANALYST, living: [startedAgain], next: startedAgain },
+      'Analyst (ended) - restart to use Analyst'
+    ],
+    [
+      'what was chosen for it has ended',
+      { given: 'no_role', chosen: ANALYST, living: [] },
+      'No AWS role'
+    ]
+  ];
+  it.each(table)('%s', (_, facts, text) => expect(said(viewOf(facts)).text).toBe(text));
+
+  it('names a role that is offered no more by its ARN’s last part', () => {
+    const view = { ...viewOf({ running: ANALYST, chosen: ANALYST, living: [] }), roles: [] };
+
+    expect(said(view).text).toBe('analyst (ended)');
+  });
+
+  it('is quiet without a kernel, and says what one would get', () => {
+    expect(said(viewOf({ byDefault: ANALYST }), null)).toEqual({
+      text: 'No kernel',
+      short: 'No kernel',
+      sentence: 'There is no kernel. One that is started now has Analyst.'
+    });
+  });
+
+  it('tells no AWS role from what the server itself has, for a kernel to come', () => {
+    expect(said(viewOf({ byDefault: 'none' }), null).sentence).toContain('has no AWS role.');
+    expect(said(viewOf({}), null).sentence).toContain('that the server itself has, if any.');
+    expect(said(viewOf({ running: ANALYST })).sentence).toContain(
+      'From its next restart on it has the AWS access that the server itself has, if any.'
+    );
+    expect(said(viewOf({ running: ANALYST })).short).toBe('Analyst → No role picked');
+    expect(said(viewOf({ running: ANALYST, chosen: 'none' })).sentence).toContain(
+      'From its next restart on it has no AWS role.'
+    );
+  });
+
+  it('tells a kernel on its way from one that the server does not know', () => {
+    expect(said(viewOf({}), null, false).text).toBe('AWS role');
+    expect(said(viewOf({}), 'another', false).text).toBe('AWS role');
+    expect(said(viewOf({}), 'another').text).toBe('AWS role not known');
+  });
+
+  it('says in short what the kernel has and gets', () => {
+    expect(said(viewOf({ running: ANALYST, chosen: AUDITOR })).short).toBe('Analyst → Auditor');
+    expect(said(viewOf({ running: ANALYST, chosen: 'none' })).short).toBe('Analyst → No AWS role');
+    expect(said(viewOf({ running: ANALYST, chosen: ANALYST })).short).toBe('Analyst');
+  });
+
+  it('says at length what the kernel has and gets', () => {
+    expect(said(viewOf({ running: ANALYST, chosen: AUDITOR })).sentence).toBe(
+      'This kernel has Analyst (account 111122223333). From its next restart on it has Auditor.'
+    );
+  });
+});

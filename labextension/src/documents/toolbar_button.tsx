@@ -1,0 +1,245 @@
+import type { ISessionContextDialogs } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import {
+  caretDownEmptyIcon,
+  type LabIcon,
+  ReactWidget,
+  refreshIcon
+} from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+import type { Message } from '@lumino/messaging';
+import * as React from 'react';
+
+import { DropDown } from '../components/drop_down';
+import { useNow, useView } from '../components/hooks';
+import { offlineIcon, roleIcon, STATE_ICONS, stateIcon } from '../components/icons';
+import { swatch } from '../picker/picker';
+import type { RecentRoles } from '../picker/recent_roles';
+import type { IView, Model } from '../server/model';
+import { staleWords } from '../words/situation';
+import { type IDocument, isSettled, kernelIdOf } from './document';
+import { DocumentPanel } from './panel';
+import { type IOffer, offerOf } from './remembered_role';
+import {
+  type DocumentRole,
+  documentRole,
+  documentWords,
+  type IDocumentWords,
+  needsAttention,
+  roleLabel
+} from './role';
+
+/** A document's width in pixels from which on there is room for a text of up to `LONG` characters. */
+const WIDE = 900;
+/** And that from which on there is room for any. */
+const VERY_WIDE = 1200;
+const LONG = 34;
+/** JupyterLab's list of what its toolbar has no room for. */
+const FURTHER = '.jp-Toolbar-responsive-popup';
+
+/** What the controls of all documents share. */
+export interface IDocumentControlOptions {
+  readonly model: Model;
+  /** The documents of this page. */
+  readonly open: ReadonlySet<IDocument>;
+  readonly recent: RecentRoles;
+  readonly commands: CommandRegistry;
+  readonly dialogs: ISessionContextDialogs;
+  readonly trans: TranslationBundle;
+}
+
+/** What a document's control and its panel show. */
+export interface IDocumentState {
+  readonly view: IView;
+  readonly role: DocumentRole;
+  readonly offer: IOffer | null;
+}
+
+/** A document's control in its toolbar: which AWS role its kernel has, and a panel to change it. */
+export class DocumentControl extends ReactWidget {
+  constructor(
+    private readonly document: IDocument,
+    private readonly options: IDocumentControlOptions
+  ) {
+    super();
+    this.addClass('jp-AwsRoles-document');
+    this.onChanged();
+    // The width of the document, not of the window: documents stand side by side.
+    this.resized = new ResizeObserver(([entry]) => {
+      this.width = entry?.contentRect.width ?? WIDE;
+      this.update();
+    });
+  }
+
+  // A toolbar that is made again, as after a change of its settings, drops its items undisposed.
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.options.model.changed.connect(this.onChanged);
+    this.onChanged();
+    this.resized.observe(this.document.node);
+    this.update(); // Among the further commands there is more room than in the toolbar.
+  }
+
+  protected override onBeforeDetach(message: Message): void {
+    this.resized.disconnect();
+    this.options.model.changed.disconnect(this.onChanged);
+    super.onBeforeDetach(message);
+  }
+
+  protected override render(): React.ReactElement {
+    const room = this.node.closest(FURTHER) ? Infinity : longest(this.width);
+    return <Control document={this.document} room={room} {...this.options} />;
+  }
+
+  /** Where there are no AWS roles, there is no control. */
+  private readonly onChanged = (): void => {
+    const { situation } = this.options.model.view;
+    this.setHidden(situation !== 'ready' && situation !== 'unreachable');
+  };
+
+  private width = WIDE;
+  private readonly resized: ResizeObserver;
+}
+
+/** How many characters there are room for in the toolbar of a document of that width. */
+function longest(width: number): number {
+  return width >= VERY_WIDE ? Infinity : width >= WIDE ? LONG : 0;
+}
+
+function Control(
+  props: { document: IDocument; room: number } & IDocumentControlOptions
+): React.JSX.Element {
+  const { document, model, trans } = props;
+  const { view, role, offer } = useDocument(document, model);
+  const now = useNow(model);
+  const button = React.useRef<HTMLButtonElement>(null);
+  const panel = React.useRef<DropDown | null>(null);
+  const [open, setOpen] = React.useState(false);
+  React.useEffect(() => () => panel.current?.dispose(), []);
+
+  const unreachable = view.situation === 'unreachable';
+  const { text, short, sentence } = unreachable
+    ? unknownWords(role, view, now, trans)
+    : controlWords(role, offer, view, now, trans);
+  const toggle = (): void => {
+    if (panel.current !== null) {
+      panel.current.dismiss();
+      return;
+    }
+    panel.current = DropDown.open({
+      anchor: button.current!,
+      owner: document.node,
+      label: panelLabel(document, trans),
+      content: close => <DocumentPanel {...props} close={close} />,
+      onClosed: () => {
+        panel.current = null;
+        setOpen(false);
+      }
+    });
+    setOpen(true);
+  };
+  const Icon = unreachable ? offlineIcon : iconOf(role);
+  const color =
+    role.kind === 'kernel' && !unreachable
+      ? swatch(model.role(role.has?.roleArn)?.color)
+      : undefined;
+  return (
+    <button
+      ref={button}
+      type="button"
+      className={`jp-AwsRoles-documentButton${role.kind === 'kernel' && !unreachable ? '' : ' jp-mod-quiet'}`}
+      title={sentence}
+      aria-label={trans.__('AWS role of the kernel: %1', text)}
+      aria-haspopup="dialog"
+      aria-expanded={open}
+      onClick={event => {
+        // Before JupyterLab 4.6, a toolbar that is clicked gives the focus to its document.
+        event.stopPropagation();
+        toggle();
+      }}
+      onKeyDown={event => {
+        if (event.key === 'ArrowDown' && !open) {
+          event.preventDefault();
+          toggle();
+        }
+      }}
+    >
+      <Icon.react tag="span" className="jp-AwsRoles-documentIcon" />
+      {color && <span className="jp-AwsRoles-swatch" style={color} />}
+      <span className="jp-AwsRoles-documentText">{text.length <= props.room ? text : short}</span>
+      <caretDownEmptyIcon.react tag="span" className="jp-AwsRoles-documentIcon" />
+    </button>
+  );
+}
+
+/** Return what a document's control shows, and render again when that is something else. */
+export function useDocument(document: IDocument, model: Model): IDocumentState {
+  const view = useView(model);
+  const [, changed] = React.useReducer((count: number) => count + 1, 0);
+  React.useEffect(() => {
+    const { sessionContext } = document;
+    const remembered = document.memory?.changed;
+    sessionContext.kernelChanged.connect(changed);
+    sessionContext.statusChanged.connect(changed);
+    remembered?.connect(changed);
+    changed();
+    return () => {
+      sessionContext.kernelChanged.disconnect(changed);
+      sessionContext.statusChanged.disconnect(changed);
+      remembered?.disconnect(changed);
+    };
+  }, [document]);
+  const role = documentRole(view, kernelIdOf(document), isSettled(document, view));
+  return { view, role, offer: offerOf(document.memory?.arn ?? null, role, view) };
+}
+
+function controlWords(
+  role: DocumentRole,
+  offer: IOffer | null,
+  view: IView,
+  now: number,
+  trans: TranslationBundle
+): IDocumentWords {
+  const words = documentWords(role, view.roles, now, trans);
+  if (offer === null || (role.kind === 'kernel' && role.restart)) {
+    return words;
+  }
+  const label = roleLabel(offer.roleArn, view.roles);
+  const text = trans.__('%1 - was used with %2', words.text, label);
+  return {
+    text,
+    short: trans.__('%1 (was %2)', words.text, label),
+    sentence: `${words.sentence} ${trans.__('This notebook was used with %1.', label)}`
+  };
+}
+
+/** What there is to say while the server does not: what was known last, and that it is old. */
+function unknownWords(
+  role: DocumentRole,
+  view: IView,
+  now: number,
+  trans: TranslationBundle
+): IDocumentWords {
+  const text = trans.__('AWS role not known now');
+  const { sentence } = documentWords(role, view.roles, now, trans);
+  return { text, short: text, sentence: `${staleWords(view, trans)} ${sentence}` };
+}
+
+function panelLabel(document: IDocument, trans: TranslationBundle): string {
+  return document.kind === 'notebook'
+    ? trans.__('AWS role of this notebook')
+    : trans.__('AWS role of this console');
+}
+
+function iconOf(role: DocumentRole): LabIcon {
+  if (role.kind === 'kernel' && role.restart) {
+    return refreshIcon; // Seen where the text is cut off, too.
+  }
+  if (role.kind !== 'kernel' || role.has === null) {
+    return roleIcon;
+  }
+  if (role.has.session === null) {
+    return STATE_ICONS.ended;
+  }
+  return needsAttention(role.has.session) ? stateIcon(role.has.session.state) : roleIcon;
+}

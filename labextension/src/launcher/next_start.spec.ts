@@ -1,0 +1,57 @@
+import { nullTranslator } from '@jupyterlab/translation';
+
+import { type IView, NOTHING_KNOWN } from '../server/model';
+import { aRole, aSession } from '../testing';
+import { choiceWords, selectedArn, waitWords } from './next_start';
+
+const trans = nullTranslator.load('test');
+const AUDITOR = aRole('auditor', { label: 'Auditor' });
+const NOTHING_CHOSEN: IView = { ...NOTHING_KNOWN, situation: 'ready', roles: [AUDITOR] };
+const NO_ROLE: IView = {
+  ...NOTHING_CHOSEN,
+  choice: { session_id: null, chosen: true, ended: null }
+};
+const ANALYST: IView = {
+  ...NOTHING_CHOSEN,
+  sessions: [aSession('analyst', { label: 'Analyst' })],
+  choice: { session_id: 'id-analyst', chosen: true, ended: null }
+};
+
+test.each([
+  [ANALYST, 'work as Analyst.'],
+  [NO_ROLE, 'from now on have no AWS role.'],
+  [
+    { ...NO_ROLE, choice: { ...NO_ROLE.choice, ended: 'Analyst' } },
+    'The role session of Analyst has ended'
+  ],
+  [NOTHING_CHOSEN, 'Pick one']
+])('it says what starts next has', (view, words) => {
+  expect(choiceWords(view, trans)).toContain(words);
+  expect(waitWords(view, trans)).toBeNull();
+});
+
+test.each([
+  [ANALYST, 'what you start now still has Analyst.'],
+  [NO_ROLE, 'what you start now still has no AWS role.'],
+  [
+    NOTHING_CHOSEN,
+    'what you start now still has the AWS access that the server itself has, if any.'
+  ]
+])(
+  'while a role is started that was picked, it says what starts until then have',
+  (view, words) => {
+    const picking = { ...view, starting: [AUDITOR.arn], picking: [AUDITOR.arn] };
+
+    expect(choiceWords(picking, trans)).toBe(`Wait until Auditor is ready: ${words}`);
+  }
+);
+
+test('a role that is started for one kernel changes nothing of what starts next', () => {
+  expect(choiceWords({ ...ANALYST, starting: [AUDITOR.arn] }, trans)).toContain('work as Analyst.');
+});
+
+test('what is selected is what was chosen', () => {
+  expect(selectedArn(ANALYST)).toBe('arn:aws:iam::111122223333:role/analyst');
+  expect(selectedArn(NO_ROLE)).toBeNull();
+  expect(selectedArn(NOTHING_CHOSEN)).toBeUndefined();
+});

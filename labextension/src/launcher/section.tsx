@@ -1,0 +1,88 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+import { MessageLoop } from '@lumino/messaging';
+import { Widget } from '@lumino/widgets';
+import * as React from 'react';
+
+import { CommandIDs } from '../commands';
+import { useView } from '../components/hooks';
+import { roleIcon } from '../components/icons';
+import { Picker } from '../picker/picker';
+import type { RecentRoles } from '../picker/recent_roles';
+import type { Model } from '../server/model';
+import { choiceWords, selectedArn } from './next_start';
+
+/** The launcher's section "AWS role": what is chosen for whatever starts next, and the picker. */
+export class LauncherRole extends ReactWidget {
+  constructor(
+    private readonly model: Model,
+    private readonly recent: RecentRoles,
+    private readonly commands: CommandRegistry,
+    private readonly trans: TranslationBundle
+  ) {
+    super();
+    this.addClass('jp-AwsRoles-launcher');
+  }
+
+  protected override render(): React.JSX.Element {
+    return (
+      <Section
+        model={this.model}
+        recent={this.recent}
+        trans={this.trans}
+        onSignIn={() => void this.commands.execute(CommandIDs.signIn)}
+        onHeight={this.fitTo}
+      />
+    );
+  }
+
+  /** A box layout gives its widgets the room that their style asks for; the cards need some too. */
+  private readonly fitTo = (height: number): void => {
+    // What failed is to be read, to its button: the cards can wait. But in a low window, what
+    // JupyterLab gives no room to hangs over the edge.
+    const failed = this.node.querySelector('.jp-AwsRoles-failure') !== null;
+    const most = failed ? 'max(50vh, min(70vh, 100vh - 260px))' : '50vh';
+    this.node.style.minHeight = `min(${Math.ceil(height)}px, ${most})`;
+    if (this.parent) {
+      MessageLoop.postMessage(this.parent, Widget.Msg.FitRequest);
+    }
+  };
+}
+
+function Section(props: {
+  model: Model;
+  recent: RecentRoles;
+  trans: TranslationBundle;
+  onSignIn: () => void;
+  onHeight: (height: number) => void;
+}): React.JSX.Element {
+  const { model, trans, onHeight } = props;
+  const view = useView(model);
+  const ref = React.useRef<HTMLElement>(null);
+  React.useEffect(() => {
+    const observer = new ResizeObserver(() => onHeight(ref.current?.offsetHeight ?? 0));
+    observer.observe(ref.current!);
+    return () => observer.disconnect();
+  }, [onHeight]);
+  return (
+    <section ref={ref} className="jp-AwsRoles-launcherSection" aria-label={trans.__('AWS role')}>
+      <div className="jp-AwsRoles-launcherHeader">
+        <roleIcon.react tag="span" width="32px" height="32px" aria-hidden="true" />
+        <h2>{trans.__('AWS role')}</h2>
+      </div>
+      {view.situation === 'ready' && view.rolesProblem === null && (
+        <p className="jp-AwsRoles-summary">{choiceWords(view, trans)}</p>
+      )}
+      <Picker
+        model={model}
+        recent={props.recent}
+        trans={trans}
+        label={trans.__('AWS role for what you start next')}
+        selected={selectedArn(view)}
+        onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
+        onSignIn={props.onSignIn}
+      />
+    </section>
+  );
+}

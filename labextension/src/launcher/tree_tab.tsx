@@ -1,0 +1,133 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+import * as React from 'react';
+
+import { CommandIDs } from '../commands';
+import { useNow, useView } from '../components/hooks';
+import { roleIcon, stateIcon } from '../components/icons';
+import { Picker } from '../picker/picker';
+import type { RecentRoles } from '../picker/recent_roles';
+import type { RoleSession } from '../server/api';
+import type { Model } from '../server/model';
+import { accountOf } from '../words/identity';
+import { stateWords, purposeWords } from '../words/state';
+import { selectedArn, waitWords } from './next_start';
+
+export interface ITreeTabOptions {
+  readonly model: Model;
+  readonly recent: RecentRoles;
+  readonly commands: CommandRegistry;
+  readonly trans: TranslationBundle;
+}
+
+/** A tab of Notebook 7's tree page: a role for whatever starts next, and the role sessions there are. */
+export class TreeTab extends ReactWidget {
+  constructor(private readonly options: ITreeTabOptions) {
+    super();
+    const { trans } = options;
+    this.id = 'jp-AwsRoles-tree';
+    this.addClass('jp-AwsRoles-tree');
+    this.title.label = trans.__('AWS roles');
+    this.title.caption = trans.__('Pick an AWS role for the notebooks that you open next');
+    this.title.icon = roleIcon;
+  }
+
+  protected override render(): React.ReactElement {
+    return <Tab {...this.options} />;
+  }
+}
+
+function Tab(props: ITreeTabOptions): React.JSX.Element {
+  const { model, recent, commands, trans } = props;
+  const view = useView(model);
+  const known = view.situation === 'ready' || view.situation === 'unreachable';
+  return (
+    <div className="jp-AwsRoles-treeTab">
+      <section aria-label={trans.__('AWS role')}>
+        <h2>{trans.__('AWS role')}</h2>
+        {view.situation === 'ready' && view.rolesProblem === null && (
+          <p>
+            {waitWords(view, trans) ??
+              trans.__(
+                'What you pick is the role of the notebooks, consoles and terminals that you start from now on. Running ones keep theirs.'
+              )}
+          </p>
+        )}
+        <Picker
+          model={model}
+          recent={recent}
+          trans={trans}
+          label={trans.__('AWS role for what you start next')}
+          selected={selectedArn(view)}
+          onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
+          onSignIn={() => void commands.execute(CommandIDs.signIn)}
+        />
+      </section>
+      {known && (
+        <section aria-label={trans.__('AWS role sessions')}>
+          <h2>{trans.__('AWS role sessions')}</h2>
+          <RoleSessions {...props} />
+        </section>
+      )}
+    </div>
+  );
+}
+
+/** The living role sessions, each with a button to end it. */
+function RoleSessions({ model, commands, trans }: ITreeTabOptions): React.JSX.Element {
+  const { sessions, situation } = useView(model);
+  return sessions.length === 0 ? (
+    <p className="jp-AwsRoles-quiet">{trans.__('There is none. Picking a role starts one.')}</p>
+  ) : (
+    <ul className="jp-AwsRoles-sessions">
+      {sessions.map(session => (
+        <SessionRow
+          key={session.id}
+          session={session}
+          model={model}
+          trans={trans}
+          disabled={situation !== 'ready'}
+          onEnd={() => void commands.execute(CommandIDs.end, { session_id: session.id })}
+        />
+      ))}
+    </ul>
+  );
+}
+
+function SessionRow(props: {
+  session: RoleSession;
+  model: Model;
+  trans: TranslationBundle;
+  disabled: boolean;
+  onEnd: () => void;
+}): React.JSX.Element {
+  const { session, model, trans } = props;
+  const state = stateWords(session, useNow(model), trans);
+  const Icon = stateIcon(session.state);
+  const use = purposeWords(session, trans);
+  const about = [accountOf(session), session.region].filter(Boolean).join(' · ');
+  return (
+    <li className="jp-AwsRoles-sessionRow">
+      <Icon.react tag="span" className="jp-AwsRoles-documentIcon" aria-hidden="true" />
+      <span className="jp-AwsRoles-sessionText">
+        <span>
+          {session.label}
+          {use && ` (${use})`}
+        </span>
+        <span className="jp-AwsRoles-quiet" title={state.sentence}>
+          {`${state.word} · ${about}`}
+        </span>
+      </span>
+      <button
+        type="button"
+        className="jp-AwsRoles-button jp-mod-styled"
+        aria-label={trans.__('End the role session of %1', session.label)}
+        disabled={props.disabled}
+        onClick={props.onEnd}
+      >
+        {trans.__('End…')}
+      </button>
+    </li>
+  );
+}

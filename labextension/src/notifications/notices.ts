@@ -1,0 +1,350 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { Problem, RoleSession } from '../server/api';
+import type { IView } from '../server/model';
+import { listed, timeLeft } from '../words/state';
+
+/** What the user can do from a notification. */
+export type NoticeAction =
+  { readonly kind: 'sign-in' } | { readonly kind: 'copy'; problem: Problem };
+
+/** One notification that should be up. */
+export interface INotice {
+  /** What it is about; the same key is the same notification, updated in place. */
+  readonly key: string;
+  /** The single things that it tells; one that is new is worth showing again. */
+  readonly topics: readonly string[];
+  readonly type: 'error' | 'info' | 'warning';
+  /** Of at most `LONGEST_MESSAGE` characters. */
+  readonly message: string;
+  readonly actions: readonly NoticeAction[];
+}
+
+/** What is to be remembered from one look to the next. */
+export interface IRemembered {
+  /** Whether the server has answered before. */
+  readonly begun: boolean;
+  /** Since when each thing is so, in the server's milliseconds. */
+  readonly since: ReadonlyMap<string, number>;
+  /** What the user was told and has put away, or sees elsewhere anyway. */
+  readonly hushed: ReadonlySet<string>;
+  /** The role sessions that have ended, and not by the user. */
+  readonly ended: readonly RoleSession[];
+  /** What was up last. */
+  readonly notices: readonly INotice[];
+}
+
+export const NOTHING_REMEMBERED: IRemembered = {
+  begun: false,
+  since: new Map(),
+  hushed: new Set(),
+  ended: [],
+  notices: []
+};
+
+/** What notices are written with. */
+export interface INoticeWords {
+  readonly trans: TranslationBundle;
+  /** Name a kernel by its document. */
+  readonly kernelName: (id: string) => string;
+}
+
+/** JupyterLab cuts off what is longer. */
+export const LONGEST_MESSAGE = 140;
+/** A renewal that fails and succeeds at its next tries is nobody's business. */
+export const GRACE = 5_000;
+const SIGN_IN_REQUIRED = 'sign-in-required';
+const REFUSED = new Set(['trust_refused', 'token_refused', 'role_not_allowed']);
+
+interface ICandidate extends INotice {
+  /** Told only when it comes about, not when the page finds it so: the status bar shows it. */
+  readonly quietAtFirst: boolean;
+  /** For how long it has to be so, in milliseconds. */
+  readonly grace: number;
+}
+
+/**
+ * Decide which notifications should be up.
+ *
+ * 1. What is so now makes the candidates; what belongs together is one of them.
+ * 2. What was so when the page was opened is not told, unless the user has to act.
+ * 3. A thing that the user has put away is not told again while it lasts.
+ * 4. While the server does not answer, what is up stays.
+ *
+ * @param onlyEssential - leave out what the user does not want: all but that they have to sign in.
+ */
+export function nextNotices(
+  before: IRemembered,
+  view: IView,
+  now: number,
+  words: INoticeWords,
+  onlyEssential = false
+): IRemembered {
+  if (view.situation === 'unreachable' || view.situation === 'loading') {
+    return before;
+  }
+  if (view.situation !== 'ready') {
+    return { ...NOTHING_REMEMBERED, begun: before.begun };
+  }
+  const ended = before.ended.filter(
+    gone => !view.sessions.some(is => is.role_arn === gone.role_arn && is.shared)
+  );
+  const candidates = allCandidates(view, ended, now, words).filter(
+    candidate => !onlyEssential || candidate.key === SIGN_IN_REQUIRED
+  );
+  const topics = new Set(candidates.flatMap(candidate => candidate.topics));
+  const hushed = new Set([...before.hushed].filter(topic => topics.has(topic)));
+  if (!before.begun) {
+    for (const candidate of candidates.filter(each => each.quietAtFirst)) {
+      candidate.topics.forEach(topic => hushed.add(topic));
+    }
+  }
+  const since = new Map([...topics].map(topic => [topic, before.since.get(topic) ?? now]));
+  const notices = candidates.filter(candidate =>
+    candidate.topics.some(
+      topic => !hushed.has(topic) && now - (since.get(topic) ?? now) >= candidate.grace
+    )
+  );
+  return { begun: true, since, hushed, ended, notices };
+}
+
+/** Take note of a role session that has ended, unless the user knows. */
+export function withEnding(before: IRemembered, session: RoleSession): IRemembered {
+  const told =
+    session.end_reason === 'role_withdrawn' ||
+    session.end_reason === 'identity_changed' ||
+    session.end_reason === 'idle';
+  return told ? { ...before, ended: [...before.ended, session] } : before;
+}
+
+/** Take note that the user has put a notification away. */
+export function withoutNotice(before: IRemembered, key: string): IRemembered {
+  const away = before.notices.filter(notice => notice.key === key).flatMap(each => each.topics);
+  return {
+    ...before,
+    hushed: new Set([...before.hushed, ...away]),
+    ended: before.ended.filter(session => !away.includes(endedTopic(session))),
+    notices: before.notices.filter(notice => notice.key !== key)
+  };
+}
+
+/** In how many milliseconds time alone may change what is told; null: not at all. */
+export function nextLook(known: IRemembered, now: number): number | null {
+  const degraded = [...known.since].filter(([topic]) => topic.startsWith('degraded:'));
+  if (degraded.length === 0) {
+    return null;
+  }
+  const waits = degraded.map(([, time]) => time + GRACE - now).filter(wait => wait > 0);
+  return Math.min(15_000, ...waits);
+}
+
+function allCandidates(
+  view: IView,
+  ended: readonly RoleSession[],
+  now: number,
+  words: INoticeWords
+): ICandidate[] {
+  const { sessions } = view;
+  const refused = sessions.filter(each => REFUSED.has(each.problem?.code ?? ''));
+  const others = sessions.filter(each => !refused.includes(each));
+  return [
+    ...signInRequired(view, words),
+    ...grouped(refused, each => `refused:${each.problem?.code}`).map(group =>
+      asRefused(group, words)
+    ),
+    ...grouped(
+      others.filter(each => each.state === 'expired'),
+      each => `expired:${each.problem?.code}`
+    ).map(group => asExpired(group, words)),
+    ...grouped(
+      others.filter(each => each.state === 'degraded'),
+      each => `degraded:${each.problem?.code}`
+    ).map(group => asDegraded(group, now, words)),
+    ...grouped(ended, each => `ended:${each.end_reason}`).map(group => asEnded(group, words)),
+    ...withoutRole(view, words)
+  ];
+}
+
+function signInRequired(view: IView, { trans }: INoticeWords): ICandidate[] {
+  const waiting = view.sessions.filter(session => session.state === 'sign_in_required');
+  if (waiting.length === 0) {
+    return [];
+  }
+  const canSignIn = view.signIn !== null && view.signIn.state !== 'not_needed';
+  return [
+    {
+      key: SIGN_IN_REQUIRED,
+      topics: [SIGN_IN_REQUIRED],
+      type: 'warning',
+      message: trans.__(
+        'Sign in again to keep using AWS as %1. Notebooks go on running; nothing is lost.',
+        names(waiting, trans)
+      ),
+      actions: canSignIn ? [{ kind: 'sign-in' }] : [],
+      quietAtFirst: false,
+      grace: 0
+    }
+  ];
+}
+
+function asRefused({ key, sessions }: IGroup, { trans }: INoticeWords): ICandidate {
+  const { problem, first } = cause(sessions);
+  return {
+    key,
+    topics: sessions.map(session => `refused:${session.id}`),
+    type: 'error',
+    message: lines(trans.__('AWS role %1 can’t be used.', names(sessions, trans)), problem?.title),
+    actions: copyAction(first),
+    quietAtFirst: false,
+    grace: 0
+  };
+}
+
+function asDegraded({ key, sessions }: IGroup, now: number, { trans }: INoticeWords): ICandidate {
+  const { problem, first } = cause(sessions);
+  const earliest = sessions
+    .map(session => session.token_expires_at)
+    .filter(time => time !== null)
+    .sort()[0];
+  const left = timeLeft(earliest ?? null, now, trans);
+  return {
+    key,
+    topics: sessions.map(session => `degraded:${session.id}`),
+    type: 'warning',
+    message: lines(
+      left
+        ? trans.__('AWS access as %1 can’t be renewed; %2 left.', names(sessions, trans), left)
+        : trans.__('AWS access as %1 can’t be renewed.', names(sessions, trans)),
+      problem?.title,
+      trans.__('It is tried again by itself.')
+    ),
+    actions: copyAction(first),
+    quietAtFirst: true,
+    grace: GRACE
+  };
+}
+
+function asExpired({ key, sessions }: IGroup, { trans }: INoticeWords): ICandidate {
+  const { problem, first } = cause(sessions);
+  return {
+    key,
+    topics: sessions.map(session => `expired:${session.id}`),
+    type: 'error',
+    message: lines(
+      trans.__('AWS access as %1 has expired.', names(sessions, trans)),
+      problem?.title,
+      trans.__('It comes back by itself.')
+    ),
+    actions: copyAction(first),
+    quietAtFirst: true,
+    grace: 0
+  };
+}
+
+function asEnded({ key, sessions }: IGroup, { trans }: INoticeWords): ICandidate {
+  const reason = sessions[0]?.end_reason;
+  const roles = names(sessions, trans);
+  return {
+    key,
+    topics: sessions.map(endedTopic),
+    type: reason === 'idle' ? 'info' : 'warning',
+    message:
+      reason === 'role_withdrawn'
+        ? trans.__(
+            'The AWS role %1 is no longer yours to use, so its role session ended. Your administrator can say why.',
+            roles
+          )
+        : reason === 'identity_changed'
+          ? trans.__('Another user has signed in, so these role sessions ended: %1.', roles)
+          : trans.__(
+              'Nothing used the AWS role %1 for a while, so its role session ended. Pick the role again to go on.',
+              roles
+            ),
+    actions: [],
+    quietAtFirst: false,
+    grace: 0
+  };
+}
+
+/** Kernels that started (again) without the role that was chosen for them, since its session is over. */
+function withoutRole(view: IView, { trans, kernelName }: INoticeWords): ICandidate[] {
+  const bare = view.assignments.filter(
+    ({ kind, chosen, running }) =>
+      kind === 'kernel' &&
+      running === null &&
+      chosen !== null &&
+      chosen.session_id !== null &&
+      !view.sessions.some(session => session.id === chosen.session_id)
+  );
+  if (bare.length === 0) {
+    return [];
+  }
+  return [
+    {
+      key: 'without-role',
+      topics: bare.map(({ id, chosen }) => `without-role:${id}:${chosen?.session_id}`),
+      type: 'warning',
+      message: trans.__(
+        '%1 runs without an AWS role: its role session has ended. Choose a role for it, then restart its kernel.',
+        listed(
+          bare.map(({ id }) => kernelName(id)),
+          trans
+        )
+      ),
+      actions: [],
+      quietAtFirst: true,
+      grace: 0
+    }
+  ];
+}
+
+interface IGroup {
+  readonly key: string;
+  readonly sessions: readonly RoleSession[];
+}
+
+/** Put together what one notification tells: one provider that is down is one thing. */
+function grouped(
+  sessions: readonly RoleSession[],
+  keyOf: (session: RoleSession) => string
+): IGroup[] {
+  const groups = new Map<string, RoleSession[]>();
+  for (const session of sessions) {
+    const key = keyOf(session);
+    groups.set(key, [...(groups.get(key) ?? []), session]);
+  }
+  return [...groups].map(([key, members]) => ({ key, sessions: members }));
+}
+
+function cause(sessions: readonly RoleSession[]): {
+  problem: Problem | null;
+  first: Problem | null;
+} {
+  return {
+    problem: sessions[0]?.problem ?? null,
+    first: sessions.find(session => session.problem?.admin_hint)?.problem ?? null
+  };
+}
+
+function copyAction(problem: Problem | null): NoticeAction[] {
+  return problem === null ? [] : [{ kind: 'copy', problem }];
+}
+
+function endedTopic(session: RoleSession): string {
+  return `ended:${session.id}`;
+}
+
+function names(sessions: readonly RoleSession[], trans: TranslationBundle): string {
+  return listed([...new Set(sessions.map(session => session.label))], trans);
+}
+
+/** Put the lines of a notification together that fit; the first one always does. */
+export function lines(first: string, ...more: (string | undefined)[]): string {
+  let message = first;
+  for (const line of more) {
+    if (line && message.length + line.length + 2 <= LONGEST_MESSAGE) {
+      message += (message === first ? '\n' : ' ') + (/[.!?]$/.test(line) ? line : `${line}.`);
+    }
+  }
+  return message;
+}

@@ -1,0 +1,204 @@
+import { Notification } from '@jupyterlab/apputils';
+import { nullTranslator } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
+import * as React from 'react';
+import { createRoot, type Root } from 'react-dom/client';
+
+import { Refused } from '../server/api';
+import { type IView, type Model, NOTHING_KNOWN } from '../server/model';
+import { aProblem, aRole } from '../testing';
+import { Picker } from './picker';
+import type { RecentRoles } from './recent_roles';
+
+jest.mock('@jupyterlab/apputils', () => ({
+  Clipboard: { copyToSystem: jest.fn() },
+  Notification: { error: jest.fn() }
+}));
+
+const trans = nullTranslator.load('any');
+const ANALYST = aRole('analyst', { label: 'Analyst' });
+const AUDITOR = aRole('auditor', { label: 'Auditor' });
+const WHERE = 'https://example.com/ask';
+
+let root: Root;
+
+beforeEach(() => {
+  (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
+});
+
+afterEach(() => {
+  React.act(() => root.unmount());
+  document.body.replaceChildren();
+});
+
+/** A picker on the page, and what the user does in it. */
+function aPicker(onPick: (arn: string | null) => Promise<unknown> = () => Promise.resolve()) {
+  const model = {
+    view: { ...NOTHING_KNOWN, situation: 'ready', roles: [ANALYST, AUDITOR] } as IView,
+    now: () => 0,
+    sessionOf: () => null,
+    changed: new Signal<unknown, IView>({})
+  };
+  const picked = jest.fn(onPick);
+  const node = document.body.appendChild(document.createElement('div'));
+  root = createRoot(node);
+  const show = (selected?: string | null) =>
+    React.act(() =>
+      root.render(
+        <Picker
+          model={model as unknown as Model}
+          recent={{ arns: [], add: () => undefined } as unknown as RecentRoles}
+          trans={trans}
+          label="Roles"
+          selected={selected}
+          onPick={picked}
+        />
+      )
+    );
+  show();
+  const input = node.querySelector('input')!;
+  return {
+    node,
+    picked,
+    show,
+    offer: (...roles: IView['roles']) =>
+      React.act(() => {
+        model.view = { ...model.view, roles };
+        model.changed.emit(model.view);
+      }),
+    type: (text: string) =>
+      React.act(() => {
+        Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')!.set!.call(
+          input,
+          text
+        );
+        input.dispatchEvent(new Event('input', { bubbles: true }));
+      }),
+    press: (key: string, init: KeyboardEventInit = {}) =>
+      React.act(async () => {
+        input.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, ...init }));
+        await Promise.resolve();
+      }),
+    count: () => node.querySelector('.jp-AwsRoles-count')?.textContent,
+    said: () => node.querySelector('[role=status]')?.textContent,
+    alert: () => node.querySelector('[role=alert]')?.textContent ?? null
+  };
+}
+
+function refusing(): Promise<never> {
+  const problem = aProblem('role_not_allowed', { request_url: WHERE });
+  return Promise.reject(new Refused(problem));
+}
+
+test('how many roles there are is shown, and how many of them match what was typed', () => {
+  const { type, count, node, offer } = aPicker();
+  expect(count()).toBe('2 roles');
+
+  type('aud');
+  expect(count()).toBe('1 of 2 roles');
+  type('arn:aws:iam::111122223333:role/elsewhere');
+  expect(count()).toBe('0 of 2 roles');
+  type('');
+  offer(ANALYST);
+
+  expect(count()).toBe('1 role');
+  const described = node.querySelector('input')!.getAttribute('aria-describedby')!;
+  expect(document.getElementById(described)?.textContent).toBe('1 role');
+});
+
+test('where no role is offered there is no count', () => {
+  const { count, offer } = aPicker();
+
+  offer();
+
+  expect(count()).toBe('');
+});
+
+test('what was said of a pick goes when the user types on', async () => {
+  const { type, press, said } = aPicker();
+  type('aud');
+  await press('Enter');
+  expect(said()).toBe('Auditor is ready.');
+
+  type('ana');
+
+  expect(said()).toBe('1 role');
+});
+
+test('why a pick failed goes when the user types on', async () => {
+  const { type, press, alert } = aPicker(refusing);
+  type('aud');
+  await press('Enter');
+  expect(alert()).toContain('Title of role_not_allowed');
+
+  type('ana');
+
+  expect(alert()).toBeNull();
+});
+
+test('what was said stays where it is chosen, and goes when another role is chosen elsewhere', async () => {
+  const { type, press, said, show } = aPicker();
+  type('aud');
+  await press('Enter');
+  show(AUDITOR.arn);
+  expect(said()).toBe('Auditor is ready.');
+
+  show(ANALYST.arn);
+
+  expect(said()).toBe('');
+});
+
+test('why a pick failed goes when the role is chosen elsewhere', async () => {
+  const { type, press, alert, show } = aPicker(refusing);
+  type('aud');
+  await press('Enter');
+  expect(alert()).not.toBeNull();
+
+  show(AUDITOR.arn);
+
+  expect(alert()).toBeNull();
+});
+
+test('Enter of an input method picks nothing', async () => {
+  const { type, press, picked } = aPicker();
+  type('aud');
+  await press('Enter', { isComposing: true });
+  expect(picked).not.toHaveBeenCalled();
+
+  await press('Enter');
+
+  expect(picked).toHaveBeenCalledWith(AUDITOR.arn);
+});
+
+test('where the marked role has gone from the list, Enter starts no other one', async () => {
+  const { type, press, picked, offer } = aPicker();
+  type('a');
+  await press('ArrowDown');
+  offer(ANALYST);
+
+  await press('Enter');
+
+  expect(picked).not.toHaveBeenCalled();
+});
+
+test('what failed after the list was closed is told with what to do, and where to ask', async () => {
+  let fail: () => void = () => undefined;
+  const { type, press } = aPicker(
+    () => new Promise((_, reject) => (fail = () => void refusing().catch(reject)))
+  );
+  type('aud');
+  await press('Enter');
+  React.act(() => root.render(<p />));
+  const open = jest.spyOn(window, 'open').mockReturnValue(null);
+
+  await React.act(async () => {
+    fail();
+    await Promise.resolve();
+  });
+
+  const [message, options] = jest.mocked(Notification.error).mock.calls[0]!;
+  expect(message).toBe('Title of role_not_allowed\nDetail of role_not_allowed. What to do.');
+  expect(options?.actions?.map(action => action.label)).toEqual(['Ask for this role']);
+  options?.actions?.[0]?.callback(new MouseEvent('click'));
+  expect(open).toHaveBeenCalledWith(WHERE, '_blank', 'noopener');
+});

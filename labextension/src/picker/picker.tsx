@@ -1,0 +1,448 @@
+import { Clipboard, Notification } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { checkIcon } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import { FailureNote } from '../components/failure_note';
+import { useView } from '../components/hooks';
+import { STATE_ICONS, stateIcon } from '../components/icons';
+import { lines } from '../notifications/notices';
+import type { IView, Model } from '../server/model';
+import { failureOf, type IFailure, problemWords, requestAddress } from '../words/failure';
+import { situationWords } from '../words/situation';
+import { stateWords } from '../words/state';
+import { indexRoles } from './filter';
+import { type PickerOption, pickerOptions } from './options';
+import type { RecentRoles } from './recent_roles';
+
+const { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } = React;
+
+/** A row's height in em: two lines of text. */
+const ROW_EM = 3.4;
+/** How many rows there is room for: the last one is cut off, which shows that there are more. */
+const MOST_ROWS = 5.6;
+/** Rows drawn beyond what can be seen, so that scrolling shows no gap. */
+const SPARE_ROWS = 4;
+
+export interface IPickerProps {
+  model: Model;
+  recent: RecentRoles;
+  trans: TranslationBundle;
+  /** The accessible name. */
+  label: string;
+  /** The ARN of the role that is chosen now; null: "no AWS role"; undefined: nothing was chosen. */
+  selected: string | null | undefined;
+  /** Do what the user picked (null: "no AWS role"). What it throws is shown in place. */
+  onPick: (roleArn: string | null) => Promise<unknown>;
+  /** Begin to sign in. */
+  onSignIn?: () => void;
+  autoFocus?: boolean;
+  /** The ARN of a role to list first. */
+  first?: string | null;
+  /** Why it is first. */
+  firstNote?: string;
+}
+
+/** A list of the user's roles, filtered by what they type, in which one is picked. */
+export function Picker(props: IPickerProps): React.JSX.Element {
+  const { model, trans } = props;
+  const view = useView(model);
+  if (view.rolesProblem !== null || view.situation !== 'ready') {
+    const quiet = view.situation === 'ready' || view.situation === 'unreachable';
+    return view.rolesProblem !== null && quiet ? (
+      <NoRoles view={view} trans={trans} onSignIn={props.onSignIn} />
+    ) : view.situation === 'unreachable' && view.roles.length > 0 ? (
+      <RoleList {...props} view={view} disabled />
+    ) : (
+      <p className="jp-AwsRoles-quiet">{situationWords(view, trans)}</p>
+    );
+  }
+  return <RoleList {...props} view={view} disabled={false} />;
+}
+
+function NoRoles(props: {
+  view: IView;
+  trans: TranslationBundle;
+  onSignIn: (() => void) | undefined;
+}): React.JSX.Element {
+  const { view, trans, onSignIn } = props;
+  const problem = view.rolesProblem!;
+  if (problem.code !== 'sign_in_required') {
+    return <FailureNote failure={problemWords(problem, trans)} trans={trans} />;
+  }
+  return (
+    <div className="jp-AwsRoles-quiet">
+      <p>{trans.__('Sign in to see the AWS roles that you may use.')}</p>
+      {onSignIn && view.signIn?.state !== 'not_needed' && (
+        <button
+          type="button"
+          className="jp-AwsRoles-button jp-mod-styled jp-mod-accept"
+          onClick={onSignIn}
+        >
+          {trans.__('Sign in…')}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): React.JSX.Element {
+  const { model, recent, trans, view, disabled, selected } = props;
+  const id = useId();
+  const [query, setQuery] = useState('');
+  // By its ARN, since the list may be another one at the next key.
+  const [marked, setMarked] = useState<string | null | undefined>(undefined);
+  const [failure, setFailure] = useState<IFailure | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [said, setSaid] = useState('');
+
+  const none = trans.__('No AWS role');
+  // As it was when the list was opened: what is looked at must not move.
+  const [recentArns] = useState(() => recent.arns);
+  const index = useMemo(() => indexRoles(view.roles, recentArns), [view.roles, recentArns]);
+  const options = useMemo(
+    () => pickerOptions(index, query, none, props.first),
+    [index, query, none, props.first]
+  );
+
+  const at = marked === undefined ? -1 : options.findIndex(option => option.arn === marked);
+  // Where the marked role has gone from the list, nothing is: Enter must not start another one.
+  const active = marked === undefined && query.trim() !== '' ? 0 : at;
+  const picked = query === '' ? options.findIndex(option => option.arn === selected) : -1;
+  const list = useList(active, picked);
+  const isShown = useIsShown();
+
+  const found = options.filter(option => option.kind === 'role').length;
+
+  // What was said holds until the user goes on, or something else is chosen elsewhere.
+  const own = useRef<string | null | undefined>(undefined);
+  const forget = () => {
+    setSaid('');
+    setFailure(null);
+  };
+  useEffect(() => {
+    if (!busy && selected !== own.current) {
+      own.current = undefined;
+      forget();
+    }
+    // Not at each `busy`: what is said at the end of a pick is to stay.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [selected]);
+
+  const search = (text: string) => {
+    setQuery(text);
+    setMarked(undefined);
+    if (!busy) {
+      forget();
+    }
+    list.toTop();
+  };
+
+  const pick = async (option: PickerOption) => {
+    if (busy || disabled) {
+      return;
+    }
+    own.current = option.arn;
+    setFailure(null);
+    setBusy(true);
+    setSaid(option.kind === 'none' ? '' : trans.__('Starting %1…', optionLabel(option, none)));
+    try {
+      await props.onPick(option.arn);
+      if (option.arn !== null) {
+        recent.add(option.arn);
+      }
+      setQuery('');
+      setMarked(undefined);
+      setSaid(
+        option.kind === 'none'
+          ? trans.__('No AWS role is picked.')
+          : trans.__('%1 is ready.', optionLabel(option, none))
+      );
+    } catch (error) {
+      const failed = failureOf(error, trans);
+      const ask = option.kind === 'role' ? requestAddress(option.role.request_url) : null;
+      const shown = {
+        ...failed,
+        requestUrl: failed.requestUrl ?? (failed.code === 'trust_refused' ? ask : null)
+      };
+      if (!isShown()) {
+        tellLater(shown, trans);
+        return;
+      }
+      own.current = undefined;
+      setSaid('');
+      setFailure(shown);
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  const onKeyDown = (event: React.KeyboardEvent) => {
+    if (event.nativeEvent.isComposing) {
+      return; // Enter then takes what an input method offers.
+    }
+    const move = moves[event.key];
+    const option = options[active];
+    if (move) {
+      setMarked(options[move(active, options.length, list.page())]?.arn);
+    } else if (event.key === 'Enter' && option) {
+      void pick(option);
+    } else if (event.key === 'Escape' && query !== '') {
+      search('');
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  return (
+    <div className="jp-AwsRoles-picker" data-busy={busy}>
+      <div className="jp-AwsRoles-filterRow">
+        <input
+          type="search"
+          role="combobox"
+          className="jp-AwsRoles-filter jp-mod-styled"
+          aria-label={props.label}
+          aria-describedby={`${id}-count`}
+          aria-expanded="true"
+          aria-controls={`${id}-list`}
+          aria-autocomplete="list"
+          aria-activedescendant={
+            options[active] && list.isDrawn(active) ? `${id}-${active}` : undefined
+          }
+          placeholder={trans.__('Type a name or an account')}
+          autoComplete="off"
+          spellCheck={false}
+          // eslint-disable-next-line jsx-a11y/no-autofocus -- only where the user has just opened it
+          autoFocus={props.autoFocus}
+          disabled={disabled}
+          value={query}
+          onChange={event => search(event.target.value)}
+          onKeyDown={onKeyDown}
+        />
+        <span id={`${id}-count`} className="jp-AwsRoles-count">
+          {countWords(query, found, view.roles.length, trans)}
+        </span>
+      </div>
+      {/* The filter box has the focus, and moves through the list: the ARIA pattern of a combobox. */}
+      <div
+        ref={list.ref}
+        id={`${id}-list`}
+        role="listbox"
+        tabIndex={-1}
+        className="jp-AwsRoles-list"
+        aria-label={trans.__('AWS roles')}
+        aria-disabled={disabled}
+        style={{ height: `calc(${Math.min(options.length, MOST_ROWS) * ROW_EM}em)` }}
+        onScroll={list.onScroll}
+      >
+        <div role="presentation" style={{ height: `${options.length * ROW_EM}em` }}>
+          {options.slice(list.from, list.to).map((option, offset) => {
+            const at = list.from + offset;
+            return (
+              <OptionRow
+                key={option.arn ?? ''}
+                id={`${id}-${at}`}
+                at={at}
+                count={options.length}
+                active={at === active}
+                option={option}
+                selected={option.arn === selected}
+                note={
+                  option.arn !== null && option.arn === props.first ? props.firstNote : undefined
+                }
+                model={model}
+                view={view}
+                trans={trans}
+                none={none}
+                onPick={option => void pick(option)}
+              />
+            );
+          })}
+        </div>
+      </div>
+      {options.length === 0 && (
+        <p className="jp-AwsRoles-quiet">
+          {trans.__(
+            'None of your roles matches “%1”. To ask for one that is not in your list, paste its ARN.',
+            query.trim()
+          )}
+        </p>
+      )}
+      {view.roles.length === 0 && query === '' && (
+        <p className="jp-AwsRoles-quiet">
+          {trans.__('No AWS role is offered to you yet. Ask your administrator for one.')}
+        </p>
+      )}
+      {disabled && <p className="jp-AwsRoles-quiet">{situationWords(view, trans)}</p>}
+      {/* What is typed is counted beside the box already; a screen reader says it. */}
+      <p className={said === '' ? 'jp-AwsRoles-spoken' : 'jp-AwsRoles-said'} role="status">
+        {said || (query.trim() === '' ? '' : trans._n('%1 role', '%1 roles', found, found))}
+      </p>
+      {failure !== null && <FailureNote failure={failure} trans={trans} />}
+    </div>
+  );
+}
+
+/** How many roles there are, and how many of them match what was typed. */
+function countWords(query: string, found: number, all: number, trans: TranslationBundle): string {
+  if (all === 0) {
+    return '';
+  }
+  const roles = trans._n('%1 role', '%1 roles', all, all);
+  return query.trim() === '' ? roles : trans.__('%1 of %2', found, roles);
+}
+
+/** Return what tells whether a component is on the page still. */
+function useIsShown(): () => boolean {
+  const shown = useRef(true);
+  useEffect(() => {
+    shown.current = true;
+    return () => {
+      shown.current = false;
+    };
+  }, []);
+  return () => shown.current;
+}
+
+/** Tell what failed to a user who has closed the list meanwhile. */
+function tellLater(failure: IFailure, trans: TranslationBundle): void {
+  const { title, detail, hint, requestUrl, forAdministrator } = failure;
+  const ask = {
+    label: trans.__('Ask for this role'),
+    callback: () => void window.open(requestUrl ?? '', '_blank', 'noopener')
+  };
+  const copy = {
+    label: trans.__('Copy details for your administrator'),
+    callback: () => Clipboard.copyToSystem(forAdministrator)
+  };
+  Notification.error(lines(title, detail, hint), {
+    autoClose: false,
+    actions: [...(requestUrl === null ? [] : [ask]), ...(forAdministrator === '' ? [] : [copy])]
+  });
+}
+
+function optionLabel(option: PickerOption, none: string): string {
+  return option.kind === 'role' ? option.role.label : (option.arn ?? none);
+}
+
+function OptionRow(props: {
+  id: string;
+  at: number;
+  count: number;
+  active: boolean;
+  option: PickerOption;
+  selected: boolean;
+  note: string | undefined;
+  model: Model;
+  view: IView;
+  trans: TranslationBundle;
+  none: string;
+  onPick: (option: PickerOption) => void;
+}): React.JSX.Element {
+  const { option, trans, model, view } = props;
+  const role = option.kind === 'role' ? option.role : null;
+  const session = option.arn === null ? null : model.sessionOf(option.arn);
+  const starting = option.arn !== null && view.starting.includes(option.arn);
+  const about =
+    option.kind === 'none'
+      ? trans.__('What you start has no AWS credentials')
+      : option.kind === 'named'
+        ? trans.__('Not in your list: see where to ask for it')
+        : [role!.account_id, role!.region, role!.description].filter(Boolean).join(' · ');
+  return (
+    // The keyboard is the filter box's, see above.
+    // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus
+    <div
+      id={props.id}
+      role="option"
+      className="jp-AwsRoles-option"
+      aria-selected={props.selected}
+      aria-setsize={props.count}
+      aria-posinset={props.at + 1}
+      data-active={props.active}
+      title={option.arn ?? undefined}
+      style={{ height: `${ROW_EM}em`, top: `${props.at * ROW_EM}em` }}
+      onMouseDown={event => event.preventDefault()}
+      onClick={() => props.onPick(option)}
+    >
+      <span className="jp-AwsRoles-swatch" style={swatch(role?.color)} />
+      <span className="jp-AwsRoles-optionText">
+        <span className="jp-AwsRoles-optionLabel">{optionLabel(option, props.none)}</span>
+        <span className="jp-AwsRoles-optionAbout">{props.note ?? about}</span>
+      </span>
+      {starting ? (
+        <Tag icon={STATE_ICONS.starting} text={trans.__('starting…')} />
+      ) : props.selected ? (
+        <Tag icon={checkIcon} text={trans.__('picked')} />
+      ) : session !== null ? (
+        <Tag icon={stateIcon(session.state)} text={stateWords(session, model.now(), trans).word} />
+      ) : null}
+    </div>
+  );
+}
+
+function Tag(props: { icon: typeof checkIcon; text: string }): React.JSX.Element {
+  return (
+    <span className="jp-AwsRoles-tag">
+      <props.icon.react tag="span" width="14px" height="14px" aria-hidden="true" />
+      {props.text}
+    </span>
+  );
+}
+
+/** The administrator's colour, where a browser knows it. */
+export function swatch(color: string | null | undefined): React.CSSProperties | undefined {
+  return color && CSS.supports('color', color) ? { backgroundColor: color } : undefined;
+}
+
+type Move = (active: number, count: number, page: number) => number;
+const moves: Record<string, Move | undefined> = {
+  ArrowDown: (active, count) => (active + 1 < count ? active + 1 : 0),
+  ArrowUp: (active, count) => (active > 0 ? active - 1 : count - 1),
+  PageDown: (active, count, page) => Math.min(active + page, count - 1),
+  PageUp: (active, _count, page) => Math.max(active - page, 0)
+};
+
+/** Which rows of the list can be seen: only those are drawn, however many there are. */
+function useList(active: number, picked: number) {
+  const ref = useRef<HTMLDivElement>(null);
+  const [top, setTop] = useState(0);
+  const row = useRef(ROW_EM * 13);
+  const height = useRef(MOST_ROWS * row.current);
+  useLayoutEffect(() => {
+    const node = ref.current!;
+    row.current = ROW_EM * (parseFloat(getComputedStyle(node).fontSize) || 13);
+    height.current = node.clientHeight || height.current;
+  });
+  const reveal = (index: number) => {
+    const node = ref.current!;
+    const at = index * row.current;
+    if (index >= 0 && at < node.scrollTop) {
+      node.scrollTop = at;
+    } else if (index >= 0 && at + row.current > node.scrollTop + node.clientHeight) {
+      node.scrollTop = at + row.current - node.clientHeight;
+    }
+  };
+  useEffect(() => reveal(picked), [picked]);
+  useEffect(() => reveal(active), [active]);
+  const first = Math.floor(top / row.current);
+  const shown = Math.ceil(Math.max(height.current, MOST_ROWS * row.current) / row.current);
+  const from = Math.max(0, first - SPARE_ROWS);
+  const to = first + shown + SPARE_ROWS;
+  return {
+    ref,
+    from,
+    to,
+    isDrawn: (at: number) => from <= at && at < to,
+    page: () => Math.max(1, Math.floor(height.current / row.current) - 1),
+    onScroll: (event: React.UIEvent) => setTop(event.currentTarget.scrollTop),
+    toTop: () => {
+      setTop(0);
+      if (ref.current) {
+        ref.current.scrollTop = 0;
+      }
+    }
+  };
+}

@@ -1,0 +1,63 @@
+import type { IRunningSessions } from '@jupyterlab/running';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { refreshIcon } from '@jupyterlab/ui-components';
+
+import { roleIcon } from '../components/icons';
+import { confirmation } from '../confirmation';
+import type { Model } from '../server/model';
+import { type IApp, relaunchQuestion, runningApps } from './app_roles';
+
+/** What the panel does with proxied apps. */
+export interface IAppActions {
+  readonly relaunch: (app: IApp) => void;
+  /** Relaunch all of them; the panel has asked. */
+  readonly relaunchAll: (apps: readonly IApp[]) => void;
+}
+
+/** The proxied apps that run, with their AWS roles, as the panel of what is running wants them. */
+export class RunningApps implements IRunningSessions.IManager {
+  constructor(
+    private readonly model: Model,
+    private readonly trans: TranslationBundle,
+    private readonly actions: IAppActions
+  ) {
+    this.name = trans.__('AWS roles of apps');
+    this.runningChanged = model.changed;
+    this.shutdownLabel = trans.__('Relaunch');
+    this.shutdownAllLabel = trans.__('Relaunch All');
+    this.shutdownAllConfirmationText = confirmation(() =>
+      relaunchQuestion(this.toRelaunch(), trans)
+    );
+  }
+
+  readonly name: string;
+  readonly runningChanged: Model['changed'];
+  readonly shutdownLabel: string;
+  readonly shutdownItemIcon = refreshIcon;
+  readonly shutdownAllLabel: string;
+  readonly shutdownAllConfirmationText: string;
+
+  running(): IRunningSessions.IRunningItem[] {
+    return runningApps(this.model.view, this.trans).map(app => ({
+      className: 'jp-AwsRoles-runningApp',
+      icon: () => roleIcon,
+      label: () => app.title,
+      labelTitle: () => `${app.title}: ${app.words}`,
+      detail: () => app.short,
+      // Without it, there is no button: there is nothing that a relaunch would change.
+      ...(app.relaunch ? { shutdown: () => this.actions.relaunch(app) } : {})
+    }));
+  }
+
+  refreshRunning(): void {
+    void this.model.read();
+  }
+
+  shutdownAll(): void {
+    this.actions.relaunchAll(this.toRelaunch());
+  }
+
+  private toRelaunch(): IApp[] {
+    return runningApps(this.model.view, this.trans).filter(app => app.relaunch);
+  }
+}

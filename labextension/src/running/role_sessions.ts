@@ -1,0 +1,67 @@
+import type { IRunningSessions } from '@jupyterlab/running';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { withDot } from '../components/icons';
+import { confirmation } from '../confirmation';
+import type { RoleSession } from '../server/api';
+import type { Model } from '../server/model';
+import { endQuestion } from '../words/end_question';
+import { accountOf } from '../words/identity';
+import type { ProcessName } from '../words/process_names';
+import { purposeWords, stateWords } from '../words/state';
+
+/** What the panel does with role sessions. */
+export interface IRunningActions {
+  readonly open: (session: RoleSession) => void;
+  readonly end: (session: RoleSession) => void;
+  /** End all of them; the panel has asked. */
+  readonly endAll: () => void;
+}
+
+/** The living role sessions, as the panel of what is running wants them. */
+export class RunningRoleSessions implements IRunningSessions.IManager {
+  constructor(
+    private readonly model: Model,
+    nameOf: ProcessName,
+    private readonly trans: TranslationBundle,
+    private readonly actions: IRunningActions
+  ) {
+    this.name = trans.__('AWS role sessions');
+    this.runningChanged = model.changed;
+    this.shutdownLabel = trans.__('End');
+    this.shutdownAllLabel = trans.__('End All Roles');
+    this.shutdownAllConfirmationText = confirmation(() =>
+      endQuestion(model.view, model.view.sessions, nameOf, trans)
+    );
+  }
+
+  readonly name: string;
+  readonly runningChanged: Model['changed'];
+  readonly shutdownLabel: string;
+  readonly shutdownAllLabel: string;
+  readonly shutdownAllConfirmationText: string;
+
+  running(): IRunningSessions.IRunningItem[] {
+    return this.model.view.sessions.map(session => {
+      const { word, sentence } = stateWords(session, this.model.now(), this.trans);
+      return {
+        className: 'jp-AwsRoles-running',
+        icon: () => withDot(session.state, this.model.role(session.role_arn)?.color),
+        label: () => session.label,
+        labelTitle: () => `${session.role_arn}\n${sentence}`,
+        detail: () =>
+          [word, purposeWords(session, this.trans), accountOf(session)].filter(Boolean).join(' · '),
+        open: () => this.actions.open(session),
+        shutdown: () => this.actions.end(session)
+      };
+    });
+  }
+
+  refreshRunning(): void {
+    void this.model.read();
+  }
+
+  shutdownAll(): void {
+    this.actions.endAll();
+  }
+}

@@ -1,0 +1,104 @@
+import { ServerConnection } from '@jupyterlab/services';
+
+import { aProblem } from '../testing';
+import { Api, Missing, Refused, Unreachable } from './api';
+
+interface IAsked {
+  readonly url: string;
+  readonly method: string;
+  readonly body: string;
+  readonly type: string | null;
+}
+
+/** An `Api` whose server gives one answer, and what it was asked. */
+function anApi(answer: () => Response, onAnswer?: (time: number, sent: number) => void) {
+  const asked: IAsked[] = [];
+  const settings = ServerConnection.makeSettings({
+    baseUrl: 'http://localhost/user/alice/',
+    fetch: async input => {
+      const request = input as Request;
+      asked.push({
+        url: request.url.split('?')[0]!, // JupyterLab adds the time, against caches
+        method: request.method,
+        body: await request.text(),
+        type: request.headers.get('Content-Type')
+      });
+      return answer();
+    }
+  });
+  return { api: new Api(settings, onAnswer), asked };
+}
+
+function json(content: object, status = 200, headers: Record<string, string> = {}): () => Response {
+  return () => new Response(JSON.stringify(content), { status, headers });
+}
+
+test('calls go below the base URL, with a body that says it is JSON', async () => {
+  const { api, asked } = anApi(json({}));
+
+  await api.start('arn:aws:iam::111122223333:role/analyst', true);
+  await api.assign('kernel/1', null);
+
+  expect(asked).toEqual([
+    {
+      url: 'http://localhost/user/alice/aws/sessions',
+      method: 'POST',
+      body: '{"role_arn":"arn:aws:iam::111122223333:role/analyst","default":true}',
+      type: 'application/json'
+    },
+    {
+      url: 'http://localhost/user/alice/aws/assignments/kernel%2F1',
+      method: 'PUT',
+      body: '{"session_id":null}',
+      type: 'application/json'
+    }
+  ]);
+});
+
+test('a problem is a refusal that speaks the server’s words', async () => {
+  const problem = aProblem('trust_refused');
+  const { api } = anApi(json(problem, 403));
+
+  const refusal = await api.roles().catch((error: unknown) => error);
+
+  expect(refusal).toBeInstanceOf(Refused);
+  expect((refusal as Refused).problem).toEqual(problem);
+});
+
+test.each([
+  ['Jupyter’s own 404', json({ message: 'Not found', reason: null }, 404), Missing],
+  ['a log-in page', () => new Response('<h1>Log in</h1>', { status: 200 }), Unreachable],
+  ['a proxy’s page', () => new Response('<h1>Bad gateway</h1>', { status: 502 }), Unreachable],
+  [
+    'no answer',
+    () => {
+      throw new TypeError('Failed to fetch');
+    },
+    Unreachable
+  ]
+])('%s is told from a refusal', async (_, answer, kind) => {
+  const { api } = anApi(answer);
+
+  await expect(api.health()).rejects.toBeInstanceOf(kind);
+});
+
+test('an answer without content is none', async () => {
+  const { api } = anApi(() => new Response(null, { status: 204 }));
+
+  await expect(api.setDefault(null)).resolves.toBeUndefined();
+});
+
+test('the server’s time is told, and the browser’s when it was asked', async () => {
+  jest.useFakeTimers({ now: 5_000 });
+  const told = jest.fn();
+  const answer = json({}, 200, { Date: 'Wed, 25 Nov 2026 10:00:00 GMT' });
+  const { api } = anApi(() => {
+    jest.setSystemTime(65_000);
+    return answer();
+  }, told);
+
+  await api.health();
+
+  expect(told).toHaveBeenCalledWith(Date.UTC(2026, 10, 25, 10), 5_000);
+  jest.useRealTimers();
+});

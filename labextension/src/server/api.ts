@@ -1,0 +1,185 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type { components } from '../contract';
+
+type Schemas = components['schemas'];
+
+export type Assignment = Schemas['Assignment'];
+export type DefaultChoice = Schemas['DefaultChoice'];
+export type DoctorFinding = Schemas['DoctorFinding'];
+export type DoctorReport = Schemas['DoctorReport'];
+export type Flow = Schemas['Flow'];
+export type Health = Schemas['Health'];
+export type Problem = Schemas['Problem'];
+export type Role = Schemas['Role'];
+export type RoleList = Schemas['RoleList'];
+export type RoleSession = Schemas['RoleSession'];
+export type SignedOut = Schemas['SignedOut'];
+export type SignIn = Schemas['SignIn'];
+export type SignInBegun = Schemas['SignInBegun'];
+export type User = Schemas['User'];
+
+/** The server said no; `problem` is its answer (RFC 9457), in words for the user. */
+export class Refused extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail);
+    this.name = 'Refused';
+  }
+}
+
+/** The server did not answer. */
+export class Unreachable extends Error {
+  constructor() {
+    super('The Jupyter server does not answer.');
+    this.name = 'Unreachable';
+  }
+}
+
+/** The server answers, and knows nothing of what is below `/aws`. */
+export class Missing extends Error {
+  constructor() {
+    super('The extension jupyter_wb_aws is not part of this Jupyter server.');
+    this.name = 'Missing';
+  }
+}
+
+/**
+ * The REST interface of the server extension, `openapi.yaml`: the only place that calls it.
+ *
+ * Every method throws `Refused`, `Unreachable` or `Missing`, and nothing else.
+ */
+export class Api {
+  /**
+   * @param settings - how to reach the server.
+   * @param onAnswer - told the server's own time whenever it answers, and the browser's when it
+   *   was asked (both in milliseconds).
+   */
+  constructor(
+    private readonly settings: ServerConnection.ISettings,
+    private readonly onAnswer: (serverTime: number, sent: number) => void = () => undefined
+  ) {}
+
+  health(): Promise<Health> {
+    return this.call('GET', 'health');
+  }
+
+  roles(): Promise<RoleList> {
+    return this.call('GET', 'roles');
+  }
+
+  async sessions(): Promise<RoleSession[]> {
+    const answer = await this.call<Schemas['RoleSessionList']>('GET', 'sessions');
+    return answer.sessions;
+  }
+
+  session(id: string): Promise<RoleSession> {
+    return this.call('GET', `sessions/${encodeURIComponent(id)}`);
+  }
+
+  /** Start a role session. Without `makeDefault`, it is the default only if nothing was ever chosen. */
+  start(roleArn: string, makeDefault?: boolean): Promise<RoleSession> {
+    return this.call('POST', 'sessions', { role_arn: roleArn, default: makeDefault });
+  }
+
+  refresh(id: string): Promise<RoleSession> {
+    return this.call('POST', `sessions/${encodeURIComponent(id)}/refresh`);
+  }
+
+  end(id: string): Promise<Schemas['RoleSessionEnd']> {
+    return this.call('DELETE', `sessions/${encodeURIComponent(id)}`);
+  }
+
+  default(): Promise<DefaultChoice> {
+    return this.call('GET', 'default');
+  }
+
+  setDefault(sessionId: string | null): Promise<void> {
+    return this.call('PUT', 'default', { session_id: sessionId });
+  }
+
+  async assignments(): Promise<Assignment[]> {
+    const answer = await this.call<Schemas['AssignmentList']>('GET', 'assignments');
+    return answer.assignments;
+  }
+
+  /** Choose what a kernel has from its next restart on; null is "no AWS role". */
+  assign(kernelId: string, sessionId: string | null): Promise<void> {
+    return this.call('PUT', `assignments/${encodeURIComponent(kernelId)}`, {
+      session_id: sessionId
+    });
+  }
+
+  /** Stop a proxied app; its next request launches it with what is the default then. */
+  relaunch(appId: string): Promise<void> {
+    return this.call('POST', `apps/${encodeURIComponent(appId)}/relaunch`);
+  }
+
+  /** Why AWS credentials don't work in what starts next; it makes real calls, which takes a second. */
+  doctor(): Promise<DoctorReport> {
+    return this.call('GET', 'doctor');
+  }
+
+  signIn(): Promise<SignIn> {
+    return this.call('GET', 'sign-in');
+  }
+
+  beginSignIn(flow?: Flow): Promise<SignInBegun> {
+    return this.call('POST', 'sign-in', { flow });
+  }
+
+  signOut(): Promise<SignedOut> {
+    return this.call('DELETE', 'sign-in');
+  }
+
+  private async call<T>(method: string, path: string, body?: object): Promise<T> {
+    const url = URLExt.join(this.settings.baseUrl, 'aws', path);
+    const init: RequestInit = { method };
+    if (method === 'POST' || method === 'PUT') {
+      init.body = JSON.stringify(body ?? {});
+      init.headers = { 'Content-Type': 'application/json' };
+    }
+    const sent = Date.now();
+    let response: Response;
+    let text: string;
+    try {
+      response = await ServerConnection.makeRequest(url, init, this.settings);
+      text = await response.text();
+    } catch {
+      throw new Unreachable();
+    }
+    const time = Date.parse(response.headers.get('Date') ?? '');
+    if (!Number.isNaN(time)) {
+      this.onAnswer(time, sent);
+    }
+    const content = text === '' ? undefined : parsed(text);
+    if (response.ok && content !== NOT_JSON) {
+      return content as T;
+    }
+    throw failure(response, content);
+  }
+}
+
+function failure(response: Response, content: unknown): Error {
+  if (isProblem(content)) {
+    return new Refused(content);
+  }
+  // Jupyter's own 404; else a hub or proxy that answers for a server that is away, by a page.
+  return response.status === 404 ? new Missing() : new Unreachable();
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return NOT_JSON;
+  }
+}
+
+const NOT_JSON = Symbol('not JSON');
+
+function isProblem(content: unknown): content is Problem {
+  return (
+    typeof content === 'object' && content !== null && 'code' in content && 'detail' in content
+  );
+}

@@ -1,0 +1,158 @@
+import { ServerConnection } from '@jupyterlab/services';
+
+import { Live } from './events';
+
+class FakeSocket {
+  static all: FakeSocket[] = [];
+  onopen: (() => void) | null = null;
+  onclose: (() => void) | null = null;
+  onmessage: ((_: { data: unknown }) => void) | null = null;
+  closed = false;
+
+  constructor(readonly url: string) {
+    FakeSocket.all.push(this);
+  }
+
+  close() {
+    this.closed = true;
+  }
+}
+
+const lives: Live[] = [];
+
+function aLive() {
+  FakeSocket.all = [];
+  const listener = {
+    connected: jest.fn(),
+    unavailable: jest.fn(),
+    looked: jest.fn(),
+    event: jest.fn()
+  };
+  const live = new Live(
+    ServerConnection.makeSettings({
+      wsUrl: 'ws://localhost/',
+      appendToken: true,
+      token: 'a b',
+      WebSocket: FakeSocket as unknown as typeof WebSocket
+    }),
+    listener
+  );
+  lives.push(live);
+  return { live, listener, latest: () => FakeSocket.all[FakeSocket.all.length - 1]! };
+}
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+
+afterEach(() => {
+  lives.splice(0).forEach(live => live.dispose());
+});
+
+test('our events are told by their names, and nobody else’s', () => {
+  const { listener, latest } = aLive();
+  const say = (data: unknown) => latest().onmessage?.({ data });
+
+  say(JSON.stringify({ schema_id: 'urn:jupyter-wb-aws:event:state-changed' }));
+  say(JSON.stringify({ schema_id: 'https://events.jupyter.org/contents' }));
+  say(JSON.stringify({}));
+  say('no JSON');
+
+  expect(latest().url).toBe('ws://localhost/api/events/subscribe?token=a%20b');
+  expect(listener.event.mock.calls).toEqual([['state-changed']]);
+});
+
+test('a lost stream is tried again, ever more rarely, until it is there', () => {
+  const { listener, latest } = aLive();
+  const waits: number[] = [];
+  for (let attempt = 0; attempt < 8; attempt++) {
+    const before = FakeSocket.all.length;
+    const start = Date.now();
+    latest().onclose?.();
+    while (FakeSocket.all.length === before) {
+      jest.advanceTimersToNextTimer();
+    }
+    waits.push(Date.now() - start);
+  }
+
+  expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  expect(listener.unavailable).toHaveBeenCalledTimes(8);
+
+  latest().onopen?.();
+  expect(listener.connected).toHaveBeenCalledTimes(1);
+  latest().onclose?.();
+  jest.advanceTimersByTime(1_000);
+  expect(FakeSocket.all).toHaveLength(10);
+});
+
+test('a stream that is cut and had again is no trouble', () => {
+  const { listener, latest } = aLive();
+  latest().onopen?.();
+
+  latest().onclose?.();
+  jest.advanceTimersByTime(1_000);
+  latest().onopen?.();
+
+  expect(listener.connected).toHaveBeenCalledTimes(2);
+  expect(listener.unavailable).not.toHaveBeenCalled();
+});
+
+test('a page that is looked at again does not wait', () => {
+  const { latest } = aLive();
+  latest().onclose?.();
+
+  document.dispatchEvent(new Event('visibilitychange'));
+
+  expect(FakeSocket.all).toHaveLength(2);
+  jest.advanceTimersByTime(60_000);
+  expect(FakeSocket.all).toHaveLength(2);
+});
+
+function setHidden(hidden: boolean) {
+  Object.defineProperty(document, 'hidden', { configurable: true, value: hidden });
+  document.dispatchEvent(new Event('visibilitychange'));
+}
+
+test('a page that is looked at after a while reads, since its stream may be dead', () => {
+  const { listener, latest } = aLive();
+  latest().onopen?.();
+
+  setHidden(true);
+  jest.advanceTimersByTime(30_000);
+  setHidden(false);
+  expect(listener.looked).not.toHaveBeenCalled();
+
+  setHidden(true);
+  jest.advanceTimersByTime(61_000);
+  setHidden(false);
+  expect(listener.looked).toHaveBeenCalledTimes(1);
+  expect(FakeSocket.all).toHaveLength(1);
+});
+
+test('a network that comes back brings a new stream', () => {
+  const { live, listener, latest } = aLive();
+  const old = latest();
+  old.onopen?.();
+
+  window.dispatchEvent(new Event('online'));
+
+  expect(old.closed).toBe(true);
+  expect(FakeSocket.all).toHaveLength(2);
+  expect(live.isOpen).toBe(false);
+  latest().onopen?.();
+  expect(live.isOpen).toBe(true);
+  expect(listener.connected).toHaveBeenCalledTimes(2);
+});
+
+test('one that is disposed of stays silent', () => {
+  const { live, listener, latest } = aLive();
+  const socket = latest();
+
+  live.dispose();
+  socket.onclose?.();
+  jest.advanceTimersByTime(60_000);
+
+  expect(socket.closed).toBe(true);
+  expect(listener.unavailable).not.toHaveBeenCalled();
+  expect(FakeSocket.all).toHaveLength(1);
+});

@@ -1,0 +1,36 @@
+import { aSession } from '../testing';
+import { nextExpiry } from './expiry';
+import { type IView, NOTHING_KNOWN } from './model';
+
+const NOON = Date.parse('2026-11-25T12:00:00Z');
+const IN_A_MINUTE = '2026-11-25T12:01:00Z';
+const DEGRADED = aSession('analyst', { state: 'degraded', token_expires_at: IN_A_MINUTE });
+
+function aView(...sessions: IView['sessions']): IView {
+  return { ...NOTHING_KNOWN, situation: 'ready', sessions };
+}
+
+test.each([
+  ['nothing runs', [], null],
+  ['nobody tells that it was renewed', [{ ...DEGRADED, state: 'active' as const }], 62_000],
+  ['it can’t be renewed', [DEGRADED], 62_000],
+  [
+    'another one is over before',
+    [DEGRADED, aSession('auditor', { ...DEGRADED, token_expires_at: '2026-11-25T12:00:10Z' })],
+    12_000
+  ],
+  [
+    'it is over, and the server does not say so yet',
+    [{ ...DEGRADED, token_expires_at: '2026-11-25T11:59:59Z' }],
+    15_000
+  ],
+  ['it lives for hours', [{ ...DEGRADED, token_expires_at: '2026-11-26T12:00:00Z' }], 3_600_000],
+  ['its end is not known', [{ ...DEGRADED, token_expires_at: null }], null],
+  ['it has expired', [{ ...DEGRADED, state: 'expired' as const }], null]
+])('where %s', (_, sessions, wait) => {
+  expect(nextExpiry(aView(...sessions), NOON)).toBe(wait);
+});
+
+test('a server that is gone is not asked', () => {
+  expect(nextExpiry({ ...aView(DEGRADED), situation: 'unreachable' }, NOON)).toBeNull();
+});

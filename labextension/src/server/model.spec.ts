@@ -1,0 +1,318 @@
+import { aProblem, aRole, aSession } from '../testing';
+import { type Api, Missing, Refused, Unreachable } from './api';
+import { Model } from './model';
+
+const ALICE = { name: 'alice', subject: 'alice', groups: [] };
+
+/** A server that answers from memory, and counts. */
+function aServer() {
+  const server = {
+    calls: [] as string[],
+    sessions: [] as ReturnType<typeof aSession>[],
+    ended: [] as ReturnType<typeof aSession>[],
+    choice: { session_id: null as string | null, chosen: false, ended: null },
+    failing: null as Error | null,
+    rolesFailing: null as Error | null,
+    /** What a start waits for. */
+    held: () => Promise.resolve(),
+    configured: true,
+    version: '1.0.0'
+  };
+  function answering<T>(name: string, value: () => T): () => Promise<T> {
+    return async () => {
+      server.calls.push(name);
+      await Promise.resolve();
+      if (server.failing) {
+        throw server.failing;
+      }
+      return value();
+    };
+  }
+  const api = {
+    health: answering('health', () => ({
+      status: server.configured ? 'ok' : 'not_configured',
+      message: server.configured ? '' : 'Set WbAwsApp.token_source.',
+      versions: { jupyter_wb_aws: server.version }
+    })),
+    roles: answering('roles', () => {
+      if (server.rolesFailing) {
+        throw server.rolesFailing;
+      }
+      return { user: ALICE, roles: [aRole('analyst'), aRole('auditor')] };
+    }),
+    sessions: answering('sessions', () => server.sessions),
+    default: answering('default', () => server.choice),
+    assignments: answering('assignments', () => []),
+    signIn: answering('signIn', () => ({
+      state: 'not_needed',
+      user: ALICE,
+      expires_at: null,
+      flows: [],
+      problem: null
+    })),
+    session: (id: string) =>
+      answering('session', () => {
+        const found = server.ended.find(session => session.id === id);
+        if (!found) {
+          throw new Refused(aProblem('role_session_not_found', { status: 404 }));
+        }
+        return found;
+      })(),
+    start: async (arn: string, makeDefault?: boolean) => {
+      await server.held();
+      return answering(`start ${makeDefault}`, () => {
+        const session = aSession(arn.split('/')[1]!);
+        server.sessions.push(session);
+        if (makeDefault) {
+          server.choice = { session_id: session.id, chosen: true, ended: null };
+        }
+        return session;
+      })();
+    },
+    end: (id: string) =>
+      answering('end', () => {
+        server.ended.push(
+          ...server.sessions
+            .filter(session => session.id === id)
+            .map(session => ({ ...session, state: 'ended' as const }))
+        );
+        server.sessions = server.sessions.filter(session => session.id !== id);
+        return { credentials_expire_at: '2026-11-25T11:00:00Z' };
+      })()
+  };
+  return { server, model: new Model(api as unknown as Api, () => 1_000_000) };
+}
+
+test('a read tells the roles, the role sessions and what is chosen', async () => {
+  const { server, model } = aServer();
+  server.sessions = [aSession('analyst')];
+  server.choice = { session_id: 'id-analyst', chosen: true, ended: null };
+
+  await model.read();
+
+  expect(model.view.situation).toBe('ready');
+  expect(model.view.roles.map(role => role.label)).toEqual(['analyst', 'auditor']);
+  expect(model.current?.label).toBe('analyst');
+});
+
+test('what is not shared is not the role session of a role that was picked', async () => {
+  const { server, model } = aServer();
+  server.sessions = [aSession('analyst', { id: 'own', shared: false })];
+  await model.read();
+  expect(model.sessionOf(server.sessions[0]!.role_arn)).toBeNull();
+
+  server.sessions.push(aSession('analyst'));
+  await model.read();
+  expect(model.sessionOf(server.sessions[0]!.role_arn)?.id).toBe('id-analyst');
+});
+
+test('a hint reads again, and reads the list of roles only where that may differ', async () => {
+  const { server, model } = aServer();
+  await model.read();
+  server.calls.length = 0;
+
+  model.hint('token-refreshed');
+  await model.read();
+  expect(server.calls).toEqual(expect.arrayContaining(['sessions', 'default']));
+  expect(server.calls).not.toContain('roles');
+
+  model.hint('sign-in-changed');
+  await model.read();
+  expect(server.calls).toContain('roles');
+});
+
+test('a storm of hints is answered by two reads: the present one, and one after it', async () => {
+  const { server, model } = aServer();
+  await model.read();
+  server.calls.length = 0;
+
+  for (let i = 0; i < 100; i++) {
+    model.hint('token-refreshed');
+  }
+  await model.read();
+
+  expect(server.calls.filter(call => call === 'sessions').length).toBeLessThanOrEqual(2);
+});
+
+test('a view tells from which read it comes', async () => {
+  const { model } = aServer();
+  await model.read();
+  const { reads } = model;
+  expect(model.view.read).toBe(reads);
+
+  const reading = model.read();
+  expect(model.reads).toBe(reads + 1);
+  void model.read();
+  await reading;
+
+  expect(model.view.read).toBe(reads + 2);
+});
+
+test('what came in during a read is not lost', async () => {
+  const { server, model } = aServer();
+  await model.read();
+
+  const reading = model.read();
+  server.sessions = [aSession('analyst')];
+  model.hint('session-started');
+  await reading;
+
+  expect(model.view.sessions).toHaveLength(1);
+});
+
+test('a server that has gone leaves what was known, marked as old', async () => {
+  const { server, model } = aServer();
+  server.sessions = [aSession('analyst')];
+  await model.read();
+
+  server.failing = new Unreachable();
+  await model.read();
+
+  expect(model.view.situation).toBe('unreachable');
+  expect(model.view.sessions).toHaveLength(1);
+  expect(model.view.roles).toHaveLength(2);
+
+  server.failing = null;
+  await model.read();
+  expect(model.view.situation).toBe('ready');
+});
+
+test.each<[string, Error]>([
+  ['missing', new Missing()],
+  ['refused', new Refused(aProblem('forbidden'))],
+  ['not_configured', new Refused(aProblem('not_configured', { status: 404 }))],
+  ['unreachable', new Refused(aProblem('internal_error', { status: 500 }))]
+])('%s is a situation, not an error', async (situation, failing) => {
+  const { server, model } = aServer();
+  server.failing = failing;
+
+  await model.read();
+
+  expect(model.view.situation).toBe(situation);
+});
+
+test('a server where nothing is set up says what to set', async () => {
+  const { server, model } = aServer();
+  server.configured = false;
+
+  await model.read();
+
+  expect(model.view).toMatchObject({
+    situation: 'not_configured',
+    message: 'Set WbAwsApp.token_source.'
+  });
+  expect(server.calls).toEqual(['health']);
+});
+
+test('whether the server is another is found out where that is asked', async () => {
+  const { server, model } = aServer();
+  await model.read();
+  expect(model.view.version).toBe('1.0.0');
+  server.version = '1.1.0';
+
+  await model.read();
+  expect(model.view.version).toBe('1.0.0');
+  await model.read({ server: true });
+
+  expect(model.view.version).toBe('1.1.0');
+  server.calls.length = 0;
+  await model.read();
+  expect(server.calls).not.toContain('health');
+});
+
+test('a list of roles that can’t be had is a problem to show; the rest is known', async () => {
+  const { server, model } = aServer();
+  server.rolesFailing = new Refused(aProblem('sign_in_required', { status: 409 }));
+
+  await model.read();
+
+  expect(model.view.situation).toBe('ready');
+  expect(model.view.rolesProblem?.code).toBe('sign_in_required');
+});
+
+test('picking makes the default, and tells which role is being started', async () => {
+  const { model } = aServer();
+  await model.read();
+  const starting: (readonly string[])[] = [];
+  model.changed.connect((_, view) => starting.push(view.starting));
+
+  await model.pick(aRole('analyst').arn);
+
+  expect(model.current?.label).toBe('analyst');
+  expect(starting[0]).toEqual([aRole('analyst').arn]);
+  expect(model.view.starting).toEqual([]);
+});
+
+test('a start that ends after everything was forgotten leaves another one under way', async () => {
+  const { server, model } = aServer();
+  await model.read();
+  const releases: (() => void)[] = [];
+  server.held = () => new Promise(resolve => releases.push(resolve));
+  const first = model.pick(aRole('analyst').arn);
+  server.failing = new Refused(aProblem('role_not_allowed'));
+  await model.read();
+  expect(model.view.situation).toBe('refused');
+  server.failing = null;
+  await model.read();
+  const second = model.pick(aRole('auditor').arn);
+
+  releases[0]?.();
+  await first;
+  expect(model.view.starting).toEqual([aRole('auditor').arn]);
+
+  releases[1]?.();
+  await second;
+  expect(model.view.starting).toEqual([]);
+});
+
+test('a role that is started for one kernel is not the default', async () => {
+  const { server, model } = aServer();
+  await model.read();
+
+  const picking: (readonly string[])[] = [];
+  model.changed.connect((_, view) => picking.push(view.picking));
+  await model.startApart(aRole('analyst').arn);
+
+  expect(server.calls).toContain('start false');
+  expect(picking.flat()).toEqual([]);
+  expect(model.current).toBeNull();
+});
+
+test('a pick that fails throws, and leaves nothing starting', async () => {
+  const { server, model } = aServer();
+  await model.read();
+  server.failing = new Refused(aProblem('trust_refused'));
+
+  await expect(model.pick(aRole('analyst').arn)).rejects.toThrow('Detail of trust_refused.');
+
+  expect(model.view.starting).toEqual([]);
+});
+
+test('an end by somebody else is told, with its reason; one of ours is not', async () => {
+  const { server, model } = aServer();
+  server.sessions = [aSession('analyst'), aSession('auditor')];
+  await model.read();
+  const told: (string | null)[] = [];
+  model.ended.connect((_, { session }) => told.push(session.end_reason));
+
+  await model.end('id-auditor');
+  expect(told).toEqual([]);
+
+  server.sessions = [];
+  server.ended = [aSession('analyst', { state: 'ended', end_reason: 'role_withdrawn' })];
+  await model.read();
+  expect(told).toEqual(['role_withdrawn']);
+});
+
+test('times are compared with the server’s clock, where the browser’s is wrong', () => {
+  const { model } = aServer();
+
+  model.noteServerTime(1_001_000, 1_000_000);
+  expect(model.now()).toBe(1_000_000); // a second's rounding
+
+  model.noteServerTime(1_600_000, 1_000_000);
+  expect(model.now()).toBe(1_600_000);
+
+  model.noteServerTime(980_000, 980_000); // asked twenty seconds ago, and answered at last
+  expect(model.now()).toBe(1_000_000);
+});

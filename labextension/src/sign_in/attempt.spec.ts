@@ -1,0 +1,184 @@
+import type { SignIn } from '../server/api';
+import { type IView, NOTHING_KNOWN } from '../server/model';
+import { aProblem } from '../testing';
+import { type IAttempt, otherWay, stepOf } from './attempt';
+
+const NOON = Date.parse('2026-11-25T12:00:00Z');
+const ALICE = { name: 'Alice Archer', subject: 'alice', groups: [] };
+
+function aView(signIn: Partial<SignIn>, change: Partial<IView> = {}): IView {
+  return {
+    ...NOTHING_KNOWN,
+    situation: 'ready',
+    signIn: {
+      state: 'signed_out',
+      user: null,
+      expires_at: null,
+      flows: ['code', 'device'],
+      problem: null,
+      ...signIn
+    },
+    ...change
+  };
+}
+
+const CODE: IAttempt = {
+  flow: 'code',
+  begun: { flow: 'code', authorization_url: 'https://idp.example/authorize?state=s' },
+  error: null,
+  window: 'open'
+};
+const DEVICE: IAttempt = {
+  flow: 'device',
+  begun: {
+    flow: 'device',
+    user_code: 'BCDF-GHJK',
+    verification_uri: 'https://idp.example/device',
+    expires_at: '2026-11-25T12:10:00Z'
+  },
+  error: null,
+  window: 'blocked'
+};
+const PENDING = { state: 'pending', expires_at: '2026-11-25T12:10:00Z' } as const;
+
+function device(change: Record<string, string>): IAttempt {
+  return { ...DEVICE, begun: { ...DEVICE.begun!, ...change } };
+}
+
+test.each([
+  ['nothing is known yet', { situation: 'loading', signIn: null }, 'unavailable'],
+  ['the extension is missing', { situation: 'missing', signIn: null }, 'unavailable'],
+  [
+    'the server is away, and nothing was known',
+    { situation: 'unreachable', signIn: null },
+    'unavailable'
+  ]
+] as const)('where %s, nothing can be begun', (_, change, kind) => {
+  expect(stepOf(aView({}, change), null, NOON).kind).toBe(kind);
+});
+
+test('where no sign-in is needed, that is said', () => {
+  expect(stepOf(aView({ state: 'not_needed' }), null, NOON)).toEqual({ kind: 'not_needed' });
+});
+
+test('the site’s first flow is offered, and the other as another way', () => {
+  const view = aView({ flows: ['device', 'code'] });
+  const step = stepOf(view, null, NOON);
+  expect(step).toEqual({ kind: 'start', flow: 'device', reason: '' });
+  expect(otherWay(view, step)).toBe('code');
+});
+
+test('with one flow there is no other way', () => {
+  const view = aView({ flows: ['code'] });
+  expect(otherWay(view, stepOf(view, null, NOON))).toBeNull();
+});
+
+test('it is said why the last sign-in is over', () => {
+  const problem = aProblem('sign_in_required');
+  expect(stepOf(aView({ problem }), null, NOON)).toMatchObject({ reason: problem.detail });
+});
+
+test('without a flow there is no way, and the reason is told', () => {
+  const problem = aProblem('identity_provider_unavailable');
+  expect(stepOf(aView({ flows: [], problem }), null, NOON)).toEqual({ kind: 'no_way', problem });
+});
+
+test('a sign-in that was begun elsewhere does not keep from beginning one here', () => {
+  expect(stepOf(aView(PENDING), null, NOON).kind).toBe('start');
+});
+
+test('while the server is asked, that is said', () => {
+  expect(stepOf(aView({}), { ...CODE, begun: null }, NOON)).toEqual({
+    kind: 'beginning',
+    flow: 'code'
+  });
+});
+
+test('what the server refused is shown', () => {
+  const error = new Error('no');
+  expect(stepOf(aView({}), { ...CODE, begun: null, error }, NOON)).toMatchObject({
+    kind: 'failed',
+    flow: 'code',
+    error
+  });
+});
+
+test.each(['open', 'closed', 'blocked'] as const)('the window of the code flow is %s', window => {
+  const view = aView(PENDING);
+  const step = stepOf(view, { ...CODE, window }, NOON);
+  expect(step).toEqual({ kind: 'code', address: 'https://idp.example/authorize?state=s', window });
+  expect(otherWay(view, step)).toBe('device');
+});
+
+test('a device code is shown with the page that has it filled in', () => {
+  const complete = 'https://idp.example/device?user_code=BCDF-GHJK';
+  expect(stepOf(aView(PENDING), device({ verification_uri_complete: complete }), NOON)).toEqual({
+    kind: 'device',
+    userCode: 'BCDF-GHJK',
+    place: 'https://idp.example/device',
+    address: complete,
+    expiresAt: '2026-11-25T12:10:00Z'
+  });
+});
+
+test.each([
+  ['https://idp.example/device', 'https://idp.example/device'],
+  ['javascript:alert(1)', null],
+  ['/relative', null]
+])('a browser is sent to %j as %j', (verification_uri, address) => {
+  expect(stepOf(aView(PENDING), device({ verification_uri }), NOON)).toMatchObject({ address });
+});
+
+test('a browser is sent to no script by the code flow', () => {
+  const begun = { flow: 'code', authorization_url: 'javascript:alert(1)' } as const;
+  expect(stepOf(aView(PENDING), { ...CODE, begun }, NOON).kind).toBe('no_way');
+});
+
+test.each([
+  ['device', DEVICE],
+  ['code', CODE]
+])('a %s that is too old has expired', (_, attempt) => {
+  const later = Date.parse('2026-11-25T12:10:00Z');
+  expect(stepOf(aView(PENDING), attempt, later - 1).kind).not.toBe('expired');
+  expect(stepOf(aView(PENDING), attempt, later).kind).toBe('expired');
+});
+
+test.each([
+  ['device', DEVICE],
+  ['code', CODE]
+])('a %s sign-in that the provider refused has failed, with its reason', (flow, attempt) => {
+  const problem = aProblem('sign_in_failed');
+  expect(stepOf(aView({ problem }), attempt, NOON)).toEqual({
+    kind: 'failed',
+    flow,
+    error: null,
+    problem
+  });
+});
+
+test('a refusal in the window counts while a device code is still good', () => {
+  const view = aView({ ...PENDING, problem: aProblem('sign_in_failed') });
+  expect(stepOf(view, CODE, NOON).kind).toBe('failed');
+  expect(stepOf(view, DEVICE, NOON).kind).toBe('device');
+});
+
+test('a provider that can’t be asked just now does not end what is under way', () => {
+  const view = aView({ ...PENDING, problem: aProblem('identity_provider_timeout') });
+  expect(stepOf(view, CODE, NOON).kind).toBe('code');
+});
+
+test('what the server said before it went away ends nothing', () => {
+  const view = aView({}, { situation: 'unreachable' });
+  expect(stepOf(view, DEVICE, NOON).kind).toBe('device');
+});
+
+test('a server that was restarted knows nothing of the sign-in', () => {
+  expect(stepOf(aView({}), DEVICE, NOON)).toMatchObject({ kind: 'failed', problem: null });
+});
+
+test('whoever has signed in sees that, whatever was begun', () => {
+  const view = aView({ state: 'signed_in', user: ALICE });
+  for (const attempt of [null, CODE, DEVICE, { ...CODE, error: new Error('no') }]) {
+    expect(stepOf(view, attempt, NOON)).toEqual({ kind: 'signed_in', user: ALICE });
+  }
+});

@@ -1,0 +1,428 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { launchIcon } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import { CopyButton, FailureNote } from '../components/failure_note';
+import { useNow, useView } from '../components/hooks';
+import { STATE_ICONS } from '../components/icons';
+import type { Flow, Problem, User } from '../server/api';
+import type { Model } from '../server/model';
+import { failureOf, type IFailure, problemWords, webAddress } from '../words/failure';
+import { situationWords } from '../words/situation';
+import { clockTime, timeLeft } from '../words/state';
+import { type IAttempt, otherWay, type Step, stepOf } from './attempt';
+import { SignInWindow } from './window';
+
+const { useEffect, useRef, useState } = React;
+
+/** How often it is looked whether the provider's window is closed: nobody tells, where it has gone elsewhere. */
+const LOOK_AT_WINDOW = 500;
+
+export interface ISignInProps {
+  model: Model;
+  trans: TranslationBundle;
+  /** Somebody has signed in while this was shown. */
+  onSignedIn: (user: User | null) => void;
+  onSignOut: () => void;
+}
+
+/** The body of the dialog in which the user signs in. */
+export function SignIn(props: ISignInProps): React.JSX.Element {
+  const { model, trans, onSignedIn } = props;
+  const view = useView(model);
+  const now = useNow(model, 1_000);
+  const { attempt, begin } = useAttempt(model, trans);
+  const step = stepOf(view, attempt, now);
+  const other = otherWay(view, step);
+  const disabled = view.situation !== 'ready';
+  const main = useRef<HTMLButtonElement & HTMLAnchorElement>(null);
+
+  useDeviceAtOnce(step, begin);
+  useSignedIn(step, onSignedIn);
+  useEffect(() => {
+    main.current?.focus();
+  }, [step.kind]);
+
+  return (
+    // What is focused is here as long as the dialog; it hands the focus on to what is to be pressed.
+    <div
+      className="jp-AwsRoles-signIn"
+      tabIndex={-1}
+      onFocus={event => {
+        if (event.target === event.currentTarget) {
+          main.current?.focus();
+        }
+      }}
+    >
+      {view.situation === 'unreachable' && (
+        <p className="jp-AwsRoles-signInQuiet">{situationWords(view, trans)}</p>
+      )}
+      {step.kind !== 'signed_in' &&
+        view.signIn?.notices?.map(notice => <p key={notice.code}>{notice.message}</p>)}
+      <StepBody
+        {...props}
+        step={step}
+        now={now}
+        disabled={disabled}
+        begin={flow => void begin(flow)}
+        main={main}
+      />
+      <p className="jp-AwsRoles-signInWaiting" role="status">
+        {waitingWords(step, trans) !== '' && (
+          <STATE_ICONS.starting.react tag="span" className="jp-AwsRoles-signInIcon" />
+        )}
+        {waitingWords(step, trans)}
+      </p>
+      {other !== null && (
+        <p>
+          <button
+            type="button"
+            className="jp-AwsRoles-linkButton"
+            disabled={disabled}
+            onClick={() => void begin(other)}
+          >
+            {other === 'device'
+              ? trans.__('Another way: use a code, on this or another device')
+              : trans.__('Another way: use a window of this browser')}
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface IStepProps extends ISignInProps {
+  step: Step;
+  now: number;
+  disabled: boolean;
+  begin: (flow: Flow) => void;
+  main: React.Ref<HTMLButtonElement & HTMLAnchorElement>;
+}
+
+function StepBody(props: IStepProps): React.JSX.Element {
+  const { step, trans, model, disabled, begin, main } = props;
+  const button = (label: string, onClick: () => void) => (
+    <p>
+      <button
+        type="button"
+        ref={main}
+        className="jp-AwsRoles-button jp-mod-styled jp-mod-accept"
+        disabled={disabled}
+        onClick={onClick}
+      >
+        {label}
+      </button>
+    </p>
+  );
+  switch (step.kind) {
+    case 'unavailable':
+      return <p>{situationWords(model.view, trans)}</p>;
+    case 'not_needed':
+      return (
+        <p>
+          {trans.__(
+            'No sign-in is needed here: this server has your sign-in already. Pick a role.'
+          )}
+        </p>
+      );
+    case 'signed_in':
+      return (
+        <>
+          <p>{signedInWords(model, trans)}</p>
+          <p>{trans.__('To sign in as somebody else, sign out first.')}</p>
+          {button(trans.__('Sign out…'), props.onSignOut)}
+        </>
+      );
+    case 'no_way':
+      return (
+        <>
+          {step.problem === null ? (
+            <p>{trans.__('There is no way to sign in here. Tell your administrator.')}</p>
+          ) : (
+            <FailureNote failure={withoutCommands(step.problem, trans)} trans={trans} />
+          )}
+          {button(trans.__('Try again'), () => void model.read({ roles: true }))}
+        </>
+      );
+    case 'start':
+      return (
+        <>
+          {step.reason !== '' && <p>{step.reason}</p>}
+          <p>
+            {trans.__(
+              'Your organization’s sign-in page opens in a window of its own, which closes when you are done.'
+            )}
+          </p>
+          {button(trans.__('Sign in'), () => begin(step.flow))}
+        </>
+      );
+    case 'beginning':
+      return <></>;
+    case 'code':
+      return <CodeStep {...props} step={step} />;
+    case 'device':
+      return <DeviceStep {...props} step={step} />;
+    case 'failed':
+      return (
+        <>
+          <FailureNote failure={whyFailed(step, trans)} trans={trans} />
+          {button(trans.__('Try again'), () => begin(step.flow))}
+        </>
+      );
+    case 'expired':
+      return (
+        <>
+          <p role="alert">
+            {step.flow === 'device'
+              ? trans.__('The code has expired before it was used.')
+              : trans.__('This sign-in took too long, and has expired.')}
+          </p>
+          {button(trans.__('Try again'), () => begin(step.flow))}
+        </>
+      );
+  }
+}
+
+function CodeStep(
+  props: IStepProps & { step: Extract<Step, { kind: 'code' }> }
+): React.JSX.Element {
+  const { step, trans, begin, main, disabled } = props;
+  if (step.window === 'blocked') {
+    return (
+      <>
+        <p>{trans.__('Your browser has not let the sign-in window open. Open it by this link:')}</p>
+        <p>
+          <SignInPageLink main={main} address={step.address} trans={trans} />
+        </p>
+        <p className="jp-AwsRoles-signInQuiet">
+          {trans.__(
+            'If nothing opens, there is this window: you leave JupyterLab, so save your work first.'
+          )}{' '}
+          <a className="jp-AwsRoles-link" href={step.address}>
+            {trans.__('Leave JupyterLab and sign in')}
+          </a>
+        </p>
+      </>
+    );
+  }
+  return (
+    <>
+      <p>
+        {step.window === 'open'
+          ? trans.__('Go on in the window that has opened.')
+          : trans.__(
+              'The sign-in window is closed. If you have not finished there, open it again.'
+            )}
+      </p>
+      <p>
+        <button
+          type="button"
+          ref={main}
+          className="jp-AwsRoles-button jp-mod-styled"
+          disabled={disabled}
+          onClick={() => begin('code')}
+        >
+          {trans.__('Open the window again')}
+        </button>
+      </p>
+    </>
+  );
+}
+
+function SignInPageLink(
+  props: Pick<IStepProps, 'main' | 'trans'> & { address: string }
+): React.JSX.Element {
+  const { main, trans, address } = props;
+  return (
+    <a
+      ref={main}
+      className="jp-AwsRoles-bigLink"
+      href={address}
+      target="_blank"
+      rel="noopener noreferrer"
+    >
+      {trans.__('Open the sign-in page')}
+      <launchIcon.react tag="span" className="jp-AwsRoles-signInIcon" width="14px" height="14px" />
+    </a>
+  );
+}
+
+function DeviceStep(
+  props: IStepProps & { step: Extract<Step, { kind: 'device' }> }
+): React.JSX.Element {
+  const { step, trans, now, main } = props;
+  const shown = webAddress(step.place);
+  return (
+    <>
+      <p>{trans.__('Open the sign-in page, and enter this code there, or compare it:')}</p>
+      <p className="jp-AwsRoles-codeLine">
+        <code className="jp-AwsRoles-code">{step.userCode}</code>
+        <CopyButton text={step.userCode} label={trans.__('Copy code')} trans={trans} />
+      </p>
+      {step.address !== null && (
+        <p>
+          <SignInPageLink main={main} address={step.address} trans={trans} />
+        </p>
+      )}
+      <p className="jp-AwsRoles-signInQuiet">
+        {trans.__('On another device, go to:')}{' '}
+        {shown === null ? (
+          step.place
+        ) : (
+          <a className="jp-AwsRoles-link" href={shown} target="_blank" rel="noopener noreferrer">
+            {shown}
+          </a>
+        )}
+      </p>
+      <p className="jp-AwsRoles-signInQuiet">
+        {trans.__('The code is good for %1.', timeLeft(step.expiresAt, now, trans))}{' '}
+        {trans.__(
+          'You may close this dialog: the sign-in goes on, and the code is shown again when you come back.'
+        )}
+      </p>
+    </>
+  );
+}
+
+/** Begin sign-ins, and keep an eye on the one that was begun last. */
+function useAttempt(
+  model: Model,
+  trans: TranslationBundle
+): { attempt: IAttempt | null; begin: (flow: Flow) => Promise<void> } {
+  const [attempt, setAttempt] = useState<IAttempt | null>(null);
+  const [page] = useState(() => new SignInWindow());
+  const last = useRef(0);
+
+  const begin = async (flow: Flow) => {
+    const mine = ++last.current;
+    // Before anything is awaited: this is still the turn of the user's click.
+    const isOpen = flow === 'code' && page.open(trans.__('The sign-in page is on its way…'));
+    const asked: IAttempt = {
+      flow,
+      begun: null,
+      error: null,
+      window: isOpen ? 'open' : 'blocked'
+    };
+    setAttempt(asked);
+    let answered: IAttempt;
+    try {
+      const begun = await model.beginSignIn(flow);
+      const address = begun.flow === 'code' ? webAddress(begun.authorization_url) : null;
+      if (mine === last.current && address !== null) {
+        page.go(address);
+      }
+      answered = { ...asked, begun };
+    } catch (error) {
+      answered = { ...asked, error };
+    }
+    if (mine === last.current) {
+      if (
+        answered.begun?.flow !== 'code' ||
+        webAddress(answered.begun.authorization_url) === null
+      ) {
+        page.close(); // there is nothing that it could show
+      }
+      setAttempt(answered);
+    }
+  };
+
+  const waits = attempt !== null && attempt.begun !== null;
+  const isOpen = waits && attempt.flow === 'code' && attempt.window === 'open';
+  useEffect(() => {
+    if (!isOpen) {
+      return;
+    }
+    const timer = window.setInterval(() => {
+      if (page.isClosed) {
+        window.clearInterval(timer);
+        const mine = last.current;
+        void model.read({ roles: true }).then(() => {
+          if (mine === last.current) {
+            setAttempt(now => now && { ...now, window: 'closed' });
+          }
+        });
+      }
+    }, LOOK_AT_WINDOW);
+    return () => window.clearInterval(timer);
+  }, [isOpen, model, page]);
+  useEffect(() => {
+    if (!waits) {
+      return;
+    }
+    // Whoever comes back from the provider's page wants to see at once what became of it.
+    const read = () => void model.read();
+    window.addEventListener('focus', read);
+    return () => window.removeEventListener('focus', read);
+  }, [waits, model]);
+  // The window of a sign-in that nobody waits for any more.
+  useEffect(() => () => page.close(), [page]);
+  return { attempt, begin };
+}
+
+/** A code needs no click before it can be shown: where the site wants that flow, begin at once. */
+function useDeviceAtOnce(step: Step, begin: (flow: Flow) => Promise<void>): void {
+  const done = useRef(false);
+  const wanted = step.kind === 'start' && step.flow === 'device';
+  useEffect(() => {
+    if (wanted && !done.current) {
+      done.current = true;
+      void begin('device');
+    }
+  });
+}
+
+/** Tell when somebody has signed in, who had not before. */
+function useSignedIn(step: Step, onSignedIn: (user: User | null) => void): void {
+  const wasOut = useRef(false);
+  useEffect(() => {
+    if (step.kind === 'signed_in' && wasOut.current) {
+      wasOut.current = false;
+      onSignedIn(step.user);
+    } else if (step.kind !== 'signed_in' && step.kind !== 'unavailable') {
+      wasOut.current = true;
+    }
+  });
+}
+
+function waitingWords(step: Step, trans: TranslationBundle): string {
+  switch (step.kind) {
+    case 'beginning':
+      return trans.__('Asking for the sign-in page…');
+    case 'code':
+    case 'device':
+      return trans.__('Waiting until you have signed in there…');
+    default:
+      return '';
+  }
+}
+
+function signedInWords({ view }: Model, trans: TranslationBundle): string {
+  const name = view.signIn?.user?.name ?? '';
+  const until = view.signIn?.expires_at ?? null;
+  return until === null
+    ? trans.__('You are signed in as %1.', name)
+    : trans.__('You are signed in as %1, until %2.', name, clockTime(until));
+}
+
+function whyFailed(step: Extract<Step, { kind: 'failed' }>, trans: TranslationBundle): IFailure {
+  if (step.error !== null) {
+    return failureOf(step.error, trans);
+  }
+  if (step.problem !== null) {
+    return withoutCommands(step.problem, trans);
+  }
+  return {
+    title: trans.__('This sign-in is under way no more'),
+    detail: trans.__('It was ended elsewhere, or the server was restarted.'),
+    hint: '',
+    forAdministrator: '',
+    requestUrl: null,
+    code: ''
+  };
+}
+
+/** Put a problem in words, without the hint to use a terminal: the button is here. */
+function withoutCommands(problem: Problem, trans: TranslationBundle): IFailure {
+  const failure = problemWords(problem, trans);
+  return { ...failure, hint: failure.hint.includes('`') ? '' : failure.hint };
+}

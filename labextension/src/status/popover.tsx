@@ -1,0 +1,189 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { FailureNote } from '../components/failure_note';
+import { useNow, useView } from '../components/hooks';
+import { SessionFacts } from '../components/role_session';
+import { swatch } from '../picker/picker';
+import { runningApps } from '../running/app_roles';
+import { defaultSession, type IView, type Model } from '../server/model';
+import { failureOf, type IFailure } from '../words/failure';
+import { clockTime } from '../words/state';
+import { statusOf } from './words';
+
+/** What the user can do from the status bar's popover that opens something else. */
+export interface IPopoverActions {
+  readonly pick: () => void;
+  readonly signIn: () => void;
+  readonly end: () => void;
+  readonly relaunch: (appId: string) => void;
+  readonly doctor: () => void;
+}
+
+/** What a click on the status bar's item opens. */
+export function Popover(props: {
+  model: Model;
+  trans: TranslationBundle;
+  actions: IPopoverActions;
+}): React.JSX.Element | null {
+  const { model, trans, actions } = props;
+  const view = useView(model);
+  const id = React.useId();
+  const ref = React.useRef<HTMLElement>(null);
+  const status = statusOf(view, useNow(model), trans);
+  React.useEffect(() => {
+    ref.current?.focus();
+  }, []);
+  React.useEffect(() => {
+    // What had the focus may have gone with what it was for.
+    if (document.activeElement === document.body) {
+      ref.current?.focus();
+    }
+  });
+  if (status === null) {
+    return null;
+  }
+  const session = defaultSession(view);
+  const known = view.situation === 'ready' || view.situation === 'unreachable';
+  return (
+    // Focused when it opens, so that a screen reader says what it is, and Tab goes on from its start.
+    <section
+      ref={ref}
+      role="dialog"
+      aria-labelledby={id}
+      tabIndex={-1}
+      className="jp-AwsRoles-popover"
+    >
+      <h2 id={id}>
+        <Dot color={status.color} />
+        {session !== null && known ? trans.__('AWS role: %1', session.label) : status.label}
+      </h2>
+      {(session === null || view.situation !== 'ready') && <p>{status.sentence}</p>}
+      {session !== null && view.situation === 'ready' && (
+        <p className="jp-AwsRoles-quiet">
+          {trans.__(
+            'What you start next has it. What a notebook has that is open already is in its toolbar.'
+          )}
+        </p>
+      )}
+      {session !== null && known && (
+        <SessionFacts
+          model={model}
+          session={session}
+          trans={trans}
+          old={view.situation !== 'ready'}
+        />
+      )}
+      {known && <Buttons model={model} view={view} trans={trans} actions={actions} />}
+    </section>
+  );
+}
+
+/** The administrator's colour of a role; beside its label, which says the same. */
+export function Dot(props: { color: string | null }): React.JSX.Element | null {
+  const style = swatch(props.color);
+  return style ? <span className="jp-AwsRoles-dot" style={style} aria-hidden="true" /> : null;
+}
+
+function Buttons(props: {
+  model: Model;
+  view: IView;
+  trans: TranslationBundle;
+  actions: IPopoverActions;
+}): React.JSX.Element {
+  const { model, view, trans, actions } = props;
+  const [busy, setBusy] = React.useState(false);
+  const [said, setSaid] = React.useState('');
+  const [failure, setFailure] = React.useState<IFailure | null>(null);
+  const session = defaultSession(view);
+  const off = view.situation !== 'ready';
+
+  const refresh = async (sessionId: string) => {
+    setBusy(true);
+    setFailure(null);
+    setSaid(trans.__('Asking for a new token…'));
+    try {
+      const { token_expires_at } = await model.refresh(sessionId);
+      setSaid(
+        token_expires_at === null
+          ? trans.__('There is a new token.')
+          : trans.__('There is a new token, until %1.', clockTime(token_expires_at))
+      );
+    } catch (error) {
+      setSaid('');
+      setFailure(failureOf(error, trans));
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <>
+      {failure !== null && <FailureNote failure={failure} trans={trans} />}
+      <p role="status" className="jp-AwsRoles-said">
+        {said}
+      </p>
+      <div className="jp-AwsRoles-buttons">
+        {signInHelps(view) && (
+          <Button
+            label={trans.__('Sign in…')}
+            look="accept"
+            disabled={off}
+            onClick={actions.signIn}
+          />
+        )}
+        {session !== null && (
+          <Button
+            label={trans.__('Refresh now')}
+            disabled={off || busy}
+            onClick={() => void refresh(session.id)}
+          />
+        )}
+        <Button
+          label={session === null ? trans.__('Pick an AWS role…') : trans.__('Pick another role…')}
+          disabled={off}
+          onClick={actions.pick}
+        />
+        {runningApps(view, trans)
+          .filter(app => app.relaunch)
+          .map(app => (
+            <Button
+              key={app.id}
+              label={trans.__('Relaunch %1…', app.title)}
+              disabled={off}
+              onClick={() => actions.relaunch(app.id)}
+            />
+          ))}
+        <Button label={trans.__('Check credentials…')} disabled={off} onClick={actions.doctor} />
+        {session !== null && (
+          <Button label={trans.__('End…')} look="warn" disabled={off} onClick={actions.end} />
+        )}
+      </div>
+    </>
+  );
+}
+
+function Button(props: {
+  label: string;
+  disabled: boolean;
+  look?: 'accept' | 'warn';
+  onClick: () => void;
+}): React.JSX.Element {
+  return (
+    <button
+      type="button"
+      className={`jp-AwsRoles-button jp-mod-styled jp-mod-${props.look ?? 'reject'}`}
+      // Not `disabled`: the focus would be lost.
+      aria-disabled={props.disabled}
+      onClick={props.disabled ? undefined : props.onClick}
+    >
+      {props.label}
+    </button>
+  );
+}
+
+function signInHelps(view: IView): boolean {
+  const needed =
+    defaultSession(view)?.state === 'sign_in_required' || view.signIn?.state === 'signed_out';
+  return needed && view.signIn?.state !== 'not_needed';
+}

@@ -1,0 +1,73 @@
+import { nullTranslator } from '@jupyterlab/translation';
+
+import { LONGEST_MESSAGE } from '../notifications/notices';
+import { NOTHING_KNOWN } from '../server/model';
+import { anAssignment, aSession } from '../testing';
+import { endedWords, endQuestion } from './end_question';
+import { clockTime } from './state';
+
+const trans = nullTranslator.load('test');
+const ANALYST = aSession('analyst', { default: true });
+const AUDITOR = aSession('auditor');
+const nameOf = ({ id }: { id: string }) => `number ${id}`;
+
+const VIEW = {
+  ...NOTHING_KNOWN,
+  assignments: [
+    anAssignment('1', AUDITOR),
+    anAssignment('2', ANALYST),
+    anAssignment('3', ANALYST),
+    anAssignment('4', null)
+  ]
+};
+
+test('who ends the default role session is told what starts next has none', () => {
+  expect(endQuestion(VIEW, [ANALYST], nameOf, trans)).toContain('What you start next has no');
+  expect(endQuestion(VIEW, [AUDITOR], nameOf, trans)).not.toContain('start next');
+});
+
+test('it is said what uses what is to end, and what becomes of it', () => {
+  expect(endQuestion(VIEW, [AUDITOR], nameOf, trans)).toContain('number 1 uses it: it keeps');
+  const all = endQuestion(VIEW, [ANALYST, AUDITOR], nameOf, trans);
+  expect(all).toContain('In use by number 1, number 2, number 3: these keep working');
+  expect(all).toContain('then AWS refuses them');
+  expect(endQuestion(NOTHING_KNOWN, [ANALYST], nameOf, trans)).toContain('Nothing that runs uses');
+});
+
+test('who ends all is told of what', () => {
+  expect(endQuestion(VIEW, [ANALYST, AUDITOR], nameOf, trans)).toContain(
+    'the role sessions of analyst, auditor.'
+  );
+});
+
+test('who ends what one program has to itself is told so', () => {
+  const own = endQuestion(VIEW, [aSession('own', { shared: false })], nameOf, trans);
+  expect(own).toContain('A program that was started with a role of its own uses it');
+  expect(own).not.toContain('Nothing that runs');
+  expect(endQuestion(VIEW, [ANALYST, AUDITOR], nameOf, trans)).not.toContain('A program');
+});
+
+function ended(label: string, ...times: (string | null)[]) {
+  return times.map(credentialsExpireAt => ({ label, credentialsExpireAt }));
+}
+
+test('of several ends, the latest time counts', () => {
+  const times = ['2026-11-25T11:00:00Z', null, '2026-11-25T12:00:00.5Z', '2026-11-25T11:30:00Z'];
+
+  const words = endedWords(ended('Analyst', ...times), trans);
+
+  expect(words).toContain('Ended: Analyst.');
+  expect(words).toContain(`until ${clockTime(times[2]!)}`);
+});
+
+test('where nothing was issued, nothing is in use', () => {
+  expect(endedWords(ended('Analyst', null), trans)).toBe(
+    'Ended: Analyst. No program holds AWS credentials of it.'
+  );
+});
+
+test('it fits a notification, whatever the roles are called', () => {
+  const many = ended('A role with a long, long, long, long name', '2026-11-20T23:59:00Z');
+
+  expect(endedWords(many, trans).length).toBeLessThanOrEqual(LONGEST_MESSAGE);
+});

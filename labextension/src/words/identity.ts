@@ -1,0 +1,17 @@
+import type { RoleSession } from '../server/api';
+
+/** Return the account of an ARN (`arn:aws:iam::111122223333:role/path/name`); empty where there is none. */
+export function accountOfArn(arn: string): string {
+  return arn.split(':')[4] ?? '';
+}
+
+/** Return the account that a role session's caller is in; the role's, while that is not known. */
+export function accountOf(session: RoleSession): string {
+  return session.identity?.Account ?? accountOfArn(session.role_arn);
+}
+
+/** Write a caller identity as `aws sts get-caller-identity` prints it. */
+export function identityText(identity: NonNullable<RoleSession['identity']>): string {
+  const { UserId, Account, Arn } = identity;
+  return JSON.stringify({ UserId, Account, Arn }, null, 4);
+}

@@ -1,0 +1,107 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { RoleSession } from '../server/api';
+
+/** What there is to say of a role session's state: one word, and one sentence. */
+export interface IStateWords {
+  readonly word: string;
+  readonly sentence: string;
+}
+
+/** Say how a role session is, at `now` (the server's time in milliseconds). */
+export function stateWords(
+  session: RoleSession,
+  now: number,
+  trans: TranslationBundle
+): IStateWords {
+  const left = timeLeft(session.token_expires_at, now, trans);
+  switch (session.state) {
+    case 'starting':
+      return { word: trans.__('starting'), sentence: trans.__('The role session is starting.') };
+    case 'active':
+      return { word: trans.__('active'), sentence: trans.__('AWS credentials are kept fresh.') };
+    case 'degraded':
+      return {
+        word: trans.__('degraded'),
+        sentence: left
+          ? trans.__('A new token can’t be had at the moment; the present one works for %1.', left)
+          : trans.__('A new token can’t be had at the moment.')
+      };
+    case 'sign_in_required':
+      return {
+        word: trans.__('sign-in required'),
+        sentence: trans.__('Sign in to go on; notebooks and their data stay as they are.')
+      };
+    case 'expired':
+      return {
+        word: trans.__('expired'),
+        sentence: trans.__(
+          'The token has expired; it recovers by itself once a new one can be had.'
+        )
+      };
+    case 'ended':
+      return { word: trans.__('ended'), sentence: trans.__('The role session has ended.') };
+    default:
+      return {
+        word: session.state,
+        sentence: trans.__('This page is older than its server: reload it to see how that is.')
+      };
+  }
+}
+
+/** Say what gets a role session by itself; empty for one that is there to be chosen. */
+export function purposeWords(session: RoleSession, trans: TranslationBundle): string {
+  if (!session.shared) {
+    return trans.__('for one program');
+  }
+  return session.default ? trans.__('picked') : '';
+}
+
+/** Whether the user should see how long a role session's token still lives. */
+export function expiryMatters(session: RoleSession): boolean {
+  return session.state === 'degraded' || session.state === 'sign_in_required';
+}
+
+/** Say how long it is until `time` (RFC 3339), in the largest unit that fits; empty if it is over. */
+export function timeLeft(time: string | null, now: number, trans: TranslationBundle): string {
+  const seconds = time === null ? 0 : Math.floor((Date.parse(time) - now) / 1000);
+  if (!(seconds > 0)) {
+    return '';
+  }
+  if (seconds < 60) {
+    return trans.__('less than a minute');
+  }
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 120) {
+    return trans._n('%1 minute', '%1 minutes', minutes, minutes);
+  }
+  const hours = Math.floor(minutes / 60);
+  return trans._n('%1 hour', '%1 hours', hours, hours);
+}
+
+/** Write a time of the server's (RFC 3339) as the user's clock shows it; with its day unless that is today. */
+export function clockTime(time: string, today = new Date()): string {
+  const at = new Date(time);
+  const clock = { hour: '2-digit', minute: '2-digit' } as const;
+  return at.toDateString() === today.toDateString()
+    ? at.toLocaleTimeString(undefined, clock)
+    : at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+/** The most characters of a list of names in a notification. */
+const LONGEST_NAMES = 34;
+
+/** Name as many as there is room for in a notification, and count the rest. */
+export function listed(all: readonly string[], trans: TranslationBundle): string {
+  const whole = all.join(', ');
+  if (whole.length <= LONGEST_NAMES) {
+    return whole;
+  }
+  const first = shortened(all[0] ?? '', all.length > 1 ? LONGEST_NAMES - 12 : LONGEST_NAMES);
+  const rest = all.length - 1;
+  return rest === 0 ? first : trans._n('%2 and %1 more', '%2 and %1 more', rest, first);
+}
+
+function shortened(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+}
