@@ -79,6 +79,7 @@ compatibility: $(STAMP)  ## make the table of AWS clients in docs/clients.md aga
 lint: $(LAB)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	git ls-files -z | xargs -0 $(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(JLPM) lint
