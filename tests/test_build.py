@@ -15,8 +15,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.distribution import LABEXTENSION, ROOT, UV
 from tests.peers.ports import free_ports
-from tests.test_wheel import LABEXTENSION, ROOT, UV
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 

@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 import types
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import get_args
@@ -42,39 +41,12 @@ from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
 from jupyter_wb_aws.role_sessions.role_session import EndReason, State
 from jupyter_wb_aws.roles.parsing import CLAIM_KEYS, KEYS, parse
 from tests.conftest import NOON, make_jwt
+from tests.pages import BLOCK, PAGES, ROOT, blocks, prose
 
-ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CONTRACT = yaml.safe_load((ROOT / "jupyter_wb_aws/handlers/openapi.yaml").read_text())
 CODES = CONTRACT["x-codes"]
-
-
-@dataclass(frozen=True)
-class Block:
-    page: str
-    line: int
-    language: str
-    text: str
-
-    def __str__(self):
-        return f"{self.page}:{self.line}"
-
-
-def blocks(language):
-    return [
-        Block(page.name, text.count("\n", 0, found.start()) + 1, language, found[2])
-        for page in PAGES
-        for text in [page.read_text()]
-        for found in BLOCK.finditer(text)
-        if found[1] == language
-    ]
-
-
-def prose(page):
-    return BLOCK.sub("", page.read_text())
 
 
 PYTHON = blocks("python")

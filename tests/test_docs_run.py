@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pages import blocks
 from tests.site import ANALYST
-from tests.test_docs import blocks
 
 # Pages whose commands can all be run here, each page's in its order.
 RUN = ("README.md", "data-scientists.md")

@@ -12,9 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-UV = Path(sys.executable).with_name("uv")
-LABEXTENSION = "share/jupyter/labextensions/jupyterlab-wb-aws"
+from tests.distribution import LABEXTENSION, ROOT, UV
 
 
 def run(*command):

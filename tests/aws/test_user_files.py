@@ -9,39 +9,7 @@ from hypothesis import strategies as st
 
 from jupyter_wb_aws.aws.profile_values import CHECKS
 from jupyter_wb_aws.aws.user_files import harm, set_aside, shadowing
-
-STATIC = "aws_access_key_id = AKIA\naws_secret_access_key = secret\n"
-# Measured: docs/decisions/0003-environment.md. File, its text, the key that would win or None.
-TABLE = [
-    ("credentials", f"[default]\n{STATIC}", "aws_access_key_id"),
-    ("config", f"[default]\n{STATIC}", "aws_access_key_id"),
-    ("credentials", f"[other]\n{STATIC}", None),
-    ("config", f"[profile other]\n{STATIC}", None),
-    ("config", "[default]\ncredential_process = /opt/get\n", "credential_process"),
-    ("config", "[profile default]\ncredential_process = /opt/get\n", "credential_process"),
-    (
-        "config",
-        "[default]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = other\n[profile other]\n",
-        "role_arn",
-    ),
-    ("config", "[default]\ncredential_source = Environment\n", "credential_source"),
-    ("config", "[default]\nsso_start_url = https://x\nsso_region = us-east-1\n", "sso_region"),
-    ("config", "[default]\nsso_role_name = x\n", "sso_role_name"),
-    ("config", "[default]\nsso_account_id = 1\n", "sso_account_id"),
-    ("config", "[default]\nsso_session = corp\n[sso-session corp]\n", "sso_session"),
-    ("config", "[default]\nlogin_session = x\n", "login_session"),
-    ("config", "[default]\nweb_identity_token_file = /x\n", "web_identity_token_file"),
-    ("config", "[default]\nregion = eu-central-1\noutput = json\n", None),
-    ("config", "[default]\nAWS_Access_Key_ID = x\n", "aws_access_key_id"),
-    ("config", "[ default ]\ncredential_process = x\n", "credential_process"),
-    ("config", '[profile "default"]\ncredential_process = x\n', "credential_process"),
-    ("config", "[DEFAULT]\ncredential_process = x\n[default]\nregion = x\n", "credential_process"),
-    ("config", "[profile default-x]\ncredential_process = x\n", None),
-    ("config", "# [default]\n# credential_process = x\n", None),
-    ("config", "[default]\ns3 =\n  role_arn = x\n", None),
-    ("config", "[default]\nregion = x-1\n[services]\nsts =\n  endpoint_url = http://x\n", None),
-    ("config", "", None),
-]
+from tests.aws.profiles import SHADOWING, STATIC
 
 
 @pytest.fixture
@@ -50,7 +18,7 @@ def home(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize(("file", "text", "key"), TABLE)
+@pytest.mark.parametrize(("file", "text", "key"), SHADOWING)
 def test_what_would_win_is_found_and_named(home, file, text, key):
     (home / ".aws" / file).write_text(text)
     told = shadowing({"HOME": str(home)})

@@ -35,3 +35,13 @@ class CommandLine:
             out, err = await process.communicate(input.encode())
         told = [(text or b"").decode(errors="surrogateescape") for text in (out, err)]
         return Done(process.returncode, *told)
+
+
+async def in_shell(script, environment):
+    """Run a script whose last command is `env`; return the variables that it prints."""
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-euc", script, env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return dict(line.partition("=")[::2] for line in out.decode().splitlines())

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from tests.cli.live import WB_AWS
+from tests.cli.live import WB_AWS, in_shell
 from tests.site import ANALYST, AUDITOR
 
 HOSTILE = {
@@ -16,15 +16,6 @@ HOSTILE = {
     "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9",
     "AWS_CONTAINER_x;echo hacked": "1",
 }
-
-
-async def in_shell(script, environment):
-    process = await asyncio.create_subprocess_exec(
-        "sh", "-euc", script, env=environment, stdout=asyncio.subprocess.PIPE
-    )
-    out, _ = await process.communicate()
-    assert process.returncode == 0
-    return dict(line.partition("=")[::2] for line in out.decode().splitlines())
 
 
 async def test_a_shell_that_takes_it_over_is_the_role(api, wb_aws):

@@ -13,8 +13,7 @@ import pytest
 from jupyter_wb_aws.cli import exec as exec_command
 from jupyter_wb_aws.cli import transport
 from tests.cli.contract_server import sign_in
-from tests.cli.live import WB_AWS
-from tests.cli.test_env import in_shell
+from tests.cli.live import WB_AWS, in_shell
 
 BAD_NAMES = [
     "x;touch hacked",

@@ -36,7 +36,7 @@ from jupyter_wb_aws.doctor.facts import Called, Facts, Probed, ServerFacts
 from jupyter_wb_aws.doctor.finding import Severity
 from jupyter_wb_aws.doctor.gather import gather
 from jupyter_wb_aws.doctor.profiles import own_files
-from tests.aws.test_user_files import TABLE as USER_FILES
+from tests.aws.profiles import SHADOWING
 from tests.cli.contract_server import problem, role_session, token_source
 from tests.conftest import NOON, make_jwt
 
@@ -322,7 +322,7 @@ def test_the_line_to_change_is_named(role_env, home):
     )
 
 
-@pytest.mark.parametrize(("file", "text", "key"), USER_FILES)
+@pytest.mark.parametrize(("file", "text", "key"), SHADOWING)
 def test_what_the_role_session_stands_in_for_is_what_the_doctor_finds(
     role_env, home, file, text, key
 ):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +18,7 @@ from tests.conftest import KEY, NOON, FakeClock, ScriptedSource, make_jwt, make_
 
 __all__ = [
     "ANALYST", "AUDITOR", "CALLER", "KEY", "NOON", "FakeClock", "FakeSts", "ScriptedSource",
-    "asleep", "eventually", "identity", "make_jwt", "make_role", "make_session", "make_token", "quiet",
+    "asleep", "eventually", "full_disk", "identity", "make_jwt", "make_role", "make_session", "make_token", "quiet",
 ]  # fmt: skip
 
 ANALYST = "arn:aws:iam::111122223333:role/analyst"
@@ -102,3 +104,8 @@ async def eventually(condition, seconds=10.0):
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0)
+
+
+def full_disk(*_):
+    """Fail as the system does when the disk is full."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import stat
 import threading
@@ -31,15 +30,12 @@ from tests.role_sessions.support import (
     ScriptedSource,
     asleep,
     eventually,
+    full_disk,
     make_session,
     make_token,
 )
 
 FINANCE = "arn:aws:iam::111122223333:role/finance"
-
-
-def full_disk(*_):
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 # --- A role session that starts --------------------------------------------------------------

@@ -9,8 +9,7 @@ import pytest
 
 from jupyter_wb_aws.errors import TokenDirectoryRefused
 from jupyter_wb_aws.role_sessions.role_session import State
-from tests.role_sessions.support import ANALYST, AUDITOR, asleep, eventually
-from tests.role_sessions.test_manager_starting import full_disk
+from tests.role_sessions.support import ANALYST, AUDITOR, asleep, eventually, full_disk
 
 
 async def test_a_role_session_has_its_stand_ins_beside_its_token(site):
