@@ -13,7 +13,7 @@ from _support import FakeAws, role_arn, site
 from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity, StsRequest
 from jupyter_wb_aws.clock import SystemClock
 from jupyter_wb_aws.identity.file import FileTokenSource
-from jupyter_wb_aws.identity.supply import TokenSupply
+from jupyter_wb_aws.identity.token_cache import TokenCache
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.settings import Settings
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
@@ -35,7 +35,7 @@ async def started(base: Path) -> AsyncIterator[RoleSessionManager]:
     clock, rng = SystemClock(), random.Random(1)
     manager = RoleSessionManager(
         Settings(base / "launch" / "tokens", base / "launch" / "store", base / "without"),
-        TokenSupply(FileTokenSource(path=str(token_file)), clock, rng),
+        TokenCache(FileTokenSource(path=str(token_file)), clock, rng),
         CatalogueFile(Path(config["WbAwsApp"]["roles_file"]), clock),
         clock=clock,
         rng=rng,

@@ -43,9 +43,9 @@ def boto3_session(serverapp: ServerApp, consumer: str, session_id: str | None = 
     server = app.server if app is not None else None
     if server is None:
         raise NotConfigured("The extension jupyter_wb_aws is not loaded in this server.")
-    if server.consumers is None:
+    if server.boto3_sessions is None:
         raise NotConfigured(server.message)
-    session: Session = server.consumers.boto3_session(consumer, session_id)
+    session: Session = server.boto3_sessions.boto3_session(consumer, session_id)
     return session
 
 

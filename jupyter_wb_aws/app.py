@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
     from jupyter_wb_aws.child_processes import ChildProcesses
-    from jupyter_wb_aws.handlers.server import Server
+    from jupyter_wb_aws.handlers.server_state import ServerState
     from jupyter_wb_aws.identity.source import TokenSource
-    from jupyter_wb_aws.injection.environment import Site, StandInPolicy
+    from jupyter_wb_aws.injection.environment import Site, UserAwsFiles
     from jupyter_wb_aws.injection.user_files import UserFiles
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
@@ -95,21 +95,21 @@ class WbAwsApp(ExtensionApp):
         bundles. A role's own, in the roles file, win over these. The server itself asks STS
         with them when a role starts.""",
     )
-    own_aws_files = Enum(
-        ["when_shadowed", "always", "never"],
-        "when_shadowed",
+    user_aws_files = Enum(
+        ["hide_if_conflicting", "hide", "keep"],
+        "hide_if_conflicting",
         config=True,
         help="""When a role session sets the user's own ~/.aws/config and ~/.aws/credentials aside (by
         AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE): when their default profile would win over
         the role in some AWS SDK or an SDK fails on them, always, or never.""",
     )
-    most_role_sessions = Integer(
+    max_role_sessions = Integer(
         0,
         min=0,
         config=True,
         help="""How many role sessions a user may have at once. 0: as many as they like.""",
     )
-    idle_end = Integer(
+    idle_timeout = Integer(
         0,
         min=0,
         config=True,
@@ -122,7 +122,7 @@ class WbAwsApp(ExtensionApp):
         help="""The folder below which token files are kept, in a folder of our own. Empty:
         XDG_RUNTIME_DIR, Jupyter's runtime folder, or the folder for temporary files: the first that can be used.""",
     )
-    store_dir = Unicode(
+    state_dir = Unicode(
         "",
         config=True,
         help="""The folder with what outlives the server: which role sessions there were, and what was
@@ -168,7 +168,7 @@ class WbAwsApp(ExtensionApp):
             raise TraitError(f"The 'extra_environment' trait of WbAwsApp: {wrong}")
         return cast("dict[str, str]", proposal["value"])
 
-    @validate("roles_file", "token_dir", "store_dir")
+    @validate("roles_file", "token_dir", "state_dir")
     def _a_path(self, proposal: Bunch) -> str:
         path = cast("str", proposal["value"])
         try:
@@ -178,7 +178,7 @@ class WbAwsApp(ExtensionApp):
             raise TraitError(f"The '{name}' trait of WbAwsApp: {path}: {error}") from None
         return path
 
-    server: Server | None = None
+    server: ServerState | None = None
     _source: TokenSource | None = None
     _opening: asyncio.Task[None] | None = None
 
@@ -259,7 +259,7 @@ class WbAwsApp(ExtensionApp):
             return f"{type(self._source).__name__}.audience"
         return None
 
-    def _name_unknown_settings(self, server: Server) -> None:
+    def _name_unknown_settings(self, server: ServerState) -> None:
         sections = sections_of(self.config)
         # Another source's settings may stand beside those of the one that is chosen.
         paths = (*SOURCES.values(), "jupyter_wb_aws.identity.source.TokenSource")
@@ -276,38 +276,38 @@ class WbAwsApp(ExtensionApp):
         if server.manager is None and found:
             server.message = " ".join([server.message, *found])
 
-    def _make_server(self) -> Server:
-        from jupyter_wb_aws.handlers.server import Server
+    def _make_server(self) -> ServerState:
+        from jupyter_wb_aws.handlers.server_state import ServerState
 
         missing = self._missing_setting()
         if missing is not None:
-            return Server(
+            return ServerState(
                 f"AWS roles are not set up on this server: set {missing} (see `jupyter wb-aws settings`)."
             )
         if refused := runs_as_root_for_another():
             self._jupyter.log.error("%s", refused)
-            return Server(refused)
+            return ServerState(refused)
         return self._wired()
 
-    def _wired(self) -> Server:
+    def _wired(self) -> ServerState:
         from jupyter_wb_aws.aws.sts import Sts
         from jupyter_wb_aws.child_processes import ChildProcesses
-        from jupyter_wb_aws.handlers.server import Server
+        from jupyter_wb_aws.handlers.server_state import ServerState
         from jupyter_wb_aws.injection.environment import Site
         from jupyter_wb_aws.injection.user_files import UserFiles
-        from jupyter_wb_aws.role_sessions.consumers import Consumers
+        from jupyter_wb_aws.role_sessions.boto3_sessions import Boto3Sessions
 
-        site = Site(self.extra_environment, cast("StandInPolicy", self.own_aws_files))
+        site = Site(self.extra_environment, cast("UserAwsFiles", self.user_aws_files))
         children, user_files = ChildProcesses(), UserFiles()
         manager = self._make_manager(children, site, user_files)
-        server = Server(
+        server = ServerState(
             "AWS roles are ready to be picked.",
             manager,
             site,
             children=children,
             user_files=user_files,
         )
-        server.consumers = Consumers(manager, Sts())
+        server.boto3_sessions = Boto3Sessions(manager, Sts())
         self._inject(server, manager, site)
         return server
 
@@ -316,7 +316,7 @@ class WbAwsApp(ExtensionApp):
     ) -> RoleSessionManager:
         from jupyter_wb_aws.aws.sts_process import StsProcess
         from jupyter_wb_aws.events import emitter
-        from jupyter_wb_aws.identity.supply import TokenSupply
+        from jupyter_wb_aws.identity.token_cache import TokenCache
         from jupyter_wb_aws.injection.server_environment import environment_of
         from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
         from jupyter_wb_aws.role_sessions.settings import Settings
@@ -333,22 +333,22 @@ class WbAwsApp(ExtensionApp):
                 )
         clock, rng = SystemClock(), random.SystemRandom()
         contents = self._jupyter.contents_manager
-        tokens, records = token_places(self.token_dir), store_places(self.store_dir)
+        tokens, records = token_places(self.token_dir), store_places(self.state_dir)
         return RoleSessionManager(
             Settings(
                 token_dir=tokens[0].path,
-                store_dir=records[0].path,
+                state_dir=records[0].path,
                 root_dir=Path(self._jupyter.root_dir),
                 hidden_shown=bool(getattr(contents, "allow_hidden", False)),
                 session_name_template=self.session_name_template,
                 default_role=self.default_role,
                 extra_environment=self.extra_environment,
-                most_role_sessions=self.most_role_sessions,
-                idle_end=timedelta(seconds=self.idle_end),
+                max_role_sessions=self.max_role_sessions,
+                idle_timeout=timedelta(seconds=self.idle_timeout),
                 token_places=tokens,
                 store_places=records,
             ),
-            TokenSupply(self._source, clock, rng, self.audience),
+            TokenCache(self._source, clock, rng, self.audience),
             CatalogueFile(Path(self.roles_file).expanduser(), clock),
             clock=clock,
             rng=rng,
@@ -364,7 +364,7 @@ class WbAwsApp(ExtensionApp):
         parts = (server.kernels, server.terminals, server.apps) if server else ()
         return set().union(*(part.used() for part in parts if part is not None))
 
-    def _inject(self, server: Server, manager: RoleSessionManager, site: Site) -> None:
+    def _inject(self, server: ServerState, manager: RoleSessionManager, site: Site) -> None:
         from jupyter_wb_aws.injection.kernels import KernelInjection
         from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
         from jupyter_wb_aws.injection.terminals import TerminalInjection

@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_wb_aws.errors import HelperProcessFailed, StsTimeout
+from jupyter_wb_aws.errors import HelperProcessFailed, StartTimeout
 
 MOST_AT_ONCE = 4
 BUSY = "This server was busy with other roles, and did not get to this request in time."
@@ -69,7 +69,7 @@ class ChildProcesses:
 
         Raises:
             TimeoutError: at the deadline.
-            StsTimeout: if it has no place in time.
+            StartTimeout: if it has no place in time.
             HelperProcessFailed: if it can't be started, is killed, or gives no answer.
         """
         async with asyncio.timeout(seconds):
@@ -84,7 +84,7 @@ class ChildProcesses:
             async with asyncio.timeout_at(by):
                 await self._places.acquire()
         except TimeoutError:
-            raise StsTimeout(BUSY, admin_hint=WHY_BUSY) from None
+            raise StartTimeout(BUSY, admin_hint=WHY_BUSY) from None
 
 
 async def _run(module: str, environment: Mapping[str, str], question: bytes) -> Any:

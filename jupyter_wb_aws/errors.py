@@ -352,11 +352,29 @@ class StsRejected(WbAwsError):
 
 
 class StsTimeout(WbAwsError):
-    """No answer within the time a user should wait."""
+    """STS did not answer within the time a user should wait."""
 
     code = "timeout"
     status = 504
     title = "No answer in time"
+    hint = "Try again; if it goes on, tell your administrator."
+
+
+class StartTimeout(WbAwsError):
+    """A role was not started in time, and STS is not why: a token, a disk or a helper process was slow."""
+
+    code = "start_timeout"
+    status = 504
+    title = "The role did not start in time"
+    hint = "Try again; if it goes on, tell your administrator."
+
+
+class DoctorTimeout(WbAwsError):
+    """The doctor did not finish within the time a user should wait."""
+
+    code = "doctor_timeout"
+    status = 504
+    title = "The doctor did not finish in time"
     hint = "Try again; if it goes on, tell your administrator."
 
 

@@ -34,10 +34,10 @@ def store_places(setting: str, environment: Mapping[str, str] = os.environ) -> l
     What lies below the later ones may be gone after a restart of the machine, but not of the server.
 
     Args:
-        setting: `WbAwsApp.store_dir`; nothing else takes its place.
+        setting: `WbAwsApp.state_dir`; nothing else takes its place.
     """
     if setting:
-        return [Place(Path(setting).expanduser().absolute(), "WbAwsApp.store_dir")]
+        return [Place(Path(setting).expanduser().absolute(), "WbAwsApp.state_dir")]
     data = _jupyters(jupyter_data_dir, "JUPYTER_DATA_DIR", "Jupyter's data folder", environment)
     return [
         *(Place(below / FOLDER, name) for name, below in data),

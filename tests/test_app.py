@@ -70,15 +70,15 @@ WRONG = {
     "token_source     ": {"WbAwsApp": {"token_source": "tests.broken_source.Source"}},
     "roles_file": {"WbAwsApp": {"roles_file": "~nosuchuser/x"}},
     "token_dir": {"WbAwsApp": {"token_dir": "~nosuchuser/x"}},
-    "store_dir": {"WbAwsApp": {"store_dir": "~nosuchuser/x"}},
+    "state_dir": {"WbAwsApp": {"state_dir": "~nosuchuser/x"}},
     "session_name_template ": {"WbAwsApp": {"session_name_template": "{user[a]}"}},
     "default_role": {"WbAwsApp": {"default_role": "analyst"}},
-    "own_aws_files": {"WbAwsApp": {"own_aws_files": "sometimes"}},
+    "user_aws_files": {"WbAwsApp": {"user_aws_files": "sometimes"}},
     "session_name_template": {"WbAwsApp": {"session_name_template": "{nobody}"}},
     "extra_environment": {"WbAwsApp": {"extra_environment": {"AWS_ACCESS_KEY_ID": "x"}}},
-    "most_role_sessions": {"WbAwsApp": {"most_role_sessions": -1}},
-    "idle_end": {"WbAwsApp": {"idle_end": "soon"}},
-    "idle_end ": {"WbAwsApp": {"idle_end": -1}},
+    "max_role_sessions": {"WbAwsApp": {"max_role_sessions": -1}},
+    "idle_timeout": {"WbAwsApp": {"idle_timeout": "soon"}},
+    "idle_timeout ": {"WbAwsApp": {"idle_timeout": -1}},
     "timeout": {"WbAwsApp": {"token_source": "command"}, "CommandTokenSource": {"timeout": "soon"}},
     "command": {
         "WbAwsApp": {"token_source": "command"},
@@ -208,13 +208,13 @@ def test_every_setting_is_documented():
 def test_settings_come_from_json_too(jupyter, tmp_path):
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "jupyter_server_config.json").write_text(
-        json.dumps({"WbAwsApp": {"own_aws_files": "sometimes"}})
+        json.dumps({"WbAwsApp": {"user_aws_files": "sometimes"}})
     )
 
     refused = jupyter("server", "--allow-root", "--no-browser", "--port=0")
 
     assert refused.returncode == 1
-    assert "own_aws_files" in refused.stderr
+    assert "user_aws_files" in refused.stderr
 
 
 def test_the_extension_keeps_its_name():

@@ -29,7 +29,7 @@ def test_what_the_site_sets_is_the_only_place():
     assert described(token_places("/run/site", {})) == [
         ("WbAwsApp.token_dir", "/run/site/jupyter_wb_aws")
     ]
-    assert described(store_places("/srv/site", {})) == [("WbAwsApp.store_dir", "/srv/site")]
+    assert described(store_places("/srv/site", {})) == [("WbAwsApp.state_dir", "/srv/site")]
 
 
 def test_token_files_go_to_the_runtime_folders_and_last_to_those_for_temporary_files():

@@ -34,9 +34,9 @@ def told(sections):
 @pytest.mark.parametrize(
     ("section", "name", "nearest"),
     [
-        ("WbAwsApp", "roles_fil", "WbAwsApp.roles_file"), ("WbAwsApp", "max_role_sessions", "WbAwsApp.most_role_sessions"),
+        ("WbAwsApp", "roles_fil", "WbAwsApp.roles_file"), ("WbAwsApp", "most_role_sessions", "WbAwsApp.max_role_sessions"),
         ("WbAwsApp", "RolesFile", "WbAwsApp.roles_file"), ("WbAwsApp", "rolesfile", "WbAwsApp.roles_file"),
-        ("WbAwsApp", "idle_timeout", None), ("WbAwsApp", "client_id", "OidcTokenSource.client_id"),
+        ("WbAwsApp", "idle_ends", None), ("WbAwsApp", "client_id", "OidcTokenSource.client_id"),
         ("OidcTokenSource", "clientid", "OidcTokenSource.client_id"), ("OidcTokenSource", "roles_file", "WbAwsApp.roles_file"),
         ("FileTokenSource", "pth", "FileTokenSource.path"), ("TokenSource", "isuer", "TokenSource.issuer"),
         ("OurTokenSource", "region_of_u", "OurTokenSource.region_of_us"),
@@ -67,7 +67,7 @@ def test_a_section_that_is_all_but_one_of_ours_is_named(section, nearest):
 @pytest.mark.parametrize(
     "sections",
     [
-        {}, {"WbAwsApp": {"roles_file": "x", "log_level": 10, "most_role_sessions": 1}}, {"FileTokenSource": {"path": "x"}},
+        {}, {"WbAwsApp": {"roles_file": "x", "log_level": 10, "max_role_sessions": 1}}, {"FileTokenSource": {"path": "x"}},
         {"CommandTokenSource": {"anything": "its class is not loaded"}}, {"TokenSource": {"issuer": "x", "client_id": "y"}},
         {"WbAwsApp": {"OidcTokenSource": {"client_id": "x"}}}, {"MyTokenSource": {"path": "x"}}, {"OktaTokenSource": {"x": 1}},
         {"ServerApp": {"roles_file": "x"}, "LabApp": {"x": 1}, "FileContentsManager": {"x": 1}, "FileIdExtension": {"x": 1}},
@@ -111,4 +111,4 @@ async def test_health_and_log_name_settings_that_nobody_reads(api, caplog, jp_se
     messages = [notice["message"] for notice in notices if notice["code"] == "unknown_setting"]
     assert len(messages) == 2
     assert "the nearest is `OidcTokenSource`" in messages[0]
-    assert "the nearest is `WbAwsApp.most_role_sessions`" in messages[1]
+    assert "the nearest is `WbAwsApp.max_role_sessions`" in messages[1]

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from jupyter_wb_aws.demo import request_page
+from jupyter_wb_aws.demo.child_processes import end_with_all
 from jupyter_wb_aws.demo.environment import lab_environment
 from jupyter_wb_aws.demo.names import redirect_uri
 from jupyter_wb_aws.demo.private_file import write_private
-from jupyter_wb_aws.demo.processes import end_with_all
 from jupyter_wb_aws.demo.site import NOTEBOOK, as_json, roles_file, server_config
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from jupyter_wb_aws.handlers.assignments import (
     DefaultHandler,
     KernelAssignmentHandler,
 )
+from jupyter_wb_aws.handlers.base import UnknownPathHandler
 from jupyter_wb_aws.handlers.doctor import DoctorHandler
 from jupyter_wb_aws.handlers.health import HealthHandler, OpenApiHandler
 from jupyter_wb_aws.handlers.identity import IdentityHandler
-from jupyter_wb_aws.handlers.problem import UnknownPathHandler
 from jupyter_wb_aws.handlers.role_sessions import (
     KernelsHandler,
     OneRoleSessionHandler,
@@ -26,12 +26,12 @@ from jupyter_wb_aws.handlers.sign_in import SignInHandler
 from jupyter_wb_aws.handlers.sign_in_pages import CallbackHandler, StartHandler
 
 if TYPE_CHECKING:
-    from jupyter_wb_aws.handlers.server import Server
+    from jupyter_wb_aws.handlers.server_state import ServerState
 
 ID = r"([^/]+)"
 
 
-def routes(server: Server) -> list[tuple[str, type[Any], dict[str, Any]]]:
+def routes(server: ServerState) -> list[tuple[str, type[Any], dict[str, Any]]]:
     """Return the handlers by their paths, as `ExtensionApp.handlers` takes them."""
     by_path = {
         r"/aws/roles": RolesHandler,

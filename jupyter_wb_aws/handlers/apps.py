@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_wb_aws.errors import AppNotFound
-from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 
 
 class RelaunchHandler(WbAwsHandler):
@@ -15,8 +15,8 @@ class RelaunchHandler(WbAwsHandler):
         _ = self.manager  # the extension is set up, or this says so
         await self.require("server-proxy")
         self.body({})
-        if self.wb.apps is None:
+        if self.server_state.apps is None:
             raise AppNotFound("No proxied app of this server has that id.")
-        await self.wb.apps.relaunch(app_id)
+        await self.server_state.apps.relaunch(app_id)
         self.set_status(204)
         self.finish()

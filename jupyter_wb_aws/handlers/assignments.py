@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.errors import KernelNotFound
-from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.request_user import log_by_user
-from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, Assignment, Given
+from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, Assignment, ProcessRole
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
@@ -50,10 +50,10 @@ class AssignmentsHandler(WbAwsHandler):
         choices = self.manager.choices
         assignments = choices.assignments
         listed = []
-        if self.wb.kernels is not None:
-            living = self.wb.kernels.living()
+        if self.server_state.kernels is not None:
+            living = self.server_state.kernels.living()
             assignments.prune(set(living))
-            elsewhere = set(self.wb.kernels.living_elsewhere())
+            elsewhere = set(self.server_state.kernels.living_elsewhere())
             listed += [
                 entry(
                     "kernel",
@@ -65,16 +65,19 @@ class AssignmentsHandler(WbAwsHandler):
                 for kernel_id in living
                 if kernel_id not in elsewhere
             ]
-        if self.wb.terminals is not None:
+        if self.server_state.terminals is not None:
             listed += [
                 entry("terminal", name, assignment, given)
-                for name, (assignment, given) in self.wb.terminals.running().items()
+                for name, (assignment, given) in self.server_state.terminals.running().items()
             ]
-        if self.wb.apps is not None:
-            listed += [self._app(self.wb.apps, *each) for each in self.wb.apps.running().items()]
+        if self.server_state.apps is not None:
+            listed += [
+                self._app(self.server_state.apps, *each)
+                for each in self.server_state.apps.running().items()
+            ]
         self.answer({"assignments": listed})
 
-    def _app(self, apps: ProxiedAppInjection, app_id: str, given: Given) -> dict[str, object]:
+    def _app(self, apps: ProxiedAppInjection, app_id: str, given: ProcessRole) -> dict[str, object]:
         choices = self.manager.choices
         default = choices.default
         chosen = Assignment(default.session_id, "by_default") if default.chosen else None
@@ -115,7 +118,7 @@ class KernelAssignmentHandler(WbAwsHandler):
         self.finish()
 
     def _must_live(self, kernel_id: str) -> None:
-        if self.wb.kernels is None or kernel_id not in self.wb.kernels.living():
+        if self.server_state.kernels is None or kernel_id not in self.server_state.kernels.living():
             raise KernelNotFound("No kernel of this server has that id.")
 
 
@@ -123,8 +126,8 @@ def entry(
     kind: str,
     name: str,
     chosen: Assignment | None,
-    given: Given | None,
-    to_come: Given | None = None,
+    given: ProcessRole | None,
+    to_come: ProcessRole | None = None,
 ) -> dict[str, object]:
     """Shape one assignment as the REST contract does."""
     session = given.session if given else None

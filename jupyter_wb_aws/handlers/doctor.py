@@ -14,12 +14,12 @@ from typing import Any
 
 from jupyter_wb_aws.aws.profile_paths import VARIABLES
 from jupyter_wb_aws.child_processes import ChildProcesses
-from jupyter_wb_aws.errors import BadRequest, KernelNotFound, StsTimeout
+from jupyter_wb_aws.errors import BadRequest, DoctorTimeout, KernelNotFound
+from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.health import catalogue_json, source_json
-from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.role_sessions import sessions_json
-from jupyter_wb_aws.injection.environment import Site, before_stand_ins, changed
-from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, Given
+from jupyter_wb_aws.injection.environment import Site, before_stand_ins, process_environment
+from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, ProcessRole
 from jupyter_wb_aws.variables import KERNEL_ID
 
 # Seconds: for what it waits for, and for all of it.
@@ -37,9 +37,9 @@ class DoctorHandler(WbAwsHandler):
         self.refuse_other_sites()  # a profile's credential_process is run
         await self.manager.ready()
         base, given, place = self._asked_for()
-        site = self.wb.site or Site()
-        shadow = await self.wb.user_files.shadow(before_stand_ins(base, given, site))
-        environment = changed(base, given, site, shadowed=shadow is not None)
+        site = self.server_state.site or Site()
+        shadow = await self.server_state.user_files.shadow(before_stand_ins(base, given, site))
+        environment = process_environment(base, given, site, shadowed=shadow is not None)
         server = await self._known()
         server["no_role_chosen"] = (
             given.kind == "no_role"
@@ -48,24 +48,24 @@ class DoctorHandler(WbAwsHandler):
         # The role session's own files take their place in the process that looks.
         server["files_named"] = {name: base[name] for name in VARIABLES if name in base}
         asked = {"place": place, "longest": LONGEST, "server": server}
-        async with self.wb.doctors:
-            self.answer(await look(self.wb.children, environment, asked))
+        async with self.server_state.doctors:
+            self.answer(await look(self.server_state.children, environment, asked))
 
-    def _asked_for(self) -> tuple[Mapping[str, str], Given, str]:
+    def _asked_for(self) -> tuple[Mapping[str, str], ProcessRole, str]:
         """Return the environment before us, what is given there, and what kind of process it is."""
         session_id = self.get_query_argument("session_id", None)
         kernel_id = self.get_query_argument("kernel_id", None)
         if session_id is not None and kernel_id is not None:
             raise BadRequest("Name a role session or a kernel, not both.")
         if session_id is not None:
-            return os.environ, Given("role", self.manager.get_living(session_id)), "server"
+            return os.environ, ProcessRole("role", self.manager.get_living(session_id)), "server"
         if kernel_id is not None:
             return self._of_kernel(kernel_id)
         return os.environ, self.manager.choices.next_by_default(), "server"
 
-    def _of_kernel(self, kernel_id: str) -> tuple[Mapping[str, str], Given, str]:
+    def _of_kernel(self, kernel_id: str) -> tuple[Mapping[str, str], ProcessRole, str]:
         """Return what a kernel was started with, as far as it comes from here and its kernelspec."""
-        kernels = self.wb.kernels
+        kernels = self.server_state.kernels
         if kernels is None or kernel_id not in kernels.living():
             raise KernelNotFound("No kernel of this server has that id.")
         if kernel_id in kernels.living_elsewhere():
@@ -88,7 +88,7 @@ class DoctorHandler(WbAwsHandler):
             "token_source": source_json(manager),
             "catalogue": await catalogue_json(manager),
             "notices": [{"code": code, "message": text} for code, text in manager.notices],
-            "sessions": await sessions_json(self.wb, manager, manager.living()),
+            "sessions": await sessions_json(self.server_state, manager, manager.living()),
         }
 
 
@@ -98,7 +98,8 @@ async def look(
     """Run the doctor in a process that has this environment, and return its report.
 
     Raises:
-        StsTimeout: if it takes too long, or other helper processes take up all places.
+        DoctorTimeout: if it takes too long.
+        StartTimeout: if other helper processes take up all places.
         HelperProcessFailed: if it fails.
     """
     # A `credential_process` gets the whole of it, the variables of the interpreter included.
@@ -109,4 +110,4 @@ async def look(
             "jupyter_wb_aws.doctor", environment, question, seconds=DEADLINE, place_by=place_by
         )
     except TimeoutError:
-        raise StsTimeout("The doctor did not come to an end in time.") from None
+        raise DoctorTimeout("The doctor did not finish in time.") from None

@@ -14,7 +14,7 @@ from jupyter_wb_aws.aws.claims import claims_for_aws, warnings_for
 from jupyter_wb_aws.aws.sts import endpoint_of, is_aws
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import WbAwsError
-from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
 from jupyter_wb_aws.role_sessions.schedule import next_look
 from jupyter_wb_aws.roles.catalogue_file import sentence
@@ -33,11 +33,13 @@ class HealthHandler(WbAwsHandler):
     @endpoint
     async def get(self) -> None:
         """Tell it."""
-        manager = self.wb.manager
-        notices = [{"code": code, "message": message} for code, message in self.wb.notices]
+        manager = self.server_state.manager
+        notices = [
+            {"code": code, "message": message} for code, message in self.server_state.notices
+        ]
         document: dict[str, object] = {
             "status": "not_configured",
-            "message": self.wb.message,
+            "message": self.server_state.message,
             "catalogue": None,
             "token_source": None,
             "role_sessions": [],
@@ -54,7 +56,9 @@ class HealthHandler(WbAwsHandler):
         catalogue = await catalogue_json(manager)
         source = source_json(manager)
         sessions = [session_health(manager, session) for session in manager.living()]
-        if self.wb.kernels is not None and (elsewhere := self.wb.kernels.living_elsewhere()):
+        if self.server_state.kernels is not None and (
+            elsewhere := self.server_state.kernels.living_elsewhere()
+        ):
             text = f"Kernels that run elsewhere, by a provisioner of their own, get no AWS role: {len(elsewhere)}."
             notices.append({"code": "kernels_elsewhere", "message": text})
         notices += [{"code": code, "message": message} for code, message in manager.notices]
@@ -80,7 +84,8 @@ class HealthHandler(WbAwsHandler):
         ]
         return {
             "status": "degraded" if wrong else "ok",
-            "message": " ".join(wrong) or (NOBODY if _signed_out(manager) else self.wb.message),
+            "message": " ".join(wrong)
+            or (NOBODY if _signed_out(manager) else self.server_state.message),
             "catalogue": catalogue,
             "token_source": source,
             "role_sessions": sessions,
@@ -155,10 +160,10 @@ def roles_file_notices(manager: RoleSessionManager) -> list[dict[str, str]]:
 
 def source_json(manager: RoleSessionManager) -> dict[str, object]:
     """Tell how the token source is."""
-    holding, source = manager.supply.holding(None), manager.supply.source
-    living = holding.token is not None and holding.token.expires_at > manager.clock.now()
-    token = holding.token if living else None
-    problem = holding.problem
+    token_status, source = manager.token_cache.status(None), manager.token_cache.source
+    living = token_status.token is not None and token_status.token.expires_at > manager.clock.now()
+    token = token_status.token if living else None
+    problem = token_status.problem
     if source.sign_in is not None and source.sign_in.user is None:
         problem = source.sign_in.problem or problem
     warnings = warnings_for(token, at_aws=goes_to_aws(manager)) if token else []
@@ -168,7 +173,7 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
         "claims": claims_for_aws(token.claims) if token else None,
         "warnings": [{"code": w.code, "message": w.message} for w in warnings],
         "expires_at": rfc3339(token.expires_at) if token else None,
-        "next_refresh_at": rfc3339(next_look(holding, manager.clock.now()))
+        "next_refresh_at": rfc3339(next_look(token_status, manager.clock.now()))
         if manager.living()
         else None,
         "problem": problem.as_problem() if problem else None,
@@ -176,7 +181,7 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
 
 
 def _signed_out(manager: RoleSessionManager) -> bool:
-    sign_in = manager.supply.source.sign_in
+    sign_in = manager.token_cache.source.sign_in
     return sign_in is not None and sign_in.user is None
 
 
@@ -191,13 +196,13 @@ def goes_to_aws(manager: RoleSessionManager) -> bool:
 
 def session_health(manager: RoleSessionManager, session: RoleSession) -> dict[str, object]:
     """Tell how one role session is."""
-    holding = manager.supply.holding(str(session.role.arn))
-    problem = session.file_problem or holding.problem
-    at = rfc3339(holding.looked_at) if holding.looked_at else None
+    token_status = manager.token_cache.status(str(session.role.arn))
+    problem = session.file_problem or token_status.problem
+    at = rfc3339(token_status.looked_at) if token_status.looked_at else None
     return {
         "id": session.id,
         "state": manager.state_of(session),
-        "next_refresh_at": rfc3339(next_look(holding, manager.clock.now())),
+        "next_refresh_at": rfc3339(next_look(token_status, manager.clock.now())),
         "last_failure": {"at": at, "code": problem.code, "detail": problem.detail}
         if problem
         else None,

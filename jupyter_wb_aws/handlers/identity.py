@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_wb_aws.errors import BadRequest, NoRoleSession, WbAwsError
-from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.roles import user_json
 
 
@@ -31,7 +31,7 @@ class IdentityHandler(WbAwsHandler):
 
     async def _user(self) -> dict[str, object] | None:
         try:
-            supply = self.manager.supply
-            return user_json(supply.identity_of(await supply.current()))
+            token_cache = self.manager.token_cache
+            return user_json(token_cache.identity_of(await token_cache.current()))
         except WbAwsError:
             return None

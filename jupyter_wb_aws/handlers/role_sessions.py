@@ -12,25 +12,25 @@ from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_wb_aws.aws.user_files import harm, set_aside
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import BadRequest, NotFound, TokenSourceFailed, WbAwsError
-from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.request_user import log_by_user
 from jupyter_wb_aws.injection.environment import Site, before_stand_ins, role_variables
-from jupyter_wb_aws.role_sessions.assignments import Given
+from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
 from jupyter_wb_aws.role_sessions.schedule import next_look
 from jupyter_wb_aws.variables import without_passwords
 
 if TYPE_CHECKING:
-    from jupyter_wb_aws.handlers.server import Server
+    from jupyter_wb_aws.handlers.server_state import ServerState
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 
 async def sessions_json(
-    server: Server, manager: RoleSessionManager, sessions: Iterable[RoleSession]
+    server: ServerState, manager: RoleSessionManager, sessions: Iterable[RoleSession]
 ) -> list[dict[str, object]]:
     """Shape role sessions as `session_json` does, each with what of the user's own files is in its way."""
     site = server.site or Site()
-    looked_at = [(s, before_stand_ins(os.environ, Given("role", s), site)) for s in sessions]
+    looked_at = [(s, before_stand_ins(os.environ, ProcessRole("role", s), site)) for s in sessions]
     shadows = [await server.user_files.shadow(environment) for _, environment in looked_at]
     return [
         session_json(server, manager, session, shadow)
@@ -39,17 +39,19 @@ async def sessions_json(
 
 
 def session_json(
-    server: Server, manager: RoleSessionManager, session: RoleSession, shadow: str | None
+    server: ServerState, manager: RoleSessionManager, session: RoleSession, shadow: str | None
 ) -> dict[str, object]:
     """Shape a role session as the REST contract does; nothing secret is in it."""
-    holding = manager.supply.holding(str(session.role.arn))
+    token_status = manager.token_cache.status(str(session.role.arn))
     state = manager.state_of(session)
     living = session.ended is None
     site = server.site or Site()
-    variables = role_variables(Given("role", session), site, shadowed=shadow is not None)
+    variables = role_variables(ProcessRole("role", session), site, shadowed=shadow is not None)
     # Of the token that is in the file; before the first one is there, of the one in hand.
-    expires_at = session.file_expires_at or (holding.token.expires_at if holding.token else None)
-    problem = _problem(session, state, holding.problem) if living else None
+    expires_at = session.file_expires_at or (
+        token_status.token.expires_at if token_status.token else None
+    )
+    problem = _problem(session, state, token_status.problem) if living else None
     return {
         "id": session.id,
         "role_arn": str(session.role.arn),
@@ -62,7 +64,9 @@ def session_json(
         "environment": without_passwords(variables) if living else {},
         "started_at": rfc3339(session.started_at),
         "token_expires_at": rfc3339(expires_at) if living and expires_at else None,
-        "next_refresh_at": rfc3339(next_look(holding, manager.clock.now())) if living else None,
+        "next_refresh_at": rfc3339(next_look(token_status, manager.clock.now()))
+        if living
+        else None,
         "problem": problem.as_problem() if problem else None,
         "notices": _notices(site, shadow) if living else [],
         "end_reason": session.ended.reason if session.ended else None,
@@ -80,14 +84,14 @@ def _problem(session: RoleSession, state: State, of_token: WbAwsError | None) ->
 
 def _notices(site: Site, shadow: str | None) -> list[dict[str, str]]:
     if shadow is None:
-        if site.stand_in_policy != "always":
+        if site.user_aws_files != "hide":
             return []
         text = (
             "This server sets your own ~/.aws files aside where a role is used; profiles in them can't be"
             " named there."
         )
         return [{"code": "own_aws_files_set_aside", "message": text}]
-    if site.stand_in_policy == "never":
+    if site.user_aws_files == "keep":
         text = (
             f"{harm(shadow, 'wins over this role in some AWS SDKs, or keeps it from working')}; `jupyter wb-aws doctor`"
             " says what to change."
@@ -101,7 +105,7 @@ class RoleSessionHandler(WbAwsHandler):
 
     async def answer_session(self, session: RoleSession, status: int = 200) -> None:
         """Finish with a role session."""
-        (answered,) = await sessions_json(self.wb, self.manager, [session])
+        (answered,) = await sessions_json(self.server_state, self.manager, [session])
         self.answer(answered, status)
 
 
@@ -112,7 +116,7 @@ class RoleSessionsHandler(RoleSessionHandler):
     async def get(self) -> None:
         """List those that have not ended."""
         manager = self.manager
-        self.answer({"sessions": await sessions_json(self.wb, manager, manager.living())})
+        self.answer({"sessions": await sessions_json(self.server_state, manager, manager.living())})
 
     @endpoint
     async def post(self) -> None:
@@ -190,7 +194,7 @@ class KernelsHandler(WbAwsHandler):
         session = self.manager.get_shared(session_id)
         await self.require("kernels")
         body = self.body({"name": str, "path": str})
-        kernels = self.wb.kernels
+        kernels = self.server_state.kernels
         if kernels is None:
             raise NotFound(
                 "This server's kernels run elsewhere, where no role session reaches them."
@@ -221,9 +225,9 @@ class TerminalsHandler(WbAwsHandler):
         session = self.manager.get_shared(session_id)
         await self.require("terminals")
         self.body({})
-        if self.wb.terminals is None:
+        if self.server_state.terminals is None:
             raise NotFound("Terminals are switched off on this server.")
-        model = await self.wb.terminals.start(session)
+        model = await self.server_state.terminals.start(session)
         log_by_user(self, f"Terminal {model['name']} started with role session {session.id}")
         self.set_header("Location", f"{self.base_url}api/terminals/{model['name']}")
         self.answer(model, 201)

@@ -6,7 +6,7 @@ import asyncio
 import json
 from dataclasses import replace
 
-from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.roles.catalogue import default_role
 from jupyter_wb_aws.roles.role import Role
@@ -27,11 +27,11 @@ class RolesHandler(WbAwsHandler):
         identity, roles = await self.manager.roles()
         # The catalogue gives the same list until it, or the user, changes; writing thousands of
         # roles as JSON each time, or once on the event loop, would hold up everybody else.
-        known = self.wb.encoded_roles
+        known = self.server_state.encoded_roles
         if known is None or known[0] is not roles:
             configured = self.manager.settings.default_role
             content = await asyncio.to_thread(encoded, identity, roles, configured)
-            known = self.wb.encoded_roles = (roles, content)
+            known = self.server_state.encoded_roles = (roles, content)
         self.answer(known[1])
 
 

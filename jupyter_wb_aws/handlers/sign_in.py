@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import IdpTimeout, SignInNotNeeded, WbAwsError
-from jupyter_wb_aws.handlers.problem import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.request_user import log_by_user
 from jupyter_wb_aws.handlers.roles import user_json
 from jupyter_wb_aws.handlers.sharing import sharing_notice
@@ -30,7 +30,7 @@ def sign_in_of(manager: RoleSessionManager) -> SignIn:
     Raises:
         SignInNotNeeded: if the token source does not ask the user.
     """
-    sign_in = manager.supply.source.sign_in
+    sign_in = manager.token_cache.source.sign_in
     if sign_in is None:
         raise SignInNotNeeded
     return sign_in
@@ -61,10 +61,10 @@ class SignInHandler(WbAwsHandler):
     async def get(self) -> None:
         """Tell how it is."""
         self.refuse_other_sites()  # the identity provider is asked
-        sign_in = self.manager.supply.source.sign_in
+        sign_in = self.manager.token_cache.source.sign_in
         if sign_in is None:
-            token = self.manager.supply.holding(None).token
-            user = self.manager.supply.identity_of(token) if token else None
+            token = self.manager.token_cache.status(None).token
+            user = self.manager.token_cache.identity_of(token) if token else None
             self._tell("not_needed", user=user_json(user) if user else None)
             return
         flows, problem = [], sign_in.problem

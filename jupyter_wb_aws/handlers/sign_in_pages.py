@@ -36,7 +36,7 @@ from jupyter_wb_aws.handlers.sharing import sharing_notice
 from jupyter_wb_aws.handlers.sign_in import bind_to_browser, sign_in_of
 
 if TYPE_CHECKING:
-    from jupyter_wb_aws.handlers.server import Server
+    from jupyter_wb_aws.handlers.server_state import ServerState
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 # What a parameter of the callback may hold: a provider's code is some hundred characters long.
@@ -75,9 +75,9 @@ class PageHandler(JupyterHandler):
     referrer_policy = "no-referrer"  # the URL may hold what the provider sent
     script = ""
 
-    def initialize(self, server: Server) -> None:
+    def initialize(self, server: ServerState) -> None:
         """Take what the handlers share."""
-        self.wb = server
+        self.server_state = server
 
     def check_xsrf_cookie(self) -> None:
         """Check as Jupyter Server does; tell it on a page of ours."""
@@ -108,9 +108,9 @@ class PageHandler(JupyterHandler):
             self.authorizer.is_authorized(self, self.current_user, "write", self.auth_resource)
         ):
             raise Forbidden
-        if self.wb.manager is None:
-            raise NotConfigured(self.wb.message)
-        return self.wb.manager
+        if self.server_state.manager is None:
+            raise NotConfigured(self.server_state.message)
+        return self.server_state.manager
 
     def page(self, title: str, body: str, *, status: int = 200, script: str = "") -> None:
         """Finish with a page; `body` is HTML, `script` is JavaScript."""

@@ -132,7 +132,7 @@ class Grants:
             ends_at=self._ends_at(answer, since, now),
         )
 
-    async def renew(self, grant: Grant, oauth: OAuth) -> WebIdentityToken:
+    async def refresh(self, grant: Grant, oauth: OAuth) -> WebIdentityToken:
         """Use the refresh token; return the newest token, which is the old one where none came.
 
         Raises:
@@ -229,7 +229,7 @@ class Grants:
             raise SignInFailed(
                 "The identity provider took a sign-in of yours that is older than this server allows.",
                 hint="Sign out at the identity provider, then sign in again.",
-                admin_hint="It paid no heed to `max_age`; compare `longest_sign_in` with its own session.",
+                admin_hint="It paid no heed to `max_age`; compare `max_sign_in_age` with its own session.",
             )
         return now - age
 

@@ -84,7 +84,7 @@ class OidcTokenSource(TokenSource):
         config=True,
         help="""Which token goes to AWS. An access token must be a JWT; set `audience` to its `aud`.""",
     )
-    longest_sign_in = Float(
+    max_sign_in_age = Float(
         0.0,
         min=0.0,
         max=10.0**8,
@@ -106,7 +106,7 @@ class OidcTokenSource(TokenSource):
         super().__init__(**kwargs)
         rules = Rules(
             cast("Literal['id_token', 'access_token']", self.web_identity),
-            timedelta(seconds=self.longest_sign_in),
+            timedelta(seconds=self.max_sign_in_age),
             self.name_claim,
             self.groups_claim,
         )

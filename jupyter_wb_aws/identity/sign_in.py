@@ -311,7 +311,7 @@ class SignIn:
     async def _refresh(self, grant: Grant) -> WebIdentityToken:
         waited = grant.refused
         try:
-            token = await self._grants.renew(grant, self._oauth)
+            token = await self._grants.refresh(grant, self._oauth)
         except SignInRequired as over:
             if self._grant is grant and over is not grant.refused:
                 self._lose(over)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from jupyter_wb_aws.role_sessions.assignments import Given
+from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.session_files import stand_in_files
 from jupyter_wb_aws.variables import (
     CREDENTIAL,
@@ -17,7 +17,7 @@ from jupyter_wb_aws.variables import (
     without_role,
 )
 
-StandInPolicy = Literal["when_shadowed", "always", "never"]
+UserAwsFiles = Literal["hide_if_conflicting", "hide", "keep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +25,17 @@ class Site:
     """What the site adds to every role session, and when the user's own files are stood in for."""
 
     extra_environment: Mapping[str, str] = field(default_factory=dict)
-    stand_in_policy: StandInPolicy = "when_shadowed"
+    user_aws_files: UserAwsFiles = "hide_if_conflicting"
 
     def stands_in(self, *, shadowed: bool) -> bool:
         """Tell whether files of the role session's own stand in for `~/.aws`."""
-        return self.stand_in_policy == "always" or (
-            self.stand_in_policy == "when_shadowed" and shadowed
+        return self.user_aws_files == "hide" or (
+            self.user_aws_files == "hide_if_conflicting" and shadowed
         )
 
 
-def changed(
-    base: Mapping[str, str], given: Given, site: Site, *, shadowed: bool = False
+def process_environment(
+    base: Mapping[str, str], given: ProcessRole, site: Site, *, shadowed: bool = False
 ) -> dict[str, str]:
     """Return the environment that a process gets instead of `base`.
 
@@ -52,23 +52,23 @@ def changed(
     return with_role(base, role_variables(given, site, shadowed=shadowed))
 
 
-def before_stand_ins(base: Mapping[str, str], given: Given, site: Site) -> dict[str, str]:
+def before_stand_ins(base: Mapping[str, str], given: ProcessRole, site: Site) -> dict[str, str]:
     """Return the environment in which the user's own `~/.aws` files would be read, to look at them.
 
     What another role session has set in `base` is not in it: a server may itself run under a role, and
     that one's stand-ins do not reach its kernels.
     """
-    return changed(base, given, replace(site, stand_in_policy="never"))
+    return process_environment(base, given, replace(site, user_aws_files="keep"))
 
 
-def removed(given: Given) -> frozenset[str]:
-    """Return the names that `changed` removes, besides those with a prefix of `SHADOWING_PREFIXES`."""
+def removed_names(given: ProcessRole) -> frozenset[str]:
+    """Return the names that `process_environment` removes, besides those with a prefix of `SHADOWING_PREFIXES`."""
     if given.kind == "untouched":
         return frozenset()
     return SHADOWING if given.session else SHADOWING | CREDENTIAL
 
 
-def role_variables(given: Given, site: Site, *, shadowed: bool) -> dict[str, str]:
+def role_variables(given: ProcessRole, site: Site, *, shadowed: bool) -> dict[str, str]:
     """Return the variables of a role session; none of them is secret.
 
     Both region variables are set, since boto3 reads only the one and the SDK for JavaScript only

@@ -19,7 +19,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_async
 from traitlets.utils.bunch import Bunch
 
-from jupyter_wb_aws.injection.environment import Site, before_stand_ins, changed
+from jupyter_wb_aws.injection.environment import Site, before_stand_ins, process_environment
 from jupyter_wb_aws.injection.user_files import UserFiles
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
@@ -86,7 +86,7 @@ class KernelInjection:
                 and await self._user_files.shadow(looked_at, cwd) is not None
             )
             # `kwargs` is the launch's own copy: what a later restart starts from stays clean.
-            kwargs["env"] = changed(base, given, self._site, shadowed=shadowed)
+            kwargs["env"] = process_environment(base, given, self._site, shadowed=shadowed)
             if given.kind != "untouched":
                 kwargs["env"][KERNEL_ID] = kernel.kernel_id
             await inner(kernel_cmd, **kwargs)

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_wb_aws.errors import AppNotFound
-from jupyter_wb_aws.injection import processes
-from jupyter_wb_aws.injection.environment import Site, before_stand_ins, changed
+from jupyter_wb_aws.injection import process_tree
+from jupyter_wb_aws.injection.environment import Site, before_stand_ins, process_environment
 from jupyter_wb_aws.injection.rstudio import RSessions
 from jupyter_wb_aws.injection.user_files import UserFiles
-from jupyter_wb_aws.role_sessions.assignments import Given
+from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class App:
 
     id: str
     state: dict[str, Any]
-    given: Given | None = None
+    given: ProcessRole | None = None
 
     @property
     def running(self) -> bool:
@@ -110,7 +110,7 @@ class ProxiedAppInjection:
                 given.session is not None
                 and await self._user_files.shadow(looked_at, cwd) is not None
             )
-            environment = changed(base, given, self._site, shadowed=shadowed)
+            environment = process_environment(base, given, self._site, shadowed=shadowed)
             process._proc_kwargs = {**options, "env": environment}  # noqa: SLF001 - see the module's docstring
             process._proc_args = await self.r_sessions.command_for(app.id, command, base)  # noqa: SLF001
             if app.state.get("proc") is not process:
@@ -121,7 +121,7 @@ class ProxiedAppInjection:
 
         process.start = start
 
-    def running(self) -> dict[str, Given]:
+    def running(self) -> dict[str, ProcessRole]:
         """Return what each living app was launched with."""
         return {app.id: app.given for app in self._apps.values() if app.running and app.given}
 
@@ -150,7 +150,7 @@ class ProxiedAppInjection:
             if process is None or isinstance(process, str):
                 return
             if process.running:
-                await processes.end(process)
+                await process_tree.end(process)
             # Port and socket stay: a request that waits for the lock has read them already.
             remove_socket(app.state.get("unix_socket"))
             del app.state["proc"]

@@ -21,9 +21,14 @@ from pathlib import Path
 from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import WbAwsError
-from jupyter_wb_aws.injection.environment import Site, before_stand_ins, changed, removed
+from jupyter_wb_aws.injection.environment import (
+    Site,
+    before_stand_ins,
+    process_environment,
+    removed_names,
+)
 from jupyter_wb_aws.injection.user_files import UserFiles
-from jupyter_wb_aws.role_sessions.assignments import Given
+from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.tasks import Tasks
 from jupyter_wb_aws.variables import SHADOWING_PREFIXES
@@ -148,20 +153,20 @@ def _words(problem: WbAwsError | OSError) -> str:
     return problem.detail if isinstance(problem, WbAwsError) else str(problem)
 
 
-def script_text(given: Given, site: Site, rsession: Path, *, shadowed: bool) -> str:
-    """Write the script, for a plain POSIX shell. It makes the changes of `environment.changed`."""
+def script_text(given: ProcessRole, site: Site, rsession: Path, *, shadowed: bool) -> str:
+    """Write the script, for a plain POSIX shell. It makes the changes of `environment.process_environment`."""
     lines = [
         "#!/bin/sh",
         "# Written by jupyter_wb_aws whenever the default AWS role changes: starts an R session with it.",
     ]
-    names, prefixes = removed(given), SHADOWING_PREFIXES
+    names, prefixes = removed_names(given), SHADOWING_PREFIXES
     if names:
         edits = "; ".join(rf"s/^\({prefix}[A-Za-z0-9_]*\)=.*/\1/p" for prefix in prefixes)
         lines += [
             f"unset {' '.join(sorted(names))}",
             f'for name in $(env | sed -n {shlex.quote(edits)}); do unset "$name"; done',
         ]
-    variables = changed({}, given, site, shadowed=shadowed)
+    variables = process_environment({}, given, site, shadowed=shadowed)
     lines += [f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items())]
     return "\n".join([*lines, f'exec {shlex.quote(str(rsession))} "$@"', ""])
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from jupyter_core.utils import ensure_async
 
-from jupyter_wb_aws.injection.environment import Site, before_stand_ins, changed
+from jupyter_wb_aws.injection.environment import Site, before_stand_ins, process_environment
 from jupyter_wb_aws.injection.user_files import UserFiles
-from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, Assignment, Given
+from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, Assignment, ProcessRole
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
@@ -33,12 +33,12 @@ class TerminalInjection:
         self.terminals = terminals
         self._manager = manager
         self._site = site
-        self._chosen: contextvars.ContextVar[Given | None] = contextvars.ContextVar(
+        self._chosen: contextvars.ContextVar[ProcessRole | None] = contextvars.ContextVar(
             "chosen", default=None
         )
         self._user_files = UserFiles()
-        self._last: tuple[Assignment | None, Given] | None = None
-        self._given: weakref.WeakKeyDictionary[Any, tuple[Assignment | None, Given]] = (
+        self._last: tuple[Assignment | None, ProcessRole] | None = None
+        self._given: weakref.WeakKeyDictionary[Any, tuple[Assignment | None, ProcessRole]] = (
             weakref.WeakKeyDictionary()
         )
 
@@ -67,7 +67,7 @@ class TerminalInjection:
                 given.session is not None
                 and self._user_files.shadow_now(looked_at, cwd) is not None
             )
-            return changed(base, given, self._site, shadowed=shadowed)
+            return process_environment(base, given, self._site, shadowed=shadowed)
 
         return make_term_env
 
@@ -81,7 +81,7 @@ class TerminalInjection:
 
         return new_terminal
 
-    def running(self) -> dict[str, tuple[Assignment | None, Given]]:
+    def running(self) -> dict[str, tuple[Assignment | None, ProcessRole]]:
         """Return how each living terminal got its role session, and what it was started with."""
         return {
             name: self._given[terminal]
@@ -99,7 +99,7 @@ class TerminalInjection:
         Returns:
             the model that `/api/terminals` gives.
         """
-        token = self._chosen.set(Given("role", session))
+        token = self._chosen.set(ProcessRole("role", session))
         try:
             return await ensure_async(self.terminals.create())
         finally:

@@ -19,7 +19,7 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ProcessRole:
     """What a process gets: the three kinds of "no role" are told apart, and never mixed.
 
     ``untouched``: nothing was ever chosen. ``no_role``: "no AWS role" was chosen, or the role
@@ -30,8 +30,8 @@ class Given:
     session: RoleSession | None = None
 
 
-UNTOUCHED = Given("untouched")
-NO_ROLE_GIVEN = Given("no_role")
+UNTOUCHED = ProcessRole("untouched")
+NO_ROLE_GIVEN = ProcessRole("no_role")
 
 
 class Assignments:
@@ -45,7 +45,7 @@ class Assignments:
     def __init__(self, changed: Callable[[str], None] = lambda _: None) -> None:
         self._changed = changed
         self._chosen: dict[str, Assignment] = {}
-        self._running: dict[str, Given] = {}
+        self._running: dict[str, ProcessRole] = {}
         self._seen_living: set[str] = set()
 
     def choose(self, kernel_id: str, session_id: str | None) -> None:
@@ -70,14 +70,14 @@ class Assignments:
         """Return the kernel's assignment, if it has one."""
         return self._chosen.get(kernel_id)
 
-    def ran(self, kernel_id: str, given: Given) -> None:
+    def ran(self, kernel_id: str, given: ProcessRole) -> None:
         """Note what the kernel's process was started with."""
         before = self._running.get(kernel_id, UNTOUCHED)
         self._running[kernel_id] = given
         if given != before:
             self._changed(kernel_id)
 
-    def running(self, kernel_id: str) -> Given | None:
+    def running(self, kernel_id: str) -> ProcessRole | None:
         """Return what the kernel's process was started with, as far as we gave it anything."""
         return self._running.get(kernel_id)
 

@@ -7,7 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import NoRoleSession
-from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, Assignments, Given
+from jupyter_wb_aws.role_sessions.assignments import (
+    NO_ROLE_GIVEN,
+    UNTOUCHED,
+    Assignments,
+    ProcessRole,
+)
 from jupyter_wb_aws.role_sessions.refresher import Emit
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN, DefaultChoice
@@ -109,21 +114,21 @@ class Choices:
 
     # --- What a process gets ---------------------------------------------------------------
 
-    def given_by_default(self) -> Given:
+    def given_by_default(self) -> ProcessRole:
         """Give a process that for which nothing else was chosen."""
         return self._used(self.next_by_default())
 
-    def next_of_kernel(self, kernel_id: str) -> Given:
+    def next_of_kernel(self, kernel_id: str) -> ProcessRole:
         """Tell what a kernel would be given if it were started now."""
         assignment = self.assignments.chosen(kernel_id)
         if assignment is None:
             return self.next_by_default()
         given = self._given(assignment.session_id)
         if given.session is None and (again := self._started_again(assignment.session_id)):
-            return Given("role", again)
+            return ProcessRole("role", again)
         return given
 
-    def given_to_kernel(self, kernel_id: str) -> Given:
+    def given_to_kernel(self, kernel_id: str) -> ProcessRole:
         """Give a kernel what it has from this start on; the default role session becomes its assignment."""
         given = self._used(self.next_of_kernel(kernel_id))
         assignment = self.assignments.chosen(kernel_id)
@@ -152,7 +157,7 @@ class Choices:
         """Tell that a proxied app was launched or stopped."""
         self._emit("assignment_changed", {"app_id": app_id})
 
-    def next_by_default(self) -> Given:
+    def next_by_default(self) -> ProcessRole:
         """Tell what a process would be given for which nothing else was chosen."""
         if not self._known() or (self.default_pending and not self.default.chosen):
             # What was chosen in the last run is not known yet, or the default role is still being
@@ -181,13 +186,13 @@ class Choices:
         )
         return next(same, None)
 
-    def _given(self, session_id: str | None) -> Given:
+    def _given(self, session_id: str | None) -> ProcessRole:
         session = self._sessions.get(session_id) if session_id else None
         if session is None or session.ended is not None:
             return NO_ROLE_GIVEN
-        return Given("role", session)
+        return ProcessRole("role", session)
 
-    def _used(self, given: Given) -> Given:
+    def _used(self, given: ProcessRole) -> ProcessRole:
         if given.session is not None:
             given.session.last_used = self._clock.now()  # its process is not a living one yet
         return given

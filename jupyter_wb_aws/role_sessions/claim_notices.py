@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from jupyter_wb_aws.identity.claim_problems import ClaimProblem, claim_problems
-from jupyter_wb_aws.identity.supply import TokenSupply
+from jupyter_wb_aws.identity.token_cache import TokenCache
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
 log = logging.getLogger(__name__)
@@ -14,20 +14,20 @@ log = logging.getLogger(__name__)
 class ClaimNotices:
     """What an administrator should know of the current token's claims."""
 
-    def __init__(self, supply: TokenSupply, catalogue: CatalogueFile) -> None:
-        self._supply = supply
+    def __init__(self, token_cache: TokenCache, catalogue: CatalogueFile) -> None:
+        self._token_cache = token_cache
         self._catalogue = catalogue
         self._judged: tuple[object, object] = (None, None)
         self._found: list[ClaimProblem] = []
 
     def current(self) -> list[ClaimProblem]:
         """Return what is wrong with the current token's claims; log it if it is news."""
-        token, catalogue = self._supply.holding(None).token, self._catalogue.last_good
+        token, catalogue = self._token_cache.status(None).token, self._catalogue.last_good
         if token is None:
             return []
         if self._judged == (token, catalogue):  # both are compared by identity
             return self._found
-        source = self._supply.source
+        source = self._token_cache.source
         groups = catalogue.groups_in_rules() if catalogue else frozenset[str]()
         found = claim_problems(token.claims, source.name_claim, source.groups_claim, groups)
         for problem in found:

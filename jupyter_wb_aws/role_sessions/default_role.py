@@ -44,7 +44,7 @@ async def start_default_role(
             if problem.detail != told and not nameless:
                 told = problem.detail
                 log.warning("The default role did not start: %s", told)
-            asks_the_user = manager.supply.source.sign_in is not None
+            asks_the_user = manager.token_cache.source.sign_in is not None
             if problem.status < 500 and (asks_the_user or not isinstance(problem, SignInRequired)):
                 return  # trying again would be refused again; a sign-in begins it anew
             wait = back_off(failures, rng.random(), problem.retry_after)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from jupyter_wb_aws.clock import Clock, rfc3339
-from jupyter_wb_aws.role_sessions.processes import until_gone
+from jupyter_wb_aws.role_sessions.owner_process import until_gone
 from jupyter_wb_aws.role_sessions.refresher import Emit
 from jupyter_wb_aws.role_sessions.role_session import Ended, EndReason, RoleSession, State
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles

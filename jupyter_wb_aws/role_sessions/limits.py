@@ -20,14 +20,14 @@ class Limits:
 
     Args:
         most: role sessions at once; 0 for no limit.
-        idle_end: how long one may be used by nothing; zero for as long as it likes.
+        idle_timeout: how long one may be used by nothing; zero for as long as it likes.
         in_use: gives the ids of those that a living process uses.
         clock: tells for how long.
     """
 
-    def __init__(self, most: int, idle_end: timedelta, in_use: InUse, clock: Clock) -> None:
+    def __init__(self, most: int, idle_timeout: timedelta, in_use: InUse, clock: Clock) -> None:
         self._most = most
-        self._idle_end = idle_end
+        self._idle_timeout = idle_timeout
         self._in_use = in_use
         self._clock = clock
         self._coming = 0
@@ -35,7 +35,7 @@ class Limits:
     @property
     def longest_sleep(self) -> timedelta:
         """How long the refresher may sleep, so that an idle end is not late by more than half."""
-        return min(LONGEST_SLEEP, self._idle_end / 2) if self._idle_end else LONGEST_SLEEP
+        return min(LONGEST_SLEEP, self._idle_timeout / 2) if self._idle_timeout else LONGEST_SLEEP
 
     @contextlib.contextmanager
     def room(
@@ -74,7 +74,7 @@ class Limits:
 
     def idle(self, living: Sequence[RoleSession]) -> list[RoleSession]:
         """Return those that nothing has used for too long; those in use are noted as used now."""
-        if not self._idle_end:
+        if not self._idle_timeout:
             return []
         now, used, idle = self._clock.now(), self._in_use(), []
         for session in living:
@@ -83,6 +83,6 @@ class Limits:
             # the clock was set back.
             if session.id in used or last is None or last > now:
                 session.last_used = now
-            elif now - last >= self._idle_end:
+            elif now - last >= self._idle_timeout:
                 idle.append(session)
         return idle

@@ -21,13 +21,14 @@ from jupyter_wb_aws.errors import (
     RoleSessionNotFound,
     ServerStopping,
     SignInNotNeeded,
+    StartTimeout,
     StsTimeout,
     TokenDirectoryRefused,
     WbAwsError,
 )
-from jupyter_wb_aws.identity.supply import TokenSupply
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
-from jupyter_wb_aws.role_sessions import processes
+from jupyter_wb_aws.identity.token_cache import TokenCache
+from jupyter_wb_aws.role_sessions import owner_process
 from jupyter_wb_aws.role_sessions.choices import Choices
 from jupyter_wb_aws.role_sessions.claim_notices import ClaimNotices
 from jupyter_wb_aws.role_sessions.default_role import start_default_role
@@ -81,7 +82,7 @@ class RoleSessionManager:
     def __init__(
         self,
         settings: Settings,
-        supply: TokenSupply,
+        token_cache: TokenCache,
         catalogue: CatalogueFile,
         *,
         clock: Clock,
@@ -92,14 +93,14 @@ class RoleSessionManager:
         in_use: InUse = frozenset,
     ) -> None:
         self.settings = settings
-        self.supply = supply
+        self.token_cache = token_cache
         self.catalogue = catalogue
         self.clock = clock
         self._rng = rng
         self._emit = emit
         self._sessions: dict[str, RoleSession] = {}
         self._records = Records(
-            settings.store_places or [Place(settings.store_dir, "WbAwsApp.store_dir")],
+            settings.store_places or [Place(settings.state_dir, "WbAwsApp.state_dir")],
             settings.root_dir,
         )
         folders = TokenFolders(
@@ -128,8 +129,8 @@ class RoleSessionManager:
         )
         self._tasks = Tasks()
         self._ending = Ending(self._files, self._tasks, clock, emit, self._is_over)
-        self.claim_notices = ClaimNotices(supply, catalogue)
-        self._rights = Rights(supply, catalogue, clock, self._tasks)
+        self.claim_notices = ClaimNotices(token_cache, catalogue)
+        self._rights = Rights(token_cache, catalogue, clock, self._tasks)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = asyncio.Event()
         self._ready.set()
@@ -137,15 +138,15 @@ class RoleSessionManager:
         self._signed_out_early = False
         self.choices = Choices(self._sessions, self._ready.is_set, clock, emit, self._save)
         self._limits = Limits(
-            settings.most_role_sessions,
-            settings.idle_end,
+            settings.max_role_sessions,
+            settings.idle_timeout,
             lambda: in_use() | {s.id for s in self.living() if s.process is not None},
             clock,
         )
         self.refresher = Refresher(
-            supply, clock, self.living, self._look_after, emit, self._limits.longest_sleep
+            token_cache, clock, self.living, self._look_after, emit, self._limits.longest_sleep
         )
-        if (sign_in := supply.source.sign_in) is not None:
+        if (sign_in := token_cache.source.sign_in) is not None:
             sign_in.completed = self._signed_in
             sign_in.changed = lambda state: emit("sign_in_changed", {"state": state})
 
@@ -180,7 +181,7 @@ class RoleSessionManager:
         try:
             await start_default_role(self, self.settings.default_role, self._rng)
         finally:
-            sign_in = self.supply.source.sign_in
+            sign_in = self.token_cache.source.sign_in
             # Until somebody signs in, it is still to come.
             self.choices.default_pending &= sign_in is not None and sign_in.user is None
 
@@ -243,15 +244,15 @@ class RoleSessionManager:
     def _late_remedy(self) -> str:
         settings = self.settings
         return (
-            f"Look at the disks of {settings.store_dir}, {settings.token_dir} and {self.catalogue.path}, or set"
-            " WbAwsApp.store_dir, WbAwsApp.token_dir and WbAwsApp.roles_file to folders that answer."
+            f"Look at the disks of {settings.state_dir}, {settings.token_dir} and {self.catalogue.path}, or set"
+            " WbAwsApp.state_dir, WbAwsApp.token_dir and WbAwsApp.roles_file to folders that answer."
         )
 
     async def close(self) -> None:
         """Stop; token files go, the records stay for the next run."""
         known = self._ready.is_set()
         await self._tasks.cancel()
-        await self.supply.close()
+        await self.token_cache.close()
         # What was under way was cut short: an end that had begun is one all the same.
         self.choices.settle(self.choices.default)
         if known:  # else the records would be replaced by nothing
@@ -328,7 +329,7 @@ class RoleSessionManager:
 
     def state_of(self, session: RoleSession) -> State:
         """Tell a role session's state now."""
-        return session.state(self.supply.holding(str(session.role.arn)), self.clock.now())
+        return session.state(self.token_cache.status(str(session.role.arn)), self.clock.now())
 
     async def roles(self) -> tuple[Identity, list[Role]]:
         """Return who the user is and the roles that they may pick.
@@ -336,7 +337,7 @@ class RoleSessionManager:
         Raises:
             WbAwsError: if no token or no catalogue can be had.
         """
-        identity = self.supply.identity_of(await self.supply.current())
+        identity = self.token_cache.identity_of(await self.token_cache.current())
         offered = (await self.catalogue.current()).offered_to(identity)
         self.claim_notices.current()
         return identity, offered
@@ -393,7 +394,7 @@ class RoleSessionManager:
     async def _start_unshared(
         self, role_arn: str, region: str | None, pid: int | None, started: str | None
     ) -> RoleSession:
-        process = None if pid is None else await asyncio.to_thread(processes.find, pid, started)
+        process = None if pid is None else await asyncio.to_thread(owner_process.find, pid, started)
         start = replace(await self._allowed(role_arn, region), shared=False, process=process)
         return await self._create(start)
 
@@ -404,11 +405,11 @@ class RoleSessionManager:
         try:
             async with asyncio.timeout_at(deadline):
                 await self.require_ready()
-                token = await self.supply.current(str(arn))
-                owner = self.supply.identity_of(token)
+                token = await self.token_cache.current(str(arn))
+                owner = self.token_cache.identity_of(token)
                 role = (await self.catalogue.current()).pick(owner, arn)
         except TimeoutError:
-            raise StsTimeout(TOKEN_TOO_LATE) from None
+            raise StartTimeout(TOKEN_TOO_LATE) from None
         except RoleNotAllowed:
             log.warning("Refused the role %s: it is not in the user's catalogue", arn)
             self._emit("role_denied", {"role_arn": str(arn), "code": RoleNotAllowed.code})
@@ -433,7 +434,7 @@ class RoleSessionManager:
                 await self.refresh(session.id)
             return
         except TimeoutError:
-            problem = StsTimeout(TOKEN_TOO_LATE)
+            problem = StartTimeout(TOKEN_TOO_LATE)
         except WbAwsError as told:
             problem = told
         if self.state_of(session) not in (State.ACTIVE, State.DEGRADED):
@@ -494,7 +495,7 @@ class RoleSessionManager:
     async def _refresh(self, session_id: str) -> RoleSession:
         session = self.get_living(session_id)
         try:
-            await self.supply.renew(str(session.role.arn))
+            await self.token_cache.refresh(str(session.role.arn))
         finally:
             delivered = await self._deliver_in_time()
         if not delivered:
@@ -517,7 +518,7 @@ class RoleSessionManager:
         for session, reason in (await self._rights.lost(self.living())).items():
             await self._ending.end(session, reason)
         for session in self.living():
-            token = self.supply.holding(str(session.role.arn)).token
+            token = self.token_cache.status(str(session.role.arn)).token
             if token is None or token.fingerprint == session.written:
                 continue
             renewal = session.written is not None
@@ -545,8 +546,8 @@ class RoleSessionManager:
 
     def _token_for(self, session: RoleSession) -> WebIdentityToken | None:
         """Return the newest token in hand, if it is the role session's owner's."""
-        token = self.supply.holding(str(session.role.arn)).token
-        if token is None or not self.supply.identity_of(token).same_user(session.owner):
+        token = self.token_cache.status(str(session.role.arn)).token
+        if token is None or not self.token_cache.identity_of(token).same_user(session.owner):
             return None
         return token
 
@@ -558,7 +559,7 @@ class RoleSessionManager:
         self._mark_strangers()
         await self.ready()
         try:
-            await self.supply.renew_afresh()
+            await self.token_cache.refresh_all()
         finally:
             await self._deliver_in_time()
         if not self.choices.default.chosen:
@@ -574,7 +575,7 @@ class RoleSessionManager:
         Raises:
             SignInNotNeeded: if the token source does not ask the user.
         """
-        sign_in = self.supply.source.sign_in
+        sign_in = self.token_cache.source.sign_in
         if sign_in is None:
             raise SignInNotNeeded
         # A disk that hangs keeps nobody signed in: what the last run left ends as soon as it is known.
@@ -586,7 +587,7 @@ class RoleSessionManager:
         leaving = self._mark_all("signed_out")
         grant = await sign_in.leave()
         leaving += self._mark_all("signed_out")  # before anybody else can sign in
-        self.supply.forget()
+        self.token_cache.forget()
         telling = self._tasks.begin(sign_in.tell_provider(grant), "tell the provider")
         await self._end_in_time(leaving, "signed_out")
         signed_out = await telling
@@ -602,12 +603,12 @@ class RoleSessionManager:
 
     def _mark_strangers(self) -> None:
         """Let every role session be over that is another's than the user who is signed in, or known."""
-        sign_in = self.supply.source.sign_in
+        sign_in = self.token_cache.source.sign_in
         for session in self.living():
-            token = self.supply.holding(str(session.role.arn)).token
+            token = self.token_cache.status(str(session.role.arn)).token
             user = sign_in.user if sign_in else None
             if user is None and token is not None and token.fingerprint != session.written:
-                user = self.supply.identity_of(token)
+                user = self.token_cache.identity_of(token)
             if user is not None and not session.owner.same_user(user):
                 self._ending.mark(session, "identity_changed")
 
@@ -689,8 +690,8 @@ class RoleSessionManager:
         try:
             deadline = asyncio.get_running_loop().time() + START_TIMEOUT
             async with asyncio.timeout_at(deadline):
-                token = await self.supply.current(str(session.role.arn))
-                if not self.supply.identity_of(token).same_user(session.owner):
+                token = await self.token_cache.current(str(session.role.arn))
+                if not self.token_cache.identity_of(token).same_user(session.owner):
                     await self._ending.end(session, "identity_changed")
                     self.get_living(session.id)
                 return await self._starter.verify(session, token, deadline)

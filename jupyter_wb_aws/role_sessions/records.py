@@ -17,6 +17,7 @@ from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.identity.token import Identity
+from jupyter_wb_aws.role_sessions.owner_process import Process
 from jupyter_wb_aws.role_sessions.places import (
     Place,
     exposed_notices,
@@ -25,7 +26,6 @@ from jupyter_wb_aws.role_sessions.places import (
     require_own,
 )
 from jupyter_wb_aws.role_sessions.private_folder import refusal
-from jupyter_wb_aws.role_sessions.processes import Process
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.store import (
     NO_ROLE,
@@ -103,7 +103,7 @@ class Records:
             snapshot = next(filter(None, map(self._kept_meanwhile, later)), snapshot)
         self.notices = (
             *fallen_back("store_fallback", "The records of role sessions are", place, refused),
-            *exposed_notices(place.path, "store_dir_exposed", "WbAwsApp.store_dir"),
+            *exposed_notices(place.path, "store_dir_exposed", "WbAwsApp.state_dir"),
         )
         for _, sentence in self.notices:
             log.warning("%s", sentence)
@@ -145,7 +145,7 @@ class Records:
             try:
                 await self._threads.run(self._save_now, snapshot())
             except OSError as error:
-                self._failed(Place(self._path, "WbAwsApp.store_dir"), error)
+                self._failed(Place(self._path, "WbAwsApp.state_dir"), error)
             else:
                 self.problem = None
 
@@ -182,7 +182,7 @@ class Records:
     def _failed(self, place: Place, error: OSError) -> None:
         self.problem = (
             f"Role sessions can't be kept over a restart of the server: {place.path}:"
-            f" {error.strerror or error}. Make the folder usable, or set WbAwsApp.store_dir to another."
+            f" {error.strerror or error}. Make the folder usable, or set WbAwsApp.state_dir to another."
         )
         log.error("%s", self.problem)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_wb_aws.clock import Clock, set_within
 from jupyter_wb_aws.errors import SignInRequired, WbAwsError
-from jupyter_wb_aws.identity.supply import Holding, TokenSupply
+from jupyter_wb_aws.identity.token_cache import TokenCache, TokenStatus
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.schedule import LONGEST_SLEEP, next_look
 
@@ -33,14 +33,14 @@ class Refresher:
 
     def __init__(
         self,
-        supply: TokenSupply,
+        token_cache: TokenCache,
         clock: Clock,
         sessions: Callable[[], Iterable[RoleSession]],
         deliver: Callable[[], Awaitable[None]],
         emit: Emit,
         longest_sleep: timedelta = LONGEST_SLEEP,
     ) -> None:
-        self._supply = supply
+        self._token_cache = token_cache
         self._clock = clock
         self._sessions = sessions
         self._deliver = deliver
@@ -65,18 +65,18 @@ class Refresher:
 
     async def step(self) -> float:
         """Renew what is due, deliver it, tell what changed; return the seconds until the next look."""
-        self._supply.sign_in_overdue()
+        self._token_cache.sign_in_overdue()
         now = self._clock.now()
         due = [
-            self._renew(arn, holding)
-            for arn, holding in self._distinct().items()
-            if next_look(holding, now) <= now
+            self._renew(arn, token_status)
+            for arn, token_status in self._distinct().items()
+            if next_look(token_status, now) <= now
         ]
         await asyncio.gather(*due)
         await self._deliver()
         self.announce()
         now = self._clock.now()
-        looks = [next_look(holding, now) for holding in self._distinct().values()]
+        looks = [next_look(token_status, now) for token_status in self._distinct().values()]
         pause = min([look - now for look in looks], default=self._longest_sleep)
         return max(min(pause, self._longest_sleep).total_seconds(), SHORTEST_SLEEP)
 
@@ -84,7 +84,7 @@ class Refresher:
         """Tell of every role session whose state is not the one told last."""
         now = self._clock.now()
         for session in self._sessions():
-            state = session.state(self._supply.holding(str(session.role.arn)), now)
+            state = session.state(self._token_cache.status(str(session.role.arn)), now)
             if state is not session.announced:
                 before, session.announced = session.announced, state
                 log.info(
@@ -98,24 +98,26 @@ class Refresher:
                     "state_changed", {"session_id": session.id, "state": state, "before": before}
                 )
 
-    def _distinct(self) -> dict[str, Holding]:
+    def _distinct(self) -> dict[str, TokenStatus]:
         """Return one role ARN for each distinct token, with what is held for it."""
-        by_token: dict[int, tuple[str, Holding]] = {}
+        by_token: dict[int, tuple[str, TokenStatus]] = {}
         for session in self._sessions():
             arn = str(session.role.arn)
-            holding = self._supply.holding(arn)
-            by_token.setdefault(id(holding), (arn, holding))
+            token_status = self._token_cache.status(arn)
+            by_token.setdefault(id(token_status), (arn, token_status))
         return dict(by_token.values())
 
-    async def _renew(self, arn: str, holding: Holding) -> None:
-        before = holding.problem
+    async def _renew(self, arn: str, token_status: TokenStatus) -> None:
+        before = token_status.problem
         try:
-            await self._supply.renew(arn)
+            await self._token_cache.refresh(arn)
         except WbAwsError as problem:
             if isinstance(problem, SignInRequired) and isinstance(before, SignInRequired):
                 return  # told once: it waits for the user
-            log.warning("No new web identity token (try %d): %s", holding.failures, problem.detail)
+            log.warning(
+                "No new web identity token (try %d): %s", token_status.failures, problem.detail
+            )
             self._emit(
                 "refresh_failed",
-                {"code": problem.code, "detail": problem.detail, "failures": holding.failures},
+                {"code": problem.code, "detail": problem.detail, "failures": token_status.failures},
             )

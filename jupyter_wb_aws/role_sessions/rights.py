@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import RoleNotAllowed, WbAwsError
-from jupyter_wb_aws.identity.supply import TokenSupply
+from jupyter_wb_aws.identity.token_cache import TokenCache
 from jupyter_wb_aws.role_sessions.role_session import EndReason, RoleSession
 from jupyter_wb_aws.roles.catalogue import Catalogue
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
@@ -24,16 +24,16 @@ class Rights:
     """Judges role sessions anew when the token, or the roles file, has changed.
 
     Args:
-        supply: holds the tokens.
+        token_cache: holds the tokens.
         catalogue: the roles file.
         clock: tells whether the file was written just now.
         tasks: own the looks at the file, of which one runs at a time.
     """
 
     def __init__(
-        self, supply: TokenSupply, catalogue: CatalogueFile, clock: Clock, tasks: Tasks
+        self, token_cache: TokenCache, catalogue: CatalogueFile, clock: Clock, tasks: Tasks
     ) -> None:
-        self._supply = supply
+        self._token_cache = token_cache
         self._catalogue = catalogue
         self._clock = clock
         self._tasks = tasks
@@ -68,13 +68,13 @@ class Rights:
         return {session: reason for session, reason in reasons if reason is not None}
 
     def _judge(self, session: RoleSession, catalogue: Catalogue | None) -> EndReason | None:
-        token = self._supply.holding(str(session.role.arn)).token
+        token = self._token_cache.status(str(session.role.arn)).token
         if token is None:
             return None
         by = (token.fingerprint, catalogue)
         if session.found_rightful_by == by:
             return None
-        identity = self._supply.identity_of(token)
+        identity = self._token_cache.identity_of(token)
         if not identity.same_user(session.owner):
             return "identity_changed"
         if catalogue is not None:

@@ -11,9 +11,9 @@ from typing import Literal
 
 from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.errors import RoleSessionEnded, RoleSessionNotShared, SignInRequired, WbAwsError
-from jupyter_wb_aws.identity.supply import Holding
 from jupyter_wb_aws.identity.token import Identity
-from jupyter_wb_aws.role_sessions.processes import Process
+from jupyter_wb_aws.identity.token_cache import TokenStatus
+from jupyter_wb_aws.role_sessions.owner_process import Process
 from jupyter_wb_aws.role_sessions.schedule import little_is_left
 from jupyter_wb_aws.roles.catalogue import Catalogue
 from jupyter_wb_aws.roles.role import Role
@@ -115,13 +115,13 @@ class RoleSession:
                 f"This role session of {self.role.label} is for whoever started it alone."
             )
 
-    def state(self, holding: Holding, now: datetime) -> State:
+    def state(self, token_status: TokenStatus, now: datetime) -> State:
         """Tell the state, from what is known of its token."""
         return state_of(
             ended=self.ended is not None,
             file_expires_at=self.file_expires_at,
             file_problem=self.file_problem,
-            holding=holding,
+            token_status=token_status,
             now=now,
         )
 
@@ -131,7 +131,7 @@ def state_of(
     ended: bool,
     file_expires_at: datetime | None,
     file_problem: WbAwsError | None,
-    holding: Holding,
+    token_status: TokenStatus,
     now: datetime,
 ) -> State:
     """Decide the state of a role session.
@@ -142,16 +142,20 @@ def state_of(
     """
     if ended:
         return State.ENDED
-    if isinstance(holding.problem, SignInRequired):
+    if isinstance(token_status.problem, SignInRequired):
         return State.SIGN_IN_REQUIRED
-    failing = holding.problem is not None or file_problem is not None
+    failing = token_status.problem is not None or file_problem is not None
     if file_expires_at is None and not failing:
         return State.STARTING
     if file_expires_at is None or file_expires_at <= now:
         return State.EXPIRED
     if failing:
         return State.DEGRADED
-    if holding.nothing_newer and holding.token is not None and little_is_left(holding.token, now):
+    if (
+        token_status.nothing_newer
+        and token_status.token is not None
+        and little_is_left(token_status.token, now)
+    ):
         return State.DEGRADED
     return State.ACTIVE
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from jupyter_wb_aws.identity.supply import REFRESH_AT, Holding
 from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.identity.token_cache import REFRESH_AT, TokenStatus
 
 JITTER = 0.1
 SHORTEST_PAUSE = timedelta(seconds=1)
@@ -19,7 +19,7 @@ LONGEST_SLEEP = timedelta(seconds=30)
 LEAP = timedelta(seconds=5)
 
 
-def next_look(holding: Holding, now: datetime) -> datetime:
+def next_look(token_status: TokenStatus, now: datetime) -> datetime:
     """When to ask the token source again.
 
     1. After a failure: exponential back-off with full jitter, 1 s to 60 s (AWS Architecture Blog,
@@ -31,20 +31,22 @@ def next_look(holding: Holding, now: datetime) -> datetime:
     4. At once where the token was received in the future: the clock was set back, and nothing can
        be told of the token's age (the kubelet's rule, too).
     """
-    token, looked_at = holding.token, holding.looked_at
+    token, looked_at = token_status.token, token_status.looked_at
     if looked_at is None:
         return now
     if looked_at > now + LEAP:
         return now
-    if holding.problem is not None:
-        return looked_at + back_off(holding.failures, holding.spread, holding.problem.retry_after)
+    if token_status.problem is not None:
+        return looked_at + back_off(
+            token_status.failures, token_status.spread, token_status.problem.retry_after
+        )
     if token is None:
         return looked_at + SHORTEST_PAUSE
     # Also the least pause after a token that was old already when it came.
     pause = min(max((token.expires_at - looked_at) / 10, SHORTEST_PAUSE), LONGEST_SLEEP)
-    if holding.nothing_newer:
+    if token_status.nothing_newer:
         return looked_at + pause
-    return max(refresh_time(token, holding.spread), looked_at + pause)
+    return max(refresh_time(token, token_status.spread), looked_at + pause)
 
 
 def refresh_time(token: WebIdentityToken, jitter: float) -> datetime:

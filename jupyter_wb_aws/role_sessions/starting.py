@@ -12,9 +12,9 @@ from datetime import timedelta
 from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity, StsRequest
 from jupyter_wb_aws.aws.sts_process import AsksSts
 from jupyter_wb_aws.clock import Clock
-from jupyter_wb_aws.errors import SignInRequired, StsTimeout
+from jupyter_wb_aws.errors import SignInRequired, StartTimeout
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
-from jupyter_wb_aws.role_sessions.processes import Process
+from jupyter_wb_aws.role_sessions.owner_process import Process
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, session_name
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 from jupyter_wb_aws.roles.role import Role
@@ -104,7 +104,7 @@ class Starter:
                 await self._write_first(session)
         except TimeoutError:
             disk = self._files.hangs()
-            raise StsTimeout(disk.detail, admin_hint=disk.admin_hint) from None
+            raise StartTimeout(disk.detail, admin_hint=disk.admin_hint) from None
         return session
 
     async def verify(

@@ -14,7 +14,13 @@ from jupyter_wb_aws.aws import sts_process
 from jupyter_wb_aws.aws.sts import StsRequest
 from jupyter_wb_aws.aws.sts_process import StsProcess
 from jupyter_wb_aws.child_processes import ChildProcesses
-from jupyter_wb_aws.errors import HelperProcessFailed, StsTimeout, StsUnavailable, TrustRefused
+from jupyter_wb_aws.errors import (
+    HelperProcessFailed,
+    StartTimeout,
+    StsTimeout,
+    StsUnavailable,
+    TrustRefused,
+)
 from jupyter_wb_aws.roles.role import RoleArn
 from tests.aws.fake_sts import CREDENTIALS, FakeSts, assumed, error
 from tests.conftest import make_token
@@ -150,7 +156,7 @@ async def test_a_start_that_gets_no_place_in_time_says_that_the_server_is_busy(f
     children = ChildProcesses(0)
     late = replace(request(fake.url), deadline=asyncio.get_running_loop().time() + 0.01)
 
-    with pytest.raises(StsTimeout, match="This server was busy with other roles") as told:
+    with pytest.raises(StartTimeout, match="This server was busy with other roles") as told:
         await StsProcess(children).assume(late)
 
     assert "at most 4 at once" in told.value.admin_hint

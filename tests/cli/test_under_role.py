@@ -7,7 +7,7 @@ import os
 import pytest
 
 from jupyter_wb_aws.cli import exec as exec_command
-from jupyter_wb_aws.role_sessions.processes import find
+from jupyter_wb_aws.role_sessions.owner_process import find
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from jupyter_wb_aws.demo.child_processes import end_with_all
 from jupyter_wb_aws.demo.lab import LabOptions, prepare
-from jupyter_wb_aws.demo.processes import end_with_all
 from jupyter_wb_aws.demo.site import NOTEBOOK
 
 

@@ -13,7 +13,7 @@ from tornado.web import RequestHandler
 from traitlets import Set
 
 from jupyter_wb_aws.handlers import ID, routes
-from jupyter_wb_aws.handlers.problem import UnknownPathHandler
+from jupyter_wb_aws.handlers.base import UnknownPathHandler
 from tests.contract import CONTRACT, violations
 from tests.site import ANALYST, Api
 

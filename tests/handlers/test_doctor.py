@@ -148,7 +148,7 @@ async def test_what_is_wrong_with_files_that_are_set_aside_is_named_with_its_lin
 class TestWithoutStandIns:
     @pytest.fixture
     def jp_server_config(self, jp_server_config):
-        jp_server_config["WbAwsApp"]["own_aws_files"] = "never"
+        jp_server_config["WbAwsApp"]["user_aws_files"] = "keep"
         return jp_server_config
 
     async def test_a_shadowed_home_is_found(self, api, home):
@@ -184,8 +184,8 @@ async def test_a_doctor_that_does_not_end_is_ended(api, home, monkeypatch):
     report = await ask(api)
     assert "call_slow" in codes(report, "error")
     monkeypatch.setattr(doctor, "LONGEST", 60)
-    monkeypatch.setattr(doctor, "DEADLINE", 1.0)
-    assert (await api("GET", "/aws/doctor")).data["code"] == "timeout"
+    monkeypatch.setattr(doctor, "DEADLINE", 2.0)
+    assert (await api("GET", "/aws/doctor")).data["code"] == "doctor_timeout"
     assert not running("sleep 77")
 
 

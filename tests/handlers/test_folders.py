@@ -129,7 +129,7 @@ async def test_a_store_that_is_a_fifo_fails_no_start(
 ):
     store = tmp_path / "store"
     store.mkdir(mode=0o700)
-    site_config["WbAwsApp"]["store_dir"] = str(store)
+    site_config["WbAwsApp"]["state_dir"] = str(store)
     os.mkfifo(store / "guard", 0o600)
 
     server = jp_configurable_serverapp(config=site_config)

@@ -441,7 +441,7 @@ async def test_a_token_folder_that_is_not_safe_is_said_by_health_and_by_a_start(
 
 @pytest.fixture
 def policy(site_config):
-    site_config["WbAwsApp"]["own_aws_files"] = "always"
+    site_config["WbAwsApp"]["user_aws_files"] = "hide"
 
 
 async def test_that_own_aws_files_are_always_set_aside_is_told(policy, api):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_wb_aws.role_sessions.processes import find
+from jupyter_wb_aws.role_sessions.owner_process import find
 from tests.site import ANALYST
 
 OWN = {"role_arn": ANALYST, "shared": False}

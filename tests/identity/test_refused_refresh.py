@@ -269,7 +269,7 @@ async def test_a_sign_in_that_could_not_be_taken_over_leaves_it_as_it_was(paused
 
 
 async def test_the_sites_greatest_age_counts_on(make, provider):
-    source = make(longest_sign_in=5000.0)
+    source = make(max_sign_in_age=5000.0)
     await sign_in(source, provider)
     await fetch(source)
     source.clock.advance(3601)

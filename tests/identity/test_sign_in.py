@@ -717,7 +717,7 @@ async def test_clocks_may_differ_by_two_minutes_even_where_tokens_live_for_one(
 
 
 async def test_a_site_limits_the_age_of_a_sign_in(make, provider):
-    source = make(longest_sign_in=1000.0)
+    source = make(max_sign_in_age=1000.0)
     await sign_in(source, provider)
     assert "max_age=1000" in (await source.sign_in.begin_code()).authorization_url
     await fetch(source)
@@ -730,7 +730,7 @@ async def test_a_site_limits_the_age_of_a_sign_in(make, provider):
 
 
 async def test_the_age_counts_from_the_sign_in_at_the_provider(make, provider):
-    source = make(longest_sign_in=1000.0)
+    source = make(max_sign_in_age=1000.0)
     provider.claims = {"auth_time": source.clock.now().timestamp() - 600}
     await sign_in(source, provider)
     left = (source.sign_in.expires_at - source.clock.now()).total_seconds()
@@ -739,7 +739,7 @@ async def test_the_age_counts_from_the_sign_in_at_the_provider(make, provider):
 
 @pytest.mark.parametrize("at", [10**400, -1, True, "noon", None])
 async def test_an_odd_time_of_sign_in_is_no_defect(make, provider, at):
-    source = make(longest_sign_in=1000.0)
+    source = make(max_sign_in_age=1000.0)
     provider.claims = {"auth_time": at}
     try:
         await sign_in(source, provider)
@@ -748,7 +748,7 @@ async def test_an_odd_time_of_sign_in_is_no_defect(make, provider, at):
 
 
 async def test_a_provider_that_pays_no_heed_to_the_age_is_named(make, provider):
-    source = make(longest_sign_in=1000.0)
+    source = make(max_sign_in_age=1000.0)
     provider.claims = {"auth_time": source.clock.now().timestamp() - 5000}
     with pytest.raises(SignInFailed) as refused:
         await sign_in(source, provider)

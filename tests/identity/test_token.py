@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.errors import TokenInvalid
-from jupyter_wb_aws.identity.supply import Holding
 from jupyter_wb_aws.identity.token import LONGEST, WebIdentityToken
+from jupyter_wb_aws.identity.token_cache import TokenStatus
 from tests.conftest import NOON, make_jwt, make_token
 
 
@@ -306,7 +306,9 @@ def test_tokens_are_compared_by_identity_so_that_no_assertion_prints_them():
     [pickle.dumps, copy.deepcopy, dataclasses.asdict, dataclasses.astuple, lambda t: json.dumps(t, default=dataclasses.asdict)],
     ids=["pickle", "deepcopy", "asdict", "astuple", "json"],
 )  # fmt: skip
-@pytest.mark.parametrize("wrap", [lambda t: t, lambda t: Holding(token=t)], ids=["", "holding"])
+@pytest.mark.parametrize(
+    "wrap", [lambda t: t, lambda t: TokenStatus(token=t)], ids=["", "token_status"]
+)
 def test_a_token_is_not_pickled_or_copied(bring_out, wrap):
     with pytest.raises(TypeError, match="not pickled or copied") as refused:
         bring_out(wrap(make_token()))

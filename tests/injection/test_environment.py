@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_wb_aws.injection.environment import Site, changed, role_variables
-from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, Given
+from jupyter_wb_aws.injection.environment import Site, process_environment, role_variables
+from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, ProcessRole
 from jupyter_wb_aws.role_sessions.session_files import stand_in_files, stand_ins
 from jupyter_wb_aws.variables import NAMES_SET, RESERVED, is_credential, is_shadowing
 from tests.role_sessions.support import ANALYST, make_role, make_session
@@ -40,32 +40,32 @@ names = st.one_of(
     st.from_regex(r"[A-Z_][A-Z0-9_]{0,20}", fullmatch=True),
 )
 environments = st.dictionaries(names, st.text(st.characters(exclude_characters="\0"), max_size=20))
-policies = st.sampled_from(["when_shadowed", "always", "never"])
+policies = st.sampled_from(["hide_if_conflicting", "hide", "keep"])
 givens = st.sampled_from(
-    [UNTOUCHED, NO_ROLE_GIVEN, Given("role", make_session()), Given("role", make_session(region=None))]
+    [UNTOUCHED, NO_ROLE_GIVEN, ProcessRole("role", make_session()), ProcessRole("role", make_session(region=None))]
 )  # fmt: skip
 
 
 def role(**fields):
-    return Given("role", make_session(**fields))
+    return ProcessRole("role", make_session(**fields))
 
 
 # --- The three kinds of no role --------------------------------------------------------------
 
 
 def test_where_nothing_was_ever_chosen_the_environment_is_left_exactly_as_it_is():
-    assert changed(INHERITED, UNTOUCHED, Site({"FOO": "bar"}, "always")) == INHERITED
+    assert process_environment(INHERITED, UNTOUCHED, Site({"FOO": "bar"}, "hide")) == INHERITED
 
 
 def test_no_role_removes_every_credential_an_inherited_role_and_the_machines_role_too():
-    assert changed(INHERITED, NO_ROLE_GIVEN, Site({"FOO": "bar"})) == {
+    assert process_environment(INHERITED, NO_ROLE_GIVEN, Site({"FOO": "bar"})) == {
         **PLAIN,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 
 
 def test_a_role_session_is_what_every_sdk_finds_first():
-    environment = changed(INHERITED, role(), Site())
+    environment = process_environment(INHERITED, role(), Site())
 
     assert environment == {
         "PATH": "/bin",
@@ -85,21 +85,21 @@ def test_a_role_session_is_what_every_sdk_finds_first():
 
 def test_a_role_takes_back_what_another_one_has_set():
     store = make_role(extra_environment={"AWS_ENDPOINT_URL": "https://store.example"})
-    base = changed(INHERITED, role(role=store), Site(), shadowed=True)
+    base = process_environment(INHERITED, role(role=store), Site(), shadowed=True)
 
-    environment = changed(base, role(region=None), Site())
+    environment = process_environment(base, role(region=None), Site())
 
-    assert environment == changed(
+    assert environment == process_environment(
         {n: v for n, v in INHERITED.items() if n != "AWS_REGION"}, role(region=None), Site()
     )
 
 
 def test_no_role_takes_back_what_a_role_has_set():
     store = make_role(extra_environment={"AWS_ENDPOINT_URL": "https://store.example"})
-    base = changed(PLAIN, role(role=store), Site(), shadowed=True)
+    base = process_environment(PLAIN, role(role=store), Site(), shadowed=True)
     assert {"AWS_ENDPOINT_URL", "AWS_CONFIG_FILE"} <= base.keys()
 
-    environment = changed(base, NO_ROLE_GIVEN, Site())
+    environment = process_environment(base, NO_ROLE_GIVEN, Site())
 
     assert environment == {
         "PATH": "/bin", "HOME": "/home/alice", "AWS_PAGER": "", "AWS_EC2_METADATA_DISABLED": "true",
@@ -107,20 +107,20 @@ def test_no_role_takes_back_what_a_role_has_set():
 
 
 def test_an_inherited_role_label_does_not_outlive_the_role():
-    assert "JUPYTER_WB_AWS_ROLE" not in changed(
+    assert "JUPYTER_WB_AWS_ROLE" not in process_environment(
         {"JUPYTER_WB_AWS_ROLE": "Auditor"}, NO_ROLE_GIVEN, Site()
     )
 
 
 def test_a_role_without_a_region_leaves_the_region_variables_alone():
-    environment = changed({"AWS_REGION": "eu-west-1"}, role(region=None), Site())
+    environment = process_environment({"AWS_REGION": "eu-west-1"}, role(region=None), Site())
 
     assert environment["AWS_REGION"] == "eu-west-1"
     assert "AWS_DEFAULT_REGION" not in environment
 
 
 def test_no_sts_endpoint_is_set_by_default():
-    assert "AWS_ENDPOINT_URL_STS" not in changed({}, role(), Site())
+    assert "AWS_ENDPOINT_URL_STS" not in process_environment({}, role(), Site())
 
 
 @pytest.mark.parametrize("kind", [UNTOUCHED, NO_ROLE_GIVEN])
@@ -135,7 +135,7 @@ def test_the_sites_variables_reach_the_role_session_and_the_roles_own_win():
     picked = make_role(extra_environment={"AWS_ENDPOINT_URL_S3": "https://role.example"})
     site = Site({"AWS_ENDPOINT_URL_S3": "https://site.example", "HTTPS_PROXY": "http://proxy"})
 
-    environment = changed({"HTTPS_PROXY": "http://old"}, role(role=picked), site)
+    environment = process_environment({"HTTPS_PROXY": "http://old"}, role(role=picked), site)
 
     assert environment["AWS_ENDPOINT_URL_S3"] == "https://role.example"
     assert environment["HTTPS_PROXY"] == "http://proxy"
@@ -144,7 +144,7 @@ def test_the_sites_variables_reach_the_role_session_and_the_roles_own_win():
 def test_a_site_may_choose_how_sts_is_found():
     site = Site({"AWS_STS_REGIONAL_ENDPOINTS": "legacy"})
 
-    assert changed({}, role(), site)["AWS_STS_REGIONAL_ENDPOINTS"] == "legacy"
+    assert process_environment({}, role(), site)["AWS_STS_REGIONAL_ENDPOINTS"] == "legacy"
 
 
 # --- Stand-ins for ~/.aws --------------------------------------------------------------------
@@ -153,16 +153,16 @@ def test_a_site_may_choose_how_sts_is_found():
 @pytest.mark.parametrize(
     ("policy", "shadowed", "set_aside"),
     [
-        ("when_shadowed", True, True),
-        ("when_shadowed", False, False),
-        ("always", True, True),
-        ("always", False, True),
-        ("never", True, False),
-        ("never", False, False),
+        ("hide_if_conflicting", True, True),
+        ("hide_if_conflicting", False, False),
+        ("hide", True, True),
+        ("hide", False, True),
+        ("keep", True, False),
+        ("keep", False, False),
     ],
 )
 def test_the_users_own_files_are_set_aside_as_the_site_decides(policy, shadowed, set_aside):
-    environment = changed({}, role(), Site(stand_in_policy=policy), shadowed=shadowed)
+    environment = process_environment({}, role(), Site(user_aws_files=policy), shadowed=shadowed)
 
     assert ("AWS_CONFIG_FILE" in environment) is set_aside
     assert ("AWS_SHARED_CREDENTIALS_FILE" in environment) is set_aside
@@ -186,7 +186,7 @@ def test_the_environment_that_was_there_is_never_changed_itself(
 ):
     before = dict(base)
 
-    after = changed(base, kind, Site(extra, policy), shadowed=shadowed)
+    after = process_environment(base, kind, Site(extra, policy), shadowed=shadowed)
 
     assert base == before
     assert after is not base
@@ -194,14 +194,14 @@ def test_the_environment_that_was_there_is_never_changed_itself(
 
 @given(base=environments, extra=environments, shadowed=st.booleans())
 def test_nothing_that_would_win_over_the_role_is_left(base, extra, shadowed):
-    environment = changed(base, role(), Site(extra), shadowed=shadowed)
+    environment = process_environment(base, role(), Site(extra), shadowed=shadowed)
 
     assert not [name for name in environment if is_shadowing(name)]
 
 
 @given(base=environments)
 def test_no_role_leaves_no_credential_and_keeps_the_rest(base):
-    environment = changed(base, NO_ROLE_GIVEN, Site())
+    environment = process_environment(base, NO_ROLE_GIVEN, Site())
 
     assert environment.pop("AWS_EC2_METADATA_DISABLED") == "true"
     base.pop("AWS_EC2_METADATA_DISABLED", None)
@@ -213,7 +213,7 @@ def test_no_role_leaves_no_credential_and_keeps_the_rest(base):
 
 @given(base=environments, kind=givens, policy=policies, shadowed=st.booleans())
 def test_a_variable_is_removed_and_never_blanked(base, kind, policy, shadowed):
-    environment = changed(base, kind, Site(stand_in_policy=policy), shadowed=shadowed)
+    environment = process_environment(base, kind, Site(user_aws_files=policy), shadowed=shadowed)
 
     blank = {name for name, value in environment.items() if value == ""}
     assert blank <= {name for name, value in base.items() if value == ""}
@@ -224,8 +224,8 @@ def test_no_extra_variable_takes_the_place_of_a_role_sessions_own(extra, of_role
     plain = role(region=region)
     with_extra = role(region=region, role=make_role(extra_environment=of_role))
 
-    own = changed({}, plain, Site(stand_in_policy=policy))
-    environment = changed({}, with_extra, Site(extra, policy))
+    own = process_environment({}, plain, Site(user_aws_files=policy))
+    environment = process_environment({}, with_extra, Site(extra, policy))
 
     of_session = RESERVED - {NAMES_SET}  # which tells of the others, too
     reserved = {name: value for name, value in environment.items() if name in of_session}
@@ -236,8 +236,8 @@ def test_no_extra_variable_takes_the_place_of_a_role_sessions_own(extra, of_role
 def test_a_second_restart_from_the_same_base_gets_the_same_environment(
     base, kind, policy, shadowed
 ):
-    site = Site(stand_in_policy=policy)
+    site = Site(user_aws_files=policy)
 
-    first = changed(base, kind, site, shadowed=shadowed)
+    first = process_environment(base, kind, site, shadowed=shadowed)
 
-    assert changed(base, kind, site, shadowed=shadowed) == first
+    assert process_environment(base, kind, site, shadowed=shadowed) == first

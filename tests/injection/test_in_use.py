@@ -56,7 +56,7 @@ async def test_kernels_and_terminals_without_a_role_use_nothing(api, in_use):
 class TestIdleEnd:
     @pytest.fixture
     def jp_server_config(self, site_config):
-        site_config["WbAwsApp"]["idle_end"] = 3
+        site_config["WbAwsApp"]["idle_timeout"] = 3
         return site_config
 
     async def test_a_role_session_that_nothing_uses_ends_and_one_in_use_does_not(self, api):
@@ -76,7 +76,7 @@ class TestIdleEnd:
 class TestMostRoleSessions:
     @pytest.fixture
     def jp_server_config(self, site_config):
-        site_config["WbAwsApp"]["most_role_sessions"] = 1
+        site_config["WbAwsApp"]["max_role_sessions"] = 1
         return site_config
 
     async def test_one_more_than_there_may_be_is_refused_with_one_to_end(self, api):

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from jupyter_wb_aws.injection import rstudio
-from jupyter_wb_aws.injection.environment import Site, changed
+from jupyter_wb_aws.injection.environment import Site, process_environment
 from jupyter_wb_aws.injection.rstudio import RSessions, rsession_of, script_text
-from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, Given
+from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, ProcessRole
 from tests.conftest import FakeClock
 from tests.role_sessions.support import asleep, make_role, make_session
 from tests.site import ANALYST, AUDITOR
@@ -219,7 +219,9 @@ def test_the_script_changes_an_environment_as_everything_else_of_ours_does(
     given = {
         "untouched": UNTOUCHED,
         "no_role": NO_ROLE_GIVEN,
-        "role": Given("role", make_session(role=make_role(extra_environment={"EXTRA": HOSTILE}))),
+        "role": ProcessRole(
+            "role", make_session(role=make_role(extra_environment={"EXTRA": HOSTILE}))
+        ),
     }[given]
     base = {
         "PATH": os.environ["PATH"], "AWS_ACCESS_KEY_ID": "AKIA", "AWS_PROFILE": "", "KEPT": HOSTILE,
@@ -237,7 +239,7 @@ def test_the_script_changes_an_environment_as_everything_else_of_ours_does(
 
     seen = dict(entry.split("=", 1) for entry in said.split("\0") if entry)
     shells_own = {"PWD", "_", "SHLVL", "OLDPWD"}
-    assert {name: seen[name] for name in seen.keys() - shells_own} == changed(
+    assert {name: seen[name] for name in seen.keys() - shells_own} == process_environment(
         base, given, site, shadowed=shadowed
     )
 
@@ -338,7 +340,7 @@ async def test_a_former_default_is_never_written_over_a_later_one(manager, r_ses
     looking, go_on = threading.Event(), threading.Event()
     monkeypatch.setattr(rstudio, "LOOK_AGAIN", 600)
     await r_sessions.command_for("rstudio", [RSERVER], {})
-    manager.now = Given("role", make_session())
+    manager.now = ProcessRole("role", make_session())
 
     def slowly(_environment, _cwd):
         if not looking.is_set():

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from jupyter_wb_aws.identity.supply import TokenSupply
+from jupyter_wb_aws.identity.token_cache import TokenCache
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.settings import Settings
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
@@ -45,7 +45,7 @@ class Site:
         self.events = []
         self.in_use = set()
         self.token_dir = folder / "run" / "tokens"
-        self.store_dir = folder / "store"
+        self.state_dir = folder / "store"
         self.home = folder / "home"
         self.roles_file = folder / "roles.toml"
         self.home.mkdir()
@@ -61,10 +61,10 @@ class Site:
     def manager(self, source=None, **settings):
         """Wire a manager, not yet opened."""
         seed = random.Random(len(self.sts.requests))
-        usual = {"token_dir": self.token_dir, "store_dir": self.store_dir, "root_dir": self.home}
+        usual = {"token_dir": self.token_dir, "state_dir": self.state_dir, "root_dir": self.home}
         return RoleSessionManager(
             Settings(**{**usual, **settings}),
-            TokenSupply(source or self.fresh(), self.clock, seed),
+            TokenCache(source or self.fresh(), self.clock, seed),
             CatalogueFile(self.roles_file, self.clock),
             clock=self.clock,
             rng=random.Random(),

@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity
-from jupyter_wb_aws.identity.supply import Holding
 from jupyter_wb_aws.identity.token import Identity
+from jupyter_wb_aws.identity.token_cache import TokenStatus
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.roles.role import Role, RoleArn
 from tests.conftest import KEY, NOON, FakeClock, ScriptedSource, make_jwt, make_token
@@ -52,9 +52,9 @@ def make_session(**fields):
 
 
 def quiet(token=None, **fields):
-    """Build a holding whose last fetch went well, at the time the token came."""
+    """Build a token_status whose last fetch went well, at the time the token came."""
     looked_at = fields.pop("looked_at", token.received_at if token else NOON)
-    return Holding(token=token, looked_at=looked_at, **fields)
+    return TokenStatus(token=token, looked_at=looked_at, **fields)
 
 
 class FakeSts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_wb_aws.role_sessions.assignments import Assignment, Assignments, Given
+from jupyter_wb_aws.role_sessions.assignments import Assignment, Assignments, ProcessRole
 from tests.role_sessions.support import ANALYST, AUDITOR, make_session
 
 KERNEL = "11111111-2222-3333-4444-555555555555"
@@ -11,11 +11,11 @@ KERNEL = "11111111-2222-3333-4444-555555555555"
 async def test_a_kernel_takes_the_default_role_session_at_its_first_start_and_keeps_it(site):
     async with site.server() as manager:
         analyst, _ = await manager.start(ANALYST)
-        assert manager.choices.given_to_kernel(KERNEL) == Given("role", analyst)
+        assert manager.choices.given_to_kernel(KERNEL) == ProcessRole("role", analyst)
 
         await manager.start(AUDITOR, default=True)
 
-        assert manager.choices.given_to_kernel(KERNEL) == Given("role", analyst)
+        assert manager.choices.given_to_kernel(KERNEL) == ProcessRole("role", analyst)
         assert manager.choices.assignments.chosen(KERNEL) == Assignment(analyst.id, "by_default")
 
 
@@ -25,7 +25,7 @@ async def test_the_next_kernel_takes_the_new_default(site):
         manager.choices.given_to_kernel(KERNEL)
         auditor, _ = await manager.start(AUDITOR, default=True)
 
-        assert manager.choices.given_to_kernel("another") == Given("role", auditor)
+        assert manager.choices.given_to_kernel("another") == ProcessRole("role", auditor)
 
 
 async def test_a_kernel_started_before_any_role_was_picked_takes_the_default_at_its_next_restart(
@@ -37,7 +37,7 @@ async def test_a_kernel_started_before_any_role_was_picked_takes_the_default_at_
 
         analyst, _ = await manager.start(ANALYST)
 
-        assert manager.choices.given_to_kernel(KERNEL) == Given("role", analyst)
+        assert manager.choices.given_to_kernel(KERNEL) == ProcessRole("role", analyst)
 
 
 async def test_a_kernel_started_without_a_role_by_choice_takes_a_later_default(site):
@@ -47,7 +47,7 @@ async def test_a_kernel_started_without_a_role_by_choice_takes_a_later_default(s
 
         analyst, _ = await manager.start(ANALYST, default=True)
 
-        assert manager.choices.given_to_kernel(KERNEL) == Given("role", analyst)
+        assert manager.choices.given_to_kernel(KERNEL) == ProcessRole("role", analyst)
 
 
 async def test_a_kernel_whose_role_session_has_ended_never_gets_another_role_in_its_place(site):
@@ -87,7 +87,7 @@ async def test_to_look_what_a_kernel_would_get_changes_nothing(site):
         used, chosen = again.last_used, manager.choices.assignments.chosen(KERNEL)
         site.clock.advance(60)
 
-        assert manager.choices.next_of_kernel(KERNEL) == Given("role", again)
+        assert manager.choices.next_of_kernel(KERNEL) == ProcessRole("role", again)
 
         assert again.last_used == used
         assert manager.choices.assignments.chosen(KERNEL) == chosen
@@ -116,7 +116,7 @@ async def test_the_users_choice_for_one_kernel_wins_over_what_it_had(site):
 
         manager.choices.assignments.choose(KERNEL, auditor.id)
 
-        assert manager.choices.given_to_kernel(KERNEL) == Given("role", auditor)
+        assert manager.choices.given_to_kernel(KERNEL) == ProcessRole("role", auditor)
         assert manager.choices.assignments.chosen(KERNEL) == Assignment(auditor.id, "by_user")
 
 
@@ -130,9 +130,9 @@ async def test_a_choice_for_one_kernel_and_what_it_is_started_with_are_told(site
 
         assignments.choose(KERNEL, analyst.id)
         assert told() == 1
-        assignments.ran(KERNEL, Given("role", analyst))
+        assignments.ran(KERNEL, ProcessRole("role", analyst))
         assert told() == 2
-        assignments.ran(KERNEL, Given("role", analyst))  # restarted, with what it had
+        assignments.ran(KERNEL, ProcessRole("role", analyst))  # restarted, with what it had
         assert told() == 2
         assignments.forget_choice(KERNEL)
 
@@ -143,13 +143,13 @@ def test_a_kernel_is_told_whose_aws_variables_are_removed_from_now_on_or_no_more
     told = []
     assignments = Assignments(told.append)
 
-    assignments.ran(KERNEL, Given("untouched"))
+    assignments.ran(KERNEL, ProcessRole("untouched"))
     assert told == []  # nothing was known of it, and nothing was done to it
-    assignments.ran(KERNEL, Given("no_role"))
+    assignments.ran(KERNEL, ProcessRole("no_role"))
     assert told == [KERNEL]
-    assignments.ran(KERNEL, Given("no_role"))
+    assignments.ran(KERNEL, ProcessRole("no_role"))
     assert told == [KERNEL]
-    assignments.ran(KERNEL, Given("untouched"))
+    assignments.ran(KERNEL, ProcessRole("untouched"))
     assert told == [KERNEL, KERNEL]
 
 
@@ -171,7 +171,7 @@ async def test_a_kernel_whose_choice_is_taken_back_goes_with_the_default_again(s
         manager.choices.assignments.forget_choice(KERNEL)
         manager.choices.assignments.forget_choice("never chosen")
 
-        assert manager.choices.given_to_kernel(KERNEL) == Given("role", analyst)
+        assert manager.choices.given_to_kernel(KERNEL) == ProcessRole("role", analyst)
 
 
 async def test_what_was_never_chosen_leaves_whatever_starts_untouched(site):
@@ -196,7 +196,7 @@ async def test_after_the_default_has_ended_whatever_starts_has_no_role(site):
 
 def test_what_a_kernel_runs_with_is_apart_from_what_is_chosen_for_its_next_start():
     assignments = Assignments()
-    running = Given("role", make_session())
+    running = ProcessRole("role", make_session())
     assignments.ran(KERNEL, running)
 
     assignments.choose(KERNEL, None)
@@ -213,7 +213,7 @@ def test_of_a_kernel_that_never_ran_nothing_is_known():
 def test_kernels_that_are_no_more_are_forgotten():
     assignments = Assignments()
     assignments.choose(KERNEL, None)
-    assignments.ran(KERNEL, Given("no_role"))
+    assignments.ran(KERNEL, ProcessRole("no_role"))
     assignments.choose("another", None)
     assignments.prune({KERNEL, "another"})
 

@@ -23,7 +23,7 @@ async def test_a_groups_claim_that_cannot_be_used_is_logged_once(site, caplog):
     async with site.server(site.fresh(groups={"names": ["analysts"]})) as manager:
         for _ in range(3):
             await manager.roles()
-            await manager.supply.renew()
+            await manager.token_cache.refresh()
     assert len(warnings(caplog)) == 1
     assert "`groups.names`" in warnings(caplog)[0]
 
@@ -33,7 +33,7 @@ async def test_a_token_of_a_running_role_session_is_looked_at_without_anybody_as
     async with site.server(tokens) as manager:
         await manager.start("arn:aws:iam::111122223333:role/analyst")
         tokens.answers = site.fresh(groups=[{"id": "1"}]).answers
-        await manager.supply.renew()
+        await manager.token_cache.refresh()
         manager.refresher.wake()
         await eventually(lambda: warnings(caplog))
 
@@ -45,7 +45,7 @@ async def test_a_notice_goes_when_the_claim_is_mended(site):
         await manager.roles()
         assert codes(manager) == ["groups_claim_unusable"]
         tokens.answers = site.fresh(groups=["analysts"]).answers
-        await manager.supply.renew()
+        await manager.token_cache.refresh()
         assert codes(manager) == []
 
 

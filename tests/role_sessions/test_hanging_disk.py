@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from jupyter_wb_aws.errors import LastRunUnknown, StsTimeout, TokenDirectoryRefused
+from jupyter_wb_aws.errors import LastRunUnknown, StartTimeout, TokenDirectoryRefused
 from jupyter_wb_aws.role_sessions import manager as manager_module
 from jupyter_wb_aws.role_sessions import session_files
 from jupyter_wb_aws.role_sessions.role_session import State
@@ -118,8 +118,8 @@ async def test_what_needs_the_last_run_is_an_explained_503(site, disk, ask):
 
         assert isinstance(problem, LastRunUnknown)
         assert problem.status == 503
-        assert str(site.store_dir) in problem.admin_hint
-        assert "WbAwsApp.store_dir" in problem.admin_hint
+        assert str(site.state_dir) in problem.admin_hint
+        assert "WbAwsApp.state_dir" in problem.admin_hint
 
 
 async def test_when_the_disk_answers_everything_is_back(site, disk):
@@ -311,7 +311,7 @@ async def test_a_start_whose_token_file_hangs_names_the_disk_and_not_sts(site, d
         await manager.start(ANALYST)
         disk.hang(TokenDirectory, "write")
 
-        with pytest.raises(StsTimeout, match="its disk does not answer"):
+        with pytest.raises(StartTimeout, match="its disk does not answer"):
             await asyncio.wait_for(manager.start(AUDITOR), 20)
 
         disk.answer()

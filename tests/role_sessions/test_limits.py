@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 
 
 async def test_one_more_than_there_may_be_is_refused_and_nothing_is_left_of_it(site):
-    async with site.server(most_role_sessions=2) as manager:
+    async with site.server(max_role_sessions=2) as manager:
         await manager.start(ANALYST)
         await manager.start(AUDITOR)
         files = site.files()
@@ -42,14 +42,14 @@ async def test_one_more_than_there_may_be_is_refused_and_nothing_is_left_of_it(s
 
 
 async def test_asking_for_one_that_runs_is_no_start(site):
-    async with site.server(most_role_sessions=1) as manager:
+    async with site.server(max_role_sessions=1) as manager:
         session, _ = await manager.start(ANALYST)
 
         assert await manager.start(ANALYST) == (session, False)
 
 
 async def test_an_ended_one_makes_room(site):
-    async with site.server(most_role_sessions=1) as manager:
+    async with site.server(max_role_sessions=1) as manager:
         session, _ = await manager.start(ANALYST)
         await manager.end(session.id)
 
@@ -57,7 +57,7 @@ async def test_an_ended_one_makes_room(site):
 
 
 async def test_a_start_that_failed_takes_no_room(site):
-    async with site.server(most_role_sessions=1) as manager:
+    async with site.server(max_role_sessions=1) as manager:
         site.sts.failure = TrustRefused()
         with pytest.raises(TrustRefused):
             await manager.start(ANALYST)
@@ -67,7 +67,7 @@ async def test_a_start_that_failed_takes_no_room(site):
 
 
 async def test_starts_at_the_same_time_are_counted_too(site):
-    async with site.server(most_role_sessions=2) as manager:
+    async with site.server(max_role_sessions=2) as manager:
         regions = ("us-east-1", "us-east-2", "us-west-1", "us-west-2")
         answers = await asyncio.gather(
             *(manager.start(ANALYST, region) for region in regions), return_exceptions=True
@@ -79,7 +79,7 @@ async def test_starts_at_the_same_time_are_counted_too(site):
 
 
 async def test_the_hint_names_one_that_nothing_uses_and_spares_the_default(site):
-    async with site.server(most_role_sessions=3) as manager:
+    async with site.server(max_role_sessions=3) as manager:
         default, _ = await manager.start(ANALYST)
         used, _ = await manager.start(ANALYST, "eu-west-1")
         spare, _ = await manager.start(AUDITOR)
@@ -100,7 +100,7 @@ async def test_role_sessions_of_before_count_and_none_is_taken_away_by_a_lower_l
         await manager.start(ANALYST)
         await manager.start(AUDITOR)
 
-    async with site.server(most_role_sessions=1) as manager:
+    async with site.server(max_role_sessions=1) as manager:
         assert len(manager.living()) == 2
         with pytest.raises(TooManyRoleSessions):
             await manager.start(ANALYST, "eu-west-1")
@@ -108,10 +108,10 @@ async def test_role_sessions_of_before_count_and_none_is_taken_away_by_a_lower_l
 
 async def test_another_users_role_sessions_take_no_room(site):
     source = site.fresh()
-    async with site.server(source, most_role_sessions=1) as manager:
+    async with site.server(source, max_role_sessions=1) as manager:
         await manager.start(ANALYST)
         source.answers[:] = [lambda: make_token(site.clock.now(), iat=site.clock.now(), sub="bob")]
-        await manager.supply.renew()
+        await manager.token_cache.refresh()
 
         bobs, created = await manager.start(ANALYST)
 
@@ -123,7 +123,7 @@ async def test_another_users_role_sessions_take_no_room(site):
 
 
 async def test_a_role_session_that_nothing_uses_ends_after_that_time_and_not_before(site):
-    async with site.server(idle_end=HOUR) as manager:
+    async with site.server(idle_timeout=HOUR) as manager:
         session, _ = await manager.start(ANALYST)
         await manager.refresher.step()
         site.clock.advance(59 * MINUTE)
@@ -141,7 +141,7 @@ async def test_a_role_session_that_nothing_uses_ends_after_that_time_and_not_bef
 
 
 async def test_one_that_a_process_uses_goes_on_and_has_the_full_time_afterwards(site):
-    async with site.server(idle_end=HOUR) as manager:
+    async with site.server(idle_timeout=HOUR) as manager:
         session, _ = await manager.start(ANALYST)
         site.in_use = {session.id}
         for _ in range(3):
@@ -179,7 +179,7 @@ async def given_to_a_kernel_again(manager, session):
     "use", [asked_for_again, made_the_default, given_to_a_process, given_to_a_kernel_again]
 )
 async def test_what_shows_that_it_is_wanted_gives_it_the_full_time(site, use):
-    async with site.server(idle_end=HOUR) as manager:
+    async with site.server(idle_timeout=HOUR) as manager:
         session, _ = await manager.start(ANALYST)
         site.clock.advance(59 * MINUTE)
         await use(manager, session)
@@ -191,7 +191,7 @@ async def test_what_shows_that_it_is_wanted_gives_it_the_full_time(site, use):
 
 
 async def test_being_the_default_is_no_use(site):
-    async with site.server(idle_end=HOUR) as manager:
+    async with site.server(idle_timeout=HOUR) as manager:
         session, _ = await manager.start(ANALYST)
         await manager.refresher.step()
         assert manager.choices.is_default(session)
@@ -203,7 +203,7 @@ async def test_being_the_default_is_no_use(site):
 
 
 async def test_a_kernel_whose_role_session_idled_away_has_the_role_once_it_is_started_again(site):
-    async with site.server(idle_end=HOUR) as manager:
+    async with site.server(idle_timeout=HOUR) as manager:
         first, _ = await manager.start(ANALYST)
         manager.choices.given_to_kernel("kernel")
         site.clock.advance(61 * MINUTE)
@@ -217,11 +217,11 @@ async def test_a_kernel_whose_role_session_idled_away_has_the_role_once_it_is_st
 
 
 async def test_one_that_came_back_after_a_restart_has_the_full_time(site):
-    async with site.server(idle_end=HOUR) as manager:
+    async with site.server(idle_timeout=HOUR) as manager:
         session, _ = await manager.start(ANALYST)
     site.clock.advance(24 * 60 * MINUTE)
 
-    async with site.server(idle_end=HOUR) as manager:
+    async with site.server(idle_timeout=HOUR) as manager:
         await manager.refresher.step()
         site.clock.advance(59 * MINUTE)
         await manager.refresher.step()
@@ -229,7 +229,7 @@ async def test_one_that_came_back_after_a_restart_has_the_full_time(site):
 
 
 async def test_a_clock_that_was_set_back_does_not_make_one_last_for_ever(site):
-    async with site.server(idle_end=HOUR) as manager:
+    async with site.server(idle_timeout=HOUR) as manager:
         session, _ = await manager.start(ANALYST)
         await manager.refresher.step()
         site.clock.set(NOON - timedelta(days=365))
@@ -252,7 +252,7 @@ async def test_without_a_limit_nothing_is_too_idle(site):
 
 
 async def test_an_idle_end_within_seconds_is_not_half_a_minute_late(site):
-    async with site.server(idle_end=timedelta(seconds=10)) as manager:
+    async with site.server(idle_timeout=timedelta(seconds=10)) as manager:
         await manager.start(ANALYST)
 
         assert await manager.refresher.step() == 5

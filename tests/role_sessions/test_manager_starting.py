@@ -15,6 +15,7 @@ from jupyter_wb_aws.errors import (
     RoleNotAllowed,
     RoleSessionNotFound,
     SignInRequired,
+    StartTimeout,
     StsTimeout,
     TokenDirectoryRefused,
     TokenSourceFailed,
@@ -45,7 +46,7 @@ async def test_a_started_role_session_has_its_token_in_a_private_file(site):
     async with site.server() as manager:
         session, created = await manager.start(ANALYST)
 
-        token = manager.supply.holding(ANALYST).token
+        token = manager.token_cache.status(ANALYST).token
         assert created
         assert session.token_file.read_text() == token.reveal()
         assert stat.S_IMODE(session.token_file.stat().st_mode) == 0o600
@@ -83,7 +84,7 @@ async def test_sts_is_told_who_what_and_where_with_the_variables_of_site_and_rol
         assert str(request.role) == ANALYST
         assert request.region == "eu-west-1"
         assert request.session_name == session.session_name
-        assert request.token is manager.supply.holding(ANALYST).token
+        assert request.token is manager.token_cache.status(ANALYST).token
         assert request.environment == {
             "AWS_ENDPOINT_URL_STS": "https://role.example",
             "AWS_CA_BUNDLE": "/ca.pem",
@@ -121,7 +122,7 @@ async def test_the_same_role_asked_ten_times_at_once_is_one_start(site):
         assert len({session.id for session, _ in answers}) == 1
         assert [created for _, created in answers].count(True) == 1
         assert len(site.sts.requests) == 1
-        assert len(manager.supply.source.requests) == 1
+        assert len(manager.token_cache.source.requests) == 1
         assert len(manager.living()) == 1
 
 
@@ -153,7 +154,7 @@ async def test_many_role_sessions_of_one_user_share_one_fetch(site):
         )  # fmt: skip
 
         assert len(manager.living()) == 4
-        assert len(manager.supply.source.requests) == 1
+        assert len(manager.token_cache.source.requests) == 1
 
 
 async def test_a_source_that_binds_tokens_to_roles_gives_each_its_own(site):
@@ -168,7 +169,7 @@ async def test_a_source_that_binds_tokens_to_roles_gives_each_its_own(site):
         analyst, _ = await manager.start(ANALYST)
         auditor, _ = await manager.start(AUDITOR)
 
-        asked = [r.role_arn for r in manager.supply.source.requests if r.role_arn]
+        asked = [r.role_arn for r in manager.token_cache.source.requests if r.role_arn]
         assert asked == [ANALYST, AUDITOR]
         assert [r.token.claims["role"] for r in site.sts.requests] == [ANALYST, AUDITOR]
         assert analyst.token_file.read_text() != auditor.token_file.read_text()
@@ -219,7 +220,7 @@ async def test_another_users_token_never_gets_the_role_session_of_the_first(site
     async with site.server(source) as manager:
         alices, _ = await manager.start(ANALYST)
         source.answers[:] = [lambda: make_token(clock.now(), iat=clock.now(), sub="bob")]
-        await manager.supply.renew()
+        await manager.token_cache.refresh()
 
         bobs, created = await manager.start(ANALYST)
 
@@ -237,7 +238,7 @@ async def test_another_users_token_that_comes_during_a_start_is_never_in_its_fil
         start = asyncio.create_task(manager.start(ANALYST))
         await eventually(site.sts.called.is_set)
         source.answers[:] = [lambda: make_token(clock.now(), iat=clock.now(), sub="bob")]
-        await manager.supply.renew()
+        await manager.token_cache.refresh()
         site.sts.gate.set()
 
         with pytest.raises(SignInRequired, match="somebody else"):
@@ -426,7 +427,7 @@ async def test_a_start_takes_twenty_seconds_at_most_when_the_token_source_is_sil
 
     monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
     async with site.server(Silent(None)) as manager:
-        with pytest.raises(StsTimeout, match="token did not come in time"):
+        with pytest.raises(StartTimeout, match="token did not come in time"):
             await manager.start(ANALYST)
 
 
@@ -463,7 +464,7 @@ async def test_an_expired_role_session_that_cannot_be_revived_in_time_says_so(si
         monkeypatch.setattr(manager, "refresh", stuck)
         monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
 
-        with pytest.raises(StsTimeout):
+        with pytest.raises(StartTimeout):
             await manager.start(ANALYST)
 
 
@@ -481,7 +482,7 @@ async def test_a_write_that_comes_too_late_for_its_start_leaves_no_file(site, mo
         await asyncio.wait({start}, timeout=0.5)
         may_go_on.set()
 
-        with pytest.raises(StsTimeout):
+        with pytest.raises(StartTimeout):
             await start
 
         await eventually(lambda: site.files() == [])

@@ -38,7 +38,7 @@ async def test_a_token_is_renewed_in_its_file_before_it_expires(site):
 
         site.clock.advance(7 * MINUTE)
         await manager.refresher.step()
-        assert session.token_file.read_text() == manager.supply.holding(ANALYST).token.reveal()
+        assert session.token_file.read_text() == manager.token_cache.status(ANALYST).token.reveal()
         assert session.token_file.read_text() != old
         assert manager.state_of(session) is State.ACTIVE
 
@@ -100,7 +100,7 @@ async def test_a_clock_that_was_set_back_makes_a_fetch_due(site):
 
         await manager.refresher.step()
 
-        assert len(manager.supply.source.requests) == 2
+        assert len(manager.token_cache.source.requests) == 2
 
 
 async def test_nothing_is_fetched_before_it_is_due(site):
@@ -110,7 +110,7 @@ async def test_nothing_is_fetched_before_it_is_due(site):
             site.clock.advance(MINUTE)
             await manager.refresher.step()
 
-        assert len(manager.supply.source.requests) == 1
+        assert len(manager.token_cache.source.requests) == 1
 
 
 def running(name):
@@ -123,7 +123,7 @@ async def test_without_role_sessions_nothing_is_fetched(site):
         site.clock.advance(24 * 60 * MINUTE)
 
         assert await manager.refresher.step() == 30
-        assert manager.supply.source.requests == []
+        assert manager.token_cache.source.requests == []
 
 
 async def test_a_failing_source_degrades_then_expires_and_comes_back_by_itself(site):
@@ -253,8 +253,8 @@ async def test_a_hundred_role_sessions_are_one_fetch(site):
 
         await manager.refresher.step()
 
-        assert len(manager.supply.source.requests) == 2
-        token = manager.supply.holding(ANALYST).token.reveal()
+        assert len(manager.token_cache.source.requests) == 2
+        token = manager.token_cache.status(ANALYST).token.reveal()
         assert {session.token_file.read_text() for session in manager.living()} == {token}
         assert len(site.emitted("token_refreshed")) == 100
 
@@ -273,14 +273,14 @@ async def test_tokens_bound_to_roles_are_renewed_one_by_one(site):
     async with site.server(Binding(None)) as manager:
         analyst, _ = await manager.start(ANALYST)
         auditor, _ = await manager.start(AUDITOR)
-        manager.supply.source.failing = (AUDITOR,)
+        manager.token_cache.source.failing = (AUDITOR,)
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()
 
         assert manager.state_of(analyst) is State.ACTIVE
         assert manager.state_of(auditor) is State.DEGRADED
-        assert manager.supply.holding(ANALYST).token.claims["role"] == ANALYST
+        assert manager.token_cache.status(ANALYST).token.claims["role"] == ANALYST
 
 
 async def test_a_bug_in_one_look_does_not_end_the_loop(site, monkeypatch, caplog):
@@ -337,4 +337,4 @@ async def test_an_ended_role_session_needs_no_more_fetches(site):
 
         await manager.refresher.step()
 
-        assert len(manager.supply.source.requests) == 1
+        assert len(manager.token_cache.source.requests) == 1

@@ -28,7 +28,7 @@ from tests.role_sessions.support import ANALYST, AUDITOR, NOON, ScriptedSource, 
 SERVER = """
 import asyncio, random, sys
 from pathlib import Path
-from jupyter_wb_aws.identity.supply import TokenSupply
+from jupyter_wb_aws.identity.token_cache import TokenCache
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.settings import Settings
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
@@ -36,9 +36,9 @@ from tests.role_sessions.support import ANALYST, FakeClock, FakeSts, ScriptedSou
 
 async def main(tokens, store, home, roles):
     clock = FakeClock()
-    supply = TokenSupply(ScriptedSource(make_token()), clock, random.Random(1))
+    token_cache = TokenCache(ScriptedSource(make_token()), clock, random.Random(1))
     manager = RoleSessionManager(
-        Settings(Path(tokens), Path(store), Path(home)), supply, CatalogueFile(Path(roles), clock),
+        Settings(Path(tokens), Path(store), Path(home)), token_cache, CatalogueFile(Path(roles), clock),
         clock=clock, rng=random.Random(), emit=lambda name, data: None, sts=FakeSts(clock),
     )
     await manager.open()
@@ -53,7 +53,7 @@ asyncio.run(main(*sys.argv[1:]))
 def killed_server(site, home):
     """Run a server in another process until its role session is there; kill it; return the id."""
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, site.token_dir, site.store_dir, home, site.roles_file],
+        [sys.executable, "-c", SERVER, site.token_dir, site.state_dir, home, site.roles_file],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[2],
@@ -65,13 +65,13 @@ def killed_server(site, home):
 
 
 def kept(site):
-    return json.loads((site.store_dir / f"{slot_name(site.home)}.json").read_text())
+    return json.loads((site.state_dir / f"{slot_name(site.home)}.json").read_text())
 
 
 def keep(site, change):
     document = kept(site)
     change(document)
-    (site.store_dir / f"{slot_name(site.home)}.json").write_text(json.dumps(document))
+    (site.state_dir / f"{slot_name(site.home)}.json").write_text(json.dumps(document))
 
 
 # --- Over a clean restart --------------------------------------------------------------------
@@ -112,8 +112,8 @@ async def test_role_sessions_that_came_back_get_their_token_by_themselves(site):
         back = manager.get(session.id)
         await eventually(lambda: manager.state_of(back) is State.ACTIVE)
 
-        assert back.token_file.read_text() == manager.supply.holding(ANALYST).token.reveal()
-        assert len(manager.supply.source.requests) == 1
+        assert back.token_file.read_text() == manager.token_cache.status(ANALYST).token.reveal()
+        assert len(manager.token_cache.source.requests) == 1
         assert len(site.sts.requests) == 1
 
 
@@ -254,7 +254,7 @@ async def test_nothing_secret_is_in_the_store(site):
         session, _ = await manager.start(ANALYST)
         token = session.token_file.read_text()
 
-        for path in site.store_dir.iterdir():
+        for path in site.state_dir.iterdir():
             content = path.read_text()
             assert not [part for part in token.split(".") if part in content]
 
@@ -293,7 +293,7 @@ async def test_a_record_that_makes_no_sense_is_lost_and_the_others_are_not(site,
 async def test_a_garbage_store_gives_no_role_away_and_that_is_told(site):
     async with site.server() as manager:
         await manager.set_default(None)
-    (site.store_dir / f"{slot_name(site.home)}.json").write_bytes(b"\0garbage")
+    (site.state_dir / f"{slot_name(site.home)}.json").write_bytes(b"\0garbage")
 
     async with site.server() as manager:
         assert manager.living() == []
@@ -339,7 +339,7 @@ async def test_while_the_default_role_is_being_started_nothing_else_is_given(sit
 
 
 async def test_a_store_that_cannot_be_had_never_fails_a_start(site):
-    site.store_dir.write_text("a file where the folder should be")
+    site.state_dir.write_text("a file where the folder should be")
 
     async with site.server() as manager:
         session, _ = await manager.start(ANALYST)
@@ -386,7 +386,7 @@ async def test_a_slow_disk_of_the_store_holds_nobody_up_and_is_written_in_the_en
 
 
 async def test_two_servers_without_a_store_leave_each_others_files_alone(site):
-    site.store_dir.write_text("a file where the folder should be")
+    site.state_dir.write_text("a file where the folder should be")
 
     async with site.server() as first:
         session, _ = await first.start(ANALYST)
@@ -497,7 +497,7 @@ async def test_the_next_server_takes_up_the_role_session_of_one_that_was_killed(
 
 async def test_files_of_a_killed_server_that_nobody_takes_up_are_cleaned(site):
     killed_server(site, site.home)
-    (site.store_dir / f"{slot_name(site.home)}.json").unlink()
+    (site.state_dir / f"{slot_name(site.home)}.json").unlink()
     half_written = f".tmp-0123456789abcdef-{slot_name(site.home)}_{'0' * 16}.token"
     (site.token_dir / half_written).write_text("half a tok")
 
@@ -619,7 +619,7 @@ async def test_a_role_session_of_the_future_was_started_now(site, started_at):
 async def test_a_store_whose_folder_was_deleted_is_made_again(site):
     async with site.server() as manager:
         await manager.start(ANALYST)
-        shutil.rmtree(site.store_dir)
+        shutil.rmtree(site.state_dir)
         await manager.start(AUDITOR)
 
         assert len(kept(site)["records"]) == 2
@@ -629,10 +629,10 @@ async def test_a_store_whose_folder_was_deleted_is_made_again(site):
 async def test_a_store_whose_folder_others_opened_meanwhile_is_left_alone(site):
     async with site.server() as manager:
         await manager.start(ANALYST)
-        shutil.rmtree(site.store_dir)
-        site.store_dir.mkdir()
-        site.store_dir.chmod(0o777)
+        shutil.rmtree(site.state_dir)
+        site.state_dir.mkdir()
+        site.state_dir.chmod(0o777)
         await manager.start(AUDITOR)
 
-        assert list(site.store_dir.iterdir()) == []
+        assert list(site.state_dir.iterdir()) == []
         assert "can be written to by others" in manager.store_problem

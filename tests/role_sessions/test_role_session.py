@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.errors import SignInRequired, TokenDirectoryRefused, TokenSourceFailed
-from jupyter_wb_aws.identity.supply import Holding
+from jupyter_wb_aws.identity.token_cache import TokenStatus
 from jupyter_wb_aws.role_sessions.role_session import Ended, State, session_name, state_of
 from tests.role_sessions.support import NOON, identity, make_session, make_token, quiet
 
@@ -33,9 +33,9 @@ def started(**fields):
 
 
 @pytest.mark.parametrize(
-    ("holding", "fields", "minutes", "state"),
+    ("token_status", "fields", "minutes", "state"),
     [
-        pytest.param(Holding(), {"written": None}, 0, State.STARTING, id="back from the last run"),
+        pytest.param(TokenStatus(), {"written": None}, 0, State.STARTING, id="back from the last run"),
         pytest.param(quiet(TOKEN), {"written": None}, 0, State.STARTING, id="not yet in its file"),
         pytest.param(quiet(TOKEN), {}, 59, State.ACTIVE, id="its token lives"),
         pytest.param(quiet(TOKEN), {}, 60, State.EXPIRED, id="its token is over"),
@@ -56,7 +56,7 @@ def started(**fields):
             id="no file could ever be written",
         ),
         pytest.param(
-            Holding(problem=FAILING), {"written": None}, 0, State.EXPIRED, id="back without a token"
+            TokenStatus(problem=FAILING), {"written": None}, 0, State.EXPIRED, id="back without a token"
         ),
         pytest.param(
             quiet(TOKEN, nothing_newer=True), {}, 53, State.ACTIVE, id="nothing newer, much left"
@@ -72,12 +72,14 @@ def started(**fields):
         ),
     ],
 )  # fmt: skip
-def test_the_state_tells_what_the_token_in_the_file_is_good_for(holding, fields, minutes, state):
+def test_the_state_tells_what_the_token_in_the_file_is_good_for(
+    token_status, fields, minutes, state
+):
     if "written" in fields:
         fields = {**fields, "file_expires_at": None}
     session = started(**fields)
 
-    assert session.state(holding, NOON + minutes * MINUTE) is state
+    assert session.state(token_status, NOON + minutes * MINUTE) is state
 
 
 def test_a_newer_token_in_hand_does_not_hide_that_the_one_in_the_file_has_expired():
@@ -92,7 +94,7 @@ def test_a_newer_token_in_hand_does_not_hide_that_the_one_in_the_file_has_expire
 
 nows = st.timedeltas(-HOUR, 3 * HOUR).map(lambda delta: NOON + delta)
 holdings = st.builds(
-    Holding,
+    TokenStatus,
     token=st.sampled_from([None, TOKEN]),
     problem=st.sampled_from([None, FAILING, SignInRequired()]),
     failures=st.integers(0, 5),
@@ -105,7 +107,7 @@ situations = st.fixed_dictionaries(
         "ended": st.booleans(),
         "file_expires_at": st.none() | nows,
         "file_problem": st.sampled_from([None, FULL_DISK]),
-        "holding": holdings,
+        "token_status": holdings,
         "now": nows,
     }
 )
@@ -123,9 +125,9 @@ def test_nothing_but_an_end_ends_a_role_session(situation):
 
 @given(situations)
 def test_the_need_to_sign_in_outranks_everything_but_an_end(situation):
-    holding = replace(situation["holding"], problem=SignInRequired())
+    token_status = replace(situation["token_status"], problem=SignInRequired())
 
-    state = state_of(**{**situation, "ended": False, "holding": holding})
+    state = state_of(**{**situation, "ended": False, "token_status": token_status})
 
     assert state is State.SIGN_IN_REQUIRED
 
@@ -145,7 +147,7 @@ def test_whatever_happened_a_new_token_in_the_file_makes_it_active_again(situati
         "ended": False,
         "file_problem": None,
         "file_expires_at": situation["now"] + HOUR,
-        "holding": quiet(TOKEN),
+        "token_status": quiet(TOKEN),
     }
 
     assert state_of(**healed) is State.ACTIVE
@@ -154,7 +156,7 @@ def test_whatever_happened_a_new_token_in_the_file_makes_it_active_again(situati
 @given(situations)
 def test_an_active_role_session_has_no_problem_to_tell(situation):
     if state_of(**situation) is State.ACTIVE:
-        assert situation["holding"].problem is None
+        assert situation["token_status"].problem is None
         assert situation["file_problem"] is None
 
 

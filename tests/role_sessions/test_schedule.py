@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.errors import TokenSourceFailed
-from jupyter_wb_aws.identity.supply import Holding
 from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.identity.token_cache import TokenStatus
 from jupyter_wb_aws.role_sessions.schedule import (
     back_off,
     little_is_left,
@@ -42,13 +42,13 @@ def living_tokens(draw):
     ("spread", "minutes"), [(0.0, 48), (0.5, 45), (1.0, 42)], ids=["latest", "middle", "earliest"]
 )
 def test_an_hours_token_is_renewed_between_70_and_80_percent_of_its_life(spread, minutes):
-    holding = quiet(make_token(), spread=spread)
+    token_status = quiet(make_token(), spread=spread)
 
-    assert next_look(holding, NOON) == NOON + timedelta(minutes=minutes)
+    assert next_look(token_status, NOON) == NOON + timedelta(minutes=minutes)
 
 
 def test_a_token_never_looked_for_is_due_at_once():
-    assert next_look(Holding(), NOON) == NOON
+    assert next_look(TokenStatus(), NOON) == NOON
 
 
 def test_an_old_token_that_came_without_news_of_failure_is_not_asked_for_in_a_tight_loop():
@@ -61,9 +61,9 @@ def test_an_old_token_that_came_without_news_of_failure_is_not_asked_for_in_a_ti
 def test_a_living_token_is_looked_after_no_sooner_than_a_second_and_before_it_expires(
     token, spread, nothing_newer
 ):
-    holding = quiet(token, spread=spread, nothing_newer=nothing_newer)
+    token_status = quiet(token, spread=spread, nothing_newer=nothing_newer)
 
-    look = next_look(holding, NOON)
+    look = next_look(token_status, NOON)
 
     assert NOON + SECOND <= look <= max(token.expires_at, NOON + SECOND)
 
@@ -80,10 +80,10 @@ def test_jitter_brings_a_refresh_forward_by_a_tenth_of_the_life_at_most(token, s
 
 @given(token=living_tokens(), spread=spreads, now=moments)
 def test_the_time_of_the_next_look_is_drawn_once_a_token_and_does_not_move(token, spread, now):
-    holding = quiet(token, spread=spread)
+    token_status = quiet(token, spread=spread)
     later = max(now, NOON)
 
-    assert next_look(holding, later) == next_look(holding, NOON)
+    assert next_look(token_status, later) == next_look(token_status, NOON)
 
 
 # --- Nothing newer ---------------------------------------------------------------------------
@@ -95,9 +95,9 @@ def test_the_time_of_the_next_look_is_drawn_once_a_token_and_does_not_move(token
 )
 def test_a_source_with_nothing_newer_is_looked_at_again_after_a_tenth_of_what_is_left(left, pause):
     looked_at = NOON + HOUR - left
-    holding = quiet(make_token(), looked_at=looked_at, nothing_newer=True)
+    token_status = quiet(make_token(), looked_at=looked_at, nothing_newer=True)
 
-    assert next_look(holding, looked_at) == looked_at + pause * SECOND
+    assert next_look(token_status, looked_at) == looked_at + pause * SECOND
 
 
 def test_without_a_token_and_without_a_failure_the_source_is_asked_again_after_a_second():
@@ -127,17 +127,17 @@ def test_a_failure_that_names_a_time_is_never_followed_up_before_it(failures, sp
 @given(failures=failures, spread=spreads, asked=st.integers())
 def test_a_senseless_retry_after_delays_the_next_look_by_an_hour_at_most(failures, spread, asked):
     problem = TokenSourceFailed(retry_after=asked)
-    holding = quiet(make_token(), problem=problem, failures=failures, spread=spread)
+    token_status = quiet(make_token(), problem=problem, failures=failures, spread=spread)
 
-    assert NOON + SECOND <= next_look(holding, NOON) <= NOON + HOUR
+    assert NOON + SECOND <= next_look(token_status, NOON) <= NOON + HOUR
 
 
 @given(failures=failures, spread=spreads, token=living_tokens())
 def test_after_a_failure_the_back_off_counts_and_not_the_tokens_life(failures, spread, token):
     problem = TokenSourceFailed()
-    holding = quiet(token, problem=problem, failures=failures, spread=spread)
+    token_status = quiet(token, problem=problem, failures=failures, spread=spread)
 
-    assert next_look(holding, NOON) == NOON + back_off(failures, spread, None)
+    assert next_look(token_status, NOON) == NOON + back_off(failures, spread, None)
 
 
 # --- The clock -------------------------------------------------------------------------------
@@ -145,24 +145,24 @@ def test_after_a_failure_the_back_off_counts_and_not_the_tokens_life(failures, s
 
 @pytest.mark.parametrize("problem", [None, TokenSourceFailed()])
 def test_a_clock_that_was_set_back_makes_a_look_due_at_once(problem):
-    holding = quiet(make_token(), problem=problem, failures=1)
+    token_status = quiet(make_token(), problem=problem, failures=1)
     before = NOON - HOUR
 
-    assert next_look(holding, before) == before
+    assert next_look(token_status, before) == before
 
 
 def test_a_step_of_network_time_makes_nothing_due():
-    holding = quiet(make_token())
+    token_status = quiet(make_token())
 
-    assert next_look(holding, NOON - 4 * SECOND) > NOON
+    assert next_look(token_status, NOON - 4 * SECOND) > NOON
 
 
 @given(token=living_tokens(), spread=spreads, slept=st.timedeltas(timedelta(0), 14 * 24 * HOUR))
 def test_after_a_suspend_past_the_refresh_time_a_look_is_due(token, spread, slept):
-    holding = quiet(token, spread=spread)
+    token_status = quiet(token, spread=spread)
     woken = token.expires_at + SECOND + slept
 
-    assert next_look(holding, woken) <= woken
+    assert next_look(token_status, woken) <= woken
 
 
 # --- Little is left --------------------------------------------------------------------------

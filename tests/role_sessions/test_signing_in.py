@@ -96,7 +96,7 @@ async def test_somebody_else_after_a_restart_ends_them(now_site, make_source, pr
 async def test_the_greatest_age_is_seen_without_a_refresh_that_is_due(
     now_site, make_source, provider
 ):
-    source = make_source(longest_sign_in=600.0)
+    source = make_source(max_sign_in_age=600.0)
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
         session, _ = await manager.start(ANALYST)
@@ -133,8 +133,8 @@ async def test_a_busy_provider_is_left_in_peace_as_long_as_it_wants(
         await asleep(now_site.clock)
         now_site.clock.advance(3000)
         await eventually(lambda: manager.state_of(session) == "degraded")
-        holding = manager.supply.holding(ANALYST)
-        wait = next_look(holding, now_site.clock.now()) - now_site.clock.now()
+        token_status = manager.token_cache.status(ANALYST)
+        wait = next_look(token_status, now_site.clock.now()) - now_site.clock.now()
         assert 290 < wait.total_seconds() <= 300
         await asleep(now_site.clock)
         now_site.clock.advance(300)
@@ -178,14 +178,14 @@ async def test_no_kernel_of_the_next_user_starts_as_the_former(now_site, make_so
         await sign_in(source, provider)
         session, _ = await manager.start(ANALYST)
         given = []
-        renew = manager.supply.renew_afresh
+        renew = manager.token_cache.refresh_all
 
         async def slowly():
             given.append(manager.choices.given_to_kernel("k1"))
             await renew()
             given.append(manager.choices.given_to_kernel("k2"))
 
-        manager.supply.renew_afresh = slowly
+        manager.token_cache.refresh_all = slowly
         await sign_in(source, provider, "bob")
         assert [g.kind for g in given] == ["no_role", "no_role"]
         assert session.ended.reason == "identity_changed"
@@ -254,15 +254,15 @@ async def test_nobody_is_signed_in_where_the_next_user_could_not_be(
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
         session, _ = await manager.start(ANALYST)
-        renew = manager.supply.renew_afresh
+        renew = manager.token_cache.refresh_all
 
         async def refuse():
             raise TokenInvalid("no")
 
-        manager.supply.renew_afresh = refuse
+        manager.token_cache.refresh_all = refuse
         with pytest.raises(TokenInvalid):
             await sign_in(source, provider, "bob")
-        manager.supply.renew_afresh = renew
+        manager.token_cache.refresh_all = renew
         assert source.sign_in.user is None
         assert session.ended.reason == "identity_changed"
         await eventually(lambda: provider.refresh_tokens == {})

@@ -279,8 +279,8 @@ async def test_a_folder_above_the_records_that_others_can_write_to_is_a_notice(s
     (tmp_path / "data").mkdir()
     (tmp_path / "data").chmod(0o777)
 
-    async with site.server(store_dir=tmp_path / "data" / "ours") as manager:
-        assert "WbAwsApp.store_dir" in dict(manager.notices)["store_dir_exposed"]
+    async with site.server(state_dir=tmp_path / "data" / "ours") as manager:
+        assert "WbAwsApp.state_dir" in dict(manager.notices)["store_dir_exposed"]
 
 
 # --- A root folder with everything in it -----------------------------------------------------
@@ -326,13 +326,13 @@ async def test_the_hint_against_a_visible_folder_can_be_followed(
 async def test_checkpoints_in_the_folders_of_tokens_and_records_go_when_a_server_starts(site):
     async with site.server() as manager:
         await manager.start(ANALYST)
-    for folder in (site.token_dir, site.store_dir):
+    for folder in (site.token_dir, site.state_dir):
         (folder / ".ipynb_checkpoints").mkdir()
         (folder / ".ipynb_checkpoints" / "a-checkpoint.token").write_text("a copy")
 
     async with site.server():
         assert not (site.token_dir / ".ipynb_checkpoints").exists()
-        assert not (site.store_dir / ".ipynb_checkpoints").exists()
+        assert not (site.state_dir / ".ipynb_checkpoints").exists()
 
 
 # --- Records where the first place can't be used ----------------------------------------------

@@ -91,7 +91,7 @@ async def test_the_catalogue_holds_for_it_too(site):
 
 
 async def test_the_limit_holds_for_it_too(site):
-    async with site.server(most_role_sessions=1) as manager:
+    async with site.server(max_role_sessions=1) as manager:
         await manager.start_unshared(ANALYST)
         with pytest.raises(TooManyRoleSessions):
             await manager.start_unshared(ANALYST)
@@ -269,7 +269,7 @@ async def test_after_a_restart_it_ends_where_the_process_went_meanwhile(site, co
 
 
 async def test_it_is_in_use_while_its_process_lives(site, command, clock):
-    async with site.server(idle_end=timedelta(minutes=10)) as manager:
+    async with site.server(idle_timeout=timedelta(minutes=10)) as manager:
         own = await manager.start_unshared(ANALYST, pid=command.pid)
         unwatched = await manager.start_unshared(ANALYST)
 

@@ -80,7 +80,7 @@ async def test_a_claim_that_changed_ends_only_what_needed_it(site):
 
         assert manager.living() == [analyst]
         assert auditor.ended.reason == "role_withdrawn"
-        assert analyst.token_file.read_text() == manager.supply.holding(None).token.reveal()
+        assert analyst.token_file.read_text() == manager.token_cache.status(None).token.reveal()
 
 
 async def test_a_token_of_a_withdrawn_role_is_never_in_its_file(site):
@@ -138,7 +138,7 @@ async def test_a_role_taken_from_the_user_ends_within_half_a_minute(site):
         await eventually(lambda: session.ended)
 
         assert session.ended.reason == "role_withdrawn"
-        assert len(manager.supply.source.requests) == 1
+        assert len(manager.token_cache.source.requests) == 1
 
 
 async def test_a_role_taken_out_of_the_file_ends(site):
@@ -266,7 +266,7 @@ async def test_without_a_change_nothing_is_judged_twice(site, monkeypatch):
         await manager.start(ANALYST)
         await manager.refresher.step()
         judged = []
-        monkeypatch.setattr(manager.supply, "identity_of", judged.append)
+        monkeypatch.setattr(manager.token_cache, "identity_of", judged.append)
 
         await manager.refresher.step()
 

@@ -103,7 +103,7 @@ def _unsigned(environ: Mapping[str, Any]) -> Exception:
 def _ask_moto(
     moto: WSGIApplication, service: str, environ: dict[str, Any], start_response: StartResponse
 ) -> Iterable[bytes]:
-    """Pass the request on, holding the answer back until its status is known."""
+    """Pass the request on, token_status the answer back until its status is known."""
     started: list[Any] = []
     body: Iterable[bytes] = ()
     try:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:  # a server where nothing is set up never needs these
     from jupyter_wb_aws.injection.kernels import KernelInjection
     from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
     from jupyter_wb_aws.injection.terminals import TerminalInjection
-    from jupyter_wb_aws.role_sessions.consumers import Consumers
+    from jupyter_wb_aws.role_sessions.boto3_sessions import Boto3Sessions
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
     from jupyter_wb_aws.roles.role import Role
 
 
 @dataclass(slots=True)
-class Server:
+class ServerState:
     """The parts that the handlers call; `manager` is None where the extension is not set up.
 
     `message` says in a sentence how things are: what to configure, or that all is well.
@@ -37,7 +37,7 @@ class Server:
     kernels: KernelInjection | None = None
     terminals: TerminalInjection | None = None
     apps: ProxiedAppInjection | None = None
-    consumers: Consumers | None = None
+    boto3_sessions: Boto3Sessions | None = None
     children: ChildProcesses = field(default_factory=ChildProcesses)
     notices: tuple[tuple[str, str], ...] = ()
     user_files: UserFiles = field(default_factory=UserFiles)

@@ -18,7 +18,11 @@ from jupyter_wb_aws.errors import (
     SignInRequired,
     TokenSourceFailed,
 )
-from jupyter_wb_aws.role_sessions.consumers import CONSUMER, Consumers, consumer_session_name
+from jupyter_wb_aws.role_sessions.boto3_sessions import (
+    CONSUMER,
+    Boto3Sessions,
+    consumer_session_name,
+)
 from jupyter_wb_aws.role_sessions.role_session import session_name
 from tests.role_sessions.support import (
     ANALYST,
@@ -56,12 +60,12 @@ async def test_the_default_role_session_is_meant_unless_one_is_named(site, sts):
     async with site.server() as manager:
         analyst, _ = await manager.start(ANALYST)
         auditor, _ = await manager.start(AUDITOR, default=False)
-        consumers = Consumers(manager, sts)
+        boto3_sessions = Boto3Sessions(manager, sts)
 
-        key_of(consumers.boto3_session("s3-browser"))
-        key_of(consumers.boto3_session("s3-browser", auditor.id))
+        key_of(boto3_sessions.boto3_session("s3-browser"))
+        key_of(boto3_sessions.boto3_session("s3-browser", auditor.id))
         await manager.set_default(auditor.id)
-        key_of(consumers.boto3_session("assistant"))
+        key_of(boto3_sessions.boto3_session("assistant"))
 
     assert [(str(r.role), r.session_name) for r in sts.requests] == [
         (ANALYST, f"{analyst.session_name}-s3-browser"),
@@ -73,9 +77,9 @@ async def test_the_default_role_session_is_meant_unless_one_is_named(site, sts):
 async def test_asking_again_asks_sts_nothing(site, sts):
     async with site.server() as manager:
         await manager.start(ANALYST)
-        consumers = Consumers(manager, sts)
+        boto3_sessions = Boto3Sessions(manager, sts)
 
-        first, again = consumers.boto3_session("a"), consumers.boto3_session("a")
+        first, again = boto3_sessions.boto3_session("a"), boto3_sessions.boto3_session("a")
 
         assert first is again
         assert key_of(first) == key_of(again) == "ASIA1"
@@ -84,7 +88,7 @@ async def test_asking_again_asks_sts_nothing(site, sts):
 async def test_a_renewal_sends_the_token_that_is_in_the_file_by_then(site, sts):
     async with site.server() as manager:
         role_session, _ = await manager.start(ANALYST)
-        session = Consumers(manager, sts).boto3_session("a")
+        session = Boto3Sessions(manager, sts).boto3_session("a")
         assert key_of(session) == "ASIA1"
         first = role_session.token_file.read_text()
 
@@ -101,8 +105,8 @@ async def test_a_renewal_sends_the_token_that_is_in_the_file_by_then(site, sts):
 async def test_region_and_variables_are_those_of_the_role_session(site, sts):
     async with site.server(extra_environment={"AWS_ENDPOINT_URL": "https://a.example"}) as manager:
         await manager.start(ANALYST)
-        consumers = Consumers(manager, sts)
-        session = consumers.boto3_session("a")
+        boto3_sessions = Boto3Sessions(manager, sts)
+        session = boto3_sessions.boto3_session("a")
         assert session.region_name == "us-east-2"
         assert session.client("s3").meta.endpoint_url == "https://a.example"
         key_of(session)
@@ -115,30 +119,32 @@ async def test_region_and_variables_are_those_of_the_role_session(site, sts):
         site.clock.advance(60)
         await manager.refresh(manager.living()[0].id)
 
-        assert consumers.boto3_session("a").client("s3").meta.endpoint_url == "https://b.example"
+        assert (
+            boto3_sessions.boto3_session("a").client("s3").meta.endpoint_url == "https://b.example"
+        )
 
 
 async def test_without_a_default_role_session_there_is_none(site, sts):
     async with site.server() as manager:
-        consumers = Consumers(manager, sts)
+        boto3_sessions = Boto3Sessions(manager, sts)
         with pytest.raises(NoRoleSession):
-            consumers.boto3_session("a")
+            boto3_sessions.boto3_session("a")
         with pytest.raises(RoleSessionNotFound):
-            consumers.boto3_session("a", "nothing")
+            boto3_sessions.boto3_session("a", "nothing")
 
 
 async def test_what_is_for_one_program_alone_is_not_for_the_server(site, sts):
     async with site.server() as manager:
         own = await manager.start_unshared(ANALYST)
         with pytest.raises(RoleSessionNotShared):
-            Consumers(manager, sts).boto3_session("a", own.id)
+            Boto3Sessions(manager, sts).boto3_session("a", own.id)
 
 
 async def test_after_the_end_nothing_is_signed_and_nothing_kept(site, sts):
     async with site.server() as manager:
         role_session, _ = await manager.start(ANALYST)
-        consumers = Consumers(manager, sts)
-        session = consumers.boto3_session("a")
+        boto3_sessions = Boto3Sessions(manager, sts)
+        session = boto3_sessions.boto3_session("a")
         key_of(session)
 
         await manager.end(role_session.id)
@@ -146,18 +152,18 @@ async def test_after_the_end_nothing_is_signed_and_nothing_kept(site, sts):
         with pytest.raises(RoleSessionEnded):
             key_of(session)
         with pytest.raises(RoleSessionEnded):
-            consumers.boto3_session("a", role_session.id)
+            boto3_sessions.boto3_session("a", role_session.id)
         with pytest.raises(NoRoleSession):
-            consumers.boto3_session("a")
+            boto3_sessions.boto3_session("a")
         await manager.start(AUDITOR, default=True)
-        consumers.boto3_session("a")
-        assert len(consumers._made) == 1
+        boto3_sessions.boto3_session("a")
+        assert len(boto3_sessions._made) == 1
 
 
 async def test_signing_a_request_counts_as_use(site, sts):
-    async with site.server(idle_end=timedelta(hours=1)) as manager:
+    async with site.server(idle_timeout=timedelta(hours=1)) as manager:
         role_session, _ = await manager.start(ANALYST)
-        session = Consumers(manager, sts).boto3_session("a")
+        session = Boto3Sessions(manager, sts).boto3_session("a")
         for _ in range(4):
             site.clock.advance(30 * 60)
             await manager.refresh(role_session.id)
@@ -175,7 +181,7 @@ async def test_a_token_that_has_expired_says_why_there_is_no_other(site, sts):
     source = ScriptedSource(make_token(), SignInRequired("Sign in, please."))
     async with site.server(source) as manager:
         role_session, _ = await manager.start(ANALYST)
-        session = Consumers(manager, sts).boto3_session("a")
+        session = Boto3Sessions(manager, sts).boto3_session("a")
         site.clock.advance(3600)
 
         with pytest.raises(TokenSourceFailed, match="expired"):
@@ -190,7 +196,7 @@ async def test_a_token_that_has_expired_says_why_there_is_no_other(site, sts):
 async def test_a_token_file_that_is_gone_is_told(site, sts):
     async with site.server() as manager:
         role_session, _ = await manager.start(ANALYST)
-        session = Consumers(manager, sts).boto3_session("a")
+        session = Boto3Sessions(manager, sts).boto3_session("a")
         role_session.token_file.unlink()
 
         with pytest.raises(TokenSourceFailed, match="token file"):
@@ -202,7 +208,7 @@ async def test_a_consumer_that_cannot_stand_in_a_session_name_is_refused(site, s
     async with site.server() as manager:
         await manager.start(ANALYST)
         with pytest.raises(ValueError, match="RoleSessionName"):
-            Consumers(manager, sts).boto3_session(consumer)
+            Boto3Sessions(manager, sts).boto3_session(consumer)
 
 
 @given(

@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 
 from jupyter_wb_aws.errors import SignInRequired, TokenInvalid, TokenSourceFailed
-from jupyter_wb_aws.identity import supply as supply_module
+from jupyter_wb_aws.identity import token_cache as token_cache_module
 from jupyter_wb_aws.identity.source import TokenRequest
-from jupyter_wb_aws.identity.supply import Holding, TokenSupply
 from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.identity.token_cache import TokenCache, TokenStatus
 from tests.conftest import NOON, FakeClock, ScriptedSource, make_jwt, make_token
 
 ANALYST = "arn:aws:iam::111122223333:role/analyst"
@@ -20,8 +20,8 @@ AUDITOR = "arn:aws:iam::111122223333:role/auditor"
 HOUR = 3600
 
 
-def supply_of(clock, *answers, audience="", **settings):
-    return TokenSupply(ScriptedSource(*answers, **settings), clock, random.Random(1), audience)
+def token_cache_of(clock, *answers, audience="", **settings):
+    return TokenCache(ScriptedSource(*answers, **settings), clock, random.Random(1), audience)
 
 
 class Gate(ScriptedSource):
@@ -45,101 +45,105 @@ class Binding(ScriptedSource):
 
 
 async def test_the_first_token_is_fetched_and_kept(clock):
-    supply = supply_of(clock, make_token(), audience="wb")
-    token = await supply.current()
-    assert await supply.current() is token
-    assert supply.source.requests == [TokenRequest("wb", None)]
-    assert supply.holding(None).token is token
+    token_cache = token_cache_of(clock, make_token(), audience="wb")
+    token = await token_cache.current()
+    assert await token_cache.current() is token
+    assert token_cache.source.requests == [TokenRequest("wb", None)]
+    assert token_cache.status(None).token is token
 
 
 async def test_a_token_with_a_fifth_of_its_life_left_is_fetched_anew(clock):
-    supply = supply_of(clock, make_token(), make_token(jti="2"))
-    first = await supply.current()
+    token_cache = token_cache_of(clock, make_token(), make_token(jti="2"))
+    first = await token_cache.current()
     clock.advance(0.8 * HOUR - 1)
-    assert await supply.current() is first
+    assert await token_cache.current() is first
     clock.advance(1)
-    assert (await supply.current()).claims["jti"] == "2"
+    assert (await token_cache.current()).claims["jti"] == "2"
 
 
 async def test_while_the_source_fails_a_living_token_is_good_enough(clock):
-    supply = supply_of(clock, make_token(), TokenSourceFailed("down"))
-    token = await supply.current()
+    token_cache = token_cache_of(clock, make_token(), TokenSourceFailed("down"))
+    token = await token_cache.current()
     clock.advance(0.9 * HOUR)
-    assert await supply.current() is token
+    assert await token_cache.current() is token
     clock.advance(0.1 * HOUR)
     with pytest.raises(TokenSourceFailed, match="down"):
-        await supply.current()
+        await token_cache.current()
 
 
 async def test_a_failure_without_a_token_is_raised(clock):
-    supply = supply_of(clock, SignInRequired("sign in"))
+    token_cache = token_cache_of(clock, SignInRequired("sign in"))
     with pytest.raises(SignInRequired):
-        await supply.current()
-    assert supply.holding(None).token is None
+        await token_cache.current()
+    assert token_cache.status(None).token is None
 
 
 async def test_failures_are_counted_and_a_success_forgets_them(clock):
     failed = TokenSourceFailed("down")
-    supply = supply_of(clock, failed, failed, make_token())
+    token_cache = token_cache_of(clock, failed, failed, make_token())
     for count in (1, 2):
         with pytest.raises(TokenSourceFailed):
-            await supply.renew()
-        assert supply.holding(None).failures == count
-    await supply.renew()
-    holding = supply.holding(None)
-    assert (holding.failures, holding.problem, holding.looked_at) == (0, None, NOON)
+            await token_cache.refresh()
+        assert token_cache.status(None).failures == count
+    await token_cache.refresh()
+    token_status = token_cache.status(None)
+    assert (token_status.failures, token_status.problem, token_status.looked_at) == (0, None, NOON)
 
 
 async def test_a_failed_renewal_keeps_the_token_in_hand(clock):
-    supply = supply_of(clock, make_token(), TokenSourceFailed("down"))
-    token = await supply.renew()
+    token_cache = token_cache_of(clock, make_token(), TokenSourceFailed("down"))
+    token = await token_cache.refresh()
     with pytest.raises(TokenSourceFailed):
-        await supply.renew()
-    assert supply.holding(None).token is token
+        await token_cache.refresh()
+    assert token_cache.status(None).token is token
 
 
 async def test_the_same_token_again_is_no_failure_and_keeps_its_jitter(clock):
-    supply = supply_of(clock, make_token(), lambda: make_token(received_at=clock.now()))
-    first = await supply.renew()
-    spread = supply.holding(None).spread
+    token_cache = token_cache_of(clock, make_token(), lambda: make_token(received_at=clock.now()))
+    first = await token_cache.refresh()
+    spread = token_cache.status(None).spread
     clock.advance(60)
-    assert await supply.renew() is first
-    holding = supply.holding(None)
-    assert (holding.nothing_newer, holding.failures, holding.spread) == (True, 0, spread)
-    assert holding.looked_at == NOON + timedelta(seconds=60)
+    assert await token_cache.refresh() is first
+    token_status = token_cache.status(None)
+    assert (token_status.nothing_newer, token_status.failures, token_status.spread) == (
+        True,
+        0,
+        spread,
+    )
+    assert token_status.looked_at == NOON + timedelta(seconds=60)
 
 
 async def test_the_same_token_past_its_end_is_a_failure(clock):
-    supply = supply_of(clock, make_token())
-    await supply.renew()
+    token_cache = token_cache_of(clock, make_token())
+    await token_cache.refresh()
     clock.advance(HOUR)
     with pytest.raises(TokenSourceFailed, match="has expired"):
-        await supply.renew()
-    assert not supply.holding(None).nothing_newer
+        await token_cache.refresh()
+    assert not token_cache.status(None).nothing_newer
 
 
 async def test_a_token_that_comes_expired_is_not_taken(clock):
     clock.advance(2 * HOUR)
-    supply = supply_of(clock, make_token())
+    token_cache = token_cache_of(clock, make_token())
     with pytest.raises(TokenSourceFailed, match="has expired"):
-        await supply.current()
-    assert supply.holding(None).token is None
+        await token_cache.current()
+    assert token_cache.status(None).token is None
 
 
 async def test_an_expired_token_does_not_push_out_a_living_one(clock):
-    supply = supply_of(clock, make_token(), make_token(iat=NOON - timedelta(hours=2)))
-    token = await supply.renew()
+    token_cache = token_cache_of(clock, make_token(), make_token(iat=NOON - timedelta(hours=2)))
+    token = await token_cache.refresh()
     with pytest.raises(TokenSourceFailed):
-        await supply.renew()
-    assert supply.holding(None).token is token
+        await token_cache.refresh()
+    assert token_cache.status(None).token is token
 
 
 async def test_jitter_is_drawn_anew_for_each_token(clock):
-    supply = supply_of(clock, make_token(), make_token(jti="2"))
-    await supply.renew()
-    first = supply.holding(None).spread
-    await supply.renew()
-    assert supply.holding(None).spread != first
+    token_cache = token_cache_of(clock, make_token(), make_token(jti="2"))
+    await token_cache.refresh()
+    first = token_cache.status(None).spread
+    await token_cache.refresh()
+    assert token_cache.status(None).spread != first
     assert 0 <= first <= 1
 
 
@@ -153,8 +157,8 @@ async def settle():
 
 async def test_callers_at_the_same_time_share_one_fetch(clock):
     source = Gate(make_token())
-    supply = TokenSupply(source, clock, random.Random(1))
-    calls = [asyncio.create_task(supply.renew(arn)) for arn in (None, ANALYST, AUDITOR)]
+    token_cache = TokenCache(source, clock, random.Random(1))
+    calls = [asyncio.create_task(token_cache.refresh(arn)) for arn in (None, ANALYST, AUDITOR)]
     await settle()
     source.open.set()
     tokens = await asyncio.gather(*calls)
@@ -164,8 +168,8 @@ async def test_callers_at_the_same_time_share_one_fetch(clock):
 
 async def test_a_caller_that_hangs_up_cancels_no_other(clock):
     source = Gate(make_token())
-    supply = TokenSupply(source, clock, random.Random(1))
-    gone, stays = (asyncio.create_task(supply.renew()) for _ in range(2))
+    token_cache = TokenCache(source, clock, random.Random(1))
+    gone, stays = (asyncio.create_task(token_cache.refresh()) for _ in range(2))
     await settle()
     gone.cancel()
     await settle()
@@ -177,41 +181,43 @@ async def test_a_caller_that_hangs_up_cancels_no_other(clock):
 async def test_all_callers_of_a_failed_fetch_are_told(clock):
     source = Gate(TokenSourceFailed("down"))
     source.open.set()
-    supply = TokenSupply(source, clock, random.Random(1))
-    told = await asyncio.gather(*(supply.renew() for _ in range(3)), return_exceptions=True)
+    token_cache = TokenCache(source, clock, random.Random(1))
+    told = await asyncio.gather(*(token_cache.refresh() for _ in range(3)), return_exceptions=True)
     assert [str(error) for error in told] == ["down"] * 3
-    assert supply.holding(None).failures == 1
+    assert token_cache.status(None).failures == 1
 
 
 async def test_a_source_that_binds_roles_is_asked_for_each_role(clock):
-    supply = TokenSupply(Binding(make_token()), clock, random.Random(1), "wb")
-    await asyncio.gather(supply.current(ANALYST), supply.current(ANALYST), supply.current(AUDITOR))
-    assert sorted(request.role_arn for request in supply.source.requests) == [ANALYST, AUDITOR]
-    assert supply.holding(ANALYST) is not supply.holding(AUDITOR)
+    token_cache = TokenCache(Binding(make_token()), clock, random.Random(1), "wb")
+    await asyncio.gather(
+        token_cache.current(ANALYST), token_cache.current(ANALYST), token_cache.current(AUDITOR)
+    )
+    assert sorted(request.role_arn for request in token_cache.source.requests) == [ANALYST, AUDITOR]
+    assert token_cache.status(ANALYST) is not token_cache.status(AUDITOR)
 
 
 async def test_other_sources_are_not_told_of_roles(clock):
-    supply = supply_of(clock, make_token())
-    await supply.current(ANALYST)
-    assert supply.source.requests == [TokenRequest("", None)]
-    assert supply.holding(ANALYST) is supply.holding(AUDITOR) is supply.holding(None)
+    token_cache = token_cache_of(clock, make_token())
+    await token_cache.current(ANALYST)
+    assert token_cache.source.requests == [TokenRequest("", None)]
+    assert token_cache.status(ANALYST) is token_cache.status(AUDITOR) is token_cache.status(None)
 
 
 async def test_closing_cancels_a_fetch_that_runs(clock):
     source = Gate(make_token())
-    supply = TokenSupply(source, clock, random.Random(1))
-    call = asyncio.create_task(supply.renew())
+    token_cache = TokenCache(source, clock, random.Random(1))
+    call = asyncio.create_task(token_cache.refresh())
     await settle()
-    await supply.close()
+    await token_cache.close()
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert supply.holding(None).token is None
-    await supply.close()
+    assert token_cache.status(None).token is None
+    await token_cache.close()
 
 
 async def test_the_identity_is_read_by_the_sources_settings(clock):
-    supply = supply_of(clock, make_token(), name_claim="sub", groups_claim="roles")
-    identity = supply.identity_of(make_token(sub="0042", roles=["x"]))
+    token_cache = token_cache_of(clock, make_token(), name_claim="sub", groups_claim="roles")
+    identity = token_cache.identity_of(make_token(sub="0042", roles=["x"]))
     assert (identity.name, identity.groups) == ("0042", ("x",))
 
 
@@ -240,50 +246,50 @@ class Odd(ScriptedSource):
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
 async def test_whatever_a_source_raises_is_its_failure_told_by_type_alone(clock, error):
-    supply = TokenSupply(Odd(error), clock, random.Random(1))
+    token_cache = TokenCache(Odd(error), clock, random.Random(1))
     with pytest.raises(TokenSourceFailed, match=f"failed with {type(error).__name__}") as failed:
-        await supply.renew()
+        await token_cache.refresh()
     told = json.dumps(failed.value.as_problem())
     assert "secret" not in told
     assert make_jwt() not in told
     assert "Odd must raise" in told
-    assert supply.holding(None).failures == 1
+    assert token_cache.status(None).failures == 1
 
 
 @pytest.mark.parametrize("garbage", [None, "eyJ.eyJ.x", make_jwt(), b"bytes", 7, {}, object()])
 async def test_what_is_no_token_is_refused(clock, garbage):
-    supply = supply_of(clock, "unused")
-    supply.source.answers = [garbage]
+    token_cache = token_cache_of(clock, "unused")
+    token_cache.source.answers = [garbage]
     with pytest.raises(TokenInvalid, match="no WebIdentityToken"):
-        await supply.renew()
+        await token_cache.refresh()
 
 
 async def test_a_source_that_forgets_its_time_out_is_given_up(clock, monkeypatch):
-    monkeypatch.setattr(supply_module, "LONGEST_FETCH", 0.05)
-    supply = TokenSupply(Gate(make_token()), clock, random.Random(1))
+    monkeypatch.setattr(token_cache_module, "LONGEST_FETCH", 0.05)
+    token_cache = TokenCache(Gate(make_token()), clock, random.Random(1))
     with pytest.raises(TokenSourceFailed, match=r"within 0\.05 s"):
-        await supply.renew()
-    supply.source.open.set()
-    assert await supply.renew()
+        await token_cache.refresh()
+    token_cache.source.open.set()
+    assert await token_cache.refresh()
 
 
 async def test_claims_that_a_source_made_up_are_not_believed(clock):
     made_up = replace(make_token(), claims={"sub": "root", "groups": ["admins"]})
-    token = await supply_of(clock, made_up).renew()
+    token = await token_cache_of(clock, made_up).refresh()
     assert token.claims["sub"] == "alice"
 
 
 async def test_times_that_a_source_made_up_are_not_believed(clock):
     naive = NOON.replace(tzinfo=None)
     made_up = replace(make_token(), issued_at=naive, expires_at=naive, received_at=naive)
-    token = await supply_of(clock, made_up).current()
+    token = await token_cache_of(clock, made_up).current()
     assert (token.issued_at, token.expires_at) == (NOON, NOON + timedelta(hours=1))
 
 
 async def test_a_text_that_a_source_made_up_is_no_token(clock):
     made_up = replace(make_token(), _text="made up")
     with pytest.raises(TokenInvalid):
-        await supply_of(clock, made_up).renew()
+        await token_cache_of(clock, made_up).refresh()
 
 
 # --- Verification --------------------------------------------------------------------------
@@ -300,29 +306,29 @@ class Recorder:
 
 
 def verified(clock, recorder, *answers):
-    supply = supply_of(clock, *answers, issuer="https://idp.example.com", audience="wb")
-    assert supply._verifier is not None
-    supply._verifier = recorder
-    return supply
+    token_cache = token_cache_of(clock, *answers, issuer="https://idp.example.com", audience="wb")
+    assert token_cache._verifier is not None
+    token_cache._verifier = recorder
+    return token_cache
 
 
 async def test_every_new_token_is_verified_and_the_same_one_once(clock):
     recorder = Recorder()
-    supply = verified(
+    token_cache = verified(
         clock, recorder, make_token(jti="1"), make_token(jti="1"), make_token(jti="2")
     )
     for _ in range(3):
-        await supply.renew()
+        await token_cache.refresh()
     assert recorder.seen == ["1", "2"]
 
 
 async def test_a_token_that_fails_verification_is_never_held(clock):
     recorder = Recorder(TokenInvalid("forged"))
-    supply = verified(clock, recorder, make_token())
+    token_cache = verified(clock, recorder, make_token())
     for _ in range(2):
         with pytest.raises(TokenInvalid, match="forged"):
-            await supply.current()
-    assert supply.holding(None).token is None
+            await token_cache.current()
+    assert token_cache.status(None).token is None
     assert len(recorder.seen) == 2
 
 
@@ -336,33 +342,33 @@ async def test_a_subclass_of_the_token_can_not_talk_its_way_past_verification(cl
         fields.reveal(), fields.claims, fields.issued_at, fields.expires_at, fields.received_at
     )
     recorder = Recorder()
-    await verified(clock, recorder, smooth).renew()
+    await verified(clock, recorder, smooth).refresh()
     assert recorder.seen == ["smooth"]
 
 
 async def test_a_source_with_an_issuer_has_its_tokens_verified_for_real(clock):
-    supply = supply_of(clock, make_token(), issuer="http://127.0.0.1:9", audience="wb")
+    token_cache = token_cache_of(clock, make_token(), issuer="http://127.0.0.1:9", audience="wb")
     with pytest.raises(TokenSourceFailed, match=r"http://127\.0\.0\.1:9/\.well-known"):
-        await supply.renew()
+        await token_cache.refresh()
 
 
 async def test_the_sources_own_audience_is_verified_before_the_sites(clock):
-    own = TokenSupply(
+    own = TokenCache(
         ScriptedSource(make_token(), issuer="https://i", audience="own"),
         FakeClock(),
         random.Random(1),
         "site",
     )
     assert own._verifier.audience == "own"
-    site = supply_of(clock, make_token(), issuer="https://i", audience="")
+    site = token_cache_of(clock, make_token(), issuer="https://i", audience="")
     assert site._verifier.audience == ""
 
 
 async def test_without_an_issuer_the_signature_is_left_to_aws(clock):
-    assert supply_of(clock, make_token())._verifier is None
+    assert token_cache_of(clock, make_token())._verifier is None
 
 
 def test_a_holding_shows_no_token():
-    holding = Holding()
-    holding.took(make_token(), NOON, 0.5)
-    assert make_jwt().split(".")[1] not in repr(holding)
+    token_status = TokenStatus()
+    token_status.took(make_token(), NOON, 0.5)
+    assert make_jwt().split(".")[1] not in repr(token_status)

@@ -18,7 +18,7 @@ REFRESH_AT = 0.8
 
 
 @dataclass(slots=True)
-class Holding:
+class TokenStatus:
     """One distinct token and how getting its successor goes.
 
     `spread` is a number from 0 to 1, drawn anew with each token and each failure: the jitter.
@@ -58,7 +58,7 @@ class Holding:
         self.looked_at, self.spread, self.nothing_newer = now, spread, False
 
 
-class TokenSupply:
+class TokenCache:
     """Fetches tokens from a source, verifies them, and holds the newest of each.
 
     Args:
@@ -75,14 +75,14 @@ class TokenSupply:
         self._clock = clock
         self._rng = rng
         self._audience = audience
-        self._holdings: dict[str | None, Holding] = {}
+        self._statuses: dict[str | None, TokenStatus] = {}
         self._fetching: dict[str | None, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._verifier = source.verifier(audience)
 
-    def holding(self, role_arn: str | None) -> Holding:
+    def status(self, role_arn: str | None) -> TokenStatus:
         """Return what is known of the token for a role (of the only one, for most sources)."""
-        return self._holdings.setdefault(self._key(role_arn), Holding())
+        return self._statuses.setdefault(self._key(role_arn), TokenStatus())
 
     async def current(self, role_arn: str | None = None) -> WebIdentityToken:
         """Return the token in hand, or fetch one where it has a fifth of its life left or less.
@@ -91,55 +91,55 @@ class TokenSupply:
             SignInRequired: if the user has to sign in, however long the token in hand may live.
             WbAwsError: what `TokenSource.fetch` raises, if no living token is in hand.
         """
-        holding = self.holding(role_arn)
+        token_status = self.status(role_arn)
         now = self._clock.now()
-        over = isinstance(holding.problem, SignInRequired)
-        if not over and (token := holding.token) and now < token.when_over(REFRESH_AT):
+        over = isinstance(token_status.problem, SignInRequired)
+        if not over and (token := token_status.token) and now < token.when_over(REFRESH_AT):
             return token
         try:
-            return await self.renew(role_arn)
+            return await self.refresh(role_arn)
         except SignInRequired:
             raise
         except WbAwsError:
-            if (token := holding.token) and now < token.expires_at:
+            if (token := token_status.token) and now < token.expires_at:
                 return token
             raise
 
-    async def renew(self, role_arn: str | None = None) -> WebIdentityToken:
+    async def refresh(self, role_arn: str | None = None) -> WebIdentityToken:
         """Fetch now; callers at the same time share one fetch, and none of them cancels it.
 
         Raises:
             WbAwsError: what `TokenSource.fetch` raises.
         """
-        key, holding = self._key(role_arn), self.holding(role_arn)
+        key, token_status = self._key(role_arn), self.status(role_arn)
         task = self._fetching.get(key)
         if task is None:
-            task = asyncio.create_task(self._fetch(key, holding), name="wb-aws token fetch")
+            task = asyncio.create_task(self._fetch(key, token_status), name="wb-aws token fetch")
             self._fetching[key] = task
             self._tasks.add(task)
             task.add_done_callback(partial(self._fetched, key))
         await asyncio.shield(task)
-        if holding.problem is not None:
-            raise holding.problem
-        assert holding.token is not None
-        return holding.token
+        if token_status.problem is not None:
+            raise token_status.problem
+        assert token_status.token is not None
+        return token_status.token
 
-    async def renew_afresh(self) -> None:
+    async def refresh_all(self) -> None:
         """Fetch each token that is held, and the one for all roles, whatever is under way now.
 
         Raises:
             WbAwsError: what `TokenSource.fetch` raises.
         """
         await asyncio.gather(*self._fetching.values(), return_exceptions=True)
-        for key in [*self._holdings] or [None]:
-            await self.renew(key)
+        for key in [*self._statuses] or [None]:
+            await self.refresh(key)
 
     def sign_in_overdue(self) -> None:
         """Note that the user must sign in anew, where a site's rule says so and no fetch is due yet."""
         sign_in = self.source.sign_in
         if sign_in is not None and (required := sign_in.overdue()) is not None:
-            for holding in self._holdings.values():
-                holding.failed(required, self._clock.now(), self._rng.random())
+            for token_status in self._statuses.values():
+                token_status.failed(required, self._clock.now(), self._rng.random())
 
     def identity_of(self, token: WebIdentityToken) -> Identity:
         """Read who a token speaks of, by the source's settings."""
@@ -154,7 +154,7 @@ class TokenSupply:
 
     def forget(self) -> None:
         """Let go of every token in hand, and of those on their way: the user has signed out."""
-        self._holdings.clear()
+        self._statuses.clear()
         self._fetching.clear()
 
     def _fetched(self, key: str | None, task: asyncio.Task[None]) -> None:
@@ -165,12 +165,12 @@ class TokenSupply:
     def _key(self, role_arn: str | None) -> str | None:
         return role_arn if self.source.binds_role else None
 
-    async def _fetch(self, key: str | None, holding: Holding) -> None:
+    async def _fetch(self, key: str | None, token_status: TokenStatus) -> None:
         problem: WbAwsError
         try:
             async with asyncio.timeout(LONGEST_FETCH) as limit:
                 given = await self.source.fetch(TokenRequest(self._audience, key))
-                token = await self._checked(given, holding.token)
+                token = await self._checked(given, token_status.token)
         except WbAwsError as told:
             problem = told
         except asyncio.CancelledError as error:
@@ -185,9 +185,9 @@ class TokenSupply:
                 else self._misbehaved(error)
             )
         else:
-            holding.took(token, self._clock.now(), self._rng.random())
+            token_status.took(token, self._clock.now(), self._rng.random())
             return
-        holding.failed(problem, self._clock.now(), self._rng.random())
+        token_status.failed(problem, self._clock.now(), self._rng.random())
 
     async def _checked(self, given: object, last: WebIdentityToken | None) -> WebIdentityToken:
         """Check what a source returned.

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_wb_aws.errors import ProcessNotFound
-from jupyter_wb_aws.role_sessions import processes
-from jupyter_wb_aws.role_sessions.processes import Process, find, is_running, until_gone
+from jupyter_wb_aws.role_sessions import owner_process
+from jupyter_wb_aws.role_sessions.owner_process import Process, find, is_running, until_gone
 
 NOBODY = 2**22 + 1  # Linux's greatest pid_max is 2**22
 
@@ -109,7 +109,7 @@ async def test_without_a_descriptor_it_is_looked_for_by_the_clock(sleeper, clock
     sleeper.wait()
     assert not waiting.done()
 
-    clock.advance(processes.POLL)
+    clock.advance(owner_process.POLL)
 
     async with asyncio.timeout(5):
         await waiting

@@ -9,7 +9,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
-from jupyter_wb_aws.aws.boto3_session import Boto3Session, RenewedCredentials
+from jupyter_wb_aws.aws.refreshing_session import Boto3Session, RefreshingCredentials
 from jupyter_wb_aws.aws.sts import Credentials
 from jupyter_wb_aws.errors import RoleSessionEnded, StsUnavailable
 from tests.conftest import NOON, FakeClock
@@ -39,7 +39,7 @@ class Bank:
             raise self.ended
 
     def credentials(self, lifetime=HOUR):
-        return RenewedCredentials(self.fetch, self.check, lifetime, self.clock.now)
+        return RefreshingCredentials(self.fetch, self.check, lifetime, self.clock.now)
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ class Boto3Session(boto3.session.Session):
             return proxied(make, environment)
 
 
-class RenewedCredentials(RefreshableCredentials):
+class RefreshingCredentials(RefreshableCredentials):
     """Credentials that are fetched when they are first needed, and again before they expire.
 
     Args:

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from jupyter_wb_aws.injection.processes import descendants
+from jupyter_wb_aws.injection.process_tree import descendants
 
 
 @pytest.fixture

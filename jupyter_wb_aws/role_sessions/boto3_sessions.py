@@ -17,14 +17,14 @@ from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import LONGEST_NAME, RoleSession
 
 if TYPE_CHECKING:
-    from jupyter_wb_aws.aws.boto3_session import Boto3Session
+    from jupyter_wb_aws.aws.refreshing_session import Boto3Session
 
 # AssumeRoleWithWebIdentity's characters for a RoleSessionName; so short that the user's name, which
 # gives way, keeps some room beside the role session's id.
 CONSUMER = re.compile(r"[\w+=,.@-]{1,24}", re.ASCII)
 
 
-class Consumers:
+class Boto3Sessions:
     """The `boto3.Session` of each consumer and role session; made at first use, and kept.
 
     Args:
@@ -73,7 +73,7 @@ class Consumers:
         self, session: RoleSession, consumer: str, environment: dict[str, str]
     ) -> Boto3Session:
         # A tenth of a second and a dozen MiB: for servers with such a consumer.
-        from jupyter_wb_aws.aws.boto3_session import Boto3Session, RenewedCredentials
+        from jupyter_wb_aws.aws.refreshing_session import Boto3Session, RefreshingCredentials
 
         clock = self._manager.clock
         name = consumer_session_name(session, consumer)
@@ -87,7 +87,7 @@ class Consumers:
             session.require_living()
             session.last_used = clock.now()
 
-        credentials = RenewedCredentials(fetch, check, session.credential_lifetime, clock.now)
+        credentials = RefreshingCredentials(fetch, check, session.credential_lifetime, clock.now)
         return Boto3Session(credentials, environment, session.region)
 
     def _token_of(self, session: RoleSession) -> WebIdentityToken:
@@ -105,7 +105,7 @@ class Consumers:
     def _why_expired(
         self, session: RoleSession, since: datetime
     ) -> SignInRequired | TokenSourceFailed:
-        problem = self._manager.supply.holding(str(session.role.arn)).problem
+        problem = self._manager.token_cache.status(str(session.role.arn)).problem
         if isinstance(problem, SignInRequired):
             return SignInRequired(problem.detail)
         return TokenSourceFailed(f"The role session's token has expired, at {since:%H:%M} UTC.")

@@ -1,0 +1,184 @@
+"""The base of every handler: who may call, and how it answers or reports a failure."""
+
+from __future__ import annotations
+
+import functools
+import http
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+from jupyter_wb_aws.errors import NotConfigured, NotFound, WbAwsError
+from jupyter_wb_aws.handlers.body import Wanted, parse_body
+from jupyter_wb_aws.handlers.problem import (
+    MAX_BODY,
+    PROBLEM_JSON,
+    BodyTooLarge,
+    CrossOrigin,
+    Forbidden,
+    MethodNotAllowed,
+    ProblemHTTPError,
+    UnsupportedMediaType,
+    begin_problem,
+    problem_of,
+    xsrf_problem,
+)
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.handlers.server_state import ServerState
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+
+
+P = ParamSpec("P")
+H = TypeVar("H", bound="WbAwsHandler")
+
+
+class WbAwsHandler(APIHandler):
+    """Base of the handlers. A handler parses, authorises, calls one domain method, answers."""
+
+    auth_resource = "aws"
+
+    def initialize(self, server: ServerState) -> None:
+        """Take what the handlers share."""
+        self.server_state = server
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Refuse what Jupyter Server refuses, and bodies that are none of ours."""
+        try:
+            await super().prepare()
+        except web.HTTPError as error:
+            # APIHandler says 404 to a foreign origin, and only to that.
+            if error.status_code == http.HTTPStatus.NOT_FOUND:
+                raise ProblemHTTPError(CrossOrigin()) from None
+            raise
+        body = self.request.body
+        if len(body) > MAX_BODY:
+            raise ProblemHTTPError(BodyTooLarge())
+        media_type = self.request.headers.get("Content-Type", "application/json")
+        if body and media_type.partition(";")[0].strip().lower() != "application/json":
+            raise ProblemHTTPError(UnsupportedMediaType())
+
+    def check_xsrf_cookie(self) -> None:
+        """Check as Jupyter Server does, and tell the one refusal from the other."""
+        try:
+            super().check_xsrf_cookie()
+        except web.HTTPError as error:
+            raise xsrf_problem(self, error) from None
+
+    @property
+    def manager(self) -> RoleSessionManager:
+        """The role sessions of this server.
+
+        Raises:
+            NotConfigured: if the extension is installed, and not set up.
+        """
+        if self.server_state.manager is None:
+            raise NotConfigured(self.server_state.message)
+        return self.server_state.manager
+
+    def body(
+        self, known: Mapping[str, Wanted], required: frozenset[str] = frozenset()
+    ) -> dict[str, Any]:
+        """Read the JSON body; see `parse_body`."""
+        return parse_body(self.request.body, known, required)
+
+    def refuse_other_sites(self) -> None:
+        """Refuse a GET that has an effect, unless a page of this server or a program sends it.
+
+        Every page can make a browser send a GET, with the log-in cookie. A token is another matter:
+        the page would have to know it. `Sec-Fetch-Site` (W3C Fetch Metadata) is set by the browser
+        alone, over https and on loopback; elsewhere the page shows in `Referer`, or it is refused.
+
+        Raises:
+            CrossOrigin: if a page of another origin sends it, or may send it.
+        """
+        if self.token_authenticated or self._is_of_an_allowed_origin():
+            return
+        site = self.request.headers.get("Sec-Fetch-Site")
+        if site in {"same-origin", "none"} or (site is None and self.check_referer()):
+            return
+        raise CrossOrigin(
+            "This call starts programs or asks other servers, and the request does not show that a page of this"
+            " Jupyter Server sends it.",
+            hint="A program sends the server's token in the Authorization header. A page sends `Referer` where the"
+            " browser does not send `Sec-Fetch-Site` (http, other than on this machine).",
+        )
+
+    def _is_of_an_allowed_origin(self) -> bool:
+        """Tell whether the site lists the page's origin (`allow_origin`), or allows all."""
+        if self.allow_origin == "*":
+            return True
+        # Our own does not count: a redirect of another site's keeps it, and Sec-Fetch-Site knows better.
+        origin = self.request.headers.get("Origin", "")
+        ours = urlsplit(origin.lower()).netloc == self.request.headers.get("Host")
+        return bool(origin) and not ours and self.check_origin()
+
+    async def require(self, resource: str) -> None:
+        """Want the right to write to one of Jupyter's own resources, besides ours.
+
+        Raises:
+            Forbidden: if the Authorizer says no.
+        """
+        if not await ensure_async(
+            self.authorizer.is_authorized(self, self.current_user, "write", resource)
+        ):
+            raise Forbidden(f"You may not change {resource} on this Jupyter Server.")
+
+    def answer(self, document: object, status: int = 200) -> None:
+        """Finish with JSON."""
+        self.set_status(status)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(document if isinstance(document, bytes) else json.dumps(document, default=str))
+
+    def answer_problem(self, problem: WbAwsError, **more: object) -> None:
+        """Finish with a problem; `more` goes into it beside the usual fields."""
+        begin_problem(self, problem)
+        if isinstance(problem, MethodNotAllowed):
+            self.set_header("Allow", ", ".join(self._methods()))
+        document = json.dumps({**problem.as_problem(), **more})
+        self.finish(document, set_content_type=PROBLEM_JSON)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Tell every error in the one way, whatever its origin."""
+        error = (kwargs.get("exc_info") or (None, None))[1]
+        known = bool(getattr(self, "_jupyter_current_user", None))
+        self.answer_problem(problem_of(status_code, error, known=known))
+
+    def _methods(self) -> list[str]:
+        return [
+            m for m in self.SUPPORTED_METHODS if m != "OPTIONS" and m.lower() in type(self).__dict__
+        ]
+
+
+def endpoint(
+    method: Callable[Concatenate[H, P], Awaitable[None]],
+) -> Callable[Concatenate[H, P], Awaitable[None]]:
+    """Make a handler's method an endpoint: authenticated, authorised, its failures told."""
+
+    @functools.wraps(method)
+    async def answered(self: H, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            await method(self, *args, **kwargs)
+        except WbAwsError as problem:
+            self.answer_problem(problem)
+
+    return cast(
+        "Callable[Concatenate[H, P], Awaitable[None]]", web.authenticated(authorized(answered))
+    )
+
+
+class UnknownPathHandler(WbAwsHandler):
+    """Everything under /aws that is nothing."""
+
+    @endpoint
+    async def get(self) -> None:
+        """Say that there is nothing here."""
+        raise NotFound("There is nothing at this path.")
+
+    post = put = delete = patch = head = get
