@@ -21,7 +21,7 @@ html_copy_source = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 # Pages without others below them
-html_sidebars = {page: [] for page in ("ides", "commands", "how-it-works", "python")}
+html_sidebars = {page: [] for page in ("ides", "commands", "python")}
 html_theme_options = {
     "logo": {"text": "jupyter_wb_aws"},
     "navbar_align": "left",

@@ -25,6 +25,7 @@ from jupyter_server.serverapp import ServerApp
 from jupyter_server_proxy.config import ServerProxy
 from traitlets.config import PyFileConfigLoader
 
+from jupyter_wb_aws import __version__
 from jupyter_wb_aws.app import WbAwsApp
 from jupyter_wb_aws.cli import main
 from jupyter_wb_aws.cli.failure import EXIT_CODES_HELP, ExitCode
@@ -452,3 +453,31 @@ def test_the_versions_of_jupyterlab_that_are_named_are_those_that_are_run(lab):
     ):
         text = " ".join((ROOT / page).read_text("utf-8").replace("Notebook ", "").split())
         assert words.format(**of).replace("Notebook ", "") in text
+
+
+# --- The changelog -------------------------------------------------------------------------
+
+
+MAX_CHANGELOG_ENTRIES = 15
+READERS = [
+    "data scientists",
+    "administrators",
+    "security reviewers",
+    "contributors and authors of extensions",
+]
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
+VERSIONS = re.findall(r"^## (.*)\n(?s:(.*?))(?=^## |\Z)", CHANGELOG, re.MULTILINE)
+
+
+def test_the_changelog_begins_with_the_version_of_the_package():
+    assert re.fullmatch(
+        rf"\[{re.escape(__version__)}\] - (Unreleased|\d{{4}}-\d\d-\d\d)", VERSIONS[0][0]
+    )
+
+
+@pytest.mark.parametrize(("heading", "text"), VERSIONS, ids=[heading for heading, _ in VERSIONS])
+def test_a_version_of_the_changelog_is_short_and_grouped_by_reader(heading, text):
+    groups = re.findall(r"^### For (.*)$", text, re.MULTILINE)
+    assert 1 <= len(re.findall(r"^- ", text, re.MULTILINE)) <= MAX_CHANGELOG_ENTRIES
+    assert groups == [reader for reader in READERS if reader in groups]
+    assert len(groups) == text.count("\n### ")

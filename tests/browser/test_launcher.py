@@ -41,7 +41,7 @@ def test_a_role_is_picked_by_keyboard_and_a_notebook_has_it_at_its_first_start(l
     for key in ("ArrowDown", "ArrowDown", "Enter"):  # "no AWS role" is the first line
         lab.page.keyboard.press(key)
     expect(section.get_by_role("option", name="Analyst")).to_contain_text("picked")
-    lab.shot("role-picked")
+    lab.shot("default-role")
 
     notebook = lab.new_notebook()
 
