@@ -13,7 +13,7 @@ JLPM := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
 LAB := labextension/dist/package.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-all test-lab test-labs test-oldest test-long bench lint pictures compatibility requirements clean
+.PHONY: help demo docs test test-all test-lab test-labs test-oldest test-long release-check bench lint pictures compatibility requirements clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,12 @@ test-labs: $(LAB)
 	@VENV="$(VENV)" .ci/need-labs
 	WB_AWS_TESTED_VENV=.venv-labs/oldest $(PYTEST) $(AT_ONCE) -m labs tests/browser $(ARGS)
 	WB_AWS_TESTED_VENV=.venv-labs/newest $(PYTEST) $(AT_ONCE) -m labs tests/browser $(ARGS)
+
+# Leaves the sdist and the wheel that it checked in dist/. PYTHONS: the wheel is installed for each.
+PYTHONS ?= $(PYTHON)
+release-check: $(STAMP)  ## build a release into dist/, check it, start a role with it (PYTHONS="python3.11 python3.14")
+	rm -rf dist && mkdir dist
+	WB_AWS_DIST="$(abspath dist)" WB_AWS_PYTHONS="$(PYTHONS)" $(PYTEST) tests/test_release.py $(ARGS)
 
 $(OLDEST)/.installed: requirements/bootstrap.txt requirements/oldest.txt pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(OLDEST)" REQUIREMENTS=requirements/oldest.txt .ci/make-venv
