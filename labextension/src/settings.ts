@@ -19,7 +19,7 @@ export class Settings {
     return this._values;
   }
 
-  get process_environment(): ISignal<this, ISettingValues> {
+  get changed(): ISignal<this, ISettingValues> {
     return this._changed;
   }
 

@@ -81,7 +81,7 @@ class NotebookMemory implements IRoleMemory {
     return !this.model.readOnly && this.panel.context.contentsModel?.writable !== false;
   }
 
-  get process_environment(): ISignal<unknown, unknown> {
+  get changed(): ISignal<unknown, unknown> {
     return this.model.metadataChanged;
   }
 

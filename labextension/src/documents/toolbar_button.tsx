@@ -182,7 +182,7 @@ export function useDocument(document: IDocument, model: Model): IDocumentState {
     sessionContext.kernelChanged.connect(changed);
     sessionContext.statusChanged.connect(changed);
     remembered?.connect(changed);
-    process_environment();
+    changed();
     return () => {
       sessionContext.kernelChanged.disconnect(changed);
       sessionContext.statusChanged.disconnect(changed);

@@ -123,7 +123,7 @@ export class Model implements IDisposable {
   }
 
   /** The view is another one. */
-  get process_environment(): ISignal<this, IView> {
+  get changed(): ISignal<this, IView> {
     return this._changed;
   }
 
