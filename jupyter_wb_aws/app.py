@@ -260,6 +260,8 @@ class WbAwsApp(ExtensionApp):
         return None
 
     def _name_unknown_settings(self, server: ServerState) -> None:
+        from jupyter_wb_aws.handlers.health_problems import HealthProblem
+
         sections = sections_of(self.config)
         # Another source's settings may stand beside those of the one that is chosen.
         paths = (*SOURCES.values(), "jupyter_wb_aws.identity.source.TokenSource")
@@ -273,20 +275,20 @@ class WbAwsApp(ExtensionApp):
         for sentence in found:
             self._jupyter.log.warning("%s", sentence)
         server.notices += tuple(("unknown_setting", sentence) for sentence in found)
-        if server.manager is None and found:
-            server.message = " ".join([server.message, *found])
+        if server.manager is None:
+            server.setup_problems += tuple(HealthProblem("unknown_setting", text) for text in found)
 
     def _make_server(self) -> ServerState:
+        from jupyter_wb_aws.handlers.health_problems import HealthProblem, not_configured
         from jupyter_wb_aws.handlers.server_state import ServerState
 
         missing = self._missing_setting()
         if missing is not None:
-            return ServerState(
-                f"AWS roles are not set up on this server: set {missing} (see `jupyter wb-aws settings`)."
-            )
+            return ServerState(setup_problems=(not_configured(missing),))
         if refused := runs_as_root_for_another():
             self._jupyter.log.error("%s", refused)
-            return ServerState(refused)
+            hint = "Ask your administrator to run it as that user."
+            return ServerState(setup_problems=(HealthProblem("runs_as_root", refused, hint),))
         return self._wired()
 
     def _wired(self) -> ServerState:
@@ -300,13 +302,7 @@ class WbAwsApp(ExtensionApp):
         site = Site(self.extra_environment, cast("UserAwsFiles", self.user_aws_files))
         children, user_files = ChildProcesses(), UserFiles()
         manager = self._make_manager(children, site, user_files)
-        server = ServerState(
-            "AWS roles are ready to be picked.",
-            manager,
-            site,
-            children=children,
-            user_files=user_files,
-        )
+        server = ServerState(manager, site=site, children=children, user_files=user_files)
         server.boto3_sessions = Boto3Sessions(manager, Sts())
         self._inject(server, manager, site)
         return server

@@ -385,7 +385,8 @@ OTHER_NAMES = {
     "make_term_env", "new_terminal", "preferred_username", "extra_env", "current_user", "credential_process", "role_arn", "source_profile",
     "jupyter_wb_aws", "app_id", "rgw_s3_auth_use_sts", "rgw_sts_key", "principal_tags", "access_type", "select_account",
     "finalize_s3", "env_auth", "to_parquet", "storage_options", "root_dir",
-    # notices of health
+    # notices and problems of health
+    *CONTRACT["components"]["schemas"]["HealthCode"]["enum"],
     "token_dir_fallback", "token_dir_exposed", "store_fallback", "store_dir_exposed",
 }  # fmt: skip
 

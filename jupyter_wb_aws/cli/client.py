@@ -22,7 +22,7 @@ TIMEOUT_SECONDS = 30.0
 
 # Members of the contract's answers: of these types wherever an answer has them.
 LISTS, OBJECTS = (
-    {"sessions", "roles", "notices", "findings"},
+    {"sessions", "roles", "notices", "problems", "findings"},
     {"token_source", "catalogue", "user", "role"},
 )
 

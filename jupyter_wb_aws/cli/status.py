@@ -23,6 +23,9 @@ from jupyter_wb_aws.cli.output import (
     say_wrapped,
 )
 
+# Problems of health whose particulars stand elsewhere in the output.
+SHOWN_BELOW = {"role_session_degraded", "roles_file_entries_unusable"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -50,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         if signed_out:
             _tell_sign_in(sign_in)
-        _tell_health(health, signed_out=signed_out, verbose=args.verbose)
+        explained = _explained_by(sign_in) if signed_out else set()
+        _tell_health(health, explained, verbose=args.verbose)
         _tell_sessions(answer.data["sessions"], signed_out=signed_out)
     if signed_out:
         return ExitCode.FAILED
@@ -67,17 +71,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _not_configured(health: Mapping[str, Any]) -> CliError:
-    """Say why there are no roles here: what is missing first, then each setting that nobody reads."""
-    message, hints = str(health["message"]), []
-    for notice in health["notices"]:
-        if notice["message"] in message:
-            message = " ".join(message.replace(notice["message"], "").split())
-            hints.append(str(notice["message"]))
+    """Say why there are no roles here: what is missing first, then each setting that nothing reads."""
+    first, *others = health["problems"]
     return local_problem(
         "not_configured",
         "AWS roles are not set up on this server",
-        detail=message,
-        hint="\n".join(hints),
+        detail=str(first["detail"]),
+        hint="\n".join([str(first["hint"]), *(str(other["detail"]) for other in others)]).strip(),
         exit_code=ExitCode.NOT_SET_UP,
     )
 
@@ -178,12 +178,10 @@ def _tell_claims(claims: Mapping[str, Any]) -> None:
     say_wrapped(f"AWS will see: {seen}")
 
 
-def _without_sign_in(message: str, *, signed_out: bool) -> str:
-    """Leave out what was said before: that nobody is signed in, and what follows from it."""
-    said = ("Nobody is signed in: `jupyter wb-aws sign-in`.", "A role session is ailing.")
-    for sentence in said if signed_out else ():
-        message = message.replace(sentence, "").strip()
-    return message
+def _explained_by(sign_in: Mapping[str, Any]) -> set[str]:
+    """Return the codes of problems that need no word more where nobody is signed in: they follow from it."""
+    problem = sign_in["problem"] or {}
+    return {"sign_in_required", "role_session_degraded", str(problem.get("code"))}
 
 
 def _without_entries(notices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -196,17 +194,20 @@ def _without_entries(notices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, 
     return [{"code": "roles_file_entry", "message": message}, *others]
 
 
-def _tell_health(health: Mapping[str, Any], *, signed_out: bool, verbose: bool) -> None:
-    if health["status"] != "ok" and (
-        told := _without_sign_in(health["message"], signed_out=signed_out)
-    ):
-        say(told)
-    catalogue = health["catalogue"]
-    if catalogue and catalogue["problem"]:
-        problem = catalogue["problem"]
-        line = f", line {problem['line']}" if problem["line"] else ""
-        say(f"For your administrator: {catalogue['path']}{line}: {problem['reason']}")
-    source = health["token_source"]
-    if source and source["problem"] and not signed_out:
-        say_problem(source["problem"], file=sys.stdout)
-    say_notices(health["notices"] if verbose else _without_entries(health["notices"]))
+def _tell_health(health: Mapping[str, Any], explained: set[str], *, verbose: bool) -> None:
+    """Print what is wrong, and what else the user should know.
+
+    Args:
+        explained: codes of problems that are already explained.
+        verbose: print each bad entry of the roles file, for an administrator.
+    """
+    codes = {problem["code"] for problem in health["problems"]}
+    for problem in health["problems"]:
+        if problem["code"] in explained:
+            continue
+        if problem["code"] in SHOWN_BELOW:
+            say(problem["detail"])
+        else:
+            say_problem(problem, file=sys.stdout)
+    notices = [notice for notice in health["notices"] if notice["code"] not in codes]
+    say_notices(notices if verbose else _without_entries(notices))

@@ -14,7 +14,7 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from jupyter_wb_aws.errors import NotConfigured, NotFound, WbAwsError
+from jupyter_wb_aws.errors import NotFound, WbAwsError
 from jupyter_wb_aws.handlers.body import Wanted, parse_body
 from jupyter_wb_aws.handlers.problem import (
     MAX_BODY,
@@ -76,11 +76,9 @@ class WbAwsHandler(APIHandler):
         """The role sessions of this server.
 
         Raises:
-            NotConfigured: if the extension is installed, and not set up.
+            NotConfigured: if the extension is installed but not set up.
         """
-        if self.server_state.manager is None:
-            raise NotConfigured(self.server_state.message)
-        return self.server_state.manager
+        return self.server_state.require_manager()
 
     def body(
         self, known: Mapping[str, Wanted], required: frozenset[str] = frozenset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import platform
+from dataclasses import asdict
 from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -15,14 +16,15 @@ from jupyter_wb_aws.aws.sts import endpoint_of, is_aws
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
-from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
+from jupyter_wb_aws.handlers.health_problems import problems_of
+from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.schedule import next_look
 from jupyter_wb_aws.roles.catalogue_file import sentence
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
-NOBODY = "Nobody is signed in: `jupyter wb-aws sign-in`."
+SIGNED_OUT = "Nobody is signed in: `jupyter wb-aws sign-in`."
 
 
 class HealthHandler(WbAwsHandler):
@@ -32,72 +34,47 @@ class HealthHandler(WbAwsHandler):
 
     @endpoint
     async def get(self) -> None:
-        """Tell it."""
-        manager = self.server_state.manager
-        notices = [
-            {"code": code, "message": message} for code, message in self.server_state.notices
-        ]
+        """Report it."""
+        state = self.server_state
+        notices = [{"code": code, "message": message} for code, message in state.notices]
         document: dict[str, object] = {
             "status": "not_configured",
-            "message": self.server_state.message,
+            "message": state.message,
+            "problems": [asdict(problem) for problem in state.setup_problems],
             "catalogue": None,
             "token_source": None,
             "role_sessions": [],
             "notices": notices,
             "versions": versions(),
         }
-        if manager is not None:
-            document |= await self._configured(manager, notices)
+        if state.manager is not None:
+            document |= await self._configured(state.manager, notices)
         self.answer(document)
 
     async def _configured(
         self, manager: RoleSessionManager, notices: list[dict[str, str]]
     ) -> dict[str, object]:
         catalogue = await catalogue_json(manager)
-        source = source_json(manager)
-        sessions = [session_health(manager, session) for session in manager.living()]
-        if self.server_state.kernels is not None and (
-            elsewhere := self.server_state.kernels.living_elsewhere()
-        ):
-            text = f"Kernels that run elsewhere, by a provisioner of their own, get no AWS role: {len(elsewhere)}."
-            notices.append({"code": "kernels_elsewhere", "message": text})
+        problems = problems_of(manager, source_problem(manager))
+        good_news = SIGNED_OUT if _signed_out(manager) else self.server_state.message
+        notices += self._kernels_elsewhere()
         notices += [{"code": code, "message": message} for code, message in manager.notices]
-        notices += roles_file_notices(manager)
-        refused = manager.token_dir_problem
-        wrong = [
-            *([refused.detail] if refused else []),
-            *(["The roles file is broken."] if catalogue["problem"] else []),
-            *([] if catalogue["problem"] else _bad_entries(len(catalogue["problems"]))),
-            *(
-                [NOBODY if _signed_out(manager) else "The token source gives no new token."]
-                if source["problem"]
-                else []
-            ),
-            *(
-                ["A role session is ailing."]
-                if any(
-                    manager.state_of(s) not in (State.ACTIVE, State.STARTING)
-                    for s in manager.living()
-                )
-                else []
-            ),
-        ]
         return {
-            "status": "degraded" if wrong else "ok",
-            "message": " ".join(wrong)
-            or (NOBODY if _signed_out(manager) else self.server_state.message),
+            "status": "degraded" if problems else "ok",
+            "message": " ".join(problem.detail for problem in problems) or good_news,
+            "problems": [asdict(problem) for problem in problems],
             "catalogue": catalogue,
-            "token_source": source,
-            "role_sessions": sessions,
-            "notices": notices,
+            "token_source": source_json(manager),
+            "role_sessions": [session_health(manager, session) for session in manager.living()],
+            "notices": notices + roles_file_notices(manager),
         }
 
-
-def _bad_entries(count: int) -> list[str]:
-    if count == 0:
-        return []
-    what = "an entry" if count == 1 else f"{count} entries"
-    return [f"The roles file has {what} that can't be used."]
+    def _kernels_elsewhere(self) -> list[dict[str, str]]:
+        kernels = self.server_state.kernels
+        if kernels is None or not (elsewhere := kernels.living_elsewhere()):
+            return []
+        text = f"Kernels that run elsewhere, by a provisioner of their own, get no AWS role: {len(elsewhere)}."
+        return [{"code": "kernels_elsewhere", "message": text}]
 
 
 class OpenApiHandler(WbAwsHandler):
@@ -163,9 +140,7 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
     token_status, source = manager.token_cache.status(None), manager.token_cache.source
     living = token_status.token is not None and token_status.token.expires_at > manager.clock.now()
     token = token_status.token if living else None
-    problem = token_status.problem
-    if source.sign_in is not None and source.sign_in.user is None:
-        problem = source.sign_in.problem or problem
+    problem = source_problem(manager)
     warnings = warnings_for(token, at_aws=goes_to_aws(manager)) if token else []
     return {
         "name": getattr(source, "short_name", type(source).__name__),
@@ -178,6 +153,13 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
         else None,
         "problem": problem.as_problem() if problem else None,
     }
+
+
+def source_problem(manager: RoleSessionManager) -> WbAwsError | None:
+    """Return why the token source gives no new token, if so."""
+    sign_in = manager.token_cache.source.sign_in
+    signing_in = sign_in.problem if sign_in is not None and sign_in.user is None else None
+    return signing_in or manager.token_cache.status(None).problem
 
 
 def _signed_out(manager: RoleSessionManager) -> bool:

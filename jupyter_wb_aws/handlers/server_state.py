@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.child_processes import ChildProcesses
+from jupyter_wb_aws.errors import NotConfigured
 from jupyter_wb_aws.injection.user_files import UserFiles
 
 if TYPE_CHECKING:  # a server where nothing is set up never needs these
+    from jupyter_wb_aws.handlers.health_problems import HealthProblem
     from jupyter_wb_aws.injection.environment import Site
     from jupyter_wb_aws.injection.kernels import KernelInjection
     from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
@@ -18,12 +20,14 @@ if TYPE_CHECKING:  # a server where nothing is set up never needs these
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
     from jupyter_wb_aws.roles.role import Role
 
+READY = "AWS roles are ready to use."
+
 
 @dataclass(slots=True)
 class ServerState:
     """The parts that the handlers call; `manager` is None where the extension is not set up.
 
-    `message` says in a sentence how things are: what to configure, or that all is well.
+    `setup_problems` says why it is not set up; a server that is has none.
     `notices` are things that a user or an administrator should know, as (code, sentence).
     `children` runs our helper processes; `doctors` bounds how many of them are the doctor's, so that a
     role can be started meanwhile.
@@ -31,8 +35,8 @@ class ServerState:
     `encoded_roles` is the last answer of `GET /aws/roles`, with the list that it was made from.
     """
 
-    message: str
     manager: RoleSessionManager | None = None
+    setup_problems: tuple[HealthProblem, ...] = ()
     site: Site | None = None
     kernels: KernelInjection | None = None
     terminals: TerminalInjection | None = None
@@ -43,3 +47,20 @@ class ServerState:
     user_files: UserFiles = field(default_factory=UserFiles)
     doctors: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     encoded_roles: tuple[list[Role], bytes] | None = None
+
+    @property
+    def message(self) -> str:
+        """What to configure, or that all is well."""
+        return " ".join(problem.detail for problem in self.setup_problems) or READY
+
+    def require_manager(self) -> RoleSessionManager:
+        """Return the role sessions of this server.
+
+        Raises:
+            NotConfigured: if the extension is installed but not set up.
+        """
+        if self.manager is not None:
+            return self.manager
+        first, *others = self.setup_problems
+        hint = " ".join(problem.detail for problem in others) or None
+        raise NotConfigured(first.detail, hint=first.hint, admin_hint=first.admin_hint or hint)

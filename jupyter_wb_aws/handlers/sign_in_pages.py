@@ -17,7 +17,6 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from jupyter_wb_aws.errors import (
-    NotConfigured,
     SignInFailed,
     TokenInvalid,
     TokenSourceFailed,
@@ -108,9 +107,7 @@ class PageHandler(JupyterHandler):
             self.authorizer.is_authorized(self, self.current_user, "write", self.auth_resource)
         ):
             raise Forbidden
-        if self.server_state.manager is None:
-            raise NotConfigured(self.server_state.message)
-        return self.server_state.manager
+        return self.server_state.require_manager()
 
     def page(self, title: str, body: str, *, status: int = 200, script: str = "") -> None:
         """Finish with a page; `body` is HTML, `script` is JavaScript."""

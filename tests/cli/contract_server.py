@@ -90,6 +90,7 @@ def health(**more: Any) -> dict[str, Any]:
     return {
         "status": "ok",
         "message": "All is well.",
+        "problems": [],
         "catalogue": None,
         "token_source": None,
         "role_sessions": [],
@@ -102,6 +103,10 @@ def health(**more: Any) -> dict[str, Any]:
         },
         **more,
     }
+
+
+def health_problem(code: str, detail: str, **more: Any) -> dict[str, Any]:
+    return {"code": code, "detail": detail, "hint": "", "admin_hint": None, **more}
 
 
 def token_source(**more: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from tests.cli.contract_server import (
     CLAIMS,
     health,
+    health_problem,
     problem,
     role,
     role_session,
@@ -78,6 +79,10 @@ def test_status_names_each_unknown_setting_in_a_line_after_what_is_missing(serve
     server.health = health(
         status="not_configured",
         message=" ".join([cause, *hints]),
+        problems=[
+            health_problem("not_configured", cause),
+            *(health_problem("unknown_setting", hint) for hint in hints),
+        ],
         notices=[{"code": "unknown_setting", "message": hint} for hint in hints],
     )
     ran = run("status")
@@ -330,28 +335,34 @@ def test_status_without_a_default_says_so(server, run):
 
 def test_status_says_in_one_sentence_what_to_configure(server, run):
     message = "Set WbAwsApp.token_source and WbAwsApp.roles_file."
-    server.health = health(status="not_configured", message=message)
+    missing = health_problem("not_configured", message)
+    server.health = health(status="not_configured", message=message, problems=[missing])
     ran = run("status")
     assert ran.code == 3
     assert message in ran.err
 
 
-def test_status_tells_of_a_broken_roles_file_and_token_source(server, run):
+def test_status_explains_a_broken_roles_file_and_a_failing_token_source(server, run):
     server.health = health(
         status="degraded",
-        message="The roles file is broken; the last good one is used.",
-        catalogue={
-            "path": "/etc/roles.toml",
-            "loaded_at": "2026-11-24T14:00:00Z",
-            "roles": 3,
-            "problem": {"line": 7, "reason": "no value"},
-        },
-        token_source=token_source(problem=problem("token_source_failed", "It failed.")),
+        message="The roles file is broken; the last good one is used. It failed.",
+        problems=[
+            health_problem(
+                "roles_file_broken",
+                "The roles file is broken; the last good one is used.",
+                admin_hint="/etc/roles.toml, line 7: no value",
+            ),
+            health_problem("token_source_failed", "It failed.", hint="Try again."),
+        ],
     )
-    out = run("status").out
-    assert "the last good one is used" in out
-    assert "/etc/roles.toml, line 7: no value" in out
-    assert "It failed." in out
+    ran = run("status")
+    assert ran.code == 1
+    assert ran.out.splitlines()[:4] == [
+        "The roles file is broken; the last good one is used.",
+        "For your administrator: /etc/roles.toml, line 7: no value",
+        "It failed.",
+        "Try again.",
+    ]
 
 
 def test_status_tells_only_an_administrator_what_aws_will_see(server, run):

@@ -337,7 +337,7 @@ async def test_bad_entries_are_counted_in_the_healths_message_and_not_beside_a_b
     broken = (await api("GET", "/aws/health")).data["message"]
 
     assert counted == f"The roles file has {count} entries that can't be used."
-    assert broken == "The roles file is broken."
+    assert broken == "The roles file is broken; its last good version stays in force."
 
 
 async def test_a_roles_file_that_others_can_write_is_a_notice(api, roles_path):

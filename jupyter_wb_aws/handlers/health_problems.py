@@ -1,0 +1,108 @@
+"""Why the status of `GET /aws/health` is not `ok`: a stable code for each reason, with sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jupyter_wb_aws.errors import (
+    CatalogueUnavailable,
+    LastRunUnknown,
+    NotConfigured,
+    WbAwsError,
+)
+from jupyter_wb_aws.role_sessions.role_session import State
+from jupyter_wb_aws.roles.parsing import describe
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+    from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
+
+# The notices that are problems too, and what the user can do about them.
+PROBLEM_NOTICES = {
+    "last_run_unknown": LastRunUnknown.hint,
+    "store_failed": "Role sessions work, but may not survive a restart of the server. Ask your administrator"
+    " to look at the disk.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HealthProblem:
+    """One reason, as the schema `HealthProblem` of openapi.yaml has it."""
+
+    code: str
+    detail: str
+    hint: str = ""
+    admin_hint: str | None = None
+
+
+def not_configured(missing: str) -> HealthProblem:
+    """Name the setting without which the extension does nothing."""
+    return HealthProblem(
+        NotConfigured.code,
+        f"AWS roles are not set up on this server: set {missing} (see `jupyter wb-aws settings`).",
+        NotConfigured.hint,
+    )
+
+
+def of_error(error: WbAwsError) -> HealthProblem:
+    """Take over a failure's code and sentences."""
+    return HealthProblem(error.code, error.detail, error.hint, error.admin_hint)
+
+
+def problems_of(
+    manager: RoleSessionManager, source_problem: WbAwsError | None
+) -> list[HealthProblem]:
+    """List what is wrong on a server that is set up.
+
+    Args:
+        source_problem: the last failure of the token source, if it has not recovered.
+    """
+    refused = manager.token_dir_problem
+    return [
+        *([of_error(refused)] if refused else []),
+        *(
+            HealthProblem(code, message, PROBLEM_NOTICES[code])
+            for code, message in manager.notices
+            if code in PROBLEM_NOTICES
+        ),
+        *_of_roles_file(manager.catalogue),
+        *([of_error(source_problem)] if source_problem else []),
+        *_of_role_sessions(manager),
+    ]
+
+
+def _of_roles_file(file: CatalogueFile) -> Iterator[HealthProblem]:
+    broken, good = file.problem, file.last_good
+    if broken is not None:
+        code, effect = CatalogueUnavailable.code, "no role can be offered"
+        if good is not None:
+            code, effect = "roles_file_broken", "its last good version stays in force"
+        yield HealthProblem(
+            code,
+            f"The roles file is broken; {effect}.",
+            CatalogueUnavailable.hint,
+            f"{file.path}, {describe(broken)}",
+        )
+    elif good is not None and (count := len(good.problems)):
+        entries = "an entry" if count == 1 else f"{count} entries"
+        yield HealthProblem(
+            "roles_file_entries_unusable",
+            f"The roles file has {entries} that can't be used.",
+            "Ask your administrator to correct the roles file.",
+            f"{file.path}: {'; '.join(map(describe, good.problems))}",
+        )
+
+
+def _of_role_sessions(manager: RoleSessionManager) -> Iterator[HealthProblem]:
+    well = {State.ACTIVE, State.STARTING}
+    count = sum(manager.state_of(session) not in well for session in manager.living())
+    if count:
+        yield HealthProblem(
+            "role_session_degraded",
+            "A role session needs attention."
+            if count == 1
+            else f"{count} role sessions need attention.",
+            "`jupyter wb-aws status` shows the state of each role session, and what is wrong.",
+        )
