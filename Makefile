@@ -13,7 +13,7 @@ JLPM := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
 LAB := labextension/dist/package.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-all test-lab test-labs test-oldest test-long release-check bench lint pictures compatibility requirements clean
+.PHONY: help demo docs test test-all test-lab test-labs test-oldest test-long test-server release-check bench lint pictures compatibility requirements clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,10 @@ test-labs: $(LAB)
 	@VENV="$(VENV)" .ci/need-labs
 	WB_AWS_TESTED_VENV=.venv-labs/oldest $(PYTEST) $(AT_ONCE) -m labs tests/browser $(ARGS)
 	WB_AWS_TESTED_VENV=.venv-labs/newest $(PYTEST) $(AT_ONCE) -m labs tests/browser $(ARGS)
+
+# What a Mac can run: no browser, no server of npm's or others'.
+test-server: $(LAB)
+	$(PYTEST) $(AT_ONCE) -m "not long" --ignore=tests/browser --ignore=tests/clients --ignore=tests/peers $(ARGS)
 
 # Leaves the sdist and the wheel that it checked in dist/. PYTHONS: the wheel is installed for each.
 PYTHONS ?= $(PYTHON)
