@@ -10,7 +10,7 @@ from pathlib import Path
 
 from _support import FakeAws, role_arn, site
 
-from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity, StsRequest
+from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity, StsRequest
 from jupyter_wb_aws.clock import SystemClock
 from jupyter_wb_aws.identity.file import FileTokenSource
 from jupyter_wb_aws.identity.token_cache import TokenCache
@@ -20,9 +20,9 @@ from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
 
 class _Sts:
-    async def assume(self, request: StsRequest) -> Assumed:
+    async def assume(self, request: StsRequest) -> AssumedRole:
         caller = CallerIdentity("AROA:x", request.role.account_id, "arn:aws:sts::1:x")
-        return Assumed(caller, datetime.now(UTC) + timedelta(hours=1))
+        return AssumedRole(caller, datetime.now(UTC) + timedelta(hours=1))
 
 
 @asynccontextmanager

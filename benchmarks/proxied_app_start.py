@@ -92,7 +92,7 @@ async def the_launch_itself(base: Path) -> None:
     """Measure and tell the second part."""
     from _launching import home_with_profiles, started
 
-    from jupyter_wb_aws.injection.environment import Site
+    from jupyter_wb_aws.injection.environment import SiteSettings
     from jupyter_wb_aws.injection.proxied_apps import App, ProxiedAppInjection
 
     environment = {**os.environ, "HOME": str(home_with_profiles(base))}
@@ -107,7 +107,7 @@ async def the_launch_itself(base: Path) -> None:
         starts += 1
 
     async with started(base) as manager:
-        apps = ProxiedAppInjection(None, manager, Site())
+        apps = ProxiedAppInjection(None, manager, SiteSettings())
         for what, command in (("an app", ["python"]), ("RStudio", [str(base / "rserver"), "--x"])):
             process = SimpleNamespace(
                 start=start, _proc_args=command, _proc_kwargs={"env": environment}

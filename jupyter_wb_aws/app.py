@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from jupyter_wb_aws.child_processes import ChildProcesses
     from jupyter_wb_aws.handlers.server_state import ServerState
     from jupyter_wb_aws.identity.source import TokenSource
-    from jupyter_wb_aws.injection.environment import Site, UserAwsFiles
-    from jupyter_wb_aws.injection.user_files import UserFiles
+    from jupyter_wb_aws.injection.conflict_check import ConflictCheck
+    from jupyter_wb_aws.injection.environment import SiteSettings, UserAwsFiles
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 # By name: a server pays for the import of the one that it uses.
@@ -162,9 +162,9 @@ class WbAwsApp(ExtensionApp):
 
     @validate("extra_environment")
     def _free_names(self, proposal: Bunch) -> dict[str, str]:
-        from jupyter_wb_aws.variables import wrong_extra
+        from jupyter_wb_aws.variables import extra_environment_error
 
-        if wrong := wrong_extra(proposal["value"]):
+        if wrong := extra_environment_error(proposal["value"]):
             raise TraitError(f"The 'extra_environment' trait of WbAwsApp: {wrong}")
         return cast("dict[str, str]", proposal["value"])
 
@@ -292,25 +292,25 @@ class WbAwsApp(ExtensionApp):
         return self._wired()
 
     def _wired(self) -> ServerState:
-        from jupyter_wb_aws.aws.sts import Sts
+        from jupyter_wb_aws.aws.sts import InProcessSts
         from jupyter_wb_aws.child_processes import ChildProcesses
         from jupyter_wb_aws.handlers.server_state import ServerState
-        from jupyter_wb_aws.injection.environment import Site
-        from jupyter_wb_aws.injection.user_files import UserFiles
+        from jupyter_wb_aws.injection.conflict_check import ConflictCheck
+        from jupyter_wb_aws.injection.environment import SiteSettings
         from jupyter_wb_aws.role_sessions.boto3_sessions import Boto3Sessions
 
-        site = Site(self.extra_environment, cast("UserAwsFiles", self.user_aws_files))
-        children, user_files = ChildProcesses(), UserFiles()
-        manager = self._make_manager(children, site, user_files)
-        server = ServerState(manager, site=site, children=children, user_files=user_files)
-        server.boto3_sessions = Boto3Sessions(manager, Sts())
+        site = SiteSettings(self.extra_environment, cast("UserAwsFiles", self.user_aws_files))
+        children, conflict_check = ChildProcesses(), ConflictCheck()
+        manager = self._make_manager(children, site, conflict_check)
+        server = ServerState(manager, site=site, children=children, conflict_check=conflict_check)
+        server.boto3_sessions = Boto3Sessions(manager, InProcessSts())
         self._inject(server, manager, site)
         return server
 
     def _make_manager(
-        self, children: ChildProcesses, site: Site, user_files: UserFiles
+        self, children: ChildProcesses, site: SiteSettings, conflict_check: ConflictCheck
     ) -> RoleSessionManager:
-        from jupyter_wb_aws.aws.sts_process import StsProcess
+        from jupyter_wb_aws.aws.sts_subprocess import SubprocessSts
         from jupyter_wb_aws.events import emitter
         from jupyter_wb_aws.identity.token_cache import TokenCache
         from jupyter_wb_aws.injection.server_environment import environment_of
@@ -349,8 +349,8 @@ class WbAwsApp(ExtensionApp):
             clock=clock,
             rng=rng,
             emit=emitter(self._jupyter.event_logger),
-            sts=StsProcess(children),
-            process_environment=partial(environment_of, site=site, user_files=user_files),
+            sts=SubprocessSts(children),
+            process_environment=partial(environment_of, site=site, conflict_check=conflict_check),
             in_use=self._role_sessions_in_use,
         )
 
@@ -360,7 +360,7 @@ class WbAwsApp(ExtensionApp):
         parts = (server.kernels, server.terminals, server.apps) if server else ()
         return set().union(*(part.used() for part in parts if part is not None))
 
-    def _inject(self, server: ServerState, manager: RoleSessionManager, site: Site) -> None:
+    def _inject(self, server: ServerState, manager: RoleSessionManager, site: SiteSettings) -> None:
         from jupyter_wb_aws.injection.kernels import KernelInjection
         from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
         from jupyter_wb_aws.injection.terminals import TerminalInjection

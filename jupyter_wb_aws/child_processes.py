@@ -27,27 +27,27 @@ from typing import Any
 
 from jupyter_wb_aws.errors import HelperProcessFailed, StartTimeout
 
-MOST_AT_ONCE = 4
+MAX_PROCESSES = 4
 BUSY = "This server was busy with other roles, and did not get to this request in time."
 WHY_BUSY = (
-    f"Each start of a role, `identity --verify` and `doctor` runs a helper process, at most {MOST_AT_ONCE} at once."
+    f"Each start of a role, `identity --verify` and `doctor` runs a helper process, at most {MAX_PROCESSES} at once."
     " They take long where AWS STS does not answer, or the machine is slow."
 )
 # The longest answer is the doctor's report, some ten KiB.
-LONGEST_ANSWER = 1024 * 1024
+MAX_ANSWER_BYTES = 1024 * 1024
 # A process that was killed is gone at once, unless the kernel of the machine holds it (a disk that hangs).
-KILLED_WITHIN = 1.0
+KILL_TIMEOUT = 1.0
 # These decide how Python itself starts and which libraries it loads; a kernel's own may be of another Python.
-OF_THE_INTERPRETER = ("PYTHON", "LD_", "DYLD_", "__PYVENV")
+INTERPRETER_PREFIXES = ("PYTHON", "LD_", "DYLD_", "__PYVENV")
 # The flags by which the server's Python may have been told to ignore some of them (`python -I` and the like).
 FLAGS = {"isolated": "-I", "ignore_environment": "-E", "no_user_site": "-s"}
 
 
 class ChildProcesses:
-    """Runs them, at most `most` at once; the rest wait for their turn."""
+    """Runs them, at most `max_processes` at once; the rest wait for their turn."""
 
-    def __init__(self, most: int = MOST_AT_ONCE) -> None:
-        self._places = asyncio.Semaphore(most)
+    def __init__(self, max_processes: int = MAX_PROCESSES) -> None:
+        self._places = asyncio.Semaphore(max_processes)
 
     async def ask(
         self,
@@ -55,8 +55,8 @@ class ChildProcesses:
         environment: Mapping[str, str],
         question: object,
         *,
-        seconds: float,
-        place_by: float | None = None,
+        timeout: float,
+        slot_deadline: float | None = None,
     ) -> Any:
         """Run a module of ours in this environment, and return what it answers to the question.
 
@@ -64,16 +64,16 @@ class ChildProcesses:
             module: its name; its answer is one JSON document.
             environment: the child's; the variables of the interpreter itself are the server's own.
             question: goes to its standard input, as JSON.
-            seconds: until it is killed, the time that it waits for a place included.
-            place_by: until when it waits for a place, of the event loop's time; None is as long as `seconds`.
+            timeout: seconds until it is killed, the time that it waits for a place included.
+            slot_deadline: until when it waits for a place, of the event loop's time; None is as long as `timeout`.
 
         Raises:
             TimeoutError: at the deadline.
             StartTimeout: if it has no place in time.
             HelperProcessFailed: if it can't be started, is killed, or gives no answer.
         """
-        async with asyncio.timeout(seconds):
-            await self._take_place(place_by)
+        async with asyncio.timeout(timeout):
+            await self._take_place(slot_deadline)
             try:
                 return await _run(module, environment, json.dumps(question, default=str).encode())
             finally:
@@ -96,7 +96,7 @@ async def _run(module: str, environment: Mapping[str, str], question: bytes) -> 
         await _end(process)
     if answer is None:
         raise HelperProcessFailed(
-            f"The helper process {module} wrote more than {LONGEST_ANSWER} bytes, and was ended.",
+            f"The helper process {module} wrote more than {MAX_ANSWER_BYTES} bytes, and was ended.",
             admin_hint=_by_hand(module),
         )
     if status:
@@ -134,8 +134,8 @@ def child_environment(wanted: Mapping[str, str], own: Mapping[str, str]) -> dict
     one of the server's current folder, which is not the child's; an empty one is that folder itself,
     which holds notebooks and no packages.
     """
-    environment = {n: v for n, v in wanted.items() if not n.startswith(OF_THE_INTERPRETER)}
-    environment |= {n: v for n, v in own.items() if n.startswith(OF_THE_INTERPRETER)}
+    environment = {n: v for n, v in wanted.items() if not n.startswith(INTERPRETER_PREFIXES)}
+    environment |= {n: v for n, v in own.items() if n.startswith(INTERPRETER_PREFIXES)}
     if path := own.get("PYTHONPATH"):
         environment["PYTHONPATH"] = os.pathsep.join(
             str(Path(folder).absolute()) for folder in path.split(os.pathsep) if folder
@@ -153,7 +153,7 @@ async def _talk(process: asyncio.subprocess.Process, question: bytes) -> bytes |
     answer = bytearray()
     while part := await process.stdout.read(65536):
         answer += part
-        if len(answer) > LONGEST_ANSWER:
+        if len(answer) > MAX_ANSWER_BYTES:
             return None
     return bytes(answer)
 
@@ -163,7 +163,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a zombie
         os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(KILLED_WITHIN):
+        async with asyncio.timeout(KILL_TIMEOUT):
             await process.wait()
 
 

@@ -31,7 +31,7 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
-async def set_within(event: asyncio.Event, clock: Clock, seconds: float) -> bool:
+async def wait_for_event(event: asyncio.Event, clock: Clock, seconds: float) -> bool:
     """Wait until `event` is set, or so many seconds have passed; return whether it is set."""
     if event.is_set():
         return True

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 # Any one of these silently wins over a web identity in some SDK.
-SHADOWING = frozenset(
+CONFLICTING = frozenset(
     {
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
@@ -20,7 +20,7 @@ SHADOWING = frozenset(
         "AWS_DEFAULT_PROFILE",
     }
 )
-SHADOWING_PREFIXES = ("AWS_CONTAINER_", "AWS_BEARER_TOKEN_")
+CONFLICTING_PREFIXES = ("AWS_CONTAINER_", "AWS_BEARER_TOKEN_")
 
 # Files with keys, for SDKs that found nothing else, a web identity included.
 LAST_RESORT = frozenset({"AWS_CREDENTIAL_FILE", "BOTO_CONFIG"})
@@ -34,17 +34,17 @@ KERNEL_ID = "JUPYTER_WB_AWS_KERNEL_ID"
 # The names of what a role session has set, with blanks between: another one takes them back.
 NAMES_SET = "JUPYTER_WB_AWS_VARIABLES"
 
-# What goes besides the shadowing ones where a process is to have no AWS role at all.
+# What goes besides the conflicting ones where a process is to have no AWS role at all.
 CREDENTIAL = WEB_IDENTITY | LAST_RESORT | {ROLE_LABEL}
 
 # What a role session sets itself, besides what `extra_environment` adds.
-OF_A_ROLE_SESSION = (
+ROLE_SESSION_VARIABLES = (
     WEB_IDENTITY | REGION | {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", ROLE_LABEL}
 )
 
 # What `extra_environment` may not set: it is the role session's to set, or to keep out.
 RESERVED = (
-    SHADOWING
+    CONFLICTING
     | WEB_IDENTITY
     | REGION
     | LAST_RESORT
@@ -62,19 +62,19 @@ HOST_AND_PORT = re.compile(r"(\[[\w:.%]+\]|[\w.-]+):\d{1,5}/?")
 MASK = "***@"
 
 
-def is_shadowing(name: str) -> bool:
+def is_conflicting(name: str) -> bool:
     """Tell whether a variable would win over the picked role in some SDK."""
-    return name in SHADOWING or name.startswith(SHADOWING_PREFIXES)
+    return name in CONFLICTING or name.startswith(CONFLICTING_PREFIXES)
 
 
 def is_credential(name: str) -> bool:
     """Tell whether a variable gives a process AWS credentials, a role session's own included."""
-    return is_shadowing(name) or name in CREDENTIAL
+    return is_conflicting(name) or name in CREDENTIAL
 
 
 def is_reserved(name: str) -> bool:
     """Tell whether a variable is the role session's to set, or to keep out."""
-    return name in RESERVED or is_shadowing(name)
+    return name in RESERVED or is_conflicting(name)
 
 
 def with_role(base: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
@@ -87,7 +87,7 @@ def with_role(base: Mapping[str, str], variables: Mapping[str, str]) -> dict[str
         base: what it would have got without us.
         variables: those of the role session.
     """
-    kept = {n: v for n, v in _before_a_role(base).items() if not is_shadowing(n)}
+    kept = {n: v for n, v in _before_a_role(base).items() if not is_conflicting(n)}
     return {**kept, **variables, NAMES_SET: " ".join(sorted(variables))}
 
 
@@ -138,7 +138,7 @@ def is_name(name: str) -> bool:
     return name.isidentifier() and name.isascii()
 
 
-def wrong_extra(variables: Mapping[str, object]) -> str | None:
+def extra_environment_error(variables: Mapping[str, object]) -> str | None:
     """Say what is wrong with an `extra_environment`, or None."""
     for name, value in variables.items():
         if not is_name(name):

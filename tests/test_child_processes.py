@@ -52,7 +52,7 @@ async def until(condition):
 
 async def ask(name, environment=None, question=None, seconds=30, children=None):
     environment = dict(os.environ) if environment is None else environment
-    return await (children or ChildProcesses()).ask(name, environment, question, seconds=seconds)
+    return await (children or ChildProcesses()).ask(name, environment, question, timeout=seconds)
 
 
 async def test_a_question_goes_in_and_its_answer_comes_back(module):

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.variables import (
+    CONFLICTING,
     RESERVED,
-    SHADOWING,
+    extra_environment_error,
+    is_conflicting,
     is_credential,
     is_masked,
-    is_shadowing,
     without_passwords,
-    wrong_extra,
 )
 
 
@@ -24,16 +24,19 @@ from jupyter_wb_aws.variables import (
      "AWS_BEARER_TOKEN_BEDROCK", "AWS_BEARER_TOKEN_S3_TABLES"],
 )  # fmt: skip
 def test_what_would_win_over_a_role_is_known_and_is_a_credential(name):
-    assert is_shadowing(name)
+    assert is_conflicting(name)
     assert is_credential(name)
-    assert wrong_extra({name: "x"}) == f"{name} belongs to the role session and can't be set here"
+    assert (
+        extra_environment_error({name: "x"})
+        == f"{name} belongs to the role session and can't be set here"
+    )
 
 
 @pytest.mark.parametrize("name", ["AWS_CREDENTIAL_FILE", "BOTO_CONFIG"])
 def test_old_files_with_keys_are_credentials_that_come_after_a_role(name):
     assert is_credential(name)
-    assert not is_shadowing(name)
-    assert wrong_extra({name: "x"})
+    assert not is_conflicting(name)
+    assert extra_environment_error({name: "x"})
 
 
 @pytest.mark.parametrize(
@@ -41,8 +44,8 @@ def test_old_files_with_keys_are_credentials_that_come_after_a_role(name):
 )  # fmt: skip
 def test_a_role_sessions_own_variables_are_credentials_that_do_not_shadow(name):
     assert is_credential(name)
-    assert not is_shadowing(name)
-    assert wrong_extra({name: "x"})
+    assert not is_conflicting(name)
+    assert extra_environment_error({name: "x"})
 
 
 @pytest.mark.parametrize(
@@ -58,18 +61,18 @@ def test_other_variables_are_no_credentials(name):
     "name", ["AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE", "HTTPS_PROXY", "no_proxy", "_x9", "AWS_STS_REGIONAL_ENDPOINTS"]
 )  # fmt: skip
 def test_endpoints_proxies_and_bundles_may_be_added(name):
-    assert wrong_extra({name: "value"}) is None
-    assert wrong_extra({name: ""}) is None
+    assert extra_environment_error({name: "value"}) is None
+    assert extra_environment_error({name: ""}) is None
 
 
 @pytest.mark.parametrize("name", ["", "A B", "A=B", "9A", "A-B", "Ä", "A\0", "A\n", "ª"])
 def test_what_is_no_name_of_a_variable_is_refused(name):
-    assert wrong_extra({name: "x"}) == f"{name!r} is no name of an environment variable"
+    assert extra_environment_error({name: "x"}) == f"{name!r} is no name of an environment variable"
 
 
 @pytest.mark.parametrize("value", [7, None, True, ["x"], "a\0b"])
 def test_what_is_no_text_is_refused(value):
-    assert wrong_extra({"A": value}) == "the value of A is no text"
+    assert extra_environment_error({"A": value}) == "the value of A is no text"
 
 
 @pytest.mark.skipif(
@@ -87,7 +90,7 @@ def test_the_bearer_tokens_that_botocore_sends_in_place_of_a_role_are_known(serv
 
     botocore.utils.get_token_from_environment(service, Watched())
     assert asked
-    assert all(is_shadowing(name) for name in asked)
+    assert all(is_conflicting(name) for name in asked)
 
 
 def test_botocore_looks_into_the_old_files_after_the_web_identity():
@@ -100,15 +103,15 @@ def test_botocore_looks_into_the_old_files_after_the_web_identity():
 
 
 def test_nothing_to_add_is_fine():
-    assert wrong_extra({}) is None
+    assert extra_environment_error({}) is None
 
 
 @given(st.text(max_size=10), st.text(max_size=10))
 def test_what_may_be_added_can_be_in_an_environment(name, value):
-    if wrong_extra({name: value}) is None:
+    if extra_environment_error({name: value}) is None:
         assert "=" not in name
         assert "\0" not in name + value
-        assert name not in RESERVED | SHADOWING
+        assert name not in RESERVED | CONFLICTING
 
 
 @pytest.mark.parametrize(

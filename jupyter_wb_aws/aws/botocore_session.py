@@ -55,7 +55,7 @@ def _variables(
     return cut
 
 
-def hush_botocore() -> None:
+def silence_botocore() -> None:
     """Keep botocore from logging at DEBUG: it logs whole requests and answers, with all secrets."""
     for name in ["botocore", *logging.root.manager.loggerDict]:
         if name == "botocore" or (name.startswith("botocore.") and logging.getLogger(name).level):

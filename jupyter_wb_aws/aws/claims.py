@@ -137,7 +137,7 @@ def audience_problems(claims: Mapping[str, Any]) -> list[ClaimWarning]:
     return []
 
 
-def warnings_for(token: WebIdentityToken, *, at_aws: bool) -> list[ClaimWarning]:
+def claim_warnings(token: WebIdentityToken, *, at_aws: bool) -> list[ClaimWarning]:
     """List what of a token won't work with IAM, or hardly.
 
     Args:

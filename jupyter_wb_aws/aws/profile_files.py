@@ -25,7 +25,7 @@ MARK = b"\xef\xbb\xbf"
 PLAIN = re.compile(r"[\w.@/ -]{1,64}")
 
 
-class UnusableProfiles(Exception):
+class ProfileParseError(Exception):
     """A file that botocore refuses to parse, with the line and the reason; no value of the file is in it."""
 
     def __init__(self, reason: str, line: int | None = None) -> None:
@@ -51,12 +51,12 @@ def parse(content: bytes, encoding: str = "utf-8") -> ProfileFile:
     """Parse a file as botocore does, which opens it as text in the encoding of its process's locale.
 
     Raises:
-        UnusableProfiles: if botocore would raise ConfigParseError, or be busy for long.
+        ProfileParseError: if botocore would raise ConfigParseError, or be busy for long.
     """
     text = content.decode(encoding, errors="replace")
     if run := LONG_RUN_OF_BLANKS.search(text):
         line = text.count("\n", 0, run.start()) + 1
-        raise UnusableProfiles("it holds so many blanks in a row that SDKs read it for long", line)
+        raise ProfileParseError("it holds so many blanks in a row that SDKs read it for long", line)
     parser = _NumberedParser()
     try:
         parser.read_file(parser.numbered(io.TextIOWrapper(io.BytesIO(content), encoding)))
@@ -115,7 +115,7 @@ def _value(
                 ("DEFAULT", option), 1
             )
             at = _without_equals(content, begin)
-            raise UnusableProfiles(f"an indented line below {_name(option)} has no `=`", at)
+            raise ProfileParseError(f"an indented line below {_name(option)} has no `=`", at)
         nested[key.strip()] = value.strip()
     return nested
 
@@ -132,30 +132,30 @@ def _without_equals(content: bytes, begin: int) -> int:
 
 def _unusable(
     error: configparser.Error | UnicodeDecodeError, content: bytes, encoding: str
-) -> UnusableProfiles:
+) -> ProfileParseError:
     if content.startswith(MARK):
-        return UnusableProfiles("it begins with a byte order mark (BOM)", 1)
+        return ProfileParseError("it begins with a byte order mark (BOM)", 1)
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return UnusableProfiles("it is UTF-16, and has to be UTF-8", 1)
+        return ProfileParseError("it is UTF-16, and has to be UTF-8", 1)
     if isinstance(error, UnicodeDecodeError):
         try:
             content.decode(encoding)
         except UnicodeDecodeError as whole:  # the other one counts from the beginning of a chunk
             error = whole
         line = content.count(b"\n", 0, error.start) + 1
-        return UnusableProfiles(f"a byte in it is not {_encoding_name(encoding)}", line)
+        return ProfileParseError(f"a byte in it is not {_encoding_name(encoding)}", line)
     if isinstance(error, configparser.MissingSectionHeaderError):
         cut_off = error.line.lstrip().startswith("[")
         reason = "its `[` has no `]`" if cut_off else "it stands before the first [section]"
-        return UnusableProfiles(reason, error.lineno)
+        return ProfileParseError(reason, error.lineno)
     if isinstance(error, configparser.DuplicateSectionError):
-        return UnusableProfiles(f"the section {_name(error.section)} is there twice", error.lineno)
+        return ProfileParseError(f"the section {_name(error.section)} is there twice", error.lineno)
     if isinstance(error, configparser.DuplicateOptionError):
         where = f"{_name(error.option)} is there twice in {_name(error.section)}"
-        return UnusableProfiles(where, error.lineno)
+        return ProfileParseError(where, error.lineno)
     lines = [number for number, _ in getattr(error, "errors", ())]
     reason = "it is neither a [section] nor `key = value`"
-    return UnusableProfiles(reason, min(lines) if lines else None)
+    return ProfileParseError(reason, min(lines) if lines else None)
 
 
 def _name(text: str) -> str:

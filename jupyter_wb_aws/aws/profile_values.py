@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from jupyter_wb_aws.aws.profile_files import Section, Value
-from jupyter_wb_aws.aws.reading import read
+from jupyter_wb_aws.aws.safe_read import read
 
 # botocore.utils, validate_region_name.
 REGION = re.compile(r"(?![0-9]+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)")

@@ -17,7 +17,7 @@ from botocore.credentials import (
 )
 from botocore.utils import CLIENT_NAME_TO_HYPHENIZED_SERVICE_ID_OVERRIDES, SERVICE_NAME_ALIASES
 
-from jupyter_wb_aws.aws.botocore_session import hush_botocore, isolated_session, proxied
+from jupyter_wb_aws.aws.botocore_session import isolated_session, proxied, silence_botocore
 from jupyter_wb_aws.aws.sts import Credentials
 
 METHOD = "jupyter-wb-aws"
@@ -52,7 +52,7 @@ class Boto3Session(boto3.session.Session):
 
     def client(self, service_name: str, *args: Any, **settings: Any) -> Any:
         """Make a client of an AWS service, as `boto3.Session.client` does."""
-        hush_botocore()
+        silence_botocore()
         environment = self._environment
         endpoint = settings.get("endpoint_url") or _endpoint_of(service_name, environment)
         wanted = settings.get("config")

@@ -1,7 +1,7 @@
 """The two calls of AWS STS that we make, and what they depend on.
 
-`Sts` makes them in this process, for code that needs boto3 there anyway; a role's start asks by a child
-process (`sts_process`).
+`InProcessSts` makes them in this process, for code that needs boto3 there anyway; a role's start asks by a child
+process (`sts_subprocess`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
     from mypy_boto3_sts import STSClient
 
-    from jupyter_wb_aws.aws.sts_answers import MakeClient
+    from jupyter_wb_aws.aws.sts_calls import MakeClient
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class CallerIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class Assumed:
+class AssumedRole:
     """What a successful AssumeRoleWithWebIdentity said, without the credentials."""
 
     caller: CallerIdentity
@@ -75,7 +75,7 @@ class Credentials:
 class StsRequest:
     """Everything one call depends on.
 
-    `environment`: for `Sts`, the role session's `extra_environment`, and nothing else is taken from
+    `environment`: for `InProcessSts`, the role session's `extra_environment`, and nothing else is taken from
     `AWS_*` variables or `~/.aws`; for a child process, the whole environment that a kernel would get.
     `deadline`: when nobody waits for the answer any longer, of the event loop's time; None if that is open.
     """
@@ -88,7 +88,7 @@ class StsRequest:
     deadline: float | None = None
 
 
-class Sts:
+class InProcessSts:
     """A client of AWS STS in this process; its calls block, and may come from several threads at once.
 
     One botocore session serves all of them: each would else read and keep AWS's endpoint data of its
@@ -99,18 +99,18 @@ class Sts:
         self._session: Session | None = None
         self._making = threading.Lock()  # botocore's clients are thread-safe, its sessions are not
 
-    def assume(self, request: StsRequest) -> Assumed:
+    def assume(self, request: StsRequest) -> AssumedRole:
         """Call AssumeRoleWithWebIdentity; where its answer names nobody, GetCallerIdentity too.
 
         Raises:
             WbAwsError: what `failures.explain` makes of STS's error.
         """
-        from jupyter_wb_aws.aws.sts_answers import caller_of
+        from jupyter_wb_aws.aws.sts_calls import caller_of
 
-        def call() -> Assumed:
+        def call() -> AssumedRole:
             assumed = self._assume(request)
             caller = caller_from(caller_of(self._maker(request), assumed), request)
-            return Assumed(caller, assumed["Credentials"]["Expiration"])
+            return AssumedRole(caller, assumed["Credentials"]["Expiration"])
 
         return _explained(request, call)
 
@@ -134,7 +134,7 @@ class Sts:
         Raises:
             WbAwsError: what `failures.explain` makes of STS's error.
         """
-        from jupyter_wb_aws.aws.sts_answers import verified
+        from jupyter_wb_aws.aws.sts_calls import verified
 
         def call() -> CallerIdentity:
             return caller_from(verified(self._maker(request), self._assume(request)), request)
@@ -142,7 +142,7 @@ class Sts:
         return _explained(request, call)
 
     def _assume(self, request: StsRequest) -> dict[str, Any]:
-        from jupyter_wb_aws.aws.sts_answers import assume
+        from jupyter_wb_aws.aws.sts_calls import assume
 
         role, token = str(request.role), request.token.reveal()
         return assume(self._maker(request), role, request.session_name, token)
@@ -154,10 +154,10 @@ class Sts:
         from botocore import UNSIGNED
         from botocore.config import Config
 
-        from jupyter_wb_aws.aws.botocore_session import hush_botocore, isolated_session, proxied
-        from jupyter_wb_aws.aws.sts_answers import TolerantParsers
+        from jupyter_wb_aws.aws.botocore_session import isolated_session, proxied, silence_botocore
+        from jupyter_wb_aws.aws.sts_calls import TolerantParsers
 
-        hush_botocore()
+        silence_botocore()
         environment, keys = request.environment, credentials or {}
         endpoint = endpoint_of(environment)
         if endpoint and not endpoint.startswith(("https://", "http://")):
@@ -213,8 +213,8 @@ def is_aws(endpoint: str | None) -> bool:
 
 
 def _explained(request: StsRequest, call: Callable[[], T]) -> T:
-    from jupyter_wb_aws.aws.boto_failures import failure_of
-    from jupyter_wb_aws.aws.failures import explain_failure
+    from jupyter_wb_aws.aws.botocore_errors import failure_of
+    from jupyter_wb_aws.aws.sts_errors import explain_failure
 
     try:
         return call()

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _assumed(session: Mapping[str, Any]) -> Credentials:
-    from jupyter_wb_aws.aws.sts import Sts, StsRequest
+    from jupyter_wb_aws.aws.sts import InProcessSts, StsRequest
     from jupyter_wb_aws.identity.token import MOST_READ, WebIdentityToken
     from jupyter_wb_aws.roles.role import RoleArn
 
@@ -62,7 +62,7 @@ def _assumed(session: Mapping[str, Any]) -> Credentials:
         WebIdentityToken.parse(text, datetime.now(UTC)),
         variables,
     )
-    return Sts().credentials(request)
+    return InProcessSts().credentials(request)
 
 
 def _content(path: str, most: int) -> str:

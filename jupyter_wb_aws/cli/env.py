@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from jupyter_wb_aws.cli import under_role
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
-from jupyter_wb_aws.variables import SHADOWING, is_name
+from jupyter_wb_aws.variables import CONFLICTING, is_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     added = {name: value for name, value in changed.items() if os.environ.get(name) != value}
     # What is there by chance already belongs to it as well: the file may be read elsewhere.
     added |= {name: changed[name] for name in session["environment"] if name in changed}
-    removed = sorted(SHADOWING | (os.environ.keys() - changed.keys()))
+    removed = sorted(CONFLICTING | (os.environ.keys() - changed.keys()))
     write = _shell if args.format == "shell" else _dotenv
     lines = [line + "\n" for line in write(added, filter(is_name, removed))]
     # As bytes: a value with a letter that the output's encoding lacks must not become another value.

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_wb_aws.aws.user_files import harm, shadowing
+from jupyter_wb_aws.aws.file_conflicts import describe_conflict, find_conflict
 from jupyter_wb_aws.cli import choose
 from jupyter_wb_aws.cli.client import Client
 from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import say
 from jupyter_wb_aws.variables import (
-    OF_A_ROLE_SESSION,
+    ROLE_SESSION_VARIABLES,
     is_masked,
     is_name,
     is_reserved,
@@ -69,7 +69,7 @@ def _wrong(environment: object) -> str | None:
     for name, value in environment.items():
         if not is_name(name):
             return f"{name[:40]!r} is not the name of a variable"
-        if is_reserved(name) and name not in OF_A_ROLE_SESSION:
+        if is_reserved(name) and name not in ROLE_SESSION_VARIABLES:
             return f"{name} is not a variable that a role session sets"
         if value is not None and not _fits(value):
             return f"The value of {name} is not text that a variable can have"
@@ -117,8 +117,8 @@ def environment(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str
     """Return the environment of a program under the role session, instead of `base`."""
     changed = with_role(base, variables(session, base))
     stood_in = "AWS_CONFIG_FILE" in session["environment"]
-    if not stood_in and (winner := shadowing(changed)) is not None:
-        _warn(f"{harm(winner, 'will win over this role in some AWS SDKs')}.")
+    if not stood_in and (winner := find_conflict(changed)) is not None:
+        _warn(f"{describe_conflict(winner, 'will win over this role in some AWS SDKs')}.")
     return changed
 
 

@@ -70,8 +70,8 @@ def _who(session: Any) -> CallerIdentity | None:
     """Call GetCallerIdentity; None where the STS is a store's that does not have it."""
     from botocore.exceptions import ClientError
 
-    from jupyter_wb_aws.aws.failures import refused
-    from jupyter_wb_aws.aws.sts_answers import TolerantParsers
+    from jupyter_wb_aws.aws.sts_calls import TolerantParsers
+    from jupyter_wb_aws.aws.sts_errors import refused
 
     # Only now: the providers' own clients read other protocols, and times.
     session.register_component("response_parser_factory", TolerantParsers())
@@ -101,7 +101,7 @@ def _not_made(reason: str, provider: str | None = None) -> Called:
 def _failed(
     error: Exception, provider: str | None, facts: Facts, claims: Mapping[str, Any]
 ) -> Called:
-    from jupyter_wb_aws.aws.failures import refused
+    from jupyter_wb_aws.aws.sts_errors import refused
 
     problem = _explained(error, facts, claims) if provider == WEB_IDENTITY else None
     if problem is not None:
@@ -124,7 +124,7 @@ def _explained(error: Exception, facts: Facts, claims: Mapping[str, Any]) -> WbA
     """Explain STS's refusal of the role as the server does; None for what is no refusal."""
     from botocore.exceptions import ClientError
 
-    from jupyter_wb_aws.aws.failures import explain
+    from jupyter_wb_aws.aws.sts_errors import explain
 
     if not isinstance(error, ClientError) or error.operation_name != "AssumeRoleWithWebIdentity":
         return None

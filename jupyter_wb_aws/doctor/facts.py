@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from jupyter_wb_aws.aws.reading import Read
+from jupyter_wb_aws.aws.safe_read import Read
 from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.doctor.profiles import Line, Profile, Profiles
 

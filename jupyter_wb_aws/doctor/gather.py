@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from jupyter_wb_aws.aws.reading import expanded, read
+from jupyter_wb_aws.aws.safe_read import expanded, read
 from jupyter_wb_aws.doctor.facts import Cached, Facts, Place
 from jupyter_wb_aws.doctor.profiles import Line, own_files, read_profiles
 

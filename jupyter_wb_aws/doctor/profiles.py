@@ -14,19 +14,19 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from jupyter_wb_aws.aws.file_conflicts import is_default_profile, keys_line_by_line
 from jupyter_wb_aws.aws.profile_files import (
     ProfileFile,
+    ProfileParseError,
     Section,
-    UnusableProfiles,
     Value,
     parse,
     profiles_in,
     services_of,
 )
 from jupyter_wb_aws.aws.profile_paths import VARIABLES, boto3_path
-from jupyter_wb_aws.aws.reading import Problem, Read, read
-from jupyter_wb_aws.aws.user_files import keys_line_by_line, names_default
-from jupyter_wb_aws.role_sessions.session_files import stand_in_files
+from jupyter_wb_aws.aws.safe_read import Problem, Read, read
+from jupyter_wb_aws.role_sessions.session_files import placeholder_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def read_profiles(environment: Mapping[str, str]) -> Profiles:
         else:
             try:
                 _merge(file, profiles, is_config=variable == "AWS_CONFIG_FILE")
-            except UnusableProfiles as refused:
+            except ProfileParseError as refused:
                 broken.append(Broken(Line(file.path, refused.line or 0), refused.reason))
     config, credentials = files["AWS_CONFIG_FILE"], files["AWS_SHARED_CREDENTIALS_FILE"]
     return Profiles(config, credentials, profiles, tuple(broken), tuple(unreadable))
@@ -144,7 +144,7 @@ def own_files(environment: Mapping[str, str], named: Mapping[str, str]) -> Profi
     """
     token = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")
     config = environment.get("AWS_CONFIG_FILE")
-    if not token or config != str(stand_in_files(Path(token))[0]):
+    if not token or config != str(placeholder_files(Path(token))[0]):
         return None
     others = {name: value for name, value in environment.items() if name not in VARIABLES}
     return read_profiles({**others, **named})
@@ -154,12 +154,12 @@ def _merge(file: Read, profiles: dict[str, Profile], *, is_config: bool) -> None
     """Add a file's profiles.
 
     Raises:
-        UnusableProfiles: if botocore can't parse the file.
+        ProfileParseError: if botocore can't parse the file.
     """
     parsed = parse(file.content, locale.getpreferredencoding(do_setlocale=False))
     names = {section: name for name, section in profiles_in(parsed, is_config=is_config).items()}
     for section in parsed.sections:
-        name = "default" if names_default(section) else names.get(section)
+        name = "default" if is_default_profile(section) else names.get(section)
         if name is not None:
             _add(profiles.setdefault(name, Profile(name)), parsed, section, file.path)
     if lines := keys_line_by_line(file.text):

@@ -18,7 +18,11 @@ from jupyter_wb_aws.errors import BadRequest, DoctorTimeout, KernelNotFound
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.health import catalogue_json, source_json
 from jupyter_wb_aws.handlers.role_sessions import sessions_json
-from jupyter_wb_aws.injection.environment import Site, before_stand_ins, process_environment
+from jupyter_wb_aws.injection.environment import (
+    SiteSettings,
+    environment_with_user_files,
+    process_environment,
+)
 from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, ProcessRole
 from jupyter_wb_aws.variables import KERNEL_ID
 
@@ -37,9 +41,11 @@ class DoctorHandler(WbAwsHandler):
         self.refuse_other_sites()  # a profile's credential_process is run
         await self.manager.ready()
         base, given, place = self._asked_for()
-        site = self.server_state.site or Site()
-        shadow = await self.server_state.user_files.shadow(before_stand_ins(base, given, site))
-        environment = process_environment(base, given, site, shadowed=shadow is not None)
+        site = self.server_state.site or SiteSettings()
+        conflict = await self.server_state.conflict_check.find(
+            environment_with_user_files(base, given, site)
+        )
+        environment = process_environment(base, given, site, has_conflict=conflict is not None)
         server = await self._known()
         server["no_role_chosen"] = (
             given.kind == "no_role"
@@ -104,10 +110,14 @@ async def look(
     """
     # A `credential_process` gets the whole of it, the variables of the interpreter included.
     question = {**asked, "environment": dict(environment)}
-    place_by = asyncio.get_running_loop().time() + DEADLINE - SHORTEST
+    slot_deadline = asyncio.get_running_loop().time() + DEADLINE - SHORTEST
     try:
         return await children.ask(
-            "jupyter_wb_aws.doctor", environment, question, seconds=DEADLINE, place_by=place_by
+            "jupyter_wb_aws.doctor",
+            environment,
+            question,
+            timeout=DEADLINE,
+            slot_deadline=slot_deadline,
         )
     except TimeoutError:
         raise DoctorTimeout("The doctor did not finish in time.") from None

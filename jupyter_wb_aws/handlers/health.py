@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from jupyter_wb_aws import __version__
-from jupyter_wb_aws.aws.claims import claims_for_aws, warnings_for
+from jupyter_wb_aws.aws.claims import claim_warnings, claims_for_aws
 from jupyter_wb_aws.aws.sts import endpoint_of, is_aws
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import WbAwsError
@@ -141,7 +141,7 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
     living = token_status.token is not None and token_status.token.expires_at > manager.clock.now()
     token = token_status.token if living else None
     problem = source_problem(manager)
-    warnings = warnings_for(token, at_aws=goes_to_aws(manager)) if token else []
+    warnings = claim_warnings(token, at_aws=goes_to_aws(manager)) if token else []
     return {
         "name": getattr(source, "short_name", type(source).__name__),
         "subject": token.claims["sub"] if token else None,

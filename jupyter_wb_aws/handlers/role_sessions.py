@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import NoSuchKernel
 
-from jupyter_wb_aws.aws.user_files import harm, set_aside
+from jupyter_wb_aws.aws.file_conflicts import describe_conflict, hidden_files_message
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import BadRequest, NotFound, TokenSourceFailed, WbAwsError
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.request_user import log_by_user
-from jupyter_wb_aws.injection.environment import Site, before_stand_ins, role_variables
+from jupyter_wb_aws.injection.environment import (
+    SiteSettings,
+    environment_with_user_files,
+    role_session_variables,
+)
 from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
 from jupyter_wb_aws.role_sessions.schedule import next_look
@@ -29,24 +33,28 @@ async def sessions_json(
     server: ServerState, manager: RoleSessionManager, sessions: Iterable[RoleSession]
 ) -> list[dict[str, object]]:
     """Shape role sessions as `session_json` does, each with what of the user's own files is in its way."""
-    site = server.site or Site()
-    looked_at = [(s, before_stand_ins(os.environ, ProcessRole("role", s), site)) for s in sessions]
-    shadows = [await server.user_files.shadow(environment) for _, environment in looked_at]
+    site = server.site or SiteSettings()
+    looked_at = [
+        (s, environment_with_user_files(os.environ, ProcessRole("role", s), site)) for s in sessions
+    ]
+    conflicts = [await server.conflict_check.find(environment) for _, environment in looked_at]
     return [
-        session_json(server, manager, session, shadow)
-        for (session, _), shadow in zip(looked_at, shadows, strict=True)
+        session_json(server, manager, session, conflict)
+        for (session, _), conflict in zip(looked_at, conflicts, strict=True)
     ]
 
 
 def session_json(
-    server: ServerState, manager: RoleSessionManager, session: RoleSession, shadow: str | None
+    server: ServerState, manager: RoleSessionManager, session: RoleSession, conflict: str | None
 ) -> dict[str, object]:
     """Shape a role session as the REST contract does; nothing secret is in it."""
     token_status = manager.token_cache.status(str(session.role.arn))
     state = manager.state_of(session)
     living = session.ended is None
-    site = server.site or Site()
-    variables = role_variables(ProcessRole("role", session), site, shadowed=shadow is not None)
+    site = server.site or SiteSettings()
+    variables = role_session_variables(
+        ProcessRole("role", session), site, has_conflict=conflict is not None
+    )
     # Of the token that is in the file; before the first one is there, of the one in hand.
     expires_at = session.file_expires_at or (
         token_status.token.expires_at if token_status.token else None
@@ -68,7 +76,7 @@ def session_json(
         if living
         else None,
         "problem": problem.as_problem() if problem else None,
-        "notices": _notices(site, shadow) if living else [],
+        "notices": _notices(site, conflict) if living else [],
         "end_reason": session.ended.reason if session.ended else None,
     }
 
@@ -82,8 +90,8 @@ def _problem(session: RoleSession, state: State, of_token: WbAwsError | None) ->
     return problem
 
 
-def _notices(site: Site, shadow: str | None) -> list[dict[str, str]]:
-    if shadow is None:
+def _notices(site: SiteSettings, conflict: str | None) -> list[dict[str, str]]:
+    if conflict is None:
         if site.user_aws_files != "hide":
             return []
         text = (
@@ -93,11 +101,11 @@ def _notices(site: Site, shadow: str | None) -> list[dict[str, str]]:
         return [{"code": "own_aws_files_set_aside", "message": text}]
     if site.user_aws_files == "keep":
         text = (
-            f"{harm(shadow, 'wins over this role in some AWS SDKs, or keeps it from working')}; `jupyter wb-aws doctor`"
+            f"{describe_conflict(conflict, 'wins over this role in some AWS SDKs, or keeps it from working')}; `jupyter wb-aws doctor`"
             " says what to change."
         )
         return [{"code": "own_aws_files_win", "message": text}]
-    return [{"code": "own_aws_files_set_aside", "message": set_aside(shadow)}]
+    return [{"code": "own_aws_files_set_aside", "message": hidden_files_message(conflict)}]
 
 
 class RoleSessionHandler(WbAwsHandler):

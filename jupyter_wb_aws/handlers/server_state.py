@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.child_processes import ChildProcesses
 from jupyter_wb_aws.errors import NotConfigured
-from jupyter_wb_aws.injection.user_files import UserFiles
+from jupyter_wb_aws.injection.conflict_check import ConflictCheck
 
 if TYPE_CHECKING:  # a server where nothing is set up never needs these
     from jupyter_wb_aws.handlers.health_problems import HealthProblem
-    from jupyter_wb_aws.injection.environment import Site
+    from jupyter_wb_aws.injection.environment import SiteSettings
     from jupyter_wb_aws.injection.kernels import KernelInjection
     from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
     from jupyter_wb_aws.injection.terminals import TerminalInjection
@@ -31,20 +31,20 @@ class ServerState:
     `notices` are things that a user or an administrator should know, as (code, sentence).
     `children` runs our helper processes; `doctors` bounds how many of them are the doctor's, so that a
     role can be started meanwhile.
-    `user_files` looks at the user's own `~/.aws`.
+    `conflict_check` looks at the user's own `~/.aws`.
     `encoded_roles` is the last answer of `GET /aws/roles`, with the list that it was made from.
     """
 
     manager: RoleSessionManager | None = None
     setup_problems: tuple[HealthProblem, ...] = ()
-    site: Site | None = None
+    site: SiteSettings | None = None
     kernels: KernelInjection | None = None
     terminals: TerminalInjection | None = None
     apps: ProxiedAppInjection | None = None
     boto3_sessions: Boto3Sessions | None = None
     children: ChildProcesses = field(default_factory=ChildProcesses)
     notices: tuple[tuple[str, str], ...] = ()
-    user_files: UserFiles = field(default_factory=UserFiles)
+    conflict_check: ConflictCheck = field(default_factory=ConflictCheck)
     doctors: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     encoded_roles: tuple[list[Role], bytes] | None = None
 

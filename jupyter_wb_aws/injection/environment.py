@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from jupyter_wb_aws.role_sessions.assignments import ProcessRole
-from jupyter_wb_aws.role_sessions.session_files import stand_in_files
+from jupyter_wb_aws.role_sessions.session_files import placeholder_files
 from jupyter_wb_aws.variables import (
+    CONFLICTING,
     CREDENTIAL,
     ROLE_LABEL,
-    SHADOWING,
     is_reserved,
     with_role,
     without_role,
@@ -21,60 +21,68 @@ UserAwsFiles = Literal["hide_if_conflicting", "hide", "keep"]
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SiteSettings:
     """What the site adds to every role session, and when the user's own files are stood in for."""
 
     extra_environment: Mapping[str, str] = field(default_factory=dict)
     user_aws_files: UserAwsFiles = "hide_if_conflicting"
 
-    def stands_in(self, *, shadowed: bool) -> bool:
+    def hides_user_files(self, *, has_conflict: bool) -> bool:
         """Tell whether files of the role session's own stand in for `~/.aws`."""
         return self.user_aws_files == "hide" or (
-            self.user_aws_files == "hide_if_conflicting" and shadowed
+            self.user_aws_files == "hide_if_conflicting" and has_conflict
         )
 
 
 def process_environment(
-    base: Mapping[str, str], given: ProcessRole, site: Site, *, shadowed: bool = False
+    base: Mapping[str, str],
+    process_role: ProcessRole,
+    site: SiteSettings,
+    *,
+    has_conflict: bool = False,
 ) -> dict[str, str]:
     """Return the environment that a process gets instead of `base`.
 
     Args:
         base: what it would have got without us.
-        given: its role session, or one of the three kinds of none.
+        process_role: its role session, or one of the three kinds of none.
         site: the site's settings.
-        shadowed: whether the user's own `~/.aws` files would win over the role in some SDK.
+        has_conflict: whether the user's own `~/.aws` files would win over the role in some SDK.
     """
-    if given.kind == "untouched":
+    if process_role.kind == "untouched":
         return dict(base)
-    if given.session is None:
+    if process_role.session is None:
         return without_role(base)
-    return with_role(base, role_variables(given, site, shadowed=shadowed))
+    return with_role(base, role_session_variables(process_role, site, has_conflict=has_conflict))
 
 
-def before_stand_ins(base: Mapping[str, str], given: ProcessRole, site: Site) -> dict[str, str]:
+def environment_with_user_files(
+    base: Mapping[str, str], process_role: ProcessRole, site: SiteSettings
+) -> dict[str, str]:
     """Return the environment in which the user's own `~/.aws` files would be read, to look at them.
 
     What another role session has set in `base` is not in it: a server may itself run under a role, and
     that one's stand-ins do not reach its kernels.
     """
-    return process_environment(base, given, replace(site, user_aws_files="keep"))
+    return process_environment(base, process_role, replace(site, user_aws_files="keep"))
 
 
-def removed_names(given: ProcessRole) -> frozenset[str]:
-    """Return the names that `process_environment` removes, besides those with a prefix of `SHADOWING_PREFIXES`."""
-    if given.kind == "untouched":
+def removed_names(process_role: ProcessRole) -> frozenset[str]:
+    """Return the names that `process_environment` removes, besides those with a prefix of `CONFLICTING_PREFIXES`."""
+    if process_role.kind == "untouched":
         return frozenset()
-    return SHADOWING if given.session else SHADOWING | CREDENTIAL
+    return CONFLICTING if process_role.session else CONFLICTING | CREDENTIAL
 
 
-def role_variables(given: ProcessRole, site: Site, *, shadowed: bool) -> dict[str, str]:
+def role_session_variables(
+    process_role: ProcessRole, site: SiteSettings, *, has_conflict: bool
+) -> dict[str, str]:
     """Return the variables of a role session; none of them is secret.
 
     Both region variables are set, since boto3 reads only the one and the SDK for JavaScript only
     the other. `AWS_ENDPOINT_URL_STS` is not: any value of it breaks pyarrow.
     """
-    session = given.session
+    session = process_role.session
     if session is None:
         return {}
     variables = {
@@ -88,8 +96,8 @@ def role_variables(given: ProcessRole, site: Site, *, shadowed: bool) -> dict[st
     }
     if session.region is not None:
         variables |= {"AWS_REGION": session.region, "AWS_DEFAULT_REGION": session.region}
-    if site.stands_in(shadowed=shadowed):
-        config, credentials = stand_in_files(session.token_file)
+    if site.hides_user_files(has_conflict=has_conflict):
+        config, credentials = placeholder_files(session.token_file)
         variables |= {
             "AWS_CONFIG_FILE": str(config),
             "AWS_SHARED_CREDENTIALS_FILE": str(credentials),

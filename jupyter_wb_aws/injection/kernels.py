@@ -19,8 +19,12 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_async
 from traitlets.utils.bunch import Bunch
 
-from jupyter_wb_aws.injection.environment import Site, before_stand_ins, process_environment
-from jupyter_wb_aws.injection.user_files import UserFiles
+from jupyter_wb_aws.injection.conflict_check import ConflictCheck
+from jupyter_wb_aws.injection.environment import (
+    SiteSettings,
+    environment_with_user_files,
+    process_environment,
+)
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.variables import KERNEL_ID
@@ -37,13 +41,13 @@ class KernelInjection:
         site: the site's settings.
     """
 
-    def __init__(self, kernels: Any, manager: RoleSessionManager, site: Site) -> None:
+    def __init__(self, kernels: Any, manager: RoleSessionManager, site: SiteSettings) -> None:
         self.kernels = kernels
         self._manager = manager
         self._site = site
         self._factory: Callable[..., Any] | None = None
         self._elsewhere: set[str] = set()
-        self._user_files = UserFiles()
+        self._conflict_check = ConflictCheck()
 
     def install(self) -> None:
         """Wrap the factory, now and whenever the site's configuration makes another one."""
@@ -77,20 +81,22 @@ class KernelInjection:
                 await inner(kernel_cmd, **kwargs)
                 return
             await self._manager.ready()  # a choice of the last run may still be on its way
-            given = self._manager.choices.given_to_kernel(kernel.kernel_id)
+            process_role = self._manager.choices.given_to_kernel(kernel.kernel_id)
             base = os.environ if kwargs.get("env") is None else kwargs["env"]
             cwd = kwargs.get("cwd") or ""
-            looked_at = before_stand_ins(base, given, self._site)
-            shadowed = (
-                given.session is not None
-                and await self._user_files.shadow(looked_at, cwd) is not None
+            looked_at = environment_with_user_files(base, process_role, self._site)
+            has_conflict = (
+                process_role.session is not None
+                and await self._conflict_check.find(looked_at, cwd) is not None
             )
             # `kwargs` is the launch's own copy: what a later restart starts from stays clean.
-            kwargs["env"] = process_environment(base, given, self._site, shadowed=shadowed)
-            if given.kind != "untouched":
+            kwargs["env"] = process_environment(
+                base, process_role, self._site, has_conflict=has_conflict
+            )
+            if process_role.kind != "untouched":
                 kwargs["env"][KERNEL_ID] = kernel.kernel_id
             await inner(kernel_cmd, **kwargs)
-            self._manager.choices.assignments.ran(kernel.kernel_id, given)
+            self._manager.choices.assignments.ran(kernel.kernel_id, process_role)
 
         kernel._async_launch_kernel = launch  # noqa: SLF001
 
@@ -107,8 +113,8 @@ class KernelInjection:
         """Return the ids of the role sessions that living kernels have, or will have at their restart."""
         assignments, used = self._manager.choices.assignments, set()
         for kernel_id in self.living():
-            if (given := assignments.running(kernel_id)) and given.session:
-                used.add(given.session.id)
+            if (process_role := assignments.running(kernel_id)) and process_role.session:
+                used.add(process_role.session.id)
             if (chosen := assignments.chosen(kernel_id)) and chosen.session_id:
                 used.add(chosen.session_id)
         return used

@@ -20,9 +20,13 @@ from typing import Any
 
 from jupyter_wb_aws.errors import AppNotFound
 from jupyter_wb_aws.injection import process_tree
-from jupyter_wb_aws.injection.environment import Site, before_stand_ins, process_environment
+from jupyter_wb_aws.injection.conflict_check import ConflictCheck
+from jupyter_wb_aws.injection.environment import (
+    SiteSettings,
+    environment_with_user_files,
+    process_environment,
+)
 from jupyter_wb_aws.injection.rstudio import RSessions
-from jupyter_wb_aws.injection.user_files import UserFiles
 from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
@@ -44,11 +48,11 @@ class State(dict[str, Any]):
 
 @dataclass(slots=True)
 class App:
-    """One configured app; `given` is what its process was given at its last launch."""
+    """One configured app; `process_role` is what its process was given at its last launch."""
 
     id: str
     state: dict[str, Any]
-    given: ProcessRole | None = None
+    process_role: ProcessRole | None = None
 
     @property
     def running(self) -> bool:
@@ -65,12 +69,12 @@ class ProxiedAppInjection:
         site: the site's settings.
     """
 
-    def __init__(self, web_app: Any, manager: RoleSessionManager, site: Site) -> None:
+    def __init__(self, web_app: Any, manager: RoleSessionManager, site: SiteSettings) -> None:
         self._web_app = web_app
         self._manager = manager
         self._site = site
         self._apps: dict[str, App] = {}
-        self._user_files = UserFiles()
+        self._conflict_check = ConflictCheck()
         self.r_sessions = RSessions(manager, site)
 
     def install(self) -> None:
@@ -103,33 +107,39 @@ class ProxiedAppInjection:
 
         async def start() -> None:
             await self._manager.ready()  # a choice of the last run may still be on its way
-            given = self._manager.choices.given_by_default()
+            process_role = self._manager.choices.given_by_default()
             cwd = options.get("cwd") or ""
-            looked_at = before_stand_ins(base, given, self._site)
-            shadowed = (
-                given.session is not None
-                and await self._user_files.shadow(looked_at, cwd) is not None
+            looked_at = environment_with_user_files(base, process_role, self._site)
+            has_conflict = (
+                process_role.session is not None
+                and await self._conflict_check.find(looked_at, cwd) is not None
             )
-            environment = process_environment(base, given, self._site, shadowed=shadowed)
+            environment = process_environment(
+                base, process_role, self._site, has_conflict=has_conflict
+            )
             process._proc_kwargs = {**options, "env": environment}  # noqa: SLF001 - see the module's docstring
             process._proc_args = await self.r_sessions.command_for(app.id, command, base)  # noqa: SLF001
             if app.state.get("proc") is not process:
                 return  # relaunched meanwhile: nobody would ever end it
             await inner()
-            app.given = given
+            app.process_role = process_role
             self._manager.choices.app_changed(app.id)
 
         process.start = start
 
     def running(self) -> dict[str, ProcessRole]:
         """Return what each living app was launched with."""
-        return {app.id: app.given for app in self._apps.values() if app.running and app.given}
+        return {
+            app.id: app.process_role
+            for app in self._apps.values()
+            if app.running and app.process_role
+        }
 
     def used(self) -> set[str]:
         """Return the ids of the role sessions that living apps have, or their R sessions may have."""
         used = set()
-        for app_id, given in self.running().items():
-            used |= {given.session.id} if given.session else set()
+        for app_id, process_role in self.running().items():
+            used |= {process_role.session.id} if process_role.session else set()
             used |= self.r_sessions.offered(app_id)
         return used
 
@@ -154,7 +164,7 @@ class ProxiedAppInjection:
             # Port and socket stay: a request that waits for the lock has read them already.
             remove_socket(app.state.get("unix_socket"))
             del app.state["proc"]
-            app.given = None
+            app.process_role = None
         log.info("%r was stopped; its next request launches it anew", app_id)
         self._manager.choices.app_changed(app_id)
 

@@ -18,20 +18,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jupyter_wb_aws.aws.user_files import shadowing
+from jupyter_wb_aws.aws.file_conflicts import find_conflict
 from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import WbAwsError
+from jupyter_wb_aws.injection.conflict_check import ConflictCheck
 from jupyter_wb_aws.injection.environment import (
-    Site,
-    before_stand_ins,
+    SiteSettings,
+    environment_with_user_files,
     process_environment,
     removed_names,
 )
-from jupyter_wb_aws.injection.user_files import UserFiles
 from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.tasks import Tasks
-from jupyter_wb_aws.variables import SHADOWING_PREFIXES
+from jupyter_wb_aws.variables import CONFLICTING_PREFIXES
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +65,11 @@ class RSessions:
         site: the site's settings.
     """
 
-    def __init__(self, manager: RoleSessionManager, site: Site) -> None:
+    def __init__(self, manager: RoleSessionManager, site: SiteSettings) -> None:
         self._manager = manager
         self._site = site
         self._scripts: dict[str, Script] = {}
-        self._user_files = UserFiles()
+        self._conflict_check = ConflictCheck()
         self._threads = DiskThreads(2)
         self._tasks = Tasks()
         manager.choices.followers.append(self.follow)
@@ -135,14 +135,16 @@ class RSessions:
 
     async def _write(self, script: Script) -> None:
         async with script.one_at_a_time:  # the last one to ask what is the default writes last
-            given = self._manager.choices.next_by_default()
+            process_role = self._manager.choices.next_by_default()
             # Each R session starts in the folder of its project.
-            looked_at = before_stand_ins(script.environment, given, self._site)
-            shadow = await self._user_files.shadow(looked_at, None, shadowing)
-            shadowed = shadow is not None
-            content = script_text(given, self._site, script.rsession, shadowed=shadowed)
-            if given.session is not None:
-                script.offered.add(given.session.id)
+            looked_at = environment_with_user_files(script.environment, process_role, self._site)
+            conflict = await self._conflict_check.find(looked_at, None, find_conflict)
+            has_conflict = conflict is not None
+            content = script_text(
+                process_role, self._site, script.rsession, has_conflict=has_conflict
+            )
+            if process_role.session is not None:
+                script.offered.add(process_role.session.id)
             if content != script.content or not await self._threads.run(script.path.exists):
                 script.content = ""  # should we be cancelled, the disk goes on by itself
                 await self._manager.write_script(script.path, content)
@@ -153,20 +155,22 @@ def _words(problem: WbAwsError | OSError) -> str:
     return problem.detail if isinstance(problem, WbAwsError) else str(problem)
 
 
-def script_text(given: ProcessRole, site: Site, rsession: Path, *, shadowed: bool) -> str:
+def script_text(
+    process_role: ProcessRole, site: SiteSettings, rsession: Path, *, has_conflict: bool
+) -> str:
     """Write the script, for a plain POSIX shell. It makes the changes of `environment.process_environment`."""
     lines = [
         "#!/bin/sh",
         "# Written by jupyter_wb_aws whenever the default AWS role changes: starts an R session with it.",
     ]
-    names, prefixes = removed_names(given), SHADOWING_PREFIXES
+    names, prefixes = removed_names(process_role), CONFLICTING_PREFIXES
     if names:
         edits = "; ".join(rf"s/^\({prefix}[A-Za-z0-9_]*\)=.*/\1/p" for prefix in prefixes)
         lines += [
             f"unset {' '.join(sorted(names))}",
             f'for name in $(env | sed -n {shlex.quote(edits)}); do unset "$name"; done',
         ]
-    variables = process_environment({}, given, site, shadowed=shadowed)
+    variables = process_environment({}, process_role, site, has_conflict=has_conflict)
     lines += [f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items())]
     return "\n".join([*lines, f'exec {shlex.quote(str(rsession))} "$@"', ""])
 

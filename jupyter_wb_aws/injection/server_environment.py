@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 
-from jupyter_wb_aws.injection.environment import Site, before_stand_ins, process_environment
-from jupyter_wb_aws.injection.user_files import UserFiles
+from jupyter_wb_aws.injection.conflict_check import ConflictCheck
+from jupyter_wb_aws.injection.environment import (
+    SiteSettings,
+    environment_with_user_files,
+    process_environment,
+)
 from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
 
 async def environment_of(
-    session: RoleSession, *, site: Site, user_files: UserFiles
+    session: RoleSession, *, site: SiteSettings, conflict_check: ConflictCheck
 ) -> dict[str, str]:
     """Return the environment of a process that this server would start with a role session now."""
-    given = ProcessRole("role", session)
-    shadow = await user_files.shadow(before_stand_ins(os.environ, given, site), None)
-    return process_environment(os.environ, given, site, shadowed=shadow is not None)
+    process_role = ProcessRole("role", session)
+    conflict = await conflict_check.find(
+        environment_with_user_files(os.environ, process_role, site), None
+    )
+    return process_environment(os.environ, process_role, site, has_conflict=conflict is not None)

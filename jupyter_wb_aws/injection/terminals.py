@@ -13,8 +13,12 @@ from typing import Any
 
 from jupyter_core.utils import ensure_async
 
-from jupyter_wb_aws.injection.environment import Site, before_stand_ins, process_environment
-from jupyter_wb_aws.injection.user_files import UserFiles
+from jupyter_wb_aws.injection.conflict_check import ConflictCheck
+from jupyter_wb_aws.injection.environment import (
+    SiteSettings,
+    environment_with_user_files,
+    process_environment,
+)
 from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, Assignment, ProcessRole
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
@@ -29,14 +33,14 @@ class TerminalInjection:
         site: the site's settings.
     """
 
-    def __init__(self, terminals: Any, manager: RoleSessionManager, site: Site) -> None:
+    def __init__(self, terminals: Any, manager: RoleSessionManager, site: SiteSettings) -> None:
         self.terminals = terminals
         self._manager = manager
         self._site = site
         self._chosen: contextvars.ContextVar[ProcessRole | None] = contextvars.ContextVar(
             "chosen", default=None
         )
-        self._user_files = UserFiles()
+        self._conflict_check = ConflictCheck()
         self._last: tuple[Assignment | None, ProcessRole] | None = None
         self._given: weakref.WeakKeyDictionary[Any, tuple[Assignment | None, ProcessRole]] = (
             weakref.WeakKeyDictionary()
@@ -53,21 +57,21 @@ class TerminalInjection:
             chosen = self._chosen.get()
             if chosen is not None and chosen.session is not None and chosen.session.ended:
                 chosen = NO_ROLE_GIVEN  # it ended while the request was looked at
-            given = chosen or self._manager.choices.given_by_default()
+            process_role = chosen or self._manager.choices.given_by_default()
             assignment = (
-                Assignment(given.session.id, "by_user" if chosen else "by_default")
-                if given.session
+                Assignment(process_role.session.id, "by_user" if chosen else "by_default")
+                if process_role.session
                 else None
             )
-            self._last = (assignment, given)
+            self._last = (assignment, process_role)
             base = inner(*args, **kwargs)
             cwd = kwargs.get("cwd") or ""
-            looked_at = before_stand_ins(base, given, self._site)
-            shadowed = (
-                given.session is not None
-                and self._user_files.shadow_now(looked_at, cwd) is not None
+            looked_at = environment_with_user_files(base, process_role, self._site)
+            has_conflict = (
+                process_role.session is not None
+                and self._conflict_check.find_now(looked_at, cwd) is not None
             )
-            return process_environment(base, given, self._site, shadowed=shadowed)
+            return process_environment(base, process_role, self._site, has_conflict=has_conflict)
 
         return make_term_env
 
@@ -91,7 +95,11 @@ class TerminalInjection:
 
     def used(self) -> set[str]:
         """Return the ids of the role sessions that living terminals have."""
-        return {given.session.id for _, given in self.running().values() if given.session}
+        return {
+            process_role.session.id
+            for _, process_role in self.running().values()
+            if process_role.session
+        }
 
     async def start(self, session: RoleSession) -> Any:
         """Start a terminal with a role session apart from the default.

@@ -10,7 +10,7 @@ import threading
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from jupyter_wb_aws.aws.sts import Credentials, Sts, StsRequest
+from jupyter_wb_aws.aws.sts import Credentials, InProcessSts, StsRequest
 from jupyter_wb_aws.errors import SignInRequired, TokenSourceFailed
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
@@ -32,7 +32,7 @@ class Boto3Sessions:
         sts: gives the credentials.
     """
 
-    def __init__(self, manager: RoleSessionManager, sts: Sts) -> None:
+    def __init__(self, manager: RoleSessionManager, sts: InProcessSts) -> None:
         self._manager = manager
         self._sts = sts
         self._made: dict[tuple[str, str], tuple[dict[str, str], Boto3Session]] = {}

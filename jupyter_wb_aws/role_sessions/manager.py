@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.aws.sts import CallerIdentity
-from jupyter_wb_aws.aws.sts_process import AsksSts
-from jupyter_wb_aws.clock import Clock, rfc3339, set_within
+from jupyter_wb_aws.aws.sts_subprocess import StsClient
+from jupyter_wb_aws.clock import Clock, rfc3339, wait_for_event
 from jupyter_wb_aws.errors import (
     LastRunUnknown,
     RoleNotAllowed,
@@ -88,7 +88,7 @@ class RoleSessionManager:
         clock: Clock,
         rng: random.Random,
         emit: Emit,
-        sts: AsksSts,
+        sts: StsClient,
         process_environment: EnvironmentOf | None = None,
         in_use: InUse = frozenset,
     ) -> None:
@@ -219,7 +219,7 @@ class RoleSessionManager:
         """
         if asyncio.get_running_loop() is not self._loop:
             return self._ready.is_set()
-        if await set_within(self._ready, self.clock, READY_PATIENCE):
+        if await wait_for_event(self._ready, self.clock, READY_PATIENCE):
             return True
         if not self._late:
             self._late = True

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from jupyter_wb_aws.clock import Clock, set_within
+from jupyter_wb_aws.clock import Clock, wait_for_event
 from jupyter_wb_aws.errors import SignInRequired, WbAwsError
 from jupyter_wb_aws.identity.token_cache import TokenCache, TokenStatus
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
@@ -61,7 +61,7 @@ class Refresher:
             except Exception:  # a bug must not end the renewal of every role session
                 log.exception("Looking after the role sessions failed; trying again")
                 pause = self._longest_sleep.total_seconds()
-            await set_within(self._woken, self._clock, pause)
+            await wait_for_event(self._woken, self._clock, pause)
 
     async def step(self) -> float:
         """Renew what is due, deliver it, tell what changed; return the seconds until the next look."""

@@ -272,25 +272,25 @@ def _write_into(
     directory: TokenDirectory, session: RoleSession, token: WebIdentityToken, *, new: bool
 ) -> None:
     if new:
-        for name, content in stand_ins(session).items():
+        for name, content in placeholder_contents(session).items():
             directory.write(name, content)
     directory.write(session.token_file.name, token.reveal())
 
 
 def file_names(session: RoleSession) -> list[str]:
     """Return the names of all files of a role session."""
-    return [session.token_file.name, *stand_ins(session)]
+    return [session.token_file.name, *placeholder_contents(session)]
 
 
-def stand_in_files(token_file: Path) -> tuple[Path, Path]:
+def placeholder_files(token_file: Path) -> tuple[Path, Path]:
     """Return the role session's stand-ins for `~/.aws/config` and `~/.aws/credentials`."""
     return token_file.with_suffix(".config"), token_file.with_suffix(".credentials")
 
 
-def stand_ins(session: RoleSession) -> dict[str, str]:
+def placeholder_contents(session: RoleSession) -> dict[str, str]:
     """Name and content of the stand-ins.
 
     They hold nothing but the reason for their being; see docs/decisions/0003-environment.md.
     """
     why = f"# Stands in for your own file while the AWS role {session.role.arn.name} is in use.\n"
-    return {path.name: why for path in stand_in_files(session.token_file)}
+    return {path.name: why for path in placeholder_files(session.token_file)}

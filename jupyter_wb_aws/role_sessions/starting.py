@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity, StsRequest
-from jupyter_wb_aws.aws.sts_process import AsksSts
+from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity, StsRequest
+from jupyter_wb_aws.aws.sts_subprocess import StsClient
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInRequired, StartTimeout
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
@@ -66,7 +66,7 @@ class Starter:
     def __init__(
         self,
         files: SessionFiles,
-        sts: AsksSts,
+        sts: StsClient,
         *,
         clock: Clock,
         rng: random.Random,
@@ -150,7 +150,7 @@ class Starter:
         lifetime = assumed.credentials_expire_at - now
         return replace(session, caller=assumed.caller, started_at=now, credential_lifetime=lifetime)
 
-    def _follows(self, start: Start, name: str) -> Assumed | None:
+    def _follows(self, start: Start, name: str) -> AssumedRole | None:
         """Tell what STS would answer, where it has let this user into this role already.
 
         A command under `jupyter wb-aws exec` should not wait for STS to say again what it said of an
@@ -165,7 +165,7 @@ class Starter:
             if not session.shared or now - session.started_at >= session.credential_lifetime:
                 continue
             if (caller := renamed(session.caller, session.session_name, name)) is not None:
-                return Assumed(caller, now + session.credential_lifetime)
+                return AssumedRole(caller, now + session.credential_lifetime)
         return None
 
     async def _write_first(self, session: RoleSession) -> None:

@@ -9,7 +9,7 @@ from jupyter_wb_aws.roles.from_claim import NAME_FIELD, RolesFromClaim
 from jupyter_wb_aws.roles.partitions import partitions
 from jupyter_wb_aws.roles.role import ACCOUNT, REGION_LABEL, Role, RoleArn
 from jupyter_wb_aws.roles.rules import Rule
-from jupyter_wb_aws.variables import wrong_extra
+from jupyter_wb_aws.variables import extra_environment_error
 
 SHOWN = 100
 
@@ -170,7 +170,7 @@ def _region(table: dict[str, Any], where: str) -> str | None:
 
 def _extra(table: dict[str, Any], where: str) -> dict[str, str]:
     extra = table.get("extra_environment", {})
-    if not isinstance(extra, dict) or (wrong := wrong_extra(extra)):
+    if not isinstance(extra, dict) or (wrong := extra_environment_error(extra)):
         reason = wrong if isinstance(extra, dict) else "it is no table"
         raise BrokenCatalogue(f"`extra_environment` of {where}: {reason}")
     return extra

@@ -11,7 +11,7 @@ def _case(id_, file, text, key):
 
 # The file in ~/.aws, its text, and the key that would win, or None. As measured in
 # docs/decisions/0003-environment.md.
-SHADOWING = [
+CONFLICTING = [
     _case("keys-in-credentials", "credentials", f"[default]\n{STATIC}", "aws_access_key_id"),
     _case("keys-in-config", "config", f"[default]\n{STATIC}", "aws_access_key_id"),
     _case("keys-of-another-profile", "credentials", f"[other]\n{STATIC}", None),

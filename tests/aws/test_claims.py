@@ -14,11 +14,11 @@ from jupyter_wb_aws.aws.claims import (
     TAGS,
     audience_of,
     audience_problems,
+    claim_warnings,
     claims_for_aws,
     issuer_problems,
     principal_of,
     tags_of,
-    warnings_for,
 )
 from jupyter_wb_aws.identity.token import largest_claim
 from jupyter_wb_aws.roles.role import RoleArn
@@ -191,7 +191,7 @@ def test_long_and_unprintable_values_are_made_fit():
     ],
 )
 def test_what_aws_will_not_take_is_warned_of(claims, code):
-    assert codes(warnings_for(make_token(**claims), at_aws=True)) == code
+    assert codes(claim_warnings(make_token(**claims), at_aws=True)) == code
 
 
 @pytest.mark.parametrize(
@@ -204,20 +204,20 @@ def test_what_aws_will_not_take_is_warned_of(claims, code):
     ],
 )
 def test_a_store_with_an_sts_of_its_own_has_its_own_rules(claims):
-    assert warnings_for(make_token(**claims), at_aws=False) == []
+    assert claim_warnings(make_token(**claims), at_aws=False) == []
 
 
 @pytest.mark.parametrize("at_aws", [True, False])
 def test_a_token_that_lives_shortly_is_warned_of(at_aws):
     token = make_token(exp=NOON + timedelta(seconds=60))
-    (warning,) = warnings_for(token, at_aws=at_aws)
+    (warning,) = claim_warnings(token, at_aws=at_aws)
     assert (warning.code, "60 s" in warning.message) == ("short_life", True)
 
 
 @pytest.mark.parametrize("at_aws", [True, False])
 def test_a_token_near_the_size_limit_is_warned_of_by_its_largest_claim(at_aws):
     token = make_token(groups=[f"secret-group-{n}" for n in range(700)])
-    (warning,) = warnings_for(token, at_aws=at_aws)
+    (warning,) = claim_warnings(token, at_aws=at_aws)
     assert warning.code == "near_size_limit"
     assert f"{token.size} of the 20000" in warning.message
     assert "`groups`" in warning.message
@@ -243,5 +243,5 @@ def test_whatever_a_token_claims_it_is_picked_and_judged(claims):
     token = make_token()
     object.__setattr__(token, "claims", claims)
     assert json.dumps(claims_for_aws(claims)).isprintable()
-    assert all(w.message.isprintable() for w in warnings_for(token, at_aws=True))
+    assert all(w.message.isprintable() for w in claim_warnings(token, at_aws=True))
     assert principal_of(claims, ROLE) is None or principal_of(claims, ROLE).isprintable()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jupyter_wb_aws.aws.profile_files import (
     ProfileFile,
-    UnusableProfiles,
+    ProfileParseError,
     default_section,
     parse,
     profiles_in,
@@ -61,7 +61,7 @@ def test_a_file_is_read_as_botocore_reads_it_or_refused_where_botocore_refuses(f
         theirs = None
     try:
         ours = parse(content, ENCODING)
-    except UnusableProfiles as refused:
+    except ProfileParseError as refused:
         ours, line = None, refused.line
     if ours is None or theirs is None:
         assert ours is theirs
@@ -96,7 +96,7 @@ def test_a_file_is_read_as_botocore_reads_it_or_refused_where_botocore_refuses(f
     ],
 )
 def test_a_refusal_names_line_and_reason_and_no_value(content, line, reason):
-    with pytest.raises(UnusableProfiles) as refused:
+    with pytest.raises(ProfileParseError) as refused:
         parse(content)
     assert (refused.value.line, reason in refused.value.reason) == (line, True)
 
@@ -104,7 +104,7 @@ def test_a_refusal_names_line_and_reason_and_no_value(content, line, reason):
 def test_what_may_be_a_secret_in_a_wrong_place_is_in_no_refusal():
     secret = b"wJalrXUtnFEMI+K7MDENG"
     for content in (secret, b"[a]\n" + secret, b"[a]\n%s==\n%s==\n" % (secret, secret)):
-        with pytest.raises(UnusableProfiles) as refused:
+        with pytest.raises(ProfileParseError) as refused:
             parse(content)
         assert secret.decode() not in f"{refused.value} {refused.value.reason!r}"
 
@@ -122,7 +122,7 @@ def test_each_option_and_header_has_its_line():
 
 def test_a_long_run_of_blanks_is_refused_before_anything_takes_long():
     for blank in (" ", "\t", "\u00a0"):
-        with pytest.raises(UnusableProfiles):
+        with pytest.raises(ProfileParseError):
             parse(f"[default]\na{blank * 200_000}b\n".encode())
 
 

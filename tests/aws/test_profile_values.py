@@ -8,9 +8,9 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES as VARIABLES
 
+from jupyter_wb_aws.aws.file_conflicts import find_conflict
 from jupyter_wb_aws.aws.profile_files import parse, services_of
 from jupyter_wb_aws.aws.profile_values import CHECKS, sts_elsewhere, unusable
-from jupyter_wb_aws.aws.user_files import shadowing
 
 ASSUMED = b"""<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>s</SecretAccessKey>
@@ -46,7 +46,7 @@ def run(monkeypatch, tmp_path):
 
     def run(text):
         config.write_text(text)
-        return calls(), shadowing({"HOME": "/no/such", "AWS_CONFIG_FILE": str(config)})
+        return calls(), find_conflict({"HOME": "/no/such", "AWS_CONFIG_FILE": str(config)})
 
     return run
 

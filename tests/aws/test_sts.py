@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_wb_aws.aws import sts
 from jupyter_wb_aws.aws.botocore_session import proxies_for
-from jupyter_wb_aws.aws.sts import CallerIdentity, Sts, StsRequest, endpoint_of
+from jupyter_wb_aws.aws.sts import CallerIdentity, InProcessSts, StsRequest, endpoint_of
 from jupyter_wb_aws.errors import (
     StsBadAnswer,
     StsRejected,
@@ -60,7 +60,7 @@ def request_to(fake, region="us-east-2", arn=ARN, **environment):
 
 
 def test_a_role_is_assumed_with_one_unsigned_call(fake):
-    got = Sts().assume(request_to(fake))
+    got = InProcessSts().assume(request_to(fake))
     assert got.caller == ME
     assert got.credentials_expire_at == datetime(2026, 11, 24, 13, 0, tzinfo=UTC)
     ((action, fields, headers),) = fake.calls
@@ -81,7 +81,7 @@ def test_the_caller_is_shaped_as_sts_does():
 )
 def test_where_the_answer_names_nobody_the_caller_is_asked_for(fake, user):
     fake.answers["AssumeRoleWithWebIdentity"] = assumed(CREDENTIALS + user)
-    assert Sts().assume(request_to(fake)).caller == ME
+    assert InProcessSts().assume(request_to(fake)).caller == ME
     assert fake.actions == ["AssumeRoleWithWebIdentity", "GetCallerIdentity"]
     _, _, headers = fake.calls[1]
     assert "Credential=ASIAFAKEKEY/" in headers["Authorization"]
@@ -89,7 +89,7 @@ def test_where_the_answer_names_nobody_the_caller_is_asked_for(fake, user):
 
 
 def test_verifying_asks_who_we_are_with_fresh_credentials(fake):
-    assert Sts().verify(request_to(fake)) == ME
+    assert InProcessSts().verify(request_to(fake)) == ME
     assert fake.actions == ["AssumeRoleWithWebIdentity", "GetCallerIdentity"]
 
 
@@ -97,17 +97,17 @@ def test_verifying_asks_who_we_are_with_fresh_credentials(fake):
 def test_an_arn_without_an_account_is_read_with_the_roles_account(fake, arn):
     user = ASSUMED_USER.replace(ME.arn, arn)
     fake.answers["AssumeRoleWithWebIdentity"] = assumed(CREDENTIALS + user)
-    got = Sts().assume(request_to(fake)).caller
+    got = InProcessSts().assume(request_to(fake)).caller
     assert (got.arn, got.account) == (arn, "111122223333")
 
 
 def test_a_stores_own_idea_of_a_caller_is_taken(fake):
     fake.answers["GetCallerIdentity"] = caller("arn:aws:sts::assumed-role/x", "x", "000000000000")
-    assert Sts().verify(request_to(fake)).account == "000000000000"
+    assert InProcessSts().verify(request_to(fake)).account == "000000000000"
 
 
 def test_calls_of_many_threads_at_once_each_go_to_their_own_region(fake):
-    client, regions = Sts(), [f"eu-west-{number}" for number in range(1, 9)]
+    client, regions = InProcessSts(), [f"eu-west-{number}" for number in range(1, 9)]
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda region: client.verify(request_to(fake, region)), regions))
     signed = [
@@ -132,7 +132,7 @@ def test_calls_of_many_threads_at_once_each_go_to_their_own_region(fake):
 def test_the_endpoint_is_that_of_the_roles_region_and_partition(monkeypatch, arn, region, endpoint):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "sa-east-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
-    client = Sts()._client(StsRequest(RoleArn.parse(arn), region, "alice-1", TOKEN), None)
+    client = InProcessSts()._client(StsRequest(RoleArn.parse(arn), region, "alice-1", TOKEN), None)
     assert client.meta.endpoint_url == f"https://{endpoint}"
 
 
@@ -190,8 +190,8 @@ def hostile(monkeypatch, tmp_path):
 
 @pytest.mark.usefixtures("hostile")
 def test_ambient_variables_files_models_and_proxies_count_for_nothing(fake):
-    assert Sts().assume(request_to(fake)).caller == ME
-    assert Sts().verify(request_to(fake)) == ME
+    assert InProcessSts().assume(request_to(fake)).caller == ME
+    assert InProcessSts().verify(request_to(fake)) == ME
     for _, _, headers in fake.calls:
         assert "AMBIENT" not in headers.get("Authorization", "")
         assert "AKIAFILE" not in headers.get("Authorization", "")
@@ -201,14 +201,14 @@ def test_ambient_variables_files_models_and_proxies_count_for_nothing(fake):
 
 @pytest.mark.usefixtures("hostile")
 def test_in_a_hostile_environment_the_endpoint_is_still_the_roles():
-    client = Sts()._client(StsRequest(ARN, "us-east-2", "alice-1", TOKEN), None)
+    client = InProcessSts()._client(StsRequest(ARN, "us-east-2", "alice-1", TOKEN), None)
     assert client.meta.endpoint_url == "https://sts.us-east-2.amazonaws.com"
     assert client.meta.config.retries["total_max_attempts"] == 1
 
 
 def test_the_servers_environment_is_not_changed(fake):
     before = dict(os.environ)
-    Sts().verify(request_to(fake))
+    InProcessSts().verify(request_to(fake))
     assert dict(os.environ) == before
 
 
@@ -229,7 +229,9 @@ def test_a_roles_own_proxy_is_used_for_an_endpoint_elsewhere():
     ],
 )
 def test_a_proxy_that_no_proxy_excludes_is_not_used(environment, proxies):
-    client = Sts()._client(StsRequest(ARN, "us-east-2", "alice-1", TOKEN, environment), None)
+    client = InProcessSts()._client(
+        StsRequest(ARN, "us-east-2", "alice-1", TOKEN, environment), None
+    )
     assert client.meta.config.proxies == proxies
 
 
@@ -238,7 +240,7 @@ def test_a_proxy_that_can_not_be_used_is_named_without_its_password(url):
     environment = {"AWS_ENDPOINT_URL": "http://sts.elsewhere.example", "HTTP_PROXY": url}
     request = StsRequest(ARN, None, "alice-1", TOKEN, environment)
     with pytest.raises(StsUnavailable, match="HTTP_PROXY") as failed:
-        Sts().credentials(request)
+        InProcessSts().credentials(request)
     assert "Winter" not in str(failed.value.as_problem())
 
 
@@ -253,7 +255,7 @@ def test_a_ca_bundle_of_the_role_that_is_not_there_is_told_with_a_hint():
         {"AWS_ENDPOINT_URL_STS": "https://127.0.0.1:9", "AWS_CA_BUNDLE": "/no/such/bundle"},
     )  # fmt: skip
     with pytest.raises(StsUnavailable) as failed:
-        Sts().assume(request)
+        InProcessSts().assume(request)
     assert "CA bundles" in failed.value.admin_hint
 
 
@@ -296,7 +298,7 @@ def test_a_ca_bundle_of_the_role_that_is_not_there_is_told_with_a_hint():
 def test_each_answer_has_its_failure_which_tells_no_secret(fake, answer, kind):
     fake.answers["AssumeRoleWithWebIdentity"] = answer
     with pytest.raises(WbAwsError) as failed:
-        Sts().assume(request_to(fake))
+        InProcessSts().assume(request_to(fake))
     assert type(failed.value) is kind, failed.value
     assert failed.value.hint
     told = "".join(traceback.format_exception(failed.value)) + str(failed.value.as_problem())
@@ -308,26 +310,26 @@ def test_an_answer_that_breaks_off_is_a_failure_of_sts(fake):
         b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n<x>"
     )
     with pytest.raises((StsBadAnswer, StsUnavailable)):  # by botocore's version
-        Sts().assume(request_to(fake))
+        InProcessSts().assume(request_to(fake))
 
 
 def test_a_refused_caller_identity_is_told_too(fake):
     fake.answers["GetCallerIdentity"] = error("AccessDenied", 403)
     with pytest.raises(TrustRefused):
-        Sts().verify(request_to(fake))
+        InProcessSts().verify(request_to(fake))
 
 
 def test_a_caller_identity_without_an_arn_makes_no_sense(fake):
     fake.answers["GetCallerIdentity"] = caller(arn="")
     with pytest.raises(StsBadAnswer, match="names nobody"):
-        Sts().verify(request_to(fake))
+        InProcessSts().verify(request_to(fake))
 
 
 def test_credentials_without_a_secret_make_no_sense(fake):
     content = CREDENTIALS.replace("fake-secret-access-key", "")
     fake.answers["AssumeRoleWithWebIdentity"] = assumed(content)
     with pytest.raises(StsBadAnswer):
-        Sts().assume(request_to(fake))
+        InProcessSts().assume(request_to(fake))
 
 
 def test_an_sts_that_hangs_is_given_up(fake, monkeypatch):
@@ -335,7 +337,7 @@ def test_an_sts_that_hangs_is_given_up(fake, monkeypatch):
     fake.answers["AssumeRoleWithWebIdentity"] = "hang"
     started = time.monotonic()
     with pytest.raises(StsTimeout) as failed:
-        Sts().assume(request_to(fake))
+        InProcessSts().assume(request_to(fake))
     assert time.monotonic() - started < 3
     assert failed.value.retry_after
     assert len(fake.calls) == 1
@@ -346,7 +348,7 @@ def test_an_sts_that_is_not_there_is_unreachable():
         ARN, None, "alice-1", TOKEN, {"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9"}
     )
     with pytest.raises(StsUnavailable, match="EndpointConnectionError"):
-        Sts().assume(request)
+        InProcessSts().assume(request)
 
 
 @pytest.mark.parametrize(
@@ -356,7 +358,7 @@ def test_an_sts_that_is_not_there_is_unreachable():
 def test_an_endpoint_that_is_no_url_is_named(endpoint):
     request = StsRequest(ARN, None, "alice-1", TOKEN, {"AWS_ENDPOINT_URL_STS": endpoint})
     with pytest.raises(StsUnavailable, match="is not an http") as failed:
-        Sts().assume(request)
+        InProcessSts().assume(request)
     assert "AWS_ENDPOINT_URL_STS" in failed.value.admin_hint
     assert "Winter" not in str(failed.value.as_problem())
 
@@ -364,7 +366,7 @@ def test_an_endpoint_that_is_no_url_is_named(endpoint):
 def test_a_broken_url_is_a_failure_of_sts():
     request = StsRequest(ARN, None, "alice-1", TOKEN, {"AWS_ENDPOINT_URL_STS": "http://[::1"})
     with pytest.raises(StsBadAnswer) as failed:
-        Sts().assume(request)
+        InProcessSts().assume(request)
     assert "endpoint" in failed.value.admin_hint
 
 
@@ -372,7 +374,7 @@ def test_what_may_pass_is_tried_twice(fake, monkeypatch):
     monkeypatch.setattr(sts, "TRIES", 2)
     fake.answers["AssumeRoleWithWebIdentity"] = error("InternalFailure", 500)
     with pytest.raises(StsUnavailable):
-        Sts().assume(request_to(fake))
+        InProcessSts().assume(request_to(fake))
     assert len(fake.calls) == 2
 
 
@@ -380,7 +382,7 @@ def test_a_refusal_is_not_tried_again(fake, monkeypatch):
     monkeypatch.setattr(sts, "TRIES", 2)
     fake.answers["AssumeRoleWithWebIdentity"] = error("AccessDenied", 403)
     with pytest.raises(TrustRefused):
-        Sts().assume(request_to(fake))
+        InProcessSts().assume(request_to(fake))
     assert len(fake.calls) == 1
 
 
@@ -399,23 +401,23 @@ def test_debug_logging_tells_no_secret(fake, caplog, loggers):
     caplog.set_level(1)
     for name in loggers:
         caplog.set_level(1, name)
-    Sts().verify(request_to(fake))
+    InProcessSts().verify(request_to(fake))
     fake.answers["AssumeRoleWithWebIdentity"] = error("AccessDenied", 403)
     with pytest.raises(TrustRefused):
-        Sts().assume(request_to(fake))
+        InProcessSts().assume(request_to(fake))
     assert not any(secret in caplog.text for secret in SECRETS)
 
 
 def test_botocore_may_still_warn(fake):
     logging.getLogger("botocore").setLevel(logging.ERROR)
-    Sts().assume(request_to(fake))
+    InProcessSts().assume(request_to(fake))
     assert logging.getLogger("botocore").level == logging.ERROR
     logging.getLogger("botocore").setLevel(logging.NOTSET)
-    Sts().assume(request_to(fake))
+    InProcessSts().assume(request_to(fake))
     assert logging.getLogger("botocore").isEnabledFor(logging.WARNING)
 
 
 def test_a_request_shows_no_token(fake):
     request = request_to(fake)
     assert not any(secret in repr(request) for secret in SECRETS)
-    assert not any(secret in repr(Sts().assume(request)) for secret in SECRETS)
+    assert not any(secret in repr(InProcessSts().assume(request)) for secret in SECRETS)

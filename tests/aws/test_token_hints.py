@@ -6,8 +6,8 @@ import pytest
 from botocore import exceptions as boto
 
 from jupyter_wb_aws.aws.claims import SOURCE_IDENTITY, TAGS
-from jupyter_wb_aws.aws.failures import explain
 from jupyter_wb_aws.aws.sts import is_aws
+from jupyter_wb_aws.aws.sts_errors import explain
 from jupyter_wb_aws.errors import StsRejected, StsUnavailable, TokenRefused, TrustRefused
 from jupyter_wb_aws.roles.role import RoleArn
 from tests.botocore_data import knows

@@ -14,8 +14,8 @@ import pytest
 from botocore.utils import get_environ_proxies
 
 import jupyter_wb_aws.doctor
+from jupyter_wb_aws.aws.file_conflicts import find_conflict
 from jupyter_wb_aws.aws.sts import CallerIdentity
-from jupyter_wb_aws.aws.user_files import shadowing
 from jupyter_wb_aws.doctor.addresses import proxy_for
 from jupyter_wb_aws.doctor.checks import (
     CHECKS,
@@ -36,7 +36,7 @@ from jupyter_wb_aws.doctor.facts import Called, Facts, Probed, ServerFacts
 from jupyter_wb_aws.doctor.finding import Severity
 from jupyter_wb_aws.doctor.gather import gather
 from jupyter_wb_aws.doctor.profiles import own_files
-from tests.aws.profiles import SHADOWING
+from tests.aws.profiles import CONFLICTING
 from tests.cli.contract_server import problem, role_session, token_source
 from tests.conftest import NOON, make_jwt
 
@@ -322,16 +322,16 @@ def test_the_line_to_change_is_named(role_env, home):
     )
 
 
-@pytest.mark.parametrize(("file", "text", "key"), SHADOWING)
+@pytest.mark.parametrize(("file", "text", "key"), CONFLICTING)
 def test_what_the_role_session_stands_in_for_is_what_the_doctor_finds(
     role_env, home, file, text, key
 ):
     """Here a credential_source alone differs: no SDK looks at it without a role."""
     (home / ".aws" / file).write_text(text)
-    assert (shadowing(role_env) is not None) == (key is not None)
+    assert (find_conflict(role_env) is not None) == (key is not None)
     found = codes(profiles.check, gather(role_env, NOON, None))
-    shadows = [code for code in found if CODES[code].severity is Severity.ERROR]
-    assert bool(shadows) == (key not in {None, "credential_source"})
+    conflicts = [code for code in found if CODES[code].severity is Severity.ERROR]
+    assert bool(conflicts) == (key not in {None, "credential_source"})
 
 
 def test_what_r_sets_at_its_start_is_told_without_its_value(role_env, home):

@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_wb_aws.injection.environment import Site, process_environment, role_variables
+from jupyter_wb_aws.injection.environment import (
+    SiteSettings,
+    process_environment,
+    role_session_variables,
+)
 from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, ProcessRole
-from jupyter_wb_aws.role_sessions.session_files import stand_in_files, stand_ins
-from jupyter_wb_aws.variables import NAMES_SET, RESERVED, is_credential, is_shadowing
+from jupyter_wb_aws.role_sessions.session_files import placeholder_contents, placeholder_files
+from jupyter_wb_aws.variables import NAMES_SET, RESERVED, is_conflicting, is_credential
 from tests.role_sessions.support import ANALYST, make_role, make_session
 
 STATIC = {
@@ -54,18 +58,20 @@ def role(**fields):
 
 
 def test_where_nothing_was_ever_chosen_the_environment_is_left_exactly_as_it_is():
-    assert process_environment(INHERITED, UNTOUCHED, Site({"FOO": "bar"}, "hide")) == INHERITED
+    assert (
+        process_environment(INHERITED, UNTOUCHED, SiteSettings({"FOO": "bar"}, "hide")) == INHERITED
+    )
 
 
 def test_no_role_removes_every_credential_an_inherited_role_and_the_machines_role_too():
-    assert process_environment(INHERITED, NO_ROLE_GIVEN, Site({"FOO": "bar"})) == {
+    assert process_environment(INHERITED, NO_ROLE_GIVEN, SiteSettings({"FOO": "bar"})) == {
         **PLAIN,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 
 
 def test_a_role_session_is_what_every_sdk_finds_first():
-    environment = process_environment(INHERITED, role(), Site())
+    environment = process_environment(INHERITED, role(), SiteSettings())
 
     assert environment == {
         "PATH": "/bin",
@@ -85,21 +91,21 @@ def test_a_role_session_is_what_every_sdk_finds_first():
 
 def test_a_role_takes_back_what_another_one_has_set():
     store = make_role(extra_environment={"AWS_ENDPOINT_URL": "https://store.example"})
-    base = process_environment(INHERITED, role(role=store), Site(), shadowed=True)
+    base = process_environment(INHERITED, role(role=store), SiteSettings(), has_conflict=True)
 
-    environment = process_environment(base, role(region=None), Site())
+    environment = process_environment(base, role(region=None), SiteSettings())
 
     assert environment == process_environment(
-        {n: v for n, v in INHERITED.items() if n != "AWS_REGION"}, role(region=None), Site()
+        {n: v for n, v in INHERITED.items() if n != "AWS_REGION"}, role(region=None), SiteSettings()
     )
 
 
 def test_no_role_takes_back_what_a_role_has_set():
     store = make_role(extra_environment={"AWS_ENDPOINT_URL": "https://store.example"})
-    base = process_environment(PLAIN, role(role=store), Site(), shadowed=True)
+    base = process_environment(PLAIN, role(role=store), SiteSettings(), has_conflict=True)
     assert {"AWS_ENDPOINT_URL", "AWS_CONFIG_FILE"} <= base.keys()
 
-    environment = process_environment(base, NO_ROLE_GIVEN, Site())
+    environment = process_environment(base, NO_ROLE_GIVEN, SiteSettings())
 
     assert environment == {
         "PATH": "/bin", "HOME": "/home/alice", "AWS_PAGER": "", "AWS_EC2_METADATA_DISABLED": "true",
@@ -108,24 +114,26 @@ def test_no_role_takes_back_what_a_role_has_set():
 
 def test_an_inherited_role_label_does_not_outlive_the_role():
     assert "JUPYTER_WB_AWS_ROLE" not in process_environment(
-        {"JUPYTER_WB_AWS_ROLE": "Auditor"}, NO_ROLE_GIVEN, Site()
+        {"JUPYTER_WB_AWS_ROLE": "Auditor"}, NO_ROLE_GIVEN, SiteSettings()
     )
 
 
 def test_a_role_without_a_region_leaves_the_region_variables_alone():
-    environment = process_environment({"AWS_REGION": "eu-west-1"}, role(region=None), Site())
+    environment = process_environment(
+        {"AWS_REGION": "eu-west-1"}, role(region=None), SiteSettings()
+    )
 
     assert environment["AWS_REGION"] == "eu-west-1"
     assert "AWS_DEFAULT_REGION" not in environment
 
 
 def test_no_sts_endpoint_is_set_by_default():
-    assert "AWS_ENDPOINT_URL_STS" not in process_environment({}, role(), Site())
+    assert "AWS_ENDPOINT_URL_STS" not in process_environment({}, role(), SiteSettings())
 
 
 @pytest.mark.parametrize("kind", [UNTOUCHED, NO_ROLE_GIVEN])
 def test_without_a_role_session_there_are_no_role_variables(kind):
-    assert role_variables(kind, Site({"FOO": "bar"}), shadowed=True) == {}
+    assert role_session_variables(kind, SiteSettings({"FOO": "bar"}), has_conflict=True) == {}
 
 
 # --- extra_environment -----------------------------------------------------------------------
@@ -133,7 +141,9 @@ def test_without_a_role_session_there_are_no_role_variables(kind):
 
 def test_the_sites_variables_reach_the_role_session_and_the_roles_own_win():
     picked = make_role(extra_environment={"AWS_ENDPOINT_URL_S3": "https://role.example"})
-    site = Site({"AWS_ENDPOINT_URL_S3": "https://site.example", "HTTPS_PROXY": "http://proxy"})
+    site = SiteSettings(
+        {"AWS_ENDPOINT_URL_S3": "https://site.example", "HTTPS_PROXY": "http://proxy"}
+    )
 
     environment = process_environment({"HTTPS_PROXY": "http://old"}, role(role=picked), site)
 
@@ -142,7 +152,7 @@ def test_the_sites_variables_reach_the_role_session_and_the_roles_own_win():
 
 
 def test_a_site_may_choose_how_sts_is_found():
-    site = Site({"AWS_STS_REGIONAL_ENDPOINTS": "legacy"})
+    site = SiteSettings({"AWS_STS_REGIONAL_ENDPOINTS": "legacy"})
 
     assert process_environment({}, role(), site)["AWS_STS_REGIONAL_ENDPOINTS"] == "legacy"
 
@@ -151,7 +161,7 @@ def test_a_site_may_choose_how_sts_is_found():
 
 
 @pytest.mark.parametrize(
-    ("policy", "shadowed", "set_aside"),
+    ("policy", "has_conflict", "set_aside"),
     [
         ("hide_if_conflicting", True, True),
         ("hide_if_conflicting", False, False),
@@ -161,8 +171,10 @@ def test_a_site_may_choose_how_sts_is_found():
         ("keep", False, False),
     ],
 )
-def test_the_users_own_files_are_set_aside_as_the_site_decides(policy, shadowed, set_aside):
-    environment = process_environment({}, role(), Site(user_aws_files=policy), shadowed=shadowed)
+def test_the_users_own_files_are_set_aside_as_the_site_decides(policy, has_conflict, set_aside):
+    environment = process_environment(
+        {}, role(), SiteSettings(user_aws_files=policy), has_conflict=has_conflict
+    )
 
     assert ("AWS_CONFIG_FILE" in environment) is set_aside
     assert ("AWS_SHARED_CREDENTIALS_FILE" in environment) is set_aside
@@ -171,37 +183,39 @@ def test_the_users_own_files_are_set_aside_as_the_site_decides(policy, shadowed,
 def test_the_stand_ins_are_the_files_that_the_role_session_writes():
     session = make_session()
 
-    named = {path.name for path in stand_in_files(session.token_file)}
+    named = {path.name for path in placeholder_files(session.token_file)}
 
-    assert named == set(stand_ins(session))
-    assert all(path.parent == Path("/run/wb") for path in stand_in_files(session.token_file))
+    assert named == set(placeholder_contents(session))
+    assert all(path.parent == Path("/run/wb") for path in placeholder_files(session.token_file))
 
 
 # --- Properties ------------------------------------------------------------------------------
 
 
-@given(base=environments, kind=givens, extra=environments, policy=policies, shadowed=st.booleans())
+@given(
+    base=environments, kind=givens, extra=environments, policy=policies, has_conflict=st.booleans()
+)
 def test_the_environment_that_was_there_is_never_changed_itself(
-    base, kind, extra, policy, shadowed
+    base, kind, extra, policy, has_conflict
 ):
     before = dict(base)
 
-    after = process_environment(base, kind, Site(extra, policy), shadowed=shadowed)
+    after = process_environment(base, kind, SiteSettings(extra, policy), has_conflict=has_conflict)
 
     assert base == before
     assert after is not base
 
 
-@given(base=environments, extra=environments, shadowed=st.booleans())
-def test_nothing_that_would_win_over_the_role_is_left(base, extra, shadowed):
-    environment = process_environment(base, role(), Site(extra), shadowed=shadowed)
+@given(base=environments, extra=environments, has_conflict=st.booleans())
+def test_nothing_that_would_win_over_the_role_is_left(base, extra, has_conflict):
+    environment = process_environment(base, role(), SiteSettings(extra), has_conflict=has_conflict)
 
-    assert not [name for name in environment if is_shadowing(name)]
+    assert not [name for name in environment if is_conflicting(name)]
 
 
 @given(base=environments)
 def test_no_role_leaves_no_credential_and_keeps_the_rest(base):
-    environment = process_environment(base, NO_ROLE_GIVEN, Site())
+    environment = process_environment(base, NO_ROLE_GIVEN, SiteSettings())
 
     assert environment.pop("AWS_EC2_METADATA_DISABLED") == "true"
     base.pop("AWS_EC2_METADATA_DISABLED", None)
@@ -211,9 +225,11 @@ def test_no_role_leaves_no_credential_and_keeps_the_rest(base):
     }
 
 
-@given(base=environments, kind=givens, policy=policies, shadowed=st.booleans())
-def test_a_variable_is_removed_and_never_blanked(base, kind, policy, shadowed):
-    environment = process_environment(base, kind, Site(user_aws_files=policy), shadowed=shadowed)
+@given(base=environments, kind=givens, policy=policies, has_conflict=st.booleans())
+def test_a_variable_is_removed_and_never_blanked(base, kind, policy, has_conflict):
+    environment = process_environment(
+        base, kind, SiteSettings(user_aws_files=policy), has_conflict=has_conflict
+    )
 
     blank = {name for name, value in environment.items() if value == ""}
     assert blank <= {name for name, value in base.items() if value == ""}
@@ -224,20 +240,20 @@ def test_no_extra_variable_takes_the_place_of_a_role_sessions_own(extra, of_role
     plain = role(region=region)
     with_extra = role(region=region, role=make_role(extra_environment=of_role))
 
-    own = process_environment({}, plain, Site(user_aws_files=policy))
-    environment = process_environment({}, with_extra, Site(extra, policy))
+    own = process_environment({}, plain, SiteSettings(user_aws_files=policy))
+    environment = process_environment({}, with_extra, SiteSettings(extra, policy))
 
     of_session = RESERVED - {NAMES_SET}  # which tells of the others, too
     reserved = {name: value for name, value in environment.items() if name in of_session}
     assert reserved == {name: value for name, value in own.items() if name in of_session}
 
 
-@given(base=environments, kind=givens, policy=policies, shadowed=st.booleans())
+@given(base=environments, kind=givens, policy=policies, has_conflict=st.booleans())
 def test_a_second_restart_from_the_same_base_gets_the_same_environment(
-    base, kind, policy, shadowed
+    base, kind, policy, has_conflict
 ):
-    site = Site(user_aws_files=policy)
+    site = SiteSettings(user_aws_files=policy)
 
-    first = process_environment(base, kind, site, shadowed=shadowed)
+    first = process_environment(base, kind, site, has_conflict=has_conflict)
 
-    assert process_environment(base, kind, site, shadowed=shadowed) == first
+    assert process_environment(base, kind, site, has_conflict=has_conflict) == first

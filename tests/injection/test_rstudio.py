@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from jupyter_wb_aws.injection import rstudio
-from jupyter_wb_aws.injection.environment import Site, process_environment
+from jupyter_wb_aws.injection.environment import SiteSettings, process_environment
 from jupyter_wb_aws.injection.rstudio import RSessions, rsession_of, script_text
 from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, ProcessRole
 from tests.conftest import FakeClock
@@ -212,9 +212,9 @@ HOSTILE = 'it\'s "quoted" $HOME `id` \\ \n and a second line'
 
 
 @pytest.mark.parametrize("given", ["untouched", "no_role", "role"])
-@pytest.mark.parametrize("shadowed", [True, False])
+@pytest.mark.parametrize("has_conflict", [True, False])
 def test_the_script_changes_an_environment_as_everything_else_of_ours_does(
-    tmp_path, given, shadowed
+    tmp_path, given, has_conflict
 ):
     given = {
         "untouched": UNTOUCHED,
@@ -229,9 +229,9 @@ def test_the_script_changes_an_environment_as_everything_else_of_ours_does(
         "AWS_ROLE_ARN": "pod", "BOTO_CONFIG": "x", "AWS_REGION": "eu-west-1",
         "MULTI": "x\nAWS_CONTAINER_=y",
     }  # fmt: skip
-    site = Site({"HTTPS_PROXY": "http://user:p'w@proxy"})
+    site = SiteSettings({"HTTPS_PROXY": "http://user:p'w@proxy"})
     script = tmp_path / "script"
-    script.write_text(script_text(given, site, Path("/usr/bin/env"), shadowed=shadowed))
+    script.write_text(script_text(given, site, Path("/usr/bin/env"), has_conflict=has_conflict))
 
     said = subprocess.run(
         ["/bin/sh", script, "-0"], env=base, capture_output=True, check=True
@@ -240,7 +240,7 @@ def test_the_script_changes_an_environment_as_everything_else_of_ours_does(
     seen = dict(entry.split("=", 1) for entry in said.split("\0") if entry)
     shells_own = {"PWD", "_", "SHLVL", "OLDPWD"}
     assert {name: seen[name] for name in seen.keys() - shells_own} == process_environment(
-        base, given, site, shadowed=shadowed
+        base, given, site, has_conflict=has_conflict
     )
 
 
@@ -278,7 +278,7 @@ def manager(tmp_path):
 
 @pytest.fixture
 def r_sessions(manager, jp_asyncio_loop):
-    made = RSessions(manager, Site())
+    made = RSessions(manager, SiteSettings())
     yield made
     jp_asyncio_loop.run_until_complete(made.close())
 
@@ -347,7 +347,7 @@ async def test_a_former_default_is_never_written_over_a_later_one(manager, r_ses
             looking.set()
             go_on.wait(10)
 
-    monkeypatch.setattr(rstudio, "shadowing", slowly)
+    monkeypatch.setattr(rstudio, "find_conflict", slowly)
     former = asyncio.ensure_future(r_sessions.follow())
     await asyncio.to_thread(looking.wait, 10)
     manager.now = UNTOUCHED

@@ -9,7 +9,7 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
-from jupyter_wb_aws.aws.sts import Assumed, CallerIdentity
+from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity
 from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.identity.token_cache import TokenStatus
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
@@ -79,7 +79,7 @@ class FakeSts:
         await eventually(self.gate.is_set, 30)
         if self.failure is not None:
             raise self.failure
-        return Assumed(self._caller(request), self.clock.now() + timedelta(hours=1))
+        return AssumedRole(self._caller(request), self.clock.now() + timedelta(hours=1))
 
     def _caller(self, request):
         if not self.answers_with_the_name:

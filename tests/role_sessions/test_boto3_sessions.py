@@ -34,7 +34,7 @@ from tests.role_sessions.support import (
 )
 
 
-class Sts:
+class InProcessSts:
     """Gives credentials for an hour; `requests` is what it was asked."""
 
     def __init__(self, clock):
@@ -49,7 +49,7 @@ class Sts:
 
 @pytest.fixture
 def sts(clock):
-    return Sts(clock)
+    return InProcessSts(clock)
 
 
 def key_of(session):

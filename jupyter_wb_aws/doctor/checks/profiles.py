@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from jupyter_wb_aws.aws import profile_paths
 from jupyter_wb_aws.aws.claims import shown
+from jupyter_wb_aws.aws.file_conflicts import CONFLICTING_KEYS
 from jupyter_wb_aws.aws.profile_values import IGNORES, sts_elsewhere, unusable
-from jupyter_wb_aws.aws.reading import LIMIT
-from jupyter_wb_aws.aws.user_files import SHADOWING_KEYS
+from jupyter_wb_aws.aws.safe_read import LIMIT
 from jupyter_wb_aws.doctor.addresses import without_secrets
 from jupyter_wb_aws.doctor.checks.remedies import restart, unset
 from jupyter_wb_aws.doctor.codes import found
@@ -206,7 +206,7 @@ def _settings(facts: Facts, profile: Profile) -> Iterator[Finding]:
         )
     if by := sts_elsewhere(profile.values, profile.services, facts.environment):
         yield _endpoint(profile, by)
-    only = (profile.line_by_line.keys() - profile.values.keys()) & SHADOWING_KEYS
+    only = (profile.line_by_line.keys() - profile.values.keys()) & CONFLICTING_KEYS
     for name in sorted(only):
         line = profile.line_by_line[name]
         yield found(

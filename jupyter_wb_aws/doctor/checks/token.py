@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 
-from jupyter_wb_aws.aws.claims import audience_of, shown, warnings_for
-from jupyter_wb_aws.aws.reading import Read
+from jupyter_wb_aws.aws.claims import audience_of, claim_warnings, shown
+from jupyter_wb_aws.aws.safe_read import Read
 from jupyter_wb_aws.aws.sts import is_aws
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.doctor.addresses import sts_endpoint
@@ -135,7 +135,7 @@ def _is_number(value: object) -> bool:
 
 
 def _claims(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
-    for warning in warnings_for(
+    for warning in claim_warnings(
         token, at_aws=is_aws(sts_endpoint(facts.environment, facts.profile))
     ):
         yield found(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_wb_aws.aws.file_conflicts import describe_conflict, find_conflict, hidden_files_message
 from jupyter_wb_aws.aws.profile_values import CHECKS
-from jupyter_wb_aws.aws.user_files import harm, set_aside, shadowing
-from tests.aws.profiles import SHADOWING, STATIC
+from tests.aws.profiles import CONFLICTING, STATIC
 
 
 @pytest.fixture
@@ -18,17 +18,17 @@ def home(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize(("file", "text", "key"), SHADOWING)
+@pytest.mark.parametrize(("file", "text", "key"), CONFLICTING)
 def test_what_would_win_is_found_and_named(home, file, text, key):
     (home / ".aws" / file).write_text(text)
-    told = shadowing({"HOME": str(home)})
+    told = find_conflict({"HOME": str(home)})
     assert told == (f"{key} of [default] in {home}/.aws/{file}" if key else None)
 
 
 def test_without_files_or_a_home_nothing_wins(tmp_path):
-    assert shadowing({"HOME": str(tmp_path)}) is None
-    assert shadowing({"HOME": "/no/such/home"}) is None
-    assert shadowing({}) is None
+    assert find_conflict({"HOME": str(tmp_path)}) is None
+    assert find_conflict({"HOME": "/no/such/home"}) is None
+    assert find_conflict({}) is None
 
 
 @pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
@@ -37,25 +37,25 @@ def test_files_named_by_a_variable_are_looked_at_in_place_of_the_usual(home, var
     (home / ".aws" / usual).write_text(f"[default]\n{STATIC}")
     (home / "other").write_text("[default]\nregion = x\n")
     environment = {"HOME": str(home), variable: str(home / "other")}
-    assert shadowing(environment) is None
+    assert find_conflict(environment) is None
     (home / "other").write_text("[default]\ncredential_process = x\n")
-    assert shadowing(environment) == f"credential_process of [default] in {home}/other"
+    assert find_conflict(environment) == f"credential_process of [default] in {home}/other"
 
 
 def test_an_empty_variable_means_the_usual_file(home):
     (home / ".aws" / "config").write_text("[default]\ncredential_process = x\n")
-    assert shadowing({"HOME": str(home), "AWS_CONFIG_FILE": ""})
+    assert find_conflict({"HOME": str(home), "AWS_CONFIG_FILE": ""})
 
 
 def test_a_tilde_is_the_home_of_the_process_that_starts(home, monkeypatch):
     monkeypatch.setenv("HOME", "/no/such/home")
     (home / "mine").write_text("[default]\ncredential_process = x\n")
-    assert shadowing({"HOME": str(home), "AWS_CONFIG_FILE": "~/mine"})
+    assert find_conflict({"HOME": str(home), "AWS_CONFIG_FILE": "~/mine"})
 
 
 @pytest.mark.parametrize("name", ["~no-such-user/config", "/dev/null", "/", "/no/such", "a\0b"])
 def test_a_name_that_leads_to_no_file_is_no_file(name):
-    assert shadowing({"HOME": "/no/such/home", "AWS_CONFIG_FILE": name}) is None
+    assert find_conflict({"HOME": "/no/such/home", "AWS_CONFIG_FILE": name}) is None
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_name_that_leads_to_no_file_is_no_file(name):
 )  # fmt: skip
 def test_a_file_that_breaks_some_sdk_is_kept_away_from_all(home, text):
     (home / ".aws" / "config").write_text(text)
-    told = shadowing({"HOME": str(home)})
+    told = find_conflict({"HOME": str(home)})
     named = re.escape(f"{home}/.aws/config")
     assert re.fullmatch(rf"{named}, which can't be read as a profile \(.+[^.]\)", told)
 
@@ -76,23 +76,23 @@ def test_a_file_of_another_encoding_is_still_read(home):
     (home / ".aws" / "config").write_bytes(
         "[default]\n# für\ncredential_process = x\n".encode("latin-1")
     )
-    assert shadowing({"HOME": str(home)})
+    assert find_conflict({"HOME": str(home)})
 
 
 def test_a_fifo_hangs_no_kernels_start_and_is_kept_away(home):
     os.mkfifo(home / ".aws" / "credentials")
-    assert shadowing({"HOME": str(home)})
+    assert find_conflict({"HOME": str(home)})
 
 
 def test_an_unreadable_file_is_no_file_for_anyone(home):
     folder = home / ".aws" / "credentials"
     folder.mkdir()
-    assert shadowing({"HOME": str(home)}) is None
+    assert find_conflict({"HOME": str(home)}) is None
 
 
 def test_a_byte_order_mark_does_not_hide_the_profile(home):
     (home / ".aws" / "config").write_text("\ufeff[default]\ncredential_process = x\n")
-    assert shadowing({"HOME": str(home)})
+    assert find_conflict({"HOME": str(home)})
 
 
 HEADERS = [
@@ -121,7 +121,7 @@ def test_any_settings_in_any_sections_keep_no_process_from_starting(
     (home / ".aws").mkdir(parents=True, exist_ok=True)
     (home / ".aws" / "config").write_text(config)
     (home / ".aws" / "credentials").write_text(credentials)
-    told = shadowing({"HOME": str(home)})
+    told = find_conflict({"HOME": str(home)})
     assert told is None or str(home) in told
 
 
@@ -130,7 +130,7 @@ def test_any_text_is_read_or_called_unreadable(tmp_path_factory, text):
     home = tmp_path_factory.getbasetemp() / "random"
     (home / ".aws").mkdir(parents=True, exist_ok=True)
     (home / ".aws" / "config").write_bytes(text.encode("utf-8", "surrogatepass"))
-    told = shadowing({"HOME": str(home)})
+    told = find_conflict({"HOME": str(home)})
     assert told is None or str(home) in told
 
 
@@ -147,7 +147,7 @@ def test_any_text_is_read_or_called_unreadable(tmp_path_factory, text):
 )  # fmt: skip
 def test_a_file_on_which_boto3_fails_is_kept_away_from_all(home, file, content):
     (home / ".aws" / file).write_bytes(content)
-    told = shadowing({"HOME": str(home)})
+    told = find_conflict({"HOME": str(home)})
     named = re.escape(f"{home}/.aws/{file}")
     assert re.fullmatch(rf"{named}, which can't be read as a profile \(.+[^.]\)", told)
 
@@ -162,7 +162,7 @@ def test_a_file_on_which_boto3_fails_is_kept_away_from_all(home, file, content):
 )  # fmt: skip
 def test_a_file_that_boto3_reads_and_that_says_nothing_of_credentials_is_left_alone(home, content):
     (home / ".aws" / "config").write_bytes(content)
-    assert shadowing({"HOME": str(home)}) is None
+    assert find_conflict({"HOME": str(home)}) is None
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_file_that_boto3_reads_and_that_says_nothing_of_credentials_is_left_al
 @pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
 def test_a_literal_dollar_is_expanded_as_boto3_expands_it(home, variable, name):
     (home / "work.cfg").write_text("[default]\ncredential_process = x\n")
-    told = shadowing({"HOME": str(home), "W": str(home), variable: name})
+    told = find_conflict({"HOME": str(home), "W": str(home), variable: name})
     assert told == f"credential_process of [default] in {home}/work.cfg"
 
 
@@ -179,20 +179,21 @@ def test_a_file_that_only_other_sdks_find_counts_too(home):
     (home / ".aws" / "config").write_text("[default]\ncredential_process = x\n")
     odd = home / "$HOME"
     odd.write_text("[default]\ncredential_process = x\n")
-    assert shadowing(
+    assert find_conflict(
         {"HOME": str(home), "AWS_CONFIG_FILE": ""}
     )  # boto3 reads none, JavaScript the usual
-    assert shadowing({"HOME": "/no/such/home", "AWS_CONFIG_FILE": str(odd)})
+    assert find_conflict({"HOME": "/no/such/home", "AWS_CONFIG_FILE": str(odd)})
 
 
 def test_a_relative_path_leads_from_the_folder_in_which_the_process_starts(home):
     (home / "work.cfg").write_text("[default]\ncredential_process = x\n")
     environment = {"HOME": "/no/such/home", "AWS_CONFIG_FILE": "work.cfg"}
     assert (
-        shadowing(environment, str(home)) == f"credential_process of [default] in {home}/work.cfg"
+        find_conflict(environment, str(home))
+        == f"credential_process of [default] in {home}/work.cfg"
     )
-    assert shadowing(environment, "/") is None
-    assert "relative path work.cfg" in shadowing(environment, None)
+    assert find_conflict(environment, "/") is None
+    assert "relative path work.cfg" in find_conflict(environment, None)
 
 
 def test_the_home_of_a_process_without_home_is_that_of_its_user(home, monkeypatch):
@@ -201,7 +202,7 @@ def test_the_home_of_a_process_without_home_is_that_of_its_user(home, monkeypatc
 
     monkeypatch.setattr("pwd.getpwuid", lambda _uid: Entry)
     (home / ".aws" / "config").write_text("[default]\ncredential_process = x\n")
-    assert shadowing({}) == f"credential_process of [default] in {home}/.aws/config"
+    assert find_conflict({}) == f"credential_process of [default] in {home}/.aws/config"
 
 
 def test_devices_links_and_folders_hang_nothing(home):
@@ -215,7 +216,7 @@ def test_devices_links_and_folders_hang_nothing(home):
     ):
         config.unlink(missing_ok=True)
         config.symlink_to(target)
-        assert (shadowing(environment) is not None) is kept_away, target
+        assert (find_conflict(environment) is not None) is kept_away, target
 
 
 def test_a_file_that_may_not_be_opened_is_kept_away(home, monkeypatch):
@@ -225,7 +226,7 @@ def test_a_file_that_may_not_be_opened_is_kept_away(home, monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr("os.open", refuse)
-    assert shadowing({"HOME": str(home)})
+    assert find_conflict({"HOME": str(home)})
 
 
 @pytest.mark.parametrize(
@@ -240,28 +241,28 @@ def test_a_file_that_may_not_be_opened_is_kept_away(home, monkeypatch):
 )
 def test_what_only_javascript_takes_for_credentials_counts_too(home, text, key):
     (home / ".aws" / "config").write_text(text)
-    told = shadowing({"HOME": str(home)})
+    told = find_conflict({"HOME": str(home)})
     assert told == (f"{key} of [default] in {home}/.aws/config" if key else None)
 
 
 @pytest.mark.parametrize("locale", [{"LC_ALL": "zh_TW.BIG5"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
 def test_a_file_is_kept_away_from_a_process_whose_locale_can_not_read_it(home, locale):
     (home / ".aws" / "config").write_text("[default]\n# für Ärzte\n", encoding="utf-8")
-    assert shadowing({"HOME": str(home)}) is None
-    assert shadowing({"HOME": str(home), **locale})
+    assert find_conflict({"HOME": str(home)}) is None
+    assert find_conflict({"HOME": str(home), **locale})
 
 
 def test_the_credentials_file_wins_over_a_setting_of_the_other_file(home):
     (home / ".aws" / "config").write_text("[default]\nmax_attempts = x\n")
-    assert shadowing({"HOME": str(home)}) == f"max_attempts of [default] in {home}/.aws/config"
+    assert find_conflict({"HOME": str(home)}) == f"max_attempts of [default] in {home}/.aws/config"
     (home / ".aws" / "credentials").write_text("[default]\nmax_attempts = 3\n")
-    assert shadowing({"HOME": str(home)}) is None
+    assert find_conflict({"HOME": str(home)}) is None
 
 
 def test_a_file_that_is_too_long_to_look_into_is_kept_away_and_not_called_broken(home):
     (home / ".aws" / "config").write_text("[a]\n" + "# x\n" * 300_000)
     reason = f"{home}/.aws/config, which is too long to look into,"
-    assert shadowing({"HOME": str(home)}) == reason
+    assert find_conflict({"HOME": str(home)}) == reason
 
 
 @pytest.mark.parametrize(
@@ -279,13 +280,13 @@ def test_a_file_that_is_too_long_to_look_into_is_kept_away_and_not_called_broken
 def test_a_profile_that_ignores_the_endpoints_of_a_role_is_in_its_way(home, variables, expected):
     file = home / ".aws" / "config"
     file.write_text("[default]\nignore_configured_endpoint_urls = true\n")
-    found = shadowing({"HOME": str(home), **variables})
+    found = find_conflict({"HOME": str(home), **variables})
     assert found == (f"{expected} of [default] in {file}" if expected else None)
 
 
 def test_a_file_that_can_not_be_read_is_told_in_plain_sentences_with_the_line(home):
     (home / ".aws" / "config").write_bytes(b"\xef\xbb\xbf[default]\nregion = eu-west-1\n")
-    told = set_aside(shadowing({"HOME": str(home)}))
+    told = hidden_files_message(find_conflict({"HOME": str(home)}))
     assert told.startswith(
         f"{home}/.aws/config can't be read as a profile (line 1: it begins with a byte order mark (BOM)). "
     )
@@ -295,12 +296,12 @@ def test_a_file_that_can_not_be_read_is_told_in_plain_sentences_with_the_line(ho
 
 def test_a_file_that_is_too_long_is_told_in_plain_sentences(home):
     (home / ".aws" / "config").write_bytes(b"#" * 2_000_000)
-    told = set_aside(shadowing({"HOME": str(home)}))
+    told = hidden_files_message(find_conflict({"HOME": str(home)}))
     assert told.startswith(f"{home}/.aws/config is too long to look into. ")
 
 
 def test_a_key_that_wins_is_told_as_before(home):
     (home / ".aws" / "config").write_text("[default]\ncredential_process = x\n")
-    told = set_aside(shadowing({"HOME": str(home)}))
+    told = hidden_files_message(find_conflict({"HOME": str(home)}))
     assert told.startswith(f"credential_process of [default] in {home}/.aws/config would win over")
-    assert harm("x of [default] in y", "will win.") == "x of [default] in y will win."
+    assert describe_conflict("x of [default] in y", "will win.") == "x of [default] in y will win."

@@ -121,7 +121,7 @@ def explain(
         claims: of the web identity token that was sent; only what `claims_for_aws` picks is shown.
         at_aws: whether AWS itself was asked, and no store with an STS of its own.
     """
-    from jupyter_wb_aws.aws.boto_failures import failure_of
+    from jupyter_wb_aws.aws.botocore_errors import failure_of
 
     return explain_failure(failure_of(error), role, claims, at_aws=at_aws)
 

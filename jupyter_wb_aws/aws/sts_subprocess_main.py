@@ -1,6 +1,6 @@
-"""`python -m jupyter_wb_aws.aws.sts_child`: asks STS with boto3's own rules, in a kernel's environment.
+"""`python -m jupyter_wb_aws.aws.sts_subprocess_main`: asks STS with boto3's own rules, in a kernel's environment.
 
-The server starts it (`sts_process`). The question comes by standard input, the web identity token in it; the
+The server starts it (`sts_subprocess`). The question comes by standard input, the web identity token in it; the
 answer goes to standard output. The role is assumed by an explicit call: boto3's chain of credentials, and
 with it the machine's metadata service, is never asked.
 """
@@ -40,7 +40,7 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
         ``caller`` (or None), ``expiration`` and, if asked for, ``credentials``; else ``failure``, the
         fields of a `Failure`, or ``bad_answer``, a sentence. ``endpoint`` is the one that was asked.
     """
-    from jupyter_wb_aws.aws.boto_failures import failure_of
+    from jupyter_wb_aws.aws.botocore_errors import failure_of
     from jupyter_wb_aws.aws.proxies import variable_for
     from jupyter_wb_aws.errors import StsBadAnswer
 
@@ -57,7 +57,7 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ask(client: _Client, asked: Mapping[str, Any]) -> dict[str, Any]:
-    from jupyter_wb_aws.aws.sts_answers import assume, caller_of, verified
+    from jupyter_wb_aws.aws.sts_calls import assume, caller_of, verified
 
     assumed = assume(client.make, asked["role"], asked["session_name"], asked["token"])
     named = (verified if asked["verify"] else caller_of)(client.make, assumed)
@@ -111,7 +111,7 @@ class _Client:
     def _make_session(self) -> Any:
         from botocore.session import Session
 
-        from jupyter_wb_aws.aws.sts_answers import TolerantParsers
+        from jupyter_wb_aws.aws.sts_calls import TolerantParsers
 
         session = Session()
         session.register_component("response_parser_factory", TolerantParsers())

@@ -7,36 +7,36 @@ import threading
 
 import pytest
 
-from jupyter_wb_aws.injection import user_files
-from jupyter_wb_aws.injection.environment import Site
+from jupyter_wb_aws.injection import conflict_check
+from jupyter_wb_aws.injection.conflict_check import NOT_READ_IN_TIME, ConflictCheck
+from jupyter_wb_aws.injection.environment import SiteSettings
 from jupyter_wb_aws.injection.server_environment import environment_of
-from jupyter_wb_aws.injection.user_files import TOO_LATE, UserFiles
 from tests.role_sessions.support import make_session
 
 
 @pytest.fixture
 def hanging(monkeypatch):
     gate = threading.Event()
-    monkeypatch.setattr(user_files, "shadowing", lambda *_: gate.wait(60))
-    monkeypatch.setattr(user_files, "PATIENCE", 0.01)
-    monkeypatch.setattr(user_files, "PATIENCE_OF_THE_LOOP", 0.01)
+    monkeypatch.setattr(conflict_check, "find_conflict", lambda *_: gate.wait(60))
+    monkeypatch.setattr(conflict_check, "CHECK_TIMEOUT", 0.01)
+    monkeypatch.setattr(conflict_check, "BLOCKING_CHECK_TIMEOUT", 0.01)
     yield
     gate.set()
 
 
 async def test_files_that_cannot_be_read_in_time_count_as_in_the_way(hanging, caplog):
-    files = UserFiles()
+    files = ConflictCheck()
 
-    assert await asyncio.gather(*(files.shadow({}) for _ in range(10))) == [TOO_LATE] * 10
-    assert files.shadow_now({}) == TOO_LATE
+    assert await asyncio.gather(*(files.find({}) for _ in range(10))) == [NOT_READ_IN_TIME] * 10
+    assert files.find_now({}) == NOT_READ_IN_TIME
     assert "does not answer" in caplog.text
 
 
 async def test_the_servers_own_look_for_a_start_does_not_wait_for_them_either(hanging):
-    files = [UserFiles() for _ in range(40)]  # more than asyncio has threads
+    files = [ConflictCheck() for _ in range(40)]  # more than asyncio has threads
 
     environments = await asyncio.gather(
-        *(environment_of(make_session(), site=Site(), user_files=one) for one in files)
+        *(environment_of(make_session(), site=SiteSettings(), conflict_check=one) for one in files)
     )
 
     assert all("AWS_CONFIG_FILE" in environment for environment in environments)
@@ -46,9 +46,9 @@ async def test_the_servers_own_look_for_a_start_does_not_wait_for_them_either(ha
 async def test_files_that_can_be_read_say_it_themselves(tmp_path):
     (tmp_path / ".aws").mkdir()
     environment = {"HOME": str(tmp_path)}
-    assert await UserFiles().shadow(environment) is None
+    assert await ConflictCheck().find(environment) is None
 
     (tmp_path / ".aws" / "credentials").write_text("[default]\naws_access_key_id = x\n")
 
-    assert "aws_access_key_id" in await UserFiles().shadow(environment)
-    assert "aws_access_key_id" in UserFiles().shadow_now(environment)
+    assert "aws_access_key_id" in await ConflictCheck().find(environment)
+    assert "aws_access_key_id" in ConflictCheck().find_now(environment)

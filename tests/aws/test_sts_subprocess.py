@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_wb_aws.aws import sts_process
+from jupyter_wb_aws.aws import sts_subprocess
 from jupyter_wb_aws.aws.sts import StsRequest
-from jupyter_wb_aws.aws.sts_process import StsProcess
+from jupyter_wb_aws.aws.sts_subprocess import SubprocessSts
 from jupyter_wb_aws.child_processes import ChildProcesses
 from jupyter_wb_aws.errors import (
     HelperProcessFailed,
@@ -37,7 +37,7 @@ def request(url, token=TOKEN, **environment):
 
 @pytest.fixture
 def ask():
-    return StsProcess(ChildProcesses())
+    return SubprocessSts(ChildProcesses())
 
 
 async def test_a_role_is_assumed_and_the_caller_named(ask, fake):
@@ -78,7 +78,7 @@ async def test_a_store_that_names_nobody_is_answered_for(ask, fake):
 
 
 async def test_an_sts_that_hangs_is_given_up_at_the_deadline(ask, fake, monkeypatch):
-    monkeypatch.setattr(sts_process, "LONGEST", 3.0)
+    monkeypatch.setattr(sts_subprocess, "LONGEST", 3.0)
     fake.answers[ASSUME] = "hang"
     with pytest.raises(StsTimeout):
         await ask.assume(request(fake.url))
@@ -117,7 +117,7 @@ def children():
             parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
         except OSError:
             continue
-        if sts_process.MODULE.encode() in line and int(parent) == os.getpid():
+        if sts_subprocess.MODULE.encode() in line and int(parent) == os.getpid():
             found.append(int(folder.name))
     return found
 
@@ -157,7 +157,7 @@ async def test_a_start_that_gets_no_place_in_time_says_that_the_server_is_busy(f
     late = replace(request(fake.url), deadline=asyncio.get_running_loop().time() + 0.01)
 
     with pytest.raises(StartTimeout, match="This server was busy with other roles") as told:
-        await StsProcess(children).assume(late)
+        await SubprocessSts(children).assume(late)
 
     assert "at most 4 at once" in told.value.admin_hint
     assert fake.calls == []
@@ -177,7 +177,7 @@ import asyncio, os, sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from jupyter_wb_aws.aws.sts import StsRequest
-from jupyter_wb_aws.aws.sts_process import StsProcess
+from jupyter_wb_aws.aws.sts_subprocess import SubprocessSts
 from jupyter_wb_aws.child_processes import ChildProcesses
 from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.identity.token import WebIdentityToken
@@ -187,10 +187,10 @@ async def main():
     token = WebIdentityToken.parse(sys.argv[2], datetime.now(UTC))
     env = {**os.environ, "AWS_ENDPOINT_URL": sys.argv[1], "NO_PROXY": "*"}
     request = StsRequest(RoleArn.parse("arn:aws:iam::111122223333:role/a"), None, "alice-1", token, env)
-    print((await StsProcess(ChildProcesses()).assume(request)).caller.user_id)
+    print((await SubprocessSts(ChildProcesses()).assume(request)).caller.user_id)
     request.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     try:
-        await StsProcess(ChildProcesses()).assume(request)
+        await SubprocessSts(ChildProcesses()).assume(request)
     except WbAwsError as failed:
         print(failed.code)
 

@@ -5,36 +5,36 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol
 
-from jupyter_wb_aws.aws.failures import Failure, explain_failure
 from jupyter_wb_aws.aws.sts import (
     HOME_REGION,
-    Assumed,
+    AssumedRole,
     CallerIdentity,
     StsRequest,
     caller_from,
     is_aws,
 )
+from jupyter_wb_aws.aws.sts_errors import Failure, explain_failure
 from jupyter_wb_aws.child_processes import ChildProcesses
 from jupyter_wb_aws.errors import StsBadAnswer, StsTimeout
 
-MODULE = "jupyter_wb_aws.aws.sts_child"
+MODULE = "jupyter_wb_aws.aws.sts_subprocess_main"
 # A start's own deadline comes first.
 LONGEST = 20.0
 # A process that gets its place later than so long before the deadline would come too late.
 SHORTEST = 0.3
 
 
-class AsksSts(Protocol):
+class StsClient(Protocol):
     """What a role's start asks; the tests have one of their own."""
 
-    async def assume(self, request: StsRequest) -> Assumed:
+    async def assume(self, request: StsRequest) -> AssumedRole:
         """Ask whether the user may have the role."""
 
     async def verify(self, request: StsRequest) -> CallerIdentity:
         """Ask now who the role session is."""
 
 
-class StsProcess:
+class SubprocessSts:
     """Asks STS; of each request, `environment` is the whole environment of a kernel.
 
     Args:
@@ -44,7 +44,7 @@ class StsProcess:
     def __init__(self, children: ChildProcesses) -> None:
         self._children = children
 
-    async def assume(self, request: StsRequest) -> Assumed:
+    async def assume(self, request: StsRequest) -> AssumedRole:
         """Call AssumeRoleWithWebIdentity; where its answer names nobody, GetCallerIdentity too.
 
         Raises:
@@ -52,7 +52,7 @@ class StsProcess:
         """
         found = await self._ask(request, verify=False)
         expiration = datetime.fromisoformat(found["expiration"])
-        return Assumed(caller_from(found["caller"], request), expiration)
+        return AssumedRole(caller_from(found["caller"], request), expiration)
 
     async def verify(self, request: StsRequest) -> CallerIdentity:
         """Ask STS now who the role session is: a fresh assume, then GetCallerIdentity.
@@ -68,8 +68,8 @@ class StsProcess:
                 MODULE,
                 request.environment,
                 question_of(request, verify=verify),
-                seconds=LONGEST,
-                place_by=None if request.deadline is None else request.deadline - SHORTEST,
+                timeout=LONGEST,
+                slot_deadline=None if request.deadline is None else request.deadline - SHORTEST,
             )
         except TimeoutError:
             raise StsTimeout(f"AWS STS did not answer within {LONGEST:g} s.") from None

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
 
-from jupyter_wb_aws.aws.failures import Failure, refused
 from jupyter_wb_aws.aws.proxies import urls_in
+from jupyter_wb_aws.aws.sts_errors import Failure, refused
 from jupyter_wb_aws.identity.redact import harmless, without_userinfo
 
 SAID = 400

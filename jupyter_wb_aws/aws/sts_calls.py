@@ -17,7 +17,7 @@ from botocore import exceptions as boto
 from botocore.parsers import QueryParser, ResponseParserError
 from botocore.utils import parse_timestamp
 
-from jupyter_wb_aws.aws.failures import refused
+from jupyter_wb_aws.aws.sts_errors import refused
 from jupyter_wb_aws.errors import StsBadAnswer
 
 # Makes a client of STS: with these credentials, or with none, for an unsigned request.

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.aws.profile_paths import VARIABLES, boto3_path, paths, text_encoding
-from jupyter_wb_aws.aws.reading import Read, read
+from jupyter_wb_aws.aws.safe_read import Read, read
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.aws.profile_files import ProfileFile, Value
 
 # A [default] with one of these gives some SDK credentials before it looks at a web identity.
-SHADOWING_KEYS = frozenset(
+CONFLICTING_KEYS = frozenset(
     {
         "aws_access_key_id",
         "credential_process",
@@ -37,7 +37,7 @@ SHADOWING_KEYS = frozenset(
 COMMENT = re.compile(r"(^|\s)[;#]")
 
 
-def shadowing(environment: Mapping[str, str], cwd: str | None = "") -> str | None:
+def find_conflict(environment: Mapping[str, str], cwd: str | None = "") -> str | None:
     """Say what in the user's files would win over a role session or break it; None where nothing does.
 
     It never raises and never hangs: a kernel is about to start.
@@ -59,7 +59,7 @@ def shadowing(environment: Mapping[str, str], cwd: str | None = "") -> str | Non
             parsed = _parsed(file, text_encoding(environment))
             if isinstance(parsed, str):
                 return f"{file.path}, which can't be read as a profile ({parsed})"
-            if found := sorted(_keys_of_default(file, parsed) & SHADOWING_KEYS):
+            if found := sorted(_keys_of_default(file, parsed) & CONFLICTING_KEYS):
                 return f"{found[0]} of [default] in {file.path}"
             if parsed.sections and name == boto3_path(environment, variable):
                 of_boto3[variable] = (file.path, parsed)
@@ -71,22 +71,24 @@ def _says_nothing(file: Read) -> bool:
     return file.harmless if file.problem is not None else not file.content.strip()
 
 
-def harm(shadow: str, of_a_key: str) -> str:
-    """Say what a finding of `shadowing` does, without the full stop.
+def describe_conflict(conflict: str, of_a_key: str) -> str:
+    """Say what a finding of `find_conflict` does, without the full stop.
 
     Args:
         of_a_key: what is said of a key in a file; of a file that can't be read, SDKs fail with it.
     """
-    path, unusable, why = shadow.partition(", which ")
+    path, unusable, why = conflict.partition(", which ")
     if unusable:
         return f"{path} {why.removesuffix(',')}. Some AWS SDKs fail with such a file"
-    return f"{shadow} {of_a_key}"
+    return f"{conflict} {of_a_key}"
 
 
-def set_aside(shadow: str) -> str:
-    """Say that the user's own files are set aside, and why; `shadow` is of `shadowing`."""
-    why = harm(shadow, "would win over this role in some AWS SDKs, or keep it from working")
-    unreadable = ", which " in shadow
+def hidden_files_message(conflict: str) -> str:
+    """Say that the user's own files are set aside, and why; `conflict` is of `find_conflict`."""
+    why = describe_conflict(
+        conflict, "would win over this role in some AWS SDKs, or keep it from working"
+    )
+    unreadable = ", which " in conflict
     end = (
         ". Correct that file to use your profiles."
         if unreadable
@@ -105,7 +107,7 @@ def _parsed(file: Read, encoding: str) -> ProfileFile | str:
         parsed = profile_files.parse(file.content, encoding)
         if encoding != "utf-8" and not file.content.isascii():
             profile_files.parse(file.content)  # in which other SDKs read it, whatever the locale
-    except profile_files.UnusableProfiles as error:
+    except profile_files.ProfileParseError as error:
         return f"line {error.line}: {error}" if error.line else str(error)
     return parsed
 
@@ -113,7 +115,7 @@ def _parsed(file: Read, encoding: str) -> ProfileFile | str:
 def _keys_of_default(file: Read, parsed: ProfileFile) -> set[str]:
     """Return the keys of the profile `default` as any SDK finds them."""
     sections = parsed.sections
-    keys = {key for section in sections if names_default(section) for key in sections[section]}
+    keys = {key for section in sections if is_default_profile(section) for key in sections[section]}
     return keys | keys_line_by_line(file.text).keys()
 
 
@@ -130,7 +132,7 @@ def keys_line_by_line(text: str) -> dict[str, int]:
     for number, line in enumerate(text.split("\n"), 1):
         plain = COMMENT.split(line, maxsplit=1)[0].strip()
         if plain.startswith("[") and plain.endswith("]"):
-            is_default, below = names_default(plain[1:-1]), False
+            is_default, below = is_default_profile(plain[1:-1]), False
         elif is_default and plain.find("=") > 0:
             key, _, value = (part.strip() for part in plain.partition("="))
             below = below and line[:1].isspace()
@@ -140,7 +142,7 @@ def keys_line_by_line(text: str) -> dict[str, int]:
     return keys
 
 
-def names_default(section: str) -> bool:
+def is_default_profile(section: str) -> bool:
     """Tell whether a header is `[default]` or `[profile default]`, as the SDKs read it.
 
     Source: AWS SDKs and Tools Reference Guide, "Format of the config file".

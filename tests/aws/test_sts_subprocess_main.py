@@ -1,6 +1,6 @@
 """Asking STS in a kernel's environment: what boto3 would obey is obeyed, what fails is explained.
 
-The child's function runs in this process, with `os.environ` as the child has it; `test_sts_process` has real
+The child's function runs in this process, with `os.environ` as the child has it; `test_sts_subprocess` has real
 children.
 """
 
@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jupyter_wb_aws.aws import sts, sts_child
-from jupyter_wb_aws.aws.sts import Sts, StsRequest
-from jupyter_wb_aws.aws.sts_answers import expiration_of
-from jupyter_wb_aws.aws.sts_process import answer_in, question_of
+from jupyter_wb_aws.aws import sts, sts_subprocess_main
+from jupyter_wb_aws.aws.sts import InProcessSts, StsRequest
+from jupyter_wb_aws.aws.sts_calls import expiration_of
+from jupyter_wb_aws.aws.sts_subprocess import answer_in, question_of
 from jupyter_wb_aws.errors import (
     StsBadAnswer,
     StsRejected,
@@ -56,7 +56,9 @@ def kernel(monkeypatch, tmp_path):
             monkeypatch.setenv(name, value)
         request = StsRequest(role, region, "alice-1", TOKEN, environment)
         question = question_of(request, verify=verify)
-        found = json.loads(json.dumps(sts_child.answer({**question, "credentials": credentials})))
+        found = json.loads(
+            json.dumps(sts_subprocess_main.answer({**question, "credentials": credentials}))
+        )
         assert not any(secret in json.dumps(found) for secret in SECRETS) or credentials
         return found if raw else answer_in(found, request)
 
@@ -200,13 +202,13 @@ def test_the_chain_of_credentials_is_never_asked(kernel, fake, tmp_path):
 
 
 def test_the_programs_question_and_answer_are_json(monkeypatch, fake, capsys):
-    monkeypatch.setattr(sts_child.signal, "alarm", lambda seconds: None)
+    monkeypatch.setattr(sts_subprocess_main.signal, "alarm", lambda seconds: None)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "false")
     monkeypatch.setenv("AWS_ENDPOINT_URL", fake.url)
     request = StsRequest(ROLE, None, "alice-1", TOKEN)
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(question_of(request, verify=False))))
 
-    sts_child.main()
+    sts_subprocess_main.main()
 
     assert json.loads(capsys.readouterr().out)["caller"]["Arn"] == ME
     assert os.environ["AWS_EC2_METADATA_DISABLED"] == "true"
@@ -289,9 +291,9 @@ def test_settings_that_boto3_refuses_are_named(kernel, tmp_path, environment, sa
 
 
 def test_a_session_name_that_boto3_refuses_shows_no_parameter(kernel, fake, monkeypatch):
-    monkeypatch.setattr("jupyter_wb_aws.aws.sts_process.question_of", question_of)
+    monkeypatch.setattr("jupyter_wb_aws.aws.sts_subprocess.question_of", question_of)
     request = StsRequest(ROLE, None, "x", TOKEN)
-    found = sts_child.answer({**question_of(request, verify=False), "session_name": "x"})
+    found = sts_subprocess_main.answer({**question_of(request, verify=False), "session_name": "x"})
     assert found["failure"]["kind"] == "settings"
     assert found["failure"]["message"] == ""
 
@@ -377,9 +379,9 @@ def test_in_this_process_such_a_store_works_too(fake, answer, monkeypatch):
     fake.answers[ASSUME] = assumed(CREDENTIALS)
     fake.answers[WHO] = answer
     request = StsRequest(ROLE, None, "alice-1", TOKEN, {"AWS_ENDPOINT_URL": fake.url})
-    named = Sts().assume(request).caller
+    named = InProcessSts().assume(request).caller
     assert (named.user_id, named.account, named.arn) == ("", "111122223333", CEPH)
-    assert Sts().verify(request) == named
+    assert InProcessSts().verify(request) == named
 
 
 @pytest.mark.parametrize(
