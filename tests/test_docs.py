@@ -414,7 +414,7 @@ def test_every_command_is_shown():
 
 def test_all_reasons_of_an_end_are_listed():
     page = (ROOT / "docs/administration.md").read_text()
-    table = page.partition("| reason | it ended, since |")[2].partition("\n\n")[0]
+    table = page.partition("| reason | it ended because |")[2].partition("\n\n")[0]
     shown = CONTRACT["components"]["schemas"]["RoleSession"]["properties"]["end_reason"]["enum"]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(get_args(EndReason))
     assert shown == [*get_args(EndReason), None]
