@@ -28,7 +28,7 @@ from traitlets.config import PyFileConfigLoader
 from jupyter_wb_aws import __version__
 from jupyter_wb_aws.app import WbAwsApp
 from jupyter_wb_aws.cli import main
-from jupyter_wb_aws.cli.failure import EXIT_CODES_HELP, ExitCode
+from jupyter_wb_aws.cli.errors import EXIT_CODES_HELP, ExitCode
 from jupyter_wb_aws.demo.local_aws.trust_policy import TrustRequest, allows
 from jupyter_wb_aws.doctor.checks.call import PROVIDERS
 from jupyter_wb_aws.doctor.codes import ALL

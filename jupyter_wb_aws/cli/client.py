@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from urllib.parse import quote as quote_url
 from urllib.parse import urlencode, urlsplit
 
-from jupyter_wb_aws.cli import bad_answer
-from jupyter_wb_aws.cli.connecting import Deadline
-from jupyter_wb_aws.cli.failure import CliError, refused_by_server
-from jupyter_wb_aws.cli.runtime_files import usual_runtime_dir
-from jupyter_wb_aws.cli.server import Connection, find_own_server, find_server
-from jupyter_wb_aws.cli.transport import AnswerTooLarge, Request, Response, is_here, send
+from jupyter_wb_aws.cli import server_errors
+from jupyter_wb_aws.cli.discovery import Connection, find_own_server, find_server
+from jupyter_wb_aws.cli.errors import CliError, refused_by_server
+from jupyter_wb_aws.cli.server_info import default_runtime_dir
+from jupyter_wb_aws.cli.sockets import Deadline
+from jupyter_wb_aws.cli.transport import AnswerTooLarge, Request, Response, is_local_server, send
 
 TIMEOUT_SECONDS = 30.0
 """Longer than the 20 s that starting a role session may take, so that the server answers first."""
@@ -81,10 +81,10 @@ class Client:
                 named_by_file=server.named_by_file,
             )
         except OSError as error:
-            here = is_here(server.url, named_by_file=server.named_by_file)
-            raise bad_answer.unreachable(server.shown, error, self._timeout, here=here) from None
+            here = is_local_server(server.url, named_by_file=server.named_by_file)
+            raise server_errors.unreachable(server.shown, error, self._timeout, here=here) from None
         except AnswerTooLarge:
-            raise bad_answer.too_large(server.shown) from None
+            raise server_errors.too_large(server.shown) from None
         if not HTTP_OK <= response.status < HTTP_MULTIPLE_CHOICES:
             raise self._refused(response)
         return self._read(response)
@@ -114,9 +114,9 @@ class Client:
             text = response.body.decode()
             data = json.loads(text, object_hook=_members_of(self._connection.shown))
         except (ValueError, RecursionError):
-            raise bad_answer.unreadable(self._connection.shown, response.status) from None
+            raise server_errors.unreadable(self._connection.shown, response.status) from None
         if (wrong := _wrong_in(data)) is not None:
-            raise bad_answer.not_ours(self._connection.shown, wrong)
+            raise server_errors.not_of_the_contract(self._connection.shown, wrong)
         return Answer(text=text, data=data)
 
     def _refused(self, response: Response) -> CliError:
@@ -125,9 +125,9 @@ class Client:
         not_let_in = code == "not_authenticated" or (not problem and response.status in {401, 403})
         if not_let_in and not self._connection.token:
             # The runtime file says nothing of PasswordIdentityProvider.hashed_password.
-            return bad_answer.has_no_token(url)
+            return server_errors.no_token(url)
         if problem is None:
-            return bad_answer.without_problem(url, response.status)
+            return server_errors.no_problem_document(url, response.status)
         return refused_by_server(problem, text)
 
 
@@ -136,7 +136,7 @@ def _members_of(url: str) -> type[dict[str, Any]]:
 
     class Members(dict[str, Any]):
         def __missing__(self, name: str) -> Any:
-            raise bad_answer.not_ours(url, f"it has no `{name}`")
+            raise server_errors.not_of_the_contract(url, f"it has no `{name}`")
 
     return Members
 
@@ -170,7 +170,7 @@ def connect() -> Client:
     """Find this process's server."""
     # jupyter_core takes 30 ms to import. Most have its usual folder, and who finds the server there
     # that this very process belongs to need not ask it.
-    own = find_own_server(os.environ, usual_runtime_dir(os.environ))
+    own = find_own_server(os.environ, default_runtime_dir(os.environ))
     if own is not None:
         return Client(own)
     from jupyter_core.paths import jupyter_runtime_dir

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from jupyter_wb_aws.cli import under_role
+from jupyter_wb_aws.cli import role_environment
 from jupyter_wb_aws.cli.client import connect
-from jupyter_wb_aws.cli.failure import ExitCode, local_problem, refused_by_server
+from jupyter_wb_aws.cli.errors import ExitCode, local_problem, refused_by_server
 from jupyter_wb_aws.errors import WbAwsError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    under_role.add_arguments(parser)
+    role_environment.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
             hint="Name it in ~/.aws/config: credential_process = jupyter wb-aws credential-process ROLE",
             exit_code=ExitCode.CANNOT_ASK,
         )
-    session = under_role.started(connect(), args, default=False)
+    session = role_environment.start_role_session(connect(), args, default=False)
     try:
         credentials = _assumed(session)
     except WbAwsError as problem:
@@ -53,7 +53,7 @@ def _assumed(session: Mapping[str, Any]) -> Credentials:
     from jupyter_wb_aws.identity.token import MOST_READ, WebIdentityToken
     from jupyter_wb_aws.roles.role import RoleArn
 
-    variables = under_role.variables(session, os.environ)
+    variables = role_environment.variables(session, os.environ)
     text = _content(variables["AWS_WEB_IDENTITY_TOKEN_FILE"], MOST_READ)
     request = StsRequest(
         RoleArn.parse(session["role_arn"]),

@@ -12,11 +12,11 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_wb_aws.cli import here
+from jupyter_wb_aws.cli import this_process
 from jupyter_wb_aws.cli.client import Client
-from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+from jupyter_wb_aws.cli.discovery import find_server
+from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import say, say_json, wrapped
-from jupyter_wb_aws.cli.server import find_server
 
 if TYPE_CHECKING:  # a dozen milliseconds, which the others need not pay
     from jupyter_wb_aws.doctor.diagnose import Report
@@ -71,7 +71,7 @@ def _could_not_run(defect: Exception) -> CliError:
 
 
 def _place() -> Place | None:
-    place = here.place(os.environ)
+    place = this_process.place(os.environ)
     return "kernel" if place == "kernel" else "terminal" if place == "terminal" else None
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_wb_aws.cli import choose, here
+from jupyter_wb_aws.cli import lookup, this_process
 from jupyter_wb_aws.cli.client import Answer, Client, connect, quote
-from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import moment, say, say_json
 
 Session = Mapping[str, Any]
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     if args.all:
         _end_all(client, sessions, as_json=args.json)
         return ExitCode.OK
-    session = choose.role_session(args.session, sessions) if args.session else _default(sessions)
+    session = lookup.role_session(args.session, sessions) if args.session else _default(sessions)
     answer = _end(client, session)
     if args.json:
         say_json(answer.text)
@@ -75,7 +75,7 @@ def _default(sessions: Sequence[Session]) -> Session:
 
 
 def _no_default(sessions: Sequence[Session]) -> CliError:
-    others = ", ".join(f"{session['id']} ({choose.describe(session)})" for session in sessions)
+    others = ", ".join(f"{session['id']} ({lookup.describe(session)})" for session in sessions)
     return local_problem(
         "no_role_session",
         "No role session",
@@ -86,7 +86,7 @@ def _no_default(sessions: Sequence[Session]) -> CliError:
 
 
 def _tell(session: Session, answer: Answer) -> None:
-    say(f"Ended {choose.describe(session)} (role session {session['id']}).")
+    say(f"Ended {lookup.describe(session)} (role session {session['id']}).")
     until = answer.data["credentials_expire_at"]
     if until is not None:
         say(
@@ -94,13 +94,15 @@ def _tell(session: Session, answer: Answer) -> None:
         )
     if session["default"]:
         say("What you start from now on has no AWS role.")
-    if here.has(session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ):
+    if this_process.was_started_with(
+        session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ
+    ):
         say(_here())
 
 
 def _here() -> str:
     """Say what becomes of the place where this was typed."""
-    if here.place(os.environ) == "kernel":
+    if this_process.place(os.environ) == "kernel":
         return (
             "This notebook's kernel was started with it: `!jupyter wb-aws start ROLE` here, then"
             " Kernel > Restart Kernel, gives it a role again."

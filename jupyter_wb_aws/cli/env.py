@@ -8,15 +8,15 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from jupyter_wb_aws.cli import under_role
+from jupyter_wb_aws.cli import role_environment
 from jupyter_wb_aws.cli.client import connect
-from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.variables import CONFLICTING, is_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    under_role.add_arguments(parser)
+    role_environment.add_arguments(parser)
     parser.add_argument(
         "--format",
         choices=("shell", "dotenv"),
@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what makes the shell's environment that of the role."""
-    session = under_role.started(connect(), args, default=False)
-    changed = under_role.environment(session, os.environ)
+    session = role_environment.start_role_session(connect(), args, default=False)
+    changed = role_environment.environment(session, os.environ)
     added = {name: value for name, value in changed.items() if os.environ.get(name) != value}
     # What is there by chance already belongs to it as well: the file may be read elsewhere.
     added |= {name: changed[name] for name in session["environment"] if name in changed}

@@ -16,16 +16,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from jupyter_wb_aws.cli import under_role
+from jupyter_wb_aws.cli import role_environment
 from jupyter_wb_aws.cli.client import connect
-from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.proc_stat import stat_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments; what follows `--` is cut off before they are read."""
     parser.usage = "jupyter wb-aws exec [-h] [--region REGION] ROLE -- COMMAND [ARGUMENT ...]"
-    under_role.add_arguments(parser)
+    role_environment.add_arguments(parser)
     parser.add_argument("misplaced", nargs="*", default=[], help=argparse.SUPPRESS)
 
 
@@ -39,8 +39,10 @@ def run(args: argparse.Namespace) -> NoReturn:
             hint="All of the command stands after `--`, for example: jupyter wb-aws exec analyst -- Rscript report.R",
             exit_code=ExitCode.CANNOT_ASK,
         )
-    session = under_role.started(connect(), args, shared=False, process=_this_process())
-    _become(args.command, under_role.environment(session, os.environ))
+    session = role_environment.start_role_session(
+        connect(), args, shared=False, process=_this_process()
+    )
+    _become(args.command, role_environment.environment(session, os.environ))
 
 
 def _no_command(args: argparse.Namespace) -> str:

@@ -6,9 +6,9 @@ import argparse
 import os
 import sys
 
-from jupyter_wb_aws.cli import choose, here
+from jupyter_wb_aws.cli import lookup, this_process
 from jupyter_wb_aws.cli.client import Answer, Client, connect
-from jupyter_wb_aws.cli.failure import CliError, ExitCode
+from jupyter_wb_aws.cli.errors import CliError, ExitCode
 from jupyter_wb_aws.cli.output import one_line, say, say_json, say_problem
 
 
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     query = {"verify": "true"} if args.verify else {}
     if args.session is not None:
         sessions = client.get("/aws/sessions").data["sessions"]
-        query["session_id"] = str(choose.role_session(args.session, sessions)["id"])
+        query["session_id"] = str(lookup.role_session(args.session, sessions)["id"])
     answer, picked = _asked(client, query)
     if args.json:
         say_json(answer.text)
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     sessions = client.get("/aws/sessions").data["sessions"]
     if not picked:
         say("\nThat is this process. No role is picked for what you start next.")
-    elif args.session is None and (note := here.note(sessions, os.environ)):
+    elif args.session is None and (note := this_process.other_role_note(sessions, os.environ)):
         say(f"\n{note}")
     for session in sessions:
         if session["id"] == answer.data["session_id"] and session["problem"]:
@@ -57,7 +57,7 @@ def _asked(client: Client, query: dict[str, str]) -> tuple[Answer, bool]:
     except CliError as error:
         if error.problem.get("code") != "no_role_session" or "session_id" in query:
             raise
-        mine = here.role_session(client.get("/aws/sessions").data["sessions"], os.environ)
+        mine = this_process.role_session(client.get("/aws/sessions").data["sessions"], os.environ)
         if mine is None:
             raise
     return client.get("/aws/identity", **query, session_id=str(mine["id"])), False

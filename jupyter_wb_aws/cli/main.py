@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from jupyter_wb_aws import __version__
-from jupyter_wb_aws.cli.failure import EXIT_CODES_HELP, CliError, ExitCode, local_problem
+from jupyter_wb_aws.cli.errors import EXIT_CODES_HELP, CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import say_error
 
 COMMANDS = {

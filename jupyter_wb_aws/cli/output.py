@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 # A notebook's cell shows about this much in a line.
 WIDTH = 96
-PICKED = "* picked: notebooks, consoles and terminals that you start from now on have it"
+DEFAULT_LEGEND = "* picked: notebooks, consoles and terminals that you start from now on have it"
 
 
 def say(text: str = "", *, file: TextIO | None = None) -> None:

@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_wb_aws.cli.client import Client, connect
-from jupyter_wb_aws.cli.failure import ExitCode
-from jupyter_wb_aws.cli.output import PICKED, one_line, say, say_json, say_notices, say_table
+from jupyter_wb_aws.cli.errors import ExitCode
+from jupyter_wb_aws.cli.output import (
+    DEFAULT_LEGEND,
+    one_line,
+    say,
+    say_json,
+    say_notices,
+    say_table,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,5 +59,5 @@ def _row(role: Mapping[str, Any], *, is_default: bool) -> tuple[str, ...]:
 
 def _footer(*, has_default: bool) -> str:
     if has_default:
-        return PICKED
+        return DEFAULT_LEGEND
     return "None is picked. `jupyter wb-aws start NAME` picks one, for what you start from then on."

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-from jupyter_wb_aws.cli.failure import ExitCode
+from jupyter_wb_aws.cli.errors import ExitCode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

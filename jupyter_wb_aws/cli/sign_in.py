@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_wb_aws.cli.client import Client, connect
-from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem, refused_by_server
+from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem, refused_by_server
 from jupyter_wb_aws.cli.output import moment, one_line, say, say_json, say_notices
 
 # Seconds between two looks at the server; it asks the provider in its own rhythm.

@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 
 from jupyter_wb_aws.cli.client import connect
-from jupyter_wb_aws.cli.failure import ExitCode
+from jupyter_wb_aws.cli.errors import ExitCode
 from jupyter_wb_aws.cli.output import moment, say, say_json
 
 

@@ -7,9 +7,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_wb_aws.cli import choose, here
+from jupyter_wb_aws.cli import lookup, this_process
 from jupyter_wb_aws.cli.client import Client, connect, quote
-from jupyter_wb_aws.cli.failure import CliError, ExitCode
+from jupyter_wb_aws.cli.errors import CliError, ExitCode
 from jupyter_wb_aws.cli.output import say, say_json, say_notices
 
 
@@ -36,13 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Start a role session, or find the one that this role has."""
     client = connect()
-    arn = choose.role_arn(args.role, lambda: client.get("/aws/roles").data["roles"])
+    arn = lookup.role_arn(args.role, lambda: client.get("/aws/roles").data["roles"])
     body: dict[str, object] = {"role_arn": arn, "default": args.default}
     if args.region is not None:
         body["region"] = args.region
     answer = client.post("/aws/sessions", body)
     session = answer.data
-    kernel = here.kernel_id(os.environ) if session["default"] else None
+    kernel = this_process.kernel_id(os.environ) if session["default"] else None
     if kernel is not None:
         _choose_for(client, kernel, session["id"])
     if args.json:
@@ -63,7 +63,7 @@ def _choose_for(client: Client, kernel: str, session_id: str) -> None:
 
 def _tell(session: Mapping[str, Any]) -> None:
     done = "Picked" if session["default"] else "Started"
-    say(f"{done} {choose.describe(session)} (role session {session['id']}).")
+    say(f"{done} {lookup.describe(session)} (role session {session['id']}).")
     if session["default"]:
         say(
             "Notebooks and terminals that you start from now on are this to AWS; it renews itself until"
@@ -85,11 +85,13 @@ def _who(session: Mapping[str, Any]) -> str:
 def _here(session: Mapping[str, Any]) -> str:
     """Say what becomes of the place where this was typed, and of others."""
     others = "Other kernels that have a role keep theirs."
-    if here.has(session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ):
+    if this_process.was_started_with(
+        session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ
+    ):
         return f"This one is so already. {others}"
-    if here.place(os.environ) == "kernel":
+    if this_process.place(os.environ) == "kernel":
         return f"This notebook will be, too, after Kernel > Restart Kernel. {others}"
     takes = "A kernel that runs without a role takes it at its next restart."
-    if here.place(os.environ) == "terminal":
+    if this_process.place(os.environ) == "terminal":
         return f"This terminal does not change: open a new one. {takes}\n{others}"
     return f"{takes} {others}"

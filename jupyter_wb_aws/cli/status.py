@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_wb_aws.cli import choose, here
+from jupyter_wb_aws.cli import lookup, this_process
 from jupyter_wb_aws.cli.client import connect
-from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import (
-    PICKED,
+    DEFAULT_LEGEND,
     moment,
     say,
     say_json,
@@ -108,7 +108,7 @@ def _tell_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> No
         [_row(session, now) for session in sessions],
     )
     if any(session["default"] for session in sessions):
-        say(f"\n{PICKED}")
+        say(f"\n{DEFAULT_LEGEND}")
     else:
         say(
             "\nNone of these is picked for what you start next: `jupyter wb-aws start ROLE` picks one."
@@ -119,14 +119,14 @@ def _tell_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> No
 
 
 def _tell_here(sessions: list[Mapping[str, Any]]) -> None:
-    if note := here.note(sessions, os.environ):
+    if note := this_process.other_role_note(sessions, os.environ):
         say(note)
 
 
 def _row(session: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
     return (
         "*" if session["default"] else "",
-        session["label"] if session["shared"] else f"{session['label']} ({choose.NOT_SHARED})",
+        session["label"] if session["shared"] else f"{session['label']} ({lookup.NOT_SHARED})",
         session["state"].replace("_", " "),
         session["region"] or "",
         _token(session, now),
@@ -144,7 +144,7 @@ def _token(session: Mapping[str, Any], now: datetime) -> str:
 def _tell_more(session: Mapping[str, Any], *, signed_out: bool) -> None:
     # That one has to sign in was said already.
     if session["problem"] and not (signed_out and session["problem"]["code"] == "sign_in_required"):
-        say(f"\n{choose.describe(session)}:")
+        say(f"\n{lookup.describe(session)}:")
         say_problem(session["problem"], file=sys.stdout, indent="  ")
     say_notices(session["notices"])
 

@@ -14,13 +14,19 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from jupyter_wb_aws.cli.connecting import Deadline, encrypted, to_tcp, to_unix, within
+from jupyter_wb_aws.cli.sockets import (
+    Deadline,
+    connect_tcp,
+    connect_tls,
+    connect_unix,
+    run_with_deadline,
+)
 from jupyter_wb_aws.loopback import is_loopback_host
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 """Of head and body; five thousand roles are less than two million."""
 
-MOST_DIGITS = 20  # of a length; int() refuses thousands of them
+MAX_LENGTH_DIGITS = 20  # of a length; int() refuses thousands of them
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -63,33 +69,33 @@ def send(
         OSError: if no answer came.
     """
     if unix_socket:
-        return _by_hand(request, to_unix(unix_socket, deadline), deadline)
+        return _send_by_socket(request, connect_unix(unix_socket, deadline), deadline)
     parts = urlsplit(request.url)
     host = parts.hostname or "localhost"
-    if not is_here(request.url, named_by_file=named_by_file):
-        return within(deadline, lambda: _by_library(request, deadline.left()))
+    if not is_local_server(request.url, named_by_file=named_by_file):
+        return run_with_deadline(deadline, lambda: _send_by_urllib(request, deadline.left()))
 
     def connect() -> socket.socket:
         port = parts.port or _DEFAULT_PORTS[parts.scheme]
-        return to_tcp(host, port, deadline, named_by_file=named_by_file)
+        return connect_tcp(host, port, deadline, named_by_file=named_by_file)
 
-    connection = encrypted(connect, host, deadline) if parts.scheme == "https" else connect()
-    return _by_hand(request, connection, deadline)
+    connection = connect_tls(connect, host, deadline) if parts.scheme == "https" else connect()
+    return _send_by_socket(request, connection, deadline)
 
 
-def is_here(url: str, *, named_by_file: bool) -> bool:
+def is_local_server(url: str, *, named_by_file: bool) -> bool:
     """Tell whether a server is on this machine: by its name, or since a runtime file names it."""
-    return named_by_file or is_this_machine(urlsplit(url).hostname)
+    return named_by_file or is_local_host(urlsplit(url).hostname)
 
 
-def is_this_machine(host: str | None) -> bool:
+def is_local_host(host: str | None) -> bool:
     """Tell whether a host name is loopback, or this machine's own name."""
     if not host or host.endswith(".localhost") or is_loopback_host(host):
         return True
     return host == socket.gethostname().lower()
 
 
-def _by_hand(request: Request, connection: socket.socket, deadline: Deadline) -> Response:
+def _send_by_socket(request: Request, connection: socket.socket, deadline: Deadline) -> Response:
     """Speak HTTP/1.0 (RFC 1945), in which an answer has no chunks and ends with the connection."""
     with connection:
         connection.settimeout(deadline.left())  # of all that is sent
@@ -135,7 +141,7 @@ def _read(answer: bytes) -> Response:
     if not end or not version.startswith("HTTP/1.") or not rest[:3].isdecimal():
         raise ConnectionAbortedError(errno.ECONNABORTED, "It speaks no HTTP")
     length = fields.get("content-length", "0")
-    if not (length.isascii() and length.isdecimal() and len(length) < MOST_DIGITS):
+    if not (length.isascii() and length.isdecimal() and len(length) < MAX_LENGTH_DIGITS):
         raise ConnectionAbortedError(errno.ECONNABORTED, "It speaks no HTTP")
     if len(body) < int(length):
         raise ConnectionAbortedError(errno.ECONNABORTED, "The answer was cut off")
@@ -146,7 +152,7 @@ def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _by_library(request: Request, timeout: float) -> Response:
+def _send_by_urllib(request: Request, timeout: float) -> Response:
     """Ask a server elsewhere, by the proxy that the environment names for it."""
     import http.client
     import urllib.error

@@ -192,8 +192,10 @@ def test_a_server_elsewhere_is_not_let_in_by_its_certificate_alone(serve, run, m
 
     certfile = serve(without_names())
     monkeypatch.setenv("SSL_CERT_FILE", str(certfile))
-    monkeypatch.setattr(transport, "is_here", lambda url, named_by_file: False)
-    monkeypatch.setattr("jupyter_wb_aws.cli.client.is_here", lambda url, named_by_file: False)
+    monkeypatch.setattr(transport, "is_local_server", lambda url, named_by_file: False)
+    monkeypatch.setattr(
+        "jupyter_wb_aws.cli.client.is_local_server", lambda url, named_by_file: False
+    )
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
     ran = run("roles")

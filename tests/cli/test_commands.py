@@ -160,19 +160,19 @@ def named(name, **more):
 
 KERNEL, TERMINAL = {"JPY_PARENT_PID": "1"}, {"JUPYTER_SERVER_URL": "URL"}
 AUDITOR = {"AWS_ROLE_SESSION_NAME": "alice-auditor", "JUPYTER_WB_AWS_ROLE": "auditor"}
-PICKED = named("analyst", default=True)
+DEFAULT_LEGEND = named("analyst", default=True)
 
 
 @pytest.mark.parametrize(
     ("sessions", "here", "said"),
     [
-        ([PICKED, named("auditor")], TERMINAL | AUDITOR, "This terminal has the role auditor; a new one gets analyst."),
-        ([PICKED, named("auditor")], KERNEL | AUDITOR, "This kernel has the role auditor, and keeps it over restarts. `!jupyter wb-aws start ROLE` in a cell, or its toolbar, changes it"),
-        ([PICKED, named("auditor", shared=False)], TERMINAL | AUDITOR, "This process has the role auditor."),
-        ([PICKED], TERMINAL | AUDITOR, "of auditor, which this terminal was started with, has ended. Open a new one: it gets analyst."),
-        ([PICKED], KERNEL | AUDITOR, "of auditor, which this kernel was started with, has ended. `!jupyter wb-aws start auditor` in a cell, or its toolbar, gives it auditor"),
-        ([PICKED], TERMINAL, "This terminal has no AWS role. Open a new one: it gets analyst."),
-        ([PICKED], KERNEL, "This kernel has no AWS role. `!jupyter wb-aws start analyst` in a cell"),
+        ([DEFAULT_LEGEND, named("auditor")], TERMINAL | AUDITOR, "This terminal has the role auditor; a new one gets analyst."),
+        ([DEFAULT_LEGEND, named("auditor")], KERNEL | AUDITOR, "This kernel has the role auditor, and keeps it over restarts. `!jupyter wb-aws start ROLE` in a cell, or its toolbar, changes it"),
+        ([DEFAULT_LEGEND, named("auditor", shared=False)], TERMINAL | AUDITOR, "This process has the role auditor."),
+        ([DEFAULT_LEGEND], TERMINAL | AUDITOR, "of auditor, which this terminal was started with, has ended. Open a new one: it gets analyst."),
+        ([DEFAULT_LEGEND], KERNEL | AUDITOR, "of auditor, which this kernel was started with, has ended. `!jupyter wb-aws start auditor` in a cell, or its toolbar, gives it auditor"),
+        ([DEFAULT_LEGEND], TERMINAL, "This terminal has no AWS role. Open a new one: it gets analyst."),
+        ([DEFAULT_LEGEND], KERNEL, "This kernel has no AWS role. `!jupyter wb-aws start analyst` in a cell"),
     ],
 )  # fmt: skip
 def test_what_this_place_has_and_what_changes_it_is_said(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_wb_aws.cli.failure import CliError
-from jupyter_wb_aws.cli.server import Connection, find_server
+from jupyter_wb_aws.cli.discovery import Connection, find_server
+from jupyter_wb_aws.cli.errors import CliError
 
 A = "http://localhost:8888/"
 B = "http://localhost:8889/user/bob/"
@@ -69,8 +69,8 @@ def test_of_two_nested_servers_the_inner_one_is_asked(find, runtime):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_server_is_known_as_an_ancestor_through_a_shell_in_between():
     script = (
-        "from jupyter_wb_aws.cli.runtime_files import RunningServer, nearest_ancestor;"
-        f"servers = [RunningServer(pid=p, url='', token='') for p in (1, {os.getpid()})];"
+        "from jupyter_wb_aws.cli.server_info import ServerInfo, nearest_ancestor;"
+        f"servers = [ServerInfo(pid=p, url='', token='') for p in (1, {os.getpid()})];"
         "print(nearest_ancestor(servers).pid, nearest_ancestor([]))"
     )
     shell = ["sh", "-c", '"$@"; true', "sh", sys.executable, "-c", script]

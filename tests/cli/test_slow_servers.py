@@ -10,8 +10,8 @@ import pytest
 
 from jupyter_wb_aws.cli import transport
 from jupyter_wb_aws.cli.client import Client
-from jupyter_wb_aws.cli.connecting import Deadline, within
-from jupyter_wb_aws.cli.server import Connection
+from jupyter_wb_aws.cli.discovery import Connection
+from jupyter_wb_aws.cli.sockets import Deadline, run_with_deadline
 
 SECONDS = 0.3
 HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
@@ -162,4 +162,4 @@ def test_a_deadline_is_of_all_that_is_done_within_it():
 
 def test_what_fails_within_a_deadline_fails_as_it_would_without():
     with pytest.raises(ZeroDivisionError):
-        within(Deadline(5), lambda: 1 // 0)
+        run_with_deadline(Deadline(5), lambda: 1 // 0)

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from jupyter_wb_aws.cli import client, transport
 from jupyter_wb_aws.cli.client import Client
-from jupyter_wb_aws.cli.server import Connection
+from jupyter_wb_aws.cli.discovery import Connection
 from tests.cli.contract_server import State, role, served
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from jupyter_wb_aws.cli import connecting, listening
-from jupyter_wb_aws.cli.connecting import Deadline, to_tcp, to_unix
-from jupyter_wb_aws.cli.failure import CliError
-from jupyter_wb_aws.cli.listening import reached_by
-from jupyter_wb_aws.cli.running_servers import is_running_and_ours, look_for_servers
-from jupyter_wb_aws.cli.runtime_files import LARGEST, PassOver, read
+from jupyter_wb_aws.cli import sockets, tcp_listeners
+from jupyter_wb_aws.cli.errors import CliError
+from jupyter_wb_aws.cli.running_servers import is_own_running_process, list_running_servers
+from jupyter_wb_aws.cli.server_info import MAX_FILE_BYTES, UnusableServerInfo, read
+from jupyter_wb_aws.cli.sockets import Deadline, connect_tcp, connect_unix
+from jupyter_wb_aws.cli.tcp_listeners import reached_by
 from tests.cli.contract_server import State, role, served
 
 NOBODY = 65534
@@ -85,7 +85,7 @@ def stranger(monkeypatch, net):
     port = ports.get()
     if os.geteuid() != 0:
         net.add("127.0.0.1", port, uid=ANOTHER)
-        monkeypatch.setattr(listening, "NET", net.path)
+        monkeypatch.setattr(tcp_listeners, "NET", net.path)
     yield Stranger(process.pid, port, heard)
     process.kill()
     process.join()
@@ -152,7 +152,7 @@ def test_a_process_id_that_is_another_users_now_is_no_server(runtime, run, stran
     another = stranger.pid if os.geteuid() == 0 else 1
     runtime.add(server.url, pid=another)
 
-    assert not is_running_and_ours(another)
+    assert not is_own_running_process(another)
     assert run("roles").code == 2
     assert server.asked == []
 
@@ -161,13 +161,13 @@ def test_a_process_id_that_is_another_users_now_is_no_server(runtime, run, stran
 def test_a_process_that_has_ended_and_waits_for_its_parent_is_no_server():
     process = subprocess.Popen([sys.executable, "-S", "-c", ""])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert not is_running_and_ours(process.pid)
+    assert not is_own_running_process(process.pid)
     process.wait()
 
 
 @pytest.mark.parametrize("pid", [0, -1, 2**80])
 def test_what_is_no_process_id_is_no_server(pid):
-    assert not is_running_and_ours(pid)
+    assert not is_own_running_process(pid)
 
 
 @pytest.mark.parametrize("when", [0, 4102444800])
@@ -180,7 +180,7 @@ def test_a_file_with_any_time_names_a_living_server(server, runtime, run, when):
 
 def test_where_the_system_does_not_say_who_listens_the_process_decides(runtime, tmp_path):
     runtime.add(A)
-    (server,) = look_for_servers(runtime.path, tmp_path / "hidden").servers
+    (server,) = list_running_servers(runtime.path, tmp_path / "hidden").servers
     assert server.url == A
 
 
@@ -219,14 +219,14 @@ def test_of_two_files_for_a_port_that_of_the_process_that_listens_counts(
 )
 def test_a_listener_is_found_at_the_address_that_reaches_it(net, listens, connects_to, hers):
     net.add(listens, 8888, uid=ANOTHER)
-    found = reached_by(connects_to, listening.listeners(8888, net.path))
+    found = reached_by(connects_to, tcp_listeners.listeners(8888, net.path))
     assert [listener.uid for listener in found] == [ANOTHER] * hers
 
 
 def test_an_exact_address_wins_over_all_addresses(net):
     net.add("0.0.0.0", 8888, uid=ANOTHER)
     net.add("127.0.0.1", 8888)
-    (found,) = reached_by("127.0.0.1", listening.listeners(8888, net.path))
+    (found,) = reached_by("127.0.0.1", tcp_listeners.listeners(8888, net.path))
     assert found.uid == os.geteuid()
 
 
@@ -234,14 +234,14 @@ def test_only_what_listens_at_the_port_is_a_listener(net):
     net.add("127.0.0.1", 8888, state="01")
     net.add("127.0.0.1", 8889)
     (net.path / "tcp6").write_text("header\n 0: x:22B8 y 0A\n 1: :22B8 \n")
-    assert listening.listeners(8888, net.path) == []
+    assert tcp_listeners.listeners(8888, net.path) == []
 
 
 def test_a_listener_behind_connections_is_found(net):
     """Linux has listeners first; gVisor has its own order."""
     net.add("192.0.2.1", 443, state="01")
     net.add("127.0.0.1", 8888)
-    assert len(listening.listeners(8888, net.path)) == 1
+    assert len(tcp_listeners.listeners(8888, net.path)) == 1
 
 
 def test_every_listener_at_the_port_is_found(net):
@@ -250,13 +250,13 @@ def test_every_listener_at_the_port_is_found(net):
     net.add("127.0.0.2", 8888)
     net.add("192.0.2.1", 443, state="01")
     net.add("::1", 8888)
-    assert len(listening.listeners(8888, net.path)) == 3
+    assert len(tcp_listeners.listeners(8888, net.path)) == 3
 
 
 def test_the_systems_own_table_has_a_listener_of_ours():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        found = listening.listeners(port)
+        found = tcp_listeners.listeners(port)
     if sys.platform == "linux":
         assert [(one.address, one.uid) for one in found] == [(b"\x7f\0\0\1", os.geteuid())]
     else:
@@ -271,13 +271,13 @@ def test_of_the_addresses_of_a_name_the_one_that_is_ours_is_asked(net, monkeypat
         with socket.create_server(("127.0.0.2", port)):
             net.add("127.0.0.2", port, uid=ANOTHER)
             net.add("127.0.0.1", port)
-            monkeypatch.setattr(listening, "NET", net.path)
+            monkeypatch.setattr(tcp_listeners, "NET", net.path)
             both = [
                 (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
                 for address in ("127.0.0.2", "127.0.0.1")
             ]
             monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
-            with to_tcp("localhost", port, Deadline(5), named_by_file=True) as connection:
+            with connect_tcp("localhost", port, Deadline(5), named_by_file=True) as connection:
                 assert connection.getpeername()[0] == "127.0.0.1"
 
 
@@ -286,8 +286,8 @@ def test_where_the_user_names_the_url_root_may_listen_as_a_proxy_does(net, monke
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         port = proxy.getsockname()[1]
         net.add("127.0.0.1", port, uid=uid)
-        monkeypatch.setattr(listening, "NET", net.path)
-        to_tcp("127.0.0.1", port, Deadline(5), named_by_file=False).close()
+        monkeypatch.setattr(tcp_listeners, "NET", net.path)
+        connect_tcp("127.0.0.1", port, Deadline(5), named_by_file=False).close()
 
 
 def test_a_runtime_file_that_names_another_machine_is_no_reason_to_connect_to_it(monkeypatch):
@@ -295,7 +295,7 @@ def test_a_runtime_file_that_names_another_machine_is_no_reason_to_connect_to_it
     there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 8888))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: there)
     with pytest.raises(OSError, match="assign requested address"):
-        to_tcp("another.example", 8888, Deadline(5), named_by_file=True)
+        connect_tcp("another.example", 8888, Deadline(5), named_by_file=True)
 
 
 def test_another_users_unix_socket_gets_nothing(tmp_path, monkeypatch):
@@ -303,10 +303,10 @@ def test_another_users_unix_socket_gets_nothing(tmp_path, monkeypatch):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        to_unix(path, Deadline(5)).close()
-        monkeypatch.setattr(connecting.os, "geteuid", lambda: ANOTHER)
+        connect_unix(path, Deadline(5)).close()
+        monkeypatch.setattr(sockets.os, "geteuid", lambda: ANOTHER)
         with pytest.raises(CliError) as refused:
-            to_unix(path, Deadline(5))
+            connect_unix(path, Deadline(5))
     assert refused.value.problem["code"] == "server_not_yours"
 
 
@@ -361,7 +361,7 @@ def test_another_users_file_is_not_believed(file):
     if os.geteuid() == 0:
         os.chown(file, NOBODY, NOBODY)
         anothers = file
-    with pytest.raises(PassOver, match="belongs to another user"):
+    with pytest.raises(UnusableServerInfo, match="belongs to another user"):
         read(anothers)
 
 
@@ -373,7 +373,7 @@ def test_another_users_folder_is_not_looked_into(server, run, monkeypatch, runti
 
 
 def test_a_huge_file_is_not_read(file, run):
-    file.write_text(" " * LARGEST + file.read_text())
+    file.write_text(" " * MAX_FILE_BYTES + file.read_text())
     assert is_passed_over(run, "is larger than 65536 bytes")
 
 

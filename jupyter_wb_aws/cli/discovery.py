@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from jupyter_wb_aws.cli import listening
-from jupyter_wb_aws.cli.bad_answer import has_no_token
-from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
-from jupyter_wb_aws.cli.running_servers import look_for_servers
-from jupyter_wb_aws.cli.runtime_files import RunningServer, nearest_ancestor
-from jupyter_wb_aws.cli.transport import is_this_machine
+from jupyter_wb_aws.cli import tcp_listeners
+from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
+from jupyter_wb_aws.cli.running_servers import list_running_servers
+from jupyter_wb_aws.cli.server_errors import no_token
+from jupyter_wb_aws.cli.server_info import ServerInfo, nearest_ancestor
+from jupyter_wb_aws.cli.transport import is_local_host
 from jupyter_wb_aws.cli.urls import base_url, shown, without_token
 
-MOST_REASONS = 5
+MAX_REASONS = 5
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -64,7 +64,7 @@ def find_own_server(
     url, pid = _named(env), env.get("JPY_PARENT_PID", "")
     if not url and not pid:
         return None
-    servers = look_for_servers(runtime_dir, net).servers
+    servers = list_running_servers(runtime_dir, net).servers
     server = _server_of_this_process(url, pid, servers)
     return _connection(server, env, named=True) if server is not None else None
 
@@ -76,7 +76,7 @@ def find_server(env: Mapping[str, str], runtime_dir: Path, net: Path | None = No
         CliError: if there is none, or several, or one that can't be asked.
     """
     url = _named(env)
-    servers, passed_over = look_for_servers(runtime_dir, net)
+    servers, skipped = list_running_servers(runtime_dir, net)
     server = _server_of_this_process(url, env.get("JPY_PARENT_PID", ""), servers)
     if server is not None:
         return _connection(server, env, named=True)
@@ -84,13 +84,13 @@ def find_server(env: Mapping[str, str], runtime_dir: Path, net: Path | None = No
         return Connection(url=url, token=_token_from(env), named_by_file=False)
     if url:
         raise (
-            _has_no_file(url, runtime_dir, servers, passed_over)
+            _has_no_file(url, runtime_dir, servers, skipped)
             if _is_listened_at(url, net)
-            else _not_running(url, servers, passed_over)
+            else _not_running(url, servers, skipped)
         )
     if len(servers) == 1:
         return _connection(servers[0], env, named=_is_of_this_hub(servers[0], env))
-    raise _several(servers) if servers else _none(runtime_dir, passed_over)
+    raise _several(servers) if servers else _none(runtime_dir, skipped)
 
 
 def _named(env: Mapping[str, str]) -> str:
@@ -106,9 +106,7 @@ def _named(env: Mapping[str, str]) -> str:
     return url
 
 
-def _server_of_this_process(
-    url: str, pid: str, servers: Sequence[RunningServer]
-) -> RunningServer | None:
+def _server_of_this_process(url: str, pid: str, servers: Sequence[ServerInfo]) -> ServerInfo | None:
     by_url = [server for server in servers if url and _place(server.url) == _place(url)]
     by_pid = [server for server in servers if str(server.pid) == pid]
     found = by_url[:1] + by_pid[:1]
@@ -120,20 +118,20 @@ def _server_of_this_process(
 def _place(url: str) -> tuple[str, ...]:
     """Reduce a URL to what tells two servers apart: localhost and 127.0.0.1 are one place."""
     parts = urlsplit(url)
-    host = "localhost" if is_this_machine(parts.hostname) else str(parts.hostname)
+    host = "localhost" if is_local_host(parts.hostname) else str(parts.hostname)
     where = parts.netloc if parts.scheme == "http+unix" else f"{host}:{parts.port}"
     return (parts.scheme, where, parts.path.rstrip("/"))
 
 
-def _connection(server: RunningServer, env: Mapping[str, str], *, named: bool) -> Connection:
+def _connection(server: ServerInfo, env: Mapping[str, str], *, named: bool) -> Connection:
     """Take the server's own token; the environment's is for the server that the environment names."""
     token = server.token or (_token_from(env) if named else "")
     if not token and server.has_password:
-        raise has_no_token(without_token(server.url))
+        raise no_token(without_token(server.url))
     return Connection(url=without_token(server.reachable_url), token=token, socket=server.socket)
 
 
-def _is_of_this_hub(server: RunningServer, env: Mapping[str, str]) -> bool:
+def _is_of_this_hub(server: ServerInfo, env: Mapping[str, str]) -> bool:
     """Tell whether this process's JupyterHub variables name the server, by its path."""
     prefix = env.get("JUPYTERHUB_SERVICE_PREFIX", "")
     return bool(prefix) and urlsplit(server.url).path.rstrip("/") == prefix.rstrip("/")
@@ -153,23 +151,21 @@ def _token_from(env: Mapping[str, str]) -> str:
     return ""
 
 
-def _urls(servers: Sequence[RunningServer]) -> str:
+def _urls(servers: Sequence[ServerInfo]) -> str:
     return ", ".join(sorted(without_token(server.url) for server in servers))
 
 
-def _none(runtime_dir: Path, passed_over: Sequence[str]) -> CliError:
+def _none(runtime_dir: Path, skipped: Sequence[str]) -> CliError:
     return local_problem(
         "no_server",
         "No running Jupyter server was found",
-        detail=_with(
-            f"No running Jupyter server of yours was found in {runtime_dir}.", passed_over
-        ),
+        detail=_with(f"No running Jupyter server of yours was found in {runtime_dir}.", skipped),
         hint="Run this in a terminal or notebook of a Jupyter server, or start one: `jupyter lab`.",
         exit_code=ExitCode.CANNOT_ASK,
     )
 
 
-def _not_running(url: str, others: Sequence[RunningServer], passed_over: Sequence[str]) -> CliError:
+def _not_running(url: str, others: Sequence[ServerInfo], skipped: Sequence[str]) -> CliError:
     running = f"; these do: {_urls(others)}" if others else ""
     where = (
         f"JUPYTER_SERVER_URL names {shown(url)}, where no Jupyter server of yours runs{running}."
@@ -177,7 +173,7 @@ def _not_running(url: str, others: Sequence[RunningServer], passed_over: Sequenc
     return local_problem(
         "no_server",
         "This terminal's Jupyter server is no longer running",
-        detail=_with(where, passed_over),
+        detail=_with(where, skipped),
         hint="Run this in a terminal of a running server, or set JUPYTER_SERVER_URL to its URL"
         " (and JUPYTER_TOKEN to its token if it is on another machine).",
         exit_code=ExitCode.CANNOT_ASK,
@@ -187,14 +183,14 @@ def _not_running(url: str, others: Sequence[RunningServer], passed_over: Sequenc
 def _is_listened_at(url: str, net: Path | None) -> bool:
     """Tell whether a process of this user's listens where a URL of this machine leads."""
     parts = urlsplit(url)
-    if parts.scheme not in DEFAULT_PORTS or not is_this_machine(parts.hostname):
+    if parts.scheme not in DEFAULT_PORTS or not is_local_host(parts.hostname):
         return False
-    at_port = listening.listeners(parts.port or DEFAULT_PORTS[parts.scheme], net)
+    at_port = tcp_listeners.listeners(parts.port or DEFAULT_PORTS[parts.scheme], net)
     return any(listener.uid == os.geteuid() for listener in at_port or ())
 
 
 def _has_no_file(
-    url: str, runtime_dir: Path, others: Sequence[RunningServer], passed_over: Sequence[str]
+    url: str, runtime_dir: Path, others: Sequence[ServerInfo], skipped: Sequence[str]
 ) -> CliError:
     known = f" These servers of yours have a file there: {_urls(others)}." if others else ""
     where = (
@@ -204,15 +200,15 @@ def _has_no_file(
     return local_problem(
         "no_token",
         "This server's token is not known here",
-        detail=_with(where, passed_over),
+        detail=_with(where, skipped),
         hint="Run this in one of that server's terminals, or set JUPYTER_TOKEN to its token.",
         exit_code=ExitCode.CANNOT_ASK,
     )
 
 
-def _with(sentence: str, passed_over: Sequence[str]) -> str:
+def _with(sentence: str, skipped: Sequence[str]) -> str:
     """Add why files were passed over: the one that is looked for may be among them."""
-    more = [*passed_over[:MOST_REASONS], *(["…"] if len(passed_over) > MOST_REASONS else [])]
+    more = [*skipped[:MAX_REASONS], *(["…"] if len(skipped) > MAX_REASONS else [])]
     return " ".join([sentence, *more])
 
 
@@ -228,7 +224,7 @@ def _not_a_url() -> CliError:
     )
 
 
-def _several(servers: Sequence[RunningServer]) -> CliError:
+def _several(servers: Sequence[ServerInfo]) -> CliError:
     return local_problem(
         "several_servers",
         "Several Jupyter servers are running",

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_wb_aws.aws.file_conflicts import describe_conflict, find_conflict
-from jupyter_wb_aws.cli import choose
+from jupyter_wb_aws.cli import lookup
 from jupyter_wb_aws.cli.client import Client
-from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import say
 from jupyter_wb_aws.variables import (
     ROLE_SESSION_VARIABLES,
@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--region", help="use this AWS region instead of the role's own")
 
 
-def started(client: Client, args: argparse.Namespace, **how: object) -> Mapping[str, Any]:
+def start_role_session(
+    client: Client, args: argparse.Namespace, **how: object
+) -> Mapping[str, Any]:
     """Start the role that is named, or find its role session.
 
     Args:
@@ -39,7 +41,7 @@ def started(client: Client, args: argparse.Namespace, **how: object) -> Mapping[
     Raises:
         CliError: if it can't be had, or not from here.
     """
-    arn = choose.role_arn(args.role, lambda: client.get("/aws/roles").data["roles"])
+    arn = lookup.role_arn(args.role, lambda: client.get("/aws/roles").data["roles"])
     body = {"role_arn": arn, **how}
     if args.region is not None:
         body["region"] = args.region

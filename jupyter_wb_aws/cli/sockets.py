@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jupyter_wb_aws.cli import bad_answer, listening
+from jupyter_wb_aws.cli import server_errors, tcp_listeners
 from jupyter_wb_aws.loopback import is_loopback_host
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Deadline:
         return left
 
 
-def within(deadline: Deadline, act: Callable[[], T]) -> T:
+def run_with_deadline(deadline: Deadline, act: Callable[[], T]) -> T:
     """Do what can't be stopped (names are looked up, a library reads), and stop waiting in time."""
     import threading  # a millisecond, for what is not on this machine only
 
@@ -72,7 +72,7 @@ def within(deadline: Deadline, act: Callable[[], T]) -> T:
     return done[0]
 
 
-def to_unix(path: str, deadline: Deadline) -> socket.socket:
+def connect_unix(path: str, deadline: Deadline) -> socket.socket:
     """Connect to the Unix socket of a server of this user's.
 
     Raises:
@@ -84,11 +84,11 @@ def to_unix(path: str, deadline: Deadline) -> socket.socket:
         connection.settimeout(deadline.left())
         connection.connect(path)
         if _listener_of(connection, path) not in {os.geteuid(), None}:
-            raise bad_answer.of_another_user(f"the Unix socket {path}")
+            raise server_errors.another_users_program(f"the Unix socket {path}")
     return connection
 
 
-def to_tcp(host: str, port: int, deadline: Deadline, *, named_by_file: bool) -> socket.socket:
+def connect_tcp(host: str, port: int, deadline: Deadline, *, named_by_file: bool) -> socket.socket:
     """Connect to a server on this machine.
 
     Args:
@@ -119,11 +119,13 @@ def to_tcp(host: str, port: int, deadline: Deadline, *, named_by_file: bool) -> 
         except OSError as failed:
             error = failed
     if strangers:
-        raise bad_answer.of_another_user(f"port {port} of this machine")
+        raise server_errors.another_users_program(f"port {port} of this machine")
     raise error
 
 
-def encrypted(connect: Callable[[], socket.socket], host: str, deadline: Deadline) -> ssl.SSLSocket:
+def connect_tls(
+    connect: Callable[[], socket.socket], host: str, deadline: Deadline
+) -> ssl.SSLSocket:
     """Speak TLS to a server on this machine.
 
     Its certificate is verified as everywhere. Besides, one that the file in SSL_CERT_FILE holds is
@@ -186,7 +188,7 @@ def _addresses(host: str, port: int, deadline: Deadline) -> list[tuple[int, Addr
 
     # Numbers and `localhost` need no look-up of names, which could take long; `x.localhost` may.
     at_once = is_loopback_host(host) and not host.endswith(".localhost")
-    return resolved() if at_once else within(deadline, resolved)
+    return resolved() if at_once else run_with_deadline(deadline, resolved)
 
 
 def _check_that_it_is_here(family: int, address: Address) -> None:
@@ -196,10 +198,10 @@ def _check_that_it_is_here(family: int, address: Address) -> None:
 
 
 def _may_listen(address: str, port: int, *, named_by_file: bool) -> bool:
-    at_port = listening.listeners(port)
+    at_port = tcp_listeners.listeners(port)
     if at_port is None:
         return True
-    users = {listener.uid for listener in listening.reached_by(address, at_port)}
+    users = {listener.uid for listener in tcp_listeners.reached_by(address, at_port)}
     if named_by_file:
         return users == {os.geteuid()}
     return users <= {os.geteuid(), ROOT}

@@ -23,11 +23,11 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 T = TypeVar("T", int, str)
 
-LARGEST = 64 * 1024
+MAX_FILE_BYTES = 64 * 1024
 """Bytes; Jupyter's files have about 400."""
 
 
-class RunningServer(NamedTuple):
+class ServerInfo(NamedTuple):
     """One running server, as its runtime file describes it."""
 
     pid: int
@@ -39,7 +39,7 @@ class RunningServer(NamedTuple):
 
     def __repr__(self) -> str:
         """Show all but the token."""
-        return f"RunningServer({self.pid}, {self.url!r})"
+        return f"ServerInfo({self.pid}, {self.url!r})"
 
     @property
     def reachable_url(self) -> str:
@@ -56,11 +56,11 @@ class RunningServer(NamedTuple):
         return parts.port or _DEFAULT_PORTS[parts.scheme]
 
 
-class PassOver(Exception):
+class UnusableServerInfo(Exception):
     """Why a file is not used, as the end of a sentence that begins with its path."""
 
 
-def usual_runtime_dir(env: Mapping[str, str]) -> Path:
+def default_runtime_dir(env: Mapping[str, str]) -> Path:
     """Return where the runtime files are, unless this site has its own idea.
 
     Source: jupyter_core/paths.py, `jupyter_runtime_dir` and `jupyter_data_dir`, without the platform's
@@ -74,16 +74,16 @@ def usual_runtime_dir(env: Mapping[str, str]) -> Path:
     return Path(data) / "runtime"
 
 
-def read(path: Path) -> RunningServer:
+def read(path: Path) -> ServerInfo:
     """Read a server's file.
 
     Raises:
-        PassOver: if the file is not one of Jupyter's, for this user.
+        UnusableServerInfo: if the file is not one of Jupyter's, for this user.
         OSError: if it can't be read.
     """
     try:
         info = json.loads(_content(path))
-        server = RunningServer(
+        server = ServerInfo(
             pid=_typed(int, info["pid"]),
             url=_typed(str, info["url"]),
             token=_typed(str, info.get("token") or ""),
@@ -94,7 +94,7 @@ def read(path: Path) -> RunningServer:
         if not server.socket and not (server.port and urlsplit(server.url).hostname):
             raise ValueError(server)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise PassOver("does not describe a Jupyter server") from None
+        raise UnusableServerInfo("does not describe a Jupyter server") from None
     return server
 
 
@@ -111,16 +111,16 @@ def _content(path: Path) -> bytes:
         descriptor = os.open(path, flags)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise PassOver("is a link") from None
+            raise UnusableServerInfo("is a link") from None
         raise
     try:
         if why := _not_trusted(os.fstat(descriptor)):
-            raise PassOver(why)
-        content = os.read(descriptor, LARGEST + 1)
+            raise UnusableServerInfo(why)
+        content = os.read(descriptor, MAX_FILE_BYTES + 1)
     finally:
         os.close(descriptor)
-    if len(content) > LARGEST:
-        raise PassOver(f"is larger than {LARGEST} bytes")
+    if len(content) > MAX_FILE_BYTES:
+        raise UnusableServerInfo(f"is larger than {MAX_FILE_BYTES} bytes")
     return content
 
 
@@ -137,7 +137,7 @@ def _not_trusted(status: os.stat_result) -> str | None:
     return None
 
 
-def nearest_ancestor(servers: Sequence[RunningServer]) -> RunningServer | None:
+def nearest_ancestor(servers: Sequence[ServerInfo]) -> ServerInfo | None:
     """Pick the server that is the closest ancestor of this process; Linux only."""
     by_pid = {server.pid: server for server in servers}
     pid = os.getppid()

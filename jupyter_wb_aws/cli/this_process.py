@@ -24,7 +24,7 @@ def place(environment: Mapping[str, str]) -> str | None:
     return "terminal" if "JUPYTER_SERVER_URL" in environment else None
 
 
-def has(session_name: str, environment: Mapping[str, str]) -> bool:
+def was_started_with(session_name: str, environment: Mapping[str, str]) -> bool:
     """Tell whether this process was started with the role session of that RoleSessionName."""
     return environment.get(NAME) == session_name
 
@@ -36,7 +36,7 @@ def role_session(sessions: Sequence[Session], environment: Mapping[str, str]) ->
     return next(mine, None)
 
 
-def note(sessions: Sequence[Session], environment: Mapping[str, str]) -> str | None:
+def other_role_note(sessions: Sequence[Session], environment: Mapping[str, str]) -> str | None:
     """Say so where this process has another role, or none, than what starts next; and what changes it."""
     mine = role_session(sessions, environment)
     default = next((session for session in sessions if session["default"]), None)

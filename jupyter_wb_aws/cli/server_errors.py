@@ -6,13 +6,13 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from jupyter_wb_aws.cli.failure import CliError, ExitCode, local_problem
+from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 
 if TYPE_CHECKING:
     import ssl
 
 
-def without_problem(url: str, status: int) -> CliError:
+def no_problem_document(url: str, status: int) -> CliError:
     """Explain an error status whose body is not ours: Jupyter's own, or somebody's in between."""
     if status == 404:
         return _no_extension(url)
@@ -21,7 +21,7 @@ def without_problem(url: str, status: int) -> CliError:
     return unreadable(url, status)
 
 
-def has_no_token(url: str) -> CliError:
+def no_token(url: str) -> CliError:
     """Explain a server that lets in by a password, or another log-in, only."""
     return local_problem(
         "no_token",
@@ -44,7 +44,7 @@ def unreadable(url: str, status: int) -> CliError:
     )
 
 
-def not_ours(url: str, why: str) -> CliError:
+def not_of_the_contract(url: str, why: str) -> CliError:
     """Explain JSON that is not of the REST contract; `why` ends the sentence that says so."""
     return local_problem(
         "answer_unreadable",
@@ -68,7 +68,7 @@ def too_large(url: str) -> CliError:
     )
 
 
-def of_another_user(place: str) -> CliError:
+def another_users_program(place: str) -> CliError:
     """Explain why nothing was sent: the server's token would have been theirs."""
     return local_problem(
         "server_not_yours",
