@@ -44,7 +44,7 @@ async def started(base: Path) -> AsyncIterator[RoleSessionManager]:
     )
     await manager.open()
     try:
-        await manager.start(role_arn(0))
+        await manager.starter.start(role_arn(0))
         yield manager
     finally:
         await manager.close()

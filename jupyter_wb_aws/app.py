@@ -303,7 +303,9 @@ class WbAwsApp(ExtensionApp):
         children, conflict_check = ChildProcesses(), ConflictCheck()
         manager = self._make_manager(children, site, conflict_check)
         server = ServerState(manager, site=site, children=children, conflict_check=conflict_check)
-        server.boto3_sessions = Boto3Sessions(manager, InProcessSts())
+        server.boto3_sessions = Boto3Sessions(
+            manager.context, manager.sessions, manager.choices, InProcessSts()
+        )
         self._inject(server, manager, site)
         return server
 

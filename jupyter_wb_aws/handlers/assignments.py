@@ -20,8 +20,8 @@ class DefaultHandler(WbAwsHandler):
     async def get(self) -> None:
         """Tell which it is; "no AWS role" that was chosen is not the same as nothing chosen yet."""
         manager = self.manager
-        await manager.require_ready()
-        default, ended = manager.choices.default, manager.choices.ended
+        await manager.sessions.require_ready()
+        default, ended = manager.sessions.default, manager.choices.ended
         self.answer(
             {
                 "session_id": default.session_id,
@@ -35,7 +35,7 @@ class DefaultHandler(WbAwsHandler):
         """Choose it; null is "no AWS role"."""
         manager = self.manager
         body = self.body({"session_id": (str, None)}, frozenset({"session_id"}))
-        await manager.set_default(body["session_id"])
+        await manager.choices.set_default(body["session_id"])
         log_by_user(self, f"Default role session chosen: {body['session_id'] or 'no AWS role'}")
         self.set_status(204)
         self.finish()
@@ -60,7 +60,7 @@ class AssignmentsHandler(WbAwsHandler):
                     kernel_id,
                     assignments.chosen(kernel_id),
                     assignments.running(kernel_id),
-                    choices.next_of_kernel(kernel_id),
+                    choices.next_role_of_kernel(kernel_id),
                 )
                 for kernel_id in living
                 if kernel_id not in elsewhere
@@ -79,11 +79,11 @@ class AssignmentsHandler(WbAwsHandler):
 
     def _app(self, apps: ProxiedAppInjection, app_id: str, given: ProcessRole) -> dict[str, object]:
         choices = self.manager.choices
-        default = choices.default
+        default = self.manager.sessions.default
         chosen = Assignment(default.session_id, "by_default") if default.chosen else None
         renewed = "r_session" if apps.r_sessions.start_by_themselves(app_id) else "relaunch"
         return {
-            **entry("app", app_id, chosen, given, choices.next_by_default()),
+            **entry("app", app_id, chosen, given, choices.next_role()),
             "renewed_by": renewed,
         }
 
@@ -98,7 +98,7 @@ class KernelAssignmentHandler(WbAwsHandler):
         body = self.body({"session_id": (str, None)}, frozenset({"session_id"}))
         self._must_live(kernel_id)
         if body["session_id"] is not None:
-            manager.get_shared(body["session_id"])
+            manager.sessions.get_shared(body["session_id"])
         manager.choices.assignments.choose(kernel_id, body["session_id"])
         chosen = body["session_id"] or "no AWS role"
         log_by_user(

@@ -39,7 +39,7 @@ class DoctorHandler(WbAwsHandler):
     async def get(self) -> None:
         """Look, and tell; nothing is changed."""
         self.refuse_other_sites()  # a profile's credential_process is run
-        await self.manager.ready()
+        await self.manager.sessions.ready()
         base, given, place = self._asked_for()
         site = self.server_state.site or SiteSettings()
         conflict = await self.server_state.conflict_check.find(
@@ -64,10 +64,14 @@ class DoctorHandler(WbAwsHandler):
         if session_id is not None and kernel_id is not None:
             raise BadRequest("Name a role session or a kernel, not both.")
         if session_id is not None:
-            return os.environ, ProcessRole("role", self.manager.get_living(session_id)), "server"
+            return (
+                os.environ,
+                ProcessRole("role", self.manager.sessions.get_living(session_id)),
+                "server",
+            )
         if kernel_id is not None:
             return self._of_kernel(kernel_id)
-        return os.environ, self.manager.choices.next_by_default(), "server"
+        return os.environ, self.manager.choices.next_role(), "server"
 
     def _of_kernel(self, kernel_id: str) -> tuple[Mapping[str, str], ProcessRole, str]:
         """Return what a kernel was started with, as far as it comes from here and its kernelspec."""
@@ -94,7 +98,7 @@ class DoctorHandler(WbAwsHandler):
             "token_source": source_json(manager),
             "catalogue": await catalogue_json(manager),
             "notices": [{"code": code, "message": text} for code, text in manager.notices],
-            "sessions": await sessions_json(self.server_state, manager, manager.living()),
+            "sessions": await sessions_json(self.server_state, manager, manager.sessions.living()),
         }
 
 

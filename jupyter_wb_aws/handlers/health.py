@@ -65,7 +65,9 @@ class HealthHandler(WbAwsHandler):
             "problems": [asdict(problem) for problem in problems],
             "catalogue": catalogue,
             "token_source": source_json(manager),
-            "role_sessions": [session_health(manager, session) for session in manager.living()],
+            "role_sessions": [
+                session_health(manager, session) for session in manager.sessions.living()
+            ],
             "notices": notices + roles_file_notices(manager),
         }
 
@@ -149,7 +151,7 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
         "warnings": [{"code": w.code, "message": w.message} for w in warnings],
         "expires_at": rfc3339(token.expires_at) if token else None,
         "next_refresh_at": rfc3339(next_look(token_status, manager.clock.now()))
-        if manager.living()
+        if manager.sessions.living()
         else None,
         "problem": problem.as_problem() if problem else None,
     }
@@ -172,7 +174,7 @@ def goes_to_aws(manager: RoleSessionManager) -> bool:
     good = manager.catalogue.last_good
     roles = good.roles() if good else []
     site = endpoint_of(manager.settings.extra_environment)  # where there is no role to look at
-    endpoints = {endpoint_of(manager.environment_of(role)) for role in roles} or {site}
+    endpoints = {endpoint_of(manager.settings.environment_of(role)) for role in roles} or {site}
     return any(is_aws(endpoint) for endpoint in endpoints)
 
 
@@ -183,7 +185,7 @@ def session_health(manager: RoleSessionManager, session: RoleSession) -> dict[st
     at = rfc3339(token_status.looked_at) if token_status.looked_at else None
     return {
         "id": session.id,
-        "state": manager.state_of(session),
+        "state": manager.sessions.state_of(session),
         "next_refresh_at": rfc3339(next_look(token_status, manager.clock.now())),
         "last_failure": {"at": at, "code": problem.code, "detail": problem.detail}
         if problem

@@ -59,7 +59,7 @@ def problems_of(
     Args:
         source_problem: the last failure of the token source, if it has not recovered.
     """
-    refused = manager.token_dir_problem
+    refused = manager.files.problem
     return [
         *([of_error(refused)] if refused else []),
         *(
@@ -97,7 +97,9 @@ def _of_roles_file(file: CatalogueFile) -> Iterator[HealthProblem]:
 
 def _of_role_sessions(manager: RoleSessionManager) -> Iterator[HealthProblem]:
     well = {State.ACTIVE, State.STARTING}
-    count = sum(manager.state_of(session) not in well for session in manager.living())
+    count = sum(
+        manager.sessions.state_of(session) not in well for session in manager.sessions.living()
+    )
     if count:
         yield HealthProblem(
             "role_session_degraded",

@@ -20,11 +20,13 @@ class IdentityHandler(WbAwsHandler):
             raise BadRequest("`verify` must be true or false.")
         named = self.get_query_argument("session_id", None)
         try:
-            session = manager.choices.default_session() if named is None else manager.get(named)
+            session = (
+                manager.choices.default_session() if named is None else manager.sessions.get(named)
+            )
         except NoRoleSession as problem:
             self.answer_problem(problem, user=await self._user())
             return
-        caller = await manager.caller_identity(session, verify=verify == "true")
+        caller = await manager.starter.caller_identity(session, verify=verify == "true")
         self.answer(
             {**caller.as_json(), "session_id": session.id, "user": user_json(session.owner)}
         )

@@ -48,8 +48,8 @@ def session_json(
     server: ServerState, manager: RoleSessionManager, session: RoleSession, conflict: str | None
 ) -> dict[str, object]:
     """Shape a role session as the REST contract does; nothing secret is in it."""
-    token_status = manager.token_cache.status(str(session.role.arn))
-    state = manager.state_of(session)
+    token_status = manager.sessions.token_status(session)
+    state = manager.sessions.state_of(session)
     living = session.ended is None
     site = server.site or SiteSettings()
     variables = role_session_variables(
@@ -66,7 +66,7 @@ def session_json(
         "label": session.role.label,
         "region": session.region,
         "state": state,
-        "default": manager.choices.is_default(session),
+        "default": manager.sessions.is_default(session),
         "shared": session.shared,
         "identity": session.caller.as_json(),
         "environment": without_passwords(variables) if living else {},
@@ -124,7 +124,9 @@ class RoleSessionsHandler(RoleSessionHandler):
     async def get(self) -> None:
         """List those that have not ended."""
         manager = self.manager
-        self.answer({"sessions": await sessions_json(self.server_state, manager, manager.living())})
+        self.answer(
+            {"sessions": await sessions_json(self.server_state, manager, manager.sessions.living())}
+        )
 
     @endpoint
     async def post(self) -> None:
@@ -148,7 +150,7 @@ class RoleSessionsHandler(RoleSessionHandler):
         elif process is not None:
             raise BadRequest("`process` goes with `shared: false` only.")
         else:
-            session, created = await manager.start(
+            session, created = await manager.starter.start(
                 body["role_arn"], body.get("region"), default=default
             )
         how = "started" if created else "found or revived"
@@ -158,7 +160,7 @@ class RoleSessionsHandler(RoleSessionHandler):
 
     async def _start_unshared(self, body: Mapping[str, Any]) -> RoleSession:
         process = body.get("process", {})
-        return await self.manager.start_unshared(
+        return await self.manager.starter.start_unshared(
             body["role_arn"],
             body.get("region"),
             pid=process.get("pid"),
@@ -172,12 +174,12 @@ class OneRoleSessionHandler(RoleSessionHandler):
     @endpoint
     async def get(self, session_id: str) -> None:
         """Show it, an ended one too."""
-        await self.answer_session(self.manager.get(session_id))
+        await self.answer_session(self.manager.sessions.get(session_id))
 
     @endpoint
     async def delete(self, session_id: str) -> None:
         """End it."""
-        until = await self.manager.end(session_id)
+        until = await self.manager.ending.end_by_user(session_id)
         log_by_user(self, f"Role session {session_id} ended")
         self.answer({"credentials_expire_at": rfc3339(until)})
 
@@ -190,7 +192,7 @@ class RefreshHandler(RoleSessionHandler):
         """Fetch a new token now."""
         manager = self.manager
         self.body({})
-        await self.answer_session(await manager.refresh(session_id))
+        await self.answer_session(await manager.refresher.refresh(session_id))
 
 
 class KernelsHandler(WbAwsHandler):
@@ -199,7 +201,7 @@ class KernelsHandler(WbAwsHandler):
     @endpoint
     async def post(self, session_id: str) -> None:
         """Start it; the answer is the model that `/api/kernels` gives."""
-        session = self.manager.get_shared(session_id)
+        session = self.manager.sessions.get_shared(session_id)
         await self.require("kernels")
         body = self.body({"name": str, "path": str})
         kernels = self.server_state.kernels
@@ -230,7 +232,7 @@ class TerminalsHandler(WbAwsHandler):
     @endpoint
     async def post(self, session_id: str) -> None:
         """Start it; the answer is the model that `/api/terminals` gives."""
-        session = self.manager.get_shared(session_id)
+        session = self.manager.sessions.get_shared(session_id)
         await self.require("terminals")
         self.body({})
         if self.server_state.terminals is None:

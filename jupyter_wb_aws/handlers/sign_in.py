@@ -119,7 +119,7 @@ class SignInHandler(WbAwsHandler):
     @endpoint
     async def delete(self) -> None:
         """Sign out; every role session ends."""
-        signed_out, until = await self.manager.sign_out()
+        signed_out, until = await self.manager.sign_in_changes.sign_out()
         log_by_user(self, "Signed out")
         self.answer(
             {

@@ -241,7 +241,9 @@ class CallbackHandler(PageHandler):
         if sign_in.user is None:  # reloaded later, or signed out again at this very moment
             self.problem_page(SignInFailed("You are not signed in."))
             return
-        going_on = ", ".join(html.escape(session.role.label) for session in manager.living())
+        going_on = ", ".join(
+            html.escape(session.role.label) for session in manager.sessions.living()
+        )
         next_step = (
             f"Your role sessions go on: {going_on}."
             if going_on

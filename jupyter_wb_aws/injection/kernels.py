@@ -80,8 +80,8 @@ class KernelInjection:
                 )  # fmt: skip
                 await inner(kernel_cmd, **kwargs)
                 return
-            await self._manager.ready()  # a choice of the last run may still be on its way
-            process_role = self._manager.choices.given_to_kernel(kernel.kernel_id)
+            await self._manager.sessions.ready()  # a choice of the last run may still be on its way
+            process_role = self._manager.choices.assign_to_kernel(kernel.kernel_id)
             base = os.environ if kwargs.get("env") is None else kwargs["env"]
             cwd = kwargs.get("cwd") or ""
             looked_at = environment_with_user_files(base, process_role, self._site)

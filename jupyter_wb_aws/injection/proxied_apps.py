@@ -106,8 +106,8 @@ class ProxiedAppInjection:
         inner, base = process.start, options.get("env") or os.environ
 
         async def start() -> None:
-            await self._manager.ready()  # a choice of the last run may still be on its way
-            process_role = self._manager.choices.given_by_default()
+            await self._manager.sessions.ready()  # a choice of the last run may still be on its way
+            process_role = self._manager.choices.assign()
             cwd = options.get("cwd") or ""
             looked_at = environment_with_user_files(base, process_role, self._site)
             has_conflict = (

@@ -86,7 +86,7 @@ class RSessions:
             log.error("R sessions of %r get no AWS role: no rsession was found", app_id)
             return command
         name = hashlib.sha256(app_id.encode()).hexdigest()[:16]
-        script = Script(self._manager.script_path(name), rsession, environment)
+        script = Script(self._manager.files.script_path(name), rsession, environment)
         try:
             await self._write(script)
         except (WbAwsError, OSError) as problem:
@@ -135,7 +135,7 @@ class RSessions:
 
     async def _write(self, script: Script) -> None:
         async with script.one_at_a_time:  # the last one to ask what is the default writes last
-            process_role = self._manager.choices.next_by_default()
+            process_role = self._manager.choices.next_role()
             # Each R session starts in the folder of its project.
             looked_at = environment_with_user_files(script.environment, process_role, self._site)
             conflict = await self._conflict_check.find(looked_at, None, find_conflict)
@@ -147,7 +147,7 @@ class RSessions:
                 script.offered.add(process_role.session.id)
             if content != script.content or not await self._threads.run(script.path.exists):
                 script.content = ""  # should we be cancelled, the disk goes on by itself
-                await self._manager.write_script(script.path, content)
+                await self._manager.files.write_script(script.path, content)
                 script.content = content
 
 

@@ -19,7 +19,7 @@ from jupyter_wb_aws.injection.environment import (
     environment_with_user_files,
     process_environment,
 )
-from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, Assignment, ProcessRole
+from jupyter_wb_aws.role_sessions.assignments import NO_AWS_ROLE, Assignment, ProcessRole
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
@@ -56,8 +56,8 @@ class TerminalInjection:
         def make_term_env(*args: Any, **kwargs: Any) -> dict[str, str]:
             chosen = self._chosen.get()
             if chosen is not None and chosen.session is not None and chosen.session.ended:
-                chosen = NO_ROLE_GIVEN  # it ended while the request was looked at
-            process_role = chosen or self._manager.choices.given_by_default()
+                chosen = NO_AWS_ROLE  # it ended while the request was looked at
+            process_role = chosen or self._manager.choices.assign()
             assignment = (
                 Assignment(process_role.session.id, "by_user" if chosen else "by_default")
                 if process_role.session

@@ -31,7 +31,7 @@ class ProcessRole:
 
 
 UNTOUCHED = ProcessRole("untouched")
-NO_ROLE_GIVEN = ProcessRole("no_role")
+NO_AWS_ROLE = ProcessRole("no_role")
 
 
 class Assignments:
@@ -70,11 +70,11 @@ class Assignments:
         """Return the kernel's assignment, if it has one."""
         return self._chosen.get(kernel_id)
 
-    def ran(self, kernel_id: str, given: ProcessRole) -> None:
+    def ran(self, kernel_id: str, role: ProcessRole) -> None:
         """Note what the kernel's process was started with."""
         before = self._running.get(kernel_id, UNTOUCHED)
-        self._running[kernel_id] = given
-        if given != before:
+        self._running[kernel_id] = role
+        if role != before:
             self._changed(kernel_id)
 
     def running(self, kernel_id: str) -> ProcessRole | None:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from jupyter_wb_aws.aws.sts import Credentials, InProcessSts, StsRequest
 from jupyter_wb_aws.errors import SignInRequired, TokenSourceFailed
 from jupyter_wb_aws.identity.token import WebIdentityToken
-from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
-from jupyter_wb_aws.role_sessions.role_session import LONGEST_NAME, RoleSession
+from jupyter_wb_aws.role_sessions.choices import Choices
+from jupyter_wb_aws.role_sessions.context import Context
+from jupyter_wb_aws.role_sessions.registry import Registry
+from jupyter_wb_aws.role_sessions.role_session import MAX_NAME_LENGTH, RoleSession
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.aws.refreshing_session import Boto3Session
@@ -28,12 +30,18 @@ class Boto3Sessions:
     """The `boto3.Session` of each consumer and role session; made at first use, and kept.
 
     Args:
-        manager: has the role sessions.
-        sts: gives the credentials.
+        context: what all parts share.
+        sessions: the role sessions.
+        choices: know the default one.
+        sts: AWS STS, which gives the credentials.
     """
 
-    def __init__(self, manager: RoleSessionManager, sts: InProcessSts) -> None:
-        self._manager = manager
+    def __init__(
+        self, context: Context, sessions: Registry, choices: Choices, sts: InProcessSts
+    ) -> None:
+        self._context = context
+        self._sessions = sessions
+        self._choices = choices
         self._sts = sts
         self._made: dict[tuple[str, str], tuple[dict[str, str], Boto3Session]] = {}
         self._making = threading.Lock()
@@ -52,11 +60,11 @@ class Boto3Sessions:
                 f"{consumer!r} can't stand in AWS's RoleSessionName: 1 to 24 letters, digits and _+=,.@-"
             )
         if session_id is None:
-            session = self._manager.choices.default_session()
+            session = self._choices.default_session()
             session.require_living()
         else:
-            session = self._manager.get_shared(session_id)
-        environment = self._manager.environment_of(session.role)
+            session = self._sessions.get_shared(session_id)
+        environment = self._context.settings.environment_of(session.role)
         with self._making:
             self._forget_ended()
             known = self._made.get((session.id, consumer))
@@ -66,7 +74,7 @@ class Boto3Sessions:
         return known[1]
 
     def _forget_ended(self) -> None:
-        living = {session.id for session in self._manager.living()}
+        living = {session.id for session in self._sessions.living()}
         self._made = {key: made for key, made in self._made.items() if key[0] in living}
 
     def _make(
@@ -75,7 +83,7 @@ class Boto3Sessions:
         # A tenth of a second and a dozen MiB: for servers with such a consumer.
         from jupyter_wb_aws.aws.refreshing_session import Boto3Session, RefreshingCredentials
 
-        clock = self._manager.clock
+        clock = self._context.clock
         name = consumer_session_name(session, consumer)
 
         def fetch() -> Credentials:
@@ -92,7 +100,7 @@ class Boto3Sessions:
 
     def _token_of(self, session: RoleSession) -> WebIdentityToken:
         """Read the token file: what the kernels have, and no sooner or later."""
-        now = self._manager.clock.now()
+        now = self._context.clock.now()
         try:
             token = WebIdentityToken.parse(session.token_file.read_text("ascii"), now)
         except (OSError, UnicodeDecodeError):
@@ -105,7 +113,7 @@ class Boto3Sessions:
     def _why_expired(
         self, session: RoleSession, since: datetime
     ) -> SignInRequired | TokenSourceFailed:
-        problem = self._manager.token_cache.status(str(session.role.arn)).problem
+        problem = self._sessions.token_status(session).problem
         if isinstance(problem, SignInRequired):
             return SignInRequired(problem.detail)
         return TokenSourceFailed(f"The role session's token has expired, at {since:%H:%M} UTC.")
@@ -117,8 +125,8 @@ def consumer_session_name(session: RoleSession, consumer: str) -> str:
     Where that gets too long, the user's part gives way, so that the id always survives.
     """
     name = f"{session.session_name}-{consumer}"
-    if len(name) <= LONGEST_NAME:
+    if len(name) <= MAX_NAME_LENGTH:
         return name
     tail = f"-{session.id}-{consumer}"
     user = session.session_name.replace(session.id, "").strip("-")
-    return f"{user[: LONGEST_NAME - len(tail)]}{tail}"
+    return f"{user[: MAX_NAME_LENGTH - len(tail)]}{tail}"

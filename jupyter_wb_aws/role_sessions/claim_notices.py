@@ -1,4 +1,4 @@
-"""Which claims of the user's token can't be used, logged once each time that changes."""
+"""Which claims of the user's token can't be used; logged once each time that changes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,17 @@ class ClaimNotices:
         self._catalogue = catalogue
         self._judged: tuple[object, object] = (None, None)
         self._found: list[ClaimProblem] = []
+        self._logged: list[ClaimProblem] = []
+
+    def log_new(self) -> None:
+        """Log what is wrong with the current token's claims, and was not with the one before."""
+        for problem in self.current():
+            if problem not in self._logged:
+                log.warning("%s (%s)", problem.message, problem.code)
+        self._logged = self._found
 
     def current(self) -> list[ClaimProblem]:
-        """Return what is wrong with the current token's claims; log it if it is news."""
+        """Return what is wrong with the current token's claims."""
         token, catalogue = self._token_cache.status(None).token, self._catalogue.last_good
         if token is None:
             return []
@@ -30,8 +38,5 @@ class ClaimNotices:
         source = self._token_cache.source
         groups = catalogue.groups_in_rules() if catalogue else frozenset[str]()
         found = claim_problems(token.claims, source.name_claim, source.groups_claim, groups)
-        for problem in found:
-            if problem not in self._found:
-                log.warning("%s (%s)", problem.message, problem.code)
         self._judged, self._found = (token, catalogue), found
         return found

@@ -3,49 +3,107 @@
 from __future__ import annotations
 
 import logging
-import random
-from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.errors import CatalogueUnavailable, SignInRequired, WbAwsError
+from jupyter_wb_aws.identity.token_cache import TokenCache
+from jupyter_wb_aws.role_sessions.choices import Choices
+from jupyter_wb_aws.role_sessions.context import Context
+from jupyter_wb_aws.role_sessions.registry import Registry
+from jupyter_wb_aws.role_sessions.rights import Rights
 from jupyter_wb_aws.role_sessions.schedule import back_off
-from jupyter_wb_aws.roles.catalogue import default_role
-
-if TYPE_CHECKING:
-    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+from jupyter_wb_aws.role_sessions.starting import Starter
+from jupyter_wb_aws.roles.catalogue import Catalogue, default_role
+from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
 log = logging.getLogger(__name__)
 
 
-async def start_default_role(
-    manager: RoleSessionManager, configured: str, rng: random.Random
-) -> None:
-    """Start the user's default role, unless the user chooses something first.
+class DefaultRole:
+    """Starts the user's default role, unless the user chooses something first.
 
     Args:
-        configured: the ARN that the site names; empty for the one that the catalogue marks.
+        context: what all parts share; its settings may name the role.
+        sessions: say whether anything was chosen.
+        token_cache: says whether the user has to sign in.
+        catalogue: may mark the role.
+        choices: give nothing to new processes while the default role is being started.
+        rights: decides which roles the user is offered.
+        starter: starts the role.
     """
-    failures, told = 0, ""
-    while not manager.choices.default.chosen:
+
+    def __init__(
+        self,
+        context: Context,
+        sessions: Registry,
+        token_cache: TokenCache,
+        catalogue: CatalogueFile,
+        choices: Choices,
+        rights: Rights,
+        starter: Starter,
+    ) -> None:
+        self._context = context
+        self._sessions = sessions
+        self._token_cache = token_cache
+        self._catalogue = catalogue
+        self._choices = choices
+        self._rights = rights
+        self._starter = starter
+        self._configured = context.settings.default_role
+
+    def expect(self, catalogue: Catalogue | None, *, unknown: bool) -> None:
+        """Note whether there may be a default role, before it is known for this user.
+
+        Args:
+            catalogue: what the roles file says; None if it can't be read.
+            unknown: the roles file has not answered yet.
+        """
+        possible = catalogue is not None and catalogue.may_offer_default(self._configured)
+        self._choices.default_pending = bool(self._configured) or unknown or possible
+
+    def begin(self) -> None:
+        """Start it in the background, unless the user has chosen something."""
+        if not self._sessions.default.chosen:
+            self._context.tasks.begin(self._run(), "default role")
+
+    async def _run(self) -> None:
         try:
-            # Told from the file alone first: where nobody has a default role, a server that was just
-            # started needs no token, and not the libraries that read one.
-            possible = (await manager.catalogue.current()).may_offer_default(configured)
-            offered = (await manager.roles())[1] if possible else []
-            role = default_role(offered, configured)
-            if role is not None:
-                await manager.start(str(role.arn))
-            elif configured:
-                log.warning("WbAwsApp.default_role %s is not offered to the user", configured)
-            return
-        except WbAwsError as problem:
-            failures += 1
-            # Without a roles file it is not known whether there is a default role, and the file is reported.
-            nameless = isinstance(problem, CatalogueUnavailable) and not configured
-            if problem.detail != told and not nameless:
-                told = problem.detail
-                log.warning("The default role did not start: %s", told)
-            asks_the_user = manager.token_cache.source.sign_in is not None
-            if problem.status < 500 and (asks_the_user or not isinstance(problem, SignInRequired)):
-                return  # trying again would be refused again; a sign-in begins it anew
-            wait = back_off(failures, rng.random(), problem.retry_after)
-            await manager.clock.sleep(wait.total_seconds())
+            await self._start()
+        finally:
+            sign_in = self._token_cache.source.sign_in
+            # It is still to come as long as nobody has signed in.
+            self._choices.default_pending &= sign_in is not None and sign_in.user is None
+
+    async def _start(self) -> None:
+        failures, reported = 0, ""
+        while not self._sessions.default.chosen:
+            try:
+                await self._try_to_start()
+                return
+            except WbAwsError as problem:
+                failures += 1
+                # Without a roles file it is not known whether there is a default role, and health
+                # reports the file.
+                nameless = isinstance(problem, CatalogueUnavailable) and not self._configured
+                if problem.detail != reported and not nameless:
+                    reported = problem.detail
+                    log.warning("The default role did not start: %s", reported)
+                if self._is_final(problem):
+                    return
+                wait = back_off(failures, self._context.random.random(), problem.retry_after)
+                await self._context.clock.sleep(wait.total_seconds())
+
+    async def _try_to_start(self) -> None:
+        # The file alone comes first: where nobody has a default role, a server that has just started
+        # needs no token, and none of the libraries that read one.
+        possible = (await self._catalogue.current()).may_offer_default(self._configured)
+        offered = (await self._rights.offered())[1] if possible else []
+        role = default_role(offered, self._configured)
+        if role is not None:
+            await self._starter.start(str(role.arn))
+        elif self._configured:
+            log.warning("WbAwsApp.default_role %s is not offered to the user", self._configured)
+
+    def _is_final(self, problem: WbAwsError) -> bool:
+        """Return whether another try would be refused again; a sign-in begins again from the start."""
+        asks_the_user = self._token_cache.source.sign_in is not None
+        return problem.status < 500 and (asks_the_user or not isinstance(problem, SignInRequired))

@@ -1,92 +1,119 @@
-"""Ends role sessions, each once: first it is over, then what it leaves behind is cleared away."""
+"""Ends role sessions, each once: first it is marked as ended, then what it leaves behind is removed."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
+from datetime import datetime
 
-from jupyter_wb_aws.clock import Clock, rfc3339
+from jupyter_wb_aws.clock import rfc3339
+from jupyter_wb_aws.role_sessions.choices import Choices
+from jupyter_wb_aws.role_sessions.context import Context
 from jupyter_wb_aws.role_sessions.owner_process import until_gone
-from jupyter_wb_aws.role_sessions.refresher import Emit
+from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.role_session import Ended, EndReason, RoleSession, State
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
-from jupyter_wb_aws.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+# Users wait no longer than this until files are removed.
+REMOVAL_TIMEOUT = 5.0
+
 
 class Ending:
-    """How role sessions come to their end.
+    """The end of a role session, whatever the reason.
 
-    Args:
-        files: of the role sessions.
-        tasks: own the ends that are under way, and the watch over processes.
-        clock: dates the ends.
-        emit: tells of them, by an event's name and data.
-        over: called with each role session whose files are gone.
+    1. It is marked as ended: from then on no process gets it, and no token is written for it.
+    2. Its files are removed.
+    3. The end is logged and reported as an event.
+    4. If it was the default, "no AWS role" takes its place.
+    5. The records are saved.
     """
 
     def __init__(
-        self,
-        files: SessionFiles,
-        tasks: Tasks,
-        clock: Clock,
-        emit: Emit,
-        over: Callable[[RoleSession], Awaitable[None]],
+        self, context: Context, sessions: Registry, files: SessionFiles, choices: Choices
     ) -> None:
+        self._context = context
+        self._sessions = sessions
         self._files = files
-        self._tasks = tasks
-        self._clock = clock
-        self._emit = emit
-        self._over = over
+        self._choices = choices
         self._marked: set[RoleSession] = set()
 
-    def mark(self, session: RoleSession, reason: EndReason) -> None:
-        """Let it be over from now on; what it leaves behind is cleared away by `end`."""
-        if session.ended is None:
-            now = self._clock.now()
-            session.ended = Ended(now, reason, now + session.credential_lifetime)
-            session.announced = State.ENDED
-            self._marked.add(session)
+    def mark(self, sessions: Iterable[RoleSession], reason: EndReason) -> None:
+        """Mark role sessions as ended; `end` removes what they leave behind."""
+        now = self._context.clock.now()
+        for session in sessions:
+            if session.ended is None:
+                session.ended = Ended(now, reason, now + session.credential_lifetime)
+                session.announced = State.ENDED
+                self._marked.add(session)
 
     async def end(self, session: RoleSession, reason: EndReason) -> None:
-        """End it once: whoever asks at the same time waits for the same end."""
-        self.mark(session, reason)
+        """End a role session once; callers at the same time wait for the same end."""
+        self.mark([session], reason)
         if session in self._marked:
-            await self._tasks.once(session.id, lambda: self._clear_away(session), "end")
+            await self._context.tasks.once(session.id, lambda: self._finish(session), "end")
 
     async def end_all(self, sessions: Iterable[RoleSession], reason: EndReason) -> None:
         """End several at once."""
         await asyncio.gather(*(self.end(session, reason) for session in sessions))
 
     async def end_marked(self) -> None:
-        """Finish the ends that were only marked."""
+        """Finish the ends that were only marked; each keeps its reason."""
         await self.end_all(list(self._marked), "identity_changed")
 
-    def with_its_process(self, session: RoleSession) -> None:
-        """End it when the process is gone that it was started for, if it was for one."""
+    async def end_in_time(self, sessions: Iterable[RoleSession], reason: EndReason) -> None:
+        """End several, and wait a few seconds for their files to be removed; a slow disk does it later."""
+        ending = list(sessions)
+        try:
+            async with asyncio.timeout(REMOVAL_TIMEOUT):
+                await self.end_all(ending, reason)
+        except TimeoutError:
+            ids = ", ".join(session.id for session in ending)
+            log.error("The files of role sessions are removed once the disk answers: %s", ids)
+
+    async def end_by_user(self, session_id: str) -> datetime:
+        """End a role session and remove its files. The same call again gives the same answer.
+
+        Returns:
+            until when credentials that were issued before may live.
+
+        Raises:
+            LastRunUnknown: if the last run's role sessions are not back yet.
+            RoleSessionNotFound: if none has this id.
+        """
+        await self._sessions.require_ready()
+        session = self._sessions.get(session_id)
+        await self.end_in_time([session], "by_user")
+        assert session.ended is not None
+        return session.ended.credentials_expire_at
+
+    def end_with_process(self, session: RoleSession) -> None:
+        """End a role session when the process ends that it was started for, if there is one."""
         if session.process is not None:
-            self._tasks.begin(self._watch(session), "watch a process")
+            self._context.tasks.begin(self._watch(session), "watch a process")
 
     async def _watch(self, session: RoleSession) -> None:
         assert session.process is not None
-        await until_gone(session.process, self._clock)
+        await until_gone(session.process, self._context.clock)
         await self.end(session, "process_ended")
 
-    async def _clear_away(self, session: RoleSession) -> None:
-        """Remove what an ended role session leaves behind, and tell of its end."""
+    async def _finish(self, session: RoleSession) -> None:
         assert session.ended is not None
         reason = session.ended.reason
-        await self._files.remove(session)
+        await self._files.remove(session)  # 2
         self._marked.discard(session)
         until = rfc3339(session.ended.credentials_expire_at)
-        log.info(
+        log.info(  # 3
             "Role session %s (%s) ended: %s; credentials issued before may live until %s",
             session.id, session.role.arn, reason, until,
         )  # fmt: skip
-        self._emit(
+        self._context.emit(
             "session_ended",
             {"session_id": session.id, "reason": reason, "credentials_expire_at": until},
         )
-        await self._over(session)
+        await self._choices.end(session)  # 4
+        self._sessions.forget_old_ends()
+        self._sessions.changed.set()
+        await self._sessions.save()  # 5

@@ -1,4 +1,4 @@
-"""What an administrator limits: how many role sessions there are at once, and how long one idles."""
+"""What an administrator limits: how many role sessions there are at once, and how long one may be idle."""
 
 from __future__ import annotations
 
@@ -7,82 +7,78 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
-from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import TooManyRoleSessions
+from jupyter_wb_aws.identity.token import Identity
+from jupyter_wb_aws.role_sessions.context import Context
+from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
-from jupyter_wb_aws.role_sessions.schedule import LONGEST_SLEEP
+from jupyter_wb_aws.role_sessions.schedule import MAX_SLEEP
 
+# Returns the ids of the role sessions that living processes of this server use.
 InUse = Callable[[], AbstractSet[str]]
 
 
 class Limits:
-    """Says when there are too many role sessions, and which have been idle for too long.
+    """Decides when there are too many role sessions, and which have been idle for too long."""
 
-    Args:
-        most: role sessions at once; 0 for no limit.
-        idle_timeout: how long one may be used by nothing; zero for as long as it likes.
-        in_use: gives the ids of those that a living process uses.
-        clock: tells for how long.
-    """
-
-    def __init__(self, most: int, idle_timeout: timedelta, in_use: InUse, clock: Clock) -> None:
-        self._most = most
-        self._idle_timeout = idle_timeout
+    def __init__(self, context: Context, sessions: Registry, in_use: InUse) -> None:
+        self._context = context
+        self._sessions = sessions
         self._in_use = in_use
-        self._clock = clock
-        self._coming = 0
+        self._max = context.settings.max_role_sessions
+        self._idle_timeout = context.settings.idle_timeout
+        self._starting = 0
 
     @property
-    def longest_sleep(self) -> timedelta:
-        """How long the refresher may sleep, so that an idle end is not late by more than half."""
-        return min(LONGEST_SLEEP, self._idle_timeout / 2) if self._idle_timeout else LONGEST_SLEEP
+    def max_sleep(self) -> timedelta:
+        """How long the refresher may sleep, so that an idle end is late by at most half."""
+        return min(MAX_SLEEP, self._idle_timeout / 2) if self._idle_timeout else MAX_SLEEP
 
     @contextlib.contextmanager
-    def room(
-        self, living: Sequence[RoleSession], is_default: Callable[[RoleSession], bool]
-    ) -> Iterator[None]:
-        """Keep a place for one more role session while it is being started.
-
-        Args:
-            living: the user's role sessions.
-            is_default: tells the default one, which is the last that anybody would end.
+    def room(self, user: Identity) -> Iterator[None]:
+        """Reserve a place for one more role session of this user while it is being started.
 
         Raises:
-            TooManyRoleSessions: if there are as many as there may be; names one that could go.
+            TooManyRoleSessions: if the user has as many as allowed; names one that could be ended.
         """
-        if self._most and len(living) + self._coming >= self._most:
-            raise self._too_many(living, is_default)
-        self._coming += 1
+        theirs = [s for s in self._sessions.living() if s.owner.same_user(user)]
+        if self._max and len(theirs) + self._starting >= self._max:
+            raise self._too_many(theirs)
+        self._starting += 1
         try:
             yield
         finally:
-            self._coming -= 1
+            self._starting -= 1
 
-    def _too_many(
-        self, living: Sequence[RoleSession], is_default: Callable[[RoleSession], bool]
-    ) -> TooManyRoleSessions:
-        detail = f"This server allows {self._most} role sessions at once, and there are as many."
-        if not living:
+    def _too_many(self, theirs: Sequence[RoleSession]) -> TooManyRoleSessions:
+        detail = f"This server allows {self._max} role sessions at once, and there are as many."
+        if not theirs:
             return TooManyRoleSessions(detail)
-        used = self._in_use()
-        first = min(living, key=lambda s: (s.id in used, is_default(s), s.started_at))
+        used = self._used()
+        first = min(
+            theirs, key=lambda s: (s.id in used, self._sessions.is_default(s), s.started_at)
+        )
         why = "the oldest" if first.id in used else "which no kernel or terminal uses"
         return TooManyRoleSessions(
             detail,
-            hint=f"End one that you need no more: `jupyter wb-aws end {first.id}` ends {first.role.label}, {why}.",
+            hint=f"End one that you no longer need: `jupyter wb-aws end {first.id}` ends {first.role.label}, {why}.",
         )
 
-    def idle(self, living: Sequence[RoleSession]) -> list[RoleSession]:
+    def idle(self) -> list[RoleSession]:
         """Return those that nothing has used for too long; those in use are noted as used now."""
         if not self._idle_timeout:
             return []
-        now, used, idle = self._clock.now(), self._in_use(), []
-        for session in living:
+        now, used, idle = self._context.clock.now(), self._used(), []
+        for session in self._sessions.living():
             last = session.last_used
-            # One that came back from the last run counts from now on, and so do all of them where
-            # the clock was set back.
+            # One that came back from the last run counts from now on, and so do all of them if the
+            # clock was set back.
             if session.id in used or last is None or last > now:
                 session.last_used = now
             elif now - last >= self._idle_timeout:
                 idle.append(session)
         return idle
+
+    def _used(self) -> AbstractSet[str]:
+        with_process = {s.id for s in self._sessions.living() if s.process is not None}
+        return self._in_use() | with_process

@@ -13,7 +13,7 @@ from pathlib import Path
 from jupyter_wb_aws.role_sessions.private_folder import refusal
 
 # Source: path_resolution(7): as many symbolic links as Linux follows.
-MOST_LINKS = 40
+MAX_LINKS = 40
 # Source: pam_systemd(8): made at a user's first log-in, and removed after the last.
 LOG_INS = Path("/run/user")
 UID_MAP = Path("/proc/self/uid_map")
@@ -109,7 +109,7 @@ def steps_to(path: Path) -> list[Path]:
             here = here.parent
             continue
         there = here / name
-        if there.is_symlink() and links < MOST_LINKS:
+        if there.is_symlink() and links < MAX_LINKS:
             links += 1
             steps[there] = None
             target = Path(os.readlink(there))  # noqa: PTH115 - parts are wanted

@@ -46,8 +46,10 @@ SESSION_ID = re.compile(r"[0-9a-f]{16}")
 # AssumeRoleWithWebIdentity, RoleSessionName.
 SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 # STS gives twelve hours at most; some stores with an STS of their own give a week.
-LONGEST_LIFETIME = timedelta(days=31)
-LONGEST_TEXT = 2048
+MAX_LIFETIME = timedelta(days=31)
+MAX_TEXT_LENGTH = 2048
+# Nobody waits longer for a disk (a home on NFS): the records are saved as soon as they can be.
+SAVE_TIMEOUT = 2.0
 
 
 class Records:
@@ -135,8 +137,10 @@ class Records:
         return any(may_exist(place.path / name) for place, _ in refused)
 
     async def save(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Keep what `snapshot` gives when it is this call's turn."""
-        await self._tasks.do(self._save(snapshot), "save")
+        """Keep what `snapshot` returns when it is this call's turn; a slow disk does it later."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SAVE_TIMEOUT):
+                await self._tasks.do(self._save(snapshot), "save")
 
     async def _save(self, snapshot: Callable[[], Snapshot]) -> None:
         async with self._one_at_a_time:
@@ -269,7 +273,7 @@ def _text(value: object) -> str:
     """Let a text pass that a token or STS can hold, and that a log and an answer can show."""
     if not isinstance(value, str):
         raise TypeError("text")
-    if len(value) > LONGEST_TEXT:
+    if len(value) > MAX_TEXT_LENGTH:
         raise ValueError("text")
     value.encode()  # raises a ValueError for half a surrogate pair
     return value
@@ -286,7 +290,7 @@ def _lifetime(seconds: object) -> timedelta:
     if type(seconds) not in (int, float):
         raise TypeError("credential_lifetime")
     lifetime = timedelta(seconds=cast("float", seconds))
-    if not timedelta() < lifetime <= LONGEST_LIFETIME:
+    if not timedelta() < lifetime <= MAX_LIFETIME:
         raise ValueError("credential_lifetime")
     return lifetime
 

@@ -1,61 +1,130 @@
-"""Whether a running role session is still its owner's: by the token in hand, and by the roles file."""
+"""Who may have which role: asked before a start, and again when the token or the roles file changes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import RoleNotAllowed, WbAwsError
+from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.identity.token_cache import TokenCache
+from jupyter_wb_aws.role_sessions.claim_notices import ClaimNotices
+from jupyter_wb_aws.role_sessions.context import Context
+from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.role_session import EndReason, RoleSession
 from jupyter_wb_aws.roles.catalogue import Catalogue
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
-from jupyter_wb_aws.tasks import Tasks
+from jupyter_wb_aws.roles.role import Role, RoleArn
 
-# The roles file may lie on a file system that hangs: tokens are renewed all the same.
-LOOK_PATIENCE = 5.0
-# A file that was written so lately may be half of one, with fewer roles in it.
+# The roles file may be on a file system that hangs: tokens are refreshed all the same.
+ROLES_FILE_TIMEOUT = 5.0
+# A file written within this many seconds may be half of one, with fewer roles in it.
 SETTLING = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A role that the user may have, with the token and the identity that it was decided by."""
+
+    role: Role
+    token: WebIdentityToken
+    owner: Identity
+
+
 class Rights:
-    """Judges role sessions anew when the token, or the roles file, has changed.
+    """Decides by the current token and the roles file.
 
     Args:
-        token_cache: holds the tokens.
+        context: what all parts share.
+        sessions: the role sessions to judge.
+        token_cache: has the tokens.
         catalogue: the roles file.
-        clock: tells whether the file was written just now.
-        tasks: own the looks at the file, of which one runs at a time.
+        claim_notices: log what is wrong with a new token's claims.
     """
 
     def __init__(
-        self, token_cache: TokenCache, catalogue: CatalogueFile, clock: Clock, tasks: Tasks
+        self,
+        context: Context,
+        sessions: Registry,
+        token_cache: TokenCache,
+        catalogue: CatalogueFile,
+        claim_notices: ClaimNotices,
     ) -> None:
+        self._context = context
+        self._sessions = sessions
         self._token_cache = token_cache
         self._catalogue = catalogue
-        self._clock = clock
-        self._tasks = tasks
+        self._claim_notices = claim_notices
 
-    async def lost(self, sessions: Sequence[RoleSession]) -> dict[RoleSession, EndReason]:
-        """Return the role sessions that are their owner's no more, each with the reason.
+    # --- Before a start --------------------------------------------------------------------
 
-        What the catalogue says of a role today is taken over by those that stay.
+    async def offered(self) -> tuple[Identity, list[Role]]:
+        """Return who the user is, and the roles that they may pick.
+
+        Raises:
+            WbAwsError: if no token or no catalogue is available.
         """
+        identity = self._token_cache.identity_of(await self._token_cache.current())
+        offered = (await self._catalogue.current()).offered_to(identity)
+        self._claim_notices.log_new()
+        return identity, offered
+
+    async def admit(self, arn: RoleArn) -> Admission:
+        """Return the role, if this user may have it now.
+
+        Raises:
+            RoleNotAllowed: if the role is not in this user's catalogue.
+            WbAwsError: if no token or no catalogue is available.
+        """
+        token = await self._token_cache.current(str(arn))
+        owner = self._token_cache.identity_of(token)
+        role = (await self._catalogue.current()).pick(owner, arn)
+        return Admission(role, token, owner)
+
+    # --- While it is used ------------------------------------------------------------------
+
+    async def token_of(self, session: RoleSession) -> WebIdentityToken:
+        """Return the current token for a role session's role, fetched if need be; it may be another user's.
+
+        Raises:
+            WbAwsError: if no token is available.
+        """
+        return await self._token_cache.current(str(session.role.arn))
+
+    def of_other_users(self) -> list[RoleSession]:
+        """Return the role sessions of any other user than the one who is signed in, or whose token is new."""
+        return [session for session in self._sessions.living() if self._is_of_another(session)]
+
+    def _is_of_another(self, session: RoleSession) -> bool:
+        sign_in = self._token_cache.source.sign_in
+        user = sign_in.user if sign_in else None
+        token = self._sessions.token_status(session).token
+        if user is None and token is not None and token.fingerprint != session.written:
+            user = self._token_cache.identity_of(token)
+        return user is not None and not session.owner.same_user(user)
+
+    async def lost(self) -> dict[RoleSession, EndReason]:
+        """Return the role sessions that no longer are their owner's, each with the reason.
+
+        Those that stay take over what the catalogue says of their role today.
+        """
+        self._claim_notices.log_new()
+        sessions = self._sessions.living()
         if not sessions:
             return {}
         lost = self._judged(sessions, await self._look())
         if "role_withdrawn" in lost.values() and self._catalogue.written_within(SETTLING):
-            await self._clock.sleep(SETTLING)
+            await self._context.clock.sleep(SETTLING)
             lost = self._judged(sessions, await self._look())
         return lost
 
     async def _look(self) -> Catalogue | None:
         """Return the catalogue in force; an unreadable one takes no role away."""
         with contextlib.suppress(TimeoutError, WbAwsError):
-            async with asyncio.timeout(LOOK_PATIENCE):
-                catalogue, _ = await self._tasks.once(
+            async with asyncio.timeout(ROLES_FILE_TIMEOUT):
+                catalogue, _ = await self._context.tasks.once(
                     "roles file", self._catalogue.current, "look at the roles file"
                 )
                 return catalogue
@@ -68,7 +137,7 @@ class Rights:
         return {session: reason for session, reason in reasons if reason is not None}
 
     def _judge(self, session: RoleSession, catalogue: Catalogue | None) -> EndReason | None:
-        token = self._token_cache.status(str(session.role.arn)).token
+        token = self._sessions.token_status(session).token
         if token is None:
             return None
         by = (token.fingerprint, catalogue)

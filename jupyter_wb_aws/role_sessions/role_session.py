@@ -20,7 +20,7 @@ from jupyter_wb_aws.roles.role import Role
 
 # AssumeRoleWithWebIdentity, RoleSessionName: 2 to 64 of these.
 NOT_IN_A_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
-LONGEST_NAME = 64
+MAX_NAME_LENGTH = 64
 
 
 class State(StrEnum):
@@ -169,7 +169,7 @@ def session_name(template: str, identity: Identity, session_id: str) -> str:
     values = {"user": identity.name, "subject": identity.subject, "session_id": session_id}
     safe = {key: NOT_IN_A_NAME.sub("-", value) for key, value in values.items()}
     name = NOT_IN_A_NAME.sub("-", template.format(**safe))
-    if session_id not in name or len(name) > LONGEST_NAME:
-        room = LONGEST_NAME - len(session_id) - 1
+    if session_id not in name or len(name) > MAX_NAME_LENGTH:
+        room = MAX_NAME_LENGTH - len(session_id) - 1
         name = f"{name.replace(session_id, '').strip('-')[:room]}-{session_id}"
-    return name[-LONGEST_NAME:] if len(name) >= 2 else f"{name}--"
+    return name[-MAX_NAME_LENGTH:] if len(name) >= 2 else f"{name}--"

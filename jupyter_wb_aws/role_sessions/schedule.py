@@ -8,13 +8,13 @@ from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.identity.token_cache import REFRESH_AT, TokenStatus
 
 JITTER = 0.1
-SHORTEST_PAUSE = timedelta(seconds=1)
-LONGEST_BACK_OFF = timedelta(seconds=60)
+MIN_PAUSE = timedelta(seconds=1)
+MAX_BACK_OFF = timedelta(seconds=60)
 # A failure may ask for more patience than that, but not for more than this: a token lives for
 # minutes to hours, and a number that makes no sense must not stop the renewal for good.
-LONGEST_ASKED = 3600
+MAX_RETRY_AFTER = 3600
 # The wall clock is looked at this often at least: timers stand still while a laptop sleeps.
-LONGEST_SLEEP = timedelta(seconds=30)
+MAX_SLEEP = timedelta(seconds=30)
 # Network time steps clocks by less than this; more means that the clock was set back.
 LEAP = timedelta(seconds=5)
 
@@ -41,9 +41,9 @@ def next_look(token_status: TokenStatus, now: datetime) -> datetime:
             token_status.failures, token_status.spread, token_status.problem.retry_after
         )
     if token is None:
-        return looked_at + SHORTEST_PAUSE
+        return looked_at + MIN_PAUSE
     # Also the least pause after a token that was old already when it came.
-    pause = min(max((token.expires_at - looked_at) / 10, SHORTEST_PAUSE), LONGEST_SLEEP)
+    pause = min(max((token.expires_at - looked_at) / 10, MIN_PAUSE), MAX_SLEEP)
     if token_status.nothing_newer:
         return looked_at + pause
     return max(refresh_time(token, token_status.spread), looked_at + pause)
@@ -56,9 +56,9 @@ def refresh_time(token: WebIdentityToken, jitter: float) -> datetime:
 
 def back_off(failures: int, spread: float, retry_after: int | None) -> timedelta:
     """How long to wait after the `failures`th failure in a row."""
-    ceiling = min(LONGEST_BACK_OFF, SHORTEST_PAUSE * (1 << min(failures, 10)))
-    asked = timedelta(seconds=max(0, min(retry_after or 0, LONGEST_ASKED)))
-    return max(SHORTEST_PAUSE, ceiling * spread, asked)
+    ceiling = min(MAX_BACK_OFF, MIN_PAUSE * (1 << min(failures, 10)))
+    asked = timedelta(seconds=max(0, min(retry_after or 0, MAX_RETRY_AFTER)))
+    return max(MIN_PAUSE, ceiling * spread, asked)
 
 
 def little_is_left(token: WebIdentityToken, now: datetime) -> bool:

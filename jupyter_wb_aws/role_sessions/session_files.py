@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
-from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import TokenDirectoryRefused
 from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.role_sessions.context import Context
 from jupyter_wb_aws.role_sessions.records import Records
+from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.store import of_slots
 from jupyter_wb_aws.role_sessions.token_file import TokenDirectory, TokenDirectoryOpenToOthers
@@ -26,7 +27,7 @@ from jupyter_wb_aws.tasks import Tasks
 log = logging.getLogger(__name__)
 
 # A start has 16 s in all, and should say what took so long.
-PATIENCE = 3.0
+FOLDER_TIMEOUT = 3.0
 
 
 class SessionFiles:
@@ -36,27 +37,19 @@ class SessionFiles:
     Where no living token can be kept there, they move to the next place that works.
 
     Args:
-        folders: where they may be.
-        records: knows this server's slot, and the servers that died.
-        clock: says whether a token lives.
-        living: gives the role sessions that have not ended.
-        newest: gives the newest token for a role session's file, if there is one.
+        context: what all parts share.
+        sessions: the role sessions, and their tokens.
+        records: know this server's slot, and the servers that died.
+        folders: where the files may be.
     """
 
     def __init__(
-        self,
-        folders: TokenFolders,
-        records: Records,
-        clock: Clock,
-        *,
-        living: Callable[[], Iterable[RoleSession]],
-        newest: Callable[[RoleSession], WebIdentityToken | None],
+        self, context: Context, sessions: Registry, records: Records, folders: TokenFolders
     ) -> None:
-        self._folders = folders
+        self._clock = context.clock
+        self._sessions = sessions
         self._records = records
-        self._clock = clock
-        self._living = living
-        self._newest = newest
+        self._folders = folders
         self._tasks = Tasks()
         self._sweeps = Tasks()
         self._threads = DiskThreads()
@@ -100,7 +93,7 @@ class SessionFiles:
             TokenDirectoryRefused: if none is safe, or its disk hangs; that is tried again at each write.
         """
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(FOLDER_TIMEOUT):
                 await self._tasks.do(self._alone(self._open), "open token folder")
         except TimeoutError:
             self._folders.problem = self._folders.hangs()
@@ -110,7 +103,7 @@ class SessionFiles:
         """Remove what dead servers left, now that the role sessions that came back are known."""
         self._may_sweep = True
         with contextlib.suppress(TimeoutError):  # it goes on by itself when the disk answers
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(FOLDER_TIMEOUT):
                 await self._tasks.do(self._alone(self._sweep_new), "clear leftovers")
         # In a thread of its own: another place may be on a disk that hangs.
         self._sweeps.begin(DiskThreads().run(self._sweep_others), "clear other places")
@@ -148,7 +141,7 @@ class SessionFiles:
 
     async def _write(self, session: RoleSession) -> bool:
         async with self._one_at_a_time:
-            token = self._newest(session)
+            token = self._sessions.token_for(session)
             if token is None or session.ended or token.fingerprint == session.written:
                 return False
             try:
@@ -165,7 +158,9 @@ class SessionFiles:
 
     async def _mend(self) -> None:
         async with self._one_at_a_time:
-            written = [session for session in self._living() if session.written is not None]
+            written = [
+                session for session in self._sessions.living() if session.written is not None
+            ]
             for session in await self._threads.run(self._without_file, written):
                 if session.ended is None:
                     session.written = session.file_expires_at = None
@@ -195,7 +190,7 @@ class SessionFiles:
 
     def _sweep(self, directory: TokenDirectory) -> None:
         """Remove files of servers that died; those of role sessions that came back stay."""
-        known = {name for session in self._living() for name in file_names(session)}
+        known = {name for session in self._sessions.living() for name in file_names(session)}
 
         def remove_all_of(slots: list[str]) -> None:
             for name in of_slots(directory.names(), slots):

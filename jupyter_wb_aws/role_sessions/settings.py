@@ -8,16 +8,27 @@ from datetime import timedelta
 from pathlib import Path
 
 from jupyter_wb_aws.role_sessions.places import Place
+from jupyter_wb_aws.roles.role import Role
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a site decides about role sessions.
 
-    `token_dir` and `state_dir` are folders of ours; `root_dir` is what Jupyter's file browser shows.
-    `token_places` and `store_places` are where the two may be, best first; empty: there alone.
-    `extra_environment` reaches every role session; a role's own wins over it. `max_role_sessions`
-    and `idle_timeout` are limits; 0 is none.
+    Args:
+        token_dir: the folder for token files.
+        state_dir: the folder for what outlives the server.
+        root_dir: what Jupyter's file browser shows.
+        hidden_shown: whether the file browser also shows hidden files.
+        session_name_template: makes AWS's RoleSessionName; see `session_name`.
+        default_role: the ARN of the role that starts by itself; empty for the one that the catalogue marks.
+        extra_environment: variables of every role session; a role's own win over them.
+        max_role_sessions: how many a user may have at once; 0 for no limit.
+        idle_timeout: how long one may be unused before it is ended; zero for no limit.
+        start_timeout: seconds until a start fails. Users wait at most 20 s, and the store is written
+            twice, up to 2 s each.
+        token_places: where token files may be, best first; empty for `token_dir` alone.
+        store_places: where the store may be, best first; empty for `state_dir` alone.
     """
 
     token_dir: Path
@@ -29,5 +40,10 @@ class Settings:
     extra_environment: Mapping[str, str] = field(default_factory=dict)
     max_role_sessions: int = 0
     idle_timeout: timedelta = timedelta()
+    start_timeout: float = 16.0
     token_places: Sequence[Place] = ()
     store_places: Sequence[Place] = ()
+
+    def environment_of(self, role: Role) -> dict[str, str]:
+        """Return the variables that the site and the role add."""
+        return {**self.extra_environment, **role.extra_environment}

@@ -1,31 +1,53 @@
-"""Starts a role: STS says whether the user may have it, and the first token is written."""
+"""The start of a role session, from a user's request to the token file.
+
+1. The catalogue says whether this user may have the role.
+2. A living role session of the same role, region and user is the answer, refreshed if it needs that.
+   Else the steps below are taken, once for all callers that ask for the same.
+3. The user has not reached the limit.
+4. STS says whether the trust policy lets the user in.
+5. The first token is written. A failure up to here leaves nothing behind.
+6. The role session is known, logged, reported as an event and saved.
+7. It becomes the default, if the caller says so or nothing was ever chosen.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import random
+import logging
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity, StsRequest
-from jupyter_wb_aws.aws.sts_subprocess import StsClient
-from jupyter_wb_aws.clock import Clock
-from jupyter_wb_aws.errors import SignInRequired, StartTimeout
+from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity
+from jupyter_wb_aws.errors import (
+    RoleNotAllowed,
+    SignInRequired,
+    StartTimeout,
+    StsTimeout,
+    WbAwsError,
+)
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
-from jupyter_wb_aws.role_sessions.owner_process import Process
-from jupyter_wb_aws.role_sessions.role_session import RoleSession, session_name
+from jupyter_wb_aws.role_sessions import owner_process
+from jupyter_wb_aws.role_sessions.choices import Choices
+from jupyter_wb_aws.role_sessions.context import Context
+from jupyter_wb_aws.role_sessions.ending import Ending
+from jupyter_wb_aws.role_sessions.limits import Limits
+from jupyter_wb_aws.role_sessions.refresher import Refresher
+from jupyter_wb_aws.role_sessions.registry import Registry
+from jupyter_wb_aws.role_sessions.rights import Rights
+from jupyter_wb_aws.role_sessions.role_session import RoleSession, State, session_name
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
-from jupyter_wb_aws.roles.role import Role
+from jupyter_wb_aws.role_sessions.sts_calls import StsCalls, renamed
+from jupyter_wb_aws.roles.role import Role, RoleArn
 
-# Gives the whole environment that a process started with a role session would get.
-EnvironmentOf = Callable[[RoleSession], Awaitable[Mapping[str, str]]]
+log = logging.getLogger(__name__)
+
+TOKEN_TOO_LATE = "The web identity token did not come in time."  # noqa: S105 - a sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A role that the user may have, about to be started by `deadline` (of the event loop's time).
+    """A role that the user may have, to be started by `deadline` (in the event loop's time).
 
     `shared` and `process` are those of the role session to come.
     """
@@ -36,7 +58,7 @@ class Start:
     owner: Identity
     deadline: float
     shared: bool = True
-    process: Process | None = None
+    process: owner_process.Process | None = None
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -44,152 +66,275 @@ class Start:
         return (str(self.role.arn), self.region)
 
     def is_of(self, session: RoleSession) -> bool:
-        """Tell whether a role session is of the same role, region and user."""
+        """Return whether a role session is of the same role, region and user."""
         return session.key == self.key and session.owner.same_user(self.owner)
 
 
 class Starter:
-    """Makes role sessions.
+    """Starts role sessions, and asks STS who they are.
 
     Args:
-        files: where their tokens go.
-        sts: AWS.
-        clock: dates them.
-        rng: draws their ids.
-        name_template: makes AWS's RoleSessionName.
-        extra_environment: the site's variables.
-        process_environment: gives what a process of a role session would get, which says how to reach STS.
-        active: gives the role sessions that are `active` now.
-        newest: gives the token that belongs into a role session's file, if any is in hand.
+        context: what all parts share.
+        sessions: where a new role session goes.
+        files: where its token goes.
+        choices: may make it the default.
+        rights: decides who may have which role.
+        limits: decides how many there may be.
+        refresher: brings one that runs already back to life.
+        ending: ends one with the process that it was started for.
+        sts_calls: asks AWS STS.
     """
 
     def __init__(
         self,
+        context: Context,
+        sessions: Registry,
         files: SessionFiles,
-        sts: StsClient,
-        *,
-        clock: Clock,
-        rng: random.Random,
-        name_template: str,
-        extra_environment: Mapping[str, str],
-        process_environment: EnvironmentOf,
-        active: Callable[[], Iterable[RoleSession]],
-        newest: Callable[[RoleSession], WebIdentityToken | None],
+        choices: Choices,
+        rights: Rights,
+        limits: Limits,
+        refresher: Refresher,
+        ending: Ending,
+        sts_calls: StsCalls,
     ) -> None:
+        self._context = context
+        self._sessions = sessions
         self._files = files
-        self._sts = sts
-        self._clock = clock
-        self._rng = rng
-        self._name_template = name_template
-        self._extra_environment = extra_environment
-        self._process_environment = process_environment
-        self._active = active
-        self._newest = newest
+        self._choices = choices
+        self._rights = rights
+        self._limits = limits
+        self._refresher = refresher
+        self._ending = ending
+        self._sts_calls = sts_calls
 
-    def environment_of(self, role: Role) -> dict[str, str]:
-        """Return the variables that the site and the role add."""
-        return {**self._extra_environment, **role.extra_environment}
+    async def start(
+        self, role_arn: str, region: str | None = None, *, default: bool | None = None
+    ) -> tuple[RoleSession, bool]:
+        """Start a role; the same role and region again give the same role session.
 
-    async def make(self, start: Start) -> RoleSession:
-        """Have STS say whether the role can be had, and write the first token; a failure leaves nothing.
+        A caller that goes away cancels nothing.
+
+        Args:
+            role_arn: the role, as ``arn:aws:iam::111122223333:role/name``.
+            region: the AWS region; None is the role's own.
+            default: make it the default role session; None does so only if nothing was ever chosen.
+
+        Returns:
+            the role session, and whether this call started it.
 
         Raises:
-            TimeoutError: if STS has not answered by the deadline.
-            WbAwsError: what STS said, or why the token can't be written.
+            InvalidRoleArn, InvalidRegion: if the ARN or the region is malformed.
+            RoleNotAllowed: if the role is not in this user's catalogue.
+            WbAwsError: what the token source or STS says; nothing is left behind then.
         """
-        async with asyncio.timeout_at(start.deadline):
-            session = await self._assumed(start)
-        try:
-            async with asyncio.timeout_at(start.deadline):
-                await self._write_first(session)
-        except TimeoutError:
-            disk = self._files.hangs()
-            raise StartTimeout(disk.detail, admin_hint=disk.admin_hint) from None
-        return session
+        return await self._context.tasks.do(self._start(role_arn, region, default=default), "start")
 
-    async def verify(
-        self, session: RoleSession, token: WebIdentityToken, deadline: float
-    ) -> CallerIdentity:
-        """Ask STS now who the role session is; `deadline` is of the event loop's time.
+    async def start_unshared(
+        self,
+        role_arn: str,
+        region: str | None = None,
+        *,
+        pid: int | None = None,
+        started: str | None = None,
+    ) -> RoleSession:
+        """Start a role session for one caller alone: no other start finds it, and it is never the default.
+
+        Args:
+            role_arn: the role, as ``arn:aws:iam::111122223333:role/name``.
+            region: the AWS region; None is the role's own.
+            pid: a process with whose end the role session ends.
+            started: that process's start, as `owner_process` writes it, where the caller knows it.
 
         Raises:
+            ProcessNotFound: if there is no such process.
+            WbAwsError: what `start` raises.
+        """
+        work = self._start_unshared(role_arn, region, pid, started)
+        return await self._context.tasks.do(work, "start")
+
+    async def caller_identity(self, session: RoleSession, *, verify: bool) -> CallerIdentity:
+        """Return the caller identity of a living role session; `verify` asks STS now.
+
+        Raises:
+            RoleSessionEnded: if it has ended.
             WbAwsError: what STS says.
         """
-        return await self._sts.verify(await self._request(session, token, deadline))
+        self._sessions.get_living(session.id)
+        if not verify:
+            return session.caller
+        deadline = self._deadline()
+        try:
+            async with asyncio.timeout_at(deadline):
+                token = await self._rights.token_of(session)
+                if not self._sessions.is_owners(session, token):
+                    await self._ending.end(session, "identity_changed")
+                    session.require_living()
+                return await self._sts_calls.verify(session, token, deadline)
+        except TimeoutError:
+            raise self._sts_too_late() from None
 
-    async def _request(
-        self, session: RoleSession, token: WebIdentityToken, deadline: float
-    ) -> StsRequest:
-        environment = await self._process_environment(session)
-        name = session.session_name
-        return StsRequest(session.role.arn, session.region, name, token, environment, deadline)
+    # --- The steps -------------------------------------------------------------------------
+
+    async def _start(
+        self, role_arn: str, region: str | None, *, default: bool | None
+    ) -> tuple[RoleSession, bool]:
+        session, created = await self._found_or_created(await self._admitted(role_arn, region))
+        if default or (default is None and not self._sessions.default.chosen):  # 7
+            await self._choices.choose(session)
+        return session, created
+
+    async def _start_unshared(
+        self, role_arn: str, region: str | None, pid: int | None, started: str | None
+    ) -> RoleSession:
+        process = None if pid is None else await asyncio.to_thread(owner_process.find, pid, started)
+        start = await self._admitted(role_arn, region)
+        return await self._create(replace(start, shared=False, process=process))
+
+    async def _admitted(self, role_arn: str, region: str | None) -> Start:
+        """Take step 1."""
+        arn, deadline = RoleArn.parse(role_arn), self._deadline()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._sessions.require_ready()
+                admission = await self._rights.admit(arn)
+        except TimeoutError:
+            raise StartTimeout(TOKEN_TOO_LATE) from None
+        except RoleNotAllowed:
+            log.warning("Refused the role %s: it is not in the user's catalogue", arn)
+            self._context.emit("role_denied", {"role_arn": str(arn), "code": RoleNotAllowed.code})
+            raise
+        role = admission.role
+        return Start(role, role.region_for(region), admission.token, admission.owner, deadline)
+
+    async def _found_or_created(self, start: Start) -> tuple[RoleSession, bool]:
+        """Take step 2, and the rest where no such role session runs."""
+        for session in self._sessions.living():
+            if session.shared and start.is_of(session):
+                session.last_used = self._context.clock.now()
+                if self._sessions.state_of(session) not in (State.ACTIVE, State.STARTING):
+                    await self._revive(session, start.deadline)
+                return session, False
+        key = (*start.key, start.owner.issuer, start.owner.subject)
+        return await self._context.tasks.once(key, lambda: self._create(start), "create")
+
+    async def _revive(self, session: RoleSession, deadline: float) -> None:
+        """Refresh a role session that needs attention; one whose token still lives will do even if that fails."""
+        problem: WbAwsError
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._refresher.refresh(session.id)
+            return
+        except TimeoutError:
+            problem = StartTimeout(TOKEN_TOO_LATE)
+        except WbAwsError as error:
+            problem = error
+        if self._sessions.state_of(session) not in (State.ACTIVE, State.DEGRADED):
+            raise problem
+
+    async def _create(self, start: Start) -> RoleSession:
+        """Take steps 3 to 6."""
+        try:
+            with self._limits.room(start.owner):  # 3
+                async with asyncio.timeout_at(start.deadline):
+                    session = await self._assumed(start)  # 4
+                await self._write_first_token(session, start.deadline)  # 5
+        except TimeoutError:
+            raise self._sts_too_late() from None
+        except WbAwsError as problem:
+            log.warning("The role %s did not start: %s", start.role.arn, problem.detail)
+            data = {"role_arn": str(start.role.arn), "code": problem.code}
+            self._context.emit("role_denied", data)
+            raise
+        self._sessions.add(session)  # 6
+        session.announced = self._sessions.state_of(session)
+        log.info(
+            "Role session %s started: role %s, session name %s, subject %r of %r%s",
+            session.id, session.role.arn, session.session_name, session.owner.subject, session.owner.issuer,
+            f", for process {session.process.pid}" if session.process else "",
+        )  # fmt: skip
+        self._context.emit(
+            "session_started",
+            {
+                "session_id": session.id,
+                "role_arn": str(session.role.arn),
+                "session_name": session.session_name,
+            },
+        )
+        self._ending.end_with_process(session)
+        saving = self._context.tasks.begin(self._sessions.save(), "save")
+        if session.shared:  # one for a command alone dies with it: it need not wait for a disk
+            await saving
+        return session
 
     async def _assumed(self, start: Start) -> RoleSession:
-        session_id = uuid.UUID(int=self._rng.getrandbits(128), version=4).hex[:16]
-        name = session_name(self._name_template, start.owner, session_id)
-        await self._files.open()  # where there is no place for a token, none is shown to STS
+        """Take step 4."""
+        context = self._context
+        session_id = uuid.UUID(int=context.random.getrandbits(128), version=4).hex[:16]
+        name = session_name(context.settings.session_name_template, start.owner, session_id)
+        await self._files.open()  # without a place for the token, STS is not asked
         session = RoleSession(
             id=session_id,
             role=start.role,
             region=start.region,
             session_name=name,
             owner=start.owner,
-            caller=CallerIdentity("", start.role.arn.account_id, ""),  # until STS has answered
+            caller=CallerIdentity("", start.role.arn.account_id, ""),  # until STS answers
             token_file=self._files.path_of(session_id),
-            started_at=self._clock.now(),
+            started_at=context.clock.now(),
             credential_lifetime=timedelta(0),
             shared=start.shared,
             process=start.process,
         )
-        assumed = None if start.shared else self._follows(start, name)
+        assumed = None if start.shared else self._known_answer(start, name)
         if assumed is None:
-            assumed = await self._sts.assume(
-                await self._request(session, start.token, start.deadline)
-            )
-        now = self._clock.now()
+            assumed = await self._sts_calls.assume(session, start.token, start.deadline)
+        now = context.clock.now()
         lifetime = assumed.credentials_expire_at - now
         return replace(session, caller=assumed.caller, started_at=now, credential_lifetime=lifetime)
 
-    def _follows(self, start: Start, name: str) -> AssumedRole | None:
-        """Tell what STS would answer, where it has let this user into this role already.
+    def _known_answer(self, start: Start, name: str) -> AssumedRole | None:
+        """Return what STS would answer, if it has let this user into this role already.
 
-        A command under `jupyter wb-aws exec` should not wait for STS to say again what it said of an
+        A command under `jupyter wb-aws exec` should not wait for STS to repeat what it said of an
         `active` role session of the same role, region and user: the two differ by the RoleSessionName
-        alone, which stands at the end of the caller identity. STS's word counts for as long as the
-        credentials that it gave with it. Should the trust policy have changed since, the command's own
-        first call is refused, and says so. What others share is always asked for, so that only such a one
-        has an answer of its own to go by.
+        alone, which is at the end of the caller identity. STS's answer counts for as long as the
+        credentials that came with it. If the trust policy has changed since, the command's own first
+        call is refused, and says so. STS is always asked for a shared role session, so that only those
+        have an answer of their own to go by.
         """
-        now = self._clock.now()
-        for session in filter(start.is_of, self._active()):
+        now = self._context.clock.now()
+        for session in filter(start.is_of, self._sessions.active()):
             if not session.shared or now - session.started_at >= session.credential_lifetime:
                 continue
             if (caller := renamed(session.caller, session.session_name, name)) is not None:
                 return AssumedRole(caller, now + session.credential_lifetime)
         return None
 
-    async def _write_first(self, session: RoleSession) -> None:
-        """Write the first token; where that fails or comes too late, no file stays."""
+    async def _write_first_token(self, session: RoleSession, deadline: float) -> None:
+        """Take step 5; if it fails or takes too long, no file stays."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._try_to_write(session)
+        except TimeoutError:
+            disk = self._files.hangs()
+            raise StartTimeout(disk.detail, admin_hint=disk.admin_hint) from None
+
+    async def _try_to_write(self, session: RoleSession) -> None:
         try:
             await self._files.write(session)
         except asyncio.CancelledError:
             self._files.begin_removing(session)
             raise
-        if session.file_problem is None and session.written and self._newest(session):
+        if session.file_problem is None and session.written and self._sessions.token_for(session):
             return
         await self._files.remove(session)
         raise session.file_problem or SignInRequired(
             "You have signed out, or somebody else has signed in, before the role was started."
         )
 
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._context.settings.start_timeout
 
-def renamed(caller: CallerIdentity, old: str, new: str) -> CallerIdentity | None:
-    """Put another RoleSessionName into a caller identity; None where it has none of its own.
-
-    Source: AssumeRoleWithWebIdentity, `AssumedRoleUser`: ``AROA…:name`` and ``…assumed-role/role/name``.
-    An S3-compatible store may write something else.
-    """
-    user_id, arn = caller.user_id.removesuffix(f":{old}"), caller.arn.removesuffix(f"/{old}")
-    if user_id == caller.user_id or arn == caller.arn:
-        return None
-    return replace(caller, user_id=f"{user_id}:{new}", arn=f"{arn}/{new}")
+    def _sts_too_late(self) -> StsTimeout:
+        seconds = self._context.settings.start_timeout
+        return StsTimeout(f"AWS STS did not answer within {seconds:g} s.")

@@ -36,7 +36,7 @@ GUARD = "guard"
 # Another server holds the guard for milliseconds, while it starts or looks for leftovers.
 GUARD_TRIES, GUARD_PAUSE = 40, 0.05
 # A record has some 700 bytes; a user with a thousand role sessions has a program that went wrong.
-LONGEST, MOST_RECORDS = 4 * 1024 * 1024, 1000
+MAX_BYTES, MAX_RECORDS = 4 * 1024 * 1024, 1000
 # O_NONBLOCK: a FIFO in a lock's place must not make us wait for its reader.
 LOCK_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -142,7 +142,7 @@ class Store:
         if self._lost_to is not None:
             return self._lost("another server of this user, which seems to hang, holds its lock")
         try:
-            content = self._folder.read(name, LONGEST)
+            content = self._folder.read(name, MAX_BYTES)
             document = json.loads(content, parse_constant=_not_a_number)
             version = document["version"]
             if type(version) is not int or version < VERSION:
@@ -150,11 +150,11 @@ class Store:
             if version > VERSION:
                 return self._newer(version, content)
             records = document["records"]
-            if len(records) > MOST_RECORDS:
-                log.error("Of %d role sessions, the last %d are read", len(records), MOST_RECORDS)
+            if len(records) > MAX_RECORDS:
+                log.error("Of %d role sessions, the last %d are read", len(records), MAX_RECORDS)
             return Snapshot(
                 _default(**document["default"]),
-                tuple(Record(**record) for record in records[-MOST_RECORDS:]),
+                tuple(Record(**record) for record in records[-MAX_RECORDS:]),
             )
         except FileNotFoundError:
             return Snapshot()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jupyter_wb_aws.errors import TokenDirectoryRefused
 from jupyter_wb_aws.role_sessions.places import Place, exposed_notices, fallen_back, require_own
 from jupyter_wb_aws.role_sessions.private_folder import refusal
+from jupyter_wb_aws.role_sessions.records import Records
 from jupyter_wb_aws.role_sessions.token_file import (
     TokenDirectory,
     TokenDirectoryOpenToOthers,
@@ -31,22 +32,23 @@ class TokenFolders:
 
     Args:
         places: where they may be, best first.
-        root_dir: what Jupyter's file browser shows, with or without hidden files.
-        probe: gives the name of a file that is written to see whether one can be.
+        root_dir: what Jupyter's file browser shows.
+        records: know this server's slot, with which the names of its files begin.
+        hidden_shown: whether the file browser also shows hidden files.
     """
 
     def __init__(
         self,
         places: Sequence[Place],
         root_dir: Path,
+        records: Records,
         *,
         hidden_shown: bool,
-        probe: Callable[[], str],
     ) -> None:
         self._places = places
         self._root_dir = root_dir
         self._hidden_shown = hidden_shown
-        self._probe = probe
+        self._records = records
         self.current = places[0].path
         self.problem: TokenDirectoryRefused | None = None
         self.notices: tuple[tuple[str, str], ...] = ()
@@ -194,8 +196,9 @@ class TokenFolders:
         directory = TokenDirectory.open(path)
         try:
             require_own(below)  # again: it may have been made by another user in between
-            directory.write(self._probe(), PROBE)
-            directory.remove(self._probe())
+            probe = f"{self._records.slot}_probe.token"
+            directory.write(probe, PROBE)
+            directory.remove(probe)
         except TokenDirectoryRefused as problem:
             directory.close()
             why = problem.detail.rpartition(": ")[2].removesuffix(".")

@@ -237,7 +237,7 @@ async def test_it_is_no_use_of_the_role_session(api, jp_serverapp):
     """Else a page that asks now and then would keep an idle one from its end."""
     await api.start()
     manager = jp_serverapp.extension_manager.extension_apps["jupyter_wb_aws"].pop().server.manager
-    (session,) = manager.living()
+    (session,) = manager.sessions.living()
     before = session.last_used
     await ask(api)
     assert session.last_used == before

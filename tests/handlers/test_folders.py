@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_wb_aws.role_sessions import manager as manager_module
+from jupyter_wb_aws.role_sessions import registry
 from jupyter_wb_aws.role_sessions.store import Store
 from tests.site import ANALYST
 
@@ -101,7 +101,7 @@ class TestHanging:
             return real(store)
 
         monkeypatch.setattr(Store, "load", load)
-        monkeypatch.setattr(manager_module, "READY_PATIENCE", 0.2)
+        monkeypatch.setattr(registry, "READY_TIMEOUT", 0.2)
         yield may_go_on
         may_go_on.set()
 
@@ -135,7 +135,7 @@ async def test_a_store_that_is_a_fifo_fails_no_start(
     server = jp_configurable_serverapp(config=site_config)
     manager = server.extension_manager.extension_points["jupyter_wb_aws"].app.server.manager
     await manager.open()
-    session, _ = await manager.start(ANALYST)
+    session, _ = await manager.starter.start(ANALYST)
 
     assert session.token_file.exists()
-    assert "is not a regular file" in manager.store_problem
+    assert "is not a regular file" in manager.records.problem

@@ -13,7 +13,7 @@ from jupyter_wb_aws.injection.environment import (
     process_environment,
     role_session_variables,
 )
-from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, ProcessRole
+from jupyter_wb_aws.role_sessions.assignments import NO_AWS_ROLE, UNTOUCHED, ProcessRole
 from jupyter_wb_aws.role_sessions.session_files import placeholder_contents, placeholder_files
 from jupyter_wb_aws.variables import NAMES_SET, RESERVED, is_conflicting, is_credential
 from tests.role_sessions.support import ANALYST, make_role, make_session
@@ -46,7 +46,7 @@ names = st.one_of(
 environments = st.dictionaries(names, st.text(st.characters(exclude_characters="\0"), max_size=20))
 policies = st.sampled_from(["hide_if_conflicting", "hide", "keep"])
 givens = st.sampled_from(
-    [UNTOUCHED, NO_ROLE_GIVEN, ProcessRole("role", make_session()), ProcessRole("role", make_session(region=None))]
+    [UNTOUCHED, NO_AWS_ROLE, ProcessRole("role", make_session()), ProcessRole("role", make_session(region=None))]
 )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def test_where_nothing_was_ever_chosen_the_environment_is_left_exactly_as_it_is(
 
 
 def test_no_role_removes_every_credential_an_inherited_role_and_the_machines_role_too():
-    assert process_environment(INHERITED, NO_ROLE_GIVEN, SiteSettings({"FOO": "bar"})) == {
+    assert process_environment(INHERITED, NO_AWS_ROLE, SiteSettings({"FOO": "bar"})) == {
         **PLAIN,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
@@ -105,7 +105,7 @@ def test_no_role_takes_back_what_a_role_has_set():
     base = process_environment(PLAIN, role(role=store), SiteSettings(), has_conflict=True)
     assert {"AWS_ENDPOINT_URL", "AWS_CONFIG_FILE"} <= base.keys()
 
-    environment = process_environment(base, NO_ROLE_GIVEN, SiteSettings())
+    environment = process_environment(base, NO_AWS_ROLE, SiteSettings())
 
     assert environment == {
         "PATH": "/bin", "HOME": "/home/alice", "AWS_PAGER": "", "AWS_EC2_METADATA_DISABLED": "true",
@@ -114,7 +114,7 @@ def test_no_role_takes_back_what_a_role_has_set():
 
 def test_an_inherited_role_label_does_not_outlive_the_role():
     assert "JUPYTER_WB_AWS_ROLE" not in process_environment(
-        {"JUPYTER_WB_AWS_ROLE": "Auditor"}, NO_ROLE_GIVEN, SiteSettings()
+        {"JUPYTER_WB_AWS_ROLE": "Auditor"}, NO_AWS_ROLE, SiteSettings()
     )
 
 
@@ -131,7 +131,7 @@ def test_no_sts_endpoint_is_set_by_default():
     assert "AWS_ENDPOINT_URL_STS" not in process_environment({}, role(), SiteSettings())
 
 
-@pytest.mark.parametrize("kind", [UNTOUCHED, NO_ROLE_GIVEN])
+@pytest.mark.parametrize("kind", [UNTOUCHED, NO_AWS_ROLE])
 def test_without_a_role_session_there_are_no_role_variables(kind):
     assert role_session_variables(kind, SiteSettings({"FOO": "bar"}), has_conflict=True) == {}
 
@@ -215,7 +215,7 @@ def test_nothing_that_would_win_over_the_role_is_left(base, extra, has_conflict)
 
 @given(base=environments)
 def test_no_role_leaves_no_credential_and_keeps_the_rest(base):
-    environment = process_environment(base, NO_ROLE_GIVEN, SiteSettings())
+    environment = process_environment(base, NO_AWS_ROLE, SiteSettings())
 
     assert environment.pop("AWS_EC2_METADATA_DISABLED") == "true"
     base.pop("AWS_EC2_METADATA_DISABLED", None)

@@ -10,7 +10,7 @@ from traitlets import Any, HasTraits
 
 from jupyter_wb_aws.injection import environment
 from jupyter_wb_aws.injection.kernels import KernelInjection
-from jupyter_wb_aws.role_sessions.manager import READY_PATIENCE
+from jupyter_wb_aws.role_sessions.registry import READY_TIMEOUT
 from jupyter_wb_aws.role_sessions.store import Store
 from tests.role_sessions.conftest import Site
 from tests.role_sessions.support import asleep
@@ -36,7 +36,7 @@ async def test_a_choice_of_no_aws_role_holds_for_a_kernel_that_starts_with_the_s
 ):
     site = Site(tmp_path, clock)
     async with site.server() as manager:
-        await manager.set_default(None)
+        await manager.choices.set_default(None)
     may_go_on, real = threading.Event(), Store.load
 
     def slow(store):
@@ -81,7 +81,7 @@ async def test_a_kernel_waits_a_few_seconds_for_a_disk_and_then_has_no_credentia
     pods_own = {"AWS_ROLE_ARN": "the pod's own", "AWS_WEB_IDENTITY_TOKEN_FILE": "/pod/token"}
     launch = asyncio.create_task(kernel._async_launch_kernel([], env=dict(pods_own)))
     await asleep(clock)
-    clock.advance(READY_PATIENCE)
+    clock.advance(READY_TIMEOUT)
     await asyncio.gather(opening, launch)
 
     assert kernel.env == {
@@ -90,7 +90,7 @@ async def test_a_kernel_waits_a_few_seconds_for_a_disk_and_then_has_no_credentia
     }
 
     may_go_on.set()
-    await manager.require_ready()
+    await manager.sessions.require_ready()
     await kernel._async_launch_kernel([], env=dict(pods_own))
     await manager.close()
     assert kernel.env == pods_own  # nothing was ever chosen

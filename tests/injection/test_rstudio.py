@@ -16,7 +16,7 @@ import pytest
 from jupyter_wb_aws.injection import rstudio
 from jupyter_wb_aws.injection.environment import SiteSettings, process_environment
 from jupyter_wb_aws.injection.rstudio import RSessions, rsession_of, script_text
-from jupyter_wb_aws.role_sessions.assignments import NO_ROLE_GIVEN, UNTOUCHED, ProcessRole
+from jupyter_wb_aws.role_sessions.assignments import NO_AWS_ROLE, UNTOUCHED, ProcessRole
 from tests.conftest import FakeClock
 from tests.role_sessions.support import asleep, make_role, make_session
 from tests.site import ANALYST, AUDITOR
@@ -218,7 +218,7 @@ def test_the_script_changes_an_environment_as_everything_else_of_ours_does(
 ):
     given = {
         "untouched": UNTOUCHED,
-        "no_role": NO_ROLE_GIVEN,
+        "no_role": NO_AWS_ROLE,
         "role": ProcessRole(
             "role", make_session(role=make_role(extra_environment={"EXTRA": HOSTILE}))
         ),
@@ -250,7 +250,7 @@ class FakeManager:
     def __init__(self, folder):
         self.folder = folder
         self.clock = FakeClock()
-        self.now = NO_ROLE_GIVEN
+        self.now = NO_AWS_ROLE
         self.choices = SimpleNamespace(followers=[], next_by_default=lambda: self.now)
         self.written = []
         self.gate = asyncio.Event()
@@ -370,7 +370,7 @@ async def test_a_default_that_came_late_is_written_over_even_by_the_one_before(
     await r_sessions.follow()  # the disk does not answer
 
     manager.gate.set()
-    manager.now = NO_ROLE_GIVEN
+    manager.now = NO_AWS_ROLE
     await r_sessions.follow()
 
     assert len(manager.written) == 2

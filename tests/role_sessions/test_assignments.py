@@ -10,84 +10,84 @@ KERNEL = "11111111-2222-3333-4444-555555555555"
 
 async def test_a_kernel_takes_the_default_role_session_at_its_first_start_and_keeps_it(site):
     async with site.server() as manager:
-        analyst, _ = await manager.start(ANALYST)
-        assert manager.choices.given_to_kernel(KERNEL) == ProcessRole("role", analyst)
+        analyst, _ = await manager.starter.start(ANALYST)
+        assert manager.choices.assign_to_kernel(KERNEL) == ProcessRole("role", analyst)
 
-        await manager.start(AUDITOR, default=True)
+        await manager.starter.start(AUDITOR, default=True)
 
-        assert manager.choices.given_to_kernel(KERNEL) == ProcessRole("role", analyst)
+        assert manager.choices.assign_to_kernel(KERNEL) == ProcessRole("role", analyst)
         assert manager.choices.assignments.chosen(KERNEL) == Assignment(analyst.id, "by_default")
 
 
 async def test_the_next_kernel_takes_the_new_default(site):
     async with site.server() as manager:
-        await manager.start(ANALYST)
-        manager.choices.given_to_kernel(KERNEL)
-        auditor, _ = await manager.start(AUDITOR, default=True)
+        await manager.starter.start(ANALYST)
+        manager.choices.assign_to_kernel(KERNEL)
+        auditor, _ = await manager.starter.start(AUDITOR, default=True)
 
-        assert manager.choices.given_to_kernel("another") == ProcessRole("role", auditor)
+        assert manager.choices.assign_to_kernel("another") == ProcessRole("role", auditor)
 
 
 async def test_a_kernel_started_before_any_role_was_picked_takes_the_default_at_its_next_restart(
     site,
 ):
     async with site.server() as manager:
-        assert manager.choices.given_to_kernel(KERNEL).kind == "untouched"
+        assert manager.choices.assign_to_kernel(KERNEL).kind == "untouched"
         assert manager.choices.assignments.chosen(KERNEL) is None
 
-        analyst, _ = await manager.start(ANALYST)
+        analyst, _ = await manager.starter.start(ANALYST)
 
-        assert manager.choices.given_to_kernel(KERNEL) == ProcessRole("role", analyst)
+        assert manager.choices.assign_to_kernel(KERNEL) == ProcessRole("role", analyst)
 
 
 async def test_a_kernel_started_without_a_role_by_choice_takes_a_later_default(site):
     async with site.server() as manager:
-        await manager.set_default(None)
-        assert manager.choices.given_to_kernel(KERNEL).kind == "no_role"
+        await manager.choices.set_default(None)
+        assert manager.choices.assign_to_kernel(KERNEL).kind == "no_role"
 
-        analyst, _ = await manager.start(ANALYST, default=True)
+        analyst, _ = await manager.starter.start(ANALYST, default=True)
 
-        assert manager.choices.given_to_kernel(KERNEL) == ProcessRole("role", analyst)
+        assert manager.choices.assign_to_kernel(KERNEL) == ProcessRole("role", analyst)
 
 
 async def test_a_kernel_whose_role_session_has_ended_never_gets_another_role_in_its_place(site):
     async with site.server() as manager:
-        analyst, _ = await manager.start(ANALYST)
-        manager.choices.given_to_kernel(KERNEL)
-        await manager.end(analyst.id)
-        assert manager.choices.given_to_kernel(KERNEL).kind == "no_role"
+        analyst, _ = await manager.starter.start(ANALYST)
+        manager.choices.assign_to_kernel(KERNEL)
+        await manager.ending.end_by_user(analyst.id)
+        assert manager.choices.assign_to_kernel(KERNEL).kind == "no_role"
 
-        await manager.start(AUDITOR, default=True)
-        await manager.start(ANALYST, region="eu-central-1")
+        await manager.starter.start(AUDITOR, default=True)
+        await manager.starter.start(ANALYST, region="eu-central-1")
 
-        assert manager.choices.given_to_kernel(KERNEL).kind == "no_role"
+        assert manager.choices.assign_to_kernel(KERNEL).kind == "no_role"
 
 
 async def test_a_kernel_whose_role_session_has_ended_has_the_same_role_once_it_is_started_again(
     site,
 ):
     async with site.server() as manager:
-        first, _ = await manager.start(ANALYST)
-        manager.choices.given_to_kernel(KERNEL)
-        await manager.end(first.id)
-        await manager.start(AUDITOR, default=True)
+        first, _ = await manager.starter.start(ANALYST)
+        manager.choices.assign_to_kernel(KERNEL)
+        await manager.ending.end_by_user(first.id)
+        await manager.starter.start(AUDITOR, default=True)
 
-        again, _ = await manager.start(ANALYST)
+        again, _ = await manager.starter.start(ANALYST)
 
-        assert manager.choices.given_to_kernel(KERNEL).session is again
+        assert manager.choices.assign_to_kernel(KERNEL).session is again
         assert manager.choices.assignments.chosen(KERNEL) == Assignment(again.id, "by_default")
 
 
 async def test_to_look_what_a_kernel_would_get_changes_nothing(site):
     async with site.server() as manager:
-        first, _ = await manager.start(ANALYST)
-        manager.choices.given_to_kernel(KERNEL)
-        await manager.end(first.id)
-        again, _ = await manager.start(ANALYST)
+        first, _ = await manager.starter.start(ANALYST)
+        manager.choices.assign_to_kernel(KERNEL)
+        await manager.ending.end_by_user(first.id)
+        again, _ = await manager.starter.start(ANALYST)
         used, chosen = again.last_used, manager.choices.assignments.chosen(KERNEL)
         site.clock.advance(60)
 
-        assert manager.choices.next_of_kernel(KERNEL) == ProcessRole("role", again)
+        assert manager.choices.next_role_of_kernel(KERNEL) == ProcessRole("role", again)
 
         assert again.last_used == used
         assert manager.choices.assignments.chosen(KERNEL) == chosen
@@ -96,11 +96,11 @@ async def test_to_look_what_a_kernel_would_get_changes_nothing(site):
 
 async def test_the_user_is_told_of_a_kernel_that_starts_without_the_role_it_had(site, caplog):
     async with site.server() as manager:
-        analyst, _ = await manager.start(ANALYST)
-        manager.choices.given_to_kernel(KERNEL)
-        await manager.end(analyst.id)
+        analyst, _ = await manager.starter.start(ANALYST)
+        manager.choices.assign_to_kernel(KERNEL)
+        await manager.ending.end_by_user(analyst.id)
 
-        manager.choices.given_to_kernel(KERNEL)
+        manager.choices.assign_to_kernel(KERNEL)
 
         assert site.emitted("kernel_without_role") == [
             {"kernel_id": KERNEL, "session_id": analyst.id}
@@ -110,19 +110,19 @@ async def test_the_user_is_told_of_a_kernel_that_starts_without_the_role_it_had(
 
 async def test_the_users_choice_for_one_kernel_wins_over_what_it_had(site):
     async with site.server() as manager:
-        await manager.start(ANALYST)
-        manager.choices.given_to_kernel(KERNEL)
-        auditor, _ = await manager.start(AUDITOR)
+        await manager.starter.start(ANALYST)
+        manager.choices.assign_to_kernel(KERNEL)
+        auditor, _ = await manager.starter.start(AUDITOR)
 
         manager.choices.assignments.choose(KERNEL, auditor.id)
 
-        assert manager.choices.given_to_kernel(KERNEL) == ProcessRole("role", auditor)
+        assert manager.choices.assign_to_kernel(KERNEL) == ProcessRole("role", auditor)
         assert manager.choices.assignments.chosen(KERNEL) == Assignment(auditor.id, "by_user")
 
 
 async def test_a_choice_for_one_kernel_and_what_it_is_started_with_are_told(site):
     async with site.server() as manager:
-        analyst, _ = await manager.start(ANALYST)
+        analyst, _ = await manager.starter.start(ANALYST)
         assignments = manager.choices.assignments
 
         def told():
@@ -155,40 +155,40 @@ def test_a_kernel_is_told_whose_aws_variables_are_removed_from_now_on_or_no_more
 
 async def test_a_kernel_for_which_no_aws_role_was_chosen_has_none_and_nobody_is_warned(site):
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
 
         manager.choices.assignments.choose(KERNEL, None)
 
-        assert manager.choices.given_to_kernel(KERNEL).kind == "no_role"
+        assert manager.choices.assign_to_kernel(KERNEL).kind == "no_role"
         assert site.emitted("kernel_without_role") == []
 
 
 async def test_a_kernel_whose_choice_is_taken_back_goes_with_the_default_again(site):
     async with site.server() as manager:
-        analyst, _ = await manager.start(ANALYST)
+        analyst, _ = await manager.starter.start(ANALYST)
         manager.choices.assignments.choose(KERNEL, None)
 
         manager.choices.assignments.forget_choice(KERNEL)
         manager.choices.assignments.forget_choice("never chosen")
 
-        assert manager.choices.given_to_kernel(KERNEL) == ProcessRole("role", analyst)
+        assert manager.choices.assign_to_kernel(KERNEL) == ProcessRole("role", analyst)
 
 
 async def test_what_was_never_chosen_leaves_whatever_starts_untouched(site):
     async with site.server() as manager:
-        await manager.start(ANALYST, default=False)
+        await manager.starter.start(ANALYST, default=False)
 
-        assert manager.choices.given_by_default().kind == "untouched"
-        assert manager.choices.given_to_kernel(KERNEL).kind == "untouched"
+        assert manager.choices.assign().kind == "untouched"
+        assert manager.choices.assign_to_kernel(KERNEL).kind == "untouched"
 
 
 async def test_after_the_default_has_ended_whatever_starts_has_no_role(site):
     async with site.server() as manager:
-        analyst, _ = await manager.start(ANALYST)
-        await manager.end(analyst.id)
+        analyst, _ = await manager.starter.start(ANALYST)
+        await manager.ending.end_by_user(analyst.id)
 
-        assert manager.choices.given_by_default().kind == "no_role"
-        assert manager.choices.given_to_kernel(KERNEL).kind == "no_role"
+        assert manager.choices.assign().kind == "no_role"
+        assert manager.choices.assign_to_kernel(KERNEL).kind == "no_role"
 
 
 # --- The table itself ------------------------------------------------------------------------

@@ -52,19 +52,23 @@ def sts(clock):
     return InProcessSts(clock)
 
 
+def boto3_sessions_of(manager, sts):
+    return Boto3Sessions(manager.context, manager.sessions, manager.choices, sts)
+
+
 def key_of(session):
     return session.get_credentials().get_frozen_credentials().access_key
 
 
 async def test_the_default_role_session_is_meant_unless_one_is_named(site, sts):
     async with site.server() as manager:
-        analyst, _ = await manager.start(ANALYST)
-        auditor, _ = await manager.start(AUDITOR, default=False)
-        boto3_sessions = Boto3Sessions(manager, sts)
+        analyst, _ = await manager.starter.start(ANALYST)
+        auditor, _ = await manager.starter.start(AUDITOR, default=False)
+        boto3_sessions = boto3_sessions_of(manager, sts)
 
         key_of(boto3_sessions.boto3_session("s3-browser"))
         key_of(boto3_sessions.boto3_session("s3-browser", auditor.id))
-        await manager.set_default(auditor.id)
+        await manager.choices.set_default(auditor.id)
         key_of(boto3_sessions.boto3_session("assistant"))
 
     assert [(str(r.role), r.session_name) for r in sts.requests] == [
@@ -76,8 +80,8 @@ async def test_the_default_role_session_is_meant_unless_one_is_named(site, sts):
 
 async def test_asking_again_asks_sts_nothing(site, sts):
     async with site.server() as manager:
-        await manager.start(ANALYST)
-        boto3_sessions = Boto3Sessions(manager, sts)
+        await manager.starter.start(ANALYST)
+        boto3_sessions = boto3_sessions_of(manager, sts)
 
         first, again = boto3_sessions.boto3_session("a"), boto3_sessions.boto3_session("a")
 
@@ -87,13 +91,13 @@ async def test_asking_again_asks_sts_nothing(site, sts):
 
 async def test_a_renewal_sends_the_token_that_is_in_the_file_by_then(site, sts):
     async with site.server() as manager:
-        role_session, _ = await manager.start(ANALYST)
-        session = Boto3Sessions(manager, sts).boto3_session("a")
+        role_session, _ = await manager.starter.start(ANALYST)
+        session = boto3_sessions_of(manager, sts).boto3_session("a")
         assert key_of(session) == "ASIA1"
         first = role_session.token_file.read_text()
 
         site.clock.advance(50 * 60)
-        await manager.refresh(role_session.id)
+        await manager.refresher.refresh(role_session.id)
 
         assert key_of(session) == "ASIA2"
         assert role_session.token_file.read_text() != first
@@ -104,8 +108,8 @@ async def test_a_renewal_sends_the_token_that_is_in_the_file_by_then(site, sts):
 
 async def test_region_and_variables_are_those_of_the_role_session(site, sts):
     async with site.server(extra_environment={"AWS_ENDPOINT_URL": "https://a.example"}) as manager:
-        await manager.start(ANALYST)
-        boto3_sessions = Boto3Sessions(manager, sts)
+        await manager.starter.start(ANALYST)
+        boto3_sessions = boto3_sessions_of(manager, sts)
         session = boto3_sessions.boto3_session("a")
         assert session.region_name == "us-east-2"
         assert session.client("s3").meta.endpoint_url == "https://a.example"
@@ -117,7 +121,7 @@ async def test_region_and_variables_are_those_of_the_role_session(site, sts):
             site.roles_file.read_text().replace('label = "Analyst"\n', f'label = "Analyst"{extra}')
         )
         site.clock.advance(60)
-        await manager.refresh(manager.living()[0].id)
+        await manager.refresher.refresh(manager.sessions.living()[0].id)
 
         assert (
             boto3_sessions.boto3_session("a").client("s3").meta.endpoint_url == "https://b.example"
@@ -126,7 +130,7 @@ async def test_region_and_variables_are_those_of_the_role_session(site, sts):
 
 async def test_without_a_default_role_session_there_is_none(site, sts):
     async with site.server() as manager:
-        boto3_sessions = Boto3Sessions(manager, sts)
+        boto3_sessions = boto3_sessions_of(manager, sts)
         with pytest.raises(NoRoleSession):
             boto3_sessions.boto3_session("a")
         with pytest.raises(RoleSessionNotFound):
@@ -135,19 +139,19 @@ async def test_without_a_default_role_session_there_is_none(site, sts):
 
 async def test_what_is_for_one_program_alone_is_not_for_the_server(site, sts):
     async with site.server() as manager:
-        own = await manager.start_unshared(ANALYST)
+        own = await manager.starter.start_unshared(ANALYST)
         with pytest.raises(RoleSessionNotShared):
-            Boto3Sessions(manager, sts).boto3_session("a", own.id)
+            boto3_sessions_of(manager, sts).boto3_session("a", own.id)
 
 
 async def test_after_the_end_nothing_is_signed_and_nothing_kept(site, sts):
     async with site.server() as manager:
-        role_session, _ = await manager.start(ANALYST)
-        boto3_sessions = Boto3Sessions(manager, sts)
+        role_session, _ = await manager.starter.start(ANALYST)
+        boto3_sessions = boto3_sessions_of(manager, sts)
         session = boto3_sessions.boto3_session("a")
         key_of(session)
 
-        await manager.end(role_session.id)
+        await manager.ending.end_by_user(role_session.id)
 
         with pytest.raises(RoleSessionEnded):
             key_of(session)
@@ -155,24 +159,24 @@ async def test_after_the_end_nothing_is_signed_and_nothing_kept(site, sts):
             boto3_sessions.boto3_session("a", role_session.id)
         with pytest.raises(NoRoleSession):
             boto3_sessions.boto3_session("a")
-        await manager.start(AUDITOR, default=True)
+        await manager.starter.start(AUDITOR, default=True)
         boto3_sessions.boto3_session("a")
         assert len(boto3_sessions._made) == 1
 
 
 async def test_signing_a_request_counts_as_use(site, sts):
     async with site.server(idle_timeout=timedelta(hours=1)) as manager:
-        role_session, _ = await manager.start(ANALYST)
-        session = Boto3Sessions(manager, sts).boto3_session("a")
+        role_session, _ = await manager.starter.start(ANALYST)
+        session = boto3_sessions_of(manager, sts).boto3_session("a")
         for _ in range(4):
             site.clock.advance(30 * 60)
-            await manager.refresh(role_session.id)
+            await manager.refresher.refresh(role_session.id)
             key_of(session)
-            await manager._look_after()
+            await manager.refresher.step()
         assert role_session.ended is None
 
         site.clock.advance(61 * 60)
-        await manager._look_after()
+        await manager.refresher.step()
 
         assert role_session.ended.reason == "idle"
 
@@ -180,14 +184,14 @@ async def test_signing_a_request_counts_as_use(site, sts):
 async def test_a_token_that_has_expired_says_why_there_is_no_other(site, sts):
     source = ScriptedSource(make_token(), SignInRequired("Sign in, please."))
     async with site.server(source) as manager:
-        role_session, _ = await manager.start(ANALYST)
-        session = Boto3Sessions(manager, sts).boto3_session("a")
+        role_session, _ = await manager.starter.start(ANALYST)
+        session = boto3_sessions_of(manager, sts).boto3_session("a")
         site.clock.advance(3600)
 
         with pytest.raises(TokenSourceFailed, match="expired"):
             key_of(session)
         with pytest.raises(SignInRequired):
-            await manager.refresh(role_session.id)
+            await manager.refresher.refresh(role_session.id)
         with pytest.raises(SignInRequired, match="Sign in, please"):
             key_of(session)
     assert sts.requests == []
@@ -195,8 +199,8 @@ async def test_a_token_that_has_expired_says_why_there_is_no_other(site, sts):
 
 async def test_a_token_file_that_is_gone_is_told(site, sts):
     async with site.server() as manager:
-        role_session, _ = await manager.start(ANALYST)
-        session = Boto3Sessions(manager, sts).boto3_session("a")
+        role_session, _ = await manager.starter.start(ANALYST)
+        session = boto3_sessions_of(manager, sts).boto3_session("a")
         role_session.token_file.unlink()
 
         with pytest.raises(TokenSourceFailed, match="token file"):
@@ -206,9 +210,9 @@ async def test_a_token_file_that_is_gone_is_told(site, sts):
 @pytest.mark.parametrize("consumer", ["", "s3 browser", "a" * 25, "a/b", "bröwser", "a\n"])
 async def test_a_consumer_that_cannot_stand_in_a_session_name_is_refused(site, sts, consumer):
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         with pytest.raises(ValueError, match="RoleSessionName"):
-            Boto3Sessions(manager, sts).boto3_session(consumer)
+            boto3_sessions_of(manager, sts).boto3_session(consumer)
 
 
 @given(

@@ -9,8 +9,9 @@ import threading
 import pytest
 
 from jupyter_wb_aws.errors import LastRunUnknown, StartTimeout, TokenDirectoryRefused
+from jupyter_wb_aws.role_sessions import ending, refresher, session_files
 from jupyter_wb_aws.role_sessions import manager as manager_module
-from jupyter_wb_aws.role_sessions import session_files
+from jupyter_wb_aws.role_sessions.registry import READY_TIMEOUT
 from jupyter_wb_aws.role_sessions.role_session import State
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, Store
 from jupyter_wb_aws.role_sessions.token_file import TokenDirectory
@@ -55,7 +56,7 @@ async def late_server(site, disk, **settings):
     manager = site.manager(**settings)
     opening = asyncio.create_task(manager.open())
     await asleep(site.clock)
-    site.clock.advance(manager_module.READY_PATIENCE)
+    site.clock.advance(READY_TIMEOUT)
     await asyncio.wait_for(opening, 20)
     try:
         yield manager
@@ -68,25 +69,25 @@ async def after_patience(site, waiting):
     """Let a request wait as long as any may, and return what became of it."""
     task = asyncio.ensure_future(waiting)
     await asleep(site.clock)
-    site.clock.advance(manager_module.READY_PATIENCE)
+    site.clock.advance(READY_TIMEOUT)
     (answer,) = await asyncio.gather(task, return_exceptions=True)
     return answer
 
 
 async def test_a_kernel_of_then_has_no_credentials_and_its_next_restart_asks_again(site, disk):
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
 
     async with late_server(site, disk) as manager:
-        assert await after_patience(site, manager.ready()) is False
-        given = manager.choices.given_to_kernel("k")
+        assert await after_patience(site, manager.sessions.ready()) is False
+        given = manager.choices.assign_to_kernel("k")
         assert given.kind == "no_role"
         assert site.emitted("kernel_without_role") == [{"kernel_id": "k", "session_id": None}]
         assert "last_run_unknown" in dict(manager.notices)
 
         disk.answer()
-        assert await manager.ready()
-        assert manager.choices.given_to_kernel("k").kind == "role"
+        assert await manager.sessions.ready()
+        assert manager.choices.assign_to_kernel("k").kind == "role"
         assert manager.notices == []
 
 
@@ -94,22 +95,22 @@ async def test_where_nothing_was_ever_chosen_a_kernel_of_then_is_not_left_to_the
     site, disk
 ):
     async with late_server(site, disk) as manager:
-        assert manager.choices.given_to_kernel("k").kind == "no_role"
-        assert manager.choices.given_by_default().kind == "no_role"
+        assert manager.choices.assign_to_kernel("k").kind == "no_role"
+        assert manager.choices.assign().kind == "no_role"
 
         disk.answer()
-        assert await manager.ready()
-        assert manager.choices.given_to_kernel("k").kind == "untouched"
+        assert await manager.sessions.ready()
+        assert manager.choices.assign_to_kernel("k").kind == "untouched"
 
 
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda manager: manager.start(ANALYST),
-        lambda manager: manager.start_unshared(ANALYST),
-        lambda manager: manager.set_default(None),
-        lambda manager: manager.end("0" * 16),
-        lambda manager: manager.require_ready(),
+        lambda manager: manager.starter.start(ANALYST),
+        lambda manager: manager.starter.start_unshared(ANALYST),
+        lambda manager: manager.choices.set_default(None),
+        lambda manager: manager.ending.end_by_user("0" * 16),
+        lambda manager: manager.sessions.require_ready(),
     ],
 )
 async def test_what_needs_the_last_run_is_an_explained_503(site, disk, ask):
@@ -124,25 +125,27 @@ async def test_what_needs_the_last_run_is_an_explained_503(site, disk, ask):
 
 async def test_when_the_disk_answers_everything_is_back(site, disk):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
     async with late_server(site, disk) as manager:
         disk.answer()
-        await manager.require_ready()
-        await eventually(lambda: manager.state_of(manager.get(session.id)) is State.ACTIVE)
-        again, created = await manager.start(ANALYST)
+        await manager.sessions.require_ready()
+        await eventually(
+            lambda: manager.sessions.state_of(manager.sessions.get(session.id)) is State.ACTIVE
+        )
+        again, created = await manager.starter.start(ANALYST)
         assert (again.id, created) == (session.id, False)
 
 
 async def test_a_disk_that_never_answers_does_not_keep_the_server_from_stopping(
     site, disk, monkeypatch
 ):
-    monkeypatch.setattr(manager_module, "CLOSE_PATIENCE", 0.01)
+    monkeypatch.setattr(manager_module, "CLOSE_TIMEOUT", 0.01)
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         disk.hang(TokenDirectory, "write")
         disk.hang(Store, "save")
-        starting = asyncio.ensure_future(manager.start(AUDITOR))
+        starting = asyncio.ensure_future(manager.starter.start(AUDITOR))
         await asyncio.to_thread(disk.asked.wait, 20)
 
         await asyncio.wait_for(manager.close(), 20)
@@ -153,28 +156,28 @@ async def test_a_disk_that_never_answers_does_not_keep_the_server_from_stopping(
 async def test_another_place_that_hangs_leaves_no_token_file_behind(site, disk):
     disk.hang(TokenFolders, "others")
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         await asyncio.to_thread(disk.asked.wait, 20)
 
     assert site.files() == []
 
 
 async def test_the_end_of_a_role_session_does_not_wait_for_its_files(site, disk, monkeypatch):
-    monkeypatch.setattr(manager_module, "READY_PATIENCE", 0.01)
+    monkeypatch.setattr(ending, "REMOVAL_TIMEOUT", 0.01)
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        disk.hang(type(manager._files), "_remove")
+        session, _ = await manager.starter.start(ANALYST)
+        disk.hang(type(manager.files), "_remove")
 
-        await asyncio.wait_for(manager.end(session.id), 20)
+        await asyncio.wait_for(manager.ending.end_by_user(session.id), 20)
 
-        assert manager.choices.given_by_default().kind == "no_role"
+        assert manager.choices.assign().kind == "no_role"
         disk.answer()
         await eventually(lambda: not session.token_file.exists())
 
 
 async def test_disks_that_hang_take_none_of_the_threads_that_all_of_jupyter_shares(site, disk):
     async with late_server(site, disk) as manager:
-        waiting = [asyncio.ensure_future(manager.ready()) for _ in range(100)]
+        waiting = [asyncio.ensure_future(manager.sessions.ready()) for _ in range(100)]
         await asyncio.sleep(0)
 
         assert await asyncio.to_thread(lambda: "free") == "free"
@@ -189,27 +192,27 @@ async def test_the_bug_that_a_new_kind_of_failure_is_keeps_nobody_waiting(site, 
 
     monkeypatch.setattr(Store, "load", fail)
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        assert manager.state_of(session) is State.ACTIVE
+        session, _ = await manager.starter.start(ANALYST)
+        assert manager.sessions.state_of(session) is State.ACTIVE
 
 
 async def test_the_choice_of_no_aws_role_holds_while_the_disk_hangs_and_after(site, disk):
     async with site.server() as manager:
-        await manager.set_default(None)
+        await manager.choices.set_default(None)
 
     async with late_server(site, disk) as manager:
-        assert manager.choices.given_to_kernel("k").kind == "no_role"
+        assert manager.choices.assign_to_kernel("k").kind == "no_role"
         disk.answer()
-        await manager.require_ready()
-        assert manager.choices.default == NO_ROLE
+        await manager.sessions.require_ready()
+        assert manager.sessions.default == NO_ROLE
 
 
 async def test_a_server_that_stops_before_the_disk_answers_leaves_the_records_as_they_were(
     site, disk, monkeypatch
 ):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-    monkeypatch.setattr(manager_module, "CLOSE_PATIENCE", 0.01)
+        session, _ = await manager.starter.start(ANALYST)
+    monkeypatch.setattr(manager_module, "CLOSE_TIMEOUT", 0.01)
     with monkeypatch.context() as hanging:
         disk._monkeypatch = hanging
         disk.hang(Store, "load")
@@ -219,68 +222,70 @@ async def test_a_server_that_stops_before_the_disk_answers_leaves_the_records_as
         closing = asyncio.create_task(manager.close())
         await asyncio.wait_for(asyncio.gather(opening, closing, return_exceptions=True), 20)
         disk.answer()
-        await manager._records._threads.run(lambda: None)  # after what was left to be done
+        await manager.records._threads.run(lambda: None)  # after what was left to be done
 
     async with site.server() as manager:
-        await eventually(lambda: manager.state_of(manager.get(session.id)) is State.ACTIVE)
+        await eventually(
+            lambda: manager.sessions.state_of(manager.sessions.get(session.id)) is State.ACTIVE
+        )
 
 
 async def test_a_roles_file_that_hangs_keeps_no_role_session_of_the_last_run_back(
     site, disk, monkeypatch
 ):
-    monkeypatch.setattr(manager_module, "CATALOGUE_PATIENCE", 0.01)
+    monkeypatch.setattr(manager_module, "ROLES_FILE_TIMEOUT", 0.01)
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
     disk.hang(CatalogueFile, "_read_if_changed")
 
     async with site.server() as manager:
-        assert manager.get(session.id).region == "us-east-2"
-        assert manager.choices.given_to_kernel("k").session is manager.get(session.id)
+        assert manager.sessions.get(session.id).region == "us-east-2"
+        assert manager.choices.assign_to_kernel("k").session is manager.sessions.get(session.id)
         disk.answer()
 
 
 async def test_while_a_roles_file_hangs_nothing_is_left_to_the_machines_role(
     site, disk, monkeypatch
 ):
-    monkeypatch.setattr(manager_module, "CATALOGUE_PATIENCE", 0.01)
+    monkeypatch.setattr(manager_module, "ROLES_FILE_TIMEOUT", 0.01)
     disk.hang(CatalogueFile, "_read_if_changed")
 
     async with site.server() as manager:
-        assert manager.choices.given_to_kernel("k").kind == "no_role"
+        assert manager.choices.assign_to_kernel("k").kind == "no_role"
         disk.answer()
-        await eventually(lambda: manager.choices.given_to_kernel("k").kind == "untouched")
+        await eventually(lambda: manager.choices.assign_to_kernel("k").kind == "untouched")
 
 
 async def test_a_token_folder_that_hangs_is_named_by_a_start_and_heals(site, disk, monkeypatch):
-    monkeypatch.setattr(session_files, "PATIENCE", 0.01)
+    monkeypatch.setattr(session_files, "FOLDER_TIMEOUT", 0.01)
     disk.hang(TokenDirectory, "open")
 
     async with site.server() as manager:
         with pytest.raises(TokenDirectoryRefused, match="its disk does not answer"):
-            await manager.start(ANALYST)
-        assert manager.token_dir_problem is not None
+            await manager.starter.start(ANALYST)
+        assert manager.files.problem is not None
         assert site.sts.requests == []
 
-        monkeypatch.setattr(session_files, "PATIENCE", 20)
+        monkeypatch.setattr(session_files, "FOLDER_TIMEOUT", 20)
         disk.answer()
-        session, _ = await manager.start(ANALYST)
-        assert manager.state_of(session) is State.ACTIVE
-        assert manager.token_dir_problem is None
+        session, _ = await manager.starter.start(ANALYST)
+        assert manager.sessions.state_of(session) is State.ACTIVE
+        assert manager.files.problem is None
 
 
 async def test_a_folder_that_cannot_be_listed_takes_no_token_away_and_fails_no_stop(
     site, monkeypatch, caplog
 ):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        folder = manager._files._folders.opened(session.token_file.parent)
+        session, _ = await manager.starter.start(ANALYST)
+        folder = manager.files._folders.opened(session.token_file.parent)
 
         def fail():
             raise OSError(5, "Input/output error")
 
         monkeypatch.setattr(folder, "names", fail)
         await manager.refresher.step()
-        assert manager.state_of(session) is State.ACTIVE
+        assert manager.sessions.state_of(session) is State.ACTIVE
         assert session.token_file.exists()
 
     assert "can't be read: Input/output error" in caplog.text
@@ -291,27 +296,26 @@ async def test_a_refresh_says_that_the_disk_of_the_token_files_does_not_answer(
     site, disk, monkeypatch
 ):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        monkeypatch.setattr(manager_module, "DELIVER_PATIENCE", 0.01)
-        disk.hang(type(manager._files), "_without_file")
+        session, _ = await manager.starter.start(ANALYST)
+        monkeypatch.setattr(refresher, "DELIVERY_TIMEOUT", 0.01)
+        disk.hang(type(manager.files), "_without_file")
 
         with pytest.raises(TokenDirectoryRefused, match="its disk does not answer"):
-            await asyncio.wait_for(manager.refresh(session.id), 20)
+            await asyncio.wait_for(manager.refresher.refresh(session.id), 20)
 
-        monkeypatch.setattr(manager_module, "DELIVER_PATIENCE", 20)
+        monkeypatch.setattr(refresher, "DELIVERY_TIMEOUT", 20)
         disk.answer()
-        assert await manager.refresh(session.id) is session
-        assert manager.state_of(session) is State.ACTIVE
-        assert manager.token_dir_problem is None
+        assert await manager.refresher.refresh(session.id) is session
+        assert manager.sessions.state_of(session) is State.ACTIVE
+        assert manager.files.problem is None
 
 
-async def test_a_start_whose_token_file_hangs_names_the_disk_and_not_sts(site, disk, monkeypatch):
-    monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.5)
-    async with site.server() as manager:
-        await manager.start(ANALYST)
+async def test_a_start_whose_token_file_hangs_names_the_disk_and_not_sts(site, disk):
+    async with site.server(start_timeout=0.5) as manager:
+        await manager.starter.start(ANALYST)
         disk.hang(TokenDirectory, "write")
 
         with pytest.raises(StartTimeout, match="its disk does not answer"):
-            await asyncio.wait_for(manager.start(AUDITOR), 20)
+            await asyncio.wait_for(manager.starter.start(AUDITOR), 20)
 
         disk.answer()

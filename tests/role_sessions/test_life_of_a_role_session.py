@@ -67,9 +67,9 @@ class Life:
         await self.manager.refresher.step()
         with contextlib.suppress(WbAwsError):
             if what == "a forced refresh":
-                await self.manager.refresh(self.manager.living()[0].id)
+                await self.manager.refresher.refresh(self.manager.sessions.living()[0].id)
             elif what == "a start":
-                await self.manager.start(ANALYST)
+                await self.manager.starter.start(ANALYST)
 
     def what_is_in(self, session):
         return WebIdentityToken.parse(session.token_file.read_text(), self.clock.now())
@@ -81,14 +81,14 @@ def test_a_role_session_is_what_its_file_is_good_for_and_ends_only_when_it_is_en
     async def live(folder):
         life = Life(folder)
         await life.open()
-        first, _ = await life.manager.start(ANALYST)
+        first, _ = await life.manager.starter.start(ANALYST)
         for what, how in story:
             await life.happens(what, how)
 
-            [session] = life.manager.living()
-            state = life.manager.state_of(session)
+            [session] = life.manager.sessions.living()
+            state = life.manager.sessions.state_of(session)
             assert (session.id, session.session_name) == (first.id, first.session_name)
-            assert life.manager.choices.is_default(session)
+            assert life.manager.sessions.is_default(session)
             if state in (State.ACTIVE, State.DEGRADED):
                 assert life.what_is_in(session).expires_at > life.clock.now()
             if session.written:  # a living one never loses its file, whatever its state
@@ -97,8 +97,8 @@ def test_a_role_session_is_what_its_file_is_good_for_and_ends_only_when_it_is_en
         life.mood = "works"
         life.clock.advance(61)  # the longest back-off
         await life.manager.refresher.step()
-        assert life.manager.state_of(life.manager.living()[0]) is State.ACTIVE
-        await life.manager.end(first.id)
+        assert life.manager.sessions.state_of(life.manager.sessions.living()[0]) is State.ACTIVE
+        await life.manager.ending.end_by_user(first.id)
         assert life.site.files() == []
         await life.manager.close()
 

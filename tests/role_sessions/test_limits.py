@@ -26,14 +26,14 @@ HOUR = timedelta(hours=1)
 
 async def test_one_more_than_there_may_be_is_refused_and_nothing_is_left_of_it(site):
     async with site.server(max_role_sessions=2) as manager:
-        await manager.start(ANALYST)
-        await manager.start(AUDITOR)
+        await manager.starter.start(ANALYST)
+        await manager.starter.start(AUDITOR)
         files = site.files()
 
         with pytest.raises(TooManyRoleSessions, match="allows 2 role sessions at once"):
-            await manager.start(ANALYST, "eu-west-1")
+            await manager.starter.start(ANALYST, "eu-west-1")
 
-        assert len(manager.living()) == 2
+        assert len(manager.sessions.living()) == 2
         assert site.files() == files
         assert len(site.sts.requests) == 2
         assert site.emitted("role_denied") == [
@@ -43,77 +43,77 @@ async def test_one_more_than_there_may_be_is_refused_and_nothing_is_left_of_it(s
 
 async def test_asking_for_one_that_runs_is_no_start(site):
     async with site.server(max_role_sessions=1) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
-        assert await manager.start(ANALYST) == (session, False)
+        assert await manager.starter.start(ANALYST) == (session, False)
 
 
 async def test_an_ended_one_makes_room(site):
     async with site.server(max_role_sessions=1) as manager:
-        session, _ = await manager.start(ANALYST)
-        await manager.end(session.id)
+        session, _ = await manager.starter.start(ANALYST)
+        await manager.ending.end_by_user(session.id)
 
-        await manager.start(AUDITOR)
+        await manager.starter.start(AUDITOR)
 
 
 async def test_a_start_that_failed_takes_no_room(site):
     async with site.server(max_role_sessions=1) as manager:
         site.sts.failure = TrustRefused()
         with pytest.raises(TrustRefused):
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
         site.sts.failure = None
 
-        await manager.start(AUDITOR)
+        await manager.starter.start(AUDITOR)
 
 
 async def test_starts_at_the_same_time_are_counted_too(site):
     async with site.server(max_role_sessions=2) as manager:
         regions = ("us-east-1", "us-east-2", "us-west-1", "us-west-2")
         answers = await asyncio.gather(
-            *(manager.start(ANALYST, region) for region in regions), return_exceptions=True
+            *(manager.starter.start(ANALYST, region) for region in regions), return_exceptions=True
         )
 
         refused = [answer for answer in answers if isinstance(answer, TooManyRoleSessions)]
-        assert len(refused) == len(manager.living()) == 2
+        assert len(refused) == len(manager.sessions.living()) == 2
         assert "Wait until" in refused[0].hint
 
 
 async def test_the_hint_names_one_that_nothing_uses_and_spares_the_default(site):
     async with site.server(max_role_sessions=3) as manager:
-        default, _ = await manager.start(ANALYST)
-        used, _ = await manager.start(ANALYST, "eu-west-1")
-        spare, _ = await manager.start(AUDITOR)
+        default, _ = await manager.starter.start(ANALYST)
+        used, _ = await manager.starter.start(ANALYST, "eu-west-1")
+        spare, _ = await manager.starter.start(AUDITOR)
         site.in_use = {used.id}
 
         with pytest.raises(TooManyRoleSessions) as refused:
-            await manager.start(AUDITOR, "eu-west-1")
+            await manager.starter.start(AUDITOR, "eu-west-1")
         assert f"`jupyter wb-aws end {spare.id}` ends Auditor, which no" in refused.value.hint
 
         site.in_use = {default.id, used.id, spare.id}
         with pytest.raises(TooManyRoleSessions) as refused:
-            await manager.start(AUDITOR, "eu-west-1")
+            await manager.starter.start(AUDITOR, "eu-west-1")
         assert f"`jupyter wb-aws end {used.id}` ends Analyst, the oldest" in refused.value.hint
 
 
 async def test_role_sessions_of_before_count_and_none_is_taken_away_by_a_lower_limit(site):
     async with site.server() as manager:
-        await manager.start(ANALYST)
-        await manager.start(AUDITOR)
+        await manager.starter.start(ANALYST)
+        await manager.starter.start(AUDITOR)
 
     async with site.server(max_role_sessions=1) as manager:
-        assert len(manager.living()) == 2
+        assert len(manager.sessions.living()) == 2
         with pytest.raises(TooManyRoleSessions):
-            await manager.start(ANALYST, "eu-west-1")
+            await manager.starter.start(ANALYST, "eu-west-1")
 
 
 async def test_another_users_role_sessions_take_no_room(site):
     source = site.fresh()
     async with site.server(source, max_role_sessions=1) as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         source.answers[:] = [lambda: make_token(site.clock.now(), iat=site.clock.now(), sub="bob")]
         await manager.token_cache.refresh()
 
-        bobs, created = await manager.start(ANALYST)
+        bobs, created = await manager.starter.start(ANALYST)
 
         assert created
         assert bobs.owner.subject == "bob"
@@ -124,7 +124,7 @@ async def test_another_users_role_sessions_take_no_room(site):
 
 async def test_a_role_session_that_nothing_uses_ends_after_that_time_and_not_before(site):
     async with site.server(idle_timeout=HOUR) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         await manager.refresher.step()
         site.clock.advance(59 * MINUTE)
         await manager.refresher.step()
@@ -134,15 +134,15 @@ async def test_a_role_session_that_nothing_uses_ends_after_that_time_and_not_bef
         await manager.refresher.step()
 
         assert session.ended.reason == "idle"
-        await eventually(lambda: manager.choices.default == NO_ROLE)
+        await eventually(lambda: manager.sessions.default == NO_ROLE)
         assert site.files() == []
         with pytest.raises(RoleSessionEnded, match="nothing used it for a while"):
-            manager.get_living(session.id)
+            manager.sessions.get_living(session.id)
 
 
 async def test_one_that_a_process_uses_goes_on_and_has_the_full_time_afterwards(site):
     async with site.server(idle_timeout=HOUR) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.in_use = {session.id}
         for _ in range(3):
             site.clock.advance(59 * MINUTE)
@@ -159,20 +159,20 @@ async def test_one_that_a_process_uses_goes_on_and_has_the_full_time_afterwards(
 
 
 async def asked_for_again(manager, session):
-    await manager.start(ANALYST)
+    await manager.starter.start(ANALYST)
 
 
 async def made_the_default(manager, session):
-    await manager.set_default(session.id)
+    await manager.choices.set_default(session.id)
 
 
 async def given_to_a_process(manager, session):
-    manager.choices.given_by_default()
+    manager.choices.assign()
 
 
 async def given_to_a_kernel_again(manager, session):
     manager.choices.assignments.choose("kernel", session.id)
-    manager.choices.given_to_kernel("kernel")
+    manager.choices.assign_to_kernel("kernel")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ async def given_to_a_kernel_again(manager, session):
 )
 async def test_what_shows_that_it_is_wanted_gives_it_the_full_time(site, use):
     async with site.server(idle_timeout=HOUR) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.clock.advance(59 * MINUTE)
         await use(manager, session)
         site.clock.advance(59 * MINUTE)
@@ -192,9 +192,9 @@ async def test_what_shows_that_it_is_wanted_gives_it_the_full_time(site, use):
 
 async def test_being_the_default_is_no_use(site):
     async with site.server(idle_timeout=HOUR) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         await manager.refresher.step()
-        assert manager.choices.is_default(session)
+        assert manager.sessions.is_default(session)
         site.clock.advance(61 * MINUTE)
 
         await manager.refresher.step()
@@ -204,33 +204,33 @@ async def test_being_the_default_is_no_use(site):
 
 async def test_a_kernel_whose_role_session_idled_away_has_the_role_once_it_is_started_again(site):
     async with site.server(idle_timeout=HOUR) as manager:
-        first, _ = await manager.start(ANALYST)
-        manager.choices.given_to_kernel("kernel")
+        first, _ = await manager.starter.start(ANALYST)
+        manager.choices.assign_to_kernel("kernel")
         site.clock.advance(61 * MINUTE)
         await manager.refresher.step()
-        assert manager.choices.given_to_kernel("kernel").kind == "no_role"
+        assert manager.choices.assign_to_kernel("kernel").kind == "no_role"
 
-        again, _ = await manager.start(ANALYST)
+        again, _ = await manager.starter.start(ANALYST)
 
         assert first.ended.reason == "idle"
-        assert manager.choices.given_to_kernel("kernel").session is again
+        assert manager.choices.assign_to_kernel("kernel").session is again
 
 
 async def test_one_that_came_back_after_a_restart_has_the_full_time(site):
     async with site.server(idle_timeout=HOUR) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
     site.clock.advance(24 * 60 * MINUTE)
 
     async with site.server(idle_timeout=HOUR) as manager:
         await manager.refresher.step()
         site.clock.advance(59 * MINUTE)
         await manager.refresher.step()
-        assert manager.get(session.id).ended is None
+        assert manager.sessions.get(session.id).ended is None
 
 
 async def test_a_clock_that_was_set_back_does_not_make_one_last_for_ever(site):
     async with site.server(idle_timeout=HOUR) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         await manager.refresher.step()
         site.clock.set(NOON - timedelta(days=365))
         await manager.refresher.step()
@@ -243,7 +243,7 @@ async def test_a_clock_that_was_set_back_does_not_make_one_last_for_ever(site):
 
 async def test_without_a_limit_nothing_is_too_idle(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.clock.advance(365 * 24 * 60 * MINUTE)
 
         await manager.refresher.step()
@@ -253,6 +253,6 @@ async def test_without_a_limit_nothing_is_too_idle(site):
 
 async def test_an_idle_end_within_seconds_is_not_half_a_minute_late(site):
     async with site.server(idle_timeout=timedelta(seconds=10)) as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
 
         assert await manager.refresher.step() == 5

@@ -14,7 +14,7 @@ from jupyter_wb_aws.errors import (
     RoleSessionNotFound,
     TokenSourceFailed,
 )
-from jupyter_wb_aws.role_sessions import manager as manager_module
+from jupyter_wb_aws.role_sessions import registry
 from jupyter_wb_aws.role_sessions.role_session import State
 from jupyter_wb_aws.role_sessions.store import NO_ROLE
 from tests.role_sessions.support import ANALYST, AUDITOR, NOON, make_token
@@ -24,28 +24,28 @@ HOUR = timedelta(hours=1)
 
 async def test_an_ended_role_session_leaves_no_file(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
-        await manager.end(session.id)
+        await manager.ending.end_by_user(session.id)
 
         assert site.files() == []
 
 
 async def test_ending_tells_until_when_issued_credentials_may_live(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.clock.advance(600)
 
-        assert await manager.end(session.id) == NOON + timedelta(minutes=10) + HOUR
+        assert await manager.ending.end_by_user(session.id) == NOON + timedelta(minutes=10) + HOUR
 
 
 async def test_ending_twice_gives_the_same_answer_and_one_event(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        first = await manager.end(session.id)
+        session, _ = await manager.starter.start(ANALYST)
+        first = await manager.ending.end_by_user(session.id)
         site.clock.advance(600)
 
-        assert await manager.end(session.id) == first
+        assert await manager.ending.end_by_user(session.id) == first
         assert site.emitted("session_ended") == [
             {
                 "session_id": session.id,
@@ -57,9 +57,9 @@ async def test_ending_twice_gives_the_same_answer_and_one_event(site):
 
 async def test_ending_twice_at_once_is_one_end(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
-        answers = await asyncio.gather(*(manager.end(session.id) for _ in range(5)))
+        answers = await asyncio.gather(*(manager.ending.end_by_user(session.id) for _ in range(5)))
 
         assert len(set(answers)) == 1
         assert len(site.emitted("session_ended")) == 1
@@ -67,54 +67,54 @@ async def test_ending_twice_at_once_is_one_end(site):
 
 async def test_an_end_is_an_end_even_when_its_caller_hangs_up(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        ending = asyncio.create_task(manager.end(session.id))
+        session, _ = await manager.starter.start(ANALYST)
+        ending = asyncio.create_task(manager.ending.end_by_user(session.id))
         await asyncio.sleep(0)
         ending.cancel()
         await asyncio.gather(ending, return_exceptions=True)
 
-        await manager.end(session.id)
+        await manager.ending.end_by_user(session.id)
 
         assert site.files() == []
-        assert manager.choices.default == NO_ROLE
+        assert manager.sessions.default == NO_ROLE
         assert len(site.emitted("session_ended")) == 1
 
 
 async def test_ending_what_never_was_is_not_found(site):
     async with site.server() as manager:
         with pytest.raises(RoleSessionNotFound):
-            await manager.end("0" * 16)
+            await manager.ending.end_by_user("0" * 16)
 
 
 async def test_an_ended_role_session_can_be_looked_at_and_not_used(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        await manager.end(session.id)
+        session, _ = await manager.starter.start(ANALYST)
+        await manager.ending.end_by_user(session.id)
 
-        assert manager.get(session.id) is session
-        assert manager.state_of(session) is State.ENDED
-        assert manager.living() == []
+        assert manager.sessions.get(session.id) is session
+        assert manager.sessions.state_of(session) is State.ENDED
+        assert manager.sessions.living() == []
         with pytest.raises(RoleSessionEnded):
-            manager.get_living(session.id)
+            manager.sessions.get_living(session.id)
         with pytest.raises(RoleSessionEnded):
-            await manager.refresh(session.id)
+            await manager.refresher.refresh(session.id)
         with pytest.raises(RoleSessionEnded):
-            await manager.set_default(session.id)
+            await manager.choices.set_default(session.id)
         with pytest.raises(RoleSessionEnded):
-            await manager.caller_identity(session, verify=False)
+            await manager.starter.caller_identity(session, verify=False)
 
 
 async def test_ending_the_default_leaves_no_aws_role_behind(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        await manager.end(session.id)
+        session, _ = await manager.starter.start(ANALYST)
+        await manager.ending.end_by_user(session.id)
 
-        assert manager.choices.default == NO_ROLE
+        assert manager.sessions.default == NO_ROLE
         assert site.emitted("default_changed")[-1] == {"session_id": None}
         with pytest.raises(NoRoleSession, match="The role session of .* has ended"):
             manager.choices.default_session()
 
-        await manager.set_default(None)
+        await manager.choices.set_default(None)
         with pytest.raises(NoRoleSession, match=r"^What you start next has no AWS role\.$"):
             manager.choices.default_session()
 
@@ -127,18 +127,20 @@ async def test_before_anything_was_picked_there_is_no_default_role_session(site)
 
 async def test_ending_another_leaves_the_default_alone(site):
     async with site.server() as manager:
-        first, _ = await manager.start(ANALYST)
-        second, _ = await manager.start(AUDITOR)
-        await manager.end(second.id)
+        first, _ = await manager.starter.start(ANALYST)
+        second, _ = await manager.starter.start(AUDITOR)
+        await manager.ending.end_by_user(second.id)
 
-        assert manager.choices.is_default(first)
+        assert manager.sessions.is_default(first)
 
 
 async def test_no_refresh_brings_the_file_of_an_ended_role_session_back(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         await asyncio.gather(
-            manager.refresh(session.id), manager.end(session.id), return_exceptions=True
+            manager.refresher.refresh(session.id),
+            manager.ending.end_by_user(session.id),
+            return_exceptions=True,
         )
         await manager.refresher.step()
 
@@ -148,27 +150,27 @@ async def test_no_refresh_brings_the_file_of_an_ended_role_session_back(site):
 async def test_another_users_token_ends_the_role_session_and_is_never_in_its_file(site, clock):
     source = site.fresh()
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         source.answers[:] = [lambda: make_token(clock.now(), iat=clock.now(), sub="bob")]
 
         with pytest.raises(RoleSessionEnded):
-            await manager.refresh(session.id)
+            await manager.refresher.refresh(session.id)
 
         assert session.ended.reason == "identity_changed"
         assert site.files() == []
-        assert manager.choices.default == NO_ROLE
+        assert manager.sessions.default == NO_ROLE
 
 
 async def test_an_end_for_another_reason_at_the_same_time_is_one_end(site, clock):
     source = site.fresh()
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         source.answers[:] = [lambda: make_token(clock.now(), iat=clock.now(), sub="bob")]
 
         await asyncio.gather(
-            manager.refresh(session.id),
+            manager.refresher.refresh(session.id),
             manager.refresher.step(),
-            manager.refresh(session.id),
+            manager.refresher.refresh(session.id),
             return_exceptions=True,
         )
 
@@ -176,28 +178,28 @@ async def test_an_end_for_another_reason_at_the_same_time_is_one_end(site, clock
 
 
 async def test_ended_role_sessions_are_remembered_up_to_a_limit(site, monkeypatch):
-    monkeypatch.setattr(manager_module, "ENDED_KEPT", 2)
+    monkeypatch.setattr(registry, "MAX_ENDED", 2)
     async with site.server() as manager:
         sessions = []
         for region in ("us-east-1", "us-east-2", "us-west-1", "us-west-2"):
-            session, _ = await manager.start(ANALYST, region)
+            session, _ = await manager.starter.start(ANALYST, region)
             sessions.append(session)
         for session in sessions[:3]:
-            await manager.end(session.id)
+            await manager.ending.end_by_user(session.id)
 
         with pytest.raises(RoleSessionNotFound):
-            manager.get(sessions[0].id)
-        assert manager.get(sessions[1].id).ended
-        assert manager.living() == sessions[3:]
+            manager.sessions.get(sessions[0].id)
+        assert manager.sessions.get(sessions[1].id).ended
+        assert manager.sessions.living() == sessions[3:]
 
 
 async def test_ending_needs_no_token_source(site):
     source = site.fresh()
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         source.answers[:] = [TokenSourceFailed()]
         site.clock.advance(7200)
 
-        await manager.end(session.id)
+        await manager.ending.end_by_user(session.id)
 
-        assert manager.state_of(session) is State.ENDED
+        assert manager.sessions.state_of(session) is State.ENDED

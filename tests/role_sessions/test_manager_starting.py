@@ -21,7 +21,7 @@ from jupyter_wb_aws.errors import (
     TokenSourceFailed,
     TrustRefused,
 )
-from jupyter_wb_aws.role_sessions import manager as manager_module
+from jupyter_wb_aws.role_sessions.records import SAVE_TIMEOUT
 from jupyter_wb_aws.role_sessions.role_session import State
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN
 from tests.role_sessions.support import (
@@ -44,7 +44,7 @@ FINANCE = "arn:aws:iam::111122223333:role/finance"
 
 async def test_a_started_role_session_has_its_token_in_a_private_file(site):
     async with site.server() as manager:
-        session, created = await manager.start(ANALYST)
+        session, created = await manager.starter.start(ANALYST)
 
         token = manager.token_cache.status(ANALYST).token
         assert created
@@ -55,11 +55,11 @@ async def test_a_started_role_session_has_its_token_in_a_private_file(site):
 
 async def test_a_started_role_session_is_active_and_known(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
-        assert manager.state_of(session) is State.ACTIVE
-        assert manager.get(session.id) is session
-        assert manager.living() == [session]
+        assert manager.sessions.state_of(session) is State.ACTIVE
+        assert manager.sessions.get(session.id) is session
+        assert manager.sessions.living() == [session]
         assert session.caller == CALLER
         assert (session.region, session.role.label) == ("us-east-2", "Analyst")
         assert site.emitted("session_started") == [
@@ -78,7 +78,7 @@ async def test_sts_is_told_who_what_and_where_with_the_variables_of_site_and_rol
     )
     extra = {"AWS_ENDPOINT_URL_STS": "https://site.example", "AWS_CA_BUNDLE": "/ca.pem"}
     async with site.server(extra_environment=extra) as manager:
-        session, _ = await manager.start(ANALYST, "eu-west-1")
+        session, _ = await manager.starter.start(ANALYST, "eu-west-1")
 
         [request] = site.sts.requests
         assert str(request.role) == ANALYST
@@ -93,7 +93,7 @@ async def test_sts_is_told_who_what_and_where_with_the_variables_of_site_and_rol
 
 async def test_the_session_name_follows_the_sites_template(site):
     async with site.server(session_name_template="wb.{session_id}.{user}") as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
         assert session.session_name == f"wb.{session.id}.alice"
 
@@ -103,8 +103,8 @@ async def test_the_session_name_follows_the_sites_template(site):
 
 async def test_the_same_role_asked_again_is_the_same_role_session(site):
     async with site.server() as manager:
-        first, _ = await manager.start(ANALYST)
-        again, created = await manager.start(ANALYST, "us-east-2")
+        first, _ = await manager.starter.start(ANALYST)
+        again, created = await manager.starter.start(ANALYST, "us-east-2")
 
         assert again is first
         assert not created
@@ -114,7 +114,7 @@ async def test_the_same_role_asked_again_is_the_same_role_session(site):
 async def test_the_same_role_asked_ten_times_at_once_is_one_start(site):
     async with site.server() as manager:
         site.sts.gate.clear()
-        starts = [asyncio.create_task(manager.start(ANALYST)) for _ in range(10)]
+        starts = [asyncio.create_task(manager.starter.start(ANALYST)) for _ in range(10)]
         await eventually(site.sts.called.is_set)
         site.sts.gate.set()
         answers = await asyncio.gather(*starts)
@@ -123,13 +123,13 @@ async def test_the_same_role_asked_ten_times_at_once_is_one_start(site):
         assert [created for _, created in answers].count(True) == 1
         assert len(site.sts.requests) == 1
         assert len(manager.token_cache.source.requests) == 1
-        assert len(manager.living()) == 1
+        assert len(manager.sessions.living()) == 1
 
 
 async def test_another_region_is_another_role_session(site):
     async with site.server() as manager:
-        first, _ = await manager.start(ANALYST)
-        second, created = await manager.start(ANALYST, "eu-west-1")
+        first, _ = await manager.starter.start(ANALYST)
+        second, created = await manager.starter.start(ANALYST, "eu-west-1")
 
         assert created
         assert {first.region, second.region} == {"us-east-2", "eu-west-1"}
@@ -139,9 +139,9 @@ async def test_another_region_is_another_role_session(site):
 
 async def test_a_role_that_was_ended_starts_anew(site):
     async with site.server() as manager:
-        first, _ = await manager.start(ANALYST)
-        await manager.end(first.id)
-        second, created = await manager.start(ANALYST)
+        first, _ = await manager.starter.start(ANALYST)
+        await manager.ending.end_by_user(first.id)
+        second, created = await manager.starter.start(ANALYST)
 
         assert created
         assert second.id != first.id
@@ -150,10 +150,10 @@ async def test_a_role_that_was_ended_starts_anew(site):
 async def test_many_role_sessions_of_one_user_share_one_fetch(site):
     async with site.server() as manager:
         await asyncio.gather(
-            *(manager.start(arn, region) for arn in (ANALYST, AUDITOR) for region in ("us-east-1", "us-west-1"))
+            *(manager.starter.start(arn, region) for arn in (ANALYST, AUDITOR) for region in ("us-east-1", "us-west-1"))
         )  # fmt: skip
 
-        assert len(manager.living()) == 4
+        assert len(manager.sessions.living()) == 4
         assert len(manager.token_cache.source.requests) == 1
 
 
@@ -166,8 +166,8 @@ async def test_a_source_that_binds_tokens_to_roles_gives_each_its_own(site):
             return make_token(role=request.role_arn)
 
     async with site.server(Binding(None)) as manager:
-        analyst, _ = await manager.start(ANALYST)
-        auditor, _ = await manager.start(AUDITOR)
+        analyst, _ = await manager.starter.start(ANALYST)
+        auditor, _ = await manager.starter.start(AUDITOR)
 
         asked = [r.role_arn for r in manager.token_cache.source.requests if r.role_arn]
         assert asked == [ANALYST, AUDITOR]
@@ -178,51 +178,51 @@ async def test_a_source_that_binds_tokens_to_roles_gives_each_its_own(site):
 async def test_an_ailing_role_session_is_revived_when_it_is_asked_for_again(site):
     source = site.fresh()
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         source.answers.insert(0, TokenSourceFailed())
         with pytest.raises(TokenSourceFailed):
-            await manager.refresh(session.id)
-        assert manager.state_of(session) is State.DEGRADED
+            await manager.refresher.refresh(session.id)
+        assert manager.sessions.state_of(session) is State.DEGRADED
 
-        again, created = await manager.start(ANALYST)
+        again, created = await manager.starter.start(ANALYST)
 
         assert (again, created) == (session, False)
-        assert manager.state_of(session) is State.ACTIVE
+        assert manager.sessions.state_of(session) is State.ACTIVE
 
 
 async def test_a_degraded_role_session_that_cannot_be_revived_is_still_the_answer(site):
     source = site.fresh()
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         source.answers[:] = [TokenSourceFailed()]
         with pytest.raises(TokenSourceFailed):
-            await manager.refresh(session.id)
+            await manager.refresher.refresh(session.id)
 
-        again, created = await manager.start(ANALYST)
+        again, created = await manager.starter.start(ANALYST)
 
         assert (again, created) == (session, False)
-        assert manager.state_of(session) is State.DEGRADED
+        assert manager.sessions.state_of(session) is State.DEGRADED
 
 
 async def test_an_expired_role_session_that_cannot_be_revived_says_why(site):
     source = site.fresh()
     async with site.server(source) as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         source.answers[:] = [TokenSourceFailed("the provider is down")]
         site.clock.advance(3700)
 
         with pytest.raises(TokenSourceFailed, match="the provider is down"):
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
 
 
 async def test_another_users_token_never_gets_the_role_session_of_the_first(site, clock):
     source = site.fresh()
     async with site.server(source) as manager:
-        alices, _ = await manager.start(ANALYST)
+        alices, _ = await manager.starter.start(ANALYST)
         source.answers[:] = [lambda: make_token(clock.now(), iat=clock.now(), sub="bob")]
         await manager.token_cache.refresh()
 
-        bobs, created = await manager.start(ANALYST)
+        bobs, created = await manager.starter.start(ANALYST)
 
         assert created
         assert bobs.owner.subject == "bob"
@@ -235,7 +235,7 @@ async def test_another_users_token_that_comes_during_a_start_is_never_in_its_fil
     source = site.fresh()
     async with site.server(source) as manager:
         site.sts.gate.clear()
-        start = asyncio.create_task(manager.start(ANALYST))
+        start = asyncio.create_task(manager.starter.start(ANALYST))
         await eventually(site.sts.called.is_set)
         source.answers[:] = [lambda: make_token(clock.now(), iat=clock.now(), sub="bob")]
         await manager.token_cache.refresh()
@@ -244,7 +244,7 @@ async def test_another_users_token_that_comes_during_a_start_is_never_in_its_fil
         with pytest.raises(SignInRequired, match="somebody else"):
             await start
         assert site.emitted("session_started") == []
-        assert manager.living() == []
+        assert manager.sessions.living() == []
         assert site.files() == []
 
 
@@ -254,29 +254,29 @@ async def test_another_users_token_that_comes_during_a_start_is_never_in_its_fil
 async def test_a_role_that_is_not_in_the_users_catalogue_is_refused(site):
     async with site.server() as manager:
         with pytest.raises(RoleNotAllowed) as refused:
-            await manager.start(FINANCE)
+            await manager.starter.start(FINANCE)
 
         assert refused.value.request_url == "https://example.com/ask"
         assert site.sts.requests == []
         assert site.emitted("role_denied") == [{"role_arn": FINANCE, "code": "role_not_allowed"}]
-        assert manager.living() == []
+        assert manager.sessions.living() == []
 
 
 async def test_the_catalogue_is_asked_anew_at_each_start(site):
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         site.roles_file.write_text(site.roles_file.read_text().replace("everyone", "nobody") + "\n")
         site.roles_file.write_text(f'[[roles]]\narn = "{AUDITOR}"\nallow = "everyone"\n')
 
         with pytest.raises(RoleNotAllowed):
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
 
 
 @pytest.mark.parametrize("arn", ["", "analyst", "arn:aws:iam::1:role/x", "arn:aws:s3:::bucket"])
 async def test_what_is_no_roles_arn_is_never_shown_to_sts(site, arn):
     async with site.server() as manager:
         with pytest.raises(InvalidRoleArn):
-            await manager.start(arn)
+            await manager.starter.start(arn)
 
         assert site.sts.requests == []
 
@@ -285,7 +285,7 @@ async def test_what_is_no_roles_arn_is_never_shown_to_sts(site, arn):
 async def test_a_region_that_is_none_of_the_roles_partition_is_refused(site, region):
     async with site.server() as manager:
         with pytest.raises(InvalidRegion):
-            await manager.start(ANALYST, region)
+            await manager.starter.start(ANALYST, region)
 
         assert site.sts.requests == []
 
@@ -295,53 +295,53 @@ async def test_a_region_that_is_none_of_the_roles_partition_is_refused(site, reg
 
 async def test_the_first_role_session_ever_becomes_the_default(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
-        assert manager.choices.is_default(session)
+        assert manager.sessions.is_default(session)
         assert manager.choices.default_session() is session
         assert site.emitted("default_changed") == [{"session_id": session.id}]
 
 
 async def test_later_ones_do_not_become_the_default_unless_asked_to(site):
     async with site.server() as manager:
-        first, _ = await manager.start(ANALYST)
-        second, _ = await manager.start(AUDITOR)
-        assert manager.choices.is_default(first)
+        first, _ = await manager.starter.start(ANALYST)
+        second, _ = await manager.starter.start(AUDITOR)
+        assert manager.sessions.is_default(first)
 
-        await manager.start(AUDITOR, default=True)
-        assert manager.choices.is_default(second)
+        await manager.starter.start(AUDITOR, default=True)
+        assert manager.sessions.is_default(second)
 
 
 async def test_a_role_session_started_aside_never_becomes_the_default(site):
     async with site.server() as manager:
-        await manager.start(ANALYST, default=False)
+        await manager.starter.start(ANALYST, default=False)
 
-        assert manager.choices.default == NOTHING_CHOSEN
+        assert manager.sessions.default == NOTHING_CHOSEN
 
 
 async def test_no_aws_role_once_chosen_is_not_overruled_by_a_start(site):
     async with site.server() as manager:
-        await manager.set_default(None)
-        await manager.start(ANALYST)
-        assert manager.choices.default == NO_ROLE
+        await manager.choices.set_default(None)
+        await manager.starter.start(ANALYST)
+        assert manager.sessions.default == NO_ROLE
 
-        session, _ = await manager.start(ANALYST, default=True)
-        assert manager.choices.is_default(session)
+        session, _ = await manager.starter.start(ANALYST, default=True)
+        assert manager.sessions.is_default(session)
 
 
 async def test_an_unknown_role_session_can_not_be_made_the_default(site):
     async with site.server() as manager:
         with pytest.raises(RoleSessionNotFound):
-            await manager.set_default("0" * 16)
+            await manager.choices.set_default("0" * 16)
 
-        assert manager.choices.default == NOTHING_CHOSEN
+        assert manager.sessions.default == NOTHING_CHOSEN
 
 
 async def test_choosing_what_is_chosen_already_is_told_to_nobody(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        await manager.set_default(session.id)
-        await manager.set_default(session.id)
+        session, _ = await manager.starter.start(ANALYST)
+        await manager.choices.set_default(session.id)
+        await manager.choices.set_default(session.id)
 
         assert len(site.emitted("default_changed")) == 1
 
@@ -354,35 +354,35 @@ async def test_a_start_that_sts_refuses_leaves_nothing(site):
         site.sts.failure = TrustRefused("AWS said AccessDenied")
 
         with pytest.raises(TrustRefused):
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
 
         assert site.files() == []
-        assert manager.living() == []
-        assert manager.choices.default == NOTHING_CHOSEN
+        assert manager.sessions.living() == []
+        assert manager.sessions.default == NOTHING_CHOSEN
         assert site.emitted("role_denied") == [{"role_arn": ANALYST, "code": "trust_refused"}]
 
     async with site.server() as next_run:
-        assert next_run.living() == []
+        assert next_run.sessions.living() == []
 
 
 async def test_a_role_that_failed_to_start_can_be_started_when_the_cause_is_gone(site):
     async with site.server() as manager:
         site.sts.failure = TrustRefused()
         with pytest.raises(TrustRefused):
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
         site.sts.failure = None
 
-        session, created = await manager.start(ANALYST)
+        session, created = await manager.starter.start(ANALYST)
 
         assert created
-        assert manager.state_of(session) is State.ACTIVE
+        assert manager.sessions.state_of(session) is State.ACTIVE
 
 
 @pytest.mark.parametrize("failure", [SignInRequired(), TokenSourceFailed()])
 async def test_without_a_token_there_is_no_start(site, failure):
     async with site.server(ScriptedSource(failure)) as manager:
         with pytest.raises(type(failure)):
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
 
         assert site.sts.requests == []
         assert site.files() == []
@@ -398,40 +398,37 @@ async def test_a_full_disk_leaves_no_half_started_role_session(site, monkeypatch
 
         monkeypatch.setattr(os, "fsync", full_at_the_token)
         with pytest.raises(TokenDirectoryRefused, match="No space left"):
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
 
         assert site.files() == []
-        assert manager.living() == []
+        assert manager.sessions.living() == []
 
 
-async def test_a_start_takes_twenty_seconds_at_most_when_sts_is_silent(site, monkeypatch):
-    assert manager_module.START_TIMEOUT + 2 * manager_module.SAVE_PATIENCE == 20
-    monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
+async def test_a_start_takes_twenty_seconds_at_most_when_sts_is_silent(site):
     async with site.server() as manager:
+        assert manager.settings.start_timeout + 2 * SAVE_TIMEOUT == 20
+    async with site.server(start_timeout=0.05) as manager:
         site.sts.gate.clear()
 
-        with pytest.raises(StsTimeout):
-            await manager.start(ANALYST)
+        with pytest.raises(StsTimeout, match=r"within 0\.05 s"):
+            await manager.starter.start(ANALYST)
 
         site.sts.gate.set()
-        assert manager.living() == []
+        assert manager.sessions.living() == []
         assert site.files() == []
 
 
-async def test_a_start_takes_twenty_seconds_at_most_when_the_token_source_is_silent(
-    site, monkeypatch
-):
+async def test_a_start_takes_twenty_seconds_at_most_when_the_token_source_is_silent(site):
     class Silent(ScriptedSource):
         async def fetch(self, request):
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
-    async with site.server(Silent(None)) as manager:
+    async with site.server(Silent(None), start_timeout=0.05) as manager:
         with pytest.raises(StartTimeout, match="token did not come in time"):
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
 
 
-async def test_reviving_takes_twenty_seconds_at_most_too(site, monkeypatch):
+async def test_reviving_takes_twenty_seconds_at_most_too(site):
     class Stuck(ScriptedSource):
         stuck = False
 
@@ -441,14 +438,13 @@ async def test_reviving_takes_twenty_seconds_at_most_too(site, monkeypatch):
             return await super().fetch(request)
 
     source = Stuck(make_token(), TokenSourceFailed())
-    async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+    async with site.server(source, start_timeout=0.5) as manager:
+        session, _ = await manager.starter.start(ANALYST)
         with pytest.raises(TokenSourceFailed):
-            await manager.refresh(session.id)
+            await manager.refresher.refresh(session.id)
         source.stuck = True
-        monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
 
-        again, _ = await asyncio.wait_for(manager.start(ANALYST), 5)
+        again, _ = await asyncio.wait_for(manager.starter.start(ANALYST), 5)
 
         assert again is session
 
@@ -457,28 +453,26 @@ async def test_an_expired_role_session_that_cannot_be_revived_in_time_says_so(si
     async def stuck(_session_id):
         await asyncio.Event().wait()
 
-    async with site.server(ScriptedSource(make_token())) as manager:
-        session, _ = await manager.start(ANALYST)
+    async with site.server(ScriptedSource(make_token()), start_timeout=0.5) as manager:
+        session, _ = await manager.starter.start(ANALYST)
         session.written = session.file_expires_at = None
         session.file_problem = TokenDirectoryRefused()
-        monkeypatch.setattr(manager, "refresh", stuck)
-        monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
+        monkeypatch.setattr(manager.refresher, "refresh", stuck)
 
         with pytest.raises(StartTimeout):
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
 
 
 async def test_a_write_that_comes_too_late_for_its_start_leaves_no_file(site, monkeypatch):
-    monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.2)
     may_go_on, real = threading.Event(), os.fsync
 
     def slow(descriptor):
         assert may_go_on.wait(20)
         real(descriptor)
 
-    async with site.server() as manager:
+    async with site.server(start_timeout=0.2) as manager:
         monkeypatch.setattr(os, "fsync", slow)
-        start = asyncio.create_task(manager.start(ANALYST))
+        start = asyncio.create_task(manager.starter.start(ANALYST))
         await asyncio.wait({start}, timeout=0.5)
         may_go_on.set()
 
@@ -486,36 +480,36 @@ async def test_a_write_that_comes_too_late_for_its_start_leaves_no_file(site, mo
             await start
 
         await eventually(lambda: site.files() == [])
-        assert manager.living() == []
+        assert manager.sessions.living() == []
 
 
 async def test_a_caller_that_hangs_up_cancels_nothing(site):
     async with site.server() as manager:
         site.sts.gate.clear()
-        caller = asyncio.create_task(manager.start(ANALYST))
+        caller = asyncio.create_task(manager.starter.start(ANALYST))
         await eventually(site.sts.called.is_set)
         caller.cancel()
         await asyncio.gather(caller, return_exceptions=True)
         site.sts.gate.set()
 
-        await eventually(lambda: manager.choices.default.chosen)
+        await eventually(lambda: manager.sessions.default.chosen)
 
-        [session] = manager.living()
-        assert manager.choices.is_default(session)
+        [session] = manager.sessions.living()
+        assert manager.sessions.is_default(session)
         assert session.token_file.exists()
 
 
 async def test_a_caller_that_hangs_up_takes_nothing_from_one_that_stays(site):
     async with site.server() as manager:
         site.sts.gate.clear()
-        first, second = (asyncio.create_task(manager.start(ANALYST)) for _ in range(2))
+        first, second = (asyncio.create_task(manager.starter.start(ANALYST)) for _ in range(2))
         await eventually(site.sts.called.is_set)
         first.cancel()
         site.sts.gate.set()
 
         session, _ = await second
 
-        assert manager.living() == [session]
+        assert manager.sessions.living() == [session]
 
 
 async def test_a_stop_in_the_middle_of_a_start_leaves_no_file(site, monkeypatch):
@@ -528,7 +522,7 @@ async def test_a_stop_in_the_middle_of_a_start_leaves_no_file(site, monkeypatch)
 
     async with site.server() as manager:
         monkeypatch.setattr(os, "fsync", slow)
-        start = asyncio.create_task(manager.start(ANALYST))
+        start = asyncio.create_task(manager.starter.start(ANALYST))
         await eventually(under_way.is_set)
         closing = asyncio.create_task(manager.close())
         await asyncio.gather(start, return_exceptions=True)
@@ -543,7 +537,7 @@ async def test_a_stop_in_the_middle_of_a_start_leaves_no_file(site, monkeypatch)
 
 async def test_the_roles_offered_are_those_of_the_tokens_user(site):
     async with site.server() as manager:
-        user, roles = await manager.roles()
+        user, roles = await manager.rights.offered()
 
         assert user.subject == "alice"
         assert [str(role.arn) for role in roles] == [ANALYST, AUDITOR]
@@ -551,28 +545,27 @@ async def test_the_roles_offered_are_those_of_the_tokens_user(site):
 
 async def test_the_caller_identity_is_known_without_asking_again(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
-        assert await manager.caller_identity(session, verify=False) == CALLER
+        assert await manager.starter.caller_identity(session, verify=False) == CALLER
         assert len(site.sts.requests) == 1
 
 
 async def test_the_caller_identity_can_be_verified_at_sts(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
-        assert await manager.caller_identity(session, verify=True) == CALLER
+        assert await manager.starter.caller_identity(session, verify=True) == CALLER
         assert site.sts.requests[1].session_name == session.session_name
 
 
-async def test_verifying_takes_twenty_seconds_at_most(site, monkeypatch):
-    async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.05)
+async def test_verifying_takes_twenty_seconds_at_most(site):
+    async with site.server(start_timeout=0.5) as manager:
+        session, _ = await manager.starter.start(ANALYST)
         site.sts.gate.clear()
 
         with pytest.raises(StsTimeout):
-            await manager.caller_identity(session, verify=True)
+            await manager.starter.caller_identity(session, verify=True)
 
 
 # --- The default role ------------------------------------------------------------------------
@@ -580,7 +573,7 @@ async def test_verifying_takes_twenty_seconds_at_most(site, monkeypatch):
 
 async def test_a_default_role_starts_by_itself(site):
     async with site.server(default_role=AUDITOR) as manager:
-        await eventually(lambda: manager.choices.default.chosen)
+        await eventually(lambda: manager.sessions.default.chosen)
 
         assert str(manager.choices.default_session().role.arn) == AUDITOR
 
@@ -590,7 +583,7 @@ async def test_the_catalogue_may_name_the_default_role(site):
         site.roles_file.read_text().replace('label = "Auditor"', "default = true")
     )
     async with site.server() as manager:
-        await eventually(lambda: manager.choices.default.chosen)
+        await eventually(lambda: manager.sessions.default.chosen)
 
         assert str(manager.choices.default_session().role.arn) == AUDITOR
 
@@ -600,7 +593,7 @@ async def test_a_default_role_may_come_by_a_claim_alone(site):
         '[roles_from_claim]\nclaim = "aws"\naccounts = ["111122223333"]\nregion = "us-east-2"\n'
     )
     async with site.server(site.fresh(aws=[AUDITOR]), default_role=AUDITOR) as manager:
-        await eventually(lambda: manager.choices.default.chosen)
+        await eventually(lambda: manager.sessions.default.chosen)
 
         assert manager.choices.default_session().region == "us-east-2"
 
@@ -611,7 +604,7 @@ async def test_a_role_marked_as_default_may_be_offered_by_a_claim_alone(site):
         f'[[roles]]\narn = "{AUDITOR}"\ndefault = true\n'
     )
     async with site.server(site.fresh(aws=AUDITOR)) as manager:
-        await eventually(lambda: manager.choices.default.chosen)
+        await eventually(lambda: manager.sessions.default.chosen)
 
         assert str(manager.choices.default_session().role.arn) == AUDITOR
 
@@ -620,8 +613,8 @@ async def test_a_default_role_is_tried_again_until_a_token_can_be_had(site):
     source = ScriptedSource(SignInRequired(), TokenSourceFailed(), make_token())
     async with site.server(source, default_role=ANALYST) as manager:
         await eventually(lambda: source.requests)
-        assert manager.living() == []
-        await eventually(lambda: site.clock.advance(1) or manager.choices.default.chosen)
+        assert manager.sessions.living() == []
+        await eventually(lambda: site.clock.advance(1) or manager.sessions.default.chosen)
 
         assert str(manager.choices.default_session().role.arn) == ANALYST
 
@@ -640,7 +633,7 @@ async def test_a_default_role_that_is_not_the_users_is_told_and_not_started(site
     async with site.server(default_role=FINANCE) as manager:
         await eventually(lambda: "is not offered to the user" in caplog.text)
 
-        assert manager.choices.default == NOTHING_CHOSEN
+        assert manager.sessions.default == NOTHING_CHOSEN
 
 
 @pytest.mark.parametrize("content", ["broken [", "", None])
@@ -656,7 +649,7 @@ async def test_without_a_default_role_a_broken_roles_file_warns_of_none(site, ca
         site.roles_file.write_text(
             f'[[roles]]\narn = "{ANALYST}"\nallow = "everyone"\ndefault = true\n'
         )
-        await eventually(lambda: site.clock.advance(60) or manager.living())
+        await eventually(lambda: site.clock.advance(60) or manager.sessions.living())
 
 
 async def test_a_configured_default_role_that_waits_for_the_roles_file_is_reported(site, caplog):
@@ -667,49 +660,50 @@ async def test_a_configured_default_role_that_waits_for_the_roles_file_is_report
 
 async def test_a_default_role_does_not_overrule_no_aws_role(site):
     async with site.server() as manager:
-        await manager.set_default(None)
+        await manager.choices.set_default(None)
 
     async with site.server(default_role=ANALYST) as manager:
         await manager.refresher.step()
 
-        assert manager.choices.default == NO_ROLE
-        assert manager.living() == []
+        assert manager.sessions.default == NO_ROLE
+        assert manager.sessions.living() == []
 
 
 async def test_a_default_role_is_not_started_once_the_user_has_chosen(site):
     source = ScriptedSource(SignInRequired(), make_token())
     async with site.server(source, default_role=ANALYST) as manager:
         await asleep(site.clock)
-        await manager.set_default(None)
+        await manager.choices.set_default(None)
         site.clock.advance(60)
         await asyncio.sleep(0)
 
-        assert manager.living() == []
+        assert manager.sessions.living() == []
         assert len(source.requests) == 1
 
 
 async def test_a_default_role_is_not_awaited_by_the_servers_start(site):
     site.sts.gate.clear()
     async with site.server(default_role=ANALYST) as manager:
-        assert manager.living() == []
+        assert manager.sessions.living() == []
         await eventually(site.sts.called.is_set)
 
 
 class StartsAnother:
     """Has another role session appear while it is looked at, as one does in another thread."""
 
+    id = "looked at"
+
     def __init__(self, sessions):
         self.sessions = sessions
 
     @property
     def ended(self):
-        self.sessions["another"] = make_session()
+        self.sessions.add(make_session())
 
 
 async def test_what_starts_in_another_thread_is_no_hindrance_to_a_look(site):
-    async with site.server() as manager:
-        manager._sessions["looked at"] = first = StartsAnother(manager._sessions)
+    sessions = site.manager().sessions
+    first = StartsAnother(sessions)
+    sessions.add(first)
 
-        assert manager.living() == [first]
-
-        manager._sessions.clear()
+    assert sessions.living() == [first]

@@ -29,7 +29,7 @@ def states(site):
 
 async def test_a_token_is_renewed_in_its_file_before_it_expires(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         old = session.token_file.read_text()
 
         site.clock.advance(41 * MINUTE)
@@ -40,16 +40,16 @@ async def test_a_token_is_renewed_in_its_file_before_it_expires(site):
         await manager.refresher.step()
         assert session.token_file.read_text() == manager.token_cache.status(ANALYST).token.reveal()
         assert session.token_file.read_text() != old
-        assert manager.state_of(session) is State.ACTIVE
+        assert manager.sessions.state_of(session) is State.ACTIVE
 
 
 async def test_a_refresh_is_told_once(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.clock.advance(48 * MINUTE)
 
         await asyncio.gather(
-            *(manager.refresher.step() for _ in range(3)), manager.refresh(session.id)
+            *(manager.refresher.step() for _ in range(3)), manager.refresher.refresh(session.id)
         )
 
         assert site.emitted("token_refreshed") == [
@@ -60,11 +60,11 @@ async def test_a_refresh_is_told_once(site):
 async def test_no_event_and_no_log_line_gives_a_token_away(site, caplog):
     caplog.set_level("DEBUG")
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.clock.advance(48 * MINUTE)
         await manager.refresher.step()
         token = session.token_file.read_text()
-        await manager.end(session.id)
+        await manager.ending.end_by_user(session.id)
 
     told = f"{site.events} {caplog.text} {session!r}"
     assert not [part for part in token.split(".") if part in told]
@@ -72,7 +72,7 @@ async def test_no_event_and_no_log_line_gives_a_token_away(site, caplog):
 
 async def test_the_loop_renews_by_itself(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         old = session.token_file.read_text()
 
         await asleep(site.clock)
@@ -82,20 +82,20 @@ async def test_the_loop_renews_by_itself(site):
 
 async def test_a_laptop_that_wakes_up_gets_a_token_within_thirty_seconds(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         pause = await manager.refresher.step()
         assert pause <= 30
 
         await asleep(site.clock)
         # It slept for a day; its timers stood still, and the one that runs has 30 s left at most.
         site.clock.advance(24 * 60 * MINUTE)
-        assert manager.state_of(session) is State.EXPIRED
-        await eventually(lambda: manager.state_of(session) is State.ACTIVE)
+        assert manager.sessions.state_of(session) is State.EXPIRED
+        await eventually(lambda: manager.sessions.state_of(session) is State.ACTIVE)
 
 
 async def test_a_clock_that_was_set_back_makes_a_fetch_due(site):
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         site.clock.set(NOON - timedelta(days=1))
 
         await manager.refresher.step()
@@ -105,7 +105,7 @@ async def test_a_clock_that_was_set_back_makes_a_fetch_due(site):
 
 async def test_nothing_is_fetched_before_it_is_due(site):
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         for _ in range(41):
             site.clock.advance(MINUTE)
             await manager.refresher.step()
@@ -129,24 +129,24 @@ async def test_without_role_sessions_nothing_is_fetched(site):
 async def test_a_failing_source_degrades_then_expires_and_comes_back_by_itself(site):
     source = site.fresh()
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         old = session.token_file.read_text()
         fresh = source.answers[0]
 
         source.answers[:] = [TokenSourceFailed("the provider is down")]
         site.clock.advance(48 * MINUTE)
         await manager.refresher.step()
-        assert manager.state_of(session) is State.DEGRADED
+        assert manager.sessions.state_of(session) is State.DEGRADED
         assert session.token_file.read_text() == old
 
         site.clock.advance(12 * MINUTE)
         await manager.refresher.step()
-        assert manager.state_of(session) is State.EXPIRED
+        assert manager.sessions.state_of(session) is State.EXPIRED
 
         source.answers[:] = [fresh]
         site.clock.advance(MINUTE)
         await manager.refresher.step()
-        assert manager.state_of(session) is State.ACTIVE
+        assert manager.sessions.state_of(session) is State.ACTIVE
         assert session.token_file.read_text() != old
         assert states(site) == ["degraded", "expired", "active"]
 
@@ -154,7 +154,7 @@ async def test_a_failing_source_degrades_then_expires_and_comes_back_by_itself(s
 async def test_a_state_is_told_once_however_often_it_is_looked_at(site):
     source = site.fresh()
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         source.answers[:] = [TokenSourceFailed()]
         site.clock.advance(48 * MINUTE)
         for _ in range(5):
@@ -168,7 +168,7 @@ async def test_a_state_is_told_once_however_often_it_is_looked_at(site):
 async def test_a_failure_is_told_with_its_count_and_followed_by_a_pause(site):
     source = site.fresh()
     async with site.server(source) as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         source.answers[:] = [TokenSourceFailed("the provider is down")]
         site.clock.advance(48 * MINUTE)
         pause = await manager.refresher.step()
@@ -182,7 +182,7 @@ async def test_a_failure_is_told_with_its_count_and_followed_by_a_pause(site):
 async def test_a_failing_source_is_asked_at_most_once_a_second(site):
     source = site.fresh()
     async with site.server(source) as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         source.answers[:] = [TokenSourceFailed()]
         site.clock.advance(48 * MINUTE)
         asked = len(source.requests)
@@ -196,19 +196,19 @@ async def test_a_failing_source_is_asked_at_most_once_a_second(site):
 async def test_signed_out_at_the_provider_loses_nothing(site):
     source = site.fresh()
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         fresh = source.answers[0]
         source.answers[:] = [SignInRequired()]
         site.clock.advance(48 * MINUTE)
         await manager.refresher.step()
-        assert manager.state_of(session) is State.SIGN_IN_REQUIRED
+        assert manager.sessions.state_of(session) is State.SIGN_IN_REQUIRED
         assert session.token_file.exists()
-        assert manager.choices.is_default(session)
+        assert manager.sessions.is_default(session)
 
         source.answers[:] = [fresh]
         site.clock.advance(MINUTE)
         await manager.refresher.step()
-        assert manager.state_of(session) is State.ACTIVE
+        assert manager.sessions.state_of(session) is State.ACTIVE
 
 
 async def test_a_file_that_somebody_else_renews_is_followed_without_being_called_failing(site):
@@ -216,7 +216,7 @@ async def test_a_file_that_somebody_else_renews_is_followed_without_being_called
     old, renewed = make_token(), make_token(iat=renewal)
     source = ScriptedSource(lambda: old if site.clock.now() < renewal else renewed)
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         for _ in range(2 * 53):
             site.clock.advance(30)
             await manager.refresher.step()
@@ -228,34 +228,34 @@ async def test_a_file_that_somebody_else_renews_is_followed_without_being_called
 
 async def test_a_late_renewal_by_somebody_else_degrades_when_little_is_left(site):
     async with site.server(ScriptedSource(make_token())) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.clock.advance(53 * MINUTE)
         await manager.refresher.step()
-        assert manager.state_of(session) is State.ACTIVE
+        assert manager.sessions.state_of(session) is State.ACTIVE
 
         site.clock.advance(2 * MINUTE)
         await manager.refresher.step()
-        assert manager.state_of(session) is State.DEGRADED
+        assert manager.sessions.state_of(session) is State.DEGRADED
 
         site.clock.advance(5 * MINUTE)
         await manager.refresher.step()
-        assert manager.state_of(session) is State.EXPIRED
+        assert manager.sessions.state_of(session) is State.EXPIRED
 
 
 async def test_a_hundred_role_sessions_are_one_fetch(site):
     async with site.server() as manager:
         await asyncio.gather(
-            *(manager.start(ANALYST, f"us-{name}-{n}") for name in ("east", "west", "north", "south")
+            *(manager.starter.start(ANALYST, f"us-{name}-{n}") for name in ("east", "west", "north", "south")
               for n in range(1, 26))
         )  # fmt: skip
-        assert len(manager.living()) == 100
+        assert len(manager.sessions.living()) == 100
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()
 
         assert len(manager.token_cache.source.requests) == 2
         token = manager.token_cache.status(ANALYST).token.reveal()
-        assert {session.token_file.read_text() for session in manager.living()} == {token}
+        assert {session.token_file.read_text() for session in manager.sessions.living()} == {token}
         assert len(site.emitted("token_refreshed")) == 100
 
 
@@ -271,21 +271,21 @@ async def test_tokens_bound_to_roles_are_renewed_one_by_one(site):
             return make_token(site.clock.now(), iat=site.clock.now(), role=request.role_arn)
 
     async with site.server(Binding(None)) as manager:
-        analyst, _ = await manager.start(ANALYST)
-        auditor, _ = await manager.start(AUDITOR)
+        analyst, _ = await manager.starter.start(ANALYST)
+        auditor, _ = await manager.starter.start(AUDITOR)
         manager.token_cache.source.failing = (AUDITOR,)
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()
 
-        assert manager.state_of(analyst) is State.ACTIVE
-        assert manager.state_of(auditor) is State.DEGRADED
+        assert manager.sessions.state_of(analyst) is State.ACTIVE
+        assert manager.sessions.state_of(auditor) is State.DEGRADED
         assert manager.token_cache.status(ANALYST).token.claims["role"] == ANALYST
 
 
 async def test_a_bug_in_one_look_does_not_end_the_loop(site, monkeypatch, caplog):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         old, real = session.token_file.read_text(), manager.refresher.step
         looks = []
 
@@ -294,7 +294,7 @@ async def test_a_bug_in_one_look_does_not_end_the_loop(site, monkeypatch, caplog
             raise RuntimeError("a bug")
 
         monkeypatch.setattr(manager.refresher, "step", broken)
-        manager.refresher.wake()
+        manager.sessions.changed.set()
         await eventually(lambda: looks)
         monkeypatch.setattr(manager.refresher, "step", real)
         assert "a bug" in caplog.text
@@ -306,11 +306,11 @@ async def test_a_bug_in_one_look_does_not_end_the_loop(site, monkeypatch, caplog
 
 async def test_a_forced_refresh_fetches_at_once(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         old = session.token_file.read_text()
         site.clock.advance(MINUTE)
 
-        assert await manager.refresh(session.id) is session
+        assert await manager.refresher.refresh(session.id) is session
 
         assert session.token_file.read_text() != old
 
@@ -318,12 +318,12 @@ async def test_a_forced_refresh_fetches_at_once(site):
 async def test_a_forced_refresh_that_fails_says_why_and_keeps_the_old_token(site):
     source = site.fresh()
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         old = session.token_file.read_text()
         source.answers[:] = [TokenSourceFailed("the provider is down")]
 
         with pytest.raises(TokenSourceFailed, match="the provider is down"):
-            await manager.refresh(session.id)
+            await manager.refresher.refresh(session.id)
 
         assert session.token_file.read_text() == old
         assert states(site) == ["degraded"]
@@ -331,8 +331,8 @@ async def test_a_forced_refresh_that_fails_says_why_and_keeps_the_old_token(site
 
 async def test_an_ended_role_session_needs_no_more_fetches(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        await manager.end(session.id)
+        session, _ = await manager.starter.start(ANALYST)
+        await manager.ending.end_by_user(session.id)
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()

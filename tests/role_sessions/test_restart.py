@@ -20,7 +20,7 @@ from jupyter_wb_aws.errors import (
     SignInRequired,
     TokenSourceFailed,
 )
-from jupyter_wb_aws.role_sessions import manager as manager_module
+from jupyter_wb_aws.role_sessions import records
 from jupyter_wb_aws.role_sessions.role_session import State
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN, Store, slot_name
 from tests.role_sessions.support import ANALYST, AUDITOR, NOON, ScriptedSource, eventually
@@ -42,7 +42,7 @@ async def main(tokens, store, home, roles):
         clock=clock, rng=random.Random(), emit=lambda name, data: None, sts=FakeSts(clock),
     )
     await manager.open()
-    session, _ = await manager.start(ANALYST)
+    session, _ = await manager.starter.start(ANALYST)
     print(session.id, flush=True)
     await asyncio.Event().wait()
 
@@ -79,7 +79,7 @@ def keep(site, change):
 
 async def test_a_clean_stop_removes_token_files_and_keeps_the_records(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
     assert site.files() == []
     assert [record["id"] for record in kept(site)["records"]] == [session.id]
@@ -87,13 +87,13 @@ async def test_a_clean_stop_removes_token_files_and_keeps_the_records(site):
 
 async def test_role_sessions_come_back_with_the_ids_paths_and_names_they_had(site):
     async with site.server() as manager:
-        first, _ = await manager.start(ANALYST)
-        await manager.start(AUDITOR, "eu-west-1")
-        before = [facts(session) for session in manager.living()]
+        first, _ = await manager.starter.start(ANALYST)
+        await manager.starter.start(AUDITOR, "eu-west-1")
+        before = [facts(session) for session in manager.sessions.living()]
 
     async with site.server() as manager:
-        assert [facts(session) for session in manager.living()] == before
-        assert manager.choices.is_default(manager.get(first.id))
+        assert [facts(session) for session in manager.sessions.living()] == before
+        assert manager.sessions.is_default(manager.sessions.get(first.id))
 
 
 def facts(session):
@@ -106,11 +106,11 @@ def facts(session):
 
 async def test_role_sessions_that_came_back_get_their_token_by_themselves(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
     async with site.server() as manager:
-        back = manager.get(session.id)
-        await eventually(lambda: manager.state_of(back) is State.ACTIVE)
+        back = manager.sessions.get(session.id)
+        await eventually(lambda: manager.sessions.state_of(back) is State.ACTIVE)
 
         assert back.token_file.read_text() == manager.token_cache.status(ANALYST).token.reveal()
         assert len(manager.token_cache.source.requests) == 1
@@ -119,66 +119,70 @@ async def test_role_sessions_that_came_back_get_their_token_by_themselves(site):
 
 async def test_a_role_session_that_came_back_is_the_one_that_a_start_gives(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
     async with site.server() as manager:
-        again, created = await manager.start(ANALYST)
+        again, created = await manager.starter.start(ANALYST)
 
         assert (again.id, created) == (session.id, False)
 
 
 async def test_a_restart_without_a_token_loses_nothing(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
     for _ in range(2):
         async with site.server(ScriptedSource(SignInRequired())) as manager:
-            back = manager.get(session.id)
-            await eventually(lambda b=back, m=manager: m.state_of(b) is State.SIGN_IN_REQUIRED)
+            back = manager.sessions.get(session.id)
+            await eventually(
+                lambda b=back, m=manager: m.sessions.state_of(b) is State.SIGN_IN_REQUIRED
+            )
 
     async with site.server() as manager:
-        await eventually(lambda: manager.state_of(manager.get(session.id)) is State.ACTIVE)
+        await eventually(
+            lambda: manager.sessions.state_of(manager.sessions.get(session.id)) is State.ACTIVE
+        )
 
 
 async def test_an_ended_role_session_does_not_come_back(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        await manager.end(session.id)
+        session, _ = await manager.starter.start(ANALYST)
+        await manager.ending.end_by_user(session.id)
 
     async with site.server() as manager:
         with pytest.raises(RoleSessionNotFound):
-            manager.get(session.id)
-        assert manager.choices.default == NO_ROLE
+            manager.sessions.get(session.id)
+        assert manager.sessions.default == NO_ROLE
 
 
 async def test_a_choice_of_no_aws_role_lasts_over_restarts(site):
     async with site.server() as manager:
-        await manager.set_default(None)
+        await manager.choices.set_default(None)
 
     for _ in range(2):
         async with site.server() as manager:
-            assert manager.choices.default == NO_ROLE
-            assert manager.choices.given_by_default().kind == "no_role"
+            assert manager.sessions.default == NO_ROLE
+            assert manager.choices.assign().kind == "no_role"
 
 
 async def test_where_nothing_was_chosen_nothing_is_chosen_after_a_restart(site):
     async with site.server() as manager:
-        await manager.start(ANALYST, default=False)
+        await manager.starter.start(ANALYST, default=False)
 
     async with site.server() as manager:
-        assert manager.choices.default == NOTHING_CHOSEN
-        assert manager.choices.given_by_default().kind == "untouched"
+        assert manager.sessions.default == NOTHING_CHOSEN
+        assert manager.choices.assign().kind == "untouched"
 
 
 async def test_a_role_that_left_the_catalogue_meanwhile_ends_on_its_return(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
     site.roles_file.write_text(f'[[roles]]\narn = "{AUDITOR}"\nallow = "everyone"\n')
 
     async with site.server() as manager:
-        back = manager.get(session.id)
+        back = manager.sessions.get(session.id)
         await eventually(lambda: back.ended)
-        await eventually(lambda: manager.choices.default == NO_ROLE)
+        await eventually(lambda: manager.sessions.default == NO_ROLE)
 
         assert back.ended.reason == "role_withdrawn"
         assert site.files() == []
@@ -186,39 +190,39 @@ async def test_a_role_that_left_the_catalogue_meanwhile_ends_on_its_return(site)
 
 async def test_an_unreadable_catalogue_takes_no_role_away(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
     site.roles_file.write_text("broken [")
 
     async with site.server() as manager:
-        back = manager.get(session.id)
-        await eventually(lambda: manager.state_of(back) is State.ACTIVE)
+        back = manager.sessions.get(session.id)
+        await eventually(lambda: manager.sessions.state_of(back) is State.ACTIVE)
 
         assert (back.role.label, back.region) == ("analyst", "us-east-2")
 
 
 async def test_a_role_that_came_back_is_checked_once_the_catalogue_can_be_read(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
     site.roles_file.write_text("broken [")
 
     async with site.server() as manager:
-        back = manager.get(session.id)
-        await eventually(lambda: manager.state_of(back) is State.ACTIVE)
+        back = manager.sessions.get(session.id)
+        await eventually(lambda: manager.sessions.state_of(back) is State.ACTIVE)
         site.roles_file.write_text(f'[[roles]]\narn = "{AUDITOR}"\nallow = "everyone"\n')
         site.clock.advance(60)
         with pytest.raises(RoleSessionEnded):
-            await manager.refresh(session.id)
+            await manager.refresher.refresh(session.id)
 
         assert back.ended.reason == "role_withdrawn"
 
 
 async def test_the_catalogues_words_of_today_hold_for_a_role_that_came_back(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
     site.roles_file.write_text(site.roles_file.read_text().replace('"Analyst"', '"Data analyst"'))
 
     async with site.server() as manager:
-        assert manager.get(session.id).role.label == "Data analyst"
+        assert manager.sessions.get(session.id).role.label == "Data analyst"
 
 
 async def test_a_role_that_a_claim_named_comes_back_with_what_the_file_says_of_such(site):
@@ -227,19 +231,21 @@ async def test_a_role_that_a_claim_named_comes_back_with_what_the_file_says_of_s
     )
     source = site.fresh(aws=[ANALYST])
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
     async with site.server(source) as manager:
-        assert manager.get(session.id).role.color == "red"
-        await eventually(lambda: manager.state_of(manager.get(session.id)) is State.ACTIVE)
+        assert manager.sessions.get(session.id).role.color == "red"
+        await eventually(
+            lambda: manager.sessions.state_of(manager.sessions.get(session.id)) is State.ACTIVE
+        )
 
 
 async def test_another_user_after_a_restart_gets_nothing_of_the_first(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
     async with site.server(site.fresh(sub="bob")) as manager:
-        back = manager.get(session.id)
+        back = manager.sessions.get(session.id)
         await eventually(lambda: back.ended)
 
         assert back.ended.reason == "identity_changed"
@@ -251,7 +257,7 @@ async def test_another_user_after_a_restart_gets_nothing_of_the_first(site):
 
 async def test_nothing_secret_is_in_the_store(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         token = session.token_file.read_text()
 
         for path in site.state_dir.iterdir():
@@ -277,44 +283,44 @@ async def test_nothing_secret_is_in_the_store(site):
 )
 async def test_a_record_that_makes_no_sense_is_lost_and_the_others_are_not(site, change, caplog):
     async with site.server() as manager:
-        await manager.start(ANALYST)
-        other, _ = await manager.start(AUDITOR)
+        await manager.starter.start(ANALYST)
+        other, _ = await manager.starter.start(AUDITOR)
     keep(site, lambda document: change(document["records"][0]))
 
     async with site.server() as manager:
-        assert [session.id for session in manager.living()] == [other.id]
+        assert [session.id for session in manager.sessions.living()] == [other.id]
         assert "its record makes no sense" in caplog.text
         assert (
-            manager.choices.default == NO_ROLE
+            manager.sessions.default == NO_ROLE
         )  # what was chosen is lost, and nothing else takes its place
-        assert manager.choices.given_by_default().kind == "no_role"
+        assert manager.choices.assign().kind == "no_role"
 
 
 async def test_a_garbage_store_gives_no_role_away_and_that_is_told(site):
     async with site.server() as manager:
-        await manager.set_default(None)
+        await manager.choices.set_default(None)
     (site.state_dir / f"{slot_name(site.home)}.json").write_bytes(b"\0garbage")
 
     async with site.server() as manager:
-        assert manager.living() == []
-        assert manager.choices.given_by_default().kind == "no_role"
-        assert "are lost" in manager.store_problem
-        session, _ = await manager.start(ANALYST, default=True)
-        assert manager.choices.is_default(session)
+        assert manager.sessions.living() == []
+        assert manager.choices.assign().kind == "no_role"
+        assert "are lost" in manager.records.problem
+        session, _ = await manager.starter.start(ANALYST, default=True)
+        assert manager.sessions.is_default(session)
 
 
 async def test_a_role_session_whose_end_the_stop_cut_short_does_not_come_back(site, monkeypatch):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         held = asyncio.Event()
-        monkeypatch.setattr(manager._files, "remove", lambda _session: held.wait())
-        ending = asyncio.create_task(manager.end(session.id))
+        monkeypatch.setattr(manager.files, "remove", lambda _session: held.wait())
+        ending = asyncio.create_task(manager.ending.end_by_user(session.id))
         await eventually(lambda: session.ended is not None)
     await asyncio.gather(ending, return_exceptions=True)
 
     async with site.server() as manager:
-        assert manager.living() == []
-        assert manager.choices.given_by_default().kind == "no_role"
+        assert manager.sessions.living() == []
+        assert manager.choices.assign().kind == "no_role"
 
 
 async def test_after_the_stop_nothing_is_started_that_would_stay(site):
@@ -322,17 +328,17 @@ async def test_after_the_stop_nothing_is_started_that_would_stay(site):
         pass
 
     with pytest.raises(ServerStopping):
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
 
     assert site.files() == []
 
 
 async def test_while_the_default_role_is_being_started_nothing_else_is_given(site, monkeypatch):
     manager = site.manager(default_role=ANALYST)
-    monkeypatch.setattr(manager, "start", lambda _arn: asyncio.Event().wait())
+    monkeypatch.setattr(manager.starter, "start", lambda _arn: asyncio.Event().wait())
 
     await manager.open()
-    given = manager.choices.given_by_default()
+    given = manager.choices.assign()
     await manager.close()
 
     assert given.kind == "no_role"
@@ -342,10 +348,10 @@ async def test_a_store_that_cannot_be_had_never_fails_a_start(site):
     site.state_dir.write_text("a file where the folder should be")
 
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
         assert session.token_file.exists()
-        assert "can't be kept over a restart" in manager.store_problem
+        assert "can't be kept over a restart" in manager.records.problem
     assert site.files() == []
 
 
@@ -356,11 +362,11 @@ async def test_a_full_disk_of_the_store_never_fails_a_start_and_heals(site, monk
     async with site.server() as manager:
         with monkeypatch.context() as broken:
             broken.setattr(Store, "save", fail)
-            session, _ = await manager.start(ANALYST)
-            assert "No space left on device" in manager.store_problem
+            session, _ = await manager.starter.start(ANALYST)
+            assert "No space left on device" in manager.records.problem
 
-        await manager.start(AUDITOR)
-        assert manager.store_problem is None
+        await manager.starter.start(AUDITOR)
+        assert manager.records.problem is None
 
     assert len(kept(site)["records"]) == 2
     assert kept(site)["default"]["session_id"] == session.id
@@ -369,7 +375,7 @@ async def test_a_full_disk_of_the_store_never_fails_a_start_and_heals(site, monk
 async def test_a_slow_disk_of_the_store_holds_nobody_up_and_is_written_in_the_end(
     site, monkeypatch
 ):
-    monkeypatch.setattr(manager_module, "SAVE_PATIENCE", 0.01)
+    monkeypatch.setattr(records, "SAVE_TIMEOUT", 0.01)
     may_go_on, real = threading.Event(), Store.save
 
     def slow(store, snapshot):
@@ -378,7 +384,7 @@ async def test_a_slow_disk_of_the_store_holds_nobody_up_and_is_written_in_the_en
 
     monkeypatch.setattr(Store, "save", slow)
     async with site.server() as manager:
-        session, _ = await asyncio.wait_for(manager.start(ANALYST), 5)
+        session, _ = await asyncio.wait_for(manager.starter.start(ANALYST), 5)
         may_go_on.set()
 
     assert [record["id"] for record in kept(site)["records"]] == [session.id]
@@ -389,9 +395,9 @@ async def test_two_servers_without_a_store_leave_each_others_files_alone(site):
     site.state_dir.write_text("a file where the folder should be")
 
     async with site.server() as first:
-        session, _ = await first.start(ANALYST)
+        session, _ = await first.starter.start(ANALYST)
         async with site.server() as second:
-            await second.start(ANALYST)
+            await second.starter.start(ANALYST)
             assert session.token_file.exists()
         assert session.token_file.exists()
 
@@ -401,8 +407,8 @@ async def test_two_servers_without_a_store_leave_each_others_files_alone(site):
 
 async def test_what_is_asked_too_early_waits_for_what_the_last_run_left(site, monkeypatch):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        await manager.start(AUDITOR, default=True)
+        session, _ = await manager.starter.start(ANALYST)
+        await manager.starter.start(AUDITOR, default=True)
     may_go_on, real = threading.Event(), Store.load
 
     def slow(store):
@@ -412,8 +418,8 @@ async def test_what_is_asked_too_early_waits_for_what_the_last_run_left(site, mo
     monkeypatch.setattr(Store, "load", slow)
     manager = site.manager()
     opening = asyncio.create_task(manager.open())
-    early = [asyncio.create_task(manager.start(ANALYST)) for _ in range(2)]
-    choice = asyncio.create_task(manager.set_default(None))
+    early = [asyncio.create_task(manager.starter.start(ANALYST)) for _ in range(2)]
+    choice = asyncio.create_task(manager.choices.set_default(None))
     await asyncio.sleep(0)
     may_go_on.set()
     await opening
@@ -442,8 +448,8 @@ async def test_a_kernel_of_a_synchronous_kernel_manager_does_not_wait_for_the_la
 
     # Its launch runs on a loop of its own, in another thread, while the server's stands still.
     async def launch():
-        await manager.ready()
-        return manager.choices.given_to_kernel("k")
+        await manager.sessions.ready()
+        return manager.choices.assign_to_kernel("k")
 
     given = []
     thread = threading.Thread(target=lambda: given.append(asyncio.run(launch())))
@@ -461,10 +467,10 @@ async def test_a_kernel_of_a_synchronous_kernel_manager_does_not_wait_for_the_la
 
 async def test_a_second_server_of_the_same_folder_begins_with_nothing_and_leaves_nothing(site):
     async with site.server() as first:
-        session, _ = await first.start(ANALYST)
+        session, _ = await first.starter.start(ANALYST)
         async with site.server() as second:
-            assert second.living() == []
-            other, _ = await second.start(ANALYST)
+            assert second.sessions.living() == []
+            other, _ = await second.starter.start(ANALYST)
             assert other.token_file != session.token_file
         assert session.token_file.exists()
         assert not other.token_file.exists()
@@ -474,11 +480,11 @@ async def test_a_second_server_of_the_same_folder_begins_with_nothing_and_leaves
 
 async def test_a_server_of_another_folder_begins_with_nothing(site, tmp_path):
     async with site.server() as first:
-        await first.start(ANALYST)
+        await first.starter.start(ANALYST)
     (tmp_path / "other").mkdir()
 
     async with site.server(root_dir=tmp_path / "other") as other:
-        assert other.living() == []
+        assert other.sessions.living() == []
 
 
 # --- Servers that died -----------------------------------------------------------------------
@@ -489,8 +495,10 @@ async def test_the_next_server_takes_up_the_role_session_of_one_that_was_killed(
     assert f"{slot_name(site.home)}_{session_id}.token" in site.files()
 
     async with site.server() as manager:
-        await eventually(lambda: manager.state_of(manager.get(session_id)) is State.ACTIVE)
-        assert manager.get(session_id).token_file.exists()
+        await eventually(
+            lambda: manager.sessions.state_of(manager.sessions.get(session_id)) is State.ACTIVE
+        )
+        assert manager.sessions.get(session_id).token_file.exists()
 
     assert site.files() == []
 
@@ -502,7 +510,7 @@ async def test_files_of_a_killed_server_that_nobody_takes_up_are_cleaned(site):
     (site.token_dir / half_written).write_text("half a tok")
 
     async with site.server() as manager:
-        assert manager.living() == []
+        assert manager.sessions.living() == []
         assert site.files() == []
 
 
@@ -514,14 +522,14 @@ async def test_token_files_of_a_killed_server_of_another_folder_are_cleaned(site
         assert site.files() == []
 
     async with site.server(root_dir=tmp_path / "other") as manager:
-        assert manager.get(session_id)
+        assert manager.sessions.get(session_id)
 
 
 async def test_token_files_of_a_server_that_lives_are_left_alone(site, tmp_path):
     (tmp_path / "other").mkdir()
 
     async with site.server(root_dir=tmp_path / "other") as living:
-        session, _ = await living.start(ANALYST)
+        session, _ = await living.starter.start(ANALYST)
         async with site.server():
             assert session.token_file.exists()
 
@@ -533,7 +541,7 @@ async def test_leftovers_that_cannot_be_looked_for_do_not_fail_a_start(site, mon
     monkeypatch.setattr(Store, "clear_leftovers", fail)
 
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         assert session.token_file.exists()
     assert "Input/output error" in caplog.text
 
@@ -542,8 +550,10 @@ async def test_a_failing_source_at_the_next_start_keeps_what_a_killed_server_lef
     session_id = killed_server(site, site.home)
 
     async with site.server(ScriptedSource(TokenSourceFailed())) as manager:
-        await eventually(lambda: manager.state_of(manager.get(session_id)) is State.EXPIRED)
-        assert manager.get(session_id).started_at == NOON
+        await eventually(
+            lambda: manager.sessions.state_of(manager.sessions.get(session_id)) is State.EXPIRED
+        )
+        assert manager.sessions.get(session_id).started_at == NOON
 
 
 # --- Hostile records -------------------------------------------------------------------------
@@ -585,54 +595,54 @@ HOSTILE = {
 @pytest.mark.parametrize("values", HOSTILE.values(), ids=HOSTILE)
 async def test_a_value_that_no_client_could_have_sent_loses_its_record_alone(site, values):
     async with site.server() as manager:
-        await manager.start(ANALYST)
-        other, _ = await manager.start(AUDITOR)
+        await manager.starter.start(ANALYST)
+        other, _ = await manager.starter.start(AUDITOR)
     keep(site, lambda document: document["records"][0].update(values))
 
     async with site.server() as manager:
-        assert [session.id for session in manager.living()] == [other.id]
-        assert manager.choices.given_by_default().kind == "no_role"
-        assert all(s.token_file.parent == site.token_dir for s in manager.living())
+        assert [session.id for session in manager.sessions.living()] == [other.id]
+        assert manager.choices.assign().kind == "no_role"
+        assert all(s.token_file.parent == site.token_dir for s in manager.sessions.living())
 
 
 async def test_of_two_records_with_one_id_the_first_counts(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
-        await manager.start(AUDITOR)
+        session, _ = await manager.starter.start(ANALYST)
+        await manager.starter.start(AUDITOR)
     keep(site, lambda document: document["records"][1].update(id=session.id))
 
     async with site.server() as manager:
-        assert [str(s.role.arn) for s in manager.living()] == [ANALYST]
+        assert [str(s.role.arn) for s in manager.sessions.living()] == [ANALYST]
 
 
 @pytest.mark.parametrize("started_at", ["9999-12-31T23:59:59+00:00", "2026-11-24T12:00:01+00:00"])
 async def test_a_role_session_of_the_future_was_started_now(site, started_at):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
     keep(site, lambda document: document["records"][0].update(started_at=started_at))
 
     async with site.server() as manager:
-        assert manager.get(session.id).started_at == NOON
-        await manager.end(session.id)
+        assert manager.sessions.get(session.id).started_at == NOON
+        await manager.ending.end_by_user(session.id)
 
 
 async def test_a_store_whose_folder_was_deleted_is_made_again(site):
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         shutil.rmtree(site.state_dir)
-        await manager.start(AUDITOR)
+        await manager.starter.start(AUDITOR)
 
         assert len(kept(site)["records"]) == 2
-        assert manager.store_problem is None
+        assert manager.records.problem is None
 
 
 async def test_a_store_whose_folder_others_opened_meanwhile_is_left_alone(site):
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         shutil.rmtree(site.state_dir)
         site.state_dir.mkdir()
         site.state_dir.chmod(0o777)
-        await manager.start(AUDITOR)
+        await manager.starter.start(AUDITOR)
 
         assert list(site.state_dir.iterdir()) == []
-        assert "can be written to by others" in manager.store_problem
+        assert "can be written to by others" in manager.records.problem

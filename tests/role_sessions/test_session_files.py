@@ -14,7 +14,7 @@ from tests.role_sessions.support import ANALYST, AUDITOR, asleep, eventually, fu
 
 async def test_a_role_session_has_its_stand_ins_beside_its_token(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         stem = session.token_file.stem
 
         assert site.files() == [f"{stem}.config", f"{stem}.credentials", f"{stem}.token"]
@@ -30,19 +30,19 @@ async def test_a_folder_that_others_can_write_to_is_a_clear_error_and_heals(site
 
     async with site.server() as manager:
         with pytest.raises(TokenDirectoryRefused, match="can be written to by others"):
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
         assert site.sts.requests == []
         assert site.files() == []
 
         site.token_dir.chmod(0o700)
-        session, _ = await manager.start(ANALYST)
-        assert manager.state_of(session) is State.ACTIVE
+        session, _ = await manager.starter.start(ANALYST)
+        assert manager.sessions.state_of(session) is State.ACTIVE
 
 
 async def test_a_folder_that_the_file_browser_shows_is_a_clear_error(site, caplog):
     async with site.server(token_dir=site.home / "tokens") as manager:
         with pytest.raises(TokenDirectoryRefused, match="can be seen in Jupyter's file browser"):
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
 
     assert "Set WbAwsApp.token_dir" in caplog.text
     assert not (site.home / "tokens").exists()
@@ -52,33 +52,33 @@ async def test_a_hidden_folder_in_the_root_is_taken_unless_hidden_files_are_show
     folder = site.home / ".local" / "tokens"
 
     async with site.server(token_dir=folder) as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
     async with site.server(token_dir=folder, hidden_shown=True) as manager:
         with pytest.raises(TokenDirectoryRefused):
-            await manager.start(ANALYST, "eu-west-1")
+            await manager.starter.start(ANALYST, "eu-west-1")
 
 
 async def test_role_sessions_that_came_back_to_a_refused_folder_heal_with_it(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
     site.token_dir.chmod(0o777)
 
     async with site.server() as manager:
-        back = manager.get(session.id)
-        await eventually(lambda: manager.state_of(back) is State.EXPIRED)
+        back = manager.sessions.get(session.id)
+        await eventually(lambda: manager.sessions.state_of(back) is State.EXPIRED)
         assert back.file_problem.code == "token_dir_refused"
 
         site.token_dir.chmod(0o700)
         await asleep(site.clock)
         site.clock.advance(30)
-        await eventually(lambda: manager.state_of(back) is State.ACTIVE)
+        await eventually(lambda: manager.sessions.state_of(back) is State.ACTIVE)
         assert back.token_file.exists()
 
 
 async def test_a_folder_that_was_deleted_is_made_anew_with_every_file(site):
     async with site.server() as manager:
-        first, _ = await manager.start(ANALYST)
-        second, _ = await manager.start(AUDITOR)
+        first, _ = await manager.starter.start(ANALYST)
+        second, _ = await manager.starter.start(AUDITOR)
         names = site.files()
         shutil.rmtree(site.token_dir)
 
@@ -88,12 +88,12 @@ async def test_a_folder_that_was_deleted_is_made_anew_with_every_file(site):
 
         await manager.refresher.step()
         assert site.files() == names
-        assert manager.state_of(first) is State.ACTIVE
+        assert manager.sessions.state_of(first) is State.ACTIVE
 
 
 async def test_a_folder_that_was_replaced_by_an_unsafe_one_gets_no_token(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.token_dir.rename(site.token_dir.with_name("moved"))
         site.token_dir.mkdir()
         site.token_dir.chmod(0o777)
@@ -101,34 +101,34 @@ async def test_a_folder_that_was_replaced_by_an_unsafe_one_gets_no_token(site):
         await manager.refresher.step()
 
         assert site.files() == []
-        assert manager.state_of(session) is State.EXPIRED
+        assert manager.sessions.state_of(session) is State.EXPIRED
         assert "can be written to by others" in session.file_problem.detail
 
 
 async def test_a_full_disk_degrades_and_heals_by_itself(site, monkeypatch):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         old = session.token_file.read_text()
 
         with monkeypatch.context() as broken:
             broken.setattr(os, "fsync", full_disk)
             await asleep(site.clock)
             site.clock.advance(49 * 60)
-            await eventually(lambda: manager.state_of(session) is State.DEGRADED)
+            await eventually(lambda: manager.sessions.state_of(session) is State.DEGRADED)
             assert session.token_file.read_text() == old
 
             site.clock.advance(11 * 60)
-            assert manager.state_of(session) is State.EXPIRED
+            assert manager.sessions.state_of(session) is State.EXPIRED
 
         await asleep(site.clock)
         site.clock.advance(30)
-        await eventually(lambda: manager.state_of(session) is State.ACTIVE)
+        await eventually(lambda: manager.sessions.state_of(session) is State.ACTIVE)
         assert session.token_file.read_text() != old
 
 
 async def test_a_full_disk_is_logged_once_while_it_lasts(site, monkeypatch, caplog):
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         with monkeypatch.context() as broken:
             broken.setattr(os, "fsync", full_disk)
             site.clock.advance(49 * 60)
@@ -140,12 +140,12 @@ async def test_a_full_disk_is_logged_once_while_it_lasts(site, monkeypatch, capl
 
 async def test_a_forced_refresh_that_cannot_be_written_says_so(site, monkeypatch):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.clock.advance(60)
         with monkeypatch.context() as broken:
             broken.setattr(os, "fsync", full_disk)
             with pytest.raises(TokenDirectoryRefused, match="No space left on device"):
-                await manager.refresh(session.id)
+                await manager.refresher.refresh(session.id)
 
 
 async def test_the_folder_of_a_server_that_never_had_one_is_closed_without_ado(site):
@@ -153,4 +153,4 @@ async def test_the_folder_of_a_server_that_never_had_one_is_closed_without_ado(s
     site.token_dir.touch()
 
     async with site.server() as manager:
-        assert manager.living() == []
+        assert manager.sessions.living() == []

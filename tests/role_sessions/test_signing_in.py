@@ -10,8 +10,8 @@ import pytest
 
 from jupyter_wb_aws.errors import RoleSessionNotFound, SignInRequired, TokenInvalid, WbAwsError
 from jupyter_wb_aws.identity.oidc import OidcTokenSource
-from jupyter_wb_aws.role_sessions import manager as manager_module
-from jupyter_wb_aws.role_sessions.manager import READY_PATIENCE
+from jupyter_wb_aws.role_sessions import ending, refresher
+from jupyter_wb_aws.role_sessions.registry import READY_TIMEOUT
 from jupyter_wb_aws.role_sessions.schedule import next_look
 from jupyter_wb_aws.role_sessions.store import Store
 from tests.conftest import FakeClock
@@ -54,7 +54,7 @@ async def test_a_sign_in_is_taken_over_before_anybody_is_told(now_site, make_sou
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         await sign_in(source, provider, "bob")
         assert session.ended.reason == "identity_changed"
         assert now_site.files() == []
@@ -69,15 +69,15 @@ async def test_role_sessions_come_back_with_the_sign_in_after_a_restart(
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
     source = make_source()
     async with now_site.server(source) as manager:
         await asleep(now_site.clock)
-        (back,) = manager.living()
-        assert manager.state_of(back) == "sign_in_required"
+        (back,) = manager.sessions.living()
+        assert manager.sessions.state_of(back) == "sign_in_required"
         assert now_site.files() == []
         await sign_in(source, provider)
-        assert (back.id, manager.state_of(back)) == (session.id, "active")
+        assert (back.id, manager.sessions.state_of(back)) == (session.id, "active")
         assert back.token_file.read_text() in provider.issued
 
 
@@ -85,11 +85,11 @@ async def test_somebody_else_after_a_restart_ends_them(now_site, make_source, pr
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider, "bob")
-        assert manager.living() == []
+        assert manager.sessions.living() == []
         assert now_site.files() == []
 
 
@@ -99,21 +99,21 @@ async def test_the_greatest_age_is_seen_without_a_refresh_that_is_due(
     source = make_source(max_sign_in_age=600.0)
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         await asleep(now_site.clock)
         asked = len(provider.asked)
         now_site.clock.advance(601)
-        await eventually(lambda: manager.state_of(session) == "sign_in_required")
+        await eventually(lambda: manager.sessions.state_of(session) == "sign_in_required")
         assert len(provider.asked) == asked
         with pytest.raises(SignInRequired, match="greatest age"):
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
 
 
 async def test_waiting_for_the_user_is_told_once(now_site, make_source, provider):
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         provider.refresh_tokens.clear()
         for _ in range(5):
             await asleep(now_site.clock)
@@ -128,27 +128,27 @@ async def test_a_busy_provider_is_left_in_peace_as_long_as_it_wants(
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         provider.faults["/token"] = [failing(429, Retry_After="300")]
         await asleep(now_site.clock)
         now_site.clock.advance(3000)
-        await eventually(lambda: manager.state_of(session) == "degraded")
+        await eventually(lambda: manager.sessions.state_of(session) == "degraded")
         token_status = manager.token_cache.status(ANALYST)
         wait = next_look(token_status, now_site.clock.now()) - now_site.clock.now()
         assert 290 < wait.total_seconds() <= 300
         await asleep(now_site.clock)
         now_site.clock.advance(300)
-        await eventually(lambda: manager.state_of(session) == "active")
+        await eventually(lambda: manager.sessions.state_of(session) == "active")
 
 
 async def test_a_default_role_starts_with_the_sign_in(now_site, make_source, provider):
     source = make_source()
     async with now_site.server(source, default_role=ANALYST) as manager:
         await asleep(now_site.clock)
-        assert manager.choices.given_by_default().kind == "no_role"
+        assert manager.choices.assign().kind == "no_role"
         await sign_in(source, provider)
-        await eventually(lambda: manager.choices.default.session_id is not None)
-        assert manager.choices.given_by_default().session.role.arn.name == "analyst"
+        await eventually(lambda: manager.sessions.default.session_id is not None)
+        assert manager.choices.assign().session.role.arn.name == "analyst"
 
 
 @pytest.mark.parametrize("then", [None, "bob"])
@@ -159,31 +159,31 @@ async def test_what_is_being_started_while_the_user_signs_out_comes_to_nothing(
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
         now_site.sts.gate.clear()
-        starting = asyncio.create_task(manager.start(ANALYST, default=True))
+        starting = asyncio.create_task(manager.starter.start(ANALYST, default=True))
         await eventually(now_site.sts.called.is_set)
-        await manager.sign_out()
+        await manager.sign_in_changes.sign_out()
         if then:
             await sign_in(source, provider, then)
         now_site.sts.gate.set()
         with pytest.raises(SignInRequired):
             await starting
-        assert manager.living() == []
+        assert manager.sessions.living() == []
         assert now_site.files() == []
-        assert manager.choices.default.session_id is None
+        assert manager.sessions.default.session_id is None
 
 
 async def test_no_kernel_of_the_next_user_starts_as_the_former(now_site, make_source, provider):
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         given = []
         renew = manager.token_cache.refresh_all
 
         async def slowly():
-            given.append(manager.choices.given_to_kernel("k1"))
+            given.append(manager.choices.assign_to_kernel("k1"))
             await renew()
-            given.append(manager.choices.given_to_kernel("k2"))
+            given.append(manager.choices.assign_to_kernel("k2"))
 
         manager.token_cache.refresh_all = slowly
         await sign_in(source, provider, "bob")
@@ -198,12 +198,12 @@ async def test_an_end_that_takes_its_time_does_not_end_what_the_next_user_starts
     source = make_source(timeout=5.0)
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         provider.faults["/revoke"] = [hanging(over)]
-        leaving = asyncio.create_task(manager.sign_out())
+        leaving = asyncio.create_task(manager.sign_in_changes.sign_out())
         await eventually(lambda: "/revoke" in [path for path, _ in provider.asked])
         await sign_in(source, provider, "bob")
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         over.set()
         await leaving
         assert session.ended is None
@@ -218,12 +218,12 @@ async def test_a_sign_in_that_is_being_finished_does_not_hold_up_the_end(
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         provider.kid = "k2"  # so that the keys are asked for
         provider.faults["/jwks"] = [hanging(over)]
         again = asyncio.create_task(sign_in(source, provider))
         await eventually(lambda: [path for path, _ in provider.asked].count("/jwks") >= 3)
-        leaving = asyncio.create_task(manager.sign_out())
+        leaving = asyncio.create_task(manager.sign_in_changes.sign_out())
         await eventually(lambda: session.ended is not None)
         assert not leaving.done()
         over.set()
@@ -238,13 +238,13 @@ async def test_no_role_starts_once_the_sign_in_is_over(now_site, make_source, pr
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         provider.refresh_tokens.clear()
         with pytest.raises(SignInRequired):
-            await manager.refresh(session.id)
+            await manager.refresher.refresh(session.id)
         with pytest.raises(SignInRequired):
-            await manager.start(AUDITOR)
-        assert len(manager.living()) == 1
+            await manager.starter.start(AUDITOR)
+        assert len(manager.sessions.living()) == 1
 
 
 async def test_nobody_is_signed_in_where_the_next_user_could_not_be(
@@ -253,7 +253,7 @@ async def test_nobody_is_signed_in_where_the_next_user_could_not_be(
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         renew = manager.token_cache.refresh_all
 
         async def refuse():
@@ -272,14 +272,14 @@ async def test_a_second_sign_in_that_fails_leaves_the_first(now_site, make_sourc
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         provider.claims = {"exp": 1}
         with pytest.raises(WbAwsError):
             await sign_in(source, provider)
         provider.claims = {}
         assert source.sign_in.user.subject == "alice"
-        await manager.refresh(session.id)
-        assert manager.state_of(session) == "active"
+        await manager.refresher.refresh(session.id)
+        assert manager.sessions.state_of(session) == "active"
 
 
 async def test_signing_out_is_over_at_once_for_kernels_though_the_provider_hangs(
@@ -289,9 +289,9 @@ async def test_signing_out_is_over_at_once_for_kernels_though_the_provider_hangs
     source = make_source(timeout=0.5)
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         provider.faults["/revoke"] = [hanging(over)]
-        leaving = asyncio.create_task(manager.sign_out())
+        leaving = asyncio.create_task(manager.sign_in_changes.sign_out())
         await eventually(lambda: session.ended is not None)
         assert not leaving.done()
         out, _ = await leaving
@@ -302,17 +302,17 @@ async def test_signing_out_is_over_at_once_for_kernels_though_the_provider_hangs
 async def test_a_sign_out_does_not_wait_for_a_disk_that_hangs(
     now_site, make_source, provider, monkeypatch
 ):
-    monkeypatch.setattr(manager_module, "READY_PATIENCE", 0.01)
+    monkeypatch.setattr(ending, "REMOVAL_TIMEOUT", 0.01)
     answers, source = threading.Event(), make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        session, _ = await manager.start(ANALYST)
-        real = type(manager._files)._remove
+        session, _ = await manager.starter.start(ANALYST)
+        real = type(manager.files)._remove
         monkeypatch.setattr(
-            type(manager._files), "_remove", lambda *args: answers.wait(60) and real(*args)
+            type(manager.files), "_remove", lambda *args: answers.wait(60) and real(*args)
         )
 
-        await asyncio.wait_for(manager.sign_out(), 20)
+        await asyncio.wait_for(manager.sign_in_changes.sign_out(), 20)
 
         assert session.ended.reason == "signed_out"
         answers.set()
@@ -325,12 +325,12 @@ async def test_a_sign_in_does_not_wait_for_a_disk_that_hangs(
     answers, source = threading.Event(), make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         before = session.written
-        monkeypatch.setattr(manager_module, "DELIVER_PATIENCE", 0.01)
-        real = type(manager._files)._without_file
+        monkeypatch.setattr(refresher, "DELIVERY_TIMEOUT", 0.01)
+        real = type(manager.files)._without_file
         monkeypatch.setattr(
-            type(manager._files), "_without_file", lambda *args: answers.wait(60) and real(*args)
+            type(manager.files), "_without_file", lambda *args: answers.wait(60) and real(*args)
         )
 
         await asyncio.wait_for(sign_in(source, provider), 20)
@@ -346,7 +346,7 @@ async def test_a_sign_out_while_the_disk_hangs_ends_what_comes_back_from_it(
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
     may_go_on, real = threading.Event(), Store.load
 
     def slow(store):
@@ -358,19 +358,19 @@ async def test_a_sign_out_while_the_disk_hangs_ends_what_comes_back_from_it(
     manager = now_site.manager(source)
     opening = asyncio.create_task(manager.open())
     await asleep(now_site.clock)
-    now_site.clock.advance(READY_PATIENCE)
+    now_site.clock.advance(READY_TIMEOUT)
     await opening
-    leaving = asyncio.create_task(manager.sign_out())
+    leaving = asyncio.create_task(manager.sign_in_changes.sign_out())
     await asleep(now_site.clock)
-    now_site.clock.advance(READY_PATIENCE)
+    now_site.clock.advance(READY_TIMEOUT)
     await leaving
     may_go_on.set()
-    assert await manager.ready()
+    assert await manager.sessions.ready()
 
-    assert manager.living() == []
-    assert manager.choices.given_by_default().kind == "no_role"
+    assert manager.sessions.living() == []
+    assert manager.choices.assign().kind == "no_role"
     await manager.close()
 
     async with now_site.server(make_source()) as manager:
         with pytest.raises(RoleSessionNotFound):
-            manager.get(session.id)
+            manager.sessions.get(session.id)

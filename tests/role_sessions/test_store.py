@@ -497,7 +497,7 @@ def open_to_others(path, _tmp_path):
 
 def endless(path, _tmp_path):
     put(path, b"")
-    os.truncate(path, store_module.LONGEST + 1)
+    os.truncate(path, store_module.MAX_BYTES + 1)
 
 
 PUT_THERE = [a_fifo, a_link, a_folder, open_to_others, endless]
@@ -558,7 +558,7 @@ def test_what_is_not_a_number_is_garbage(folder, home, number):
 
 
 def test_of_more_records_than_anybody_has_the_last_ones_are_read(folder, home, monkeypatch, caplog):
-    monkeypatch.setattr(store_module, "MOST_RECORDS", 3)
+    monkeypatch.setattr(store_module, "MAX_RECORDS", 3)
     many = tuple(replace(RECORD, id=f"{number:016x}") for number in range(5))
     with opened(folder, home) as store:
         store.save(Snapshot(NO_ROLE, many))

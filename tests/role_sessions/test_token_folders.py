@@ -71,7 +71,7 @@ async def test_where_the_first_place_cannot_be_used_the_next_one_is_and_a_notice
     spoil(first)
 
     async with site.server(**places) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
         assert session.token_file.parent == second
         assert session.token_file.exists()
@@ -79,7 +79,7 @@ async def test_where_the_first_place_cannot_be_used_the_next_one_is_and_a_notice
         assert str(first) in sentence
         assert "XDG_RUNTIME_DIR" in sentence
         assert sentence in caplog.text
-        assert manager.token_dir_problem is None
+        assert manager.files.problem is None
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ async def test_a_disk_that_fails_at_any_call_is_passed_over(
     monkeypatch.setattr(os, call, lambda *args, **kwargs: failing(real, *args, **kwargs))
 
     async with site.server(**places) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
         assert session.token_file.parent == second
         assert session.token_file.exists()
@@ -119,11 +119,11 @@ def fails_below(folder, number):
 async def test_after_a_fallback_the_next_run_has_its_role_sessions_again(site, first, places):
     first.touch()
     async with site.server(**places) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
     async with site.server(**places) as manager:
-        back = manager.get(session.id)
-        await eventually(lambda: manager.state_of(back) is State.ACTIVE)
+        back = manager.sessions.get(session.id)
+        await eventually(lambda: manager.sessions.state_of(back) is State.ACTIVE)
         assert (back.token_file, back.session_name) == (session.token_file, session.session_name)
 
 
@@ -132,14 +132,14 @@ async def test_a_first_place_that_can_be_used_again_takes_the_role_sessions_back
 ):
     first.touch()
     async with site.server(**places) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
     leftover = second / session.token_file.name
     leftover.write_text("of a server that died")
     first.unlink()
 
     async with site.server(**places) as manager:
-        back = manager.get(session.id)
-        await eventually(lambda: manager.state_of(back) is State.ACTIVE)
+        back = manager.sessions.get(session.id)
+        await eventually(lambda: manager.sessions.state_of(back) is State.ACTIVE)
         assert back.token_file.parent == first / "ours"
         assert manager.notices == []
 
@@ -147,7 +147,7 @@ async def test_a_first_place_that_can_be_used_again_takes_the_role_sessions_back
 async def test_leftovers_at_the_other_places_are_removed(site, first, second, places):
     first.touch()
     async with site.server(**places) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
     stale = second / session.token_file.name.replace(session.id, "0" * 16)
     stale.write_text("of a server that died")
     first.unlink()
@@ -160,7 +160,7 @@ async def test_a_folder_that_is_gone_for_good_moves_its_role_sessions_to_the_nex
     site, first, second, places
 ):
     async with site.server(**places) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         assert session.token_file.parent == first / "ours"
         shutil.rmtree(first)
         first.touch()
@@ -168,13 +168,13 @@ async def test_a_folder_that_is_gone_for_good_moves_its_role_sessions_to_the_nex
         await asleep(site.clock)
         site.clock.advance(30)
         await eventually(lambda: session.token_file.parent == second)
-        await eventually(lambda: manager.state_of(session) is State.ACTIVE)
+        await eventually(lambda: manager.sessions.state_of(session) is State.ACTIVE)
 
         stem = session.token_file.stem
         assert sorted(path.name for path in second.iterdir()) == [
             f"{stem}.config", f"{stem}.credentials", f"{stem}.token",
         ]  # fmt: skip
-        later, _ = await manager.start(AUDITOR)
+        later, _ = await manager.starter.start(AUDITOR)
         assert later.token_file.parent == second
     assert list(second.iterdir()) == []
 
@@ -183,21 +183,21 @@ async def test_while_its_token_lives_a_role_session_stays_where_processes_read_i
     site, first, second, places, monkeypatch
 ):
     async with site.server(**places) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         failing, real = fails_below(first, errno.ENOSPC), os.fsync
         monkeypatch.setattr(os, "fsync", lambda descriptor: failing(real, descriptor))
 
         await asleep(site.clock)
         site.clock.advance(49 * 60)
-        await eventually(lambda: manager.state_of(session) is State.DEGRADED)
+        await eventually(lambda: manager.sessions.state_of(session) is State.DEGRADED)
         assert session.token_file.parent == first / "ours"
 
-        other, _ = await manager.start(AUDITOR)
+        other, _ = await manager.starter.start(AUDITOR)
         assert other.token_file.parent == second
 
         await asleep(site.clock)
         site.clock.advance(12 * 60)
-        await eventually(lambda: manager.state_of(session) is State.ACTIVE)
+        await eventually(lambda: manager.sessions.state_of(session) is State.ACTIVE)
         assert session.token_file.parent == second
 
 
@@ -209,7 +209,7 @@ async def test_where_no_place_can_be_used_the_error_names_each_and_what_to_set(
 
     async with site.server(**places) as manager:
         with pytest.raises(TokenDirectoryRefused) as refused:
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
 
     assert str(first) in refused.value.detail
     assert str(second) in refused.value.detail
@@ -232,7 +232,7 @@ async def test_a_place_below_another_users_folder_is_passed_over(
     monkeypatch.setattr(Path, "stat", of_another)
 
     async with site.server(**places) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         assert session.token_file.parent == second
 
 
@@ -241,7 +241,7 @@ async def test_a_relative_folder_is_passed_over(site, second, tmp_path, monkeypa
     places = [Place(Path("run/ours"), "XDG_RUNTIME_DIR"), Place(second, "TMPDIR")]
 
     async with site.server(token_places=places) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
         assert session.token_file.parent == second
         assert "is not an absolute path" in dict(manager.notices)["token_dir_fallback"]
@@ -256,7 +256,7 @@ async def test_a_folder_of_ours_that_others_can_write_to_is_not_passed_over(
 
     async with site.server(**places) as manager:
         with pytest.raises(TokenDirectoryRefused, match="can be written to by others") as refused:
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
 
         assert f"chmod 700 {first / 'ours'}" in refused.value.admin_hint
         assert not second.exists()
@@ -267,7 +267,7 @@ async def test_a_folder_above_that_others_can_write_to_is_a_notice(site, caplog)
     site.token_dir.parent.chmod(0o777)
 
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
 
         sentence = dict(manager.notices)["token_dir_exposed"]
         assert f"Others can write to {site.token_dir.parent} (mode 0777, not sticky)" in sentence
@@ -291,12 +291,12 @@ async def test_with_the_root_folder_slash_a_hidden_folder_is_taken(site, tmp_pat
     place = Place(below / "ours", "XDG_RUNTIME_DIR", hidden_path=below / ".ours")
 
     async with site.server(root_dir=Path("/"), token_places=[place]) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
 
         assert session.token_file.parent == below / ".ours"
         assert manager.notices == []
     async with site.server(root_dir=Path("/"), token_places=[place]) as manager:
-        assert manager.get(session.id).token_file == session.token_file
+        assert manager.sessions.get(session.id).token_file == session.token_file
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ async def test_the_hint_against_a_visible_folder_can_be_followed(
 
     async with site.server(token_dir=tmp_path / "tokens", **settings) as manager:
         with pytest.raises(TokenDirectoryRefused) as refused:
-            await manager.start(ANALYST)
+            await manager.starter.start(ANALYST)
 
     assert remedy in refused.value.admin_hint
     assert ("outside of" in refused.value.admin_hint) is (remedy == "outside of")
@@ -325,7 +325,7 @@ async def test_the_hint_against_a_visible_folder_can_be_followed(
 
 async def test_checkpoints_in_the_folders_of_tokens_and_records_go_when_a_server_starts(site):
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
     for folder in (site.token_dir, site.state_dir):
         (folder / ".ipynb_checkpoints").mkdir()
         (folder / ".ipynb_checkpoints" / "a-checkpoint.token").write_text("a copy")
@@ -345,12 +345,12 @@ async def test_records_are_kept_at_the_next_place_and_found_there_again(site, tm
         Place(tmp_path / "run" / "records", "XDG_RUNTIME_DIR"),
     ]
     async with site.server(store_places=places) as manager:
-        session, _ = await manager.start(ANALYST)
-        assert manager.store_problem is None
+        session, _ = await manager.starter.start(ANALYST)
+        assert manager.records.problem is None
         assert "Jupyter's data folder" in dict(manager.notices)["store_fallback"]
 
     async with site.server(store_places=places) as manager:
-        assert manager.choices.is_default(manager.get(session.id))
+        assert manager.sessions.is_default(manager.sessions.get(session.id))
 
 
 @pytest.mark.parametrize("chosen", [None, AUDITOR])
@@ -363,37 +363,37 @@ async def test_what_was_chosen_while_the_first_place_could_not_be_used_holds_aft
         Place(tmp_path / "run" / "records", "XDG_RUNTIME_DIR"),
     ]
     async with site.server(store_places=places) as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
     data.rename(tmp_path / "away")
     data.touch()
     async with site.server(store_places=places) as manager:
         if chosen is None:
-            await manager.set_default(None)
+            await manager.choices.set_default(None)
         else:
-            await manager.start(chosen, default=True)
+            await manager.starter.start(chosen, default=True)
     data.unlink()
     (tmp_path / "away").rename(data)
 
     for _ in range(2):
         async with site.server(store_places=places) as manager:
-            given = manager.choices.given_by_default()
+            given = manager.choices.assign()
             assert (str(given.session.role.arn) if given.session else None) == chosen
             assert manager.notices == []
 
     async with site.server(store_places=places) as manager:
-        await manager.start(ANALYST, default=True)
+        await manager.starter.start(ANALYST, default=True)
     async with site.server(store_places=places) as manager:
-        assert str(manager.choices.given_by_default().session.role.arn) == ANALYST
+        assert str(manager.choices.assign().session.role.arn) == ANALYST
 
 
 async def test_records_that_may_be_where_nothing_can_be_read_give_no_role_away(site, tmp_path):
     places = [Place(tmp_path / "data", "a"), Place(tmp_path / "run", "b")]
     async with site.server(store_places=places) as manager:
-        await manager.set_default(None)
+        await manager.choices.set_default(None)
     (tmp_path / "data").chmod(0o777)
 
     async with site.server(store_places=places) as manager:
-        assert manager.choices.given_by_default().kind == "no_role"
+        assert manager.choices.assign().kind == "no_role"
 
 
 def test_a_folder_that_cannot_be_opened_leaves_no_descriptor(tmp_path, monkeypatch):

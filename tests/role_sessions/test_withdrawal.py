@@ -55,14 +55,14 @@ async def test_a_token_without_the_group_ends_the_role_session_at_the_next_refre
     caplog.set_level("INFO")
     source = ScriptedSource(renewed(site))
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         source.answers[:] = [renewed(site, groups=["interns"])]
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()
 
         assert session.ended.reason == "role_withdrawn"
-        await eventually(lambda: manager.choices.default == NO_ROLE)
+        await eventually(lambda: manager.sessions.default == NO_ROLE)
         assert site.files() == []
         assert [event["reason"] for event in site.emitted("session_ended")] == ["role_withdrawn"]
         assert f"Role session {session.id} ({ANALYST}) ended: role_withdrawn" in caplog.text
@@ -71,14 +71,14 @@ async def test_a_token_without_the_group_ends_the_role_session_at_the_next_refre
 async def test_a_claim_that_changed_ends_only_what_needed_it(site):
     source = ScriptedSource(renewed(site, audits=True))
     async with site.server(source) as manager:
-        analyst, _ = await manager.start(ANALYST)
-        auditor, _ = await manager.start(AUDITOR)
+        analyst, _ = await manager.starter.start(ANALYST)
+        auditor, _ = await manager.starter.start(AUDITOR)
         source.answers[:] = [renewed(site, audits=False)]
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()
 
-        assert manager.living() == [analyst]
+        assert manager.sessions.living() == [analyst]
         assert auditor.ended.reason == "role_withdrawn"
         assert analyst.token_file.read_text() == manager.token_cache.status(None).token.reveal()
 
@@ -86,11 +86,11 @@ async def test_a_claim_that_changed_ends_only_what_needed_it(site):
 async def test_a_token_of_a_withdrawn_role_is_never_in_its_file(site):
     source = ScriptedSource(renewed(site))
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         source.answers[:] = [renewed(site, groups=[])]
 
         with pytest.raises(RoleSessionEnded, match="no longer in your list of roles"):
-            await manager.refresh(session.id)
+            await manager.refresher.refresh(session.id)
 
         assert site.emitted("token_refreshed") == []
 
@@ -98,13 +98,13 @@ async def test_a_token_of_a_withdrawn_role_is_never_in_its_file(site):
 async def test_a_kernel_of_a_withdrawn_role_has_none_at_its_next_start(site):
     source = ScriptedSource(renewed(site))
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
-        manager.choices.given_to_kernel("kernel")
+        session, _ = await manager.starter.start(ANALYST)
+        manager.choices.assign_to_kernel("kernel")
         source.answers[:] = [renewed(site, groups=[])]
         with pytest.raises(RoleSessionEnded):
-            await manager.refresh(session.id)
+            await manager.refresher.refresh(session.id)
 
-        assert manager.choices.given_to_kernel("kernel").kind == "no_role"
+        assert manager.choices.assign_to_kernel("kernel").kind == "no_role"
         assert site.emitted("kernel_without_role")
 
 
@@ -114,8 +114,8 @@ async def test_a_role_that_the_claim_names_no_longer_ends(site):
     )
     source = ScriptedSource(renewed(site, aws=[ANALYST, AUDITOR]))
     async with site.server(source) as manager:
-        analyst, _ = await manager.start(ANALYST)
-        auditor, _ = await manager.start(AUDITOR)
+        analyst, _ = await manager.starter.start(ANALYST)
+        auditor, _ = await manager.starter.start(AUDITOR)
         source.answers[:] = [renewed(site, aws=[AUDITOR])]
         site.clock.advance(48 * MINUTE)
 
@@ -130,7 +130,7 @@ async def test_a_role_that_the_claim_names_no_longer_ends(site):
 
 async def test_a_role_taken_from_the_user_ends_within_half_a_minute(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         await asleep(site.clock)
         site.roles_file.write_text(NOBODY)
 
@@ -143,7 +143,7 @@ async def test_a_role_taken_from_the_user_ends_within_half_a_minute(site):
 
 async def test_a_role_taken_out_of_the_file_ends(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.roles_file.write_text("roles = []")
 
         await manager.refresher.step()
@@ -154,20 +154,20 @@ async def test_a_role_taken_out_of_the_file_ends(site):
 @pytest.mark.parametrize("broken", ["", "broken [", "[[roles]]\narn = 7", None])
 async def test_a_broken_or_unreadable_file_takes_no_role_away(site, broken):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.roles_file.unlink() if broken is None else site.roles_file.write_text(broken)
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()
 
-        assert manager.state_of(session) is State.ACTIVE
+        assert manager.sessions.state_of(session) is State.ACTIVE
         await eventually(lambda: len(site.emitted("token_refreshed")) == 1)
 
 
 async def test_a_token_that_lost_the_group_counts_while_the_file_is_broken(site):
     source = ScriptedSource(renewed(site))
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.roles_file.write_text("broken [")
         source.answers[:] = [renewed(site, groups=[])]
         site.clock.advance(48 * MINUTE)
@@ -179,7 +179,7 @@ async def test_a_token_that_lost_the_group_counts_while_the_file_is_broken(site)
 
 async def test_a_file_that_is_just_being_written_is_read_again_before_a_role_is_withdrawn(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         await asleep(site.clock)
         site.roles_file.write_text("roles = [] # the first half of")
         os.utime(site.roles_file, (NOON.timestamp(), NOON.timestamp()))
@@ -195,7 +195,7 @@ async def test_a_file_that_is_just_being_written_is_read_again_before_a_role_is_
 @pytest.fixture
 def hang(monkeypatch):
     """The file system that hangs: what it is patched with, and the looks that are stuck in it."""
-    monkeypatch.setattr(rights, "LOOK_PATIENCE", 0.05)
+    monkeypatch.setattr(rights, "ROLES_FILE_TIMEOUT", 0.05)
     may_go_on, looks = threading.Event(), []
 
     def look(_file):
@@ -208,7 +208,7 @@ def hang(monkeypatch):
 
 async def test_a_file_system_that_hangs_does_not_stop_the_renewal(site, hang, monkeypatch):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         old = session.token_file.read_text()
         monkeypatch.setattr(CatalogueFile, "_read_if_changed", hang)
         site.clock.advance(48 * MINUTE)
@@ -226,7 +226,7 @@ async def test_a_token_is_judged_by_the_last_good_file_while_the_file_system_han
 ):
     source = ScriptedSource(renewed(site))
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         monkeypatch.setattr(CatalogueFile, "_read_if_changed", hang)
         source.answers[:] = [renewed(site, groups=[])]
         site.clock.advance(48 * MINUTE)
@@ -238,7 +238,7 @@ async def test_a_token_is_judged_by_the_last_good_file_while_the_file_system_han
 
 async def test_what_the_file_says_of_a_role_holds_for_the_running_role_session(site):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         changed = RULES.replace('"Analyst"', '"Data analyst"').replace("us-east-2", "eu-west-1")
         site.roles_file.write_text(f'{changed}extra_environment = {{ A = "b" }}\n')
 
@@ -252,7 +252,7 @@ async def test_what_the_file_says_of_a_role_holds_for_the_running_role_session(s
 async def test_another_users_token_is_judged_as_such_and_not_by_its_roles(site):
     source = ScriptedSource(renewed(site))
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         source.answers[:] = [renewed(site, sub="bob", groups=[])]
         site.clock.advance(48 * MINUTE)
 
@@ -263,7 +263,7 @@ async def test_another_users_token_is_judged_as_such_and_not_by_its_roles(site):
 
 async def test_without_a_change_nothing_is_judged_twice(site, monkeypatch):
     async with site.server() as manager:
-        await manager.start(ANALYST)
+        await manager.starter.start(ANALYST)
         await manager.refresher.step()
         judged = []
         monkeypatch.setattr(manager.token_cache, "identity_of", judged.append)
@@ -288,25 +288,25 @@ async def test_a_typo_in_an_entry_ends_no_role_session_on_a_running_or_a_new_ser
     site, good, bad
 ):
     async with site.server() as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.roles_file.write_text(RULES.replace(good, bad, 1))
         site.clock.advance(48 * MINUTE)
         await manager.refresher.step()
-        assert manager.state_of(session) is State.ACTIVE
+        assert manager.sessions.state_of(session) is State.ACTIVE
 
     async with site.server() as manager:
         await manager.refresher.step()
-        assert [restored.id for restored in manager.living()] == [session.id]
+        assert [restored.id for restored in manager.sessions.living()] == [session.id]
 
         site.roles_file.write_text("roles = []")
         await manager.refresher.step()
-        assert manager.living() == []
+        assert manager.sessions.living() == []
 
 
 async def test_a_token_that_lost_the_group_counts_while_the_entry_is_bad(site):
     source = ScriptedSource(renewed(site))
     async with site.server(source) as manager:
-        session, _ = await manager.start(ANALYST)
+        session, _ = await manager.starter.start(ANALYST)
         site.roles_file.write_text(RULES.replace('[{ groups = ["analysts"] }]', "7"))
         source.answers[:] = [renewed(site, groups=[])]
         site.clock.advance(48 * MINUTE)
@@ -319,8 +319,8 @@ async def test_a_token_that_lost_the_group_counts_while_the_entry_is_bad(site):
 async def test_a_bad_entry_of_one_role_withdraws_no_other_and_keeps_no_deleted_one(site):
     source = ScriptedSource(renewed(site, audits=True))
     async with site.server(source) as manager:
-        analyst, _ = await manager.start(ANALYST)
-        auditor, _ = await manager.start(AUDITOR)
+        analyst, _ = await manager.starter.start(ANALYST)
+        auditor, _ = await manager.starter.start(AUDITOR)
         site.roles_file.write_text(
             RULES.partition('[[roles]]\narn = "' + AUDITOR)[0] + "color = 7\n"
         )

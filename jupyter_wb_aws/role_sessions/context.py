@@ -1,0 +1,26 @@
+"""What the parts of this package share: the settings, the clock, randomness, events and tasks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from jupyter_wb_aws.clock import Clock
+from jupyter_wb_aws.role_sessions.settings import Settings
+from jupyter_wb_aws.tasks import Tasks
+
+# Takes an event's name and its data; see `jupyter_wb_aws/events/`.
+Emit = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One server's; `tasks` own all background work of its role sessions."""
+
+    settings: Settings
+    clock: Clock
+    random: random.Random
+    emit: Emit
+    tasks: Tasks = field(default_factory=Tasks)

@@ -1,0 +1,81 @@
+"""The calls to AWS STS for a role session, made as a process of that role session would make them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+
+from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity, StsRequest
+from jupyter_wb_aws.aws.sts_subprocess import StsClient
+from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.role_sessions.role_session import RoleSession
+
+# Returns the whole environment that a process started with a role session would get.
+EnvironmentOf = Callable[[RoleSession], Awaitable[Mapping[str, str]]]
+
+
+class StsCalls:
+    """Asks STS with a process's own environment: the same proxies, endpoints and CA bundles.
+
+    Args:
+        sts: AWS STS.
+        process_environment: returns the environment of a process of a role session.
+    """
+
+    def __init__(self, sts: StsClient, process_environment: EnvironmentOf) -> None:
+        self._sts = sts
+        self._process_environment = process_environment
+
+    async def assume(
+        self, session: RoleSession, token: WebIdentityToken, deadline: float
+    ) -> AssumedRole:
+        """Have STS say whether the token's user may have the role.
+
+        Args:
+            session: the role session, which need not have started yet.
+            token: the user's.
+            deadline: when to give up, in the event loop's time.
+
+        Raises:
+            WbAwsError: what STS says.
+        """
+        return await self._sts.assume(await self._request(session, token, deadline))
+
+    async def verify(
+        self, session: RoleSession, token: WebIdentityToken, deadline: float
+    ) -> CallerIdentity:
+        """Ask STS for the caller identity now.
+
+        Args:
+            session: the role session.
+            token: its owner's.
+            deadline: when to give up, in the event loop's time.
+
+        Raises:
+            WbAwsError: what STS says.
+        """
+        return await self._sts.verify(await self._request(session, token, deadline))
+
+    async def _request(
+        self, session: RoleSession, token: WebIdentityToken, deadline: float
+    ) -> StsRequest:
+        environment = await self._process_environment(session)
+        name = session.session_name
+        return StsRequest(session.role.arn, session.region, name, token, environment, deadline)
+
+
+def renamed(caller: CallerIdentity, old: str, new: str) -> CallerIdentity | None:
+    """Put another RoleSessionName into a caller identity; None if the old one is not in it.
+
+    Source: AssumeRoleWithWebIdentity, `AssumedRoleUser`: ``AROA…:name`` and ``…assumed-role/role/name``.
+    An S3-compatible store may write something else.
+
+    Args:
+        caller: the caller identity.
+        old: the RoleSessionName that it has.
+        new: the one to have instead.
+    """
+    user_id, arn = caller.user_id.removesuffix(f":{old}"), caller.arn.removesuffix(f"/{old}")
+    if user_id == caller.user_id or arn == caller.arn:
+        return None
+    return replace(caller, user_id=f"{user_id}:{new}", arn=f"{arn}/{new}")
