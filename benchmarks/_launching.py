@@ -12,7 +12,7 @@ from _support import FakeAws, role_arn, site
 
 from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity, StsRequest
 from jupyter_wb_aws.clock import SystemClock
-from jupyter_wb_aws.identity.file import FileTokenSource
+from jupyter_wb_aws.identity.file_source import FileTokenSource
 from jupyter_wb_aws.identity.token_cache import TokenCache
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.settings import Settings

@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
     from jupyter_wb_aws.child_processes import ChildProcesses
     from jupyter_wb_aws.handlers.server_state import ServerState
-    from jupyter_wb_aws.identity.source import TokenSource
+    from jupyter_wb_aws.identity.token_source import TokenSource
     from jupyter_wb_aws.injection.conflict_check import ConflictCheck
     from jupyter_wb_aws.injection.environment import SiteSettings, UserAwsFiles
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 # By name: a server pays for the import of the one that it uses.
 SOURCES = {
-    "command": "jupyter_wb_aws.identity.command.CommandTokenSource",
-    "file": "jupyter_wb_aws.identity.file.FileTokenSource",
-    "oidc": "jupyter_wb_aws.identity.oidc.OidcTokenSource",
+    "command": "jupyter_wb_aws.identity.command_source.CommandTokenSource",
+    "file": "jupyter_wb_aws.identity.file_source.FileTokenSource",
+    "oidc": "jupyter_wb_aws.identity.oidc_source.OidcTokenSource",
 }
 
 
@@ -264,7 +264,7 @@ class WbAwsApp(ExtensionApp):
 
         sections = sections_of(self.config)
         # Another source's settings may stand beside those of the one that is chosen.
-        paths = (*SOURCES.values(), "jupyter_wb_aws.identity.source.TokenSource")
+        paths = (*SOURCES.values(), "jupyter_wb_aws.identity.token_source.TokenSource")
         named = {path.rpartition(".")[2]: path for path in paths}
         read = [import_item(path) for name, path in named.items() if name in sections]
         classes = {cls.__name__: cls for cls in (WbAwsApp, *read)}
@@ -323,7 +323,7 @@ class WbAwsApp(ExtensionApp):
 
         assert self._source is not None
         if self._source.sign_in is not None:
-            from jupyter_wb_aws.identity.oidc import OidcTokenSource
+            from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
 
             if isinstance(self._source, OidcTokenSource):
                 self._source.registered_redirect_uri = partial(
@@ -434,7 +434,7 @@ def source_class(name: str) -> type[TokenSource] | None:
     """
     if not name:
         return None
-    from jupyter_wb_aws.identity.source import TokenSource
+    from jupyter_wb_aws.identity.token_source import TokenSource
 
     try:
         found = import_item(SOURCES.get(name, name))

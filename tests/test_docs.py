@@ -35,12 +35,12 @@ from jupyter_wb_aws.doctor.codes import ALL
 from jupyter_wb_aws.doctor.codes import CODES as DOCTOR
 from jupyter_wb_aws.events import NAMES, schema_id
 from jupyter_wb_aws.identity.claim_problems import ClaimCode
-from jupyter_wb_aws.identity.command import CommandTokenSource
-from jupyter_wb_aws.identity.file import FileTokenSource
-from jupyter_wb_aws.identity.oidc import OidcTokenSource
-from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
+from jupyter_wb_aws.identity.command_source import CommandTokenSource
+from jupyter_wb_aws.identity.file_source import FileTokenSource
+from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
+from jupyter_wb_aws.identity.token_source import TokenRequest, TokenSource
 from jupyter_wb_aws.role_sessions.role_session import EndReason, State
-from jupyter_wb_aws.roles.parsing import CLAIM_KEYS, KEYS, parse
+from jupyter_wb_aws.roles.catalogue_parser import CLAIM_KEYS, KEYS, parse
 from tests.conftest import NOON, make_jwt
 from tests.pages import BLOCK, PAGES, ROOT, blocks, prose
 

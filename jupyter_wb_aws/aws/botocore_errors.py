@@ -15,7 +15,7 @@ from botocore import exceptions as boto
 
 from jupyter_wb_aws.aws.proxies import urls_in
 from jupyter_wb_aws.aws.sts_errors import Failure, refused
-from jupyter_wb_aws.identity.redact import harmless, without_userinfo
+from jupyter_wb_aws.identity.redact import redact_secrets, redact_userinfo
 
 SAID = 400
 HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
@@ -62,4 +62,4 @@ def _sentence(error: Exception, url: str) -> str:
         return ""
     if isinstance(error, boto.ConfigParseError):  # quotes lines of the file, which may hold a key
         return f"{error.kwargs.get('path')} can't be parsed as a file of profiles."
-    return harmless(without_userinfo(str(error), url, *urls_in(os.environ)), SAID)
+    return redact_secrets(redact_userinfo(str(error), url, *urls_in(os.environ)), SAID)

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from jupyter_wb_aws.identity.token import LONGEST, WebIdentityToken, largest_claim
+from jupyter_wb_aws.identity.token import MAX_TOKEN_LENGTH, WebIdentityToken, largest_claim
 from jupyter_wb_aws.loopback import is_loopback_host
 from jupyter_wb_aws.roles.role import RoleArn
 
@@ -196,10 +196,10 @@ def _limits(token: WebIdentityToken) -> Iterator[ClaimWarning]:
     if life < SHORT_LIFE:
         text = f"The token lives for {life.total_seconds():.0f} s; a program that reads it late is refused."
         yield ClaimWarning("short_life", text)
-    if token.size > NEAR * LONGEST:
+    if token.size > NEAR * MAX_TOKEN_LENGTH:
         name, size = largest_claim(token.claims)
         text = (
-            f"The token has {token.size} of the {LONGEST} characters that AWS takes; its largest claim is"
+            f"The token has {token.size} of the {MAX_TOKEN_LENGTH} characters that AWS takes; its largest claim is"
             f" `{shown(name)}` ({size})."
         )
         yield ClaimWarning("near_size_limit", text)

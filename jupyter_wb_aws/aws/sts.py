@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from jupyter_wb_aws.aws.proxies import variable_for
 from jupyter_wb_aws.errors import StsUnavailable, WbAwsError
-from jupyter_wb_aws.identity.redact import without_userinfo
+from jupyter_wb_aws.identity.redact import redact_userinfo
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.loopback import is_loopback
 from jupyter_wb_aws.roles.partitions import partitions
@@ -162,7 +162,7 @@ class InProcessSts:
         endpoint = endpoint_of(environment)
         if endpoint and not endpoint.startswith(("https://", "http://")):
             raise StsUnavailable(
-                f"The STS endpoint {without_userinfo(endpoint, endpoint)!r} is not an http(s) URL.",
+                f"The STS endpoint {redact_userinfo(endpoint, endpoint)!r} is not an http(s) URL.",
                 admin_hint="It is AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL in `extra_environment`.",
             )
 

@@ -23,7 +23,7 @@ from jupyter_wb_aws.errors import (
     TrustRefused,
     WbAwsError,
 )
-from jupyter_wb_aws.identity.redact import harmless
+from jupyter_wb_aws.identity.redact import redact_secrets
 from jupyter_wb_aws.roles.partitions import partitions
 from jupyter_wb_aws.roles.role import RoleArn
 
@@ -225,7 +225,7 @@ def _explain_refusal(
             admin_hint="A proxy, a firewall or a web server in between may have answered in its place."
             + (f" If it was the STS itself: {by_store}" if by_store else ""),
         )
-    said = harmless(message, SAID)
+    said = redact_secrets(message, SAID)
     if code in TOKEN_REFUSED or TOKEN_UNFIT.search(message):
         return TokenRefused(
             f"AWS did not accept the web identity token ({code}). It says: {said}",

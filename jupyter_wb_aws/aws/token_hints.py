@@ -26,7 +26,7 @@ from jupyter_wb_aws.aws.claims import (
     shown,
     tags_of,
 )
-from jupyter_wb_aws.identity.token import LONGEST, largest_claim
+from jupyter_wb_aws.identity.token import MAX_TOKEN_LENGTH, largest_claim
 from jupyter_wb_aws.roles.role import RoleArn
 
 PACKED = "PackedPolicyTooLarge"
@@ -177,7 +177,7 @@ def _no_id_token(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
 def _unfit(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
     name, size = largest_claim(claims)
     return (
-        f"AWS takes tokens of up to {LONGEST} characters. The token's largest claim is `{shown(name)}`, with"
+        f"AWS takes tokens of up to {MAX_TOKEN_LENGTH} characters. The token's largest claim is `{shown(name)}`, with"
         f" about {size} of them: have the identity provider leave it out, or put less into it."
     )
 

@@ -50,11 +50,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _assumed(session: Mapping[str, Any]) -> Credentials:
     from jupyter_wb_aws.aws.sts import InProcessSts, StsRequest
-    from jupyter_wb_aws.identity.token import MOST_READ, WebIdentityToken
+    from jupyter_wb_aws.identity.token import MAX_TOKEN_READ, WebIdentityToken
     from jupyter_wb_aws.roles.role import RoleArn
 
     variables = role_environment.variables(session, os.environ)
-    text = _content(variables["AWS_WEB_IDENTITY_TOKEN_FILE"], MOST_READ)
+    text = _content(variables["AWS_WEB_IDENTITY_TOKEN_FILE"], MAX_TOKEN_READ)
     request = StsRequest(
         RoleArn.parse(session["role_arn"]),
         session["region"],

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from jupyter_wb_aws.aws.proxies import bypasses, proxies_in, urls_in
 from jupyter_wb_aws.aws.sts import endpoint_of
 from jupyter_wb_aws.doctor.profiles import Profile
-from jupyter_wb_aws.identity.redact import without_userinfo
+from jupyter_wb_aws.identity.redact import redact_userinfo
 from jupyter_wb_aws.roles.partitions import partition_of
 
 # The machine's metadata service gives out the machine's own role: never asked, not even whether it
@@ -82,7 +82,7 @@ def masked(text: str, environment: Mapping[str, str]) -> str:
     Args:
         environment: whose proxies and endpoints may be quoted, a part of one included.
     """
-    return USER.sub("***@", without_userinfo(text, *urls_in(environment)))
+    return USER.sub("***@", redact_userinfo(text, *urls_in(environment)))
 
 
 def ignores_endpoints(environment: Mapping[str, str]) -> bool:

@@ -17,7 +17,7 @@ from jupyter_wb_aws.doctor.addresses import masked, sts_endpoint
 from jupyter_wb_aws.doctor.facts import Called, Facts
 from jupyter_wb_aws.doctor.metadata import Refused, guard, leads_to_metadata
 from jupyter_wb_aws.errors import InvalidRoleArn, WbAwsError
-from jupyter_wb_aws.identity.redact import harmless
+from jupyter_wb_aws.identity.redact import redact_secrets
 from jupyter_wb_aws.roles.role import RoleArn
 
 CONNECT_TIMEOUT, READ_TIMEOUT, TRIES = 3, 5, 2
@@ -107,7 +107,11 @@ def _failed(
     if problem is not None:
         detail, hint, admin_hint = problem.detail, problem.hint, problem.admin_hint
     else:
-        detail, hint, admin_hint = harmless(masked(_said(error), facts.environment), SAID), "", None
+        detail, hint, admin_hint = (
+            redact_secrets(masked(_said(error), facts.environment), SAID),
+            "",
+            None,
+        )
     response: Mapping[str, Any] = getattr(error, "response", None) or {}
     code = refused(response).code or type(error).__name__
     return Called("failed", provider, None, None, code, detail, hint, admin_hint)

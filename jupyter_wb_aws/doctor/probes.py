@@ -26,7 +26,7 @@ from jupyter_wb_aws.doctor.addresses import (
 from jupyter_wb_aws.doctor.facts import Probed
 from jupyter_wb_aws.doctor.metadata import leads_to_metadata
 from jupyter_wb_aws.doctor.profiles import Profile
-from jupyter_wb_aws.identity.redact import harmless
+from jupyter_wb_aws.identity.redact import redact_secrets
 from jupyter_wb_aws.loopback import is_loopback
 
 TIMEOUT = 3.0
@@ -138,7 +138,7 @@ def _failed(
         why = "the name can't be resolved"
     else:
         text = getattr(reason, "strerror", None) or str(reason)
-        why = harmless(masked(text, environment), SAID) or type(reason).__name__
+        why = redact_secrets(masked(text, environment), SAID) or type(reason).__name__
     through = f" (through the proxy {without_secrets(proxy)})" if proxy else ""
     return Probed(shown, "unreachable", f"{why}{through}")
 

@@ -19,7 +19,7 @@ from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.health_problems import problems_of
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.schedule import next_look
-from jupyter_wb_aws.roles.catalogue_file import sentence
+from jupyter_wb_aws.roles.catalogue_file import describe_bad_entry
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
@@ -126,13 +126,14 @@ def roles_file_notices(manager: RoleSessionManager) -> list[dict[str, str]]:
     """Say which entries of the roles file can't be used, and whether others can change the file."""
     file, good = manager.catalogue, manager.catalogue.last_good
     notices = [
-        {"code": "roles_file_entry", "message": f"The roles file {file.path}, {sentence(bad)}."}
+        {
+            "code": "roles_file_entry",
+            "message": f"The roles file {file.path}, {describe_bad_entry(bad)}.",
+        }
         for bad in (good.problems if good else ())
     ]
-    if file.exposed:
-        message = (
-            f"The roles file {file.path}: {file.exposed}. Only root should be able to change it."
-        )
+    if file.writable_by_others:
+        message = f"The roles file {file.path}: {file.writable_by_others}. Only root should be able to change it."
         notices.append({"code": "roles_file_exposed", "message": message})
     return notices
 
@@ -182,7 +183,7 @@ def session_health(manager: RoleSessionManager, session: RoleSession) -> dict[st
     """Tell how one role session is."""
     token_status = manager.token_cache.status(str(session.role.arn))
     problem = session.file_problem or token_status.problem
-    at = rfc3339(token_status.looked_at) if token_status.looked_at else None
+    at = rfc3339(token_status.attempted_at) if token_status.attempted_at else None
     return {
         "id": session.id,
         "state": manager.sessions.state_of(session),

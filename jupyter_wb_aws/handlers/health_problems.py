@@ -13,7 +13,7 @@ from jupyter_wb_aws.errors import (
     WbAwsError,
 )
 from jupyter_wb_aws.role_sessions.role_session import State
-from jupyter_wb_aws.roles.parsing import describe
+from jupyter_wb_aws.roles.catalogue_parser import describe
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager

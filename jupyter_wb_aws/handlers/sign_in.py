@@ -16,8 +16,8 @@ from jupyter_wb_aws.handlers.sharing import sharing_notice
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
 
-    from jupyter_wb_aws.identity.code_flow import CodeBegun
-    from jupyter_wb_aws.identity.sign_in import SignIn
+    from jupyter_wb_aws.identity.oidc.code_flow import AuthorizationRequest
+    from jupyter_wb_aws.identity.oidc.sign_in import SignIn
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 # Seconds that a look at how things are may wait for the provider.
@@ -36,7 +36,7 @@ def sign_in_of(manager: RoleSessionManager) -> SignIn:
     return sign_in
 
 
-def bind_to_browser(handler: JupyterHandler, begun: CodeBegun) -> None:
+def bind_to_browser(handler: JupyterHandler, begun: AuthorizationRequest) -> None:
     """Give the browser the cookie without which nobody can finish this sign-in.
 
     `Lax`, and not `Strict`: the provider's pages send the browser back. Its path and `Secure` are the
@@ -70,7 +70,7 @@ class SignInHandler(WbAwsHandler):
         flows, problem = [], sign_in.problem
         try:
             async with asyncio.timeout(PATIENCE):
-                flows = await sign_in.flows()
+                flows = await sign_in.available_flows()
         except TimeoutError:
             problem = problem or IdpTimeout("The identity provider did not answer in time.")
         except WbAwsError as told:
@@ -98,7 +98,7 @@ class SignInHandler(WbAwsHandler):
     async def post(self) -> None:
         """Begin it."""
         sign_in = sign_in_of(self.manager)
-        flow = await sign_in.choose(self.body({"flow": str}).get("flow"))
+        flow = await sign_in.choose_flow(self.body({"flow": str}).get("flow"))
         log_by_user(self, f"Sign-in asked for ({flow} flow)")
         if flow == "code":
             begun = await sign_in.begin_code()

@@ -196,7 +196,7 @@ class StartHandler(PageHandler):
         """Send the browser to the provider."""
         try:
             sign_in = sign_in_of(await self.manager())
-            await sign_in.choose("code")
+            await sign_in.choose_flow("code")
             begun = await sign_in.begin_code()
             log_by_user(self, "Sign-in asked for (code flow, on the page)")
         except WbAwsError as problem:

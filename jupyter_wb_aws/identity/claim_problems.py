@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from jupyter_wb_aws.identity.members import EMPTY, claim_at
+from jupyter_wb_aws.identity.claims import EMPTY, claim_by_path
 
 # Of a provider's claims, so many names are told, each up to that length.
 MOST_NAMES, LONGEST_NAME = 5, 100
@@ -36,9 +36,9 @@ def claim_problems(
     Args:
         groups_in_rules: the groups that the roles file names; without any, nobody misses them.
     """
-    name = claim_at(claims, name_claim)
+    name = claim_by_path(claims, name_claim)
     found = [] if name in EMPTY or isinstance(name, str) else [_unusable_name(name_claim, name)]
-    groups = claim_at(claims, groups_claim)
+    groups = claim_by_path(claims, groups_claim)
     if groups in EMPTY:
         if _left_out(claims, groups_claim):
             return [*found, _groups_left_out(groups_claim)]

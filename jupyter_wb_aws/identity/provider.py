@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jupyter_wb_aws.errors import IdpBadAnswer, TokenInvalid
-from jupyter_wb_aws.identity.http import Http
-from jupyter_wb_aws.identity.members import member
-from jupyter_wb_aws.identity.redact import without_userinfo
+from jupyter_wb_aws.identity.claims import optional_member
+from jupyter_wb_aws.identity.http.client import HttpClient
+from jupyter_wb_aws.identity.redact import redact_userinfo
 
 # OIDC Core 2, "Issuer Identifier": a URL without query or fragment. AWS wants https; demos have http.
 HTTP_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
@@ -22,9 +22,9 @@ Jwk = Mapping[str, Any]
 class Provider:
     """One issuer's documents, by OpenID Connect Discovery 1.0; `http` is how it is reached."""
 
-    def __init__(self, issuer: str, http: Http | None = None) -> None:
+    def __init__(self, issuer: str, http: HttpClient | None = None) -> None:
         self.issuer = issuer
-        self.http = http or Http()
+        self.http = http or HttpClient()
         self._metadata: dict[str, Any] | None = None
 
     @property
@@ -48,7 +48,7 @@ class Provider:
             found = await self.http.get_json(
                 self.issuer.rstrip("/") + "/.well-known/openid-configuration"
             )
-            if (named := member(found, "issuer")) is None:
+            if (named := optional_member(found, "issuer")) is None:
                 raise TokenInvalid(
                     f"The discovery document of {self.issuer!r} does not say which issuer it is of.",
                     admin_hint="Is `issuer` of the token source the URL of an OpenID provider?",
@@ -68,7 +68,7 @@ class Provider:
         Raises:
             IdpBadAnswer: if it is none that one may talk to.
         """
-        url = member(await self.metadata(), name)
+        url = optional_member(await self.metadata(), name)
         if url is None:
             return None
         if isinstance(url, str) and may_hold_userinfo(url):
@@ -101,7 +101,7 @@ class Provider:
         keys = [
             key
             for key in (listed if isinstance(listed, list) else [])
-            if isinstance(key, dict) and member(key, "use", "sig") == "sig"
+            if isinstance(key, dict) and optional_member(key, "use", "sig") == "sig"
         ]
         if not keys:
             raise IdpBadAnswer(f"{self.issuer} publishes no signing keys.")
@@ -125,9 +125,9 @@ def may_hold_userinfo(url: str) -> bool:
     return "@" in host or (":" in host and "@" in path)
 
 
-def shown(value: object, clean: Callable[[str], str] = without_userinfo) -> str:
+def shown(value: object, clean: Callable[[str], str] = redact_userinfo) -> str:
     """Tell a value that somebody else sent, as far as fits into a sentence."""
-    text = without_userinfo(clean(repr(value)))
+    text = redact_userinfo(clean(repr(value)))
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 

@@ -37,13 +37,13 @@ NOT_BLANK = re.compile(r"\S+")
 SHORTEST_PIECE = 3
 
 
-def harmless(text: str, longest: int) -> str:
+def redact_secrets(text: str, longest: int) -> str:
     """Return the end of `text` in one printable line, with what looks like a secret left out."""
     printable = "".join(c if c.isprintable() else " " for c in SECRET_LIKE.sub("<secret>", text))
     return " ".join(printable.split())[-longest:]
 
 
-def without_userinfo(text: str, *urls: str) -> str:
+def redact_userinfo(text: str, *urls: str) -> str:
     """Return `text` with the user names and passwords of URLs replaced by ``***``.
 
     Args:

@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jupyter_wb_aws.errors import TokenInvalid
-from jupyter_wb_aws.identity.members import claim_at, member
+from jupyter_wb_aws.identity.claims import claim_by_path, optional_member
 
 # AssumeRoleWithWebIdentity's own limits on `WebIdentityToken` (botocore, sts service model).
-SHORTEST, LONGEST = 4, 20_000
+MIN_TOKEN_LENGTH, MAX_TOKEN_LENGTH = 4, 20_000
 # So much is read of what may be a token, so that one that is too long can be told from garbage.
-MOST_READ = 64 * 1024
+MAX_TOKEN_READ = 64 * 1024
 # A claim's name is told as far as that.
 LONGEST_NAME = 100
 # RFC 7515, 7.1.
@@ -48,7 +48,7 @@ class Identity:
         return (self.issuer, self.subject) == (other.issuer, other.subject)
 
 
-class SecretText(str):
+class SecretStr(str):
     """Text that `repr`, pickle, deep copies and `dataclasses.asdict` don't bring out; `str` does."""
 
     __slots__ = ()
@@ -94,17 +94,17 @@ class WebIdentityToken:
         Raises:
             TokenInvalid: if `text` is no JWT, has no usable `sub` or `exp`, or is longer than STS takes.
         """
-        if not SHORTEST <= len(text) <= LONGEST:
+        if not MIN_TOKEN_LENGTH <= len(text) <= MAX_TOKEN_LENGTH:
             raise TokenInvalid(
-                f"The token source gave {len(text)} characters; AWS takes tokens of {SHORTEST} to {LONGEST}.",
-                admin_hint=_too_long_hint(text) if len(text) > LONGEST else None,
+                f"The token source gave {len(text)} characters; AWS takes tokens of {MIN_TOKEN_LENGTH} to {MAX_TOKEN_LENGTH}.",
+                admin_hint=_too_long_hint(text) if len(text) > MAX_TOKEN_LENGTH else None,
             )
         header_of(text)
         claims = _json_part(text, 1)
         expires_at = _time_claim(claims, "exp")
         if expires_at is None:
             raise TokenInvalid("The token has no `exp` claim, so nobody can tell when it expires.")
-        subject = member(claims, "sub")
+        subject = optional_member(claims, "sub")
         if not isinstance(subject, str):
             how = "has no `sub` claim" if subject is None else "has a `sub` claim that is not text"
             raise TokenInvalid(f"The token {how}, so it names no user.")
@@ -112,7 +112,7 @@ class WebIdentityToken:
         ahead = max(-LEEWAY, min(clock_ahead, LEEWAY))
         issued_at = (_time_claim(claims, "iat") or received_at + ahead) - ahead
         return cls(
-            SecretText(text),
+            SecretStr(text),
             claims,
             min(issued_at, received_at),
             expires_at - ahead,
@@ -124,7 +124,7 @@ class WebIdentityToken:
         """Return the token's text; every call of this is a place for a reviewer to look at."""
         return str(self._text)
 
-    def when_over(self, fraction: float) -> datetime:
+    def time_at_fraction(self, fraction: float) -> datetime:
         """Return when that much of the token's life, 0 to 1, is over."""
         return self.issued_at + fraction * (self.expires_at - self.issued_at)
 
@@ -134,7 +134,7 @@ class WebIdentityToken:
 
     @property
     def size(self) -> int:
-        """How many characters the token has; AWS takes up to `LONGEST`."""
+        """How many characters the token has; AWS takes up to `MAX_TOKEN_LENGTH`."""
         return len(self._text)
 
     @property
@@ -148,13 +148,13 @@ class WebIdentityToken:
         Args:
             name_claim: the claim with a name for people; `sub` where it is missing.
             groups_claim: the claim with a list of groups (or one group's name). Both may be paths;
-                see `claim_at`.
+                see `claim_by_path`.
         """
-        name = claim_at(self.claims, name_claim)
-        groups = claim_at(self.claims, groups_claim)
+        name = claim_by_path(self.claims, name_claim)
+        groups = claim_by_path(self.claims, groups_claim)
         listed = [groups] if isinstance(groups, str) else groups
         return Identity(
-            issuer=str(member(self.claims, "iss", "")),
+            issuer=str(optional_member(self.claims, "iss", "")),
             subject=self.claims["sub"],
             name=name if isinstance(name, str) and name else self.claims["sub"],
             groups=tuple(g for g in listed if isinstance(g, str) and g)
@@ -174,7 +174,7 @@ def header_of(text: str) -> Mapping[str, Any]:
         TokenInvalid: if `text` is not a JWT, or has a header that can't be understood.
     """
     header = _json_part(text, 0)
-    if not isinstance(member(header, "kid", ""), str):
+    if not isinstance(optional_member(header, "kid", ""), str):
         raise TokenInvalid("The token names its key (`kid`) by something that is not text.")
     # RFC 7515, 4.1.11: what must be understood, and is not, makes the token invalid.
     if "crit" in header:
@@ -219,7 +219,7 @@ def _too_long_hint(text: str) -> str:
 
 
 def _time_claim(claims: Mapping[str, Any], name: str) -> datetime | None:
-    value = member(claims, name)
+    value = optional_member(claims, name)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -10,8 +10,8 @@ from functools import partial
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInRequired, TokenInvalid, TokenSourceFailed, WbAwsError
-from jupyter_wb_aws.identity.source import LONGEST_FETCH, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
+from jupyter_wb_aws.identity.token_source import FETCH_TIMEOUT, TokenRequest, TokenSource
 
 # The kubelet's rule for projected service-account tokens: a successor is due by then.
 REFRESH_AT = 0.8
@@ -21,41 +21,41 @@ REFRESH_AT = 0.8
 class TokenStatus:
     """One distinct token and how getting its successor goes.
 
-    `spread` is a number from 0 to 1, drawn anew with each token and each failure: the jitter.
+    `jitter` is a number from 0 to 1, drawn anew with each token and each failure: the jitter.
     """
 
     token: WebIdentityToken | None = None
     problem: WbAwsError | None = None
     failures: int = 0
-    spread: float = 0.0
-    looked_at: datetime | None = None
-    nothing_newer: bool = False
+    jitter: float = 0.0
+    attempted_at: datetime | None = None
+    unchanged: bool = False
 
-    def took(self, token: WebIdentityToken, now: datetime, spread: float) -> None:
+    def record_token(self, token: WebIdentityToken, now: datetime, jitter: float) -> None:
         """Note what a fetch brought.
 
         A source that still has the same token is not failing, until that token has expired.
         """
-        self.nothing_newer = token.same_text(self.token)
-        self.looked_at = now
+        self.unchanged = token.same_text(self.token)
+        self.attempted_at = now
         if token.expires_at <= now:
-            self.failed(
+            self.record_failure(
                 TokenSourceFailed(
                     "The token source still gives a token that has expired.",
                     admin_hint="Whatever renews the token has stopped, or the clocks differ.",
                 ),
                 now,
-                spread,
+                jitter,
             )
             return
-        if not self.nothing_newer:
-            self.token, self.spread = token, spread
+        if not self.unchanged:
+            self.token, self.jitter = token, jitter
         self.problem, self.failures = None, 0
 
-    def failed(self, problem: WbAwsError, now: datetime, spread: float) -> None:
+    def record_failure(self, problem: WbAwsError, now: datetime, jitter: float) -> None:
         """Note that a fetch failed; the token in hand stays."""
         self.problem, self.failures = problem, self.failures + 1
-        self.looked_at, self.spread, self.nothing_newer = now, spread, False
+        self.attempted_at, self.jitter, self.unchanged = now, jitter, False
 
 
 class TokenCache:
@@ -94,7 +94,7 @@ class TokenCache:
         token_status = self.status(role_arn)
         now = self._clock.now()
         over = isinstance(token_status.problem, SignInRequired)
-        if not over and (token := token_status.token) and now < token.when_over(REFRESH_AT):
+        if not over and (token := token_status.token) and now < token.time_at_fraction(REFRESH_AT):
             return token
         try:
             return await self.refresh(role_arn)
@@ -134,12 +134,12 @@ class TokenCache:
         for key in [*self._statuses] or [None]:
             await self.refresh(key)
 
-    def sign_in_overdue(self) -> None:
+    def check_sign_in(self) -> None:
         """Note that the user must sign in anew, where a site's rule says so and no fetch is due yet."""
         sign_in = self.source.sign_in
-        if sign_in is not None and (required := sign_in.overdue()) is not None:
+        if sign_in is not None and (required := sign_in.check_expiry()) is not None:
             for token_status in self._statuses.values():
-                token_status.failed(required, self._clock.now(), self._rng.random())
+                token_status.record_failure(required, self._clock.now(), self._rng.random())
 
     def identity_of(self, token: WebIdentityToken) -> Identity:
         """Read who a token speaks of, by the source's settings."""
@@ -152,7 +152,7 @@ class TokenCache:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Let go of every token in hand, and of those on their way: the user has signed out."""
         self._statuses.clear()
         self._fetching.clear()
@@ -168,7 +168,7 @@ class TokenCache:
     async def _fetch(self, key: str | None, token_status: TokenStatus) -> None:
         problem: WbAwsError
         try:
-            async with asyncio.timeout(LONGEST_FETCH) as limit:
+            async with asyncio.timeout(FETCH_TIMEOUT) as limit:
                 given = await self.source.fetch(TokenRequest(self._audience, key))
                 token = await self._checked(given, token_status.token)
         except WbAwsError as told:
@@ -180,14 +180,14 @@ class TokenCache:
         # A third party's source may raise anything; one that calls a program's main() even exits.
         except (Exception, SystemExit) as error:  # noqa: BLE001
             problem = (
-                TokenSourceFailed(f"The token source did not answer within {LONGEST_FETCH:g} s.")
+                TokenSourceFailed(f"The token source did not answer within {FETCH_TIMEOUT:g} s.")
                 if limit.expired()
                 else self._misbehaved(error)
             )
         else:
-            token_status.took(token, self._clock.now(), self._rng.random())
+            token_status.record_token(token, self._clock.now(), self._rng.random())
             return
-        token_status.failed(problem, self._clock.now(), self._rng.random())
+        token_status.record_failure(problem, self._clock.now(), self._rng.random())
 
     async def _checked(self, given: object, last: WebIdentityToken | None) -> WebIdentityToken:
         """Check what a source returned.

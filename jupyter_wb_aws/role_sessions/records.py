@@ -245,7 +245,7 @@ def _session(
     if not SESSION_ID.fullmatch(record.id):
         raise ValueError("id")  # it becomes a part of a file's name
     arn = RoleArn.parse(record.role_arn)
-    described = catalogue.described(arn) if catalogue else None
+    described = catalogue.find_role(arn) if catalogue else None
     if record.region is not None and not REGION_LABEL.fullmatch(record.region):
         raise ValueError("region")
     if not SESSION_NAME.fullmatch(record.session_name):

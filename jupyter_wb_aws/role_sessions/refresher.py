@@ -70,7 +70,7 @@ class Refresher:
 
     async def step(self) -> float:
         """Refresh what is due, deliver it, report what changed; return the seconds until the next step."""
-        self._token_cache.sign_in_overdue()
+        self._token_cache.check_sign_in()
         now = self._context.clock.now()
         due = [
             self._fetch(arn, token_status)

@@ -80,7 +80,7 @@ class Rights:
         """
         token = await self._token_cache.current(str(arn))
         owner = self._token_cache.identity_of(token)
-        role = (await self._catalogue.current()).pick(owner, arn)
+        role = (await self._catalogue.current()).get_offered(owner, arn)
         return Admission(role, token, owner)
 
     # --- While it is used ------------------------------------------------------------------
@@ -115,7 +115,7 @@ class Rights:
         if not sessions:
             return {}
         lost = self._judged(sessions, await self._look())
-        if "role_withdrawn" in lost.values() and self._catalogue.written_within(SETTLING):
+        if "role_withdrawn" in lost.values() and self._catalogue.modified_within(SETTLING):
             await self._context.clock.sleep(SETTLING)
             lost = self._judged(sessions, await self._look())
         return lost
@@ -148,10 +148,10 @@ class Rights:
             return "identity_changed"
         if catalogue is not None:
             try:
-                session.role = catalogue.pick(identity, session.role.arn)
+                session.role = catalogue.get_offered(identity, session.role.arn)
             except RoleNotAllowed:
                 # A typo in the roles file takes nobody's role away.
-                if not catalogue.keeps(identity, session.role.arn):
+                if not catalogue.may_continue(identity, session.role.arn):
                     return "role_withdrawn"
         session.found_rightful_by = by
         return None

@@ -152,7 +152,7 @@ def state_of(
     if failing:
         return State.DEGRADED
     if (
-        token_status.nothing_newer
+        token_status.unchanged
         and token_status.token is not None
         and little_is_left(token_status.token, now)
     ):

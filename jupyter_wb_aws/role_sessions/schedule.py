@@ -26,39 +26,39 @@ def next_look(token_status: TokenStatus, now: datetime) -> datetime:
        "Exponential Backoff and Jitter"), and never before the time that the failure itself names.
     2. Where the source had nothing newer: a tenth of the life that is left later, 1 s to 30 s.
     3. Else when 80 % of the token's life is over, up to 10 % of it earlier: the kubelet's rule for
-       projected service-account tokens, with a spread that keeps a fleet that signed in at nine
+       projected service-account tokens, with a jitter that keeps a fleet that signed in at nine
        from refreshing together.
     4. At once where the token was received in the future: the clock was set back, and nothing can
        be told of the token's age (the kubelet's rule, too).
     """
-    token, looked_at = token_status.token, token_status.looked_at
-    if looked_at is None:
+    token, attempted_at = token_status.token, token_status.attempted_at
+    if attempted_at is None:
         return now
-    if looked_at > now + LEAP:
+    if attempted_at > now + LEAP:
         return now
     if token_status.problem is not None:
-        return looked_at + back_off(
-            token_status.failures, token_status.spread, token_status.problem.retry_after
+        return attempted_at + back_off(
+            token_status.failures, token_status.jitter, token_status.problem.retry_after
         )
     if token is None:
-        return looked_at + MIN_PAUSE
+        return attempted_at + MIN_PAUSE
     # Also the least pause after a token that was old already when it came.
-    pause = min(max((token.expires_at - looked_at) / 10, MIN_PAUSE), MAX_SLEEP)
-    if token_status.nothing_newer:
-        return looked_at + pause
-    return max(refresh_time(token, token_status.spread), looked_at + pause)
+    pause = min(max((token.expires_at - attempted_at) / 10, MIN_PAUSE), MAX_SLEEP)
+    if token_status.unchanged:
+        return attempted_at + pause
+    return max(refresh_time(token, token_status.jitter), attempted_at + pause)
 
 
 def refresh_time(token: WebIdentityToken, jitter: float) -> datetime:
     """When 80 % of the token's life is over, up to 10 % of it earlier by `jitter` (0 to 1)."""
-    return token.when_over(REFRESH_AT - JITTER * jitter)
+    return token.time_at_fraction(REFRESH_AT - JITTER * jitter)
 
 
-def back_off(failures: int, spread: float, retry_after: int | None) -> timedelta:
+def back_off(failures: int, jitter: float, retry_after: int | None) -> timedelta:
     """How long to wait after the `failures`th failure in a row."""
     ceiling = min(MAX_BACK_OFF, MIN_PAUSE * (1 << min(failures, 10)))
     asked = timedelta(seconds=max(0, min(retry_after or 0, MAX_RETRY_AFTER)))
-    return max(MIN_PAUSE, ceiling * spread, asked)
+    return max(MIN_PAUSE, ceiling * jitter, asked)
 
 
 def little_is_left(token: WebIdentityToken, now: datetime) -> bool:

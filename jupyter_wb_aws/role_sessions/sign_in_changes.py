@@ -16,8 +16,8 @@ from jupyter_wb_aws.role_sessions.rights import Rights
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
 if TYPE_CHECKING:
-    from jupyter_wb_aws.identity.revocation import SignedOut
-    from jupyter_wb_aws.identity.sign_in import SignIn
+    from jupyter_wb_aws.identity.oidc.revocation import SignOutResult
+    from jupyter_wb_aws.identity.oidc.sign_in import SignIn
 
 
 class SignInChanges:
@@ -55,8 +55,10 @@ class SignInChanges:
         self._refresher = refresher
         self._default_role = default_role
         if (sign_in := token_cache.source.sign_in) is not None:
-            sign_in.completed = self._signed_in
-            sign_in.changed = lambda state: context.emit("sign_in_changed", {"state": state})
+            sign_in.on_signed_in = self._signed_in
+            sign_in.on_state_change = lambda state: context.emit(
+                "sign_in_changed", {"state": state}
+            )
 
     async def _signed_in(self) -> None:
         """End another user's role sessions, and bring those of this one back to life."""
@@ -66,7 +68,7 @@ class SignInChanges:
         await self._refresher.refresh_all()
         self._default_role.begin()
 
-    async def sign_out(self) -> tuple[SignedOut, datetime | None]:
+    async def sign_out(self) -> tuple[SignOutResult, datetime | None]:
         """Sign out: end every role session, and notify the identity provider.
 
         Returns:
@@ -83,13 +85,13 @@ class SignInChanges:
         self.signed_out_early = not await self._sessions.ready()
         return await self._context.tasks.do(self._sign_out(sign_in), "sign out")
 
-    async def _sign_out(self, sign_in: SignIn) -> tuple[SignedOut, datetime | None]:
+    async def _sign_out(self, sign_in: SignIn) -> tuple[SignOutResult, datetime | None]:
         # At once: a sign-in that is being finished may hold up what follows, and so may the provider.
         marked = self._mark_all()
-        grant = await sign_in.leave()
+        grant = await sign_in.sign_out()
         marked += self._mark_all()  # before anybody else can sign in
-        self._token_cache.forget()
-        notifying = self._context.tasks.begin(sign_in.tell_provider(grant), "notify the provider")
+        self._token_cache.clear()
+        notifying = self._context.tasks.begin(sign_in.end_at_provider(grant), "notify the provider")
         await self._ending.end_in_time(marked, "signed_out")
         signed_out = await notifying
         now = self._context.clock.now()

@@ -10,8 +10,8 @@ from typing import Literal
 
 from jupyter_wb_aws.errors import RoleNotAllowed
 from jupyter_wb_aws.identity.token import Identity
-from jupyter_wb_aws.roles.from_claim import RolesFromClaim
 from jupyter_wb_aws.roles.role import Role, RoleArn
+from jupyter_wb_aws.roles.roles_from_claim import RolesFromClaim
 from jupyter_wb_aws.roles.rules import Rule
 
 Entry = tuple[Role, Sequence[Rule]]
@@ -87,7 +87,7 @@ class Catalogue:
         unlisted = [arn for arn in named if arn not in self.entries.keys() | self.withheld]
         return listed + [self.from_claim.role(arn) for arn in unlisted if self.from_claim]
 
-    def described(self, arn: RoleArn) -> Role | None:
+    def find_role(self, arn: RoleArn) -> Role | None:
         """Return what the file says of a role, whoever is offered it."""
         if arn in self.entries:
             return self.entries[arn][0]
@@ -95,7 +95,7 @@ class Catalogue:
             return self.from_claim.role(arn)
         return None
 
-    def keeps(self, identity: Identity, arn: RoleArn) -> bool:
+    def may_continue(self, identity: Identity, arn: RoleArn) -> bool:
         """Tell whether a role session goes on whose role is not offered, since a bad entry may be the reason.
 
         What is known of the role's last good form still counts: the user may have lost what it asks for.
@@ -114,10 +114,10 @@ class Catalogue:
     def may_offer_default(self, configured: str) -> bool:
         """Tell, without a token, whether a user could have a default role by this file."""
         if configured:
-            return self.described(RoleArn.parse(configured)) is not None
+            return self.find_role(RoleArn.parse(configured)) is not None
         return default_role(self.roles(), configured) is not None
 
-    def pick(self, identity: Identity, arn: RoleArn) -> Role:
+    def get_offered(self, identity: Identity, arn: RoleArn) -> Role:
         """Return the role with this ARN, if it is offered to this user.
 
         Raises:
@@ -126,7 +126,7 @@ class Catalogue:
         for role in self.offered_to(identity):
             if role.arn == arn:
                 return role
-        described = self.described(arn)
+        described = self.find_role(arn)
         request_url = (described.request_url if described else None) or self.request_url
         why = "is not in your list of roles"
         if arn in self.withheld:

@@ -11,8 +11,8 @@ from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import CatalogueUnavailable
 from jupyter_wb_aws.roles.catalogue import BadEntry, Catalogue
-from jupyter_wb_aws.roles.exposure import changeable_by_others
-from jupyter_wb_aws.roles.parsing import BrokenCatalogue, describe, parse
+from jupyter_wb_aws.roles.catalogue_parser import InvalidCatalogue, describe, parse
+from jupyter_wb_aws.roles.file_permissions import writable_by_others
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ EFFECTS = {
 }
 
 
-def sentence(bad: BadEntry) -> str:
+def describe_bad_entry(bad: BadEntry) -> str:
     """Say which entry is bad, why, and what that means."""
     what = f" (role {bad.arn.name})" if bad.arn and bad.arn.name not in bad.reason else ""
     return f"{describe(bad).removesuffix('.')}{what}; {EFFECTS[bad.effect]}"
@@ -37,14 +37,14 @@ class CatalogueFile:
     """The roles file, read again when it changes.
 
     A broken one, and one whose disk does not answer, keeps the last good catalogue; a bad entry of it keeps,
-    where it can, its own last good form. `exposed` says how others than root and this server's user could
+    where it can, its own last good form. `writable_by_others` says how others than root and this server's user could
     change the file when it was last looked at; None where they can't.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
-        self.problem: BrokenCatalogue | None = None
-        self.exposed: str | None = None
+        self.problem: InvalidCatalogue | None = None
+        self.writable_by_others: str | None = None
         self._clock = clock
         self._good: Catalogue | None = None
         self._seen: tuple[int, ...] | None = None
@@ -66,7 +66,7 @@ class CatalogueFile:
             async with asyncio.timeout(PATIENCE), self._reading:
                 await self._threads.run(self._look)
         except TimeoutError:
-            self._broken(BrokenCatalogue("its disk does not answer"), ())
+            self._broken(InvalidCatalogue("its disk does not answer"), ())
         if self._good is None:
             assert self.problem is not None
             raise CatalogueUnavailable(
@@ -74,7 +74,7 @@ class CatalogueFile:
             )
         return self._good
 
-    def written_within(self, seconds: float) -> bool:
+    def modified_within(self, seconds: float) -> bool:
         """Tell whether the file that was last looked at had been written that short a time before."""
         if not self._seen:
             return False
@@ -84,13 +84,13 @@ class CatalogueFile:
     def _look(self) -> None:
         self._read_if_changed()
         exposed = self._exposure()
-        if exposed and exposed != self.exposed:
+        if exposed and exposed != self.writable_by_others:
             log.warning("The roles file %s: %s", self.path, exposed)
-        self.exposed = exposed
+        self.writable_by_others = exposed
 
     def _exposure(self) -> str | None:
         try:
-            how = changeable_by_others(self.path)
+            how = writable_by_others(self.path)
         except (OSError, ValueError):  # what can't be read, is a problem of its own
             return None
         return f"{how}, who can offer any role to anyone" if how else None
@@ -101,30 +101,30 @@ class CatalogueFile:
             seen: tuple[int, ...] = (status.st_mtime_ns, status.st_size, status.st_ino)
         except (OSError, ValueError) as error:  # the latter: a NUL in the path
             reason = error.strerror if isinstance(error, OSError) else error
-            self._broken(BrokenCatalogue(f"the file can't be read: {reason}"), ())
+            self._broken(InvalidCatalogue(f"the file can't be read: {reason}"), ())
             return
         if seen == self._seen:
             return
         if not stat.S_ISREG(status.st_mode):  # a FIFO would hang every reader
-            self._broken(BrokenCatalogue("it is not a regular file"), seen)
+            self._broken(InvalidCatalogue("it is not a regular file"), seen)
             return
         try:
             text = self.path.read_bytes().decode("utf-8-sig")
             self._good = parse(text, self._clock.now(), self._good)
         except OSError as error:
-            self._broken(BrokenCatalogue(f"the file can't be read: {error.strerror}"), ())
+            self._broken(InvalidCatalogue(f"the file can't be read: {error.strerror}"), ())
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
-            self._broken(BrokenCatalogue("the file is not UTF-8", line), seen)
-        except BrokenCatalogue as broken:
+            self._broken(InvalidCatalogue("the file is not UTF-8", line), seen)
+        except InvalidCatalogue as broken:
             self._broken(broken, seen)
         else:
             self.problem, self._seen = None, seen
             log.info("Read the roles file %s (roles: %d)", self.path, len(self._good.entries))
             for bad in self._good.problems:
-                log.error("The roles file %s, %s", self.path, sentence(bad))
+                log.error("The roles file %s, %s", self.path, describe_bad_entry(bad))
 
-    def _broken(self, problem: BrokenCatalogue, seen: tuple[int, ...]) -> None:
+    def _broken(self, problem: InvalidCatalogue, seen: tuple[int, ...]) -> None:
         if self.problem is None or str(self.problem) != str(problem) or seen != self._seen:
             kept = "the last good one stays in force" if self._good else "no role can be offered"
             log.error("The roles file %s is broken (%s); %s", self.path, describe(problem), kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jupyter_wb_aws.identity.members import claim_at
+from jupyter_wb_aws.identity.claims import claim_by_path
 from jupyter_wb_aws.identity.token import Identity
 
 
@@ -28,7 +28,7 @@ class Rule:
         `users` is compared with the subject alone: a name may be the user's own choice (OIDC Core
         5.7), and somebody else's subject. `claims` is compared with a claim's text or, where the
         claim is a list, with each of its items; booleans count as `true` and `false`. A claim may
-        be named by a path; see `claim_at`.
+        be named by a path; see `claim_by_path`.
         """
         if self.everyone:
             return True
@@ -40,7 +40,7 @@ class Rule:
         if self.groups:
             conditions.append(not self.groups.isdisjoint(identity.groups))
         conditions += [
-            not wanted.isdisjoint(_texts(claim_at(identity.claims, claim)))
+            not wanted.isdisjoint(_texts(claim_by_path(identity.claims, claim)))
             for claim, wanted in self.claims.items()
         ]
         return bool(conditions) and all(conditions)

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from jupyter_wb_aws.identity.oidc import OidcTokenSource
+from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
 from tests.identity.fetching import Answering
 from tests.identity.signing_in import ClockFromNow
 from tests.openid import CLIENT, REDIRECT_URI, OpenIdProvider

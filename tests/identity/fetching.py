@@ -4,7 +4,7 @@ import asyncio
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from jupyter_wb_aws.demo.serving import Serving
-from jupyter_wb_aws.identity.http import Http
+from jupyter_wb_aws.identity.http.client import HttpClient
 from tests.openid import say
 
 
@@ -43,7 +43,7 @@ def get_json(url, settings):
     """Fetch one document, as a client of its own."""
 
     async def get():
-        http = Http(settings)
+        http = HttpClient(settings)
         try:
             return await http.get_json(url)
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from jupyter_wb_aws.identity.source import TokenRequest
+from jupyter_wb_aws.identity.token_source import TokenRequest
 from tests.conftest import FakeClock
 
 
@@ -23,7 +23,7 @@ async def sign_in(source, provider, user="alice"):
 
 
 async def sign_out(source):
-    return await source.sign_in.tell_provider(await source.sign_in.leave())
+    return await source.sign_in.end_at_provider(await source.sign_in.sign_out())
 
 
 def fetch(source):

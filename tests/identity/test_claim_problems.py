@@ -7,7 +7,7 @@ import re
 import pytest
 
 from jupyter_wb_aws.identity.claim_problems import claim_problems
-from jupyter_wb_aws.identity.members import claim_at
+from jupyter_wb_aws.identity.claims import claim_by_path
 from tests.conftest import make_token
 
 KEYCLOAK = {
@@ -47,7 +47,7 @@ KEYCLOAK = {
     ],
 )
 def test_a_claim_is_found_by_its_name_or_else_by_a_path(name, value):
-    assert claim_at(KEYCLOAK, name) == value
+    assert claim_by_path(KEYCLOAK, name) == value
 
 
 def test_a_user_is_known_by_nested_claims():

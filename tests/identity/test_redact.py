@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_wb_aws.identity.redact import harmless, without_userinfo
+from jupyter_wb_aws.identity.redact import redact_secrets, redact_userinfo
 from tests.conftest import make_jwt
 
 TOKEN = make_jwt()
@@ -39,20 +39,22 @@ def base64_of(count):
 @pytest.mark.parametrize("secret", [TOKEN, TOKEN.split(".")[1], TOKEN.rpartition(".")[0], KEY])
 @pytest.mark.parametrize("around", AROUND)
 def test_no_piece_of_a_token_or_key_is_left(secret, around):
-    text = harmless(around.format(secret), 100_000)
+    text = redact_secrets(around.format(secret), 100_000)
     assert "<secret>" in text
     assert not any(piece in text for piece in secret.replace("/", ".").split("."))
 
 
 def test_nothing_of_a_dotted_refresh_token_is_left():
-    assert harmless(f"refresh_token={REFRESH} was refused", 500).endswith("<secret> was refused")
-    assert "AXoA" not in harmless(f"refresh_token={REFRESH}", 500)
+    assert redact_secrets(f"refresh_token={REFRESH} was refused", 500).endswith(
+        "<secret> was refused"
+    )
+    assert "AXoA" not in redact_secrets(f"refresh_token={REFRESH}", 500)
 
 
 @given(base64_of(30), st.sampled_from(AROUND))
 def test_no_piece_of_a_secret_key_is_left(key, around):
     for written in (key, quote(key, safe="")):
-        text = harmless(around.format(written), 500)
+        text = redact_secrets(around.format(written), 500)
         assert "<secret>" in text
         assert not any(piece in text for piece in key.split("/") if len(piece) > 3)
 
@@ -60,7 +62,7 @@ def test_no_piece_of_a_secret_key_is_left(key, around):
 @given(st.integers(100, 900).flatmap(base64_of), st.sampled_from(AROUND))
 def test_no_piece_of_a_session_token_is_left(token, around):
     for written in (token, quote(token, safe="")):
-        text = harmless(around.format(written), 10_000)
+        text = redact_secrets(around.format(written), 10_000)
         assert "<secret>" in text
         assert not any(piece in text for piece in token.split("/") if len(piece) > 3)
 
@@ -82,12 +84,12 @@ def test_no_piece_of_a_session_token_is_left(token, around):
     ],
 )
 def test_what_an_administrator_needs_to_see_is_left(text):
-    assert harmless(text, 500) == text
+    assert redact_secrets(text, 500) == text
 
 
 @given(st.text(max_size=2000), st.integers(1, 500))
 def test_any_text_becomes_one_short_printable_line(text, longest):
-    told = harmless(text, longest)
+    told = redact_secrets(text, longest)
     assert len(told) <= longest
     assert told.isprintable()
 
@@ -97,7 +99,7 @@ def test_any_text_becomes_one_short_printable_line(text, longest):
 )
 def test_a_long_text_costs_no_more_than_its_length(piece):
     # Where each character costs the whole text, this takes hours: it would meet its time-out.
-    assert len(harmless(piece * 50_000, 500)) <= 500
+    assert len(redact_secrets(piece * 50_000, 500)) <= 500
 
 
 # --- URLs' user names and passwords ------------------------------------------------------------
@@ -124,7 +126,7 @@ def test_nothing_of_a_proxys_user_and_password_is_left(said, password):
     beginning = re.split(r"[#/?@%: ]", password)[0].lower()
     quoted = quote(url, safe="")
     text = said.format(url=url, password=password, beginning=beginning, basic=basic, quoted=quoted)
-    left = without_userinfo(text, url)
+    left = redact_userinfo(text, url)
     assert not any(piece in left.lower() for piece in ("winter", "2026", "svc", basic.lower()))
 
 
@@ -133,23 +135,23 @@ def test_nothing_of_a_proxys_user_and_password_is_left(said, password):
     st.sampled_from(["https://me:{}@x.y/z", "//me:{}@x.y", "me:{}@x.y:1", "socks5://{}@x.y"]),
 )
 def test_no_userinfo_of_a_known_url_is_left(password, url):
-    left = without_userinfo(f"{url.format(password)} can't be reached", url.format(password))
+    left = redact_userinfo(f"{url.format(password)} can't be reached", url.format(password))
     words = set(re.findall(r"[a-zA-Z0-9]{3,}", unquote(password))) - {"can", "reached"}
     assert not any(re.search(rf"\b{word}\b", left) for word in words)
 
 
 def test_a_url_in_a_text_loses_its_userinfo_and_nothing_else():
     text = "GET https://svc:Winter2026@idp.example.com/x failed (see http://a.b/c)"
-    assert without_userinfo(text) == "GET https://***@idp.example.com/x failed (see http://a.b/c)"
+    assert redact_userinfo(text) == "GET https://***@idp.example.com/x failed (see http://a.b/c)"
 
 
 @pytest.mark.parametrize("piece", ["/", "//", "a://", "a+", "a:", "@/", "a"])
 def test_a_long_text_without_a_users_name_costs_no_more_than_its_length_either(piece):
     # A provider's document of 1 MiB may be quoted. Where each slash costs the whole text, this takes half an hour.
     text = piece * (1024 * 1024 // len(piece))
-    assert len(without_userinfo(text)) <= len(text) + len("***")
+    assert len(redact_userinfo(text)) <= len(text) + len("***")
 
 
 def test_a_text_without_a_url_stays_as_it_is():
     text = "The name of user@example.com, a colleague, stays."
-    assert without_userinfo(text, "", "http://proxy:3128", "not a URL") == text
+    assert redact_userinfo(text, "", "http://proxy:3128", "not a URL") == text

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.errors import TokenInvalid
-from jupyter_wb_aws.identity.token import LONGEST, WebIdentityToken
+from jupyter_wb_aws.identity.token import MAX_TOKEN_LENGTH, WebIdentityToken
 from jupyter_wb_aws.identity.token_cache import TokenStatus
 from tests.conftest import NOON, make_jwt, make_token
 
@@ -150,7 +150,7 @@ def test_a_sub_that_is_not_text_is_not_said_to_be_missing():
         unsigned("text"),
         unsigned(b"\xff\xfe"),
         unsigned(b'{"sub": "a", "exp": 4'),
-        unsigned(b'{"sub": ' + b"[" * 9000 + b"]" * 9000 + b"}")[:LONGEST],
+        unsigned(b'{"sub": ' + b"[" * 9000 + b"]" * 9000 + b"}")[:MAX_TOKEN_LENGTH],
         unsigned({"sub": "a", "exp": 4e9}, {"alg": "RS256", "kid": 7}),
         unsigned({"sub": "a", "exp": 4e9}, {"alg": "RS256", "crit": ["b64"], "b64": False}),
         make_jwt() + "\nToken refreshed",
@@ -167,7 +167,7 @@ def test_what_is_no_jwt_is_refused(text):
         WebIdentityToken.parse(text, NOON)
 
 
-@pytest.mark.parametrize("text", ["", "abc", "x" * (LONGEST + 1), "a" * 10_000_000])
+@pytest.mark.parametrize("text", ["", "abc", "x" * (MAX_TOKEN_LENGTH + 1), "a" * 10_000_000])
 def test_lengths_that_sts_does_not_take_are_refused(text):
     with pytest.raises(TokenInvalid, match="characters"):
         WebIdentityToken.parse(text, NOON)

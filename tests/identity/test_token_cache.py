@@ -10,9 +10,9 @@ import pytest
 
 from jupyter_wb_aws.errors import SignInRequired, TokenInvalid, TokenSourceFailed
 from jupyter_wb_aws.identity import token_cache as token_cache_module
-from jupyter_wb_aws.identity.source import TokenRequest
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.identity.token_cache import TokenCache, TokenStatus
+from jupyter_wb_aws.identity.token_source import TokenRequest
 from tests.conftest import NOON, FakeClock, ScriptedSource, make_jwt, make_token
 
 ANALYST = "arn:aws:iam::111122223333:role/analyst"
@@ -87,7 +87,11 @@ async def test_failures_are_counted_and_a_success_forgets_them(clock):
         assert token_cache.status(None).failures == count
     await token_cache.refresh()
     token_status = token_cache.status(None)
-    assert (token_status.failures, token_status.problem, token_status.looked_at) == (0, None, NOON)
+    assert (token_status.failures, token_status.problem, token_status.attempted_at) == (
+        0,
+        None,
+        NOON,
+    )
 
 
 async def test_a_failed_renewal_keeps_the_token_in_hand(clock):
@@ -101,16 +105,16 @@ async def test_a_failed_renewal_keeps_the_token_in_hand(clock):
 async def test_the_same_token_again_is_no_failure_and_keeps_its_jitter(clock):
     token_cache = token_cache_of(clock, make_token(), lambda: make_token(received_at=clock.now()))
     first = await token_cache.refresh()
-    spread = token_cache.status(None).spread
+    jitter = token_cache.status(None).jitter
     clock.advance(60)
     assert await token_cache.refresh() is first
     token_status = token_cache.status(None)
-    assert (token_status.nothing_newer, token_status.failures, token_status.spread) == (
+    assert (token_status.unchanged, token_status.failures, token_status.jitter) == (
         True,
         0,
-        spread,
+        jitter,
     )
-    assert token_status.looked_at == NOON + timedelta(seconds=60)
+    assert token_status.attempted_at == NOON + timedelta(seconds=60)
 
 
 async def test_the_same_token_past_its_end_is_a_failure(clock):
@@ -119,7 +123,7 @@ async def test_the_same_token_past_its_end_is_a_failure(clock):
     clock.advance(HOUR)
     with pytest.raises(TokenSourceFailed, match="has expired"):
         await token_cache.refresh()
-    assert not token_cache.status(None).nothing_newer
+    assert not token_cache.status(None).unchanged
 
 
 async def test_a_token_that_comes_expired_is_not_taken(clock):
@@ -141,9 +145,9 @@ async def test_an_expired_token_does_not_push_out_a_living_one(clock):
 async def test_jitter_is_drawn_anew_for_each_token(clock):
     token_cache = token_cache_of(clock, make_token(), make_token(jti="2"))
     await token_cache.refresh()
-    first = token_cache.status(None).spread
+    first = token_cache.status(None).jitter
     await token_cache.refresh()
-    assert token_cache.status(None).spread != first
+    assert token_cache.status(None).jitter != first
     assert 0 <= first <= 1
 
 
@@ -265,7 +269,7 @@ async def test_what_is_no_token_is_refused(clock, garbage):
 
 
 async def test_a_source_that_forgets_its_time_out_is_given_up(clock, monkeypatch):
-    monkeypatch.setattr(token_cache_module, "LONGEST_FETCH", 0.05)
+    monkeypatch.setattr(token_cache_module, "FETCH_TIMEOUT", 0.05)
     token_cache = TokenCache(Gate(make_token()), clock, random.Random(1))
     with pytest.raises(TokenSourceFailed, match=r"within 0\.05 s"):
         await token_cache.refresh()
@@ -370,5 +374,5 @@ async def test_without_an_issuer_the_signature_is_left_to_aws(clock):
 
 def test_a_holding_shows_no_token():
     token_status = TokenStatus()
-    token_status.took(make_token(), NOON, 0.5)
+    token_status.record_token(make_token(), NOON, 0.5)
     assert make_jwt().split(".")[1] not in repr(token_status)

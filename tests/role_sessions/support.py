@@ -53,8 +53,8 @@ def make_session(**fields):
 
 def quiet(token=None, **fields):
     """Build a token_status whose last fetch went well, at the time the token came."""
-    looked_at = fields.pop("looked_at", token.received_at if token else NOON)
-    return TokenStatus(token=token, looked_at=looked_at, **fields)
+    attempted_at = fields.pop("attempted_at", token.received_at if token else NOON)
+    return TokenStatus(token=token, attempted_at=attempted_at, **fields)
 
 
 class FakeSts:

@@ -59,10 +59,10 @@ def started(**fields):
             TokenStatus(problem=FAILING), {"written": None}, 0, State.EXPIRED, id="back without a token"
         ),
         pytest.param(
-            quiet(TOKEN, nothing_newer=True), {}, 53, State.ACTIVE, id="nothing newer, much left"
+            quiet(TOKEN, unchanged=True), {}, 53, State.ACTIVE, id="nothing newer, much left"
         ),
         pytest.param(
-            quiet(TOKEN, nothing_newer=True), {}, 55, State.DEGRADED, id="nothing newer, little left"
+            quiet(TOKEN, unchanged=True), {}, 55, State.DEGRADED, id="nothing newer, little left"
         ),
         pytest.param(
             quiet(TOKEN, problem=SignInRequired()), {}, 5, State.SIGN_IN_REQUIRED, id="signed out"
@@ -98,9 +98,9 @@ holdings = st.builds(
     token=st.sampled_from([None, TOKEN]),
     problem=st.sampled_from([None, FAILING, SignInRequired()]),
     failures=st.integers(0, 5),
-    spread=st.floats(0, 1),
-    looked_at=st.none() | nows,
-    nothing_newer=st.booleans(),
+    jitter=st.floats(0, 1),
+    attempted_at=st.none() | nows,
+    unchanged=st.booleans(),
 )
 situations = st.fixed_dictionaries(
     {

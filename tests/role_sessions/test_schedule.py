@@ -21,7 +21,7 @@ from tests.role_sessions.support import NOON, make_token, quiet
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
-spreads = st.floats(0, 1, allow_nan=False)
+jitters = st.floats(0, 1, allow_nan=False)
 failures = st.integers(1, 10_000)
 moments = st.timedeltas(-7 * 24 * HOUR, 7 * 24 * HOUR).map(lambda delta: NOON + delta)
 
@@ -39,10 +39,10 @@ def living_tokens(draw):
 
 
 @pytest.mark.parametrize(
-    ("spread", "minutes"), [(0.0, 48), (0.5, 45), (1.0, 42)], ids=["latest", "middle", "earliest"]
+    ("jitter", "minutes"), [(0.0, 48), (0.5, 45), (1.0, 42)], ids=["latest", "middle", "earliest"]
 )
-def test_an_hours_token_is_renewed_between_70_and_80_percent_of_its_life(spread, minutes):
-    token_status = quiet(make_token(), spread=spread)
+def test_an_hours_token_is_renewed_between_70_and_80_percent_of_its_life(jitter, minutes):
+    token_status = quiet(make_token(), jitter=jitter)
 
     assert next_look(token_status, NOON) == NOON + timedelta(minutes=minutes)
 
@@ -57,30 +57,30 @@ def test_an_old_token_that_came_without_news_of_failure_is_not_asked_for_in_a_ti
     assert next_look(quiet(old), NOON + 59 * MINUTE) == NOON + 59 * MINUTE + 6 * SECOND
 
 
-@given(token=living_tokens(), spread=spreads, nothing_newer=st.booleans())
+@given(token=living_tokens(), jitter=jitters, unchanged=st.booleans())
 def test_a_living_token_is_looked_after_no_sooner_than_a_second_and_before_it_expires(
-    token, spread, nothing_newer
+    token, jitter, unchanged
 ):
-    token_status = quiet(token, spread=spread, nothing_newer=nothing_newer)
+    token_status = quiet(token, jitter=jitter, unchanged=unchanged)
 
     look = next_look(token_status, NOON)
 
     assert NOON + SECOND <= look <= max(token.expires_at, NOON + SECOND)
 
 
-@given(token=living_tokens(), spread=spreads)
-def test_jitter_brings_a_refresh_forward_by_a_tenth_of_the_life_at_most(token, spread):
+@given(token=living_tokens(), jitter=jitters)
+def test_jitter_brings_a_refresh_forward_by_a_tenth_of_the_life_at_most(token, jitter):
     life = token.expires_at - token.issued_at
 
-    at = refresh_time(token, spread)
+    at = refresh_time(token, jitter)
 
     latest, microsecond = token.issued_at + 0.8 * life, timedelta(microseconds=2)
     assert latest - 0.1 * life - microsecond <= at <= latest + microsecond
 
 
-@given(token=living_tokens(), spread=spreads, now=moments)
-def test_the_time_of_the_next_look_is_drawn_once_a_token_and_does_not_move(token, spread, now):
-    token_status = quiet(token, spread=spread)
+@given(token=living_tokens(), jitter=jitters, now=moments)
+def test_the_time_of_the_next_look_is_drawn_once_a_token_and_does_not_move(token, jitter, now):
+    token_status = quiet(token, jitter=jitter)
     later = max(now, NOON)
 
     assert next_look(token_status, later) == next_look(token_status, NOON)
@@ -94,10 +94,10 @@ def test_the_time_of_the_next_look_is_drawn_once_a_token_and_does_not_move(token
     [(HOUR, 30), (5 * MINUTE, 30), (MINUTE, 6), (5 * SECOND, 1)],
 )
 def test_a_source_with_nothing_newer_is_looked_at_again_after_a_tenth_of_what_is_left(left, pause):
-    looked_at = NOON + HOUR - left
-    token_status = quiet(make_token(), looked_at=looked_at, nothing_newer=True)
+    attempted_at = NOON + HOUR - left
+    token_status = quiet(make_token(), attempted_at=attempted_at, unchanged=True)
 
-    assert next_look(token_status, looked_at) == looked_at + pause * SECOND
+    assert next_look(token_status, attempted_at) == attempted_at + pause * SECOND
 
 
 def test_without_a_token_and_without_a_failure_the_source_is_asked_again_after_a_second():
@@ -107,9 +107,9 @@ def test_without_a_token_and_without_a_failure_the_source_is_asked_again_after_a
 # --- Failures --------------------------------------------------------------------------------
 
 
-@given(failures=failures, spread=spreads)
-def test_the_back_off_is_between_one_second_and_a_minute(failures, spread):
-    assert SECOND <= back_off(failures, spread, None) <= MINUTE
+@given(failures=failures, jitter=jitters)
+def test_the_back_off_is_between_one_second_and_a_minute(failures, jitter):
+    assert SECOND <= back_off(failures, jitter, None) <= MINUTE
 
 
 @pytest.mark.parametrize(
@@ -119,25 +119,25 @@ def test_the_back_offs_ceiling_doubles_with_each_failure_up_to_a_minute(failures
     assert back_off(failures, 1.0, None) == seconds * SECOND
 
 
-@given(failures=failures, spread=spreads, asked=st.integers(0, 3600))
-def test_a_failure_that_names_a_time_is_never_followed_up_before_it(failures, spread, asked):
-    assert back_off(failures, spread, asked) >= asked * SECOND
+@given(failures=failures, jitter=jitters, asked=st.integers(0, 3600))
+def test_a_failure_that_names_a_time_is_never_followed_up_before_it(failures, jitter, asked):
+    assert back_off(failures, jitter, asked) >= asked * SECOND
 
 
-@given(failures=failures, spread=spreads, asked=st.integers())
-def test_a_senseless_retry_after_delays_the_next_look_by_an_hour_at_most(failures, spread, asked):
+@given(failures=failures, jitter=jitters, asked=st.integers())
+def test_a_senseless_retry_after_delays_the_next_look_by_an_hour_at_most(failures, jitter, asked):
     problem = TokenSourceFailed(retry_after=asked)
-    token_status = quiet(make_token(), problem=problem, failures=failures, spread=spread)
+    token_status = quiet(make_token(), problem=problem, failures=failures, jitter=jitter)
 
     assert NOON + SECOND <= next_look(token_status, NOON) <= NOON + HOUR
 
 
-@given(failures=failures, spread=spreads, token=living_tokens())
-def test_after_a_failure_the_back_off_counts_and_not_the_tokens_life(failures, spread, token):
+@given(failures=failures, jitter=jitters, token=living_tokens())
+def test_after_a_failure_the_back_off_counts_and_not_the_tokens_life(failures, jitter, token):
     problem = TokenSourceFailed()
-    token_status = quiet(token, problem=problem, failures=failures, spread=spread)
+    token_status = quiet(token, problem=problem, failures=failures, jitter=jitter)
 
-    assert next_look(token_status, NOON) == NOON + back_off(failures, spread, None)
+    assert next_look(token_status, NOON) == NOON + back_off(failures, jitter, None)
 
 
 # --- The clock -------------------------------------------------------------------------------
@@ -157,9 +157,9 @@ def test_a_step_of_network_time_makes_nothing_due():
     assert next_look(token_status, NOON - 4 * SECOND) > NOON
 
 
-@given(token=living_tokens(), spread=spreads, slept=st.timedeltas(timedelta(0), 14 * 24 * HOUR))
-def test_after_a_suspend_past_the_refresh_time_a_look_is_due(token, spread, slept):
-    token_status = quiet(token, spread=spread)
+@given(token=living_tokens(), jitter=jitters, slept=st.timedeltas(timedelta(0), 14 * 24 * HOUR))
+def test_after_a_suspend_past_the_refresh_time_a_look_is_due(token, jitter, slept):
+    token_status = quiet(token, jitter=jitter)
     woken = token.expires_at + SECOND + slept
 
     assert next_look(token_status, woken) <= woken

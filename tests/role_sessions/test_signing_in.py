@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from jupyter_wb_aws.errors import RoleSessionNotFound, SignInRequired, TokenInvalid, WbAwsError
-from jupyter_wb_aws.identity.oidc import OidcTokenSource
+from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
 from jupyter_wb_aws.role_sessions import ending, refresher
 from jupyter_wb_aws.role_sessions.registry import READY_TIMEOUT
 from jupyter_wb_aws.role_sessions.schedule import next_look

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.errors import CatalogueUnavailable, RoleNotAllowed
-from jupyter_wb_aws.roles import catalogue_file, former
+from jupyter_wb_aws.roles import catalogue_file, previous_entries
 from jupyter_wb_aws.roles.catalogue import default_role
-from jupyter_wb_aws.roles.catalogue_file import CatalogueFile, sentence
-from jupyter_wb_aws.roles.exposure import changeable_by_others
-from jupyter_wb_aws.roles.parsing import BrokenCatalogue, describe, parse
+from jupyter_wb_aws.roles.catalogue_file import CatalogueFile, describe_bad_entry
+from jupyter_wb_aws.roles.catalogue_parser import InvalidCatalogue, describe, parse
+from jupyter_wb_aws.roles.file_permissions import writable_by_others
 from jupyter_wb_aws.roles.role import RoleArn
 from tests.botocore_data import PARTITIONS
 from tests.conftest import NOON, make_token
@@ -105,7 +105,7 @@ def test_the_same_user_is_matched_once(monkeypatch):
 
 @pytest.mark.parametrize("text", ["", "# nothing", 'request_url = "https://x.example.com"'])
 def test_a_file_that_was_cut_off_is_not_taken_for_an_empty_list(text):
-    with pytest.raises(BrokenCatalogue, match="names no roles"):
+    with pytest.raises(InvalidCatalogue, match="names no roles"):
         parse(text, NOON)
 
 
@@ -124,7 +124,7 @@ def test_a_role_says_where_to_ask_for_it(url):
 
 def test_an_offered_role_can_be_picked():
     arn = RoleArn.parse(ARN.format("analyst"))
-    assert parse(GOOD, NOON).pick(identity(), arn).arn == arn
+    assert parse(GOOD, NOON).get_offered(identity(), arn).arn == arn
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_an_offered_role_can_be_picked():
 )
 def test_a_role_that_is_not_offered_is_refused_with_where_to_ask(name, url):
     with pytest.raises(RoleNotAllowed) as refused:
-        parse(GOOD, NOON).pick(identity(), RoleArn.parse(ARN.format(name)))
+        parse(GOOD, NOON).get_offered(identity(), RoleArn.parse(ARN.format(name)))
     assert refused.value.request_url == url
     assert refused.value.as_problem()["request_url"] == url
     assert url in refused.value.hint
@@ -145,7 +145,7 @@ def test_a_role_that_is_not_offered_is_refused_with_where_to_ask(name, url):
 
 def test_without_a_place_to_ask_none_is_named():
     with pytest.raises(RoleNotAllowed) as refused:
-        parse(entry(), NOON).pick(identity(), RoleArn.parse(ARN.format("x")))
+        parse(entry(), NOON).get_offered(identity(), RoleArn.parse(ARN.format("x")))
     assert refused.value.request_url is None
     assert "Ask for this" not in refused.value.hint
 
@@ -154,7 +154,7 @@ def test_without_a_place_to_ask_none_is_named():
 def test_a_role_of_another_partition_is_another_role(partition):
     arn = RoleArn.parse(ARN.format("auditor").replace("arn:aws:", f"arn:{partition}:"))
     with pytest.raises(RoleNotAllowed):
-        parse(GOOD, NOON).pick(identity(), arn)
+        parse(GOOD, NOON).get_offered(identity(), arn)
 
 
 def test_the_default_role_is_the_configured_one_else_the_first_marked_so():
@@ -271,7 +271,7 @@ def test_a_bad_entry_has_its_line_however_the_file_is_written(text, line):
 def test_random_text_is_a_catalogue_or_broken(text):
     try:
         parse(text, NOON)
-    except BrokenCatalogue as broken:
+    except InvalidCatalogue as broken:
         assert describe(broken)  # noqa: PT017
 
 
@@ -292,7 +292,7 @@ LINES = st.builds(
 def test_random_settings_are_a_catalogue_or_broken(lines):
     try:
         catalogue = parse("\n".join(lines), NOON)
-    except BrokenCatalogue as broken:
+    except InvalidCatalogue as broken:
         assert describe(broken)  # noqa: PT017
     else:
         catalogue.offered_to(identity())
@@ -324,7 +324,7 @@ def test_on_a_running_server_the_last_good_form_of_a_bad_entry_stays(wrong):
     before = parse(entry('color = "teal"') + REST, NOON)
     catalogue = parse(REST + entry(wrong), NOON, before)
     assert names(catalogue) == ["auditor", "operator", "analyst"]
-    assert catalogue.pick(identity(), RoleArn.parse(ARN.format("analyst"))).color == "teal"
+    assert catalogue.get_offered(identity(), RoleArn.parse(ARN.format("analyst"))).color == "teal"
     assert shown(catalogue) == [("analyst", "kept")]
 
 
@@ -349,8 +349,8 @@ def test_an_entry_whose_allow_can_not_be_read_is_offered_to_nobody(allow):
         assert names(catalogue) == ["auditor", "operator"]
         assert shown(catalogue) == [("analyst", effect)]
         with pytest.raises(RoleNotAllowed, match="its entry in the roles file has an error"):
-            catalogue.pick(identity(), arn)
-        assert catalogue.keeps(identity(), arn)
+            catalogue.get_offered(identity(), arn)
+        assert catalogue.may_continue(identity(), arn)
     again = parse(entry() + REST, NOON, running)
     assert names(again) == ["analyst", "auditor", "operator"]
 
@@ -386,7 +386,7 @@ def test_of_two_missing_entries_the_one_that_is_alike_is_kept_and_the_other_with
     before = parse(entry() + entry(arn="deleted") + REST, NOON)
     catalogue = parse(entry().replace("aws:iam", "aws:iarn") + REST, NOON, before)
     assert names(catalogue) == ["analyst", "auditor", "operator"]
-    assert not catalogue.keeps(identity(), RoleArn.parse(ARN.format("deleted")))
+    assert not catalogue.may_continue(identity(), RoleArn.parse(ARN.format("deleted")))
 
 
 @pytest.mark.parametrize(
@@ -396,7 +396,7 @@ def test_a_deleted_role_is_not_offered_since_another_ones_entry_is_bad(typo):
     before = parse(entry(arn="deleted") + REST, NOON)
     catalogue = parse(entry().replace(ARN.format("analyst"), typo) + REST, NOON, before)
     assert names(catalogue) == ["auditor", "operator"]
-    assert catalogue.keeps(identity(), RoleArn.parse(ARN.format("deleted")))
+    assert catalogue.may_continue(identity(), RoleArn.parse(ARN.format("deleted")))
     assert [(bad.arn, bad.effect) for bad in catalogue.problems] == [(None, "left_out")]
 
 
@@ -407,23 +407,23 @@ def test_while_it_is_not_known_which_entry_is_bad_no_role_is_known_to_be_gone():
     catalogue = parse(unknown, NOON, parse(unknown, NOON, before))
     analyst, deleted = (RoleArn.parse(ARN.format(name)) for name in ("analyst", "deleted"))
     assert names(catalogue) == ["auditor", "operator"]
-    assert catalogue.keeps(identity(), analyst)
-    assert catalogue.keeps(identity(), deleted)
-    assert not catalogue.keeps(identity(groups=[]), analyst)
-    assert parse(unknown, NOON).keeps(identity(), analyst)
-    assert not parse(REST, NOON, catalogue).keeps(identity(), analyst)
+    assert catalogue.may_continue(identity(), analyst)
+    assert catalogue.may_continue(identity(), deleted)
+    assert not catalogue.may_continue(identity(groups=[]), analyst)
+    assert parse(unknown, NOON).may_continue(identity(), analyst)
+    assert not parse(REST, NOON, catalogue).may_continue(identity(), analyst)
 
 
 def test_many_broken_arns_are_recognised_without_comparing_all_with_all(monkeypatch):
     compared = []
-    real = former.SequenceMatcher
+    real = previous_entries.SequenceMatcher
     monkeypatch.setattr(
-        former, "SequenceMatcher", lambda *args: compared.append(args) or real(*args)
+        previous_entries, "SequenceMatcher", lambda *args: compared.append(args) or real(*args)
     )
     good = "".join(entry(arn=f"role-{number}") for number in range(200))
     catalogue = parse(good.replace("111122223333", ""), NOON, parse(good, NOON))
     assert names(catalogue) == [f"role-{number}" for number in range(200)]
-    assert len(compared) < former.MOST_COMPARED**2  # of 200 by 200
+    assert len(compared) < previous_entries.MOST_COMPARED**2  # of 200 by 200
 
 
 def test_a_second_entry_for_a_role_is_left_out_and_the_first_stays():
@@ -478,13 +478,13 @@ def test_bad_roles_from_a_claim_keep_what_was_said_before_and_take_no_entry_away
     deleted = parse("[other]\nx = 1\n" + REST, NOON, before)
 
     assert names(running, **claims) == ["reader", "auditor", "operator", "claimed"]
-    assert not running.keeps(identity(), wanted)
+    assert not running.may_continue(identity(), wanted)
     assert names(fresh, **claims) == ["auditor", "operator"]
-    assert fresh.keeps(identity(), wanted)
-    assert fresh.keeps(identity(), RoleArn.parse(ARN.format("reader")))
+    assert fresh.may_continue(identity(), wanted)
+    assert fresh.may_continue(identity(), RoleArn.parse(ARN.format("reader")))
     assert [(bad.line, bad.effect) for bad in fresh.problems] == [(1, "left_out")]
     assert [(bad.line, bad.effect) for bad in running.problems] == [(1, "kept")]
-    assert not deleted.keeps(identity(), wanted)
+    assert not deleted.may_continue(identity(), wanted)
 
 
 async def test_a_bad_entry_is_logged_once_with_its_line_until_the_file_changes(file, caplog):
@@ -514,19 +514,17 @@ def private(tmp_path):
 
 
 def test_a_file_of_our_own_in_folders_of_our_own_is_not_exposed(private):
-    assert changeable_by_others(private) is None
+    assert writable_by_others(private) is None
 
 
 def test_a_file_or_folder_that_others_can_write_is_exposed(private):
     private.chmod(0o666)
-    assert (
-        changeable_by_others(private) == f"{private} can be written by every user of this machine"
-    )
+    assert writable_by_others(private) == f"{private} can be written by every user of this machine"
     private.chmod(0o644)
     private.parent.chmod(0o777)
-    assert str(private.parent) in changeable_by_others(private)
+    assert str(private.parent) in writable_by_others(private)
     private.parent.chmod(0o1777)
-    assert changeable_by_others(private) is None
+    assert writable_by_others(private) is None
 
 
 def test_a_link_is_followed_and_its_own_folder_counts_too(private, tmp_path):
@@ -534,21 +532,21 @@ def test_a_link_is_followed_and_its_own_folder_counts_too(private, tmp_path):
     folder.mkdir()
     (folder / "link").symlink_to(private)
     folder.chmod(0o777)
-    assert str(folder) in changeable_by_others(folder / "link")
+    assert str(folder) in writable_by_others(folder / "link")
     folder.chmod(0o755)
     private.chmod(0o602)
-    assert str(private) in changeable_by_others(folder / "link")
+    assert str(private) in writable_by_others(folder / "link")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_a_file_of_another_user_or_group_is_exposed(private):
     os.chown(private, 1, -1)
-    assert "belongs to another user" in changeable_by_others(private)
+    assert "belongs to another user" in writable_by_others(private)
     os.chown(private, 0, 1)
     private.chmod(0o664)
-    assert "can be written by the group" in changeable_by_others(private)
+    assert "can be written by the group" in writable_by_others(private)
     os.chown(private, 0, 0)
-    assert changeable_by_others(private) is None
+    assert writable_by_others(private) is None
 
 
 def test_what_is_mounted_for_reading_only_is_not_exposed(private, monkeypatch):
@@ -557,7 +555,7 @@ def test_what_is_mounted_for_reading_only_is_not_exposed(private, monkeypatch):
 
     private.chmod(0o666)
     monkeypatch.setattr("os.statvfs", lambda _: ReadOnly)
-    assert changeable_by_others(private) is None
+    assert writable_by_others(private) is None
 
 
 async def test_an_exposed_file_is_logged_and_told(file, caplog):
@@ -565,7 +563,7 @@ async def test_an_exposed_file_is_logged_and_told(file, caplog):
     file.path.write_text(entry())
     file.path.chmod(0o666)
     await file.current()
-    assert "can be written by every user" in file.exposed
+    assert "can be written by every user" in file.writable_by_others
     assert "can be written by every user" in caplog.text
 
 
@@ -733,9 +731,9 @@ async def test_a_byte_order_mark_does_not_count(file):
 def test_a_bad_arn_is_reported_in_one_sentence():
     text = '[[roles]]\narn = "arn:aw:iam::111122223333:role/analyst"\nallow = "everyone"\n'
     (problem,) = parse(text, NOON).problems
-    assert ").;" not in sentence(problem)
-    assert sentence(problem).startswith("line 1: The ARN's partition is none of ")
-    assert sentence(problem).endswith("; it is left out")
+    assert ").;" not in describe_bad_entry(problem)
+    assert describe_bad_entry(problem).startswith("line 1: The ARN's partition is none of ")
+    assert describe_bad_entry(problem).endswith("; it is left out")
 
 
 @pytest.mark.parametrize(
@@ -751,5 +749,5 @@ def test_a_bad_arn_is_reported_in_one_sentence():
 )  # fmt: skip
 def test_a_bad_entry_is_quoted_and_told_what_is_nearest(text, said):
     (bad,) = parse(text, NOON).problems
-    assert said in sentence(bad)
-    assert ".;" not in sentence(bad)
+    assert said in describe_bad_entry(bad)
+    assert ".;" not in describe_bad_entry(bad)

@@ -114,7 +114,7 @@ def _times(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
     left = token.expires_at - facts.now
     if left <= timedelta(0):
         yield found("token_expired", f"The token expired at {rfc3339(token.expires_at)}.", REFRESH)
-    elif left < SOON and token.when_over(OVERDUE) <= facts.now:
+    elif left < SOON and token.time_at_fraction(OVERDUE) <= facts.now:
         yield found(
             "token_expires_soon",
             f"The token expires in {left.total_seconds():.0f} s, and no newer one came.",

@@ -1,0 +1,32 @@
+"""Reading members of what an identity provider sends: optional ones, and claims inside of claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+EMPTY: tuple[object, ...] = (None, "", [], {})
+
+
+def optional_member(document: Mapping[str, Any], name: str, default: Any = None) -> Any:
+    """Return a member, or `default` where it is absent, null or empty.
+
+    OIDC Core 3.2, Discovery 4.2 and RFC 7519 leave optional members out; many providers send null or
+    an empty value for the same.
+    """
+    value = document.get(name)
+    return default if value in EMPTY else value
+
+
+def claim_by_path(claims: Mapping[str, Any], name: str) -> Any:
+    """Return a claim by its name, or by a path with dots such as ``realm_access.roles``; None if there is none.
+
+    A whole name comes first, and so at each level: ``https://example.com/groups`` is a name, and
+    ``resource_access.my.client.roles`` leads through a member that is called ``my.client``.
+    """
+    if claims.get(name) is not None:
+        return claims[name]
+    dots = [at for at, character in enumerate(name) if character == "."]
+    inner = ((claims.get(name[:at]), name[at + 1 :]) for at in dots)
+    found = (claim_by_path(value, rest) for value, rest in inner if isinstance(value, Mapping))
+    return next((value for value in found if value is not None), None)

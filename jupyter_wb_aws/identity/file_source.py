@@ -1,0 +1,77 @@
+"""Token source `file`: follow a token file that someone else keeps current."""
+
+from __future__ import annotations
+
+import os
+import stat
+from codecs import BOM_UTF8
+from pathlib import Path
+from typing import Any, ClassVar
+
+from traitlets import Unicode
+
+from jupyter_wb_aws.disk_threads import DiskThreads
+from jupyter_wb_aws.errors import TokenSourceFailed
+from jupyter_wb_aws.identity.token import MAX_TOKEN_READ, WebIdentityToken
+from jupyter_wb_aws.identity.token_source import TokenRequest, TokenSource
+
+
+class FileTokenSource(TokenSource):
+    """A token file that another agent renews: a Kubernetes projected volume (IRSA), Posit Workbench."""
+
+    short_name: ClassVar[str] = "file"
+
+    path = Unicode(
+        "",
+        config=True,
+        help="""The token file to follow. Empty: the one that `AWS_WEB_IDENTITY_TOKEN_FILE` named
+        when the server started.""",
+    )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # Now, since what runs in the server may change its environment later.
+        self._ambient = os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE", "")
+        self._threads = DiskThreads()
+
+    def missing_setting(self) -> str | None:
+        """Want a path from the configuration or from the server's environment."""
+        return None if self._path() else "FileTokenSource.path"
+
+    async def fetch(self, request: TokenRequest) -> WebIdentityToken:  # noqa: ARG002
+        """Read the file as it is now.
+
+        Raises:
+            TokenSourceFailed: if it is missing, unreadable, no regular file, or empty.
+            TokenInvalid: if it holds no token.
+        """
+        return await self._threads.run(self._read)
+
+    def _path(self) -> str:
+        return self.path or self._ambient
+
+    def _read(self) -> WebIdentityToken:
+        try:
+            content = _content(Path(self._path()).expanduser())
+        except (OSError, ValueError, RuntimeError) as error:  # the last: a home of nobody's
+            reason = (error.strerror if isinstance(error, OSError) else None) or error
+            raise TokenSourceFailed(
+                f"The token file {self._path()!r} can't be read: {str(reason).rstrip('.')}.",
+                admin_hint="FileTokenSource.path must name a file that the server's user can read.",
+            ) from None
+        text = content.removeprefix(BOM_UTF8).decode("ascii", errors="replace").strip()
+        if not text:
+            raise TokenSourceFailed(f"The token file {self._path()!r} is empty.")
+        return WebIdentityToken.parse(text, self.clock.now())
+
+
+def _content(path: Path) -> bytes:
+    # O_NONBLOCK: a FIFO in the token's place must not hang a worker thread for good.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    # Not `with open(descriptor)`: for a folder that raises, and leaves the descriptor open.
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise TokenSourceFailed(f"The token file {str(path)!r} is not a regular file.")
+        return os.read(descriptor, MAX_TOKEN_READ)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""HTTP to the identity provider: proxies, limits, and failures that people understand."""

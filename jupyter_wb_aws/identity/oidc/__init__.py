@@ -1,0 +1,1 @@
+"""Signing in with OpenID Connect: flows, tokens, and the provider's refusals."""

@@ -1,0 +1,191 @@
+"""Verify a token against the issuer that a token source names (OIDC Core 3.1.3.7, RFC 8725)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from jupyter_wb_aws.errors import TokenInvalid, WbAwsError
+from jupyter_wb_aws.identity.claims import EMPTY, optional_member
+from jupyter_wb_aws.identity.provider import Jwk, Provider, shown, slash_only
+from jupyter_wb_aws.identity.token import LEEWAY, WebIdentityToken, header_of
+
+if TYPE_CHECKING:
+    import jwt
+
+OLDEST_KEYS = timedelta(days=1)
+# RFC 7518, 3.3.
+FEWEST_RSA_BITS = 2048
+CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
+PUBLIC_MEMBERS = ("kty", "n", "e", "crv", "x", "y")
+
+
+@dataclass(slots=True)
+class TokenVerifier:
+    """Checks tokens of one issuer; keeps its signing keys until they don't fit a token."""
+
+    provider: Provider
+    audience: str
+    algorithms: Sequence[str]
+    _keys: Sequence[Jwk] = field(default=(), repr=False)
+    _fetched_at: datetime | None = None
+
+    async def verify(self, token: WebIdentityToken) -> None:
+        """Check the signature, `iss`, `aud`, `exp` and `nbf`.
+
+        Raises:
+            TokenInvalid: if any of them is wrong; the message names the one and the value seen.
+            TokenSourceFailed: if the issuer's keys can't be had.
+        """
+        algorithm, kid = self._header(token)
+        if self._fetched_at and token.received_at - self._fetched_at > OLDEST_KEYS:
+            # A withdrawn key must not be good for ever; a provider that is down does not matter yet.
+            with contextlib.suppress(WbAwsError):
+                await self._fetch(token)
+        # In a thread: a document may list thousands of keys.
+        signer = await asyncio.to_thread(self._signer, token, algorithm, kid)
+        if signer is None:
+            # Asked again, since a provider with one key may change it under the same name, or
+            # under none. It also drops what the provider has withdrawn.
+            await self._fetch(token)
+            signer = await asyncio.to_thread(self._signer, token, algorithm, kid)
+        if signer is None:
+            raise self._not_signed(algorithm, kid)
+        bits = signer.key.key_size
+        if algorithm.startswith("RS") and bits < FEWEST_RSA_BITS:
+            raise TokenInvalid(
+                f"The token is signed with an RSA key of {bits} bits, and this server accepts no fewer than"
+                f" {FEWEST_RSA_BITS}.",
+                admin_hint="Have the identity provider sign with a longer key (RFC 7518, 3.3).",
+            )
+        self._check_claims(token)
+
+    async def _fetch(self, token: WebIdentityToken) -> None:
+        self._keys, self._fetched_at = await self.provider.signing_keys(), token.received_at
+
+    def _header(self, token: WebIdentityToken) -> tuple[str, str]:
+        header = header_of(token.reveal())
+        algorithm = optional_member(header, "alg")
+        if algorithm not in self.algorithms:
+            told = (
+                "does not say what it is signed with (`alg`)"
+                if algorithm is None
+                else f"is signed with {shown(algorithm)}"
+            )
+            raise TokenInvalid(f"The token {told}; accepted: {', '.join(self.algorithms)}.")
+        return str(algorithm), optional_member(header, "kid", "")
+
+    def _signer(self, token: WebIdentityToken, algorithm: str, kid: str) -> jwt.PyJWK | None:
+        keys = [_public_key(jwk, algorithm) for jwk in _candidates(self._keys, algorithm, kid)]
+        return next((key for key in keys if key and _has_signed(key, token.reveal())), None)
+
+    def _not_signed(self, algorithm: str, kid: str) -> TokenInvalid:
+        """Say why none of the issuer's keys has signed a token."""
+        issuer = self.provider.issuer
+        named = [jwk for jwk in self._keys if not kid or _kid(jwk) in ("", kid)]
+        candidates = _candidates(self._keys, algorithm, kid)
+        if not named:
+            return TokenInvalid(
+                f"The token is signed with a key that {issuer} does not publish.",
+                admin_hint="Look for the token's `kid` in the issuer's JWKS document.",
+            )
+        if not kid and not candidates and any(_fits(jwk, algorithm) for jwk in named):
+            return TokenInvalid(
+                f"The token does not name its key (`kid`), and {issuer} publishes several for {algorithm}.",
+                admin_hint="Have the identity provider put `kid` into the token's header (OIDC Core, 10.1).",
+            )
+        if not any(_public_key(jwk, algorithm) for jwk in candidates):
+            return TokenInvalid(
+                f"The token's signature can't be checked: {issuer} publishes no readable key for {algorithm}"
+                f"{f' under the name {shown(kid)}' if kid else ''}.",
+                admin_hint="Compare the key's `kty`, `crv` and `alg` in the issuer's JWKS document with RFC 7518.",
+            )
+        return TokenInvalid(
+            f"The token's signature is not {issuer}'s.",
+            admin_hint="`issuer` of the token source must be the provider that signs the tokens.",
+        )
+
+    def _check_claims(self, token: WebIdentityToken) -> None:
+        # By hand: PyJWT would take the times from its own clock, and `aud: ""` where none is set.
+        claims = token.claims
+        if claims.get("iss") != self.provider.issuer:
+            raise self._invalid("iss", claims.get("iss"), self.provider.issuer)
+        aud = claims.get("aud")
+        audiences = aud if isinstance(aud, list) else [aud]
+        if not self.audience or self.audience not in audiences:
+            raise self._invalid("aud", aud, self.audience)
+        now = token.received_at.timestamp()
+        leeway = LEEWAY.total_seconds()
+        if token.expires_at.timestamp() + leeway <= now:
+            raise TokenInvalid(
+                "The token has expired already.", admin_hint="Compare the clocks of both machines."
+            )
+        not_before = optional_member(claims, "nbf", 0)
+        ahead = leeway + token.clock_ahead.total_seconds()
+        if not isinstance(not_before, int | float):
+            raise TokenInvalid("The token is not valid yet: its `nbf` is not a number of seconds.")
+        if not not_before <= now + ahead:
+            raise TokenInvalid(
+                "The token is not valid yet.", admin_hint="Compare the clocks of both machines."
+            )
+
+    def _invalid(self, claim: str, seen: object, expected: str) -> TokenInvalid:
+        return TokenInvalid(
+            f"The token's `{claim}` is {'missing' if seen in EMPTY else shown(seen)}, and this server expects {expected!r}.",
+            admin_hint="`issuer` and `audience` of the token source must match the token to the letter,"
+            " a trailing slash included." + (slash_only(seen, expected) if claim == "iss" else ""),
+        )
+
+
+def _candidates(keys: Sequence[Jwk], algorithm: str, kid: str) -> Sequence[Jwk]:
+    """Return the keys that may have signed a token whose header names `kid`, or none (empty).
+
+    Both sides may leave `kid` out (RFC 7515, 4.1.4; RFC 7517, 4.5): a key without a name may be any.
+    Several keys may share a name. A token without one is unambiguous only where one key fits (OIDC
+    Core, 10.1).
+    """
+    fitting = [jwk for jwk in keys if _fits(jwk, algorithm)]
+    if kid:
+        return [jwk for jwk in fitting if _kid(jwk) in ("", kid)]
+    return fitting if sum(_public_key(jwk, algorithm) is not None for jwk in fitting) == 1 else []
+
+
+def _kid(jwk: Jwk) -> str:
+    return str(optional_member(jwk, "kid", ""))
+
+
+def _fits(jwk: Jwk, algorithm: str) -> bool:
+    """Tell whether a key is one for this algorithm (RFC 7518, 3.1 and 6).
+
+    A key that names an algorithm of its own is good for no other, and a symmetric one for none
+    (RFC 8725, 3.1).
+    """
+    kty, curve = ("EC", CURVES[algorithm]) if algorithm in CURVES else ("RSA", None)
+    return (jwk.get("kty"), optional_member(jwk, "alg", algorithm)) == (kty, algorithm) and (
+        curve is None or jwk.get("crv") == curve
+    )
+
+
+def _public_key(jwk: Jwk, algorithm: str) -> jwt.PyJWK | None:
+    """Read a key; None if it is broken, which does not spoil the others beside it."""
+    import jwt
+
+    try:
+        return jwt.PyJWK({k: jwk[k] for k in PUBLIC_MEMBERS if k in jwk}, algorithm)
+    except Exception:  # noqa: BLE001 - a stranger's document, and PyJWT lets through what cryptography raises
+        return None
+
+
+def _has_signed(key: jwt.PyJWK, text: str) -> bool:
+    # Not `PyJWS.decode`: it reads the header again, and refuses a `kid` of null.
+    signed, _, signature = text.rpartition(".")
+    try:
+        raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+    except ValueError:
+        return False
+    return bool(key.Algorithm.verify(signed.encode(), key.key, raw))
