@@ -1,6 +1,5 @@
 /** An open page that is older than its server: what is new to it must not break it. */
 import { nullTranslator } from '@jupyterlab/translation';
-import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 import { createRoot } from 'react-dom/client';
 
@@ -9,11 +8,21 @@ import { DocumentPanel } from './documents/panel';
 import { nextNotices, NOTHING_REMEMBERED, withEnding } from './notifications/notices';
 import { Picker } from './picker/picker';
 import type { DoctorFinding, RoleSession } from './server/api';
-import { type IView, type Model, NOTHING_KNOWN } from './server/model';
+import { type IView, NOTHING_KNOWN } from './server/view';
 import { otherWay, stepOf } from './sign_in/attempt';
 import { Popover } from './status/popover';
 import { statusOf } from './status/words';
-import { aDocument, aFinding, anAssignment, aReport, aRole, aSession } from './testing';
+import {
+  aDocument,
+  aFinding,
+  anAssignment,
+  aReport,
+  aRole,
+  aSession,
+  FakeRoles,
+  NO_RECENT_ROLES,
+  panelProps
+} from './testing';
 import { processNames } from './words/process_names';
 
 jest.mock('@jupyterlab/apputils', () => ({ Dialog: jest.fn(), Notification: {}, Clipboard: {} }));
@@ -44,22 +53,7 @@ const VIEW = {
   signIn: { state: NEW, user: null, expires_at: null, flows: [NEW, 'device'], problem: null }
 } as unknown as IView;
 
-const MODEL = {
-  view: VIEW,
-  changed: new Signal<unknown, IView>({}),
-  now: () => 0,
-  role: () => VIEW.roles[0],
-  sessionOf: () => SESSION
-} as unknown as Model;
-
-const PANEL = {
-  document: aDocument().document,
-  close: () => undefined,
-  model: MODEL,
-  trans,
-  open: new Set(),
-  recent: { arns: [] }
-} as unknown as React.ComponentProps<typeof DocumentPanel>;
+const MODEL = new FakeRoles(VIEW);
 
 const DRAWN: [string, () => React.JSX.Element][] = [
   [
@@ -67,7 +61,7 @@ const DRAWN: [string, () => React.JSX.Element][] = [
     () => (
       <Picker
         model={MODEL}
-        recent={{ arns: [], add: () => undefined } as never}
+        recent={NO_RECENT_ROLES}
         trans={trans}
         label="Roles"
         selected={undefined}
@@ -76,7 +70,16 @@ const DRAWN: [string, () => React.JSX.Element][] = [
     )
   ],
   ['popover', () => <Popover model={MODEL} trans={trans} actions={{} as never} />],
-  ['panel of a notebook', () => <DocumentPanel {...PANEL} />],
+  [
+    'panel of a notebook',
+    () => (
+      <DocumentPanel
+        {...panelProps(MODEL)}
+        document={aDocument().document}
+        close={() => undefined}
+      />
+    )
+  ],
   [
     'doctor',
     () => (
@@ -129,7 +132,7 @@ test('a way to sign in that is new is not offered, and those that are known are'
 });
 
 test('a process of a new kind is named by its id', () => {
-  const nameOf = processNames({ running: () => [][Symbol.iterator]() } as never, trans);
+  const nameOf = processNames({ running: () => [] }, trans);
 
   expect(nameOf({ kind: NEW as never, id: 'job-1' })).toBe('job-1');
 });

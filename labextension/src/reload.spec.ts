@@ -1,9 +1,8 @@
 import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
-import { Signal } from '@lumino/signaling';
 
 import { askForReload, reloadHelps } from './reload';
-import { type IView, type Model, NOTHING_KNOWN } from './server/model';
+import { FakeRoles } from './testing';
 
 jest.mock('@jupyterlab/apputils', () => ({
   Notification: { emit: jest.fn(() => 'id-1'), dismiss: jest.fn() }
@@ -32,12 +31,11 @@ test.each([
 
 /** A page of version 1.0.0 that is loaded, and what it reads of its server. */
 function aPage() {
-  const changed = new Signal<unknown, IView>({});
-  const model = { view: NOTHING_KNOWN, changed };
+  const model = new FakeRoles();
   const reload = jest.fn();
   const page = { version: '1.0.0', trans: nullTranslator.load('any'), reload };
-  askForReload(model as unknown as Model, page);
-  const reads = (version: string | null) => changed.emit({ ...NOTHING_KNOWN, version });
+  askForReload(model, page);
+  const reads = (version: string | null) => model.show({ version });
   return { reads, reload };
 }
 

@@ -1,7 +1,8 @@
 import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { IView, Model } from './server/model';
+import type { IView } from './server/view';
+import type { IAwsRoles } from './tokens';
 
 /** Where this tab keeps for which versions it has asked already. */
 const ASKED = 'jupyterlab-wb-aws:reload-asked';
@@ -30,7 +31,7 @@ export function reloadHelps(page: string, first: string, now: string): boolean {
 }
 
 /** Ask the user, once, to load the page again where that brings the server's version of it. */
-export function askForReload(model: Model, page: IPage): void {
+export function askForReload(model: IAwsRoles, page: IPage): void {
   let first: string | null = null;
   let shown: { id: string; version: string } | null = null;
   const look = ({ version }: IView) => {

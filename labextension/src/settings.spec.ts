@@ -1,20 +1,15 @@
-import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { Signal } from '@lumino/signaling';
 
 import { Settings } from './settings';
 
 /** Settings as JupyterLab keeps them, which a test can change. */
-function kept(composite: object) {
-  const settings = { composite, changed: null as unknown };
-  const changed = new Signal<object, void>(settings);
-  settings.changed = changed;
-  return {
-    settings: settings as unknown as ISettingRegistry.ISettings,
-    change: (now: object) => {
-      settings.composite = now;
-      changed.emit();
-    }
+function kept(composite: Record<string, unknown>) {
+  const settings = { composite, changed: new Signal<object, void>({}) };
+  const change = (now: Record<string, unknown>) => {
+    settings.composite = now;
+    settings.changed.emit();
   };
+  return { settings, change };
 }
 
 test('without any, everything is shown', () => {

@@ -1,14 +1,22 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
 import { Signal } from '@lumino/signaling';
 
 import type { IDocument } from './documents/document';
+import type { IPanelOptions } from './documents/panel';
+import type { IRecentRoles } from './picker/recent_roles';
 import type {
   Assignment,
   DoctorFinding,
   DoctorReport,
+  Health,
   Problem,
   Role,
   RoleSession
 } from './server/api';
+import { type IView, NOTHING_KNOWN } from './server/view';
+import type { ISettingValues } from './settings';
+import type { IAwsRoles, IAwsRoleSettings } from './tokens';
 
 /** A role as the server describes it; for tests. */
 export function aRole(name: string, change: Partial<Role> = {}): Role {
@@ -48,6 +56,25 @@ export function aSession(name: string, change: Partial<RoleSession> = {}): RoleS
     problem: null,
     notices: [],
     end_reason: null,
+    ...change
+  };
+}
+
+/** The server's health as it describes it; for tests. */
+export function aHealth(change: Partial<Health> = {}): Health {
+  return {
+    status: 'ok',
+    message: '',
+    catalogue: null,
+    token_source: null,
+    role_sessions: [],
+    notices: [],
+    versions: {
+      jupyter_wb_aws: '1.0.0',
+      jupyter_server: '2.17.0',
+      jupyter_client: '8.6.0',
+      python: '3.13.0'
+    },
     ...change
   };
 }
@@ -124,7 +151,78 @@ export function aReport(...findings: DoctorFinding[]): DoctorReport {
   };
 }
 
-/** A notebook with a kernel, and what JupyterLab tells of it; for tests. */
+/** AWS roles whose view and clock the test sets; what the user does fails unless the test says how it goes. */
+export class FakeRoles implements IAwsRoles {
+  /** @param view - what differs from a view of a server that is ready. */
+  constructor(view: Partial<IView> = {}) {
+    this.view = { ...NOTHING_KNOWN, situation: 'ready', read: 1, ...view };
+  }
+
+  view: IView;
+  time = 0;
+  reads = 0;
+  readonly changed = new Signal<this, IView>(this);
+  readonly ended = new Signal<this, RoleSession>(this);
+
+  /** Change the view. */
+  show(change: Partial<IView>): void {
+    this.view = { ...this.view, ...change };
+    this.changed.emit(this.view);
+  }
+
+  now(): number {
+    return this.time;
+  }
+
+  readonly read = jest.fn<Promise<void>, []>(() => Promise.resolve());
+  pick: IAwsRoles['pick'] = unexpected;
+  pickNone: IAwsRoles['pickNone'] = unexpected;
+  startForKernel: IAwsRoles['startForKernel'] = unexpected;
+  assign: IAwsRoles['assign'] = unexpected;
+  relaunch: IAwsRoles['relaunch'] = unexpected;
+  refresh: IAwsRoles['refresh'] = unexpected;
+  end: IAwsRoles['end'] = unexpected;
+  beginSignIn: IAwsRoles['beginSignIn'] = unexpected;
+  signOut: IAwsRoles['signOut'] = unexpected;
+  doctor: IAwsRoles['doctor'] = unexpected;
+
+  nameApps(appTitles: Readonly<Record<string, string>>): void {
+    this.show({ appTitles });
+  }
+}
+
+/** What the server is not expected to be asked in a test. */
+export function unexpected(): Promise<never> {
+  return Promise.reject(new Error('The test does not expect this call.'));
+}
+
+/** Settings that the test changes. */
+export class FakeSettings implements IAwsRoleSettings {
+  values: ISettingValues = { statusBar: true, launcher: true, notifications: true };
+  readonly changed = new Signal<this, ISettingValues>(this);
+
+  set(change: Partial<ISettingValues>): void {
+    this.values = { ...this.values, ...change };
+    this.changed.emit(this.values);
+  }
+}
+
+/** A browser that remembers no roles; for tests. */
+export const NO_RECENT_ROLES: IRecentRoles = { arns: [], add: () => undefined };
+
+/** What the panels of all documents share; for tests. */
+export function panelProps(model: IAwsRoles): IPanelOptions {
+  return {
+    model,
+    open: new Set(),
+    recent: NO_RECENT_ROLES,
+    commands: new CommandRegistry(),
+    dialogs: { selectKernel: unexpected, restart: unexpected },
+    trans: nullTranslator.load('any')
+  };
+}
+
+/** A notebook with a kernel, as JupyterLab describes it; for tests. */
 export function aDocument() {
   const kernel = {
     id: 'kernel-1',

@@ -1,23 +1,34 @@
-import { useEffect, useState } from 'react';
+import type { ISignal } from '@lumino/signaling';
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 
-import type { IView, Model } from '../server/model';
+import type { IView } from '../server/view';
+import type { IAwsRoles } from '../tokens';
 
-/** Return what the model knows, and render again when that is something else. */
-export function useView(model: Model): IView {
-  const [view, setView] = useState(model.view);
-  useEffect(() => {
-    const changed = (_: Model, now: IView) => setView(now);
-    model.changed.connect(changed);
-    setView(model.view);
-    return () => {
-      model.changed.disconnect(changed);
-    };
-  }, [model]);
-  return view;
+/**
+ * Return a value that changes only when a signal is emitted, and render again when it does.
+ *
+ * @param signals - the signals; the same array at each rendering, or the hook subscribes again.
+ * @param read - returns the value, the same one (by `Object.is`) as long as nothing has changed.
+ */
+export function useSignals<T>(signals: readonly ISignal<unknown, unknown>[], read: () => T): T {
+  const subscribe = useCallback(
+    (listener: () => void) => {
+      signals.forEach(signal => signal.connect(listener));
+      return () => signals.forEach(signal => signal.disconnect(listener));
+    },
+    [signals]
+  );
+  return useSyncExternalStore(subscribe, read);
+}
+
+/** Return the current view, and render again when it changes. */
+export function useView(model: IAwsRoles): IView {
+  const signals = useMemo(() => [model.changed], [model]);
+  return useSignals(signals, () => model.view);
 }
 
 /** Return the server's time in milliseconds, and render again every `period` milliseconds. */
-export function useNow(model: Model, period = 15_000): number {
+export function useNow(model: IAwsRoles, period = 15_000): number {
   const [now, setNow] = useState(() => model.now());
   useEffect(() => {
     const timer = window.setInterval(() => setNow(model.now()), period);

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { RoleSession } from '../server/api';
-import type { Model } from '../server/model';
+import type { IAwsRoles } from '../tokens';
 import { problemWords } from '../words/failure';
 import { identityText } from '../words/identity';
 import { clockTime, stateWords, timeLeft } from '../words/state';
@@ -12,7 +12,7 @@ import { stateIcon } from './icons';
 
 /** What there is to know of a role session: how it is, who the user is to AWS, what programs get. */
 export function SessionFacts(props: {
-  model: Model;
+  model: IAwsRoles;
   session: RoleSession;
   trans: TranslationBundle;
   /** Whether this is what was known before the server went away: then how it is can't be said. */

@@ -1,13 +1,12 @@
 import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
-import { Signal } from '@lumino/signaling';
 import type * as React from 'react';
 import { act } from 'react';
 import { createRoot } from 'react-dom/client';
 
-import type { RecentRoles } from '../picker/recent_roles';
-import { type IView, type Model, NOTHING_KNOWN } from '../server/model';
-import { aRole, aSession } from '../testing';
+import type { IView } from '../server/view';
+import type { IAwsRoles } from '../tokens';
+import { aRole, aSession, FakeRoles, NO_RECENT_ROLES } from '../testing';
 import { endAndTell, pickInDialog } from './dialogs';
 
 interface IShown {
@@ -43,27 +42,14 @@ jest.mock('@jupyterlab/ui-components', () => ({
 const trans = nullTranslator.load('any');
 const ANALYST = aRole('analyst', { label: 'Analyst' });
 const AUDITOR = aRole('auditor', { label: 'Auditor' });
-const READY: IView = {
-  ...NOTHING_KNOWN,
-  situation: 'ready',
+const VIEW: Partial<IView> = {
   roles: [ANALYST, AUDITOR],
   sessions: [aSession('analyst'), aSession('auditor')],
   choice: { session_id: 'id-analyst', chosen: true, ended: null }
 };
 
-function aModel(change: object = {}) {
-  const model = {
-    view: READY,
-    now: () => 0,
-    changed: new Signal<unknown, IView>({}),
-    sessionOf: () => null,
-    show: (change: Partial<IView>) => {
-      model.view = { ...model.view, ...change };
-      model.changed.emit(model.view);
-    },
-    ...change
-  };
-  return model;
+function aModel(change: Partial<IAwsRoles> = {}) {
+  return Object.assign(new FakeRoles(VIEW), change);
 }
 
 beforeEach(() => {
@@ -83,7 +69,7 @@ test.each([
     failing.includes(id) ? Promise.reject(new Error('No.')) : Promise.resolve(null);
   const sessions = [...ending, ...failing].map(id => aSession('analyst', { id }));
 
-  await endAndTell(aModel({ end }) as unknown as Model, sessions, trans);
+  await endAndTell(aModel({ end }), sessions, trans);
 
   expect(shown.map(dialog => dialog.title)).toEqual(titles);
   expect(info).toHaveBeenCalledTimes(told);
@@ -91,8 +77,7 @@ test.each([
 
 /** Open the dialog to pick a role, and draw what is in it. */
 async function pickDialog(model: ReturnType<typeof aModel>) {
-  const recent = { arns: [], add: () => undefined } as unknown as RecentRoles;
-  await pickInDialog(model as unknown as Model, recent, {} as never, trans);
+  await pickInDialog(model, NO_RECENT_ROLES, {} as never, trans);
   const [dialog] = shown;
   const node = document.createElement('div');
   act(() => createRoot(node).render(dialog!.body as React.ReactElement));

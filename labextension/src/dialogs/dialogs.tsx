@@ -11,10 +11,10 @@ import { SessionFacts } from '../components/role_session';
 import { Doctor } from '../doctor/dialog';
 import { selectedArn, waitWords } from '../launcher/next_start';
 import { type IPickerProps, Picker } from '../picker/picker';
-import type { RecentRoles } from '../picker/recent_roles';
+import type { IRecentRoles } from '../picker/recent_roles';
 import { type IApp, relaunchQuestion } from '../running/app_roles';
 import type { RoleSession } from '../server/api';
-import type { Model } from '../server/model';
+import type { IAwsRoles } from '../tokens';
 import { endedWords, endQuestion } from '../words/end_question';
 import { failureOf } from '../words/failure';
 import type { ProcessName } from '../words/process_names';
@@ -43,7 +43,7 @@ export async function orTell<T>(
 
 /** End role sessions if the user agrees, and say until when what was issued before still works. */
 export async function askToEnd(
-  model: Model,
+  model: IAwsRoles,
   sessions: readonly RoleSession[],
   nameOf: ProcessName,
   trans: TranslationBundle
@@ -73,7 +73,7 @@ export async function askToEnd(
 
 /** End role sessions, and say until when what was issued before still works. */
 export async function endAndTell(
-  model: Model,
+  model: IAwsRoles,
   sessions: readonly RoleSession[],
   trans: TranslationBundle
 ): Promise<void> {
@@ -96,7 +96,7 @@ export async function endAndTell(
 
 /** Relaunch a proxied app if the user agrees. */
 export async function askToRelaunch(
-  model: Model,
+  model: IAwsRoles,
   app: IApp,
   trans: TranslationBundle
 ): Promise<void> {
@@ -115,7 +115,7 @@ export async function askToRelaunch(
 
 /** Relaunch proxied apps; where that fails, say why. */
 export async function relaunchAndTell(
-  model: Model,
+  model: IAwsRoles,
   apps: readonly IApp[],
   trans: TranslationBundle
 ): Promise<void> {
@@ -126,8 +126,8 @@ export async function relaunchAndTell(
 
 /** Let the user pick a role for whatever starts next. */
 export async function pickInDialog(
-  model: Model,
-  recent: RecentRoles,
+  model: IAwsRoles,
+  recent: IRecentRoles,
   commands: CommandRegistry,
   trans: TranslationBundle
 ): Promise<void> {
@@ -189,7 +189,7 @@ function PickBody(
 
 /** Show who the user is to AWS in a role session. */
 export async function showIdentity(
-  model: Model,
+  model: IAwsRoles,
   session: RoleSession,
   trans: TranslationBundle
 ): Promise<void> {
@@ -201,7 +201,7 @@ export async function showIdentity(
 }
 
 /** Find out why AWS credentials don't work, and show what was found. */
-export async function showDoctor(model: Model, trans: TranslationBundle): Promise<void> {
+export async function showDoctor(model: IAwsRoles, trans: TranslationBundle): Promise<void> {
   await showDialog({
     title: trans.__('Check of AWS credentials'),
     body: ReactWidget.create(<Doctor ask={() => model.doctor()} trans={trans} />),
@@ -210,7 +210,7 @@ export async function showDoctor(model: Model, trans: TranslationBundle): Promis
 }
 
 function Identity(props: {
-  model: Model;
+  model: IAwsRoles;
   shown: RoleSession;
   trans: TranslationBundle;
 }): React.JSX.Element {

@@ -1,5 +1,5 @@
-import { type IView, type Model, NOTHING_KNOWN } from '../server/model';
-import { aDocument } from '../testing';
+import { type IView, NOTHING_KNOWN } from '../server/view';
+import { aDocument, FakeRoles } from '../testing';
 import { followKernel, isSettled, restartKernel } from './document';
 
 test('a kernel is restarted as its document does it, and connected to anew', async () => {
@@ -28,10 +28,11 @@ test('a kernel that restarts is not restarted once more', async () => {
   expect(sessionContext.restartKernel).not.toHaveBeenCalled();
 });
 
-/** A model that counts its reads. */
+/** A model of which three reads have begun. */
 function aModel() {
-  const model = { reads: 3, read: jest.fn(() => Promise.resolve()) };
-  return { model: model as unknown as Model, read: model.read };
+  const model = new FakeRoles();
+  model.reads = 3;
+  return { model, read: model.read };
 }
 
 function viewOf(read: number): IView {

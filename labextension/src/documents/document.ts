@@ -4,7 +4,8 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Kernel } from '@jupyterlab/services';
 import type { ISignal } from '@lumino/signaling';
 
-import type { IView, Model } from '../server/model';
+import type { IView } from '../server/view';
+import type { IAwsRoles } from '../tokens';
 import { METADATA_KEY, rememberedArn } from './remembered_role';
 
 const RESTARTING: readonly Kernel.Status[] = ['restarting', 'autorestarting'];
@@ -155,7 +156,7 @@ export function sharers(document: IDocument, open: Iterable<IDocument>): string[
  *
  * The server tells of a kernel whose role changes; of one that starts without a role it doesn't.
  */
-export function followKernel(document: IDocument, model: Model): void {
+export function followKernel(document: IDocument, model: IAwsRoles): void {
   const { sessionContext } = document;
   let before: Kernel.Status = 'unknown';
   const ask = () => {

@@ -1,10 +1,7 @@
-import { nullTranslator } from '@jupyterlab/translation';
-import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 import { createRoot } from 'react-dom/client';
 
-import { type IView, NOTHING_KNOWN } from '../server/model';
-import { aDocument, anAssignment, aRole, aSession } from '../testing';
+import { aDocument, anAssignment, aRole, aSession, FakeRoles, panelProps } from '../testing';
 import { DocumentPanel } from './panel';
 
 jest.mock('@jupyterlab/apputils', () => ({ Dialog: jest.fn(), Notification: {}, Clipboard: {} }));
@@ -17,38 +14,22 @@ test.each([
 ] as const)('where the server %s (%s), the panel closes %i times', async (_, situation, times) => {
   (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
   const { document } = aDocument();
-  const changed = new Signal<unknown, IView>({});
-  const model = {
-    view: {
-      ...NOTHING_KNOWN,
-      situation: 'ready',
-      read: 1,
-      roles: [aRole('analyst', { label: 'Analyst' })],
-      sessions: [ANALYST],
-      assignments: [anAssignment('kernel-1', ANALYST)]
-    } as IView,
-    changed,
-    now: () => 0,
-    sessionOf: () => ANALYST,
-    startApart: () => Promise.resolve(ANALYST),
-    assign: () => {
-      model.view = { ...model.view, situation };
-      changed.emit(model.view);
-      return Promise.resolve();
-    }
+  const model = new FakeRoles({
+    roles: [aRole('analyst', { label: 'Analyst' })],
+    sessions: [ANALYST],
+    assignments: [anAssignment('kernel-1', ANALYST)]
+  });
+  model.startForKernel = () => Promise.resolve(ANALYST);
+  model.assign = () => {
+    model.show({ situation });
+    return Promise.resolve();
   };
   const close = jest.fn();
   const node = window.document.body.appendChild(window.document.createElement('div'));
-  const props = {
-    document,
-    close,
-    model,
-    open: new Set(),
-    recent: { arns: [], add: () => undefined },
-    trans: nullTranslator.load('any')
-  } as unknown as React.ComponentProps<typeof DocumentPanel>;
   const root = createRoot(node);
-  React.act(() => root.render(<DocumentPanel {...props} />));
+  React.act(() =>
+    root.render(<DocumentPanel {...panelProps(model)} document={document} close={close} />)
+  );
   const option = [...node.querySelectorAll('[role=option]')].find(each =>
     each.textContent.includes('Analyst')
   );

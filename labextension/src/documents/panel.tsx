@@ -1,19 +1,34 @@
-import { showErrorMessage } from '@jupyterlab/apputils';
+import { type ISessionContextDialogs, showErrorMessage } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
 import { CommandIDs } from '../commands';
 import { FailureNote } from '../components/failure_note';
 import { useNow } from '../components/hooks';
 import { Picker } from '../picker/picker';
+import type { IRecentRoles } from '../picker/recent_roles';
+import { roleByArn } from '../server/view';
+import type { IAwsRoles } from '../tokens';
 import { failureOf, type IFailure } from '../words/failure';
-import { accountOfArn } from '../words/identity';
+import { accountOfArn, roleLabel } from '../words/identity';
 import { staleWords } from '../words/situation';
 import { type IDocument, kernelIdOf, restartKernel, sharers } from './document';
-import { type DocumentRole, documentWords, roleLabel } from './role';
-import { type IDocumentControlOptions, useDocument } from './toolbar_button';
+import { type DocumentRole, documentWords } from './role';
+import { useDocument } from './use_document';
 
-type Props = { document: IDocument; close: () => void } & IDocumentControlOptions;
+/** What the panels of all documents share. */
+export interface IPanelOptions {
+  readonly model: IAwsRoles;
+  /** The documents of this page. */
+  readonly open: ReadonlySet<IDocument>;
+  readonly recent: IRecentRoles;
+  readonly commands: CommandRegistry;
+  readonly dialogs: ISessionContextDialogs;
+  readonly trans: TranslationBundle;
+}
+
+type Props = { document: IDocument; close: () => void } & IPanelOptions;
 
 /** What a document's kernel has, the role it was used with, a restart, and another role to pick. */
 export function DocumentPanel(props: Props): React.JSX.Element {
@@ -78,7 +93,7 @@ async function choose(roleArn: string | null, { document, model }: Props): Promi
   if (kernelId === null) {
     return;
   }
-  const sessionId = roleArn === null ? null : (await model.startApart(roleArn)).id;
+  const sessionId = roleArn === null ? null : (await model.startForKernel(roleArn)).id;
   await model.assign(kernelId, sessionId);
   if (document.memory !== null) {
     document.memory.arn = roleArn;
@@ -88,8 +103,8 @@ async function choose(roleArn: string | null, { document, model }: Props): Promi
 /** Ask for a role that the user is not offered, to be told why not; nothing is taken if it is by now. */
 async function ask(roleArn: string, model: Props['model']): Promise<void> {
   await model.read({ roles: true });
-  if (model.role(roleArn) === null) {
-    await model.startApart(roleArn);
+  if (roleByArn(model.view, roleArn) === null) {
+    await model.startForKernel(roleArn);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Role, RoleSession } from '../server/api';
-import { type IView, NOTHING_KNOWN } from '../server/model';
+import { type IView, NOTHING_KNOWN } from '../server/view';
 import { anAssignment, aProblem, aRole, aSession } from '../testing';
 import { offerOf, rememberedArn } from './remembered_role';
 import { documentRole } from './role';

@@ -1,4 +1,4 @@
-import type { IView } from '../server/model';
+import type { IView } from '../server/view';
 import type { DocumentRole } from './role';
 
 /** The key of ours in a notebook's metadata: `{"role_arn": "arn:aws:iam::…"}`. */

@@ -1,8 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Role, RoleSession } from '../server/api';
-import { defaultSession, type IView, sessionById } from '../server/model';
-import { accountOfArn } from '../words/identity';
+import { defaultSession, type IView, sessionById } from '../server/view';
+import { accountOfArn, roleLabel } from '../words/identity';
 import { stateWords } from '../words/state';
 
 /** What there is to know of the AWS role of a notebook or console: that is, of its kernel. */
@@ -225,9 +225,4 @@ function names(
   return regions[0] && regions[1] && regions[0] !== regions[1]
     ? [trans.__('%1 in %2', name, regions[0]), trans.__('%1 in %2', nextName, regions[1])]
     : [name, nextName];
-}
-
-/** Return what a role is called: as the user is offered it, else by the last part of its ARN. */
-export function roleLabel(arn: string, roles: readonly Role[]): string {
-  return roles.find(role => role.arn === arn)?.label ?? arn.slice(arn.lastIndexOf('/') + 1);
 }

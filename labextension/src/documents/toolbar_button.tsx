@@ -1,4 +1,3 @@
-import type { ISessionContextDialogs } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import {
   caretDownEmptyIcon,
@@ -6,28 +5,21 @@ import {
   ReactWidget,
   refreshIcon
 } from '@jupyterlab/ui-components';
-import type { CommandRegistry } from '@lumino/commands';
 import type { Message } from '@lumino/messaging';
 import * as React from 'react';
 
 import { DropDown } from '../components/drop_down';
-import { useNow, useView } from '../components/hooks';
+import { useNow } from '../components/hooks';
 import { offlineIcon, roleIcon, STATE_ICONS, stateIcon } from '../components/icons';
-import { swatch } from '../picker/picker';
-import type { RecentRoles } from '../picker/recent_roles';
-import type { IView, Model } from '../server/model';
+import { swatch } from '../components/swatch';
+import { type IView, roleByArn } from '../server/view';
+import { roleLabel } from '../words/identity';
 import { staleWords } from '../words/situation';
-import { type IDocument, isSettled, kernelIdOf } from './document';
-import { DocumentPanel } from './panel';
-import { type IOffer, offerOf } from './remembered_role';
-import {
-  type DocumentRole,
-  documentRole,
-  documentWords,
-  type IDocumentWords,
-  needsAttention,
-  roleLabel
-} from './role';
+import type { IDocument } from './document';
+import { DocumentPanel, type IPanelOptions } from './panel';
+import type { IOffer } from './remembered_role';
+import { type DocumentRole, documentWords, type IDocumentWords, needsAttention } from './role';
+import { useDocument } from './use_document';
 
 /** A document's width in pixels from which on there is room for a text of up to `LONG` characters. */
 const WIDE = 900;
@@ -37,29 +29,11 @@ const LONG = 34;
 /** JupyterLab's list of what its toolbar has no room for. */
 const FURTHER = '.jp-Toolbar-responsive-popup';
 
-/** What the controls of all documents share. */
-export interface IDocumentControlOptions {
-  readonly model: Model;
-  /** The documents of this page. */
-  readonly open: ReadonlySet<IDocument>;
-  readonly recent: RecentRoles;
-  readonly commands: CommandRegistry;
-  readonly dialogs: ISessionContextDialogs;
-  readonly trans: TranslationBundle;
-}
-
-/** What a document's control and its panel show. */
-export interface IDocumentState {
-  readonly view: IView;
-  readonly role: DocumentRole;
-  readonly offer: IOffer | null;
-}
-
 /** A document's control in its toolbar: which AWS role its kernel has, and a panel to change it. */
-export class DocumentControl extends ReactWidget {
+export class DocumentButton extends ReactWidget {
   constructor(
     private readonly document: IDocument,
-    private readonly options: IDocumentControlOptions
+    private readonly options: IPanelOptions
   ) {
     super();
     this.addClass('jp-AwsRoles-document');
@@ -88,7 +62,7 @@ export class DocumentControl extends ReactWidget {
 
   protected override render(): React.ReactElement {
     const room = this.node.closest(FURTHER) ? Infinity : longest(this.width);
-    return <Control document={this.document} room={room} {...this.options} />;
+    return <RoleButton document={this.document} room={room} {...this.options} />;
   }
 
   /** Where there are no AWS roles, there is no control. */
@@ -106,8 +80,8 @@ function longest(width: number): number {
   return width >= VERY_WIDE ? Infinity : width >= WIDE ? LONG : 0;
 }
 
-function Control(
-  props: { document: IDocument; room: number } & IDocumentControlOptions
+function RoleButton(
+  props: { document: IDocument; room: number } & IPanelOptions
 ): React.JSX.Element {
   const { document, model, trans } = props;
   const { view, role, offer } = useDocument(document, model);
@@ -120,7 +94,7 @@ function Control(
   const unreachable = view.situation === 'unreachable';
   const { text, short, sentence } = unreachable
     ? unknownWords(role, view, now, trans)
-    : controlWords(role, offer, view, now, trans);
+    : buttonWords(role, offer, view, now, trans);
   const toggle = (): void => {
     if (panel.current !== null) {
       panel.current.dismiss();
@@ -141,7 +115,7 @@ function Control(
   const Icon = unreachable ? offlineIcon : iconOf(role);
   const color =
     role.kind === 'kernel' && !unreachable
-      ? swatch(model.role(role.has?.roleArn)?.color)
+      ? swatch(roleByArn(view, role.has?.roleArn)?.color)
       : undefined;
   return (
     <button
@@ -172,28 +146,7 @@ function Control(
   );
 }
 
-/** Return what a document's control shows, and render again when that is something else. */
-export function useDocument(document: IDocument, model: Model): IDocumentState {
-  const view = useView(model);
-  const [, changed] = React.useReducer((count: number) => count + 1, 0);
-  React.useEffect(() => {
-    const { sessionContext } = document;
-    const remembered = document.memory?.changed;
-    sessionContext.kernelChanged.connect(changed);
-    sessionContext.statusChanged.connect(changed);
-    remembered?.connect(changed);
-    changed();
-    return () => {
-      sessionContext.kernelChanged.disconnect(changed);
-      sessionContext.statusChanged.disconnect(changed);
-      remembered?.disconnect(changed);
-    };
-  }, [document]);
-  const role = documentRole(view, kernelIdOf(document), isSettled(document, view));
-  return { view, role, offer: offerOf(document.memory?.arn ?? null, role, view) };
-}
-
-function controlWords(
+function buttonWords(
   role: DocumentRole,
   offer: IOffer | null,
   view: IView,

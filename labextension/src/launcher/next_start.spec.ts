@@ -1,6 +1,6 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { type IView, NOTHING_KNOWN } from '../server/model';
+import { type IView, NOTHING_KNOWN } from '../server/view';
 import { aRole, aSession } from '../testing';
 import { choiceWords, selectedArn, waitWords } from './next_start';
 
@@ -40,7 +40,7 @@ test.each([
 ])(
   'while a role is started that was picked, it says what starts until then have',
   (view, words) => {
-    const picking = { ...view, starting: [AUDITOR.arn], picking: [AUDITOR.arn] };
+    const picking = { ...view, starting: [AUDITOR.arn], startingDefaults: [AUDITOR.arn] };
 
     expect(choiceWords(picking, trans)).toBe(`Wait until Auditor is ready: ${words}`);
   }

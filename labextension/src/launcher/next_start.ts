@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { roleLabel } from '../documents/role';
-import { defaultSession, type IView } from '../server/model';
+import { defaultSession, type IView } from '../server/view';
+import { roleLabel } from '../words/identity';
 
 /** The role that is picked for whatever starts next; null: "no AWS role"; undefined: none yet. */
 export function selectedArn(view: IView): string | null | undefined {
@@ -36,7 +36,7 @@ export function choiceWords(view: IView, trans: TranslationBundle): string {
 
 /** Say what starts have until the role is ready that was picked; null where none is under way. */
 export function waitWords(view: IView, trans: TranslationBundle): string | null {
-  const picked = view.picking[view.picking.length - 1];
+  const picked = view.startingDefaults[view.startingDefaults.length - 1];
   if (picked === undefined) {
     return null;
   }

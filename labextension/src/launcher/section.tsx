@@ -9,15 +9,15 @@ import { CommandIDs } from '../commands';
 import { useView } from '../components/hooks';
 import { roleIcon } from '../components/icons';
 import { Picker } from '../picker/picker';
-import type { RecentRoles } from '../picker/recent_roles';
-import type { Model } from '../server/model';
+import type { IRecentRoles } from '../picker/recent_roles';
+import type { IAwsRoles } from '../tokens';
 import { choiceWords, selectedArn } from './next_start';
 
 /** The launcher's section "AWS role": what is chosen for whatever starts next, and the picker. */
 export class LauncherRole extends ReactWidget {
   constructor(
-    private readonly model: Model,
-    private readonly recent: RecentRoles,
+    private readonly model: IAwsRoles,
+    private readonly recent: IRecentRoles,
     private readonly commands: CommandRegistry,
     private readonly trans: TranslationBundle
   ) {
@@ -51,8 +51,8 @@ export class LauncherRole extends ReactWidget {
 }
 
 function Section(props: {
-  model: Model;
-  recent: RecentRoles;
+  model: IAwsRoles;
+  recent: IRecentRoles;
   trans: TranslationBundle;
   onSignIn: () => void;
   onHeight: (height: number) => void;

@@ -7,16 +7,16 @@ import { CommandIDs } from '../commands';
 import { useNow, useView } from '../components/hooks';
 import { roleIcon, stateIcon } from '../components/icons';
 import { Picker } from '../picker/picker';
-import type { RecentRoles } from '../picker/recent_roles';
+import type { IRecentRoles } from '../picker/recent_roles';
 import type { RoleSession } from '../server/api';
-import type { Model } from '../server/model';
+import type { IAwsRoles } from '../tokens';
 import { accountOf } from '../words/identity';
 import { stateWords, purposeWords } from '../words/state';
 import { selectedArn, waitWords } from './next_start';
 
 export interface ITreeTabOptions {
-  readonly model: Model;
-  readonly recent: RecentRoles;
+  readonly model: IAwsRoles;
+  readonly recent: IRecentRoles;
   readonly commands: CommandRegistry;
   readonly trans: TranslationBundle;
 }
@@ -97,7 +97,7 @@ function RoleSessions({ model, commands, trans }: ITreeTabOptions): React.JSX.El
 
 function SessionRow(props: {
   session: RoleSession;
-  model: Model;
+  model: IAwsRoles;
   trans: TranslationBundle;
   disabled: boolean;
   onEnd: () => void;

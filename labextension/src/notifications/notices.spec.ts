@@ -1,12 +1,12 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import type { Assignment, RoleSession, SignIn } from '../server/api';
-import { type IView, NOTHING_KNOWN } from '../server/model';
+import { type IView, NOTHING_KNOWN } from '../server/view';
 import { anAssignment, aProblem, aSession } from '../testing';
+import { MAX_MESSAGE } from '../words/notification';
 import {
   GRACE,
   type IRemembered,
-  LONGEST_MESSAGE,
   nextLook,
   nextNotices,
   NOTHING_REMEMBERED,
@@ -320,7 +320,7 @@ test('no message is longer than JupyterLab shows', () => {
 
   expect(known.length).toBe(8);
   for (const { message } of known) {
-    expect(message.length).toBeLessThanOrEqual(LONGEST_MESSAGE);
+    expect(message.length).toBeLessThanOrEqual(MAX_MESSAGE);
     expect(message).not.toMatch(/undefined|%\d/);
   }
 });

@@ -1,7 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Problem, RoleSession } from '../server/api';
-import type { IView } from '../server/model';
+import type { IView } from '../server/view';
+import { fittingLines } from '../words/notification';
 import { listed, timeLeft } from '../words/state';
 
 /** What the user can do from a notification. */
@@ -15,7 +16,7 @@ export interface INotice {
   /** The single things that it tells; one that is new is worth showing again. */
   readonly topics: readonly string[];
   readonly type: 'error' | 'info' | 'warning';
-  /** Of at most `LONGEST_MESSAGE` characters. */
+  /** Of at most `MAX_MESSAGE` characters. */
   readonly message: string;
   readonly actions: readonly NoticeAction[];
 }
@@ -49,8 +50,6 @@ export interface INoticeWords {
   readonly kernelName: (id: string) => string;
 }
 
-/** JupyterLab cuts off what is longer. */
-export const LONGEST_MESSAGE = 140;
 /** A renewal that fails and succeeds at its next tries is nobody's business. */
 export const GRACE = 5_000;
 const SIGN_IN_REQUIRED = 'sign-in-required';
@@ -193,7 +192,10 @@ function asRefused({ key, sessions }: IGroup, { trans }: INoticeWords): ICandida
     key,
     topics: sessions.map(session => `refused:${session.id}`),
     type: 'error',
-    message: lines(trans.__('AWS role %1 can’t be used.', names(sessions, trans)), problem?.title),
+    message: fittingLines(
+      trans.__('AWS role %1 can’t be used.', names(sessions, trans)),
+      problem?.title
+    ),
     actions: copyAction(first),
     quietAtFirst: false,
     grace: 0
@@ -211,7 +213,7 @@ function asDegraded({ key, sessions }: IGroup, now: number, { trans }: INoticeWo
     key,
     topics: sessions.map(session => `degraded:${session.id}`),
     type: 'warning',
-    message: lines(
+    message: fittingLines(
       left
         ? trans.__('AWS access as %1 can’t be renewed; %2 left.', names(sessions, trans), left)
         : trans.__('AWS access as %1 can’t be renewed.', names(sessions, trans)),
@@ -230,7 +232,7 @@ function asExpired({ key, sessions }: IGroup, { trans }: INoticeWords): ICandida
     key,
     topics: sessions.map(session => `expired:${session.id}`),
     type: 'error',
-    message: lines(
+    message: fittingLines(
       trans.__('AWS access as %1 has expired.', names(sessions, trans)),
       problem?.title,
       trans.__('It comes back by itself.')
@@ -336,15 +338,4 @@ function endedTopic(session: RoleSession): string {
 
 function names(sessions: readonly RoleSession[], trans: TranslationBundle): string {
   return listed([...new Set(sessions.map(session => session.label))], trans);
-}
-
-/** Put the lines of a notification together that fit; the first one always does. */
-export function lines(first: string, ...more: (string | undefined)[]): string {
-  let message = first;
-  for (const line of more) {
-    if (line && message.length + line.length + 2 <= LONGEST_MESSAGE) {
-      message += (message === first ? '\n' : ' ') + (/[.!?]$/.test(line) ? line : `${line}.`);
-    }
-  }
-  return message;
 }

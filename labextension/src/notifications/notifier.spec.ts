@@ -1,11 +1,8 @@
 import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
-import { Signal } from '@lumino/signaling';
 
 import type { RoleSession, SignIn } from '../server/api';
-import { type IView, type Model, NOTHING_KNOWN } from '../server/model';
-import type { Settings } from '../settings';
-import { aProblem, aSession } from '../testing';
+import { aProblem, aSession, FakeRoles, FakeSettings } from '../testing';
 import { GRACE } from './notices';
 import { Notifier } from './notifier';
 
@@ -30,35 +27,17 @@ const DEGRADED = aSession('analyst', {
   token_expires_at: '2026-11-25T12:08:30Z'
 });
 
-/** A model whose view and clock the test sets, with a notifier on it. */
+/** A model and settings that the test changes, with a notifier on them. */
 function aModel() {
-  const model = {
-    view: NOTHING_KNOWN,
-    time: NOON,
-    now: () => model.time,
-    changed: new Signal<unknown, IView>({}),
-    ended: new Signal<unknown, { session: RoleSession }>({}),
-    show: (...sessions: RoleSession[]) => {
-      model.view = { ...NOTHING_KNOWN, situation: 'ready', sessions, signIn: SIGNED_OUT };
-      model.changed.emit(model.view);
-    }
-  };
-  const settings = {
-    values: { notifications: true },
-    changed: new Signal<unknown, unknown>({}),
-    set: (notifications: boolean) => {
-      settings.values = { notifications };
-      settings.changed.emit(undefined);
-    }
-  };
+  const model = new FakeRoles({ situation: 'loading' });
+  model.time = NOON;
+  const settings = new FakeSettings();
   const signIn = jest.fn();
-  new Notifier(
-    model as unknown as Model,
-    settings as unknown as Settings,
-    { trans: nullTranslator.load('any'), kernelName: id => id },
-    signIn
-  );
-  return { model, settings, signIn };
+  const words = { trans: nullTranslator.load('any'), kernelName: (id: string) => id };
+  new Notifier(model, settings, words, signIn);
+  const show = (...sessions: RoleSession[]) =>
+    model.show({ situation: 'ready', sessions, signIn: SIGNED_OUT });
+  return { model, settings, show, signIn };
 }
 
 function messages(): string[] {
@@ -71,16 +50,16 @@ beforeEach(() => {
 });
 
 test('a notification comes, and goes by itself', () => {
-  const { model } = aModel();
-  model.show(OUT);
+  const { show } = aModel();
+  show(OUT);
   expect(messages()).toEqual([expect.stringContaining('Sign in again')]);
-  model.show({ ...OUT, state: 'active' });
+  show({ ...OUT, state: 'active' });
   expect(messages()).toEqual([]);
 });
 
 test('its button signs in, and leaves it up until that is done', () => {
-  const { model, signIn } = aModel();
-  model.show(OUT);
+  const { show, signIn } = aModel();
+  show(OUT);
   const [action] = Notification.manager.notifications[0]?.options.actions ?? [];
   const click = new MouseEvent('click', { cancelable: true });
   action?.callback(click);
@@ -91,17 +70,17 @@ test('its button signs in, and leaves it up until that is done', () => {
 });
 
 test('one that the user has dismissed does not come again for the same thing', () => {
-  const { model } = aModel();
-  model.show(OUT);
+  const { show } = aModel();
+  show(OUT);
   Notification.dismiss();
-  model.show(OUT);
+  show(OUT);
   expect(messages()).toEqual([]);
 });
 
 test('its minutes go by in place, without opening a toast that was closed', () => {
-  const { model } = aModel();
-  model.show({ ...DEGRADED, state: 'active' });
-  model.show(DEGRADED);
+  const { model, show } = aModel();
+  show({ ...DEGRADED, state: 'active' });
+  show(DEGRADED);
   model.time += GRACE;
   jest.advanceTimersByTime(GRACE);
   const id = Notification.manager.notifications[0]?.id;
@@ -125,21 +104,21 @@ test('its minutes go by in place, without opening a toast that was closed', () =
 });
 
 test('something new in it opens the toast again', () => {
-  const { model } = aModel();
-  model.show();
+  const { model, show } = aModel();
+  show();
   for (const name of ['analyst', 'auditor']) {
-    model.ended.emit({ session: aSession(name, { state: 'ended', end_reason: 'idle' }) });
+    model.ended.emit(aSession(name, { state: 'ended', end_reason: 'idle' }));
   }
   expect(messages()).toEqual([expect.stringContaining('analyst, auditor')]);
   expect(Notification.manager.notifications[0]?.options.autoClose).toBe(false);
 });
 
 test('whoever wants no notifications is told only that they have to sign in', () => {
-  const { model, settings } = aModel();
-  model.show();
-  model.ended.emit({ session: aSession('auditor', { state: 'ended', end_reason: 'idle' }) });
-  model.show(OUT);
+  const { model, settings, show } = aModel();
+  show();
+  model.ended.emit(aSession('auditor', { state: 'ended', end_reason: 'idle' }));
+  show(OUT);
   expect(messages()).toHaveLength(2);
-  settings.set(false);
+  settings.set({ notifications: false });
   expect(messages()).toEqual([expect.stringContaining('Sign in again')]);
 });

@@ -1,7 +1,7 @@
 import { Clipboard, Notification } from '@jupyterlab/apputils';
 
-import type { IView, Model } from '../server/model';
-import type { Settings } from '../settings';
+import type { IView } from '../server/view';
+import type { IAwsRoles, IAwsRoleSettings } from '../tokens';
 import { problemWords } from '../words/failure';
 import {
   type INotice,
@@ -17,13 +17,13 @@ import {
 /** Keeps JupyterLab's notifications as `nextNotices` says. */
 export class Notifier {
   constructor(
-    private readonly model: Model,
-    private readonly settings: Settings,
+    private readonly model: IAwsRoles,
+    private readonly settings: IAwsRoleSettings,
     private readonly words: INoticeWords,
     private readonly signIn: () => void
   ) {
     model.changed.connect((_, view) => this.look(view));
-    model.ended.connect((_, { session }) => {
+    model.ended.connect((_, session) => {
       this.known = withEnding(this.known, session);
       this.look(model.view);
     });

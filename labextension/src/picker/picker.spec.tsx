@@ -1,14 +1,12 @@
 import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
-import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 
 import { Refused } from '../server/api';
-import { type IView, type Model, NOTHING_KNOWN } from '../server/model';
-import { aProblem, aRole } from '../testing';
+import type { IView } from '../server/view';
+import { aProblem, aRole, FakeRoles, NO_RECENT_ROLES } from '../testing';
 import { Picker } from './picker';
-import type { RecentRoles } from './recent_roles';
 
 jest.mock('@jupyterlab/apputils', () => ({
   Clipboard: { copyToSystem: jest.fn() },
@@ -33,12 +31,7 @@ afterEach(() => {
 
 /** A picker on the page, and what the user does in it. */
 function aPicker(onPick: (arn: string | null) => Promise<unknown> = () => Promise.resolve()) {
-  const model = {
-    view: { ...NOTHING_KNOWN, situation: 'ready', roles: [ANALYST, AUDITOR] } as IView,
-    now: () => 0,
-    sessionOf: () => null,
-    changed: new Signal<unknown, IView>({})
-  };
+  const model = new FakeRoles({ roles: [ANALYST, AUDITOR] });
   const picked = jest.fn(onPick);
   const node = document.body.appendChild(document.createElement('div'));
   root = createRoot(node);
@@ -46,8 +39,8 @@ function aPicker(onPick: (arn: string | null) => Promise<unknown> = () => Promis
     React.act(() =>
       root.render(
         <Picker
-          model={model as unknown as Model}
-          recent={{ arns: [], add: () => undefined } as unknown as RecentRoles}
+          model={model}
+          recent={NO_RECENT_ROLES}
           trans={trans}
           label="Roles"
           selected={selected}
@@ -61,11 +54,7 @@ function aPicker(onPick: (arn: string | null) => Promise<unknown> = () => Promis
     node,
     picked,
     show,
-    offer: (...roles: IView['roles']) =>
-      React.act(() => {
-        model.view = { ...model.view, roles };
-        model.changed.emit(model.view);
-      }),
+    offer: (...roles: IView['roles']) => React.act(() => model.show({ roles })),
     type: (text: string) =>
       React.act(() => {
         Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')!.set!.call(

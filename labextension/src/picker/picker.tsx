@@ -6,14 +6,16 @@ import * as React from 'react';
 import { FailureNote } from '../components/failure_note';
 import { useView } from '../components/hooks';
 import { STATE_ICONS, stateIcon } from '../components/icons';
-import { lines } from '../notifications/notices';
-import type { IView, Model } from '../server/model';
+import { swatch } from '../components/swatch';
+import { type IView, sessionOfRole } from '../server/view';
+import type { IAwsRoles } from '../tokens';
 import { failureOf, type IFailure, problemWords, requestAddress } from '../words/failure';
+import { fittingLines } from '../words/notification';
 import { situationWords } from '../words/situation';
 import { stateWords } from '../words/state';
 import { indexRoles } from './filter';
 import { type PickerOption, pickerOptions } from './options';
-import type { RecentRoles } from './recent_roles';
+import type { IRecentRoles } from './recent_roles';
 
 const { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } = React;
 
@@ -25,8 +27,8 @@ const MOST_ROWS = 5.6;
 const SPARE_ROWS = 4;
 
 export interface IPickerProps {
-  model: Model;
-  recent: RecentRoles;
+  model: IAwsRoles;
+  recent: IRecentRoles;
   trans: TranslationBundle;
   /** The accessible name. */
   label: string;
@@ -317,7 +319,7 @@ function tellLater(failure: IFailure, trans: TranslationBundle): void {
     label: trans.__('Copy details for your administrator'),
     callback: () => Clipboard.copyToSystem(forAdministrator)
   };
-  Notification.error(lines(title, detail, hint), {
+  Notification.error(fittingLines(title, detail, hint), {
     autoClose: false,
     actions: [...(requestUrl === null ? [] : [ask]), ...(forAdministrator === '' ? [] : [copy])]
   });
@@ -335,7 +337,7 @@ function OptionRow(props: {
   option: PickerOption;
   selected: boolean;
   note: string | undefined;
-  model: Model;
+  model: IAwsRoles;
   view: IView;
   trans: TranslationBundle;
   none: string;
@@ -343,7 +345,7 @@ function OptionRow(props: {
 }): React.JSX.Element {
   const { option, trans, model, view } = props;
   const role = option.kind === 'role' ? option.role : null;
-  const session = option.arn === null ? null : model.sessionOf(option.arn);
+  const session = option.arn === null ? null : sessionOfRole(view, option.arn);
   const starting = option.arn !== null && view.starting.includes(option.arn);
   const about =
     option.kind === 'none'
@@ -390,11 +392,6 @@ function Tag(props: { icon: typeof checkIcon; text: string }): React.JSX.Element
       {props.text}
     </span>
   );
-}
-
-/** The administrator's colour, where a browser knows it. */
-export function swatch(color: string | null | undefined): React.CSSProperties | undefined {
-  return color && CSS.supports('color', color) ? { backgroundColor: color } : undefined;
 }
 
 type Move = (active: number, count: number, page: number) => number;

@@ -1,12 +1,19 @@
-const MOST = 8;
+const MAX_RECENT = 8;
+
+/** The roles that the user picked last. */
+export interface IRecentRoles {
+  /** Their ARNs, latest first. */
+  readonly arns: readonly string[];
+  add(arn: string): void;
+}
 
 /**
- * The ARNs of the roles that were picked in this browser, latest first.
+ * The roles that the user picked last in this browser.
  *
- * In the browser, since it is a convenience of this page; apart for each server, since a hub has
- * several below one origin. A browser that keeps nothing makes a list without a memory.
+ * Kept by server, since a hub has several below one origin. In a browser without storage the list
+ * stays empty.
  */
-export class RecentRoles {
+export class RecentRoles implements IRecentRoles {
   constructor(baseUrl: string) {
     this.key = `jupyterlab-wb-aws:recent:${baseUrl}`;
   }
@@ -21,11 +28,11 @@ export class RecentRoles {
   }
 
   add(arn: string): void {
-    const arns = [arn, ...this.arns.filter(other => other !== arn)].slice(0, MOST);
+    const arns = [arn, ...this.arns.filter(other => other !== arn)].slice(0, MAX_RECENT);
     try {
       window.localStorage.setItem(this.key, JSON.stringify(arns));
     } catch {
-      // Private windows, full storage: the roles are then in the catalogue's order.
+      // In a private window, or with full storage: the roles are in the catalogue's order then.
     }
   }
 

@@ -1,7 +1,7 @@
 import { CommandRegistry } from '@lumino/commands';
 import { Signal } from '@lumino/signaling';
 
-import { NOTHING_KNOWN } from '../server/model';
+import { NOTHING_KNOWN } from '../server/view';
 import { commands as plugin } from './commands';
 
 jest.mock('@jupyterlab/apputils', () => ({ Dialog: jest.fn(), Notification: {}, Clipboard: {} }));

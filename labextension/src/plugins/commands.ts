@@ -6,6 +6,7 @@ import { CommandIDs } from '../commands';
 import { roleIcon } from '../components/icons';
 import { askToEnd, orTell, pickInDialog, showDoctor, showIdentity } from '../dialogs/dialogs';
 import { RecentRoles } from '../picker/recent_roles';
+import { defaultSession, sessionById } from '../server/view';
 import { DOMAIN, IAwsRoles } from '../tokens';
 import { processNames } from '../words/process_names';
 
@@ -28,7 +29,9 @@ export const commands: JupyterFrontEndPlugin<void> = {
     const ready = () => model.view.situation === 'ready';
     const known = () => ready() || model.view.situation === 'unreachable';
     const session = (args: { session_id?: unknown }) =>
-      typeof args.session_id === 'string' ? model.session(args.session_id) : model.current;
+      typeof args.session_id === 'string'
+        ? sessionById(model.view, args.session_id)
+        : defaultSession(model.view);
 
     commands.addCommand(CommandIDs.pick, {
       label: trans.__('Pick AWS Role…'),

@@ -2,7 +2,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { Signal, type Slot } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
-import { type IView, NOTHING_KNOWN } from '../server/model';
+import { type IView, NOTHING_KNOWN } from '../server/view';
 import { aDocument } from '../testing';
 import { documents } from './documents';
 

@@ -15,7 +15,7 @@ import {
   type IDocument,
   notebookDocument
 } from '../documents/document';
-import { DocumentControl } from '../documents/toolbar_button';
+import { DocumentButton } from '../documents/toolbar_button';
 import { RecentRoles } from '../picker/recent_roles';
 import { DOMAIN, IAwsRoles } from '../tokens';
 
@@ -58,7 +58,7 @@ export const documents: JupyterFrontEndPlugin<void> = {
         known.set(panel, document);
         follow(document);
       }
-      return new DocumentControl(document, options);
+      return new DocumentButton(document, options);
     };
     const follow = (document: IDocument) => {
       open.add(document);

@@ -1,27 +1,27 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import { Api } from '../server/api';
-import { Live } from '../server/events';
+import { EventStream } from '../server/events';
 import { nextExpiry } from '../server/expiry';
 import { Model } from '../server/model';
-import { readAgain } from '../server/retry';
+import { retryReads } from '../server/retry';
 import { IAwsRoles } from '../tokens';
 
 /** The state that everything else shows, kept up to date by the server's events. */
 export const model: JupyterFrontEndPlugin<IAwsRoles> = {
   id: 'jupyterlab-wb-aws:model',
-  description: 'Knows the AWS roles and role sessions of the server.',
+  description: 'Provides the AWS roles and role sessions of the server.',
   autoStart: true,
   provides: IAwsRoles,
   activate: (app: JupyterFrontEnd) => {
     const settings = app.serviceManager.serverSettings;
     const api = new Api(settings, (time, sent) => model.noteServerTime(time, sent));
     const model = new Model(api);
-    const live = new Live(settings, {
+    const stream = new EventStream(settings, {
       connected: () => void model.read({ roles: true, server: true }),
-      // The server may be gone, or only refuse the stream: the state is read whenever that is tried.
+      // The server may be gone, or may only refuse the stream: reading shows which.
       unavailable: () => void model.read({ roles: true }),
-      looked: () => void model.read(),
+      shownAgain: () => void model.read(),
       event: name => model.hint(name)
     });
     let timer = 0;
@@ -32,7 +32,7 @@ export const model: JupyterFrontEndPlugin<IAwsRoles> = {
         timer = window.setTimeout(() => void model.read(), wait);
       }
     });
-    readAgain(model, () => live.isOpen);
+    retryReads(model, () => stream.isOpen);
     return model;
   }
 };

@@ -1,8 +1,8 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import type { Assignment, RoleSession } from '../server/api';
-import { type IView, Model, NOTHING_KNOWN } from '../server/model';
-import { aRole, aSession, anAssignment } from '../testing';
+import { type IView, NOTHING_KNOWN } from '../server/view';
+import { anAssignment, aRole, aSession, FakeRoles } from '../testing';
 import { relaunchQuestion, runningApps } from './app_roles';
 import { RunningApps } from './apps';
 
@@ -110,7 +110,7 @@ describe('the question before a relaunch', () => {
 describe('the panel of what is running', () => {
   function panelOf(assignments: Assignment[]) {
     const actions = { relaunch: jest.fn(), relaunchAll: jest.fn() };
-    const model = { changed: null, view: viewOf(assignments) } as unknown as Model;
+    const model = new FakeRoles(viewOf(assignments));
     return { panel: new RunningApps(model, trans, actions), actions };
   }
 

@@ -1,8 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { roleLabel } from '../documents/role';
 import type { Assignment, RoleSession } from '../server/api';
-import type { IView } from '../server/model';
+import type { IView } from '../server/view';
+import { roleLabel } from '../words/identity';
 
 /** A proxied app that runs (VS Code, RStudio, Shiny …), and its AWS role. */
 export interface IApp {

@@ -3,8 +3,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { refreshIcon } from '@jupyterlab/ui-components';
 
 import { roleIcon } from '../components/icons';
-import { confirmation } from '../confirmation';
-import type { Model } from '../server/model';
+import { confirmation } from '../components/confirmation';
+import type { IAwsRoles } from '../tokens';
 import { type IApp, relaunchQuestion, runningApps } from './app_roles';
 
 /** What the panel does with proxied apps. */
@@ -17,7 +17,7 @@ export interface IAppActions {
 /** The proxied apps that run, with their AWS roles, as the panel of what is running wants them. */
 export class RunningApps implements IRunningSessions.IManager {
   constructor(
-    private readonly model: Model,
+    private readonly model: IAwsRoles,
     private readonly trans: TranslationBundle,
     private readonly actions: IAppActions
   ) {
@@ -31,7 +31,7 @@ export class RunningApps implements IRunningSessions.IManager {
   }
 
   readonly name: string;
-  readonly runningChanged: Model['changed'];
+  readonly runningChanged: IAwsRoles['changed'];
   readonly shutdownLabel: string;
   readonly shutdownItemIcon = refreshIcon;
   readonly shutdownAllLabel: string;

@@ -2,9 +2,10 @@ import type { IRunningSessions } from '@jupyterlab/running';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { withDot } from '../components/icons';
-import { confirmation } from '../confirmation';
+import { confirmation } from '../components/confirmation';
 import type { RoleSession } from '../server/api';
-import type { Model } from '../server/model';
+import { roleByArn } from '../server/view';
+import type { IAwsRoles } from '../tokens';
 import { endQuestion } from '../words/end_question';
 import { accountOf } from '../words/identity';
 import type { ProcessName } from '../words/process_names';
@@ -21,7 +22,7 @@ export interface IRunningActions {
 /** The living role sessions, as the panel of what is running wants them. */
 export class RunningRoleSessions implements IRunningSessions.IManager {
   constructor(
-    private readonly model: Model,
+    private readonly model: IAwsRoles,
     nameOf: ProcessName,
     private readonly trans: TranslationBundle,
     private readonly actions: IRunningActions
@@ -36,7 +37,7 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
   }
 
   readonly name: string;
-  readonly runningChanged: Model['changed'];
+  readonly runningChanged: IAwsRoles['changed'];
   readonly shutdownLabel: string;
   readonly shutdownAllLabel: string;
   readonly shutdownAllConfirmationText: string;
@@ -46,7 +47,7 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
       const { word, sentence } = stateWords(session, this.model.now(), this.trans);
       return {
         className: 'jp-AwsRoles-running',
-        icon: () => withDot(session.state, this.model.role(session.role_arn)?.color),
+        icon: () => withDot(session.state, roleByArn(this.model.view, session.role_arn)?.color),
         label: () => session.label,
         labelTitle: () => `${session.role_arn}\n${sentence}`,
         detail: () =>

@@ -20,7 +20,7 @@ export type SignIn = Schemas['SignIn'];
 export type SignInBegun = Schemas['SignInBegun'];
 export type User = Schemas['User'];
 
-/** The server said no; `problem` is its answer (RFC 9457), in words for the user. */
+/** The server refused; `problem` is its answer (RFC 9457), in words for the user. */
 export class Refused extends Error {
   constructor(readonly problem: Problem) {
     super(problem.detail);
@@ -36,24 +36,27 @@ export class Unreachable extends Error {
   }
 }
 
-/** The server answers, and knows nothing of what is below `/aws`. */
+/** The server answers, but does not have the extension. */
 export class Missing extends Error {
   constructor() {
-    super('The extension jupyter_wb_aws is not part of this Jupyter server.');
+    super('This Jupyter server does not have the extension jupyter_wb_aws.');
     this.name = 'Missing';
   }
 }
 
+/** What `Api` does, for callers and tests. */
+export type IApi = Pick<Api, keyof Api>;
+
 /**
- * The REST interface of the server extension, `openapi.yaml`: the only place that calls it.
+ * The REST interface of the server extension; `openapi.yaml` describes it. Nothing else calls it.
  *
  * Every method throws `Refused`, `Unreachable` or `Missing`, and nothing else.
  */
 export class Api {
   /**
    * @param settings - how to reach the server.
-   * @param onAnswer - told the server's own time whenever it answers, and the browser's when it
-   *   was asked (both in milliseconds).
+   * @param onAnswer - called for each answer, with the server's time, and the browser's time when
+   *   the request was sent (both in milliseconds).
    */
   constructor(
     private readonly settings: ServerConnection.ISettings,
@@ -77,7 +80,7 @@ export class Api {
     return this.call('GET', `sessions/${encodeURIComponent(id)}`);
   }
 
-  /** Start a role session. Without `makeDefault`, it is the default only if nothing was ever chosen. */
+  /** Start a role session. Without `makeDefault`, it becomes the default only if nothing was ever chosen. */
   start(roleArn: string, makeDefault?: boolean): Promise<RoleSession> {
     return this.call('POST', 'sessions', { role_arn: roleArn, default: makeDefault });
   }
@@ -103,19 +106,19 @@ export class Api {
     return answer.assignments;
   }
 
-  /** Choose what a kernel has from its next restart on; null is "no AWS role". */
+  /** Choose what a kernel gets at its next restart; null is "no AWS role". */
   assign(kernelId: string, sessionId: string | null): Promise<void> {
     return this.call('PUT', `assignments/${encodeURIComponent(kernelId)}`, {
       session_id: sessionId
     });
   }
 
-  /** Stop a proxied app; its next request launches it with what is the default then. */
+  /** Stop a proxied app; its next request launches it with the default role. */
   relaunch(appId: string): Promise<void> {
     return this.call('POST', `apps/${encodeURIComponent(appId)}/relaunch`);
   }
 
-  /** Why AWS credentials don't work in what starts next; it makes real calls, which takes a second. */
+  /** Find out why AWS credentials don't work in what starts next; makes real calls to AWS, which takes a second. */
   doctor(): Promise<DoctorReport> {
     return this.call('GET', 'doctor');
   }
@@ -164,7 +167,7 @@ function failure(response: Response, content: unknown): Error {
   if (isProblem(content)) {
     return new Refused(content);
   }
-  // Jupyter's own 404; else a hub or proxy that answers for a server that is away, by a page.
+  // A 404 is Jupyter's own. Any other is the page of a hub or proxy whose server is away.
   return response.status === 404 ? new Missing() : new Unreachable();
 }
 

@@ -1,6 +1,6 @@
 import { ServerConnection } from '@jupyterlab/services';
 
-import { Live } from './events';
+import { EventStream } from './events';
 
 class FakeSocket {
   static all: FakeSocket[] = [];
@@ -18,17 +18,17 @@ class FakeSocket {
   }
 }
 
-const lives: Live[] = [];
+const streams: EventStream[] = [];
 
-function aLive() {
+function aStream() {
   FakeSocket.all = [];
   const listener = {
     connected: jest.fn(),
     unavailable: jest.fn(),
-    looked: jest.fn(),
+    shownAgain: jest.fn(),
     event: jest.fn()
   };
-  const live = new Live(
+  const stream = new EventStream(
     ServerConnection.makeSettings({
       wsUrl: 'ws://localhost/',
       appendToken: true,
@@ -37,8 +37,8 @@ function aLive() {
     }),
     listener
   );
-  lives.push(live);
-  return { live, listener, latest: () => FakeSocket.all[FakeSocket.all.length - 1]! };
+  streams.push(stream);
+  return { stream, listener, latest: () => FakeSocket.all[FakeSocket.all.length - 1]! };
 }
 
 beforeEach(() => {
@@ -46,11 +46,11 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  lives.splice(0).forEach(live => live.dispose());
+  streams.splice(0).forEach(stream => stream.dispose());
 });
 
 test('our events are told by their names, and nobody else’s', () => {
-  const { listener, latest } = aLive();
+  const { listener, latest } = aStream();
   const say = (data: unknown) => latest().onmessage?.({ data });
 
   say(JSON.stringify({ schema_id: 'urn:jupyter-wb-aws:event:state-changed' }));
@@ -63,7 +63,7 @@ test('our events are told by their names, and nobody else’s', () => {
 });
 
 test('a lost stream is tried again, ever more rarely, until it is there', () => {
-  const { listener, latest } = aLive();
+  const { listener, latest } = aStream();
   const waits: number[] = [];
   for (let attempt = 0; attempt < 8; attempt++) {
     const before = FakeSocket.all.length;
@@ -86,7 +86,7 @@ test('a lost stream is tried again, ever more rarely, until it is there', () => 
 });
 
 test('a stream that is cut and had again is no trouble', () => {
-  const { listener, latest } = aLive();
+  const { listener, latest } = aStream();
   latest().onopen?.();
 
   latest().onclose?.();
@@ -98,7 +98,7 @@ test('a stream that is cut and had again is no trouble', () => {
 });
 
 test('a page that is looked at again does not wait', () => {
-  const { latest } = aLive();
+  const { latest } = aStream();
   latest().onclose?.();
 
   document.dispatchEvent(new Event('visibilitychange'));
@@ -114,23 +114,23 @@ function setHidden(hidden: boolean) {
 }
 
 test('a page that is looked at after a while reads, since its stream may be dead', () => {
-  const { listener, latest } = aLive();
+  const { listener, latest } = aStream();
   latest().onopen?.();
 
   setHidden(true);
   jest.advanceTimersByTime(30_000);
   setHidden(false);
-  expect(listener.looked).not.toHaveBeenCalled();
+  expect(listener.shownAgain).not.toHaveBeenCalled();
 
   setHidden(true);
   jest.advanceTimersByTime(61_000);
   setHidden(false);
-  expect(listener.looked).toHaveBeenCalledTimes(1);
+  expect(listener.shownAgain).toHaveBeenCalledTimes(1);
   expect(FakeSocket.all).toHaveLength(1);
 });
 
 test('a network that comes back brings a new stream', () => {
-  const { live, listener, latest } = aLive();
+  const { stream, listener, latest } = aStream();
   const old = latest();
   old.onopen?.();
 
@@ -138,17 +138,17 @@ test('a network that comes back brings a new stream', () => {
 
   expect(old.closed).toBe(true);
   expect(FakeSocket.all).toHaveLength(2);
-  expect(live.isOpen).toBe(false);
+  expect(stream.isOpen).toBe(false);
   latest().onopen?.();
-  expect(live.isOpen).toBe(true);
+  expect(stream.isOpen).toBe(true);
   expect(listener.connected).toHaveBeenCalledTimes(2);
 });
 
 test('one that is disposed of stays silent', () => {
-  const { live, listener, latest } = aLive();
+  const { stream, listener, latest } = aStream();
   const socket = latest();
 
-  live.dispose();
+  stream.dispose();
   socket.onclose?.();
   jest.advanceTimersByTime(60_000);
 

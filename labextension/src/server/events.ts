@@ -2,38 +2,39 @@ import { URLExt } from '@jupyterlab/coreutils';
 import type { ServerConnection } from '@jupyterlab/services';
 import type { IDisposable } from '@lumino/disposable';
 
-const FIRST_WAIT = 1_000;
-const LONGEST_WAIT = 30_000;
+/** The waits between attempts to connect, in milliseconds. */
+const MIN_WAIT = 1_000;
+const MAX_WAIT = 30_000;
+/** A page that was hidden for longer, in milliseconds, may have missed events. */
 const LONG_HIDDEN = 60_000;
-const OURS = 'urn:jupyter-wb-aws:event:';
+const SCHEMA_PREFIX = 'urn:jupyter-wb-aws:event:';
 
-/** What is told of the server's event stream. */
-export interface ILiveListener {
-  /** The stream is open (again): whatever happened before was missed. */
+/** What `EventStream` calls. */
+export interface IEventListener {
+  /** The stream is open (again); earlier events were missed. */
   connected(): void;
-  /** The stream could not be had, and will be tried again. */
+  /** The stream did not open; it is tried again. */
   unavailable(): void;
-  /** The page is looked at again after a while: events may be on their way. */
-  looked(): void;
-  /** An event of the extension's came in; `name` is the last part of its schema's id. */
+  /** The page is visible again after a while; the stream may be dead without notice. */
+  shownAgain(): void;
+  /** An event of the extension arrived; `name` is the last part of its schema's id. */
   event(name: string): void;
 }
 
 /**
  * The extension's events on the server's event stream.
  *
- * JupyterLab's own `EventManager` reconnects too, and tells nobody: whoever listens there can't know
- * that events were missed while the server was away. Hence a stream of our own. It waits twice as
- * long after each failed attempt (1 s to 30 s), and tries at once when the page is looked at again.
- * After a laptop's sleep a dead stream may look open for minutes: a page that was hidden for long is
- * told to read, and one whose network comes back gets a new stream.
+ * JupyterLab's own `EventManager` reconnects silently, so that its listeners can't know which events
+ * they missed. This stream reports it. The wait doubles after each failed attempt (1 s to 30 s); a
+ * page that becomes visible connects at once. After a laptop's sleep a dead stream may look open for
+ * minutes: hence `shownAgain`, and a new stream when the network is back.
  *
  * Source: jupyter_server, `/api/events/subscribe`.
  */
-export class Live implements IDisposable {
+export class EventStream implements IDisposable {
   constructor(
     private readonly settings: ServerConnection.ISettings,
-    private readonly listener: ILiveListener
+    private readonly listener: IEventListener
   ) {
     document.addEventListener('visibilitychange', this.onVisible);
     window.addEventListener('online', this.onOnline);
@@ -66,7 +67,7 @@ export class Live implements IDisposable {
     this.socket = socket;
     socket.onopen = () => {
       this.opened = true;
-      this.wait = FIRST_WAIT;
+      this.wait = MIN_WAIT;
       this.listener.connected();
     };
     socket.onmessage = message => this.read(message.data);
@@ -80,12 +81,12 @@ export class Live implements IDisposable {
     if (this.disposed) {
       return;
     }
-    // Proxies cut streams that are silent for long: only one that can't be had again means something.
+    // Proxies cut streams that are silent for long: a cut means something only if reconnecting fails.
     if (!opened) {
       this.listener.unavailable();
     }
     this.timer = window.setTimeout(() => this.connect(), this.wait);
-    this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
+    this.wait = Math.min(2 * this.wait, MAX_WAIT);
   }
 
   private read(data: unknown): void {
@@ -95,8 +96,8 @@ export class Live implements IDisposable {
     } catch {
       return;
     }
-    if (typeof id === 'string' && id.startsWith(OURS)) {
-      this.listener.event(id.slice(OURS.length));
+    if (typeof id === 'string' && id.startsWith(SCHEMA_PREFIX)) {
+      this.listener.event(id.slice(SCHEMA_PREFIX.length));
     }
   }
 
@@ -106,7 +107,7 @@ export class Live implements IDisposable {
     } else if (this.socket === null) {
       this.connectNow();
     } else if (Date.now() - this.hiddenSince > LONG_HIDDEN) {
-      this.listener.looked();
+      this.listener.shownAgain();
     }
   };
 
@@ -129,5 +130,5 @@ export class Live implements IDisposable {
   private opened = false;
   private socket: WebSocket | null = null;
   private timer = 0;
-  private wait = FIRST_WAIT;
+  private wait = MIN_WAIT;
 }

@@ -1,6 +1,6 @@
 import { aSession } from '../testing';
 import { nextExpiry } from './expiry';
-import { type IView, NOTHING_KNOWN } from './model';
+import { type IView, NOTHING_KNOWN } from './view';
 
 const NOON = Date.parse('2026-11-25T12:00:00Z');
 const IN_A_MINUTE = '2026-11-25T12:01:00Z';

@@ -1,17 +1,20 @@
-import type { IView } from './model';
+import type { IView } from './view';
 
-/** What the server's clock may show less than this page thinks. */
+/** How far the server's clock may be behind this page's estimate, in milliseconds. */
 const MARGIN = 2_000;
-/** How often to look where a token is over and the server does not say so yet. */
-const OVERDUE = 15_000;
-const LONGEST = 3_600_000;
+/** How often to read after a token has expired while the server does not say so, in milliseconds. */
+const OVERDUE_WAIT = 15_000;
+/** The longest wait, in milliseconds: browsers' timers overflow after 24 days. */
+const MAX_WAIT = 3_600_000;
 
 /**
- * In how many milliseconds to read the state again, since a token is over then unless it was
- * renewed; null where there is none.
+ * Return in how many milliseconds to read the state again because a token may have expired; null if
+ * there is none.
  *
- * The server tells by an event as well, when it next tries to renew it: up to half a minute later,
- * and not at all to a page whose event stream is dead and looks open.
+ * The server sends an event too, but up to half a minute later, and not to a page whose event stream
+ * is dead and looks open.
+ *
+ * @param now - the server's time in milliseconds.
  */
 export function nextExpiry(view: IView, now: number): number | null {
   if (view.situation !== 'ready') {
@@ -21,6 +24,6 @@ export function nextExpiry(view: IView, now: number): number | null {
     .filter(({ state }) => state === 'active' || state === 'degraded')
     .filter(session => session.token_expires_at !== null)
     .map(session => Date.parse(session.token_expires_at ?? '') - now)
-    .map(left => (left > 0 ? left + MARGIN : OVERDUE));
-  return waits.length === 0 ? null : Math.min(...waits, LONGEST);
+    .map(left => (left > 0 ? left + MARGIN : OVERDUE_WAIT));
+  return waits.length === 0 ? null : Math.min(...waits, MAX_WAIT);
 }

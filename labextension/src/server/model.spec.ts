@@ -1,6 +1,7 @@
-import { aProblem, aRole, aSession } from '../testing';
-import { type Api, Missing, Refused, Unreachable } from './api';
+import { aHealth, aProblem, aRole, aSession, unexpected } from '../testing';
+import { type IApi, Missing, Refused, Unreachable } from './api';
 import { Model } from './model';
+import { defaultSession, sessionOfRole } from './view';
 
 const ALICE = { name: 'alice', subject: 'alice', groups: [] };
 
@@ -28,12 +29,14 @@ function aServer() {
       return value();
     };
   }
-  const api = {
-    health: answering('health', () => ({
-      status: server.configured ? 'ok' : 'not_configured',
-      message: server.configured ? '' : 'Set WbAwsApp.token_source.',
-      versions: { jupyter_wb_aws: server.version }
-    })),
+  const api: IApi = {
+    health: answering('health', () =>
+      aHealth({
+        status: server.configured ? 'ok' : 'not_configured',
+        message: server.configured ? '' : 'Set WbAwsApp.token_source.',
+        versions: { ...aHealth().versions, jupyter_wb_aws: server.version }
+      })
+    ),
     roles: answering('roles', () => {
       if (server.rolesFailing) {
         throw server.rolesFailing;
@@ -78,9 +81,16 @@ function aServer() {
         );
         server.sessions = server.sessions.filter(session => session.id !== id);
         return { credentials_expire_at: '2026-11-25T11:00:00Z' };
-      })()
+      })(),
+    setDefault: unexpected,
+    assign: unexpected,
+    relaunch: unexpected,
+    refresh: unexpected,
+    doctor: unexpected,
+    beginSignIn: unexpected,
+    signOut: unexpected
   };
-  return { server, model: new Model(api as unknown as Api, () => 1_000_000) };
+  return { server, model: new Model(api, () => 1_000_000) };
 }
 
 test('a read tells the roles, the role sessions and what is chosen', async () => {
@@ -92,18 +102,18 @@ test('a read tells the roles, the role sessions and what is chosen', async () =>
 
   expect(model.view.situation).toBe('ready');
   expect(model.view.roles.map(role => role.label)).toEqual(['analyst', 'auditor']);
-  expect(model.current?.label).toBe('analyst');
+  expect(defaultSession(model.view)?.label).toBe('analyst');
 });
 
 test('what is not shared is not the role session of a role that was picked', async () => {
   const { server, model } = aServer();
   server.sessions = [aSession('analyst', { id: 'own', shared: false })];
   await model.read();
-  expect(model.sessionOf(server.sessions[0]!.role_arn)).toBeNull();
+  expect(sessionOfRole(model.view, server.sessions[0]!.role_arn)).toBeNull();
 
   server.sessions.push(aSession('analyst'));
   await model.read();
-  expect(model.sessionOf(server.sessions[0]!.role_arn)?.id).toBe('id-analyst');
+  expect(sessionOfRole(model.view, server.sessions[0]!.role_arn)?.id).toBe('id-analyst');
 });
 
 test('a hint reads again, and reads the list of roles only where that may differ', async () => {
@@ -238,7 +248,7 @@ test('picking makes the default, and tells which role is being started', async (
 
   await model.pick(aRole('analyst').arn);
 
-  expect(model.current?.label).toBe('analyst');
+  expect(defaultSession(model.view)?.label).toBe('analyst');
   expect(starting[0]).toEqual([aRole('analyst').arn]);
   expect(model.view.starting).toEqual([]);
 });
@@ -270,12 +280,12 @@ test('a role that is started for one kernel is not the default', async () => {
   await model.read();
 
   const picking: (readonly string[])[] = [];
-  model.changed.connect((_, view) => picking.push(view.picking));
-  await model.startApart(aRole('analyst').arn);
+  model.changed.connect((_, view) => picking.push(view.startingDefaults));
+  await model.startForKernel(aRole('analyst').arn);
 
   expect(server.calls).toContain('start false');
   expect(picking.flat()).toEqual([]);
-  expect(model.current).toBeNull();
+  expect(defaultSession(model.view)).toBeNull();
 });
 
 test('a pick that fails throws, and leaves nothing starting', async () => {
@@ -293,7 +303,7 @@ test('an end by somebody else is told, with its reason; one of ours is not', asy
   server.sessions = [aSession('analyst'), aSession('auditor')];
   await model.read();
   const told: (string | null)[] = [];
-  model.ended.connect((_, { session }) => told.push(session.end_reason));
+  model.ended.connect((_, session) => told.push(session.end_reason));
 
   await model.end('id-auditor');
   expect(told).toEqual([]);

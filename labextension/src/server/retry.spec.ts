@@ -1,13 +1,14 @@
-import { Signal } from '@lumino/signaling';
-
-import { type IView, type Model, NOTHING_KNOWN } from './model';
-import { readAgain } from './retry';
+import { FakeRoles } from '../testing';
+import { retryReads } from './retry';
+import type { IView } from './view';
 
 function aModel(isOpen: boolean) {
-  const model = { changed: new Signal<unknown, IView>({}), read: jest.fn() };
-  readAgain(model as unknown as Model, () => isOpen);
-  const become = (situation: IView['situation']) =>
-    model.changed.emit({ ...NOTHING_KNOWN, situation });
+  const model = new FakeRoles();
+  retryReads(model, () => isOpen);
+  const become = (situation: IView['situation']) => {
+    model.show({ situation });
+    return Promise.resolve();
+  };
   model.read.mockImplementation(() => become('unreachable'));
   return { read: model.read, become };
 }
@@ -19,8 +20,8 @@ beforeEach(() => {
 test('a read that failed is done again, ever more rarely, while the stream is open', () => {
   const { read, become } = aModel(true);
 
-  become('unreachable');
-  become('unreachable');
+  void become('unreachable');
+  void become('unreachable');
   jest.advanceTimersByTime(2_000);
   expect(read).toHaveBeenCalledTimes(1);
   jest.advanceTimersByTime(4_000);
@@ -37,7 +38,7 @@ test('a read that failed is done again, ever more rarely, while the stream is op
 test('without a stream nothing is asked: the next one reads', () => {
   const { read, become } = aModel(false);
 
-  become('unreachable');
+  void become('unreachable');
   jest.advanceTimersByTime(600_000);
 
   expect(read).not.toHaveBeenCalled();

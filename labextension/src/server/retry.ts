@@ -1,24 +1,25 @@
-import type { Model } from './model';
+import type { IAwsRoles } from './aws_roles';
 
-const FIRST_WAIT = 2_000;
-const LONGEST_WAIT = 30_000;
+const MIN_WAIT = 2_000;
+const MAX_WAIT = 30_000;
 
 /**
- * Read again after a read that failed while the event stream is open, ever more rarely.
+ * Read again after a failed read, with growing waits (2 s to 30 s), while the event stream is open.
  *
- * Nothing else would: no event comes of a lost packet, or of a proxy that was busy for a moment.
+ * Nothing else would: a lost packet, or a proxy that was busy for a moment, causes no event.
+ *
+ * @param isOpen - whether the event stream is open; while it is not, its next connection reads.
  */
-export function readAgain(model: Model, isOpen: () => boolean): void {
+export function retryReads(model: IAwsRoles, isOpen: () => boolean): void {
   let timer = 0;
-  let wait = FIRST_WAIT;
+  let wait = MIN_WAIT;
   model.changed.connect((_, { situation }) => {
     if (situation !== 'unreachable') {
-      wait = FIRST_WAIT;
+      wait = MIN_WAIT;
     } else if (timer === 0) {
       timer = window.setTimeout(() => {
         timer = 0;
-        wait = Math.min(2 * wait, LONGEST_WAIT);
-        // Without a stream, the next one that can be had reads.
+        wait = Math.min(2 * wait, MAX_WAIT);
         if (isOpen()) {
           void model.read({ roles: true });
         }

@@ -1,5 +1,5 @@
 import type { SignIn } from '../server/api';
-import { type IView, NOTHING_KNOWN } from '../server/model';
+import { type IView, NOTHING_KNOWN } from '../server/view';
 import { aProblem } from '../testing';
 import { type IAttempt, otherWay, stepOf } from './attempt';
 

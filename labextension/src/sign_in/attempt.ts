@@ -1,5 +1,5 @@
 import type { Flow, Problem, SignIn, SignInBegun, User } from '../server/api';
-import type { IView } from '../server/model';
+import type { IView } from '../server/view';
 import { webAddress } from '../words/failure';
 
 /** A sign-in that this page has asked for. */

@@ -1,10 +1,9 @@
 import { nullTranslator } from '@jupyterlab/translation';
-import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 import { createRoot } from 'react-dom/client';
 
 import type { SignIn as SignInState } from '../server/api';
-import { type IView, type Model, NOTHING_KNOWN } from '../server/model';
+import { FakeRoles } from '../testing';
 import { SignIn } from './dialog';
 
 jest.mock('@jupyterlab/apputils', () => ({ Clipboard: {} }));
@@ -19,18 +18,12 @@ const SIGNED_OUT: SignInState = {
 const SHARED = { code: 'server_shared', message: 'Others can work as you.' };
 
 function drawn(change: Partial<SignInState>): string {
-  const view: IView = {
-    ...NOTHING_KNOWN,
-    situation: 'ready',
-    signIn: { ...SIGNED_OUT, ...change }
-  };
-  const model = { view, now: () => 0, changed: new Signal<unknown, IView>({}) };
+  (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
+  const model = new FakeRoles({ signIn: { ...SIGNED_OUT, ...change } });
   const node = document.createElement('div');
   const props = { onSignedIn: () => undefined, onSignOut: () => undefined };
   React.act(() =>
-    createRoot(node).render(
-      <SignIn model={model as unknown as Model} trans={nullTranslator.load('any')} {...props} />
-    )
+    createRoot(node).render(<SignIn model={model} trans={nullTranslator.load('any')} {...props} />)
   );
   return node.textContent;
 }

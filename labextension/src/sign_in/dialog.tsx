@@ -6,7 +6,7 @@ import { CopyButton, FailureNote } from '../components/failure_note';
 import { useNow, useView } from '../components/hooks';
 import { STATE_ICONS } from '../components/icons';
 import type { Flow, Problem, User } from '../server/api';
-import type { Model } from '../server/model';
+import type { IAwsRoles } from '../tokens';
 import { failureOf, type IFailure, problemWords, webAddress } from '../words/failure';
 import { situationWords } from '../words/situation';
 import { clockTime, timeLeft } from '../words/state';
@@ -19,7 +19,7 @@ const { useEffect, useRef, useState } = React;
 const LOOK_AT_WINDOW = 500;
 
 export interface ISignInProps {
-  model: Model;
+  model: IAwsRoles;
   trans: TranslationBundle;
   /** Somebody has signed in while this was shown. */
   onSignedIn: (user: User | null) => void;
@@ -286,7 +286,7 @@ function DeviceStep(
 
 /** Begin sign-ins, and keep an eye on the one that was begun last. */
 function useAttempt(
-  model: Model,
+  model: IAwsRoles,
   trans: TranslationBundle
 ): { attempt: IAttempt | null; begin: (flow: Flow) => Promise<void> } {
   const [attempt, setAttempt] = useState<IAttempt | null>(null);
@@ -396,7 +396,7 @@ function waitingWords(step: Step, trans: TranslationBundle): string {
   }
 }
 
-function signedInWords({ view }: Model, trans: TranslationBundle): string {
+function signedInWords({ view }: IAwsRoles, trans: TranslationBundle): string {
   const name = view.signIn?.user?.name ?? '';
   const until = view.signIn?.expires_at ?? null;
   return until === null

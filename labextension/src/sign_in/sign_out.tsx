@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { SignedOut } from '../server/api';
-import type { IView } from '../server/model';
+import type { IView } from '../server/view';
 import { webAddress } from '../words/failure';
 import { clockTime } from '../words/state';
 

@@ -5,8 +5,9 @@ import * as React from 'react';
 
 import { useNow, useView } from '../components/hooks';
 import { offlineIcon, roleIcon, stateIcon } from '../components/icons';
-import type { Model } from '../server/model';
-import { Dot, type IPopoverActions, Popover } from './popover';
+import { Dot } from '../components/swatch';
+import type { IAwsRoles } from '../tokens';
+import { type IPopoverActions, Popover } from './popover';
 import { type IStatus, statusOf } from './words';
 
 const FOCUSABLE = 'button:not(:disabled), summary, a[href], input';
@@ -14,7 +15,7 @@ const FOCUSABLE = 'button:not(:disabled), summary, a[href], input';
 /** The AWS role in the status bar: a button that opens the popover. */
 export class StatusItem extends ReactWidget {
   constructor(
-    private readonly model: Model,
+    private readonly model: IAwsRoles,
     private readonly trans: TranslationBundle,
     private readonly actions: IPopoverActions
   ) {
@@ -86,7 +87,7 @@ export class StatusItem extends ReactWidget {
 }
 
 function StatusButton(props: {
-  model: Model;
+  model: IAwsRoles;
   trans: TranslationBundle;
   open: boolean;
   onClick: () => void;

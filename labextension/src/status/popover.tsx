@@ -4,9 +4,10 @@ import * as React from 'react';
 import { FailureNote } from '../components/failure_note';
 import { useNow, useView } from '../components/hooks';
 import { SessionFacts } from '../components/role_session';
-import { swatch } from '../picker/picker';
+import { Dot } from '../components/swatch';
 import { runningApps } from '../running/app_roles';
-import { defaultSession, type IView, type Model } from '../server/model';
+import { defaultSession, type IView } from '../server/view';
+import type { IAwsRoles } from '../tokens';
 import { failureOf, type IFailure } from '../words/failure';
 import { clockTime } from '../words/state';
 import { statusOf } from './words';
@@ -22,7 +23,7 @@ export interface IPopoverActions {
 
 /** What a click on the status bar's item opens. */
 export function Popover(props: {
-  model: Model;
+  model: IAwsRoles;
   trans: TranslationBundle;
   actions: IPopoverActions;
 }): React.JSX.Element | null {
@@ -79,14 +80,8 @@ export function Popover(props: {
   );
 }
 
-/** The administrator's colour of a role; beside its label, which says the same. */
-export function Dot(props: { color: string | null }): React.JSX.Element | null {
-  const style = swatch(props.color);
-  return style ? <span className="jp-AwsRoles-dot" style={style} aria-hidden="true" /> : null;
-}
-
 function Buttons(props: {
-  model: Model;
+  model: IAwsRoles;
   view: IView;
   trans: TranslationBundle;
   actions: IPopoverActions;

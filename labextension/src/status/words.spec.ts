@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import type { SignIn } from '../server/api';
-import { type IView, NOTHING_KNOWN } from '../server/model';
+import { type IView, NOTHING_KNOWN } from '../server/view';
 import { aRole, aSession } from '../testing';
 import { statusOf } from './words';
 

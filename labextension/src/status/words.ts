@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { RoleSession } from '../server/api';
-import { defaultSession, type IView } from '../server/model';
+import { defaultSession, type IView } from '../server/view';
 import { accountOf } from '../words/identity';
 import { situationWords, staleWords } from '../words/situation';
 import { expiryMatters, stateWords, timeLeft } from '../words/state';

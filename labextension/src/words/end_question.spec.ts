@@ -1,9 +1,9 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { LONGEST_MESSAGE } from '../notifications/notices';
-import { NOTHING_KNOWN } from '../server/model';
+import { NOTHING_KNOWN } from '../server/view';
 import { anAssignment, aSession } from '../testing';
 import { endedWords, endQuestion } from './end_question';
+import { MAX_MESSAGE } from './notification';
 import { clockTime } from './state';
 
 const trans = nullTranslator.load('test');
@@ -69,5 +69,5 @@ test('where nothing was issued, nothing is in use', () => {
 test('it fits a notification, whatever the roles are called', () => {
   const many = ended('A role with a long, long, long, long name', '2026-11-20T23:59:00Z');
 
-  expect(endedWords(many, trans).length).toBeLessThanOrEqual(LONGEST_MESSAGE);
+  expect(endedWords(many, trans).length).toBeLessThanOrEqual(MAX_MESSAGE);
 });

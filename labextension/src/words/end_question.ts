@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { RoleSession } from '../server/api';
-import type { IView } from '../server/model';
+import type { IView } from '../server/view';
 import type { ProcessName } from './process_names';
 import { clockTime, listed } from './state';
 

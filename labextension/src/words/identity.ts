@@ -1,4 +1,4 @@
-import type { RoleSession } from '../server/api';
+import type { Role, RoleSession } from '../server/api';
 
 /** Return the account of an ARN (`arn:aws:iam::111122223333:role/path/name`); empty where there is none. */
 export function accountOfArn(arn: string): string {
@@ -8,6 +8,11 @@ export function accountOfArn(arn: string): string {
 /** Return the account that a role session's caller is in; the role's, while that is not known. */
 export function accountOf(session: RoleSession): string {
   return session.identity?.Account ?? accountOfArn(session.role_arn);
+}
+
+/** Return a role's label as the user is offered it, else the last part of its ARN. */
+export function roleLabel(arn: string, roles: readonly Role[]): string {
+  return roles.find(role => role.arn === arn)?.label ?? arn.slice(arn.lastIndexOf('/') + 1);
 }
 
 /** Write a caller identity as `aws sts get-caller-identity` prints it. */

@@ -1,4 +1,3 @@
-import type { Session } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { processNames } from './process_names';
@@ -8,10 +7,7 @@ const SESSIONS = [
   { kernel: { id: 'k2' }, name: '', path: 'console-1' },
   { kernel: null, name: 'other.ipynb', path: 'other.ipynb' }
 ];
-const nameOf = processNames(
-  { running: () => SESSIONS } as unknown as Session.IManager,
-  nullTranslator.load('any')
-);
+const nameOf = processNames({ running: () => SESSIONS }, nullTranslator.load('any'));
 
 test.each([
   ['kernel', 'k1', 'report.ipynb'],

@@ -1,13 +1,21 @@
-import type { Session } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Assignment } from '../server/api';
 
-/** Names a kernel, terminal or app as the user knows it. */
+/** Returns what the user calls a kernel, terminal or app. */
 export type ProcessName = (process: Pick<Assignment, 'kind' | 'id'>) => string;
 
+/** The documents with kernels: the part of `Session.IManager` used here. */
+export interface IOpenDocuments {
+  running(): Iterable<{
+    readonly kernel: { readonly id: string } | null;
+    readonly name: string;
+    readonly path: string;
+  }>;
+}
+
 /** Name kernels by their documents, terminals as JupyterLab's tabs do, and apps by their ids. */
-export function processNames(sessions: Session.IManager, trans: TranslationBundle): ProcessName {
+export function processNames(documents: IOpenDocuments, trans: TranslationBundle): ProcessName {
   return ({ kind, id }) => {
     if (kind === 'terminal') {
       return trans.__('Terminal %1', id);
@@ -15,9 +23,9 @@ export function processNames(sessions: Session.IManager, trans: TranslationBundl
     if (kind !== 'kernel') {
       return id;
     }
-    for (const session of sessions.running()) {
-      if (session.kernel?.id === id) {
-        return session.name || session.path;
+    for (const { kernel, name, path } of documents.running()) {
+      if (kernel?.id === id) {
+        return name || path;
       }
     }
     return trans.__('A kernel');

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { IView } from '../server/model';
+import type { IView } from '../server/view';
 
 /** Say why AWS roles can't be shown as they are now, or picked; empty where they can. */
 export function situationWords(view: IView, trans: TranslationBundle): string {

@@ -1,0 +1,34 @@
+import { useMemo } from 'react';
+
+import { useSignals, useView } from '../components/hooks';
+import type { IView } from '../server/view';
+import type { IAwsRoles } from '../tokens';
+import { type IDocument, isSettled, kernelIdOf } from './document';
+import { type IOffer, offerOf } from './remembered_role';
+import { type DocumentRole, documentRole } from './role';
+
+/** What a document's button and panel show. */
+export interface IDocumentState {
+  readonly view: IView;
+  readonly role: DocumentRole;
+  readonly offer: IOffer | null;
+}
+
+/** Return what a document's button and panel show, and render again when it changes. */
+export function useDocument(document: IDocument, model: IAwsRoles): IDocumentState {
+  const { memory, sessionContext } = document;
+  const signals = useMemo(
+    () => [
+      sessionContext.kernelChanged,
+      sessionContext.statusChanged,
+      ...(memory === null ? [] : [memory.changed])
+    ],
+    [memory, sessionContext]
+  );
+  const view = useView(model);
+  const kernelId = useSignals(signals, () => kernelIdOf(document));
+  const settled = useSignals(signals, () => isSettled(document, view));
+  const remembered = useSignals(signals, () => memory?.arn ?? null);
+  const role = documentRole(view, kernelId, settled);
+  return { view, role, offer: offerOf(remembered, role, view) };
+}

@@ -1,0 +1,59 @@
+import { Token } from '@lumino/coreutils';
+import type { ISignal } from '@lumino/signaling';
+
+import type { DoctorReport, Flow, RoleSession, SignedOut, SignInBegun } from './api';
+import type { IView } from './view';
+
+/**
+ * The AWS roles of this server: what is known of them, and what the user can do with them.
+ *
+ * Reading never throws; the view says how it went. The user's actions throw what `Api` throws, and
+ * resolve once the view shows their effect.
+ */
+export interface IAwsRoles {
+  /** What the server said last. */
+  readonly view: IView;
+  /** Emits each new view. */
+  readonly changed: ISignal<IAwsRoles, IView>;
+  /** Emits a role session of the view that has ended, unless this page ended it. */
+  readonly ended: ISignal<IAwsRoles, RoleSession>;
+  /** How many reads have begun: what happens now is in views with a higher `read` only. */
+  readonly reads: number;
+
+  /** Return the server's time in milliseconds, to compare its other times with. */
+  now(): number;
+
+  /**
+   * Read the state again; resolves when it was read.
+   *
+   * @param options.roles - read the list of roles too.
+   * @param options.server - ask too whether the server has been replaced.
+   */
+  read(options?: { roles?: boolean; server?: boolean }): Promise<void>;
+
+  /** Make a role the default role, and start its role session if it has none. */
+  pick(roleArn: string): Promise<RoleSession>;
+  /** Make "no AWS role" the default. */
+  pickNone(): Promise<void>;
+  /** Start a role's session for one kernel if it has none; the default role stays. */
+  startForKernel(roleArn: string): Promise<RoleSession>;
+  /** Choose what a kernel gets at its next restart; null is "no AWS role". */
+  assign(kernelId: string, sessionId: string | null): Promise<void>;
+  /** Stop a proxied app; the next request launches it with the default role. */
+  relaunch(appId: string): Promise<void>;
+  /** Get a new token for a role session. */
+  refresh(sessionId: string): Promise<RoleSession>;
+  /** End a role session; returns until when credentials already issued may work (RFC 3339), or null. */
+  end(sessionId: string): Promise<string | null>;
+  beginSignIn(flow?: Flow): Promise<SignInBegun>;
+  signOut(): Promise<SignedOut>;
+  /** Find out why AWS credentials don't work in what starts next. */
+  doctor(): Promise<DoctorReport>;
+  /** Set the names of proxied apps, by their ids. */
+  nameApps(appTitles: Readonly<Record<string, string>>): void;
+}
+
+export const IAwsRoles = new Token<IAwsRoles>(
+  'jupyterlab-wb-aws:IAwsRoles',
+  'The AWS roles of this server: which are offered, which is the default, and how their sessions are.'
+);

@@ -1,0 +1,76 @@
+import type { Assignment, DefaultChoice, Problem, Role, RoleSession, SignIn, User } from './api';
+
+/**
+ * Whether this page can show and change the server's AWS roles.
+ *
+ * `loading`: nothing is known yet. `ready`: the view holds what the server said last. `unreachable`:
+ * it holds what the server said before it went away. `not_configured`: the extension is not set up.
+ * `missing`: the server does not have the extension. `refused`: the user may not use it.
+ */
+export type Situation =
+  'loading' | 'ready' | 'unreachable' | 'not_configured' | 'missing' | 'refused';
+
+/** What this page knows; immutable, a new one for each change. */
+export interface IView {
+  readonly situation: Situation;
+  /** The server extension's version; null if it is not known. */
+  readonly version: string | null;
+  /** The number of the read that this comes from, see `IAwsRoles.reads`. */
+  readonly read: number;
+  /** The server's explanation if the situation is not `ready`; may be empty. */
+  readonly message: string;
+  readonly user: User | null;
+  readonly roles: readonly Role[];
+  /** Why there is no list of roles; null if there is one. */
+  readonly rolesProblem: Problem | null;
+  /** The role sessions that have not ended, oldest first. */
+  readonly sessions: readonly RoleSession[];
+  /** The default role session, and whether the user has made a choice. */
+  readonly choice: DefaultChoice;
+  readonly assignments: readonly Assignment[];
+  /** The names of proxied apps, as the launcher shows them, by id. */
+  readonly appTitles: Readonly<Record<string, string>>;
+  readonly signIn: SignIn | null;
+  /** The ARNs of the roles whose sessions this page is starting. */
+  readonly starting: readonly string[];
+  /** Those of them that become the default role once they have started. */
+  readonly startingDefaults: readonly string[];
+}
+
+export const NOTHING_KNOWN: IView = {
+  situation: 'loading',
+  version: null,
+  read: 0,
+  message: '',
+  user: null,
+  roles: [],
+  rolesProblem: null,
+  sessions: [],
+  choice: { session_id: null, chosen: false, ended: null },
+  assignments: [],
+  appTitles: {},
+  signIn: null,
+  starting: [],
+  startingDefaults: []
+};
+
+/** Return a role session that has not ended; null if there is none with that id. */
+export function sessionById(view: IView, id: string | null | undefined): RoleSession | null {
+  return view.sessions.find(session => session.id === id) ?? null;
+}
+
+/** Return the default role session; null if there is none. */
+export function defaultSession(view: IView): RoleSession | null {
+  return sessionById(view, view.choice.session_id);
+}
+
+/** Return a role's shared role session, the default one if there are several; null if there is none. */
+export function sessionOfRole(view: IView, roleArn: string): RoleSession | null {
+  const all = view.sessions.filter(session => session.role_arn === roleArn && session.shared);
+  return all.find(session => session.default) ?? all[0] ?? null;
+}
+
+/** Return a role that the user is offered; null if there is none with that ARN. */
+export function roleByArn(view: IView, arn: string | null | undefined): Role | null {
+  return view.roles.find(role => role.arn === arn) ?? null;
+}
