@@ -65,6 +65,7 @@ const DRAWN: [string, () => React.JSX.Element][] = [
         trans={trans}
         label="Roles"
         selected={undefined}
+        selectedLabel="default"
         onPick={() => Promise.resolve()}
       />
     )
@@ -113,7 +114,7 @@ test('a state that is new is shown by its name, with what to do', () => {
   const status = statusOf(VIEW, 0, trans)!;
 
   expect(status.health).toBe(NEW);
-  expect(status.sentence).toContain('reload it');
+  expect(status.sentence).toContain('Reload it');
 });
 
 test('no notification is made of what is new', () => {

@@ -24,7 +24,7 @@ test.each([
   ['that server, started again', '1.1.0', '1.0.0', '1.1.0', false],
   ['a build in development', '1.1.0', '1.1.0.dev3', '1.1.0.dev3', false],
   ['a server of the next build in development', '1.1.0', '1.1.0.dev3', '1.1.0.dev4', true],
-  ['a version that is no number', '1.0.0', 'unknown', 'unknown', false]
+  ['a version that is not a number', '1.0.0', 'unknown', 'unknown', false]
 ])('a reload is asked for where it helps: %s', (_, page, first, now, helps) => {
   expect(reloadHelps(page, first, now)).toBe(helps);
 });

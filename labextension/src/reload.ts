@@ -4,33 +4,33 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IView } from './server/view';
 import type { IAwsRoles } from './tokens';
 
-/** Where this tab keeps for which versions it has asked already. */
+/** The key under which this tab remembers the versions that it has asked about. */
 const ASKED = 'jupyterlab-wb-aws:reload-asked';
 
-/** What a page is that may be older than its server. */
+/** A page that may be older than its server. */
 export interface IPage {
-  /** The version that it belongs to. */
+  /** The extension's version that it belongs to. */
   readonly version: string;
   readonly trans: TranslationBundle;
   readonly reload: () => void;
 }
 
 /**
- * Decide whether a page that is loaded again is that of the server's extension.
+ * Decide whether reloading the page brings the version of the server's extension.
  *
- * It is if the server has become another one since, as at an upgrade, or if the server is newer. It
- * is not where somebody has upgraded the files, and the server still runs the code before; nor where
- * the two differ from the start by what is built, as in development.
+ * It does if the server's version has changed since, as after an upgrade, or if the server is newer.
+ * It does not if the files were upgraded but the server still runs the old code, nor if the two
+ * builds differed from the start, as in development.
  *
  * @param page - the page's version.
- * @param first - the server's when the page was loaded.
- * @param now - the server's now.
+ * @param first - the server's version when the page was loaded.
+ * @param now - the server's version now.
  */
 export function reloadHelps(page: string, first: string, now: string): boolean {
   return now !== page && (now !== first || isNewer(now, page));
 }
 
-/** Ask the user, once, to load the page again where that brings the server's version of it. */
+/** Ask the user once to reload the page, if that brings the server's version of it. */
 export function askForReload(model: IAwsRoles, page: IPage): void {
   let first: string | null = null;
   let shown: { id: string; version: string } | null = null;
@@ -44,7 +44,7 @@ export function askForReload(model: IAwsRoles, page: IPage): void {
     }
     first ??= version;
     const pair = `${page.version} ${version}`;
-    // Where a reload has not helped, as another copy of the page comes first, it no longer asks.
+    // Don't ask again if a reload has not helped because another copy of the extension comes first.
     if (reloadHelps(page.version, first, version) && (version !== first || asked() !== pair)) {
       remember(pair);
       shown = { id: emit(version, page), version };
@@ -87,6 +87,6 @@ function remember(pair: string): void {
   try {
     window.sessionStorage.setItem(ASKED, pair);
   } catch {
-    // A browser that keeps nothing: the page asks once each time that it is loaded.
+    // In a browser without storage the page asks once each time it is loaded.
   }
 }

@@ -16,14 +16,14 @@ test('without any, everything is shown', () => {
   expect(new Settings().values).toEqual({ statusBar: true, launcher: true, notifications: true });
 });
 
-test('what the user set counts, and what is no boolean does not', () => {
+test('the user’s values count, unless they are not booleans', () => {
   const settings = new Settings();
   settings.follow(kept({ statusBar: false, launcher: 'no' }).settings);
 
   expect(settings.values).toEqual({ statusBar: false, launcher: true, notifications: true });
 });
 
-test('a change is told', () => {
+test('a change is announced', () => {
   const settings = new Settings();
   const { settings: registered, change } = kept({});
   settings.follow(registered);

@@ -11,17 +11,17 @@ expect.set_options(timeout=20_000)
 
 @pytest.fixture
 def jp_asyncio_loop():
-    """None: no server in this process, and playwright's event loop runs while a page is open."""
+    """Replace pytest-jupyter's event loop: playwright runs its own while a page is open."""
 
 
 @pytest.fixture(autouse=True)
 def jp_server_cleanup():
-    """Nothing to clean up."""
+    """Replace pytest-jupyter's clean-up: no server runs in this process."""
 
 
 @pytest.fixture(scope="module")
 def browser():
-    """One Chromium for the module; not together with `opened_page`, which starts its own."""
+    """One Chromium for the module; not to be combined with `opened_page`, which starts its own."""
     with opened_browser() as browser:
         yield browser
 

@@ -9,24 +9,24 @@ from playwright.sync_api import expect
 ARN = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
 
 
-def control(panel):
-    """Return the control in a notebook's or console's toolbar."""
+def role_button(panel):
+    """Return our button in a notebook's or console's toolbar."""
     return panel.locator(".jp-AwsRoles-documentButton")
 
 
 def opened(panel):
-    """Open a control's panel by keyboard, and return it."""
-    control(panel).focus()
+    """Open the button's panel by keyboard, and return it."""
+    role_button(panel).focus()
     panel.page.keyboard.press("ArrowDown")
     return panel.page.get_by_role("dialog", name="AWS role of this")
 
 
 def opened_as_users_do(panel, how):
-    """Open a control's panel by a real "click", or by a key; return it once it has the focus."""
+    """Open the button's panel by a real "click" or by a key; return it once it has the focus."""
     if how == "click":
-        control(panel).click()
+        role_button(panel).click()
     else:
-        control(panel).focus()
+        role_button(panel).focus()
         panel.page.keyboard.press(how)
     drop_down = panel.page.get_by_role("dialog", name="AWS role of this")
     expect(drop_down.get_by_role("combobox")).to_be_focused()
@@ -34,7 +34,7 @@ def opened_as_users_do(panel, how):
 
 
 def pick(panel, typed):
-    """Pick a role in a control's panel by keyboard, and return the panel."""
+    """Pick a role in the button's panel by keyboard, and return the panel."""
     drop_down = opened(panel)
     expect(drop_down.get_by_role("combobox")).to_be_focused()
     panel.page.keyboard.type(typed)
@@ -51,7 +51,7 @@ def pick_and_restart(lab, panel, typed):
 
 
 def notebook_file(demo, name, metadata):
-    """Put a notebook into the user's folder, as somebody left it; return its path there."""
+    """Write a notebook into the user's folder; return its path there."""
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     cell = {"cell_type": "code", "source": "", "metadata": {}, "outputs": []}
     notebook = {
@@ -65,6 +65,6 @@ def notebook_file(demo, name, metadata):
 
 
 def metadata_of(demo, path):
-    """Return what a notebook's file remembers of us."""
+    """Return our part of a notebook's metadata, as its file has it."""
     notebook = demo("GET", f"/api/contents/{path}")["content"]
     return json.loads(json.dumps(notebook["metadata"])).get("jupyter_wb_aws")

@@ -1,4 +1,4 @@
-"""JupyterLab in a browser page: what the browser tests do in it, and what they hear of it."""
+"""JupyterLab in a browser page: what tests do in it, and what it logs and requests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def opened_browser():
 def opened_lab(
     browser, server, path="lab?reset", *, width=1280, height=900, clock=False, **options
 ):
-    """Open JupyterLab in a window of its own (cookies too), and close it in the end.
+    """Open JupyterLab in its own window, with its own cookies, and close it in the end.
 
     Args:
         server: a `RunningServer`, such as the demo.
@@ -73,10 +73,7 @@ OF_RESTARTS = "Could not restore the debugger state: Canceled future"
 
 
 class Recorder:
-    """What a page said went wrong: its console's errors, and what was thrown and not caught.
-
-    `requests` are what it asked the server, as method and path.
-    """
+    """Records a page's errors, in its console or uncaught, and its requests, as method and path."""
 
     def __init__(self, page):
         self.errors = []
@@ -116,7 +113,7 @@ class Recorder:
 class Lab:
     """JupyterLab in a page.
 
-    `page` is playwright's; `recorder` hears its errors and what it asks the server.
+    `page` is playwright's; `recorder` records its errors and requests.
     """
 
     def __init__(self, page, server):
@@ -155,13 +152,13 @@ class Lab:
         )
 
     def use_theme(self, theme):
-        """Switch to `LIGHT`, `DARK` or `HIGH_CONTRAST`, and wait until its colours are there."""
+        """Switch to `LIGHT`, `DARK` or `HIGH_CONTRAST`, and wait until it is loaded."""
         self.run_command("apputils:change-theme", theme=theme)
         expect(self.page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
         self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def current(self):
-        """Return the tab that is in front, whatever comes in front later."""
+        """Return the tab in front; it stays the same when another one comes to the front."""
         id_ = self.page.evaluate("() => window.jupyterapp.shell.currentWidget.id")
         return self.page.locator(f'[id="{id_}"]')
 
@@ -184,8 +181,8 @@ class Lab:
         return self.until_idle(self.current())
 
     def until_idle(self, notebook):
-        """Wait until a notebook's or console's kernel is there and has nothing to do; return it."""
-        # What the notebook's indicator shows before there is a kernel is "idle" too.
+        """Wait until the kernel of a notebook or console is connected and idle; return the panel."""
+        # The notebook's indicator shows "idle" even before there is a kernel.
         self.page.wait_for_function(
             """id => {
               const panel = [...jupyterapp.shell.widgets('main')].find(widget => widget.id === id);
@@ -209,7 +206,7 @@ class Lab:
         return "".join(ran.locator(".jp-OutputArea-output").all_inner_texts())
 
     def toasts(self):
-        """Return what the toasts say that are up, once each is there that was emitted until now."""
+        """Return the texts of the toasts, after waiting for all that were emitted before."""
         toasts = self.page.locator(".Toastify__toast")
         last = "All toasts before this one are there"
         # Without a time it would not be a toast.
@@ -220,10 +217,10 @@ class Lab:
         return [text for text in toasts.all_inner_texts() if last not in text]
 
     def axe(self, include=OURS):
-        """Let axe-core look at our own nodes; return its violations as readable lines."""
+        """Check our own nodes with axe-core; return its violations as readable lines."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate(AXE.read_text("utf-8"))
-        # JupyterLab's body is of no height and clips: axe would take all text for invisible, and look at no contrast.
+        # JupyterLab's body has no height and clips: axe would take all text for invisible and skip its contrast.
         self.page.add_style_tag(content="body { height: 100vh; }")
         found = self.page.evaluate(
             """([include, exclude]) => axe.run(

@@ -1,4 +1,4 @@
-"""A JupyterLab of the test's own, to be killed and started again, or set up wrongly."""
+"""A JupyterLab that a test may kill and start again, or set up wrongly."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class LabServer(RunningServer):
             time.sleep(0.05)
 
     def upgrade(self, version):
-        """Let the next launch run the same code as another version of it."""
+        """Let the next launch run the same code under another version number."""
         folder = self._state / version
         package = folder / "jupyter_wb_aws"
         shutil.copytree(Path(jupyter_wb_aws.__file__).parent, package)
@@ -68,7 +68,7 @@ class LabServer(RunningServer):
         self._options = dataclasses.replace(self._options, ambient=ambient)
 
     def kill(self):
-        """End it as a crash does: it can tell nobody."""
+        """Kill it: it can't clean up or notify anyone."""
         self._lab._process.kill()
         self._lab._process.wait()
 

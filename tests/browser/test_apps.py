@@ -1,4 +1,4 @@
-"""Proxied apps in JupyterLab: what they run with, and their relaunch; the real VS Code among them."""
+"""Proxied apps in JupyterLab: their roles and their relaunch, also with the real VS Code."""
 
 from __future__ import annotations
 
@@ -140,13 +140,13 @@ def said_in_terminal(page, folder, command):
     said.unlink(missing_ok=True)
     page.locator(".monaco-workbench").wait_for(timeout=120_000)
     terminal = page.locator(".xterm-screen:visible")
-    for _ in range(12):  # it hears keys some seconds after it is drawn
+    for _ in range(12):  # it accepts keys some seconds after it appears
         page.keyboard.press("Control+Shift+Backquote")
         with contextlib.suppress(Error):
             terminal.last.wait_for(timeout=10_000)
             break
     terminal.last.click()
-    # What is typed before the shell is there is kept for it.
+    # The terminal keeps what is typed before the shell is ready.
     page.keyboard.type(f"{command} >said.part 2>&1; mv said.part said.txt\n")
     for _ in range(600):
         if said.exists():

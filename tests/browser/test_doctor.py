@@ -13,14 +13,16 @@ def dialog(lab):
 
 @pytest.fixture
 def session(demo):
-    """The analyst's role session, the default; ended in the end."""
+    """The analyst's role session, the default; ended after the test."""
     session = demo.start("analyst", default=True)
     yield session
     demo("DELETE", f"/aws/sessions/{session['id']}")
 
 
-def test_from_the_popover_it_makes_a_real_call_and_tells_who_won(lab, dialog, session):
-    lab.page.locator(".jp-Launcher").wait_for()  # it takes the focus when it comes
+def test_from_the_popover_it_makes_a_real_call_and_shows_whose_credentials_it_used(
+    lab, dialog, session
+):
+    lab.page.locator(".jp-Launcher").wait_for()  # it takes the focus when it appears
     lab.page.locator(".jp-AwsRoles-statusButton").click()
     lab.page.get_by_role("button", name="Check credentials…").click()
 

@@ -10,13 +10,13 @@ from playwright.sync_api import expect
 from jupyter_wb_aws.demo.names import role_arn
 from tests.browser.documents import (
     ARN,
-    control,
     metadata_of,
     notebook_file,
     opened,
     opened_as_users_do,
     pick,
     pick_and_restart,
+    role_button,
 )
 from tests.browser.lab import THEMES
 
@@ -30,22 +30,22 @@ def use_analyst(demo):
     return demo.start("analyst", default=True)
 
 
-# The first one: afterwards something was picked.
-def test_a_kernel_started_before_any_role_was_picked_takes_the_first_one_at_its_restart(lab, demo):
+# Must run first: the tests below choose a role.
+def test_a_kernel_started_before_any_choice_takes_the_default_role_at_its_restart(lab, demo):
     notebook = lab.new_notebook()
-    expect(control(notebook)).to_have_text("No role picked")
+    expect(role_button(notebook)).to_have_text("No role yet")
 
     use_analyst(demo)
-    expect(control(notebook)).to_have_text("No role picked → Analyst")
-    expect(control(notebook)).to_have_accessible_name(
-        "AWS role of the kernel: No role picked - restart to use Analyst"
+    expect(role_button(notebook)).to_have_text("No role yet → Analyst")
+    expect(role_button(notebook)).to_have_accessible_name(
+        "AWS role of the kernel: No role yet - restart to use Analyst"
     )
     lab.shot("toolbar-restart-to-use", notebook)
     drop_down = opened(notebook)
     drop_down.get_by_role("button", name="Restart now").click()
 
-    expect(control(notebook)).to_have_text("Analyst")
-    expect(control(notebook)).to_be_focused()
+    expect(role_button(notebook)).to_have_text("Analyst")
+    expect(role_button(notebook)).to_be_focused()
     lab.until_idle(notebook)
     assert "assumed-role/analyst/" in lab.run(notebook, ARN)
     assert lab.recorder.errors == []
@@ -55,14 +55,14 @@ def test_a_new_kernel_shows_the_default_role_that_it_has(lab, demo):
     use_analyst(demo)
     notebook = lab.new_notebook()
 
-    expect(control(notebook)).to_have_text("Analyst")
-    expect(control(notebook)).to_have_attribute(
-        "title", "This kernel has Analyst (account 111122223333)."
+    expect(role_button(notebook)).to_have_text("Analyst")
+    expect(role_button(notebook)).to_have_attribute(
+        "title", "This kernel uses Analyst (account 111122223333)."
     )
 
 
 @pytest.mark.labs
-def test_a_role_picked_by_keyboard_is_had_after_the_restart_and_not_before(lab, demo):
+def test_a_role_picked_by_keyboard_works_after_the_restart_and_not_before(lab, demo):
     use_analyst(demo)
     notebook = lab.new_notebook()
     lab.run(notebook, "kept = 1")
@@ -72,11 +72,11 @@ def test_a_role_picked_by_keyboard_is_had_after_the_restart_and_not_before(lab, 
     expect(drop_down).to_contain_text("text and outputs stay")
     lab.shot("toolbar-restart-offer")
     drop_down.get_by_role("button", name="Later").click()
-    expect(control(notebook)).to_have_text("Analyst - restart to use Auditor")
+    expect(role_button(notebook)).to_have_text("Analyst - restart to use Auditor")
     assert "assumed-role/analyst/" in lab.run(notebook, "print(kept); " + ARN)
 
     opened(notebook).get_by_role("button", name="Restart now").click()
-    expect(control(notebook)).to_have_text("Auditor")
+    expect(role_button(notebook)).to_have_text("Auditor")
     lab.until_idle(notebook)
     assert "assumed-role/auditor/" in lab.run(notebook, ARN)
     assert "NameError" in lab.run(notebook, "kept")
@@ -91,7 +91,7 @@ def test_a_role_picked_by_keyboard_is_had_after_the_restart_and_not_before(lab, 
 def test_the_panel_stays_open_until_a_role_is_picked(lab, demo, how):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, f"by-{how.lower()}.ipynb", {}))
-    expect(control(notebook)).to_have_text("Analyst")
+    expect(role_button(notebook)).to_have_text("Analyst")
 
     drop_down = opened_as_users_do(notebook, how)
     lab.page.keyboard.type("aud")
@@ -100,8 +100,8 @@ def test_the_panel_stays_open_until_a_role_is_picked(lab, demo, how):
     drop_down.get_by_role("button", name="Later").click()
 
     expect(drop_down).to_have_count(0)
-    expect(control(notebook)).to_be_focused()
-    expect(control(notebook)).to_have_text("Analyst - restart to use Auditor")
+    expect(role_button(notebook)).to_be_focused()
+    expect(role_button(notebook)).to_have_text("Analyst - restart to use Auditor")
 
 
 # Before JupyterLab 4.6, a notebook takes the focus when a cell has run.
@@ -132,12 +132,12 @@ def test_the_panel_closes_by_escape_and_by_a_second_click(lab, demo, key):
     drop_down = opened_as_users_do(notebook, "click")
 
     if key == "click":
-        control(notebook).click()
+        role_button(notebook).click()
     else:
         lab.page.keyboard.press(key)
 
     expect(drop_down).to_have_count(0)
-    expect(control(notebook)).to_be_focused()
+    expect(role_button(notebook)).to_be_focused()
 
 
 @pytest.mark.labs
@@ -159,8 +159,8 @@ def test_a_role_that_the_kernel_has_already_needs_no_restart(lab, demo):
     drop_down = pick(notebook, "ana")
 
     expect(drop_down).to_have_count(0)
-    expect(control(notebook)).to_be_focused()
-    expect(control(notebook)).to_have_text("Analyst")
+    expect(role_button(notebook)).to_be_focused()
+    expect(role_button(notebook)).to_have_text("Analyst")
 
 
 def test_escape_and_a_click_elsewhere_close_the_panel(lab, demo):
@@ -168,17 +168,17 @@ def test_escape_and_a_click_elsewhere_close_the_panel(lab, demo):
     notebook = lab.new_notebook()
 
     for key in ("Enter", "Space", "ArrowDown"):
-        control(notebook).focus()
+        role_button(notebook).focus()
         lab.page.keyboard.press(key)
         expect(lab.page.get_by_role("dialog").get_by_role("combobox")).to_be_focused()
-        expect(control(notebook)).to_have_attribute("aria-expanded", "true")
+        expect(role_button(notebook)).to_have_attribute("aria-expanded", "true")
         lab.page.keyboard.press("Escape")
         expect(lab.page.get_by_role("dialog")).to_have_count(0)
-        expect(control(notebook)).to_be_focused()
+        expect(role_button(notebook)).to_be_focused()
     opened(notebook)
     notebook.locator(".cm-content").click()
     expect(lab.page.get_by_role("dialog")).to_have_count(0)
-    expect(control(notebook)).to_have_attribute("aria-expanded", "false")
+    expect(role_button(notebook)).to_have_attribute("aria-expanded", "false")
 
 
 def test_a_role_that_aws_refuses_is_explained_and_changes_nothing(lab, demo):
@@ -190,10 +190,10 @@ def test_a_role_that_aws_refuses_is_explained_and_changes_nothing(lab, demo):
     expect(drop_down.get_by_role("alert")).to_contain_text("trust")
     lab.shot("toolbar-role-refused")
     lab.page.keyboard.press("Escape")
-    expect(control(notebook)).to_have_text("Analyst")
+    expect(role_button(notebook)).to_have_text("Analyst")
 
 
-def test_the_choice_is_noted_in_the_notebook_as_an_arn_only(lab, demo):
+def test_the_choice_is_saved_in_the_notebook_as_an_arn_only(lab, demo):
     use_analyst(demo)
     path = notebook_file(demo, "noted.ipynb", {"jupyter_wb_aws": {"of": "somebody else's"}})
     notebook = lab.open_notebook(path)
@@ -203,9 +203,9 @@ def test_the_choice_is_noted_in_the_notebook_as_an_arn_only(lab, demo):
     assert metadata_of(demo, path) == {"role_arn": role_arn("auditor")}
 
     drop_down = pick(notebook, "no aws role")
-    expect(control(notebook)).to_have_text("Analyst → No AWS role")
+    expect(role_button(notebook)).to_have_text("Analyst → No AWS role")
     drop_down.get_by_role("button", name="Restart now").click()
-    expect(control(notebook)).to_have_text("No AWS role")
+    expect(role_button(notebook)).to_have_text("No AWS role")
     lab.run_command("docmanager:save")
     assert metadata_of(demo, path) is None
 
@@ -215,13 +215,13 @@ def test_opening_a_notebook_writes_nothing_into_it(lab, demo):
     path = notebook_file(demo, "untouched.ipynb", {})
     notebook = lab.open_notebook(path)
 
-    expect(control(notebook)).to_have_text("Analyst")
+    expect(role_button(notebook)).to_have_text("Analyst")
     lab.run_command("docmanager:save")
 
     assert metadata_of(demo, path) is None
 
 
-def test_a_closed_notebook_is_followed_no_more(lab, demo):
+def test_a_closed_notebook_is_no_longer_followed(lab, demo):
     use_analyst(demo)
     closed = lab.open_notebook(notebook_file(demo, "closed.ipynb", {}))
     lab.run_command("docmanager:save")
@@ -229,7 +229,7 @@ def test_a_closed_notebook_is_followed_no_more(lab, demo):
     closed.wait_for(state="detached")
 
     other = lab.new_notebook()  # reads the state again
-    expect(control(other)).to_have_text("Analyst")
+    expect(role_button(other)).to_have_text("Analyst")
 
     # JupyterLab's own debugger is interrupted by the close.
     assert [error for error in lab.recorder.errors if "debug" not in error] == []
@@ -238,16 +238,16 @@ def test_a_closed_notebook_is_followed_no_more(lab, demo):
 def test_the_role_a_notebook_was_used_with_is_offered_and_not_taken(lab, demo):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, "used-with-auditor.ipynb", REMEMBERED))
-    expect(control(notebook)).to_have_text("Analyst - was used with Auditor")
+    expect(role_button(notebook)).to_have_text("Analyst - last used with Auditor")
     assert "assumed-role/analyst/" in lab.run(notebook, ARN)
 
     drop_down = opened(notebook)
-    expect(drop_down).to_contain_text("This notebook was used with Auditor")
+    expect(drop_down).to_contain_text("This notebook last used with Auditor")
     lab.shot("toolbar-role-offered")
     drop_down.get_by_role("button", name="Use Auditor").click()
     drop_down.get_by_role("button", name="Restart now").click()
 
-    expect(control(notebook)).to_have_text("Auditor")
+    expect(role_button(notebook)).to_have_text("Auditor")
     lab.until_idle(notebook)
     assert "assumed-role/auditor/" in lab.run(notebook, ARN)
 
@@ -268,25 +268,25 @@ def test_a_remembered_role_that_is_not_offered_to_the_user_says_where_to_ask(lab
     lab.shot("toolbar-role-not-offered")
 
 
-def test_what_a_stranger_wrote_into_the_notebook_is_not_believed(lab, demo):
+def test_an_invalid_role_in_the_notebook_is_ignored(lab, demo):
     ours = {"role_arn": HOSTILE}
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, "strange.ipynb", {"jupyter_wb_aws": ours}))
 
-    expect(control(notebook)).to_have_text("Analyst")
-    expect(opened(notebook)).not_to_contain_text("was used with")
+    expect(role_button(notebook)).to_have_text("Analyst")
+    expect(opened(notebook)).not_to_contain_text("last used with")
 
 
-def test_a_read_only_notebook_can_have_another_role_and_notes_nothing(lab, demo):
+def test_a_read_only_notebook_can_have_another_role_and_is_not_changed(lab, demo):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, "read-only.ipynb", {}))
     lab.page.evaluate("() => { jupyterapp.shell.currentWidget.context.model.readOnly = true; }")
 
-    expect(opened(notebook)).to_contain_text("read-only: what you pick is not noted in it")
+    expect(opened(notebook)).to_contain_text("read-only, so your choice is not saved in it")
     lab.page.keyboard.press("Escape")
     pick_and_restart(lab, notebook, "aud")
 
-    expect(control(notebook)).to_have_text("Auditor")
+    expect(role_button(notebook)).to_have_text("Auditor")
     metadata = "() => jupyterapp.shell.currentWidget.context.model.getMetadata('jupyter_wb_aws')"
     assert lab.page.evaluate(metadata) is None
 
@@ -297,43 +297,43 @@ def test_a_console_at_a_notebooks_kernel_shows_its_role_and_names_the_notebook(l
     notebook = lab.open_notebook(notebook_file(demo, "shared.ipynb", {}))
     lab.run_command("notebook:create-console")
     console = lab.page.locator(".jp-ConsolePanel")
-    expect(control(console)).to_have_text("Analyst")
+    expect(role_button(console)).to_have_text("Analyst")
 
     drop_down = pick(console, "aud")
     expect(drop_down).to_contain_text("The same kernel is used by: shared.ipynb.")
     lab.shot("toolbar-console")
-    expect(control(notebook)).to_have_text("Analyst - restart to use Auditor")
+    expect(role_button(notebook)).to_have_text("Analyst - restart to use Auditor")
     drop_down.get_by_role("button", name="Restart now").click()
 
-    expect(control(console)).to_have_text("Auditor")
-    expect(control(notebook)).to_have_text("Auditor")
+    expect(role_button(console)).to_have_text("Auditor")
+    expect(role_button(notebook)).to_have_text("Auditor")
     lab.run_command("docmanager:save-all")
     assert metadata_of(demo, "shared.ipynb") is None
 
 
-def test_an_ended_role_session_is_told_and_can_be_had_again(lab, demo):
+def test_an_ended_role_session_is_shown_and_can_be_started_again(lab, demo):
     session = use_analyst(demo)
     notebook = lab.new_notebook()
-    expect(control(notebook)).to_have_text("Analyst")
+    expect(role_button(notebook)).to_have_text("Analyst")
 
     demo("DELETE", f"/aws/sessions/{session['id']}")
-    expect(control(notebook)).to_have_text("Analyst (ended)")
+    expect(role_button(notebook)).to_have_text("Analyst (ended)")
     lab.shot("toolbar-role-ended", notebook)
     pick_and_restart(lab, notebook, "ana")
 
-    expect(control(notebook)).to_have_text("Analyst")
+    expect(role_button(notebook)).to_have_text("Analyst")
     assert "assumed-role/analyst/" in lab.run(notebook, ARN)
 
 
 def test_a_notebook_without_a_kernel_says_so_and_leads_to_one(lab, demo):
     use_analyst(demo)
     notebook = lab.new_notebook()
-    expect(control(notebook)).to_have_text("Analyst")
+    expect(role_button(notebook)).to_have_text("Analyst")
     lab.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
 
-    expect(control(notebook)).to_have_text("No kernel")
+    expect(role_button(notebook)).to_have_text("No kernel")
     drop_down = opened(notebook)
-    expect(drop_down).to_contain_text("One that is started now has Analyst.")
+    expect(drop_down).to_contain_text("A new one uses Analyst.")
     drop_down.get_by_role("button", name="Select a kernel").click()
 
     expect(lab.page.locator(".jp-Dialog")).to_contain_text("Select Kernel")
@@ -368,38 +368,40 @@ def test_a_narrow_window_cuts_nothing_off(lab, demo):
     assert lab.too_wide() == []
     drop_down.get_by_role("button", name="Use Auditor").click()
     drop_down.get_by_role("button", name="Later").click()
-    expect(control(notebook)).to_have_text("Analyst → Auditor")
+    expect(role_button(notebook)).to_have_text("Analyst → Auditor")
     lab.shot("toolbar-narrow-restart")
     assert lab.too_wide() == []
 
 
 @pytest.mark.labs
 @pytest.mark.parametrize("how", ["click", "ArrowDown"])
-def test_where_the_toolbar_has_no_room_the_control_is_among_its_further_commands(lab, demo, how):
+def test_where_the_toolbar_has_no_room_the_button_is_in_its_overflow_pop_up(lab, demo, how):
     use_analyst(demo)
     lab.page.set_viewport_size({"width": 560, "height": 700})
     notebook = lab.open_notebook(notebook_file(demo, f"narrower-{how.lower()}.ipynb", {}))
 
     notebook.get_by_role("button", name="More commands").click()
     further = lab.page.locator(".jp-Toolbar-responsive-popup:visible")
-    expect(control(further)).to_have_text("Analyst")
+    expect(role_button(further)).to_have_text("Analyst")
     opened_as_users_do(further, how)
 
     lab.shot("toolbar-no-room")
     assert lab.too_wide() == []
 
 
-def test_a_server_that_went_away_is_told_in_the_toolbar_and_once_in_its_panel(lab, demo):
+def test_a_server_that_went_away_is_shown_in_the_toolbar_and_once_in_its_panel(lab, demo):
     session = use_analyst(demo)
     notebook = lab.new_notebook()
-    expect(control(notebook)).to_have_text("Analyst")
+    expect(role_button(notebook)).to_have_text("Analyst")
     lab.page.route("**/aws/**", lambda route: route.abort())
-    demo("POST", f"/aws/sessions/{session['id']}/refresh")  # the page hears of it, and reads again
+    demo(
+        "POST", f"/aws/sessions/{session['id']}/refresh"
+    )  # the page gets an event, and reads again
 
-    expect(control(notebook)).to_have_text("AWS role not known now")
+    expect(role_button(notebook)).to_have_text("AWS role unknown")
     drop_down = opened(notebook)
     expect(drop_down.get_by_text("does not answer")).to_have_count(1)
-    expect(drop_down).to_contain_text("This kernel has Analyst")
+    expect(drop_down).to_contain_text("This kernel uses Analyst")
     expect(drop_down.get_by_role("combobox")).to_have_count(0)
     lab.shot("toolbar-unreachable")
 
@@ -407,14 +409,14 @@ def test_a_server_that_went_away_is_told_in_the_toolbar_and_once_in_its_panel(la
 def test_a_long_text_leaves_the_kernels_name_in_the_toolbar(lab, demo):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, "long.ipynb", REMEMBERED))
-    expect(control(notebook)).to_have_text("Analyst - was used with Auditor")
+    expect(role_button(notebook)).to_have_text("Analyst - last used with Auditor")
 
     expect(notebook.get_by_role("button", name="More commands")).to_have_count(0)
     expect(notebook.locator(".jp-KernelName")).to_be_in_viewport()
 
 
 @pytest.mark.labs
-def test_among_the_further_commands_the_text_is_whole(lab, demo):
+def test_in_the_overflow_pop_up_the_text_is_whole(lab, demo):
     use_analyst(demo)
     lab.page.set_viewport_size({"width": 500, "height": 800})
     lab.run_command("application:toggle-left-area")
@@ -422,6 +424,6 @@ def test_among_the_further_commands_the_text_is_whole(lab, demo):
 
     notebook.get_by_role("button", name="More commands").click()
     further = lab.page.locator(".jp-Toolbar-responsive-popup:visible")
-    expect(control(further)).to_have_text("Analyst - was used with Auditor")
+    expect(role_button(further)).to_have_text("Analyst - last used with Auditor")
     text = further.locator(".jp-AwsRoles-documentText")
     assert text.evaluate("node => node.scrollWidth <= node.clientWidth")

@@ -35,12 +35,12 @@ def pick(lab, box, name):
 
 
 @pytest.mark.labs
-def test_a_role_is_picked_by_keyboard_and_a_notebook_has_it_at_its_first_start(lab, section, box):
+def test_a_role_is_picked_by_keyboard_and_a_new_notebook_has_it(lab, section, box):
     lab.shot("launcher", section)
     box.focus()
     for key in ("ArrowDown", "ArrowDown", "Enter"):  # "no AWS role" is the first line
         lab.page.keyboard.press(key)
-    expect(section.get_by_role("option", name="Analyst")).to_contain_text("picked")
+    expect(section.get_by_role("option", name="Analyst")).to_contain_text("default role")
     lab.shot("default-role")
 
     notebook = lab.new_notebook()
@@ -52,7 +52,7 @@ def test_a_role_is_picked_by_keyboard_and_a_notebook_has_it_at_its_first_start(l
 @pytest.mark.labs
 def test_a_click_picks_too_and_a_terminal_has_the_role(lab, section, demo):
     section.get_by_role("option", name="Auditor").click()
-    expect(section.get_by_role("option", name="Auditor")).to_contain_text("picked")
+    expect(section.get_by_role("option", name="Auditor")).to_contain_text("default role")
 
     lab.run_command("terminal:create-new")
     terminal = lab.current()
@@ -92,7 +92,7 @@ def test_a_role_that_aws_refuses_is_explained(lab, section, box):
     assert "eyJ" not in copied  # no token
 
 
-def test_a_role_of_others_says_where_to_ask_for_it(lab, section, box):
+def test_a_role_that_is_not_offered_says_where_to_ask_for_it(lab, section, box):
     pick(lab, box, role_arn("finance-admin"))
 
     expect(section.get_by_role("alert").get_by_role("link")).to_have_attribute(
@@ -100,9 +100,9 @@ def test_a_role_of_others_says_where_to_ask_for_it(lab, section, box):
     )
 
 
-def test_what_was_picked_recently_comes_first(lab, section, box):
+def test_a_role_used_recently_comes_first(lab, section, box):
     pick(lab, box, "auditor")
-    expect(section.get_by_role("option", name="Auditor")).to_contain_text("picked")
+    expect(section.get_by_role("option", name="Auditor")).to_contain_text("default role")
 
     lab.reload()
     options = lab.new_launcher().get_by_role("region", name="AWS role").get_by_role("option")
@@ -124,7 +124,7 @@ def resized(lab):
     ("width", "height"),
     [(1280, 500), (1366, 640), (1280, 800), (600, 800), (1440, 1000), (1920, 1250)],
 )
-def test_that_there_are_more_roles_than_are_shown_is_seen(lab, section, width, height):
+def test_a_cut_off_row_shows_that_there_are_more_roles(lab, section, width, height):
     lab.page.set_viewport_size({"width": width, "height": height})
     expect(section.get_by_text("3 roles", exact=True)).to_be_in_viewport(ratio=1)
     rows = section.get_by_role("listbox").evaluate("""list => {

@@ -1,4 +1,4 @@
-"""The page follows the server: by its events, over its death and return, and where it is not there."""
+"""The page follows the server: its events, its death and return, and its absence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pick(lab, label):
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_picked(demo):
+def no_role_session(demo):
     yield
     for session in demo("GET", "/aws/sessions")["sessions"]:
         demo("DELETE", f"/aws/sessions/{session['id']}")
@@ -87,8 +87,8 @@ def test_a_page_outlives_its_server_and_finds_its_role_session_again(
         (after,) = server("GET", "/aws/sessions")["sessions"]
         assert after["id"] == before["id"]
         tries = [error for error in lab.recorder.from_us if "ERR_CONNECTION_REFUSED" in error]
-        # The browser's own lines: the read that fails asks six things at once, each later try
-        # one, and the stream; each time the wait is doubled.
+        # The browser's own lines: the failed read makes six requests at once, each later attempt
+        # one, and so does the stream; the wait doubles each time.
         assert lab.recorder.from_us == tries
         assert len(tries) <= 6 + 6
         lab.shot("server-back")
@@ -117,7 +117,7 @@ def test_a_page_asks_for_a_reload_once_its_server_has_been_upgraded(
         with lab.page.expect_navigation():
             toast.get_by_role("button", name="Reload").click()
 
-        # It is the same page, as none of another version is installed: asking again helps nobody.
+        # It is the same page, since no other version is installed: asking again would not help.
         lab.until_ready()
         expect(lab.page.locator(".jp-AwsRoles-filter")).to_be_enabled()
         assert lab.toasts() == []
@@ -138,7 +138,7 @@ def without_settings(config):
         (without_settings, "are not set up", 1, 0),
     ],
 )
-def test_a_server_without_it_is_told_once_and_quietly(
+def test_a_server_without_it_is_asked_once_and_shown_quietly(
     browser, demo, tmp_path_factory, change, words, asked, errors
 ):
     with (

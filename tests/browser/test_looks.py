@@ -1,4 +1,4 @@
-"""What we show is readable and usable by everybody: axe, themes, narrow windows, right to left."""
+"""Everybody can read and use what we show: axe, themes, narrow windows, right to left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.documents import opened
 from tests.browser.lab import DARK, HIGH_CONTRAST, LIGHT, opened_lab
 
-# Theme, width, direction of writing, and what else the browser is told.
+# Theme, width in pixels, direction of writing, and options of the browser's context.
 LOOKS = {
     "light": (LIGHT, 1280, "ltr", {}),
     "dark": (DARK, 1280, "ltr", {}),

@@ -1,4 +1,4 @@
-"""Jupyter Notebook 7, which has no launcher and no status bar: a tab of its files' page, and the toolbar."""
+"""Jupyter Notebook 7, without launcher and status bar: a tab of its file page, and the toolbar."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from playwright.sync_api import expect
 
 from tests.browser.documents import (
     ARN,
-    control,
     notebook_file,
     opened_as_users_do,
     pick_and_restart,
+    role_button,
 )
 from tests.browser.lab import DARK, LIGHT, opened_lab
 
 pytestmark = pytest.mark.labs
 
-# Notebook 7.6.5 throws this on each of its pages, with no extension installed, too.
+# Notebook 7.6.5 throws this on each of its pages, even without extensions.
 STOCK = "Cannot read properties of undefined (reading 'schema')"
 
 
@@ -43,17 +43,17 @@ def new_notebook(tree):
     return opened.value
 
 
-def test_a_role_picked_on_the_trees_page_is_had_by_a_notebook_at_its_first_start(tree, demo):
+def test_a_role_picked_on_the_file_page_is_that_of_a_new_notebook(tree, demo):
     content = tab(tree)
     content.get_by_role("combobox").focus()
     tree.page.keyboard.type("aud")
     tree.page.keyboard.press("Enter")
-    expect(content.get_by_role("listitem")).to_contain_text("Auditor (picked)")
+    expect(content.get_by_role("listitem")).to_contain_text("Auditor (default role)")
     tree.shot("notebook7-tree")
 
     page = new_notebook(tree)
     notebook = page.locator(".jp-NotebookPanel")
-    expect(control(notebook)).to_have_text("Auditor", timeout=30_000)
+    expect(role_button(notebook)).to_have_text("Auditor", timeout=30_000)
     page.close()
 
     assert [s["label"] for s in demo("GET", "/aws/sessions")["sessions"]] == ["Auditor"]
@@ -64,12 +64,12 @@ def test_the_toolbar_switches_the_role_of_a_notebook(browser, demo):
     path = notebook_file(demo, "seven.ipynb", {})
     with opened_lab(browser, demo, f"notebooks/{path}") as lab:
         notebook = lab.until_idle(lab.current())
-        expect(control(notebook)).to_have_text("Auditor")
+        expect(role_button(notebook)).to_have_text("Auditor")
         assert "assumed-role/auditor/" in lab.run(notebook, ARN)
 
         pick_and_restart(lab, notebook, "ana")
 
-        expect(control(notebook)).to_have_text("Analyst")
+        expect(role_button(notebook)).to_have_text("Analyst")
         assert "assumed-role/analyst/" in lab.run(notebook, ARN)
         lab.shot("notebook7-notebook")
         assert [error for error in lab.recorder.own_errors if STOCK not in error] == []
@@ -81,7 +81,7 @@ def test_the_panel_in_the_toolbar_stays_open(browser, demo, how):
     path = notebook_file(demo, f"seven-by-{how.lower()}.ipynb", {})
     with opened_lab(browser, demo, f"notebooks/{path}") as lab:
         notebook = lab.until_idle(lab.current())
-        expect(control(notebook)).to_have_text("Auditor")
+        expect(role_button(notebook)).to_have_text("Auditor")
 
         drop_down = opened_as_users_do(notebook, how)
         lab.page.keyboard.type("ana")
@@ -101,7 +101,7 @@ def test_no_aws_role_can_be_chosen_for_what_starts_next(tree, demo):
     assert demo("GET", "/aws/default") == {"session_id": None, "chosen": True, "ended": None}
 
 
-def test_a_role_session_is_ended_on_the_trees_page(tree, demo):
+def test_a_role_session_is_ended_on_the_file_page(tree, demo):
     demo.start("analyst", default=True)
     content = tab(tree)
 
@@ -110,8 +110,8 @@ def test_a_role_session_is_ended_on_the_trees_page(tree, demo):
     tree.shot("notebook7-end")
     dialog.get_by_role("button", name="End", exact=True).click()
 
-    told = tree.page.locator(".Toastify__toast").filter(has_text="Ended: Analyst.")
-    expect(told).to_be_visible()
+    ended = tree.page.locator(".Toastify__toast").filter(has_text="Ended: Analyst.")
+    expect(ended).to_be_visible()
     expect(content.get_by_role("button", name="End the role session of Analyst")).to_have_count(0)
     labels = [session["label"] for session in demo("GET", "/aws/sessions")["sessions"]]
     assert "Analyst" not in labels

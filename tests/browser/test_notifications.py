@@ -1,4 +1,4 @@
-"""What JupyterLab tells its user, and what it keeps quiet about, in a real browser."""
+"""What JupyterLab notifies its user of, and what not, in a real browser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """One where the token lives long enough for a renewal that fails."""
+    """A demo whose token is valid long enough for a refresh that fails."""
     folder = tmp_path_factory.mktemp("demo")
     with started_demo(folder, "--token-lifetime", "30") as demo:
         yield demo
@@ -70,8 +70,8 @@ def toast(lab, text=""):
 
 def shown(lab, name, *toasts):
     """Take a picture once the toasts have slid in."""
-    for told in toasts:
-        expect(told).not_to_have_class(re.compile("Toastify--animate"))
+    for each in toasts:
+        expect(each).not_to_have_class(re.compile("Toastify--animate"))
     lab.shot(name)
 
 
@@ -81,7 +81,7 @@ def state_of(server):
 
 @pytest.fixture
 def no_tokens(demo):
-    """The command that fetches tokens finds nothing to ask with, until `restore` is called."""
+    """From `begin` to `restore`, the command that fetches tokens fails."""
     (path,) = demo.folder.glob("tmp/**/token-client.json")
     away = path.with_suffix(".away")
 
@@ -102,7 +102,7 @@ def no_tokens(demo):
 # --- Signing in ----------------------------------------------------------------------------
 
 
-def test_whoever_is_signed_out_at_the_provider_signs_in_and_goes_on(signed_in, sign_in_demo):
+def test_a_user_who_is_signed_out_at_the_provider_signs_in_and_continues(signed_in, sign_in_demo):
     lab = signed_in
     notebook = lab.new_notebook()
     assert "assumed-role/analyst/" in lab.run(notebook, f"kept = 42\n{WHO}")
@@ -113,77 +113,79 @@ def test_whoever_is_signed_out_at_the_provider_signs_in_and_goes_on(signed_in, s
     there.get_by_role("heading", name="You are signed out").wait_for()
     there.close()
 
-    told = toast(lab, "Sign in again to keep using AWS as Analyst.")
-    expect(told).to_be_visible(timeout=30_000)
-    expect(told).to_have_count(1)
-    shown(lab, "notification-sign-in", told)
-    told.get_by_role("button", name="Sign in").click()
+    notification = toast(lab, "Sign in again to keep using AWS as Analyst.")
+    expect(notification).to_be_visible(timeout=30_000)
+    expect(notification).to_have_count(1)
+    shown(lab, "notification-sign-in", notification)
+    notification.get_by_role("button", name="Sign in").click()
     dialog = lab.page.get_by_role("dialog", name="Sign in for AWS")
     expect(dialog.get_by_role("button", name="Sign in", exact=True)).to_be_focused()
     lab.shot("notification-sign-in-dialog")
     sign_in(lab, "Alice Archer")
 
-    expect(told).to_have_count(0)
-    expect(toast(lab, "You are signed in as alice.Your role sessions go on.")).to_be_visible()
+    expect(notification).to_have_count(0)
+    expect(toast(lab, "You are signed in as alice.Your role sessions continue.")).to_be_visible()
     assert state_of(sign_in_demo) == ["active"]
     assert re.search(r"42\s.*assumed-role/analyst/", lab.run(notebook, f"print(kept)\n{WHO}"))
     assert lab.recorder.own_errors == []
 
 
-def test_a_notification_that_was_put_away_stays_away(signed_in):
+def test_a_dismissed_notification_stays_away(signed_in):
     lab = signed_in
     there = lab.page.context.new_page()
     there.goto(f"{lab.provider}/end-session")
     there.get_by_role("button", name="Sign out").click()
     there.close()
-    told = toast(lab, "Sign in again")
-    expect(told).to_be_visible(timeout=30_000)
+    notification = toast(lab, "Sign in again")
+    expect(notification).to_be_visible(timeout=30_000)
 
     lab.page.evaluate("jupyterapp.commands.execute('apputils:display-notifications')")
     center = lab.page.locator(".jp-Notification-Center")
     center.get_by_title("Dismiss all notifications").click()
     lab.page.evaluate("jupyterapp.commands.execute('apputils:display-notifications')")
-    expect(told).to_have_count(0)
+    expect(notification).to_have_count(0)
 
     lab.reload()
-    expect(toast(lab, "Sign in again")).to_be_visible()  # another page, and it needs the user
+    expect(
+        toast(lab, "Sign in again")
+    ).to_be_visible()  # a new page asks again, since the user has to act
 
 
-def test_another_user_is_told_of_the_role_sessions_that_ended(signed_in, sign_in_demo):
+def test_another_user_learns_which_role_sessions_ended(signed_in, sign_in_demo):
     lab = signed_in
     expect(lab.page.get_by_text("work as Analyst")).to_be_visible()
     begun = sign_in_demo("POST", "/aws/sign-in", {"flow": "device"})
     with DemoBrowser() as browser:
         browser.approve_device(begun["verification_uri_complete"], "bob")
 
-    told = toast(lab, "Another user has signed in, so these role sessions ended: Analyst.")
-    expect(told).to_be_visible(timeout=15_000)
+    notification = toast(lab, "Another user has signed in, so these role sessions ended: Analyst.")
+    expect(notification).to_be_visible(timeout=15_000)
     expect(toast(lab, "Sign in again")).to_have_count(0)
-    shown(lab, "notification-another-user", told)
+    shown(lab, "notification-another-user", notification)
 
 
-# --- Renewal -------------------------------------------------------------------------------
+# --- Refresh -------------------------------------------------------------------------------
 
 
-def test_a_renewal_that_fails_is_told_once_until_it_recovers(analyst, demo, no_tokens):
+def test_a_failed_refresh_is_reported_once_until_it_recovers(analyst, demo, no_tokens):
     (session,) = demo("GET", "/aws/sessions")["sessions"]
     no_tokens.begin()
-    demo("POST", f"/aws/sessions/{session['id']}/refresh", {})  # fails, and so it begins at once
-    told = toast(
-        analyst, re.compile("AWS access as Analyst can.t be renewed; less than a minute left")
+    demo("POST", f"/aws/sessions/{session['id']}/refresh", {})  # fails at once
+    notification = toast(
+        analyst, re.compile("Couldn.t refresh AWS access as Analyst; less than a minute left")
     )
-    expect(told).to_be_visible(timeout=20_000)
-    expect(told).to_have_count(1)
-    shown(analyst, "notification-degraded", told)
+    expect(notification).to_be_visible(timeout=20_000)
+    expect(notification).to_have_count(1)
+    shown(analyst, "notification-degraded", notification)
 
-    told.get_by_role("button", name="Copy details for your administrator").click()
+    notification.get_by_role("button", name="Copy details for your administrator").click()
     copied = analyst.page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("No web identity token could be had (token_source_failed)")
-    expect(told).to_be_visible()
+    expect(notification).to_be_visible()
 
     over = toast(analyst, "AWS access as Analyst has expired.")
     expect(over).to_be_visible(timeout=40_000)
-    expect(told).to_have_count(0)
+    expect(notification).to_have_count(0)
     shown(analyst, "notification-expired", over)
 
     no_tokens.restore()
@@ -196,15 +198,15 @@ def test_a_renewal_that_fails_is_told_once_until_it_recovers(analyst, demo, no_t
 # --- Ends ----------------------------------------------------------------------------------
 
 
-def test_a_role_that_is_withdrawn_is_told_and_so_is_a_kernel_without_it(analyst, demo):
+def test_a_withdrawn_role_is_reported_and_so_is_a_kernel_without_it(analyst, demo):
     analyst.new_notebook()
     (path,) = demo.folder.glob("tmp/**/roles.toml")
     before = path.read_text("utf-8")
     try:
         path.write_text(before.replace('{ groups = ["analysts"] }', '{ groups = ["nobody"] }'))
-        told = toast(analyst, "The AWS role Analyst is no longer yours to use")
-        expect(told).to_be_visible(timeout=60_000)
-        shown(analyst, "notification-withdrawn", told)
+        notification = toast(analyst, "You may no longer use the AWS role Analyst")
+        expect(notification).to_be_visible(timeout=60_000)
+        shown(analyst, "notification-withdrawn", notification)
 
         kernel = analyst.page.evaluate(
             "jupyterapp.shell.currentWidget.sessionContext.session.kernel.id"
@@ -221,7 +223,7 @@ def test_a_role_that_is_withdrawn_is_told_and_so_is_a_kernel_without_it(analyst,
     assert analyst.toasts() == []  # the page is opened on it, and its toolbar shows it
 
 
-def test_what_the_user_ends_is_not_told(analyst, demo):
+def test_what_the_user_ends_is_not_reported(analyst, demo):
     (session,) = demo("GET", "/aws/sessions")["sessions"]
     with analyst.page.expect_response(f"**/aws/sessions/{session['id']}?*"):  # asks why it ended
         demo("DELETE", f"/aws/sessions/{session['id']}")

@@ -1,4 +1,4 @@
-"""The group "AWS role sessions" in the panel of what is running."""
+"""The group "AWS role sessions" in JupyterLab's panel "Running Terminals and Kernels"."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.browser.lab import opened_lab
 
 @pytest.fixture
 def sessions(demo):
-    """Those of the analyst (the default) and the auditor."""
+    """The role sessions of the analyst (the default) and the auditor."""
     sessions = [demo.start("analyst", default=True), demo.start("auditor", default=False)]
     yield sessions
     for session in sessions:
@@ -33,44 +33,44 @@ def dialog(lab):
     return lab.page.locator(".jp-Dialog")
 
 
-def told(lab, text):
+def toast(lab, text):
     return lab.page.locator(".Toastify__toast").filter(has_text=text)
 
 
 def test_each_role_session_is_listed_with_its_state(lab, panel):
     expect(panel.get_by_role("heading", name="AWS role sessions")).to_be_visible()
-    expect(item(panel, "Analyst")).to_contain_text("active · picked · 111122223333")
+    expect(item(panel, "Analyst")).to_contain_text("active · default role · 111122223333")
     expect(item(panel, "Auditor")).to_contain_text("active · 111122223333")
     lab.shot("running-panel")
 
 
-def test_a_click_on_one_shows_who_the_user_is_in_it(lab, panel, sessions):
+def test_a_click_on_a_role_session_shows_its_identity(lab, panel, sessions):
     item(panel, "Auditor").get_by_text("Auditor").click()
 
     expect(dialog(lab)).to_contain_text(sessions[1]["identity"]["Arn"])
 
 
 @pytest.mark.labs
-def test_one_is_ended(lab, panel, demo):
+def test_a_role_session_is_ended(lab, panel, demo):
     item(panel, "Auditor").hover()
     item(panel, "Auditor").get_by_title("End").click()
     expect(dialog(lab)).to_contain_text("End the role session of Auditor?")
     dialog(lab).get_by_role("button", name="End", exact=True).click()
 
-    expect(told(lab, "Ended: Auditor.")).to_contain_text(re.compile(r"until \d\d:\d\d"))
+    expect(toast(lab, "Ended: Auditor.")).to_contain_text(re.compile(r"until \d\d:\d\d"))
     expect(item(panel, "Auditor")).to_have_count(0)
     expect(item(panel, "Analyst")).to_be_visible()
     assert [each["label"] for each in demo("GET", "/aws/sessions")["sessions"]] == ["Analyst"]
 
 
 @pytest.mark.labs
-def test_all_are_ended_once_the_user_agrees(lab, panel, demo):
+def test_all_role_sessions_are_ended_once_the_user_agrees(lab, panel, demo):
     panel.get_by_role("button", name="End All Roles").click()
     expect(dialog(lab)).to_contain_text("This ends the role sessions of Analyst, Auditor.")
     expect(dialog(lab)).to_contain_text("What you start next has no AWS role.")
     dialog(lab).get_by_role("button", name="End All Roles").click()
 
-    expect(told(lab, "Ended: Analyst, Auditor.")).to_contain_text(re.compile(r"until \d\d:\d\d"))
+    expect(toast(lab, "Ended: Analyst, Auditor.")).to_contain_text(re.compile(r"until \d\d:\d\d"))
     assert demo("GET", "/aws/sessions")["sessions"] == []
     assert lab.recorder.own_errors == []
 
@@ -84,7 +84,7 @@ def test_the_command_ends_all_once_the_user_agrees(lab, sessions, demo):
 
     lab.begin_command("aws-roles:end-all")
     dialog(lab).get_by_role("button", name="End All").click()
-    expect(told(lab, "Ended: Analyst, Auditor.")).to_be_visible()
+    expect(toast(lab, "Ended: Analyst, Auditor.")).to_be_visible()
     assert demo("GET", "/aws/sessions")["sessions"] == []
 
 
@@ -104,5 +104,5 @@ def test_notebook_7_lists_them_too(browser, demo, sessions):
         notebook.page.get_by_role("tab", name="Running").click()
 
         panel = notebook.page.locator("#jp-running-sessions-tree")
-        expect(item(panel, "Analyst")).to_contain_text("active · picked")
+        expect(item(panel, "Analyst")).to_contain_text("active · default role")
         notebook.shot("notebook-7-running")

@@ -46,7 +46,7 @@ def choose(window, name):
     window.get_by_role("button", name=name).click()
 
 
-def told(lab, text):
+def toast(lab, text):
     return lab.page.locator(".jp-toast-message").filter(has_text=text)
 
 
@@ -74,7 +74,7 @@ def test_from_the_launcher_by_keyboard_to_the_list_of_roles(lab):
         lab.page.keyboard.press("Enter")
     window = opened.value
     window.get_by_role("button", name="Alice Archer").wait_for()
-    expect(dialog.get_by_role("status")).to_contain_text("Waiting until you have signed in")
+    expect(dialog.get_by_role("status")).to_contain_text("Waiting for you to sign in")
     lab.shot("sign-in-waiting")
     assert window.evaluate("window.opener") is None
 
@@ -82,13 +82,13 @@ def test_from_the_launcher_by_keyboard_to_the_list_of_roles(lab):
         choose(window, "Alice Archer")
 
     dialog.wait_for(state="detached")
-    expect(told(lab, "You are signed in as alice.")).to_be_visible()
+    expect(toast(lab, "You are signed in as alice.")).to_be_visible()
     expect(lab.page.get_by_role("option", name="Analyst")).to_be_visible()
     lab.shot("sign-in-done")
     assert lab.recorder.own_errors == []
 
 
-def test_a_refusal_is_told_with_its_reason_and_can_be_tried_again(lab):
+def test_a_refusal_is_shown_with_its_reason_and_can_be_retried(lab):
     dialog = opened_dialog(lab)
     window = opened_window(lab, dialog.get_by_role("button", name="Sign in", exact=True))
     choose(window, "Don't sign in")
@@ -153,7 +153,7 @@ def test_by_a_code_in_a_second_tab(lab):
     dialog.get_by_role("button", name="Another way").click()
     code = dialog.locator("code").inner_text()
     assert re.fullmatch(r"[A-Z]{4}-[A-Z]{4}", code)
-    expect(dialog.get_by_text("The code is good for 9 minutes.")).to_be_visible()
+    expect(dialog.get_by_text("The code is valid for 9 minutes.")).to_be_visible()
     dialog.get_by_role("button", name="Copy code").click()
     assert lab.page.evaluate("navigator.clipboard.readText()") == code
     lab.shot("sign-in-device")
@@ -164,7 +164,7 @@ def test_by_a_code_in_a_second_tab(lab):
     choose(tab, "Bob Baker")
 
     dialog.wait_for(state="detached")
-    expect(told(lab, "You are signed in as bob.")).to_be_visible()
+    expect(toast(lab, "You are signed in as bob.")).to_be_visible()
     assert lab.recorder.own_errors == []
 
 
@@ -180,7 +180,7 @@ def test_a_closed_dialog_shows_the_same_code_again(lab):
     expect(dialog.locator("code")).to_have_text(code)
 
 
-def test_a_refused_code_is_told_with_its_reason(lab):
+def test_a_refused_code_is_shown_with_its_reason(lab):
     dialog = opened_dialog(lab)
     dialog.get_by_role("button", name="Another way").click()
     tab = opened_window(lab, dialog.get_by_role("link", name="Open the sign-in page"))
@@ -191,7 +191,7 @@ def test_a_refused_code_is_told_with_its_reason(lab):
     expect(dialog.locator("code")).to_be_visible()
 
 
-def test_a_code_expires_before_the_eyes_of_the_user(lab):
+def test_a_code_expires_while_the_user_watches(lab):
     def soon_over(route):
         if route.request.method != "POST":
             route.continue_()
@@ -204,9 +204,9 @@ def test_a_code_expires_before_the_eyes_of_the_user(lab):
     dialog = opened_dialog(lab)
     lab.page.route(re.compile("/aws/sign-in"), soon_over)
     dialog.get_by_role("button", name="Another way").click()
-    expect(dialog.get_by_text("The code is good for less than a minute.")).to_be_visible()
+    expect(dialog.get_by_text("The code is valid for less than a minute.")).to_be_visible()
 
-    expect(dialog.get_by_role("alert")).to_have_text("The code has expired before it was used.")
+    expect(dialog.get_by_role("alert")).to_have_text("The code expired before it was used.")
     expect(dialog.get_by_role("button", name="Try again")).to_be_focused()
     expect(dialog.locator("code")).to_have_count(0)
     lab.shot("sign-in-expired")
@@ -223,7 +223,7 @@ def test_a_second_window_follows(browser, demo, lab):
         expect(other.page.get_by_role("option", name="Analyst")).to_be_visible()
 
 
-def test_whoever_is_signed_in_sees_as_whom_and_can_sign_out(lab, demo):
+def test_a_signed_in_user_sees_their_name_and_can_sign_out(lab, demo):
     provider = sign_in_by_code(lab)
     demo.start("analyst")
     dialog = opened_dialog(lab)
@@ -249,7 +249,7 @@ def test_whoever_is_signed_in_sees_as_whom_and_can_sign_out(lab, demo):
     assert lab.recorder.own_errors == []
 
 
-def test_a_sign_out_that_is_thought_better_of_ends_nothing(lab, demo):
+def test_a_cancelled_sign_out_ends_nothing(lab, demo):
     sign_in_by_code(lab)
     lab.begin_command("aws-roles:sign-out")
     lab.page.get_by_role("dialog").get_by_role("button", name="Cancel").click()

@@ -1,4 +1,4 @@
-"""Signing in by the server's own page, at a provider that others wrote, in a real browser."""
+"""Signing in on the server's own page, at a third-party provider, in a real browser."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_window_that_jupyter_opened_closes_itself(page, server):
     assert server("GET", "/aws/sign-in")["user"]["name"] == "bob"
 
 
-def test_saying_no_is_told_on_a_page(page, server):
+def test_a_refusal_is_shown_on_a_page(page, server):
     page.goto(f"{server.url}aws/sign-in/start")
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name="Cancel").click()

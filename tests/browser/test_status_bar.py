@@ -15,7 +15,7 @@ from tests.browser.lab import LIGHT, THEMES
 
 @pytest.fixture
 def item(lab):
-    lab.page.locator(".jp-Launcher").wait_for()  # it takes the focus when it comes
+    lab.page.locator(".jp-Launcher").wait_for()  # it takes the focus when it appears
     return lab.page.locator(".jp-AwsRoles-statusButton")
 
 
@@ -26,7 +26,7 @@ def popover(lab):
 
 @pytest.fixture
 def session(demo):
-    """The analyst's role session, the default; ended in the end."""
+    """The analyst's role session, the default; ended after the test."""
     session = demo.start("analyst", default=True)
     yield session
     demo("DELETE", f"/aws/sessions/{session['id']}")
@@ -52,18 +52,18 @@ def test_before_anything_is_chosen_it_says_what_to_do(lab, item, popover):
 
 def test_it_shows_the_role_its_account_and_how_it_is(lab, item, session):
     expect(item).to_have_accessible_name("AWS role: Analyst · 111122223333 · active")
-    expect(item.locator(".jp-AwsRoles-dot")).to_have_css("background-color", "rgb(0, 128, 0)")
+    expect(item.locator(".jp-AwsRoles-roleColor")).to_have_css("background-color", "rgb(0, 128, 0)")
     assert lab.recorder.own_errors == []
 
 
-def test_the_popover_tells_who_the_user_is_to_aws(item, popover, session):
+def test_the_popover_shows_who_the_user_is_to_aws(item, popover, session):
     item.click()
 
     expect(popover).to_contain_text("AWS credentials are kept fresh.")
     for value in [session["role_arn"], session["region"], *session["identity"].values()]:
         expect(popover.get_by_text(value, exact=True).first).to_be_visible()
-    expect(popover).to_contain_text("What you start next has it.")
-    expect(popover).to_contain_text(re.compile(r"Renews itself\s*\d\d:\d\d"))
+    expect(popover).to_contain_text("what you start next uses it.")
+    expect(popover).to_contain_text(re.compile(r"Next refresh\s*\d\d:\d\d"))
     expect(popover).not_to_contain_text("expires")
 
 
@@ -86,11 +86,11 @@ def test_the_environment_says_what_programs_get(lab, item, popover, session):
     lab.shot("status-environment")
 
 
-def test_refresh_now_says_until_when_the_new_token_is_good(lab, item, popover, session):
+def test_refresh_now_says_until_when_the_new_token_is_valid(lab, item, popover, session):
     item.click()
     popover.get_by_role("button", name="Refresh now").click()
 
-    expect(popover.get_by_role("status")).to_have_text(re.compile("new token, until \\d"))
+    expect(popover.get_by_role("status")).to_have_text(re.compile("valid until \\d"))
     assert f"POST /aws/sessions/{session['id']}/refresh" in lab.recorder.requests
 
 
@@ -148,7 +148,7 @@ def test_a_click_elsewhere_closes_it(lab, item, popover, session):
 
 
 @pytest.mark.labs
-def test_ending_asks_first_and_says_until_when_credentials_live(lab, item, popover, session):
+def test_ending_asks_first_and_says_until_when_credentials_work(lab, item, popover, session):
     item.focus()
     lab.page.keyboard.press("Enter")
     expect(popover).to_be_focused()
@@ -167,8 +167,8 @@ def test_ending_asks_first_and_says_until_when_credentials_live(lab, item, popov
     expect(dialog(lab).get_by_role("button", name="End", exact=True)).to_be_focused()
     lab.page.keyboard.press("Enter")
 
-    told = lab.page.locator(".Toastify__toast").filter(has_text="Ended: Analyst.")
-    expect(told).to_contain_text(re.compile(r"until \d\d:\d\d"))
+    ended = lab.page.locator(".Toastify__toast").filter(has_text="Ended: Analyst.")
+    expect(ended).to_contain_text(re.compile(r"until \d\d:\d\d"))
     lab.shot("status-ended")
     expect(item).to_be_focused()
     expect(item).to_have_text("No AWS role")
@@ -215,14 +215,14 @@ def test_a_narrow_window_shows_role_and_state(lab, item, popover, session, width
     assert [line for line in lab.too_wide() if "status" in line or "popover" in line] == []
 
 
-AILING = {
-    "degraded": ("degraded, 9 minutes left", "the present one works for 9 minutes"),
-    "sign_in_required": ("sign-in required, 9 minutes left", "Sign in to go on"),
-    "expired": ("expired", "it recovers by itself"),
+STATES = {
+    "degraded": ("degraded, 9 minutes left", "the current one is valid for 9 minutes"),
+    "sign_in_required": ("sign-in required, 9 minutes left", "Sign in to continue"),
+    "expired": ("expired", "It is refreshed automatically"),
 }
 PROBLEM = {
     "type": "urn:jupyter-wb-aws:problem:token_source_failed",
-    "title": "There is no new token",
+    "title": "The token was not refreshed",
     "status": 503,
     "detail": "The identity provider does not answer.",
     "code": "token_source_failed",
@@ -233,12 +233,14 @@ PROBLEM = {
 }
 
 
-@pytest.mark.parametrize("state", AILING)
-def test_an_ailing_role_session_says_how_long_it_works_and_why(lab, item, popover, session, state):
-    words, sentence = AILING[state]
+@pytest.mark.parametrize("state", STATES)
+def test_a_role_session_that_needs_attention_says_how_long_it_is_valid_and_why(
+    lab, item, popover, session, state
+):
+    words, sentence = STATES[state]
     expires = (datetime.now(UTC) + timedelta(minutes=9, seconds=50)).isoformat()
-    ailing = session | {"state": state, "problem": PROBLEM, "token_expires_at": expires}
-    answer(lab, "/aws/sessions", {"sessions": [ailing]})
+    changed = session | {"state": state, "problem": PROBLEM, "token_expires_at": expires}
+    answer(lab, "/aws/sessions", {"sessions": [changed]})
     lab.reload()
     expect(item).to_contain_text(words)
     item.click()
@@ -250,7 +252,7 @@ def test_an_ailing_role_session_says_how_long_it_works_and_why(lab, item, popove
     lab.shot(f"status-{state}")
 
 
-def test_who_is_signed_out_is_asked_to_sign_in(lab, item, popover, session):
+def test_a_signed_out_user_is_asked_to_sign_in(lab, item, popover, session):
     signed_out = {"state": "signed_out", "user": None, "expires_at": None, "flows": ["code"]}
     answer(lab, "/aws/sign-in", signed_out | {"problem": None})
     answer(lab, "/aws/sessions", {"sessions": [session | {"state": "sign_in_required"}]})
@@ -262,14 +264,16 @@ def test_who_is_signed_out_is_asked_to_sign_in(lab, item, popover, session):
     lab.shot("status-signed-out")
 
 
-def test_of_a_server_that_went_away_what_was_known_stays(lab, item, popover, session, demo):
+def test_when_the_server_goes_away_the_last_known_state_stays(lab, item, popover, session, demo):
     expect(item).to_contain_text("active")
     lab.page.route("**/aws/**", lambda route: route.abort())
-    demo("POST", f"/aws/sessions/{session['id']}/refresh")  # the page hears of it, and reads again
+    demo(
+        "POST", f"/aws/sessions/{session['id']}/refresh"
+    )  # the page gets an event, and reads again
 
     expect(item).to_have_accessible_name("AWS role: Analyst · 111122223333 · server not reachable")
     item.click()
-    expect(popover).to_contain_text("What is shown is how it was before")
+    expect(popover).to_contain_text("This is the last known state")
     expect(popover).not_to_contain_text("kept fresh")
     for button in ["Refresh now", "Pick another role…", "End…"]:
         expect(popover.get_by_role("button", name=button)).to_be_disabled()
@@ -277,7 +281,7 @@ def test_of_a_server_that_went_away_what_was_known_stays(lab, item, popover, ses
     assert lab.axe(".jp-AwsRoles-popup") == []
 
 
-def test_a_server_without_the_extension_is_told_quietly(lab, item, popover):
+def test_a_server_without_the_extension_is_shown_quietly(lab, item, popover):
     lab.page.route("**/aws/**", lambda route: route.fulfill(status=404, body="<html>404</html>"))
     lab.reload()
     expect(item).to_have_text("AWS roles unavailable")

@@ -1,10 +1,10 @@
 import * as React from 'react';
 
 /**
- * Return the body of the dialog that JupyterLab opens before it ends all of a group in its panel.
+ * Return the text of the dialog that JupyterLab opens before it ends all items of a group in its panel.
  *
- * A React element, whatever the type says: it is drawn when the dialog opens. JupyterLab 4.2 does
- * not call a function, and reads a string before there is anything to end.
+ * It is a React element, despite the type, so that the text is made when the dialog opens. A string
+ * would be read too early, and JupyterLab 4.2 does not take a function.
  */
 export function confirmation(text: () => string): string {
   const Text = (): React.ReactNode => text();

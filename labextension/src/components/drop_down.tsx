@@ -6,18 +6,18 @@ import type * as React from 'react';
 const MARGIN = 4;
 
 export interface IDropDownOptions {
-  /** The control that it belongs to, and that gets the focus back. */
+  /** The control that opens it, and that gets the focus back. */
   readonly anchor: HTMLElement;
-  /** The document whose control that is. It may take the focus by itself, and does not keep it. */
+  /** The document with that control. It may take the focus by itself; the panel takes it back. */
   readonly owner: HTMLElement;
-  /** What a screen reader calls it. */
+  /** Its name for screen readers. */
   readonly label: string;
-  /** Draws what is in it; `close` closes it and gives the focus back. */
+  /** Renders its content; `close` closes the panel and gives the focus back. */
   readonly content: (close: () => void) => React.ReactElement;
   readonly onClosed: () => void;
 }
 
-/** A panel below a toolbar's control; Escape, a click elsewhere, or the focus moving on closes it. */
+/** A panel below a toolbar's control. Escape, a click elsewhere or moving the focus closes it. */
 export class DropDown extends ReactWidget {
   static open(options: IDropDownOptions): DropDown {
     const panel = new DropDown(options);
@@ -44,10 +44,10 @@ export class DropDown extends ReactWidget {
     this.options.onClosed();
   }
 
-  /** Close it, and give the focus back. */
+  /** Close the panel and give the focus back. */
   readonly dismiss = (): void => {
     const { anchor } = this.options;
-    // On the body if what had it is gone; nowhere else, or this would be closed already.
+    // The body has the focus if the focused element is gone; anything else would have closed the panel.
     const { activeElement } = document;
     const focus = activeElement === document.body || this.node.contains(activeElement);
     this.dispose();
@@ -80,7 +80,7 @@ export class DropDown extends ReactWidget {
     super.onBeforeDetach(message);
   }
 
-  /** Below the control, and within the window. */
+  /** Place it below the control, within the window. */
   private readonly place = (): void => {
     const anchor = this.options.anchor.getBoundingClientRect();
     const { style, offsetWidth } = this.node;
@@ -106,12 +106,12 @@ export class DropDown extends ReactWidget {
   };
 
   private readonly onFocusOut = ({ target, relatedTarget }: FocusEvent): void => {
-    // Without a target nothing else has the focus: what had it was drawn again, or the window left.
+    // Nothing else got the focus: the focused element was rendered again, or the user left the window.
     if (!(relatedTarget instanceof Node) || this.holds(relatedTarget)) {
       return;
     }
     if (!this.leaving && this.options.owner.contains(relatedTarget)) {
-      // Older notebooks do so once a cell has run, and whenever they are pressed anywhere.
+      // Older notebooks take the focus after a cell has run, and at any click.
       window.setTimeout(() => this.takeBack(target as HTMLElement));
     } else {
       this.dispose();
@@ -134,7 +134,7 @@ export class DropDown extends ReactWidget {
     return this.node.contains(node) || this.options.anchor.contains(node);
   }
 
-  /** Whether the user goes on by Tab. */
+  /** Whether the user has just pressed Tab. */
   private leaving = false;
   private readonly resized: ResizeObserver;
 }

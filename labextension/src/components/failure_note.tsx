@@ -13,7 +13,7 @@ export function FailureNote(props: {
   const ref = React.useRef<HTMLDivElement>(null);
   const { title, detail } = failure;
   const show = () => {
-    // Not returned: it is a promise in newer browsers, and React would call it in the end.
+    // Not returned: newer browsers return a promise, which React would call as a cleanup function.
     ref.current?.scrollIntoView({ block: 'nearest' });
   };
   React.useEffect(show, [title, detail]);
@@ -33,7 +33,7 @@ export function FailureNote(props: {
         <>
           <details onToggle={show}>
             <summary>{trans.__('Details for your administrator')}</summary>
-            {/* It scrolls, and so the keyboard must get there. */}
+            {/* It scrolls, so the keyboard must reach it. */}
             {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
             <pre tabIndex={0}>{failure.forAdministrator}</pre>
           </details>
@@ -48,10 +48,10 @@ export function FailureNote(props: {
   );
 }
 
-/** For how many milliseconds. */
+/** For how many milliseconds "Copied" is shown. */
 const COPIED_SHOWN = 2_000;
 
-/** A button that copies a text, and says that it did. */
+/** A button that copies a text and confirms it. */
 export function CopyButton(props: {
   text: string;
   label: string;

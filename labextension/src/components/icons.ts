@@ -2,7 +2,7 @@ import { LabIcon } from '@jupyterlab/ui-components';
 
 import type { RoleSession } from '../server/api';
 
-/** A badge: a role is something that is put on for a while. */
+/** A badge, since a role is worn for a while. */
 export const roleIcon = new LabIcon({
   name: 'jupyterlab-wb-aws:role',
   svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24"><g class="jp-icon3 jp-icon-selectable" fill="#616161"><path d="M12 2 4 5v6c0 5 3.4 9.7 8 11 4.6-1.3 8-6 8-11V5l-8-3zm6 9c0 4-2.6 7.8-6 8.9C8.6 18.800 6 15 6 11V6.400l6-2.300 6 2.300V11z"/><circle cx="12" cy="9.500" r="2.300"/><path d="M7.800 15.200c0-1.700 2.800-2.500 4.200-2.500s4.200.8 4.200 2.500v.8H7.800z"/></g></svg>`
@@ -23,13 +23,13 @@ const key = icon(
   'M12.700 10A6 6 0 1 0 12.700 14H17v4h4v-4h2v-4H12.700zM7 14a2 2 0 1 1 0-4 2 2 0 0 1 0 4z'
 );
 
-/** A cloud struck through: the server does not answer. */
+/** A cloud that is crossed out: the server does not answer. */
 export const offlineIcon = icon(
   'offline',
   'M19.400 10A7.500 7.500 0 0 0 9 4.700l1.500 1.500A5.500 5.500 0 0 1 17.500 11.500v.5H19a3 3 0 0 1 1.600 5.500l1.500 1.500A5 5 0 0 0 19.400 10zM3 5.300 5.700 8A6 6 0 0 0 6 20h11.700l2 2 1.300-1.300L4.300 4 3 5.300zM7.700 10l8 8H6a4 4 0 0 1 0-8h1.700z'
 );
 
-/** Shapes, so that no state is told by its colour alone. */
+/** Different shapes, so that colour alone never shows a state. */
 export const STATE_ICONS: Readonly<Record<RoleSession['state'], LabIcon>> = {
   starting: waiting,
   active,
@@ -39,30 +39,33 @@ export const STATE_ICONS: Readonly<Record<RoleSession['state'], LabIcon>> = {
   ended: stopped
 };
 
-/** A state's icon; of a state that only a newer server has, the role's. */
+/** Return a state's icon; the role's icon for a state that this page does not know. */
 export function stateIcon(state: RoleSession['state']): LabIcon {
   const icons: Partial<Record<string, LabIcon>> = STATE_ICONS;
   return icons[state] ?? roleIcon;
 }
 
-/** A state's icon, with a dot in the role's colour where a browser knows it. */
-export function withDot(state: RoleSession['state'], color: string | null | undefined): LabIcon {
+/** Return a state's icon with a bar in the role's colour, if the browser knows that colour. */
+export function withRoleColor(
+  state: RoleSession['state'],
+  color: string | null | undefined
+): LabIcon {
   const plain = stateIcon(state);
   if (!color || !CSS.supports('color', color)) {
     return plain;
   }
   const name = `${plain.name}:${color}`;
-  const known = dotted.get(name);
+  const known = coloured.get(name);
   if (known !== undefined) {
     return known;
   }
-  const dot = `<circle cx="18" cy="18" r="5.5" stroke="#888" fill="${escaped(color)}"/>`;
-  const made = new LabIcon({ name, svgstr: plain.svgstr.replace('</svg>', `${dot}</svg>`) });
-  dotted.set(name, made);
+  const bar = `<rect x="4" y="20.5" width="16" height="3.5" rx="1" stroke="#888" fill="${escaped(color)}"/>`;
+  const made = new LabIcon({ name, svgstr: plain.svgstr.replace('</svg>', `${bar}</svg>`) });
+  coloured.set(name, made);
   return made;
 }
 
-const dotted = new Map<string, LabIcon>();
+const coloured = new Map<string, LabIcon>();
 
 function escaped(text: string): string {
   return text.replace(/[&<>"]/g, character => `&#${character.charCodeAt(0)};`);

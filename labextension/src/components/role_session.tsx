@@ -10,13 +10,13 @@ import { CopyButton, FailureNote } from './failure_note';
 import { useNow } from './hooks';
 import { stateIcon } from './icons';
 
-/** What there is to know of a role session: how it is, who the user is to AWS, what programs get. */
+/** A role session's state, the user's identity in AWS, and the environment that programs get. */
 export function SessionFacts(props: {
   model: IAwsRoles;
   session: RoleSession;
   trans: TranslationBundle;
-  /** Whether this is what was known before the server went away: then how it is can't be said. */
-  old?: boolean;
+  /** Whether the session is out of date, as when the server does not answer: its state is unknown then. */
+  stale?: boolean;
 }): React.JSX.Element {
   const { session, trans } = props;
   const now = useNow(props.model, 5_000);
@@ -25,7 +25,7 @@ export function SessionFacts(props: {
   const Icon = stateIcon(session.state).react;
   return (
     <div className="jp-AwsRoles-facts">
-      {!props.old && (
+      {!props.stale && (
         <p className="jp-AwsRoles-state" data-state={session.state}>
           <Icon tag="span" width="16px" height="16px" aria-hidden="true" />
           <span>
@@ -44,16 +44,32 @@ export function SessionFacts(props: {
         </ul>
       )}
       <dl>
-        <Fact name={trans.__('Role')} value={session.role_arn} />
+        <Fact
+          name={trans.__('Role')}
+          about={trans.__('The role’s full name in AWS, its Amazon Resource Name (ARN)')}
+          value={session.role_arn}
+        />
         {identity !== null && (
           <>
-            <Fact name="UserId" value={identity.UserId} />
-            <Fact name="Account" value={identity.Account} />
-            <Fact name="Arn" value={identity.Arn} />
+            <Fact
+              name="UserId"
+              about={trans.__('The identifier of you in this role, as AWS logs it')}
+              value={identity.UserId}
+            />
+            <Fact
+              name="Account"
+              about={trans.__('The number of the AWS account that the role belongs to')}
+              value={identity.Account}
+            />
+            <Fact
+              name="Arn"
+              about={trans.__('Your full name in AWS while you use this role')}
+              value={identity.Arn}
+            />
           </>
         )}
         <Fact name={trans.__('Region')} value={session.region ?? trans.__('none set')} />
-        <Renewal session={session} now={now} trans={trans} />
+        <NextRefresh session={session} now={now} trans={trans} />
       </dl>
       {identity !== null && (
         <CopyButton
@@ -74,8 +90,8 @@ export function SessionFacts(props: {
   );
 }
 
-/** When it renews itself; until when what it has is good matters only where that may fail. */
-function Renewal(props: {
+/** When the token is refreshed; and until when it is valid, if the refresh may fail. */
+function NextRefresh(props: {
   session: RoleSession;
   now: number;
   trans: TranslationBundle;
@@ -83,22 +99,23 @@ function Renewal(props: {
   const { session, now, trans } = props;
   const next = when(session.next_refresh_at, now, trans);
   return session.state === 'active' ? (
-    <Fact name={trans.__('Renews itself')} value={next ?? trans.__('when it is needed')} />
+    <Fact name={trans.__('Next refresh')} value={next ?? trans.__('when needed')} />
   ) : (
     <>
-      <Fact name={trans.__('Next try')} value={next ?? trans.__('none planned')} />
+      <Fact name={trans.__('Next attempt')} value={next ?? trans.__('none planned')} />
       <Fact
-        name={trans.__('Works until')}
-        value={when(session.token_expires_at, now, trans) ?? trans.__('not known')}
+        name={trans.__('Valid until')}
+        value={when(session.token_expires_at, now, trans) ?? trans.__('unknown')}
       />
     </>
   );
 }
 
-function Fact(props: { name: string; value: string }): React.JSX.Element {
+/** A name and a value; `about` explains the name when the pointer is on it. */
+function Fact(props: { name: string; about?: string; value: string }): React.JSX.Element {
   return (
     <>
-      <dt>{props.name}</dt>
+      <dt title={props.about}>{props.name}</dt>
       <dd>{props.value}</dd>
     </>
   );

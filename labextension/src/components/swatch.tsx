@@ -1,3 +1,4 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 /** Return the style of an administrator's colour; undefined if the browser does not know it. */
@@ -5,8 +6,18 @@ export function swatch(color: string | null | undefined): React.CSSProperties | 
   return color && CSS.supports('color', color) ? { backgroundColor: color } : undefined;
 }
 
-/** A dot in the administrator's colour of a role, beside the role's label. */
-export function Dot(props: { color: string | null }): React.JSX.Element | null {
+/** A bar in the administrator's colour of a role, beside the role's label. A dot would look like a state. */
+export function RoleColor(props: {
+  color: string | null | undefined;
+  trans: TranslationBundle;
+}): React.JSX.Element | null {
   const style = swatch(props.color);
-  return style ? <span className="jp-AwsRoles-dot" style={style} aria-hidden="true" /> : null;
+  return style ? (
+    <span
+      className="jp-AwsRoles-roleColor"
+      style={style}
+      title={props.trans.__('Your administrator’s colour for this role')}
+      aria-hidden="true"
+    />
+  ) : null;
 }

@@ -7,7 +7,7 @@ import { createRoot } from 'react-dom/client';
 import type { IView } from '../server/view';
 import type { IAwsRoles } from '../tokens';
 import { aRole, aSession, FakeRoles, NO_RECENT_ROLES } from '../testing';
-import { endAndTell, pickInDialog } from './dialogs';
+import { endAndReport, pickInDialog } from './dialogs';
 
 interface IShown {
   title: string;
@@ -63,16 +63,16 @@ test.each([
   [['id-1'], ['id-2'], ['Not every role session ended'], 1],
   [[], ['id-1'], ['The role session did not end'], 0],
   [[], ['id-1', 'id-2'], ['The role sessions did not end'], 0]
-])('where %j end and %j don’t, it says so', async (ending, failing, titles, told) => {
+])('if %j end and %j don’t, it says so', async (ending, failing, titles, toasts) => {
   const info = jest.mocked(Notification.info).mockClear();
   const end = (id: string) =>
     failing.includes(id) ? Promise.reject(new Error('No.')) : Promise.resolve(null);
   const sessions = [...ending, ...failing].map(id => aSession('analyst', { id }));
 
-  await endAndTell(aModel({ end }), sessions, trans);
+  await endAndReport(aModel({ end }), sessions, trans);
 
   expect(shown.map(dialog => dialog.title)).toEqual(titles);
-  expect(info).toHaveBeenCalledTimes(told);
+  expect(info).toHaveBeenCalledTimes(toasts);
 });
 
 /** Open the dialog to pick a role, and draw what is in it. */
@@ -101,8 +101,8 @@ test('the dialog to pick a role shows what is chosen as it is now', async () => 
 test.each([
   ['closed meanwhile', true, 1],
   ['open still', false, 0]
-])('where the dialog is %s, that the role is ready is told by a notification', async (...row) => {
-  const [, isDisposed, told] = row;
+])('if the dialog is %s, a notification says that the role is ready, or not', async (...row) => {
+  const [, isDisposed, toasts] = row;
   const info = jest.mocked(Notification.info).mockClear();
   const model = aModel({
     pick: () => {
@@ -118,5 +118,5 @@ test.each([
     await Promise.resolve();
   });
 
-  expect(info).toHaveBeenCalledTimes(told);
+  expect(info).toHaveBeenCalledTimes(toasts);
 });

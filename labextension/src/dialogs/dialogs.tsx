@@ -9,7 +9,7 @@ import { FailureNote } from '../components/failure_note';
 import { useView } from '../components/hooks';
 import { SessionFacts } from '../components/role_session';
 import { Doctor } from '../doctor/dialog';
-import { selectedArn, waitWords } from '../launcher/next_start';
+import { defaultArn, waitWords } from '../launcher/next_start';
 import { type IPickerProps, Picker } from '../picker/picker';
 import type { IRecentRoles } from '../picker/recent_roles';
 import { type IApp, relaunchQuestion } from '../running/app_roles';
@@ -20,11 +20,15 @@ import { failureOf } from '../words/failure';
 import type { ProcessName } from '../words/process_names';
 import { RolesDialog, showDialog } from './roles_dialog';
 
-/** For how many milliseconds it is told that something has ended; it stays among the notifications. */
+/** For how many milliseconds the toast about an end is shown; it stays in the notification center. */
 const ENDED_SHOWN = 15_000;
 
-/** Do something that the user asked for; where it fails, say why. */
-export async function orTell<T>(
+/**
+ * Wait for an action of the user's; if it fails, show why in a dialog and return undefined.
+ *
+ * @param title - the dialog's title.
+ */
+export async function orShowError<T>(
   action: Promise<T>,
   title: string,
   trans: TranslationBundle
@@ -41,7 +45,11 @@ export async function orTell<T>(
   }
 }
 
-/** End role sessions if the user agrees, and say until when what was issued before still works. */
+/**
+ * Ask the user, end role sessions, and say until when credentials issued before still work.
+ *
+ * @param nameOf - names the kernels, terminals and apps that use them.
+ */
 export async function askToEnd(
   model: IAwsRoles,
   sessions: readonly RoleSession[],
@@ -53,7 +61,7 @@ export async function askToEnd(
     return;
   }
   const count = sessions.length;
-  // What uses them is to be said as it is now: no event tells of a terminal, or of a kernel's end.
+  // Read first what uses them: terminals, and kernels that end, cause no event.
   await model.read();
   const asked = await showDialog({
     title:
@@ -67,12 +75,12 @@ export async function askToEnd(
     ]
   });
   if (asked.button.accept) {
-    await endAndTell(model, sessions, trans);
+    await endAndReport(model, sessions, trans);
   }
 }
 
-/** End role sessions, and say until when what was issued before still works. */
-export async function endAndTell(
+/** End role sessions, and say until when credentials issued before still work. */
+export async function endAndReport(
   model: IAwsRoles,
   sessions: readonly RoleSession[],
   trans: TranslationBundle
@@ -87,14 +95,14 @@ export async function endAndTell(
       ended.length > 0
         ? trans.__('Not every role session ended')
         : trans._n('The role session did not end', 'The role sessions did not end', ends.length);
-    await orTell(Promise.reject(failed.reason as Error), title, trans);
+    await orShowError(Promise.reject(failed.reason as Error), title, trans);
   }
   if (ended.length > 0) {
     Notification.info(endedWords(ended, trans), { autoClose: ENDED_SHOWN });
   }
 }
 
-/** Relaunch a proxied app if the user agrees. */
+/** Ask the user, then relaunch a proxied app. */
 export async function askToRelaunch(
   model: IAwsRoles,
   app: IApp,
@@ -109,22 +117,22 @@ export async function askToRelaunch(
     ]
   });
   if (asked.button.accept) {
-    await relaunchAndTell(model, [app], trans);
+    await relaunchAndReport(model, [app], trans);
   }
 }
 
-/** Relaunch proxied apps; where that fails, say why. */
-export async function relaunchAndTell(
+/** Relaunch proxied apps; if that fails, show why. */
+export async function relaunchAndReport(
   model: IAwsRoles,
   apps: readonly IApp[],
   trans: TranslationBundle
 ): Promise<void> {
   const all = Promise.all(apps.map(app => model.relaunch(app.id)));
   const title = trans._n('The app was not stopped', 'Not every app was stopped', apps.length);
-  await orTell(all, title, trans);
+  await orShowError(all, title, trans);
 }
 
-/** Let the user pick a role for whatever starts next. */
+/** Let the user pick the default role. */
 export async function pickInDialog(
   model: IAwsRoles,
   recent: IRecentRoles,
@@ -143,22 +151,22 @@ export async function pickInDialog(
             await model.pickNone();
           } else {
             const { label } = await model.pick(arn);
-            if (dialog.isDisposed && selectedArn(model.view) === arn) {
+            if (dialog.isDisposed && defaultArn(model.view) === arn) {
               Notification.info(
-                trans.__('%1 is ready: what you start from now on works as it.', label)
+                trans.__('%1 is ready: what you start from now on uses it.', label)
               );
             }
           }
           dialog.reject();
         }}
         onSignIn={() => {
-          // One dialog at a time: this one would keep the next from opening.
+          // JupyterLab shows one dialog at a time: close this one first.
           dialog.reject();
           void commands.execute(CommandIDs.signIn);
         }}
       />
     ),
-    // Not "Cancel": a start that is under way goes on.
+    // Not "Cancel": a start that has begun continues.
     buttons: [Dialog.cancelButton({ label: trans.__('Close') })],
     focusNodeSelector: 'input'
   });
@@ -175,19 +183,20 @@ function PickBody(
       <p>
         {waitWords(view, trans) ??
           trans.__(
-            'Notebooks, consoles and terminals that you start after that have the role. What runs already keeps its own.'
+            'Notebooks, consoles and terminals that you start from then on use the role. Running ones keep theirs.'
           )}
       </p>
       <Picker
         {...props}
         label={trans.__('AWS role for what you start next')}
-        selected={selectedArn(view)}
+        selected={defaultArn(view)}
+        selectedLabel={trans.__('default role')}
       />
     </div>
   );
 }
 
-/** Show who the user is to AWS in a role session. */
+/** Show the user's identity in AWS in a role session. */
 export async function showIdentity(
   model: IAwsRoles,
   session: RoleSession,
@@ -200,7 +209,7 @@ export async function showIdentity(
   });
 }
 
-/** Find out why AWS credentials don't work, and show what was found. */
+/** Check AWS credentials, and show the findings. */
 export async function showDoctor(model: IAwsRoles, trans: TranslationBundle): Promise<void> {
   await showDialog({
     title: trans.__('Check of AWS credentials'),
@@ -217,9 +226,9 @@ function Identity(props: {
   const { model, shown, trans } = props;
   const { sessions, situation } = useView(model);
   const session = sessions.find(session => session.id === shown.id);
-  // One that ended meanwhile is shown as it was.
-  const old = session === undefined || situation !== 'ready';
-  return <SessionFacts model={model} session={session ?? shown} trans={trans} old={old} />;
+  // A role session that has ended meanwhile is shown as it was.
+  const stale = session === undefined || situation !== 'ready';
+  return <SessionFacts model={model} session={session ?? shown} trans={trans} stale={stale} />;
 }
 
 function closeButton(trans: TranslationBundle): Dialog.IButton {

@@ -55,7 +55,7 @@ test('keys of an input method that is composing are its own', () => {
   expect(press(input, 'Escape', { isComposing: true })).toBe(false);
 });
 
-test('Tab and what is no key are the dialog’s', () => {
+test('the dialog handles Tab and what is not a key', () => {
   const input = aDialog('<input>').querySelector('input')!;
 
   expect(press(input, 'Tab')).toBe(true);

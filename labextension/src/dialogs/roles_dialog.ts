@@ -1,12 +1,12 @@
 import { Dialog } from '@jupyterlab/apputils';
 
 /**
- * A dialog whose body has the keys first.
+ * A dialog whose body gets keys first.
  *
- * JupyterLab's sees keys before what is in it. Before 4.6 it takes every Enter as its default
- * button, so that no button, link or details in its body could be used by keyboard; later ones do so
- * in text fields. Escape is a cancel. Here Enter is for what it is pressed on, Escape first clears
- * what was typed, and both are an input method's while one is composing.
+ * JupyterLab's own handles keys before its body. Before 4.6 it takes every Enter as its default
+ * button, so that the keyboard can't press a button or link in the body; later versions still do so
+ * in text fields. Escape cancels. Here Enter works on the focused element, Escape first clears a
+ * text field, and an input method keeps both while it composes.
  */
 export class RolesDialog<T> extends Dialog<T> {
   override handleEvent(event: Event): void {
@@ -16,7 +16,7 @@ export class RolesDialog<T> extends Dialog<T> {
   }
 }
 
-/** Show a dialog, and wait for what the user answers. */
+/** Show a dialog and wait for the user's answer. */
 export function showDialog<T>(options: Partial<Dialog.IOptions<T>>): Promise<Dialog.IResult<T>> {
   return new RolesDialog(options).launch();
 }

@@ -17,7 +17,7 @@ beforeAll(() => {
   Object.assign(Element.prototype, { scrollIntoView: jest.fn() });
 });
 
-/** Show the doctor, who answers in turn; what is shown before the first answer is told too. */
+/** Show the doctor, with these answers in turn; returns also what is shown before the first. */
 async function shown(...answers: (() => Promise<DoctorReport>)[]) {
   const node = document.createElement('div');
   const root = createRoot(node);
@@ -39,7 +39,7 @@ test('findings are shown with what they hit and what to do, and copied', async (
   const report = aReport(aFinding('profile_static_keys', { sdks: ['JavaScript'] }));
   const { node, before, press } = await shown(() => Promise.resolve(report));
 
-  expect(before).toContain('making a real call');
+  expect(before).toContain('a real call');
   const item = node.querySelector('li')!;
   expect(item.dataset.severity).toBe('error');
   expect(item.textContent).toContain('profile_static_keys');
@@ -66,7 +66,7 @@ test('it is asked again when the user wants it', async () => {
   expect(node.querySelector('li')).toBeNull();
 });
 
-test('where it can’t be asked, that is told, and it can be asked again', async () => {
+test('if it can’t be asked, the dialog says so, and it can be asked again', async () => {
   const { node, press } = await shown(
     () => Promise.reject(new Refused(aProblem('timeout'))),
     () => Promise.resolve(aReport())

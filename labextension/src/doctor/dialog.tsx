@@ -4,9 +4,17 @@ import * as React from 'react';
 import { CopyButton, FailureNote } from '../components/failure_note';
 import type { DoctorFinding, DoctorReport } from '../server/api';
 import { failureOf, type IFailure } from '../words/failure';
-import { caller, fine, heading, isCommand, reportText, severityWord, verdict } from './report';
+import {
+  caller,
+  checksWithoutFindings,
+  heading,
+  isCommand,
+  reportText,
+  severityWord,
+  verdict
+} from './report';
 
-/** Asks the doctor, and shows what was found: the worst first, each with what to do. */
+/** Runs the doctor and shows its findings, the worst first, each with a remedy. */
 export function Doctor(props: {
   ask: () => Promise<DoctorReport>;
   trans: TranslationBundle;
@@ -26,7 +34,7 @@ export function Doctor(props: {
     return () => {
       wanted = false;
     };
-    // Asked when it is shown, and when the user wants it; `ask` is another function at each rendering.
+    // Asked when it opens and when the user wants it; `ask` is a new function at each rendering.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [asked]);
 
@@ -34,7 +42,7 @@ export function Doctor(props: {
   return (
     <div className="jp-AwsRoles-doctor">
       <p role="status">
-        {busy && trans.__('Looking, and making a real call to AWS…')}
+        {busy && trans.__('Checking, with a real call to AWS…')}
         {report !== null && verdict(report, trans)}
       </p>
       {failure !== null && <FailureNote failure={failure} trans={trans} />}
@@ -43,7 +51,7 @@ export function Doctor(props: {
         <button
           type="button"
           className="jp-AwsRoles-button jp-mod-styled jp-mod-reject"
-          // Not `disabled`: the focus would be lost.
+          // Not `disabled`, which would lose the focus.
           aria-disabled={busy}
           onClick={() => !busy && setAsked(asked + 1)}
         >
@@ -70,7 +78,7 @@ function Found(props: { report: DoctorReport; trans: TranslationBundle }): React
       {who !== '' && <p>{who}</p>}
       {report.findings.length > 0 && <h3>{heading(report, trans)}</h3>}
       {report.findings.length > 0 && (
-        // It scrolls, and so the keyboard must get there.
+        // It scrolls, so the keyboard must reach it.
         // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
         <ul tabIndex={0} aria-label={heading(report, trans)}>
           {report.findings.map((finding, index) => (
@@ -78,9 +86,11 @@ function Found(props: { report: DoctorReport; trans: TranslationBundle }): React
           ))}
         </ul>
       )}
-      <p className="jp-AwsRoles-doctorFine">{trans.__('Without a finding: %1.', fine(report))}</p>
       <p className="jp-AwsRoles-doctorFine">
-        {trans.__('In a notebook or terminal that runs already:')}{' '}
+        {trans.__('No findings in: %1.', checksWithoutFindings(report))}
+      </p>
+      <p className="jp-AwsRoles-doctorFine">
+        {trans.__('To check from a running notebook or terminal:')}{' '}
         <code>jupyter wb-aws doctor</code>
       </p>
     </>

@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { aFinding, aReport } from '../testing';
-import { caller, fine, heading, isCommand, reportText, verdict } from './report';
+import { caller, checksWithoutFindings, heading, isCommand, reportText, verdict } from './report';
 
 const trans = nullTranslator.load('any');
 const INFO = aFinding('endpoint_set', { severity: 'info', sdks: [], remedy: '' });
@@ -33,7 +33,7 @@ test.each([
   expect(isCommand(remedy)).toBe(command);
 });
 
-test('who won the real call is told with the provider, and nothing where it failed', () => {
+test('the caller is named with the provider, and not if the call failed', () => {
   const report = aReport();
   expect(caller(report, trans)).toContain('assumed-role/analyst/alice-1');
   expect(caller(report, trans)).toContain('assume-role-with-web-identity');
@@ -53,7 +53,7 @@ test('a report is copied with each code, what it hits, and what to do', () => {
     '  For your administrator: Their keys.',
     'INFO endpoint_set []',
     '  Message of endpoint_set.',
-    'Without a finding: proxies'
+    'No findings in: proxies'
   ]);
-  expect(fine(report)).toBe('proxies');
+  expect(checksWithoutFindings(report)).toBe('proxies');
 });

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { DoctorFinding, DoctorReport } from '../server/api';
 
-/** Say in a sentence what came out. */
+/** Sum up a report in a sentence. */
 export function verdict(report: DoctorReport, trans: TranslationBundle): string {
   const count = (severity: DoctorFinding['severity']) =>
     report.findings.filter(finding => finding.severity === severity).length;
@@ -17,7 +17,7 @@ export function verdict(report: DoctorReport, trans: TranslationBundle): string 
     : trans.__('In what you start now: %1.', found.join(', '));
 }
 
-/** Say who the real call was made as, and by which provider of boto3's chain; empty where it failed. */
+/** Say as whom the real call was made, and by which provider of boto3's chain; empty if it failed. */
 export function caller(report: DoctorReport, trans: TranslationBundle): string {
   const { call } = report;
   return call?.identity
@@ -25,7 +25,7 @@ export function caller(report: DoctorReport, trans: TranslationBundle): string {
     : '';
 }
 
-/** Name what was found, by the worst of it. */
+/** Return the findings' heading, by their worst severity. */
 export function heading(report: DoctorReport, trans: TranslationBundle): string {
   const severities = report.findings.map(({ severity }) => severity);
   return severities.includes('error')
@@ -35,12 +35,12 @@ export function heading(report: DoctorReport, trans: TranslationBundle): string 
       : trans.__('Worth knowing');
 }
 
-/** Tell whether a remedy is a command to run, and not a sentence. */
+/** Return whether a remedy is a command to run rather than a sentence. */
 export function isCommand(remedy: string): boolean {
   return /^Run\b[^:.]*: /.test(remedy);
 }
 
-/** Name a severity for people. */
+/** Return a severity's name for people. */
 export function severityWord(
   severity: DoctorFinding['severity'],
   trans: TranslationBundle
@@ -55,15 +55,15 @@ export function severityWord(
   }
 }
 
-/** Name the checks that found nothing. */
-export function fine(report: DoctorReport): string {
+/** List the checks without findings. */
+export function checksWithoutFindings(report: DoctorReport): string {
   return report.looked_at
     .filter(({ codes }) => codes.length === 0)
     .map(({ what }) => what)
     .join(', ');
 }
 
-/** Write a report as text, to be handed on. */
+/** Write a report as text, for copying. */
 export function reportText(report: DoctorReport, trans: TranslationBundle): string {
   const findings = report.findings.map(finding =>
     [
@@ -79,7 +79,7 @@ export function reportText(report: DoctorReport, trans: TranslationBundle): stri
     `${verdict(report, trans)} (${report.checked_at})`,
     caller(report, trans),
     ...findings,
-    trans.__('Without a finding: %1', fine(report))
+    trans.__('No findings in: %1', checksWithoutFindings(report))
   ]
     .filter(Boolean)
     .join('\n');

@@ -2,7 +2,7 @@ import { type IView, NOTHING_KNOWN } from '../server/view';
 import { aDocument, FakeRoles } from '../testing';
 import { followKernel, isSettled, restartKernel } from './document';
 
-test('a kernel is restarted as its document does it, and connected to anew', async () => {
+test('a kernel restarts as its document does it, and is connected again', async () => {
   const { document, kernel, sessionContext } = aDocument();
   sessionContext.restartKernel.mockImplementation(() => {
     kernel.connectionStatusChanged.emit('connecting');
@@ -13,7 +13,7 @@ test('a kernel is restarted as its document does it, and connected to anew', asy
   expect(await restartKernel(document)).toBe(true);
 });
 
-test('a kernel that the server did not restart is told from one that it did', async () => {
+test('a kernel that the server did not restart is recognized', async () => {
   const { document } = aDocument();
 
   expect(await restartKernel(document)).toBe(false);

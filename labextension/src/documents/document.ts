@@ -10,26 +10,26 @@ import { METADATA_KEY, rememberedArn } from './remembered_role';
 
 const RESTARTING: readonly Kernel.Status[] = ['restarting', 'autorestarting'];
 
-/** A notebook or console, as far as its kernel's AWS role is concerned. */
+/** A notebook or console, and what its kernel's AWS role depends on. */
 export interface IDocument {
   readonly kind: 'notebook' | 'console';
-  /** What its tab says. */
+  /** The title of its tab. */
   readonly name: string;
   readonly node: HTMLElement;
   readonly sessionContext: ISessionContext;
-  /** Where the choice of a role is kept with the document; null where it can't be. */
+  /** Keeps the choice of a role with the document; null if that is not possible. */
   readonly memory: IRoleMemory | null;
-  /** How many reads (`Model.reads`) had begun when it got the kernel that it has. */
+  /** How many reads (`IAwsRoles.reads`) had begun when it got its current kernel. */
   kernelSince: number;
 }
 
-/** The role that was chosen for a document, kept with it. */
+/** The role that the user chose for a document, kept with it. */
 export interface IRoleMemory {
   /** The role's ARN; null if none is remembered. */
   arn: string | null;
   /** Whether the document can be changed. */
   readonly writable: boolean;
-  /** Something of the document has changed: perhaps this. */
+  /** The document has changed, and perhaps the role. */
   readonly changed: ISignal<unknown, unknown>;
 }
 
@@ -59,7 +59,7 @@ export function notebookDocument(panel: NotebookPanel): IDocument {
   };
 }
 
-/** The role in a notebook's metadata: the ARN only, and only by an explicit choice. */
+/** The role in a notebook's metadata: only its ARN, and only by the user's explicit choice. */
 class NotebookMemory implements IRoleMemory {
   constructor(private readonly panel: NotebookPanel) {}
 
@@ -92,39 +92,39 @@ class NotebookMemory implements IRoleMemory {
 }
 
 /**
- * Restart a document's kernel, unless that is under way; false where it did not restart.
+ * Restart a document's kernel, unless it is restarting already; return false if it did not restart.
  *
- * By the document, as its own menu does: what else follows its kernel is told. JupyterLab keeps a
- * failure to itself; but only a kernel that did restart is connected to anew.
+ * This goes through the document, as its own menu does, so that everything that follows the kernel
+ * notices. JupyterLab hides a failure, but it reconnects only to a kernel that did restart.
  */
 export async function restartKernel({ sessionContext }: IDocument): Promise<boolean> {
   const kernel = sessionContext.session?.kernel;
   if (!kernel || RESTARTING.includes(kernel.status)) {
     return true;
   }
-  let anew = false;
-  const look = (_: unknown, status: Kernel.ConnectionStatus): void => {
-    anew ||= status !== 'connected';
+  let reconnected = false;
+  const onConnection = (_: unknown, status: Kernel.ConnectionStatus): void => {
+    reconnected ||= status !== 'connected';
   };
-  kernel.connectionStatusChanged.connect(look);
+  kernel.connectionStatusChanged.connect(onConnection);
   try {
     await sessionContext.restartKernel();
   } finally {
-    kernel.connectionStatusChanged.disconnect(look);
+    kernel.connectionStatusChanged.disconnect(onConnection);
   }
-  return anew;
+  return reconnected;
 }
 
-/** Return the id of a document's kernel; null if there is none, or a dead one. */
+/** Return the id of a document's kernel; null if there is none, or if it is dead. */
 export function kernelIdOf({ sessionContext }: IDocument): string | null {
   const kernel = sessionContext.session?.kernel;
   return kernel && kernel.status !== 'dead' ? kernel.id : null;
 }
 
 /**
- * Whether a document's kernel, or that it has none, is no matter of seconds any more.
+ * Return whether a document's kernel, or its lack of one, will last for more than some seconds.
  *
- * Nor is it as long as the server has not been asked since the document has its kernel.
+ * It counts only if the view was read after the document got its kernel.
  */
 export function isSettled({ kernelSince, sessionContext }: IDocument, view: IView): boolean {
   const kernel = sessionContext.session?.kernel;
@@ -136,8 +136,10 @@ export function isSettled({ kernelSince, sessionContext }: IDocument, view: IVie
 /**
  * Return the names of the other notebooks and consoles that use a document's kernel.
  *
- * Those of this page, since a console at a notebook's kernel has the notebook's own session; and
- * those of which only the server knows.
+ * The page's own are looked through too: a console of a notebook's kernel shares the notebook's
+ * session, so that the server does not list it.
+ *
+ * @param open - the documents of this page.
  */
 export function sharers(document: IDocument, open: Iterable<IDocument>): string[] {
   const id = kernelIdOf(document);
@@ -152,9 +154,9 @@ export function sharers(document: IDocument, open: Iterable<IDocument>): string[
 }
 
 /**
- * Read the state again whenever a document has another kernel, or its kernel has started again.
+ * Read the state again whenever a document gets a kernel or its kernel has restarted.
  *
- * The server tells of a kernel whose role changes; of one that starts without a role it doesn't.
+ * The server sends an event when a kernel's role changes, but not when one starts without a role.
  */
 export function followKernel(document: IDocument, model: IAwsRoles): void {
   const { sessionContext } = document;

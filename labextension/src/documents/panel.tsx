@@ -30,40 +30,40 @@ export interface IPanelOptions {
 
 type Props = { document: IDocument; close: () => void } & IPanelOptions;
 
-/** What a document's kernel has, the role it was used with, a restart, and another role to pick. */
+/** The panel of a document's button: its kernel's role, the role it was last used with, a restart, and the picker. */
 export function DocumentPanel(props: Props): React.JSX.Element {
   const { document, model, trans, close } = props;
   const { view, role, offer } = useDocument(document, model);
   const now = useNow(model);
-  const [picked, setPicked] = React.useState(false);
+  const [done, setDone] = React.useState(false);
 
   const pick = async (roleArn: string | null): Promise<void> => {
     await choose(roleArn, props);
-    setPicked(true);
+    setDone(true);
   };
   const unreachable = view.situation === 'unreachable';
   const restart = role.kind === 'kernel' && role.restart;
   React.useEffect(() => {
-    // Where the server went away meanwhile, what is known is how it was before the pick.
-    if (picked && role.kind === 'kernel' && !restart && view.situation === 'ready') {
-      close(); // The kernel runs with it already.
+    // If the server went away meanwhile, the view is older than the user's choice.
+    if (done && role.kind === 'kernel' && !restart && view.situation === 'ready') {
+      close(); // The kernel has the role already.
     }
-  }, [picked, role, restart, view.situation, close]);
+  }, [done, role, restart, view.situation, close]);
 
   return (
     <div className="jp-AwsRoles-documentPanel">
       {unreachable && <p role="status">{staleWords(view, trans)}</p>}
       <p>{documentWords(role, view.roles, now, trans).sentence}</p>
-      {restart && <RestartOffer {...props} focus={picked} />}
+      {restart && <RestartOffer {...props} focus={done} />}
       {role.kind === 'no_kernel' && <KernelOffer {...props} />}
-      {role.kind === 'kernel' && !picked && !unreachable && (
+      {role.kind === 'kernel' && !done && !unreachable && (
         <>
           {offer !== null && (
             <Offer
               {...props}
               roleArn={offer.roleArn}
               available={offer.available}
-              use={() => (offer.available ? pick(offer.roleArn) : ask(offer.roleArn, model))}
+              use={() => (offer.available ? pick(offer.roleArn) : askWhyNot(offer.roleArn, model))}
             />
           )}
           <Picker
@@ -74,10 +74,13 @@ export function DocumentPanel(props: Props): React.JSX.Element {
             onSignIn={() => void props.commands.execute(CommandIDs.signIn)}
             label={trans.__('AWS role of the kernel')}
             onPick={pick}
+            selectedLabel={
+              document.kind === 'notebook' ? trans.__('this notebook') : trans.__('this console')
+            }
             // eslint-disable-next-line jsx-a11y/no-autofocus -- the user has just opened it
             autoFocus
             {...(offer?.available
-              ? { first: offer.roleArn, firstNote: trans.__('this notebook was used with it') }
+              ? { first: offer.roleArn, firstNote: trans.__('this notebook was last used with it') }
               : {})}
           />
           <Remembering document={document} role={role} trans={trans} />
@@ -87,7 +90,7 @@ export function DocumentPanel(props: Props): React.JSX.Element {
   );
 }
 
-/** Choose a role for a document's kernel, and keep the choice with the document. */
+/** Choose a role for a document's kernel (null: "no AWS role"), and keep the choice with the document. */
 async function choose(roleArn: string | null, { document, model }: Props): Promise<void> {
   const kernelId = kernelIdOf(document);
   if (kernelId === null) {
@@ -100,30 +103,30 @@ async function choose(roleArn: string | null, { document, model }: Props): Promi
   }
 }
 
-/** Ask for a role that the user is not offered, to be told why not; nothing is taken if it is by now. */
-async function ask(roleArn: string, model: Props['model']): Promise<void> {
+/** Try to start a role that the user is not offered: the server's refusal explains why. Does nothing if it is offered by now. */
+async function askWhyNot(roleArn: string, model: Props['model']): Promise<void> {
   await model.read({ roles: true });
   if (roleByArn(model.view, roleArn) === null) {
     await model.startForKernel(roleArn);
   }
 }
 
-/** The role that the notebook was used with: to be taken by a click, never by itself. */
+/** The role that the notebook was last used with; used only after a click. */
 function Offer(
   props: Props & { roleArn: string; available: boolean; use: () => Promise<void> }
 ): React.JSX.Element {
   const { roleArn, available, model, trans } = props;
   const label = roleLabel(roleArn, model.view.roles);
-  // The account too: whoever wrote the notebook has named the role, and labels are not unique.
+  // With the account: the notebook's author named the role, and labels are not unique.
   const account = accountOfArn(roleArn);
   const [busy, failure, run] = useAction(props.use, trans);
   return (
     <div className="jp-AwsRoles-documentOffer">
       <p>
         {available
-          ? trans.__('This notebook was used with %1 (account %2).', label, account)
+          ? trans.__('This notebook was last used with %1 (account %2).', label, account)
           : trans.__(
-              'This notebook was used with %1 (account %2), a role that you are not offered.',
+              'This notebook was last used with %1 (account %2), a role that you are not offered.',
               label,
               account
             )}
@@ -144,7 +147,7 @@ function Offer(
   );
 }
 
-/** Restart the kernel, having said what that costs. */
+/** A button to restart the kernel, with what that costs. */
 function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
   const { document, trans, close } = props;
   const others = sharers(document, props.open);
@@ -161,7 +164,7 @@ function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
         void showErrorMessage(
           trans.__('The kernel did not restart'),
           trans.__(
-            'The server could not restart it, or does not answer. Try it again by the menu Kernel; the server’s log says more.'
+            'The server could not restart it, or does not answer. Try again from the menu Kernel; the server’s log says more.'
           )
         );
       }
@@ -201,7 +204,7 @@ function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
   );
 }
 
-/** Where there is no kernel: JupyterLab's own dialog to get one. */
+/** A button to start a kernel, by JupyterLab's own dialog. */
 function KernelOffer({ document, dialogs, trans, close }: Props): React.JSX.Element {
   return (
     <button
@@ -212,12 +215,12 @@ function KernelOffer({ document, dialogs, trans, close }: Props): React.JSX.Elem
         void dialogs.selectKernel(document.sessionContext);
       }}
     >
-      {trans.__('Select a kernel …')}
+      {trans.__('Select a kernel…')}
     </button>
   );
 }
 
-/** What becomes of a choice. */
+/** Whether the notebook keeps the user's choice. */
 function Remembering(props: {
   document: IDocument;
   role: DocumentRole;
@@ -230,13 +233,13 @@ function Remembering(props: {
   return (
     <p className="jp-AwsRoles-documentNote">
       {document.memory.writable
-        ? trans.__('What you pick is noted in the notebook, to be offered when it is opened again.')
-        : trans.__('This notebook is read-only: what you pick is not noted in it.')}
+        ? trans.__('Your choice is saved in the notebook and offered when you open it again.')
+        : trans.__('This notebook is read-only, so your choice is not saved in it.')}
     </p>
   );
 }
 
-/** Return whether an action is under way, how it failed, and what runs it. */
+/** Return whether an action is running, how it failed (null: it did not), and a function that runs it. */
 function useAction(
   action: () => Promise<void>,
   trans: TranslationBundle

@@ -19,7 +19,7 @@ interface IFacts {
   running?: RoleSession;
   /** What was chosen for it: a role session, "no AWS role", or nothing. */
   chosen?: Chosen;
-  /** What was chosen for whatever starts next. */
+  /** The default role session. */
   byDefault?: Chosen;
   living?: RoleSession[];
   /** Whether a kernel without a role was left as it was, or has had everything removed. */
@@ -75,7 +75,7 @@ const startedAgain = aSession('analyst', { id: 'id-4', label: 'Analyst' });
 describe('What the toolbar says', () => {
   const table: [string, IFacts, string][] = [
     // The kernel has what was chosen.
-    ['nothing was ever chosen', {}, 'No role picked'],
+    ['nothing was ever chosen', {}, 'No role yet'],
     ['"no AWS role" is the default', { given: 'no_role', byDefault: 'none' }, 'No AWS role'],
     [
       '"no AWS role" was chosen for it',
@@ -86,7 +86,7 @@ describe('What the toolbar says', () => {
     [
       '"no AWS role" was chosen for one that was left as it was',
       { chosen: 'none' },
-      'No role picked - restart to use no AWS role'
+      'No role yet - restart to use no AWS role'
     ],
     ['it took the default', { running: ANALYST, chosen: ANALYST, byDefault: ANALYST }, 'Analyst'],
     [
@@ -96,9 +96,9 @@ describe('What the toolbar says', () => {
     ],
     // Another role, or none, was chosen.
     [
-      'started before any role was picked',
+      'started before there was a default role',
       { byDefault: ANALYST },
-      'No role picked - restart to use Analyst'
+      'No role yet - restart to use Analyst'
     ],
     [
       'chosen for one without',
@@ -169,7 +169,7 @@ describe('What the toolbar says', () => {
   ];
   it.each(table)('%s', (_, facts, text) => expect(said(viewOf(facts)).text).toBe(text));
 
-  it('names a role that is offered no more by its ARN’s last part', () => {
+  it('names a role that is no longer offered by its ARN’s last part', () => {
     const view = { ...viewOf({ running: ANALYST, chosen: ANALYST, living: [] }), roles: [] };
 
     expect(said(view).text).toBe('analyst (ended)');
@@ -179,26 +179,26 @@ describe('What the toolbar says', () => {
     expect(said(viewOf({ byDefault: ANALYST }), null)).toEqual({
       text: 'No kernel',
       short: 'No kernel',
-      sentence: 'There is no kernel. One that is started now has Analyst.'
+      sentence: 'There is no kernel. A new one uses Analyst.'
     });
   });
 
-  it('tells no AWS role from what the server itself has, for a kernel to come', () => {
+  it('distinguishes no AWS role from the server’s own access, for a new kernel', () => {
     expect(said(viewOf({ byDefault: 'none' }), null).sentence).toContain('has no AWS role.');
-    expect(said(viewOf({}), null).sentence).toContain('that the server itself has, if any.');
+    expect(said(viewOf({}), null).sentence).toContain('the server’s own AWS access, if any.');
     expect(said(viewOf({ running: ANALYST })).sentence).toContain(
-      'From its next restart on it has the AWS access that the server itself has, if any.'
+      'After its next restart it has the server’s own AWS access, if any.'
     );
-    expect(said(viewOf({ running: ANALYST })).short).toBe('Analyst → No role picked');
+    expect(said(viewOf({ running: ANALYST })).short).toBe('Analyst → No role yet');
     expect(said(viewOf({ running: ANALYST, chosen: 'none' })).sentence).toContain(
-      'From its next restart on it has no AWS role.'
+      'After its next restart it has no AWS role.'
     );
   });
 
-  it('tells a kernel on its way from one that the server does not know', () => {
+  it('distinguishes a starting kernel from one that the server does not know', () => {
     expect(said(viewOf({}), null, false).text).toBe('AWS role');
     expect(said(viewOf({}), 'another', false).text).toBe('AWS role');
-    expect(said(viewOf({}), 'another').text).toBe('AWS role not known');
+    expect(said(viewOf({}), 'another').text).toBe('AWS role unknown');
   });
 
   it('says in short what the kernel has and gets', () => {
@@ -209,7 +209,7 @@ describe('What the toolbar says', () => {
 
   it('says at length what the kernel has and gets', () => {
     expect(said(viewOf({ running: ANALYST, chosen: AUDITOR })).sentence).toBe(
-      'This kernel has Analyst (account 111122223333). From its next restart on it has Auditor.'
+      'This kernel uses Analyst (account 111122223333). After its next restart it uses Auditor.'
     );
   });
 });

@@ -5,44 +5,45 @@ import { defaultSession, type IView, sessionById } from '../server/view';
 import { accountOfArn, roleLabel } from '../words/identity';
 import { stateWords } from '../words/state';
 
-/** What there is to know of the AWS role of a notebook or console: that is, of its kernel. */
+/** The AWS role of a notebook or console, that is, of its kernel. */
 export type DocumentRole =
-  /** There is no kernel; the rest is what one gets that is started now, as in `IKernelRole`. */
+  /** There is no kernel; `next` and `nextUntouched` are those of a kernel that starts now. */
   | {
       readonly kind: 'no_kernel';
       readonly next: RoleSession | null;
       readonly nextUntouched: boolean;
     }
-  /** The kernel is on its way. */
+  /** The kernel is starting. */
   | { readonly kind: 'starting' }
-  /** The server says nothing of this kernel: it runs elsewhere. */
+  /** The server does not know this kernel: it runs elsewhere. */
   | { readonly kind: 'unknown' }
   | IKernelRole;
 
 export interface IKernelRole {
   readonly kind: 'kernel';
-  /** What the kernel was given at its last start; null if no role. */
-  readonly has: IGiven | null;
-  /** Whether that is whatever the server itself has, since nothing was chosen when it started. */
+  /** What the kernel got at its last start; null if no role. */
+  readonly has: IProcessRole | null;
+  /** Whether it has the server's own AWS access, since nothing was chosen when it started. */
   readonly untouched: boolean;
-  /** What it is given at its next start, as the server says (null: no role). */
+  /** What it gets at its next start, as the server says; null if no role. */
   readonly next: RoleSession | null;
-  /** Whether that is whatever the server itself has, since nothing was chosen yet. */
+  /** Whether it gets the server's own AWS access then, since nothing was chosen yet. */
   readonly nextUntouched: boolean;
-  /** Whether a restart would give it another role session, or none, than it has. */
+  /** Whether a restart would change its role session. */
   readonly restart: boolean;
 }
 
-export interface IGiven {
+export interface IProcessRole {
   readonly roleArn: string;
   /** The role session; null if it has ended. */
   readonly session: RoleSession | null;
 }
 
 /**
- * Tell what a document's kernel has, and what it gets at its next start.
+ * Return what a document's kernel has, and what it gets at its next start.
  *
- * `settled`: there is no kernel on its way.
+ * @param kernelId - the kernel's id; null if there is none.
+ * @param settled - whether no kernel is starting, see `isSettled`.
  */
 export function documentRole(view: IView, kernelId: string | null, settled: boolean): DocumentRole {
   if (kernelId === null) {
@@ -58,7 +59,7 @@ export function documentRole(view: IView, kernelId: string | null, settled: bool
   const session = sessionById(view, running?.session_id);
   const next = sessionById(view, assignment.next?.session_id);
   const nextGiven = assignment.next?.given ?? given;
-  // What it has is over and nothing else was chosen: there is nothing that a restart would bring.
+  // Its role session has ended and no other was chosen: a restart would bring nothing.
   const over =
     running !== null &&
     session === null &&
@@ -76,15 +77,20 @@ export function documentRole(view: IView, kernelId: string | null, settled: bool
   };
 }
 
-/** A short text for the toolbar, and a sentence that says the same at length. */
+/** A text for the toolbar, and a sentence that explains it. */
 export interface IDocumentWords {
   readonly text: string;
-  /** The text where there is little room. */
+  /** The text in few characters. */
   readonly short: string;
   readonly sentence: string;
 }
 
-/** Put in words what a document's kernel has; `now` is the server's time in milliseconds. */
+/**
+ * Describe what a document's kernel has.
+ *
+ * @param roles - the roles that the user is offered, for their labels.
+ * @param now - the server's time in milliseconds.
+ */
 export function documentWords(
   role: DocumentRole,
   roles: readonly Role[],
@@ -97,12 +103,10 @@ export function documentWords(
         text: trans.__('No kernel'),
         sentence:
           role.next !== null
-            ? trans.__('There is no kernel. One that is started now has %1.', role.next.label)
+            ? trans.__('There is no kernel. A new one uses %1.', role.next.label)
             : role.nextUntouched
-              ? trans.__(
-                  'There is no kernel. One that is started now has the AWS access that the server itself has, if any.'
-                )
-              : trans.__('There is no kernel. One that is started now has no AWS role.')
+              ? trans.__('There is no kernel. A new one has the server’s own AWS access, if any.')
+              : trans.__('There is no kernel. A new one has no AWS role.')
       });
     case 'starting':
       return inShort({
@@ -111,9 +115,9 @@ export function documentWords(
       });
     case 'unknown':
       return inShort({
-        text: trans.__('AWS role not known'),
+        text: trans.__('AWS role unknown'),
         sentence: trans.__(
-          'The server does not know of an AWS role of this kernel: it runs elsewhere, where AWS roles don’t reach it.'
+          'The server does not know this kernel’s AWS role: the kernel runs elsewhere, out of its reach.'
         )
       });
     case 'kernel':
@@ -137,23 +141,21 @@ function kernelWords(
     return {
       text: trans.__('%1 - restart to use %2', text, nextName),
       short: trans.__('%1 → %2', text, nextName),
-      sentence: `${sentence} ${trans.__('From its next restart on it has %1.', nextName)}`
+      sentence: `${sentence} ${trans.__('After its next restart it uses %1.', nextName)}`
     };
   }
   if (role.nextUntouched) {
-    const gets = trans.__(
-      'From its next restart on it has the AWS access that the server itself has, if any.'
-    );
+    const gets = trans.__('After its next restart it has the server’s own AWS access, if any.');
     return {
       text: trans.__('%1 - restart to use none of your roles', text),
-      short: trans.__('%1 → No role picked', text),
+      short: trans.__('%1 → %2', text, trans.__('No role yet')),
       sentence: `${sentence} ${gets}`
     };
   }
   return {
     text: trans.__('%1 - restart to use no AWS role', text),
     short: trans.__('%1 → %2', text, trans.__('No AWS role')),
-    sentence: `${sentence} ${trans.__('From its next restart on it has no AWS role.')}`
+    sentence: `${sentence} ${trans.__('After its next restart it has no AWS role.')}`
   };
 }
 
@@ -163,7 +165,7 @@ function inShort(words: { text: string; sentence: string }): IDocumentWords {
 
 function hasText({ has, untouched }: IKernelRole, name: string, trans: TranslationBundle): string {
   if (has === null) {
-    return untouched ? trans.__('No role picked') : trans.__('No AWS role');
+    return untouched ? trans.__('No role yet') : trans.__('No AWS role');
   }
   if (has.session === null) {
     return trans.__('%1 (ended)', name);
@@ -182,28 +184,28 @@ function hasSentence(
   if (has === null) {
     return untouched
       ? trans.__(
-          'This kernel started before you picked an AWS role. To give it one, pick it here and restart the kernel; until then it has the AWS access of the server itself, if there is any.'
+          'This kernel started before there was a default role, so it has the server’s own AWS access, if any. To give it a role, pick one here and restart the kernel.'
         )
-      : trans.__('This kernel was started without an AWS role.');
+      : trans.__('This kernel runs without an AWS role.');
   }
   if (has.session === null) {
     return trans.__(
-      'This kernel has %1, and that role session has ended: it gets no new AWS credentials.',
+      'This kernel uses %1, whose role session has ended: it gets no new AWS credentials.',
       name
     );
   }
-  const runs = trans.__('This kernel has %1 (account %2).', name, accountOfArn(has.roleArn));
+  const runs = trans.__('This kernel uses %1 (account %2).', name, accountOfArn(has.roleArn));
   return has.session.state === 'active'
     ? runs
     : `${runs} ${stateWords(has.session, now, trans).sentence}`;
 }
 
-/** Whether a role session's state is to be seen wherever its role is. */
+/** Whether a role session's state is shown everywhere beside its role. */
 export function needsAttention(session: RoleSession): boolean {
   return !['active', 'starting'].includes(session.state);
 }
 
-/** What the kernel has and gets, by names that can be told apart. */
+/** Return the names of the kernel's present and next role, made different if they are the same. */
 function names(
   role: IKernelRole,
   roles: readonly Role[],

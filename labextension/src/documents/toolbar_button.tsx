@@ -21,15 +21,15 @@ import type { IOffer } from './remembered_role';
 import { type DocumentRole, documentWords, type IDocumentWords, needsAttention } from './role';
 import { useDocument } from './use_document';
 
-/** A document's width in pixels from which on there is room for a text of up to `LONG` characters. */
+/** From this width of a document, in pixels, its toolbar has room for `LONG` characters of ours. */
 const WIDE = 900;
-/** And that from which on there is room for any. */
+/** From this width, in pixels, it has room for any text. */
 const VERY_WIDE = 1200;
 const LONG = 34;
-/** JupyterLab's list of what its toolbar has no room for. */
-const FURTHER = '.jp-Toolbar-responsive-popup';
+/** JupyterLab's pop-up with the items that its toolbar has no room for. */
+const OVERFLOW_POPUP = '.jp-Toolbar-responsive-popup';
 
-/** A document's control in its toolbar: which AWS role its kernel has, and a panel to change it. */
+/** The button in a document's toolbar: shows its kernel's AWS role, and opens a panel to change it. */
 export class DocumentButton extends ReactWidget {
   constructor(
     private readonly document: IDocument,
@@ -38,20 +38,20 @@ export class DocumentButton extends ReactWidget {
     super();
     this.addClass('jp-AwsRoles-document');
     this.onChanged();
-    // The width of the document, not of the window: documents stand side by side.
+    // The width of the document, not of the window: documents can be side by side.
     this.resized = new ResizeObserver(([entry]) => {
       this.width = entry?.contentRect.width ?? WIDE;
       this.update();
     });
   }
 
-  // A toolbar that is made again, as after a change of its settings, drops its items undisposed.
+  // JupyterLab drops a toolbar's items without disposing of them, for example when its settings change.
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
     this.options.model.changed.connect(this.onChanged);
     this.onChanged();
     this.resized.observe(this.document.node);
-    this.update(); // Among the further commands there is more room than in the toolbar.
+    this.update(); // The overflow pop-up has more room than the toolbar.
   }
 
   protected override onBeforeDetach(message: Message): void {
@@ -61,11 +61,11 @@ export class DocumentButton extends ReactWidget {
   }
 
   protected override render(): React.ReactElement {
-    const room = this.node.closest(FURTHER) ? Infinity : longest(this.width);
+    const room = this.node.closest(OVERFLOW_POPUP) ? Infinity : maxLength(this.width);
     return <RoleButton document={this.document} room={room} {...this.options} />;
   }
 
-  /** Where there are no AWS roles, there is no control. */
+  /** Hide the button where there are no AWS roles. */
   private readonly onChanged = (): void => {
     const { situation } = this.options.model.view;
     this.setHidden(situation !== 'ready' && situation !== 'unreachable');
@@ -75,8 +75,8 @@ export class DocumentButton extends ReactWidget {
   private readonly resized: ResizeObserver;
 }
 
-/** How many characters there are room for in the toolbar of a document of that width. */
-function longest(width: number): number {
+/** Return how many characters fit into the toolbar of a document, by its width in pixels. */
+function maxLength(width: number): number {
   return width >= VERY_WIDE ? Infinity : width >= WIDE ? LONG : 0;
 }
 
@@ -93,7 +93,7 @@ function RoleButton(
 
   const unreachable = view.situation === 'unreachable';
   const { text, short, sentence } = unreachable
-    ? unknownWords(role, view, now, trans)
+    ? staleDocumentWords(role, view, now, trans)
     : buttonWords(role, offer, view, now, trans);
   const toggle = (): void => {
     if (panel.current !== null) {
@@ -158,22 +158,22 @@ function buttonWords(
     return words;
   }
   const label = roleLabel(offer.roleArn, view.roles);
-  const text = trans.__('%1 - was used with %2', words.text, label);
+  const text = trans.__('%1 - last used with %2', words.text, label);
   return {
     text,
-    short: trans.__('%1 (was %2)', words.text, label),
-    sentence: `${words.sentence} ${trans.__('This notebook was used with %1.', label)}`
+    short: trans.__('%1 (last: %2)', words.text, label),
+    sentence: `${words.sentence} ${trans.__('This notebook was last used with %1.', label)}`
   };
 }
 
-/** What there is to say while the server does not: what was known last, and that it is old. */
-function unknownWords(
+/** Describe what was known before the server stopped answering, and say that it may be out of date. */
+function staleDocumentWords(
   role: DocumentRole,
   view: IView,
   now: number,
   trans: TranslationBundle
 ): IDocumentWords {
-  const text = trans.__('AWS role not known now');
+  const text = trans.__('AWS role unknown');
   const { sentence } = documentWords(role, view.roles, now, trans);
   return { text, short: text, sentence: `${staleWords(view, trans)} ${sentence}` };
 }
@@ -186,7 +186,7 @@ function panelLabel(document: IDocument, trans: TranslationBundle): string {
 
 function iconOf(role: DocumentRole): LabIcon {
   if (role.kind === 'kernel' && role.restart) {
-    return refreshIcon; // Seen where the text is cut off, too.
+    return refreshIcon; // Visible also where the text is cut off.
   }
   if (role.kind !== 'kernel' || role.has === null) {
     return roleIcon;

@@ -2,7 +2,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 
 import { type IView, NOTHING_KNOWN } from '../server/view';
 import { aRole, aSession } from '../testing';
-import { choiceWords, selectedArn, waitWords } from './next_start';
+import { choiceWords, defaultArn, waitWords } from './next_start';
 
 const trans = nullTranslator.load('test');
 const AUDITOR = aRole('auditor', { label: 'Auditor' });
@@ -24,34 +24,28 @@ test.each([
     { ...NO_ROLE, choice: { ...NO_ROLE.choice, ended: 'Analyst' } },
     'The role session of Analyst has ended'
   ],
-  [NOTHING_CHOSEN, 'Pick one']
-])('it says what starts next has', (view, words) => {
+  [NOTHING_CHOSEN, 'Pick a role to give']
+])('it says which role starts get', (view, words) => {
   expect(choiceWords(view, trans)).toContain(words);
   expect(waitWords(view, trans)).toBeNull();
 });
 
 test.each([
-  [ANALYST, 'what you start now still has Analyst.'],
+  [ANALYST, 'what you start now still uses Analyst.'],
   [NO_ROLE, 'what you start now still has no AWS role.'],
-  [
-    NOTHING_CHOSEN,
-    'what you start now still has the AWS access that the server itself has, if any.'
-  ]
-])(
-  'while a role is started that was picked, it says what starts until then have',
-  (view, words) => {
-    const picking = { ...view, starting: [AUDITOR.arn], startingDefaults: [AUDITOR.arn] };
+  [NOTHING_CHOSEN, 'what you start now still has the server’s own AWS access, if any.']
+])('while the new default role starts, it says what starts get until then', (view, words) => {
+  const picking = { ...view, starting: [AUDITOR.arn], startingDefaults: [AUDITOR.arn] };
 
-    expect(choiceWords(picking, trans)).toBe(`Wait until Auditor is ready: ${words}`);
-  }
-);
+  expect(choiceWords(picking, trans)).toBe(`Wait until Auditor is ready: ${words}`);
+});
 
 test('a role that is started for one kernel changes nothing of what starts next', () => {
   expect(choiceWords({ ...ANALYST, starting: [AUDITOR.arn] }, trans)).toContain('work as Analyst.');
 });
 
 test('what is selected is what was chosen', () => {
-  expect(selectedArn(ANALYST)).toBe('arn:aws:iam::111122223333:role/analyst');
-  expect(selectedArn(NO_ROLE)).toBeNull();
-  expect(selectedArn(NOTHING_CHOSEN)).toBeUndefined();
+  expect(defaultArn(ANALYST)).toBe('arn:aws:iam::111122223333:role/analyst');
+  expect(defaultArn(NO_ROLE)).toBeNull();
+  expect(defaultArn(NOTHING_CHOSEN)).toBeUndefined();
 });

@@ -3,56 +3,56 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { defaultSession, type IView } from '../server/view';
 import { roleLabel } from '../words/identity';
 
-/** The role that is picked for whatever starts next; null: "no AWS role"; undefined: none yet. */
-export function selectedArn(view: IView): string | null | undefined {
+/** Return the default role's ARN; null for "no AWS role", undefined if nothing was ever chosen. */
+export function defaultArn(view: IView): string | null | undefined {
   return view.choice.chosen ? (defaultSession(view)?.role_arn ?? null) : undefined;
 }
 
-/** Say what the user's notebooks, consoles and terminals have that they start now. */
+/** Say which role the notebooks, consoles and terminals get that the user starts now. */
 export function choiceWords(view: IView, trans: TranslationBundle): string {
   const wait = waitWords(view, trans);
   if (wait !== null) {
     return wait;
   }
-  const current = defaultSession(view);
-  if (current !== null) {
+  const session = defaultSession(view);
+  if (session !== null) {
     return trans.__(
       'Notebooks, consoles and terminals that you start from now on work as %1. Running ones keep their role.',
-      current.label
+      session.label
     );
   }
   if (view.choice.ended !== null) {
     return trans.__(
-      'The role session of %1 has ended: notebooks, consoles and terminals that you start from now on have no AWS role.',
+      'The role session of %1 has ended. Notebooks, consoles and terminals that you start from now on have no AWS role.',
       view.choice.ended
     );
   }
   return view.choice.chosen
     ? trans.__('Notebooks, consoles and terminals that you start from now on have no AWS role.')
     : trans.__(
-        'Pick one, and the notebooks, consoles and terminals that you start have AWS credentials.'
+        'Pick a role to give AWS credentials to the notebooks, consoles and terminals that you start.'
       );
 }
 
-/** Say what starts have until the role is ready that was picked; null where none is under way. */
+/** Say what starts get until the new default role is ready; null if none is starting. */
 export function waitWords(view: IView, trans: TranslationBundle): string | null {
-  const picked = view.startingDefaults[view.startingDefaults.length - 1];
-  if (picked === undefined) {
+  const starting = view.startingDefaults[view.startingDefaults.length - 1];
+  if (starting === undefined) {
     return null;
   }
-  const label = roleLabel(picked, view.roles);
-  const current = defaultSession(view);
-  if (current !== null) {
+  const label = roleLabel(starting, view.roles);
+  const session = defaultSession(view);
+  if (session !== null) {
     return trans.__(
-      'Wait until %1 is ready: what you start now still has %2.',
+      'Wait until %1 is ready: what you start now still uses %2.',
       label,
-      current.label
+      session.label
     );
   }
   return view.choice.chosen
     ? trans.__('Wait until %1 is ready: what you start now still has no AWS role.', label)
     : trans.__(
-        'Wait until %1 is ready: what you start now still has the AWS access that the server itself has, if any.',
+        'Wait until %1 is ready: what you start now still has the server’s own AWS access, if any.',
         label
       );
 }

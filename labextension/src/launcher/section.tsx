@@ -11,9 +11,9 @@ import { roleIcon } from '../components/icons';
 import { Picker } from '../picker/picker';
 import type { IRecentRoles } from '../picker/recent_roles';
 import type { IAwsRoles } from '../tokens';
-import { choiceWords, selectedArn } from './next_start';
+import { choiceWords, defaultArn } from './next_start';
 
-/** The launcher's section "AWS role": what is chosen for whatever starts next, and the picker. */
+/** The launcher's section "AWS role": the default role, and the picker. */
 export class LauncherRole extends ReactWidget {
   constructor(
     private readonly model: IAwsRoles,
@@ -37,13 +37,13 @@ export class LauncherRole extends ReactWidget {
     );
   }
 
-  /** A box layout gives its widgets the room that their style asks for; the cards need some too. */
+  /** Ask the box layout for the section's height in pixels, but leave room for the cards. */
   private readonly fitTo = (height: number): void => {
-    // What failed is to be read, to its button: the cards can wait. But in a low window, what
-    // JupyterLab gives no room to hangs over the edge.
+    // A failure gets more room, up to its button. In a low window JupyterLab itself does not scroll,
+    // so some room must be left.
     const failed = this.node.querySelector('.jp-AwsRoles-failure') !== null;
-    const most = failed ? 'max(50vh, min(70vh, 100vh - 260px))' : '50vh';
-    this.node.style.minHeight = `min(${Math.ceil(height)}px, ${most})`;
+    const maxHeight = failed ? 'max(50vh, min(70vh, 100vh - 260px))' : '50vh';
+    this.node.style.minHeight = `min(${Math.ceil(height)}px, ${maxHeight})`;
     if (this.parent) {
       MessageLoop.postMessage(this.parent, Widget.Msg.FitRequest);
     }
@@ -79,7 +79,8 @@ function Section(props: {
         recent={props.recent}
         trans={trans}
         label={trans.__('AWS role for what you start next')}
-        selected={selectedArn(view)}
+        selected={defaultArn(view)}
+        selectedLabel={trans.__('default role')}
         onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
         onSignIn={props.onSignIn}
       />

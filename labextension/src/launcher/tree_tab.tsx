@@ -12,7 +12,7 @@ import type { RoleSession } from '../server/api';
 import type { IAwsRoles } from '../tokens';
 import { accountOf } from '../words/identity';
 import { stateWords, purposeWords } from '../words/state';
-import { selectedArn, waitWords } from './next_start';
+import { defaultArn, waitWords } from './next_start';
 
 export interface ITreeTabOptions {
   readonly model: IAwsRoles;
@@ -21,7 +21,7 @@ export interface ITreeTabOptions {
   readonly trans: TranslationBundle;
 }
 
-/** A tab of Notebook 7's tree page: a role for whatever starts next, and the role sessions there are. */
+/** A tab of Notebook 7's file page: the default role and the role sessions. */
 export class TreeTab extends ReactWidget {
   constructor(private readonly options: ITreeTabOptions) {
     super();
@@ -50,7 +50,7 @@ function Tab(props: ITreeTabOptions): React.JSX.Element {
           <p>
             {waitWords(view, trans) ??
               trans.__(
-                'What you pick is the role of the notebooks, consoles and terminals that you start from now on. Running ones keep theirs.'
+                'Notebooks, consoles and terminals that you start from now on use the role that you pick. Running ones keep theirs.'
               )}
           </p>
         )}
@@ -59,7 +59,8 @@ function Tab(props: ITreeTabOptions): React.JSX.Element {
           recent={recent}
           trans={trans}
           label={trans.__('AWS role for what you start next')}
-          selected={selectedArn(view)}
+          selected={defaultArn(view)}
+          selectedLabel={trans.__('default role')}
           onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
           onSignIn={() => void commands.execute(CommandIDs.signIn)}
         />
@@ -74,11 +75,11 @@ function Tab(props: ITreeTabOptions): React.JSX.Element {
   );
 }
 
-/** The living role sessions, each with a button to end it. */
+/** The role sessions, each with a button to end it. */
 function RoleSessions({ model, commands, trans }: ITreeTabOptions): React.JSX.Element {
   const { sessions, situation } = useView(model);
   return sessions.length === 0 ? (
-    <p className="jp-AwsRoles-quiet">{trans.__('There is none. Picking a role starts one.')}</p>
+    <p className="jp-AwsRoles-quiet">{trans.__('There are none. Pick a role to start one.')}</p>
   ) : (
     <ul className="jp-AwsRoles-sessions">
       {sessions.map(session => (
@@ -105,7 +106,7 @@ function SessionRow(props: {
   const { session, model, trans } = props;
   const state = stateWords(session, useNow(model), trans);
   const Icon = stateIcon(session.state);
-  const use = purposeWords(session, trans);
+  const purpose = purposeWords(session, trans);
   const about = [accountOf(session), session.region].filter(Boolean).join(' · ');
   return (
     <li className="jp-AwsRoles-sessionRow">
@@ -113,7 +114,7 @@ function SessionRow(props: {
       <span className="jp-AwsRoles-sessionText">
         <span>
           {session.label}
-          {use && ` (${use})`}
+          {purpose && ` (${purpose})`}
         </span>
         <span className="jp-AwsRoles-quiet" title={state.sentence}>
           {`${state.word} · ${about}`}

@@ -74,11 +74,11 @@ describe('when the page is opened', () => {
     expect(keys(after([aView(sessions), 0], [aView(sessions), 60]))).toEqual(expected);
   });
 
-  test('nobody is told to sign in who has no role session', () => {
+  test('a user without a role session is not asked to sign in', () => {
     expect(keys(after([aView([]), 0]))).toEqual([]);
   });
 
-  test('a degraded role session that expires then is told', () => {
+  test('a degraded role session that expires is reported', () => {
     expect(keys(after([aView([DEGRADED]), 0], [aView([EXPIRED]), 60]))).toEqual([
       'expired:identity_provider_unavailable'
     ]);
@@ -101,7 +101,7 @@ describe('signing in', () => {
     expect(messages(known)[0]).toContain('analyst, auditor');
   });
 
-  test('is no longer told once somebody has', () => {
+  test('is withdrawn once somebody has signed in', () => {
     expect(keys(after([aView([OUT]), 0], [aView([ACTIVE]), 5]))).toEqual([]);
   });
 
@@ -110,7 +110,7 @@ describe('signing in', () => {
     expect(after([aView([OUT], { signIn }), 0]).notices[0]?.actions).toEqual([]);
   });
 
-  test('is told once while it lasts, and again when it is needed again', () => {
+  test('is shown once while it lasts, and again when it is needed again', () => {
     const away = (known: IRemembered) => withoutNotice(known, 'sign-in-required');
     expect(keys(after([aView([OUT]), 0], away, [aView([OUT]), 5]))).toEqual([]);
     expect(keys(after([aView([OUT]), 0], away, [aView([ACTIVE]), 5], [aView([OUT]), 9]))).toEqual([
@@ -119,14 +119,14 @@ describe('signing in', () => {
   });
 });
 
-describe('a renewal that fails', () => {
+describe('a failed refresh', () => {
   const SOON = GRACE / 1000;
 
-  test('is told after a moment, with the time that is left, and the cause', () => {
+  test('is reported after a moment, with the time that is left, and the cause', () => {
     expect(messages(after(CALM, [aView([DEGRADED]), 0]))).toEqual([]);
     expect(messages(after(CALM, [aView([DEGRADED]), 0], [aView([DEGRADED]), SOON]))).toEqual([
-      'AWS access as analyst can’t be renewed; 8 minutes left.\n' +
-        'The identity provider can’t be reached. It is tried again by itself.'
+      'Couldn’t refresh AWS access as analyst; 8 minutes left.\n' +
+        'The identity provider can’t be reached. It is retried automatically.'
     ]);
   });
 
@@ -153,7 +153,7 @@ describe('a renewal that fails', () => {
     expect(messages(known)[0]).toContain('analyst, auditor');
   });
 
-  test('is over when it recovers, and another time it is told again', () => {
+  test('is over when it recovers, and reported again the next time', () => {
     const spell: [IView, number][] = [
       [aView([DEGRADED]), 0],
       [aView([DEGRADED]), SOON],
@@ -165,7 +165,7 @@ describe('a renewal that fails', () => {
     ).toEqual(['degraded:identity_provider_unavailable']);
   });
 
-  test('gives way to the expiry, which is told also to whoever has put it away', () => {
+  test('gives way to the expiry, which is reported even if the user has dismissed it', () => {
     const away = (known: IRemembered) => withoutNotice(known, keys(known)[0]!);
     const known = after(CALM, [aView([DEGRADED]), 0], [aView([DEGRADED]), SOON], away, [
       aView([EXPIRED]),
@@ -201,7 +201,7 @@ describe('a role session that ended', () => {
       withEnding(known, aSession(name, { state: 'ended', end_reason: reason }));
 
   test.each([
-    ['role_withdrawn', ['ended:role_withdrawn'], 'no longer yours'],
+    ['role_withdrawn', ['ended:role_withdrawn'], 'no longer use'],
     ['identity_changed', ['ended:identity_changed'], 'Another user'],
     ['idle', ['ended:idle'], 'Nothing used']
   ] as const)('by %s', (reason, expected, words) => {
@@ -212,7 +212,7 @@ describe('a role session that ended', () => {
   });
 
   test.each(['by_user', 'signed_out', 'process_ended', null] as const)(
-    'by %s tells nothing',
+    'by %s is not reported',
     reason => {
       expect(keys(after(CALM, ended(reason), [aView([]), 1]))).toEqual([]);
     }
@@ -229,7 +229,7 @@ describe('a role session that ended', () => {
     expect(known.notices).toMatchObject([{ topics: ['ended:id-analyst', 'ended:id-auditor'] }]);
   });
 
-  test('is not told any more when the role was picked again, or the user has read it', () => {
+  test('is no longer reported when the user has picked the role again or read it', () => {
     const again = aSession('analyst', { id: 'another' });
     expect(keys(after(CALM, ended('idle'), [aView([]), 1], [aView([again]), 2]))).toEqual([]);
     const own = aSession('analyst', { id: 'own', shared: false });
@@ -241,7 +241,7 @@ describe('a role session that ended', () => {
   });
 });
 
-test('a role session that AWS refuses by now is told with what the administrator needs', () => {
+test('a role session that AWS refuses by now is reported with what the administrator needs', () => {
   const problem = aProblem('trust_refused', { admin_hint: 'The trust policy lacks sub.' });
   const known = after(CALM, [aView([aSession('analyst', { state: 'degraded', problem })]), 1]);
   expect(known.notices).toMatchObject([
@@ -270,7 +270,7 @@ describe('a kernel whose role session is over', () => {
     expect(found(kernel(change))).toEqual(expected);
   });
 
-  test('is named, and not told where the page is opened on it', () => {
+  test('is named, and not reported if it was so when the page opened', () => {
     const view = aView([], { assignments: [kernel({})] });
     expect(messages(after(CALM, [view, 1]))[0]).toContain('k.ipynb runs without an AWS role');
     expect(keys(after([view, 0], [view, 1]))).toEqual([]);

@@ -11,9 +11,9 @@ export type NoticeAction =
 
 /** One notification that should be up. */
 export interface INotice {
-  /** What it is about; the same key is the same notification, updated in place. */
+  /** Identifies it: a notice with the same key updates the notification in place. */
   readonly key: string;
-  /** The single things that it tells; one that is new is worth showing again. */
+  /** The single things that it reports; a new one opens a closed toast again. */
   readonly topics: readonly string[];
   readonly type: 'error' | 'info' | 'warning';
   /** Of at most `MAX_MESSAGE` characters. */
@@ -21,56 +21,60 @@ export interface INotice {
   readonly actions: readonly NoticeAction[];
 }
 
-/** What is to be remembered from one look to the next. */
+/** What is remembered from one call of `nextNotices` to the next. */
 export interface IRemembered {
-  /** Whether the server has answered before. */
+  /** Whether the server has answered at least once. */
   readonly begun: boolean;
-  /** Since when each thing is so, in the server's milliseconds. */
+  /** Since when each topic lasts, in milliseconds of the server's time. */
   readonly since: ReadonlyMap<string, number>;
-  /** What the user was told and has put away, or sees elsewhere anyway. */
-  readonly hushed: ReadonlySet<string>;
-  /** The role sessions that have ended, and not by the user. */
+  /** The topics that the user has dismissed, or that are shown elsewhere. */
+  readonly dismissed: ReadonlySet<string>;
+  /** The role sessions that someone other than the user has ended. */
   readonly ended: readonly RoleSession[];
-  /** What was up last. */
+  /** The notifications that are up. */
   readonly notices: readonly INotice[];
 }
 
 export const NOTHING_REMEMBERED: IRemembered = {
   begun: false,
   since: new Map(),
-  hushed: new Set(),
+  dismissed: new Set(),
   ended: [],
   notices: []
 };
 
-/** What notices are written with. */
+/** What the texts of notices need. */
 export interface INoticeWords {
   readonly trans: TranslationBundle;
-  /** Name a kernel by its document. */
+  /** Returns a kernel's name: its document's. */
   readonly kernelName: (id: string) => string;
 }
 
-/** A renewal that fails and succeeds at its next tries is nobody's business. */
+/** A failed refresh that succeeds within this time, in milliseconds, is not reported. */
 export const GRACE = 5_000;
 const SIGN_IN_REQUIRED = 'sign-in-required';
 const REFUSED = new Set(['trust_refused', 'token_refused', 'role_not_allowed']);
 
 interface ICandidate extends INotice {
-  /** Told only when it comes about, not when the page finds it so: the status bar shows it. */
+  /** Whether to keep quiet about it if it was so when the page opened: the status bar shows it. */
   readonly quietAtFirst: boolean;
-  /** For how long it has to be so, in milliseconds. */
+  /** For how long it must last before it is reported, in milliseconds. */
   readonly grace: number;
 }
 
 /**
  * Decide which notifications should be up.
  *
- * 1. What is so now makes the candidates; what belongs together is one of them.
- * 2. What was so when the page was opened is not told, unless the user has to act.
- * 3. A thing that the user has put away is not told again while it lasts.
- * 4. While the server does not answer, what is up stays.
+ * 1. The view gives the candidates; related topics share one.
+ * 2. What was so when the page opened is not reported, unless the user has to act.
+ * 3. A topic that the user has dismissed is not reported again while it lasts.
+ * 4. While the server does not answer, the notifications stay as they are.
  *
- * @param onlyEssential - leave out what the user does not want: all but that they have to sign in.
+ * @param before - the result of the last call.
+ * @param view - what is known now.
+ * @param now - the server's time in milliseconds.
+ * @param words - what the texts need.
+ * @param onlyEssential - report only that the user has to sign in.
  */
 export function nextNotices(
   before: IRemembered,
@@ -86,48 +90,50 @@ export function nextNotices(
     return { ...NOTHING_REMEMBERED, begun: before.begun };
   }
   const ended = before.ended.filter(
-    gone => !view.sessions.some(is => is.role_arn === gone.role_arn && is.shared)
+    old => !view.sessions.some(({ role_arn, shared }) => role_arn === old.role_arn && shared)
   );
   const candidates = allCandidates(view, ended, now, words).filter(
     candidate => !onlyEssential || candidate.key === SIGN_IN_REQUIRED
   );
   const topics = new Set(candidates.flatMap(candidate => candidate.topics));
-  const hushed = new Set([...before.hushed].filter(topic => topics.has(topic)));
+  const dismissed = new Set([...before.dismissed].filter(topic => topics.has(topic)));
   if (!before.begun) {
     for (const candidate of candidates.filter(each => each.quietAtFirst)) {
-      candidate.topics.forEach(topic => hushed.add(topic));
+      candidate.topics.forEach(topic => dismissed.add(topic));
     }
   }
   const since = new Map([...topics].map(topic => [topic, before.since.get(topic) ?? now]));
   const notices = candidates.filter(candidate =>
     candidate.topics.some(
-      topic => !hushed.has(topic) && now - (since.get(topic) ?? now) >= candidate.grace
+      topic => !dismissed.has(topic) && now - (since.get(topic) ?? now) >= candidate.grace
     )
   );
-  return { begun: true, since, hushed, ended, notices };
+  return { begun: true, since, dismissed, ended, notices };
 }
 
-/** Take note of a role session that has ended, unless the user knows. */
+/** Remember a role session that has ended, unless the user ended it. */
 export function withEnding(before: IRemembered, session: RoleSession): IRemembered {
-  const told =
+  const unexpected =
     session.end_reason === 'role_withdrawn' ||
     session.end_reason === 'identity_changed' ||
     session.end_reason === 'idle';
-  return told ? { ...before, ended: [...before.ended, session] } : before;
+  return unexpected ? { ...before, ended: [...before.ended, session] } : before;
 }
 
-/** Take note that the user has put a notification away. */
+/** Remember that the user has dismissed a notification. */
 export function withoutNotice(before: IRemembered, key: string): IRemembered {
-  const away = before.notices.filter(notice => notice.key === key).flatMap(each => each.topics);
+  const dismissed = before.notices
+    .filter(notice => notice.key === key)
+    .flatMap(each => each.topics);
   return {
     ...before,
-    hushed: new Set([...before.hushed, ...away]),
-    ended: before.ended.filter(session => !away.includes(endedTopic(session))),
+    dismissed: new Set([...before.dismissed, ...dismissed]),
+    ended: before.ended.filter(session => !dismissed.includes(endedTopic(session))),
     notices: before.notices.filter(notice => notice.key !== key)
   };
 }
 
-/** In how many milliseconds time alone may change what is told; null: not at all. */
+/** Return in how many milliseconds to call `nextNotices` again if nothing else happens; null for never. */
 export function nextLook(known: IRemembered, now: number): number | null {
   const degraded = [...known.since].filter(([topic]) => topic.startsWith('degraded:'));
   if (degraded.length === 0) {
@@ -176,7 +182,7 @@ function signInRequired(view: IView, { trans }: INoticeWords): ICandidate[] {
       topics: [SIGN_IN_REQUIRED],
       type: 'warning',
       message: trans.__(
-        'Sign in again to keep using AWS as %1. Notebooks go on running; nothing is lost.',
+        'Sign in again to keep using AWS as %1. Notebooks keep running; nothing is lost.',
         names(waiting, trans)
       ),
       actions: canSignIn ? [{ kind: 'sign-in' }] : [],
@@ -215,10 +221,10 @@ function asDegraded({ key, sessions }: IGroup, now: number, { trans }: INoticeWo
     type: 'warning',
     message: fittingLines(
       left
-        ? trans.__('AWS access as %1 can’t be renewed; %2 left.', names(sessions, trans), left)
-        : trans.__('AWS access as %1 can’t be renewed.', names(sessions, trans)),
+        ? trans.__('Couldn’t refresh AWS access as %1; %2 left.', names(sessions, trans), left)
+        : trans.__('Couldn’t refresh AWS access as %1.', names(sessions, trans)),
       problem?.title,
-      trans.__('It is tried again by itself.')
+      trans.__('It is retried automatically.')
     ),
     actions: copyAction(first),
     quietAtFirst: true,
@@ -235,7 +241,7 @@ function asExpired({ key, sessions }: IGroup, { trans }: INoticeWords): ICandida
     message: fittingLines(
       trans.__('AWS access as %1 has expired.', names(sessions, trans)),
       problem?.title,
-      trans.__('It comes back by itself.')
+      trans.__('It comes back automatically.')
     ),
     actions: copyAction(first),
     quietAtFirst: true,
@@ -253,13 +259,13 @@ function asEnded({ key, sessions }: IGroup, { trans }: INoticeWords): ICandidate
     message:
       reason === 'role_withdrawn'
         ? trans.__(
-            'The AWS role %1 is no longer yours to use, so its role session ended. Your administrator can say why.',
+            'You may no longer use the AWS role %1, so its role session ended. Your administrator can say why.',
             roles
           )
         : reason === 'identity_changed'
           ? trans.__('Another user has signed in, so these role sessions ended: %1.', roles)
           : trans.__(
-              'Nothing used the AWS role %1 for a while, so its role session ended. Pick the role again to go on.',
+              'Nothing used the AWS role %1 for a while, so its role session ended. Pick the role again to continue.',
               roles
             ),
     actions: [],
@@ -268,7 +274,7 @@ function asEnded({ key, sessions }: IGroup, { trans }: INoticeWords): ICandidate
   };
 }
 
-/** Kernels that started (again) without the role that was chosen for them, since its session is over. */
+/** Report kernels that started without the role chosen for them because its session had ended. */
 function withoutRole(view: IView, { trans, kernelName }: INoticeWords): ICandidate[] {
   const bare = view.assignments.filter(
     ({ kind, chosen, running }) =>
@@ -287,7 +293,7 @@ function withoutRole(view: IView, { trans, kernelName }: INoticeWords): ICandida
       topics: bare.map(({ id, chosen }) => `without-role:${id}:${chosen?.session_id}`),
       type: 'warning',
       message: trans.__(
-        '%1 runs without an AWS role: its role session has ended. Choose a role for it, then restart its kernel.',
+        '%1 runs without an AWS role: its role session has ended. Pick a role for it, then restart its kernel.',
         listed(
           bare.map(({ id }) => kernelName(id)),
           trans
@@ -305,7 +311,7 @@ interface IGroup {
   readonly sessions: readonly RoleSession[];
 }
 
-/** Put together what one notification tells: one provider that is down is one thing. */
+/** Group what belongs into one notification, such as all that one failed provider causes. */
 function grouped(
   sessions: readonly RoleSession[],
   keyOf: (session: RoleSession) => string

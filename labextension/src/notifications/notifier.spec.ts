@@ -113,7 +113,7 @@ test('something new in it opens the toast again', () => {
   expect(Notification.manager.notifications[0]?.options.autoClose).toBe(false);
 });
 
-test('whoever wants no notifications is told only that they have to sign in', () => {
+test('a user without notifications still gets the one to sign in', () => {
   const { model, settings, show } = aModel();
   show();
   model.ended.emit(aSession('auditor', { state: 'ended', end_reason: 'idle' }));

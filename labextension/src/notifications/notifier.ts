@@ -14,7 +14,7 @@ import {
   withoutNotice
 } from './notices';
 
-/** Keeps JupyterLab's notifications as `nextNotices` says. */
+/** Shows as JupyterLab's notifications what `nextNotices` decides. */
 export class Notifier {
   constructor(
     private readonly model: IAwsRoles,
@@ -57,7 +57,7 @@ export class Notifier {
   private show(before: readonly INotice[], notices: readonly INotice[]): void {
     for (const gone of before.filter(was => !notices.some(is => is.key === was.key))) {
       const id = this.ids.get(gone.key);
-      this.ids.delete(gone.key); // first, so that this is not taken for the user's doing
+      this.ids.delete(gone.key); // first, so that it does not count as dismissed by the user
       if (id !== undefined) {
         Notification.dismiss(id);
       }
@@ -77,7 +77,7 @@ export class Notifier {
 
   private update(id: string, notice: INotice, isNew: boolean): void {
     const { message, type } = notice;
-    // An update opens a toast again that was closed; where nothing new is told, it changes silently.
+    // An update opens a closed toast again: without news, change it silently.
     const silent = !isNew && document.getElementById(id) === null;
     const options = this.options(notice);
     Notification.update({ id, message, type, ...options, ...(silent ? { autoClose: 0 } : {}) });
@@ -90,7 +90,7 @@ export class Notifier {
         label: this.label(action),
         displayType: action.kind === 'sign-in' ? 'accent' : 'default',
         callback: event => {
-          event.preventDefault(); // it stays until what it tells is over, or the user closes it
+          event.preventDefault(); // keep it until its reason is over or the user closes it
           this.act(notice.key, action);
         }
       }))

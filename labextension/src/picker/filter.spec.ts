@@ -25,7 +25,7 @@ test('without a query, roles are in the catalogue’s order', () => {
   expect(found('')).toEqual(['Data analyst', 'Auditor', 'Analyst']);
 });
 
-test('roles that were picked recently come first, the latest of them foremost', () => {
+test('recent roles come first, the latest at the top', () => {
   const recent = [ROLES[2]!.arn, 'arn:aws:iam::111122223333:role/gone', ROLES[1]!.arn];
   expect(found('', recent)).toEqual(['Analyst', 'Auditor', 'Data analyst']);
 });

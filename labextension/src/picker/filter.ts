@@ -1,13 +1,13 @@
 import type { Role } from '../server/api';
 
-/** A list of roles, made ready to be searched at each key press. */
+/** A list of roles, prepared for a search at each key press. */
 export interface IRoleIndex {
   readonly roles: readonly Role[];
-  /** Label, name and account of each role, in lower case, separated by line breaks. */
+  /** The label, name and account of each role, in lower case, separated by line breaks. */
   readonly texts: readonly string[];
 }
 
-/** Make a list of roles ready to be searched; those of `recent` (ARNs, latest first) come first. */
+/** Prepare a list of roles for searching; those in `recent` (ARNs, latest first) come first. */
 export function indexRoles(roles: readonly Role[], recent: readonly string[]): IRoleIndex {
   const rank = new Map(recent.map((arn, position) => [arn, position]));
   const ranked = roles
@@ -21,9 +21,9 @@ export function indexRoles(roles: readonly Role[], recent: readonly string[]): I
 }
 
 /**
- * Return the roles whose label, name or account hold every word of `query`.
+ * Return the roles whose label, name or account contains every word of `query`.
  *
- * Those in which a word begins with the first word come first; else the order stays.
+ * Roles in which a word begins with the query's first word come first; otherwise the order stays.
  */
 export function matchingRoles(index: IRoleIndex, query: string): readonly Role[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);

@@ -1,7 +1,7 @@
 import type { Role } from '../server/api';
 import { type IRoleIndex, matchingRoles } from './filter';
 
-/** A line of the picker: a role of the user's, one that they named by its ARN, or "no AWS role". */
+/** A line of the picker: one of the user's roles, another role by its ARN, or "no AWS role". */
 export type PickerOption =
   | { readonly kind: 'role'; readonly arn: string; readonly role: Role }
   | { readonly kind: 'named'; readonly arn: string }
@@ -9,7 +9,7 @@ export type PickerOption =
 
 const ROLE_ARN = /^arn:[\w-]+:iam::\d{12}:role\/[\w+=,.@/-]+$/;
 
-/** Whether a text is shaped like an IAM role's ARN; the server has the last word. */
+/** Whether a text looks like an IAM role's ARN; the server checks it. */
 export function looksLikeRoleArn(text: string): boolean {
   return text.length <= 2048 && ROLE_ARN.test(text);
 }
@@ -17,8 +17,11 @@ export function looksLikeRoleArn(text: string): boolean {
 /**
  * Return what the picker lists.
  *
- * Without a query: `first` (an ARN), "no AWS role", and all roles. A query that is the ARN of a role
- * which the user was not offered can be picked too: the answer says where to ask for it.
+ * Without a query: the role `first`, "no AWS role", and all other roles. A query that is the ARN of
+ * any other role gives that role: when the user picks it, the server's answer says where to ask for it.
+ *
+ * @param noneLabel - what "no AWS role" is called, for the search.
+ * @param first - the ARN of the role to list first.
  */
 export function pickerOptions(
   index: IRoleIndex,

@@ -32,7 +32,7 @@ afterEach(() => {
 /** A picker on the page, and what the user does in it. */
 function aPicker(onPick: (arn: string | null) => Promise<unknown> = () => Promise.resolve()) {
   const model = new FakeRoles({ roles: [ANALYST, AUDITOR] });
-  const picked = jest.fn(onPick);
+  const picks = jest.fn(onPick);
   const node = document.body.appendChild(document.createElement('div'));
   root = createRoot(node);
   const show = (selected?: string | null) =>
@@ -44,7 +44,8 @@ function aPicker(onPick: (arn: string | null) => Promise<unknown> = () => Promis
           trans={trans}
           label="Roles"
           selected={selected}
-          onPick={picked}
+          selectedLabel="default"
+          onPick={picks}
         />
       )
     );
@@ -52,7 +53,7 @@ function aPicker(onPick: (arn: string | null) => Promise<unknown> = () => Promis
   const input = node.querySelector('input')!;
   return {
     node,
-    picked,
+    picks,
     show,
     offer: (...roles: IView['roles']) => React.act(() => model.show({ roles })),
     type: (text: string) =>
@@ -95,7 +96,7 @@ test('how many roles there are is shown, and how many of them match what was typ
   expect(document.getElementById(described)?.textContent).toBe('1 role');
 });
 
-test('where no role is offered there is no count', () => {
+test('without roles there is no count', () => {
   const { count, offer } = aPicker();
 
   offer();
@@ -149,28 +150,28 @@ test('why a pick failed goes when the role is chosen elsewhere', async () => {
 });
 
 test('Enter of an input method picks nothing', async () => {
-  const { type, press, picked } = aPicker();
+  const { type, press, picks } = aPicker();
   type('aud');
   await press('Enter', { isComposing: true });
-  expect(picked).not.toHaveBeenCalled();
+  expect(picks).not.toHaveBeenCalled();
 
   await press('Enter');
 
-  expect(picked).toHaveBeenCalledWith(AUDITOR.arn);
+  expect(picks).toHaveBeenCalledWith(AUDITOR.arn);
 });
 
 test('where the marked role has gone from the list, Enter starts no other one', async () => {
-  const { type, press, picked, offer } = aPicker();
+  const { type, press, picks, offer } = aPicker();
   type('a');
   await press('ArrowDown');
   offer(ANALYST);
 
   await press('Enter');
 
-  expect(picked).not.toHaveBeenCalled();
+  expect(picks).not.toHaveBeenCalled();
 });
 
-test('what failed after the list was closed is told with what to do, and where to ask', async () => {
+test('a failure after the list was closed is notified with what to do, and where to ask', async () => {
   let fail: () => void = () => undefined;
   const { type, press } = aPicker(
     () => new Promise((_, reject) => (fail = () => void refusing().catch(reject)))

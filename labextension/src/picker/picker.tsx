@@ -21,9 +21,9 @@ const { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } = React;
 
 /** A row's height in em: two lines of text. */
 const ROW_EM = 3.4;
-/** How many rows there is room for: the last one is cut off, which shows that there are more. */
-const MOST_ROWS = 5.6;
-/** Rows drawn beyond what can be seen, so that scrolling shows no gap. */
+/** How many rows are visible: the last one is cut off, which shows that there are more. */
+const MAX_ROWS = 5.6;
+/** How many rows are drawn beyond the visible ones, so that scrolling shows no gap. */
 const SPARE_ROWS = 4;
 
 export interface IPickerProps {
@@ -32,11 +32,13 @@ export interface IPickerProps {
   trans: TranslationBundle;
   /** The accessible name. */
   label: string;
-  /** The ARN of the role that is chosen now; null: "no AWS role"; undefined: nothing was chosen. */
+  /** The selected role's ARN; null for "no AWS role", undefined if nothing was ever chosen. */
   selected: string | null | undefined;
-  /** Do what the user picked (null: "no AWS role"). What it throws is shown in place. */
+  /** What the selected role is: the default role, or that of a notebook. */
+  selectedLabel: string;
+  /** Called with the ARN that the user picked (null: "no AWS role"). What it throws is shown in place. */
   onPick: (roleArn: string | null) => Promise<unknown>;
-  /** Begin to sign in. */
+  /** Called when the user wants to sign in. */
   onSignIn?: () => void;
   autoFocus?: boolean;
   /** The ARN of a role to list first. */
@@ -45,13 +47,13 @@ export interface IPickerProps {
   firstNote?: string;
 }
 
-/** A list of the user's roles, filtered by what they type, in which one is picked. */
+/** A list of the user's roles with a box to filter it, to pick one. */
 export function Picker(props: IPickerProps): React.JSX.Element {
   const { model, trans } = props;
   const view = useView(model);
   if (view.rolesProblem !== null || view.situation !== 'ready') {
-    const quiet = view.situation === 'ready' || view.situation === 'unreachable';
-    return view.rolesProblem !== null && quiet ? (
+    const known = view.situation === 'ready' || view.situation === 'unreachable';
+    return view.rolesProblem !== null && known ? (
       <NoRoles view={view} trans={trans} onSignIn={props.onSignIn} />
     ) : view.situation === 'unreachable' && view.roles.length > 0 ? (
       <RoleList {...props} view={view} disabled />
@@ -92,14 +94,14 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
   const { model, recent, trans, view, disabled, selected } = props;
   const id = useId();
   const [query, setQuery] = useState('');
-  // By its ARN, since the list may be another one at the next key.
+  // By its ARN, since the list may have changed at the next key.
   const [marked, setMarked] = useState<string | null | undefined>(undefined);
   const [failure, setFailure] = useState<IFailure | null>(null);
   const [busy, setBusy] = useState(false);
   const [said, setSaid] = useState('');
 
   const none = trans.__('No AWS role');
-  // As it was when the list was opened: what is looked at must not move.
+  // As they were when the list opened: the list must not move under the user's eyes.
   const [recentArns] = useState(() => recent.arns);
   const index = useMemo(() => indexRoles(view.roles, recentArns), [view.roles, recentArns]);
   const options = useMemo(
@@ -108,15 +110,15 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
   );
 
   const at = marked === undefined ? -1 : options.findIndex(option => option.arn === marked);
-  // Where the marked role has gone from the list, nothing is: Enter must not start another one.
+  // If the marked role has left the list, nothing is active: Enter must not start another one.
   const active = marked === undefined && query.trim() !== '' ? 0 : at;
-  const picked = query === '' ? options.findIndex(option => option.arn === selected) : -1;
-  const list = useList(active, picked);
+  const selectedAt = query === '' ? options.findIndex(option => option.arn === selected) : -1;
+  const list = useList(active, selectedAt);
   const isShown = useIsShown();
 
   const found = options.filter(option => option.kind === 'role').length;
 
-  // What was said holds until the user goes on, or something else is chosen elsewhere.
+  // A message stays until the user goes on or something else is selected elsewhere.
   const own = useRef<string | null | undefined>(undefined);
   const forget = () => {
     setSaid('');
@@ -127,7 +129,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
       own.current = undefined;
       forget();
     }
-    // Not at each `busy`: what is said at the end of a pick is to stay.
+    // Not for each `busy`: the message at the end of a pick stays.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [selected]);
 
@@ -157,7 +159,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
       setMarked(undefined);
       setSaid(
         option.kind === 'none'
-          ? trans.__('No AWS role is picked.')
+          ? trans.__('What you start next has no AWS role.')
           : trans.__('%1 is ready.', optionLabel(option, none))
       );
     } catch (error) {
@@ -168,7 +170,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
         requestUrl: failed.requestUrl ?? (failed.code === 'trust_refused' ? ask : null)
       };
       if (!isShown()) {
-        tellLater(shown, trans);
+        notifyFailure(shown, trans);
         return;
       }
       own.current = undefined;
@@ -181,7 +183,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
 
   const onKeyDown = (event: React.KeyboardEvent) => {
     if (event.nativeEvent.isComposing) {
-      return; // Enter then takes what an input method offers.
+      return; // Enter accepts an input method's suggestion then.
     }
     const move = moves[event.key];
     const option = options[active];
@@ -227,7 +229,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
           {countWords(query, found, view.roles.length, trans)}
         </span>
       </div>
-      {/* The filter box has the focus, and moves through the list: the ARIA pattern of a combobox. */}
+      {/* The filter box keeps the focus and moves through the list: ARIA's combobox pattern. */}
       <div
         ref={list.ref}
         id={`${id}-list`}
@@ -236,7 +238,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
         className="jp-AwsRoles-list"
         aria-label={trans.__('AWS roles')}
         aria-disabled={disabled}
-        style={{ height: `calc(${Math.min(options.length, MOST_ROWS) * ROW_EM}em)` }}
+        style={{ height: `calc(${Math.min(options.length, MAX_ROWS) * ROW_EM}em)` }}
         onScroll={list.onScroll}
       >
         <div role="presentation" style={{ height: `${options.length * ROW_EM}em` }}>
@@ -251,6 +253,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
                 active={at === active}
                 option={option}
                 selected={option.arn === selected}
+                selectedLabel={props.selectedLabel}
                 note={
                   option.arn !== null && option.arn === props.first ? props.firstNote : undefined
                 }
@@ -267,7 +270,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
       {options.length === 0 && (
         <p className="jp-AwsRoles-quiet">
           {trans.__(
-            'None of your roles matches “%1”. To ask for one that is not in your list, paste its ARN.',
+            'None of your roles matches “%1”. To ask for another role, paste its ARN (its full name in AWS: arn:aws:iam::…).',
             query.trim()
           )}
         </p>
@@ -278,7 +281,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
         </p>
       )}
       {disabled && <p className="jp-AwsRoles-quiet">{situationWords(view, trans)}</p>}
-      {/* What is typed is counted beside the box already; a screen reader says it. */}
+      {/* For screen readers; the count is visible beside the box. */}
       <p className={said === '' ? 'jp-AwsRoles-spoken' : 'jp-AwsRoles-said'} role="status">
         {said || (query.trim() === '' ? '' : trans._n('%1 role', '%1 roles', found, found))}
       </p>
@@ -287,7 +290,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
   );
 }
 
-/** How many roles there are, and how many of them match what was typed. */
+/** Say how many roles there are, and how many of them match the query. */
 function countWords(query: string, found: number, all: number, trans: TranslationBundle): string {
   if (all === 0) {
     return '';
@@ -296,7 +299,7 @@ function countWords(query: string, found: number, all: number, trans: Translatio
   return query.trim() === '' ? roles : trans.__('%1 of %2', found, roles);
 }
 
-/** Return what tells whether a component is on the page still. */
+/** Return a function that says whether the component is still on the page. */
 function useIsShown(): () => boolean {
   const shown = useRef(true);
   useEffect(() => {
@@ -308,8 +311,8 @@ function useIsShown(): () => boolean {
   return () => shown.current;
 }
 
-/** Tell what failed to a user who has closed the list meanwhile. */
-function tellLater(failure: IFailure, trans: TranslationBundle): void {
+/** Show a failure as a notification, for a user who has closed the list meanwhile. */
+function notifyFailure(failure: IFailure, trans: TranslationBundle): void {
   const { title, detail, hint, requestUrl, forAdministrator } = failure;
   const ask = {
     label: trans.__('Ask for this role'),
@@ -336,6 +339,7 @@ function OptionRow(props: {
   active: boolean;
   option: PickerOption;
   selected: boolean;
+  selectedLabel: string;
   note: string | undefined;
   model: IAwsRoles;
   view: IView;
@@ -351,10 +355,10 @@ function OptionRow(props: {
     option.kind === 'none'
       ? trans.__('What you start has no AWS credentials')
       : option.kind === 'named'
-        ? trans.__('Not in your list: see where to ask for it')
+        ? trans.__('Not in your list; pick it to see where to ask for it')
         : [role!.account_id, role!.region, role!.description].filter(Boolean).join(' · ');
   return (
-    // The keyboard is the filter box's, see above.
+    // The filter box handles the keyboard, see above.
     // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus
     <div
       id={props.id}
@@ -377,7 +381,7 @@ function OptionRow(props: {
       {starting ? (
         <Tag icon={STATE_ICONS.starting} text={trans.__('starting…')} />
       ) : props.selected ? (
-        <Tag icon={checkIcon} text={trans.__('picked')} />
+        <Tag icon={checkIcon} text={props.selectedLabel} />
       ) : session !== null ? (
         <Tag icon={stateIcon(session.state)} text={stateWords(session, model.now(), trans).word} />
       ) : null}
@@ -402,12 +406,12 @@ const moves: Record<string, Move | undefined> = {
   PageUp: (active, _count, page) => Math.max(active - page, 0)
 };
 
-/** Which rows of the list can be seen: only those are drawn, however many there are. */
-function useList(active: number, picked: number) {
+/** Work out which rows are visible: only those are drawn, so that thousands of roles are fast. */
+function useList(active: number, selected: number) {
   const ref = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const row = useRef(ROW_EM * 13);
-  const height = useRef(MOST_ROWS * row.current);
+  const height = useRef(MAX_ROWS * row.current);
   useLayoutEffect(() => {
     const node = ref.current!;
     row.current = ROW_EM * (parseFloat(getComputedStyle(node).fontSize) || 13);
@@ -422,10 +426,10 @@ function useList(active: number, picked: number) {
       node.scrollTop = at + row.current - node.clientHeight;
     }
   };
-  useEffect(() => reveal(picked), [picked]);
+  useEffect(() => reveal(selected), [selected]);
   useEffect(() => reveal(active), [active]);
   const first = Math.floor(top / row.current);
-  const shown = Math.ceil(Math.max(height.current, MOST_ROWS * row.current) / row.current);
+  const shown = Math.ceil(Math.max(height.current, MAX_ROWS * row.current) / row.current);
   const from = Math.max(0, first - SPARE_ROWS);
   const to = first + shown + SPARE_ROWS;
   return {

@@ -3,13 +3,13 @@ import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands';
-import { askToRelaunch, relaunchAndTell } from '../dialogs/dialogs';
+import { askToRelaunch, relaunchAndReport } from '../dialogs/dialogs';
 import { runningApps } from '../running/app_roles';
 import { appTitles } from '../running/app_titles';
 import { RunningApps } from '../running/apps';
 import { DOMAIN, IAwsRoles } from '../tokens';
 
-/** The AWS roles of proxied apps (VS Code, Shiny …), and their relaunch with another one. */
+/** Lists the AWS roles of proxied apps (VS Code, Shiny …), and relaunches them. */
 export const apps: JupyterFrontEndPlugin<void> = {
   id: 'jupyterlab-wb-aws:apps',
   description: 'Lists the AWS roles of proxied apps among what is running, and relaunches them.',
@@ -37,7 +37,7 @@ export const apps: JupyterFrontEndPlugin<void> = {
         }
       }
     });
-    // A group can't be taken away again: it is there once an app runs, and most servers have none.
+    // A group can't be removed again: add it when an app runs, since most servers have none.
     const add = () => {
       if (runningApps(model.view, trans).length > 0) {
         model.changed.disconnect(add);
@@ -45,7 +45,7 @@ export const apps: JupyterFrontEndPlugin<void> = {
         managers?.add(
           new RunningApps(model, trans, {
             relaunch: app => void askToRelaunch(model, app, trans),
-            relaunchAll: apps => void relaunchAndTell(model, apps, trans)
+            relaunchAll: apps => void relaunchAndReport(model, apps, trans)
           })
         );
       }

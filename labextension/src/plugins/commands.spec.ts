@@ -6,16 +6,16 @@ import { commands as plugin } from './commands';
 
 jest.mock('@jupyterlab/apputils', () => ({ Dialog: jest.fn(), Notification: {}, Clipboard: {} }));
 
-test('what is known anew concerns our own commands, and nobody else’s', () => {
+test('a new view notifies our own commands and no others', () => {
   const commands = new CommandRegistry();
   const changed = new Signal<unknown, unknown>({});
   const serviceManager = { serverSettings: { baseUrl: '/' } };
   const app = { commands, serviceManager };
   void plugin.activate(app as never, { view: NOTHING_KNOWN, changed }, null, null);
-  const told: (string | undefined)[] = [];
-  commands.commandChanged.connect((_, { id }) => told.push(id));
+  const notified: (string | undefined)[] = [];
+  commands.commandChanged.connect((_, { id }) => notified.push(id));
 
   changed.emit(undefined);
 
-  expect(told.sort()).toEqual(commands.listCommands().sort());
+  expect(notified.sort()).toEqual(commands.listCommands().sort());
 });

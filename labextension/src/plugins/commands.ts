@@ -4,7 +4,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands';
 import { roleIcon } from '../components/icons';
-import { askToEnd, orTell, pickInDialog, showDoctor, showIdentity } from '../dialogs/dialogs';
+import { askToEnd, orShowError, pickInDialog, showDoctor, showIdentity } from '../dialogs/dialogs';
 import { RecentRoles } from '../picker/recent_roles';
 import { defaultSession, sessionById } from '../server/view';
 import { DOMAIN, IAwsRoles } from '../tokens';
@@ -35,12 +35,12 @@ export const commands: JupyterFrontEndPlugin<void> = {
 
     commands.addCommand(CommandIDs.pick, {
       label: trans.__('Pick AWS Role…'),
-      caption: trans.__('Pick the AWS role of what you start next'),
+      caption: trans.__('Pick the default AWS role, which what you start next uses'),
       icon: args => (args.always ? undefined : roleIcon),
       isEnabled: ready,
-      // In the menu it stays where the extension is not set up, so that the menu is never empty.
+      // The menu keeps it even if the extension is not set up, so that the menu is never empty.
       isVisible: args => known() || args.always === true,
-      // No argument names a role: a button in a notebook's Markdown may run a command.
+      // No argument names a role, since a button in a notebook's Markdown can run a command.
       execute: () => pickInDialog(model, recent, commands, trans)
     });
     commands.addCommand(CommandIDs.none, {
@@ -49,11 +49,12 @@ export const commands: JupyterFrontEndPlugin<void> = {
       isEnabled: ready,
       isVisible: known,
       isToggled: () => model.view.choice.chosen && model.view.choice.session_id === null,
-      execute: () => orTell(model.pickNone(), trans.__('Your choice could not be kept'), trans)
+      execute: () =>
+        orShowError(model.pickNone(), trans.__('Your choice could not be saved'), trans)
     });
     commands.addCommand(CommandIDs.showIdentity, {
       label: trans.__('Show AWS Identity…'),
-      caption: trans.__('Show who you are to AWS, and what programs that you start get'),
+      caption: trans.__('Show who you are to AWS and what your programs get'),
       isEnabled: args => known() && session(args) !== null,
       isVisible: known,
       execute: async args => {
@@ -65,20 +66,20 @@ export const commands: JupyterFrontEndPlugin<void> = {
     });
     commands.addCommand(CommandIDs.refresh, {
       label: trans.__('Refresh AWS Token Now'),
-      caption: trans.__('Get a new token for the AWS role now'),
+      caption: trans.__('Get a new token for the default AWS role now'),
       isEnabled: args => ready() && session(args) !== null,
       isVisible: known,
       execute: async args => {
         const refreshed = session(args);
         if (refreshed !== null) {
-          const title = trans.__('There is no new token');
-          await orTell(model.refresh(refreshed.id), title, trans);
+          const title = trans.__('The token was not refreshed');
+          await orShowError(model.refresh(refreshed.id), title, trans);
         }
       }
     });
     commands.addCommand(CommandIDs.end, {
       label: trans.__('End AWS Role Session…'),
-      caption: trans.__('End the role session of the AWS role in use'),
+      caption: trans.__('End the role session of the default AWS role'),
       isEnabled: args => ready() && session(args) !== null,
       isVisible: known,
       execute: async args => {
@@ -102,7 +103,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
 
     const { pick, none, showIdentity: show, refresh, doctor, end, endAll } = CommandIDs;
     const ours = [pick, none, show, refresh, doctor, end, endAll];
-    // Of each, since without an id all menus and toolbars are drawn again.
+    // One by one: without an id, JupyterLab renders all menus and toolbars again.
     model.changed.connect(() => ours.forEach(command => commands.notifyCommandChanged(command)));
     for (const command of ours) {
       palette?.addItem({ command, category: trans.__('AWS') });

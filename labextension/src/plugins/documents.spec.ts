@@ -78,7 +78,7 @@ function drawn(): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, 50));
 }
 
-test('a closed notebook is followed no more', async () => {
+test('a closed notebook is no longer followed', async () => {
   const { changed, model, item } = aPlugin();
   const { panel, sessionContext } = aPanel();
   const control = item(panel);

@@ -21,7 +21,7 @@ import { DOMAIN, IAwsRoles } from '../tokens';
 
 /** The item's name in `schema/documents.json`. */
 const ITEM = 'awsRole';
-/** JupyterLab's plugin of consoles. */
+/** JupyterLab's plugin for consoles. */
 const CONSOLES = '@jupyterlab/console-extension:tracker';
 
 /** The AWS role of a notebook's or console's kernel, in its toolbar. */
@@ -49,7 +49,7 @@ export const documents: JupyterFrontEndPlugin<void> = {
       dialogs: dialogs ?? new SessionContextDialogs({ translator: translator ?? nullTranslator }),
       trans: (translator ?? nullTranslator).load(DOMAIN)
     };
-    // A toolbar may be made again for a panel: that is the same document.
+    // JupyterLab may make a panel's toolbar again: the document is the same.
     const known = new WeakMap<object, IDocument>();
     const control = <T extends object>(panel: T, asDocument: (panel: T) => IDocument) => {
       let document = known.get(panel);
@@ -82,12 +82,12 @@ export const documents: JupyterFrontEndPlugin<void> = {
   }
 };
 
-/** Whether JupyterLab fills the toolbars of consoles; before 4.4, each has an empty one. */
+/** Whether JupyterLab fills the toolbars of consoles; before 4.4 they stay empty. */
 async function fillsConsoleToolbars(settings: ISettingRegistry): Promise<boolean> {
   try {
     const { schema } = await settings.load(CONSOLES);
     return schema['jupyter.lab.toolbars']?.['ConsolePanel'] !== undefined;
   } catch {
-    return true; // Somebody has disabled that plugin.
+    return true; // The plugin is disabled.
   }
 }

@@ -33,7 +33,7 @@ export const launcher: JupyterFrontEndPlugin<void> = {
     const dressed = new WeakSet<Widget>();
     const sections = new Set<LauncherRole>();
 
-    // The launcher takes only cards, and tells nobody of a new one: look for it when the layout changes.
+    // The launcher accepts only cards and has no event for a new one: look for it at each change of the layout.
     const dress = () => {
       for (const widget of shell.widgets('main')) {
         const isLauncher =

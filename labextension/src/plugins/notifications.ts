@@ -6,10 +6,10 @@ import { Notifier } from '../notifications/notifier';
 import { DOMAIN, IAwsRoles, IAwsRoleSettings } from '../tokens';
 import { processNames } from '../words/process_names';
 
-/** Notifications for what needs the user, and for nothing else. */
+/** Notifies the user only of what needs them. */
 export const notifications: JupyterFrontEndPlugin<void> = {
   id: 'jupyterlab-wb-aws:notifications',
-  description: 'Notifies the user when AWS needs them.',
+  description: 'Notifies the user when AWS roles need attention.',
   autoStart: true,
   requires: [IAwsRoles, IAwsRoleSettings],
   optional: [ITranslator],
@@ -21,7 +21,7 @@ export const notifications: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const nameOf = processNames(app.serviceManager.sessions, trans);
-    // What is emitted before JupyterLab listens is never shown as a toast.
+    // JupyterLab shows no toast for what is emitted before it has started.
     void app.restored.then(() => {
       new Notifier(
         model,

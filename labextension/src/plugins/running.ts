@@ -3,12 +3,12 @@ import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands';
-import { askToEnd, endAndTell } from '../dialogs/dialogs';
+import { askToEnd, endAndReport } from '../dialogs/dialogs';
 import { RunningRoleSessions } from '../running/role_sessions';
 import { DOMAIN, IAwsRoles } from '../tokens';
 import { processNames } from '../words/process_names';
 
-/** The group "AWS role sessions" of the panel of what is running. */
+/** The group "AWS role sessions" in JupyterLab's panel "Running Terminals and Kernels". */
 export const running: JupyterFrontEndPlugin<void> = {
   id: 'jupyterlab-wb-aws:running',
   description: 'Lists the AWS role sessions among what is running.',
@@ -23,7 +23,7 @@ export const running: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const nameOf = processNames(serviceManager.sessions, trans);
-    // A group can't be taken away again: it is there once the server has shown that it knows role sessions.
+    // A group can't be removed again: add it once the server turns out to have the extension.
     const add = () => {
       if (model.view.situation === 'ready') {
         model.changed.disconnect(add);
@@ -32,7 +32,7 @@ export const running: JupyterFrontEndPlugin<void> = {
             open: session =>
               void commands.execute(CommandIDs.showIdentity, { session_id: session.id }),
             end: session => void askToEnd(model, [session], nameOf, trans),
-            endAll: () => void endAndTell(model, model.view.sessions, trans)
+            endAll: () => void endAndReport(model, model.view.sessions, trans)
           })
         );
       }

@@ -6,10 +6,10 @@ import { IAwsRoleSettings } from '../tokens';
 
 const ID = 'jupyterlab-wb-aws:settings';
 
-/** The user's settings; their schema holds the menu "AWS Role" too. */
+/** The user's settings; their schema also defines the menu "AWS Role". */
 export const settings: JupyterFrontEndPlugin<IAwsRoleSettings> = {
   id: ID,
-  description: 'Knows what the user has set for AWS roles.',
+  description: 'Provides the user’s settings for AWS roles.',
   autoStart: true,
   provides: IAwsRoleSettings,
   optional: [ISettingRegistry],
@@ -21,7 +21,7 @@ export const settings: JupyterFrontEndPlugin<IAwsRoleSettings> = {
         settings.follow(kept);
       }
     } catch {
-      // A server that keeps no settings: what is shown by default is shown.
+      // A server without settings: the defaults apply.
     }
     return settings;
   }

@@ -12,10 +12,10 @@ import { AfterSignOut, BeforeSignOut } from '../sign_in/sign_out';
 import { DOMAIN, IAwsRoles } from '../tokens';
 import { failureOf } from '../words/failure';
 
-/** The commands that sign the user in, and out, each by a dialog. */
+/** The commands to sign in and out, each with a dialog. */
 export const signIn: JupyterFrontEndPlugin<void> = {
   id: 'jupyterlab-wb-aws:sign-in',
-  description: 'Signs the user in at the identity provider, and out.',
+  description: 'Signs the user in and out at the identity provider.',
   autoStart: true,
   requires: [IAwsRoles],
   optional: [ICommandPalette, ITranslator],
@@ -53,7 +53,7 @@ export const signIn: JupyterFrontEndPlugin<void> = {
         [
           trans.__('You are signed in as %1.', user?.name ?? ''),
           roles.length > 0
-            ? trans.__('Your role sessions go on.')
+            ? trans.__('Your role sessions continue.')
             : trans.__('Next, pick an AWS role.')
         ].join('\n'),
         {
@@ -102,7 +102,7 @@ export const signIn: JupyterFrontEndPlugin<void> = {
 
     commands.addCommand(CommandIDs.signOut, {
       label: trans.__('Sign out of AWS…'),
-      caption: trans.__('End all role sessions, and the sign-in'),
+      caption: trans.__('End your sign-in and all role sessions'),
       isVisible: isNeeded,
       isEnabled: () =>
         model.view.situation === 'ready' &&

@@ -27,6 +27,7 @@ export const status: JupyterFrontEndPlugin<void> = {
     const item = new StatusItem(model, (translator ?? nullTranslator).load(DOMAIN), {
       pick: () => void commands.execute(CommandIDs.pick),
       signIn: () => void commands.execute(CommandIDs.signIn),
+      signOut: () => void commands.execute(CommandIDs.signOut),
       end: () => void commands.execute(CommandIDs.end),
       relaunch: appId => void commands.execute(CommandIDs.relaunch, { app_id: appId }),
       doctor: () => void commands.execute(CommandIDs.doctor)

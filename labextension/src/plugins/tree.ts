@@ -6,7 +6,7 @@ import { TreeTab } from '../launcher/tree_tab';
 import { RecentRoles } from '../picker/recent_roles';
 import { DOMAIN, IAwsRoles } from '../tokens';
 
-/** The tab "AWS roles" of Notebook 7's file page, which has no launcher. */
+/** The tab "AWS roles" of Notebook 7's file page; Notebook 7 has no launcher. */
 export const tree: JupyterFrontEndPlugin<void> = {
   id: 'jupyterlab-wb-aws:tree',
   description: 'Lets the user pick an AWS role on the tree page of Jupyter Notebook.',
@@ -16,7 +16,7 @@ export const tree: JupyterFrontEndPlugin<void> = {
   activate: (app: JupyterFrontEnd, model: IAwsRoles, translator: ITranslator | null) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const recent = new RecentRoles(app.serviceManager.serverSettings.baseUrl);
-    // Not awaited: where there is a tree, it is there only once the application has started.
+    // Not awaited: the tree exists only after the application has started.
     void notebookTree(app).then(tree => {
       tree?.addWidget(new TreeTab({ model, recent, commands: app.commands, trans }));
     });
@@ -24,10 +24,10 @@ export const tree: JupyterFrontEndPlugin<void> = {
 };
 
 /**
- * Return the tabs of the tree page; null where there are none.
+ * Return the tabs of the file page; null if there are none.
  *
- * The token is Notebook's own, which JupyterLab doesn't have: were it required as others are, this
- * extension would not load there. It is the same object only if it comes from Notebook's own module.
+ * The token belongs to Notebook: JupyterLab does not have it, and would not load an extension that
+ * requires it. It must come from Notebook's own module to be the same object.
  */
 async function notebookTree(app: JupyterFrontEnd): Promise<INotebookTree | null> {
   let token: typeof INotebookTree;

@@ -61,22 +61,22 @@ describe('the proxied apps that run', () => {
     ['is to have one', app(null, ANALYST), true, 'No AWS role - relaunch to use Analyst'],
     ['has none, and is to have none', app(null, null), false, 'No AWS role'],
     [
-      'was launched before anything was picked',
+      'was launched before any choice',
       app(null, null, { given: 'untouched' }),
       true,
-      'No role picked - relaunch to use no AWS role'
+      'No role yet - relaunch to use no AWS role'
     ]
-  ])('are told to be relaunched or not: one that %s', (_, assignment, relaunch, words) => {
+  ])('need a relaunch or not: one that %s', (_, assignment, relaunch, words) => {
     expect(only(assignment)).toEqual({ relaunch, words });
   });
 
-  it('need no relaunch where nothing was ever picked', () => {
+  it('need no relaunch if nothing was ever chosen', () => {
     const untouched = app(null, null, {
       given: 'untouched',
       next: { given: 'untouched', session_id: null }
     });
 
-    expect(only(untouched)).toEqual({ relaunch: false, words: 'No role picked' });
+    expect(only(untouched)).toEqual({ relaunch: false, words: 'No role yet' });
   });
 
   it('whose role session has ended are relaunched only for another role', () => {

@@ -4,24 +4,24 @@ import type { Assignment, RoleSession } from '../server/api';
 import type { IView } from '../server/view';
 import { roleLabel } from '../words/identity';
 
-/** A proxied app that runs (VS Code, RStudio, Shiny …), and its AWS role. */
+/** A running proxied app (VS Code, RStudio, Shiny …) and its AWS role. */
 export interface IApp {
   readonly id: string;
   /** Its name in the launcher. */
   readonly title: string;
-  /** What it was given at its launch; null if no role. */
+  /** The role session that it got at its launch; null if none. */
   readonly has: RoleSession | null;
-  /** What it is given at its next launch; null if no role. */
+  /** The role session that it gets at its next launch; null if none. */
   readonly next: RoleSession | null;
-  /** Whether a relaunch would give it another role session, or none, than it has. */
+  /** Whether a relaunch would change its role session. */
   readonly relaunch: boolean;
-  /** Which role it has, and that it would have another one. */
+  /** Which role it uses, and which one after a relaunch. */
   readonly words: string;
-  /** The same where there is no room for a sentence. */
+  /** The same in few characters. */
   readonly short: string;
 }
 
-/** The proxied apps that run, by title. */
+/** Return the running proxied apps, sorted by title. */
 export function runningApps(view: IView, trans: TranslationBundle): IApp[] {
   return view.assignments
     .filter(assignment => assignment.kind === 'app')
@@ -41,7 +41,7 @@ function asApp(view: IView, assignment: Assignment, trans: TranslationBundle): I
     const words = trans.__('an R session that starts now uses %1', nextName);
     return { id, title, has, next, relaunch: false, words, short: words };
   }
-  // What it has is over, and there is nothing that a relaunch would bring.
+  // Its role session has ended, and a relaunch would not give it another.
   const over = running !== null && has === null && next === null;
   const differs =
     has !== null || next !== null ? has?.id !== next?.id : given !== assignment.next?.given;
@@ -50,7 +50,7 @@ function asApp(view: IView, assignment: Assignment, trans: TranslationBundle): I
     (running !== null
       ? trans.__('%1 (ended)', roleLabel(running.role_arn, view.roles))
       : given === 'untouched'
-        ? trans.__('No role picked')
+        ? trans.__('No role yet')
         : trans.__('No AWS role'));
   const relaunch = differs && !over;
   return {
@@ -64,11 +64,11 @@ function asApp(view: IView, assignment: Assignment, trans: TranslationBundle): I
   };
 }
 
-/** Say what it means to relaunch apps, to the user who is asked. */
+/** Explain what relaunching apps does, for the question to the user. */
 export function relaunchQuestion(apps: readonly IApp[], trans: TranslationBundle): string {
   return trans._n(
-    'It is stopped, with everything that runs in it, and what is not saved there is lost. Load its page again to launch it as %2.',
-    'They are stopped, with everything that runs in them, and what is not saved there is lost. Load their pages again to launch them as %2.',
+    'This stops it and everything that runs in it, and what is not saved there is lost. Reload its page to launch it as %2.',
+    'This stops them and everything that runs in them, and what is not saved there is lost. Reload their pages to launch them as %2.',
     apps.length,
     apps[0]?.next?.label ?? trans.__('no AWS role')
   );

@@ -26,7 +26,7 @@ test('apps have the names that the launcher shows', async () => {
   });
 });
 
-test('where that is not told, there are none', async () => {
+test('without an answer there are none', async () => {
   expect(await appTitles(settings(() => new Response('<html>', { status: 404 })))).toEqual({});
   expect(await appTitles(settings(() => new Response('{}')))).toEqual({});
 });

@@ -1,7 +1,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-/** What jupyter-server-proxy tells of an app; for its launcher's cards. */
+/** What jupyter-server-proxy says of its apps, for the launcher's cards. */
 interface IServersInfo {
   readonly server_processes: readonly {
     readonly name: string;
@@ -9,7 +9,7 @@ interface IServersInfo {
   }[];
 }
 
-/** Ask jupyter-server-proxy for the names of its apps in the launcher; none where it does not say. */
+/** Return the names of jupyter-server-proxy's apps in the launcher, by id; empty if it does not say. */
 export async function appTitles(
   settings: ServerConnection.ISettings
 ): Promise<Record<string, string>> {

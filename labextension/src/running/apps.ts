@@ -7,14 +7,14 @@ import { confirmation } from '../components/confirmation';
 import type { IAwsRoles } from '../tokens';
 import { type IApp, relaunchQuestion, runningApps } from './app_roles';
 
-/** What the panel does with proxied apps. */
+/** What the panel lets the user do with proxied apps. */
 export interface IAppActions {
   readonly relaunch: (app: IApp) => void;
-  /** Relaunch all of them; the panel has asked. */
+  /** Relaunch all of them; the user has agreed. */
   readonly relaunchAll: (apps: readonly IApp[]) => void;
 }
 
-/** The proxied apps that run, with their AWS roles, as the panel of what is running wants them. */
+/** The running proxied apps and their AWS roles, for JupyterLab's panel "Running Terminals and Kernels". */
 export class RunningApps implements IRunningSessions.IManager {
   constructor(
     private readonly model: IAwsRoles,
@@ -44,7 +44,7 @@ export class RunningApps implements IRunningSessions.IManager {
       label: () => app.title,
       labelTitle: () => `${app.title}: ${app.words}`,
       detail: () => app.short,
-      // Without it, there is no button: there is nothing that a relaunch would change.
+      // Without `shutdown` the item has no button: a relaunch would change nothing.
       ...(app.relaunch ? { shutdown: () => this.actions.relaunch(app) } : {})
     }));
   }

@@ -1,7 +1,7 @@
 import type { IRunningSessions } from '@jupyterlab/running';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { withDot } from '../components/icons';
+import { withRoleColor } from '../components/icons';
 import { confirmation } from '../components/confirmation';
 import type { RoleSession } from '../server/api';
 import { roleByArn } from '../server/view';
@@ -11,15 +11,15 @@ import { accountOf } from '../words/identity';
 import type { ProcessName } from '../words/process_names';
 import { purposeWords, stateWords } from '../words/state';
 
-/** What the panel does with role sessions. */
+/** What the panel lets the user do with role sessions. */
 export interface IRunningActions {
   readonly open: (session: RoleSession) => void;
   readonly end: (session: RoleSession) => void;
-  /** End all of them; the panel has asked. */
+  /** End all of them; the user has agreed. */
   readonly endAll: () => void;
 }
 
-/** The living role sessions, as the panel of what is running wants them. */
+/** The role sessions, for JupyterLab's panel "Running Terminals and Kernels". */
 export class RunningRoleSessions implements IRunningSessions.IManager {
   constructor(
     private readonly model: IAwsRoles,
@@ -47,7 +47,8 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
       const { word, sentence } = stateWords(session, this.model.now(), this.trans);
       return {
         className: 'jp-AwsRoles-running',
-        icon: () => withDot(session.state, roleByArn(this.model.view, session.role_arn)?.color),
+        icon: () =>
+          withRoleColor(session.state, roleByArn(this.model.view, session.role_arn)?.color),
         label: () => session.label,
         labelTitle: () => `${session.role_arn}\n${sentence}`,
         detail: () =>

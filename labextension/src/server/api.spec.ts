@@ -76,7 +76,7 @@ test.each([
     },
     Unreachable
   ]
-])('%s is told from a refusal', async (_, answer, kind) => {
+])('%s is not a refusal', async (_, answer, kind) => {
   const { api } = anApi(answer);
 
   await expect(api.health()).rejects.toBeInstanceOf(kind);
@@ -88,17 +88,17 @@ test('an answer without content is none', async () => {
   await expect(api.setDefault(null)).resolves.toBeUndefined();
 });
 
-test('the server’s time is told, and the browser’s when it was asked', async () => {
+test('the server’s time is reported, with the browser’s at the request', async () => {
   jest.useFakeTimers({ now: 5_000 });
-  const told = jest.fn();
+  const onAnswer = jest.fn();
   const answer = json({}, 200, { Date: 'Wed, 25 Nov 2026 10:00:00 GMT' });
   const { api } = anApi(() => {
     jest.setSystemTime(65_000);
     return answer();
-  }, told);
+  }, onAnswer);
 
   await api.health();
 
-  expect(told).toHaveBeenCalledWith(Date.UTC(2026, 10, 25, 10), 5_000);
+  expect(onAnswer).toHaveBeenCalledWith(Date.UTC(2026, 10, 25, 10), 5_000);
   jest.useRealTimers();
 });

@@ -49,7 +49,7 @@ afterEach(() => {
   streams.splice(0).forEach(stream => stream.dispose());
 });
 
-test('our events are told by their names, and nobody else’s', () => {
+test('our events are reported by their names, and no others', () => {
   const { listener, latest } = aStream();
   const say = (data: unknown) => latest().onmessage?.({ data });
 
@@ -85,7 +85,7 @@ test('a lost stream is tried again, ever more rarely, until it is there', () => 
   expect(FakeSocket.all).toHaveLength(10);
 });
 
-test('a stream that is cut and had again is no trouble', () => {
+test('a stream that is cut and opens again is not reported as unavailable', () => {
   const { listener, latest } = aStream();
   latest().onopen?.();
 

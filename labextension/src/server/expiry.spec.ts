@@ -12,8 +12,8 @@ function aView(...sessions: IView['sessions']): IView {
 
 test.each([
   ['nothing runs', [], null],
-  ['nobody tells that it was renewed', [{ ...DEGRADED, state: 'active' as const }], 62_000],
-  ['it can’t be renewed', [DEGRADED], 62_000],
+  ['no event says that it was refreshed', [{ ...DEGRADED, state: 'active' as const }], 62_000],
+  ['it can’t be refreshed', [DEGRADED], 62_000],
   [
     'another one is over before',
     [DEGRADED, aSession('auditor', { ...DEGRADED, token_expires_at: '2026-11-25T12:00:10Z' })],

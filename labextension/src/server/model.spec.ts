@@ -93,7 +93,7 @@ function aServer() {
   return { server, model: new Model(api, () => 1_000_000) };
 }
 
-test('a read tells the roles, the role sessions and what is chosen', async () => {
+test('a read gives the roles, the role sessions and the default', async () => {
   const { server, model } = aServer();
   server.sessions = [aSession('analyst')];
   server.choice = { session_id: 'id-analyst', chosen: true, ended: null };
@@ -105,7 +105,7 @@ test('a read tells the roles, the role sessions and what is chosen', async () =>
   expect(defaultSession(model.view)?.label).toBe('analyst');
 });
 
-test('what is not shared is not the role session of a role that was picked', async () => {
+test('a role session that is not shared is not the role’s own', async () => {
   const { server, model } = aServer();
   server.sessions = [aSession('analyst', { id: 'own', shared: false })];
   await model.read();
@@ -144,7 +144,7 @@ test('a storm of hints is answered by two reads: the present one, and one after 
   expect(server.calls.filter(call => call === 'sessions').length).toBeLessThanOrEqual(2);
 });
 
-test('a view tells from which read it comes', async () => {
+test('a view has the number of its read', async () => {
   const { model } = aServer();
   await model.read();
   const { reads } = model;
@@ -230,7 +230,7 @@ test('whether the server is another is found out where that is asked', async () 
   expect(server.calls).not.toContain('health');
 });
 
-test('a list of roles that can’t be had is a problem to show; the rest is known', async () => {
+test('a failed list of roles is a problem to show; the rest is known', async () => {
   const { server, model } = aServer();
   server.rolesFailing = new Refused(aProblem('sign_in_required', { status: 409 }));
 
@@ -240,7 +240,7 @@ test('a list of roles that can’t be had is a problem to show; the rest is know
   expect(model.view.rolesProblem?.code).toBe('sign_in_required');
 });
 
-test('picking makes the default, and tells which role is being started', async () => {
+test('picking makes the default, and shows which role is starting', async () => {
   const { model } = aServer();
   await model.read();
   const starting: (readonly string[])[] = [];
@@ -298,20 +298,20 @@ test('a pick that fails throws, and leaves nothing starting', async () => {
   expect(model.view.starting).toEqual([]);
 });
 
-test('an end by somebody else is told, with its reason; one of ours is not', async () => {
+test('an end by somebody else is announced with its reason; one of ours is not', async () => {
   const { server, model } = aServer();
   server.sessions = [aSession('analyst'), aSession('auditor')];
   await model.read();
-  const told: (string | null)[] = [];
-  model.ended.connect((_, session) => told.push(session.end_reason));
+  const reasons: (string | null)[] = [];
+  model.ended.connect((_, session) => reasons.push(session.end_reason));
 
   await model.end('id-auditor');
-  expect(told).toEqual([]);
+  expect(reasons).toEqual([]);
 
   server.sessions = [];
   server.ended = [aSession('analyst', { state: 'ended', end_reason: 'role_withdrawn' })];
   await model.read();
-  expect(told).toEqual(['role_withdrawn']);
+  expect(reasons).toEqual(['role_withdrawn']);
 });
 
 test('times are compared with the server’s clock, where the browser’s is wrong', () => {

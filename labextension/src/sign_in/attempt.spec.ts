@@ -68,7 +68,7 @@ test('the site’s first flow is offered, and the other as another way', () => {
   expect(otherWay(view, step)).toBe('code');
 });
 
-test('with one flow there is no other way', () => {
+test('one flow leaves no other way', () => {
   const view = aView({ flows: ['code'] });
   expect(otherWay(view, stepOf(view, null, NOON))).toBeNull();
 });
@@ -78,7 +78,7 @@ test('it is said why the last sign-in is over', () => {
   expect(stepOf(aView({ problem }), null, NOON)).toMatchObject({ reason: problem.detail });
 });
 
-test('without a flow there is no way, and the reason is told', () => {
+test('without a flow the user can’t sign in, and the reason is shown', () => {
   const problem = aProblem('identity_provider_unavailable');
   expect(stepOf(aView({ flows: [], problem }), null, NOON)).toEqual({ kind: 'no_way', problem });
 });
@@ -176,7 +176,7 @@ test('a server that was restarted knows nothing of the sign-in', () => {
   expect(stepOf(aView({}), DEVICE, NOON)).toMatchObject({ kind: 'failed', problem: null });
 });
 
-test('whoever has signed in sees that, whatever was begun', () => {
+test('a signed-in user sees that, even if a sign-in had begun', () => {
   const view = aView({ state: 'signed_in', user: ALICE });
   for (const attempt of [null, CODE, DEVICE, { ...CODE, error: new Error('no') }]) {
     expect(stepOf(view, attempt, NOON)).toEqual({ kind: 'signed_in', user: ALICE });

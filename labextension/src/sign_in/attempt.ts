@@ -5,9 +5,9 @@ import { webAddress } from '../words/failure';
 /** A sign-in that this page has asked for. */
 export interface IAttempt {
   readonly flow: Flow;
-  /** What the server answered; null while it has not. */
+  /** The server's answer; null until it is there. */
   readonly begun: SignInBegun | null;
-  /** What the server's refusal threw. */
+  /** What the request threw; null if nothing. */
   readonly error: unknown;
   /** The window for the provider's page, in the code flow. */
   readonly window: 'open' | 'blocked' | 'closed';
@@ -15,14 +15,14 @@ export interface IAttempt {
 
 /** What the sign-in dialog shows. */
 export type Step =
-  /** The server can't be asked. */
+  /** The server does not answer. */
   | { readonly kind: 'unavailable' }
   /** Nobody has to sign in here. */
   | { readonly kind: 'not_needed' }
   | { readonly kind: 'signed_in'; readonly user: User | null }
-  /** No flow works, `problem` says why, if that is known. */
+  /** No flow works; `problem` says why, if it is known. */
   | { readonly kind: 'no_way'; readonly problem: Problem | null }
-  /** Nothing was begun; `reason` is why the last sign-in is over. */
+  /** No sign-in has begun; `reason` says why the last one ended. */
   | { readonly kind: 'start'; readonly flow: Flow; readonly reason: string }
   | { readonly kind: 'beginning'; readonly flow: Flow }
   | {
@@ -33,13 +33,13 @@ export type Step =
   | {
       readonly kind: 'device';
       readonly userCode: string;
-      /** Where the code is entered: to be shown. */
+      /** The address of the page where the user enters the code, as text. */
       readonly place: string;
-      /** The page to open, null if a browser can't be sent there. */
+      /** The page to open; null if it is not safe to open. */
       readonly address: string | null;
       readonly expiresAt: string;
     }
-  /** It came to nothing: `error` was thrown, or the server tells a `problem`, or neither. */
+  /** The sign-in failed: `error` was thrown, the server reports a `problem`, or the reason is unknown. */
   | {
       readonly kind: 'failed';
       readonly flow: Flow;
@@ -51,7 +51,7 @@ export type Step =
 /**
  * Decide what the sign-in dialog shows.
  *
- * @param attempt - what this page has begun, null if nothing.
+ * @param attempt - the sign-in that this page has begun; null if none.
  * @param now - the server's time in milliseconds.
  */
 export function stepOf(view: IView, attempt: IAttempt | null, now: number): Step {
@@ -71,7 +71,7 @@ export function stepOf(view: IView, attempt: IAttempt | null, now: number): Step
   return underWay(signIn, attempt, now, situation === 'ready');
 }
 
-/** The way that the site has besides the one that is shown. */
+/** Return the other flow that the site supports; null if there is none. */
 export function otherWay(view: IView, step: Step): Flow | null {
   const shown =
     step.kind === 'start' || step.kind === 'failed' || step.kind === 'expired'
@@ -84,7 +84,7 @@ export function otherWay(view: IView, step: Step): Flow | null {
     : (view.signIn?.flows.find(flow => flow !== shown && FLOWS.includes(flow)) ?? null);
 }
 
-/** The ways to sign in that this page knows: a newer server may have others. */
+/** The flows that this page knows; a newer server may have others. */
 const FLOWS: readonly Flow[] = ['code', 'device'];
 
 function first(signIn: SignIn): Step {
@@ -123,7 +123,7 @@ function underWay(signIn: SignIn, attempt: IAttempt, now: number, isNews: boolea
   };
 }
 
-/** Whether the provider's page said no, while a code of the other flow is still good. */
+/** Whether the sign-in failed on the provider's page while a code of the other flow is still valid. */
 function deniedThere(signIn: SignIn, { flow }: IAttempt): boolean {
   return flow === 'code' && signIn.problem?.code === 'sign_in_failed';
 }

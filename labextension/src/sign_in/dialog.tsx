@@ -15,13 +15,13 @@ import { SignInWindow } from './window';
 
 const { useEffect, useRef, useState } = React;
 
-/** How often it is looked whether the provider's window is closed: nobody tells, where it has gone elsewhere. */
-const LOOK_AT_WINDOW = 500;
+/** How often to check whether the provider's window is closed, in milliseconds: there is no event for it. */
+const WINDOW_CHECK_INTERVAL = 500;
 
 export interface ISignInProps {
   model: IAwsRoles;
   trans: TranslationBundle;
-  /** Somebody has signed in while this was shown. */
+  /** Called when the user has signed in while the dialog was open. */
   onSignedIn: (user: User | null) => void;
   onSignOut: () => void;
 }
@@ -44,7 +44,7 @@ export function SignIn(props: ISignInProps): React.JSX.Element {
   }, [step.kind]);
 
   return (
-    // What is focused is here as long as the dialog; it hands the focus on to what is to be pressed.
+    // The dialog focuses this element, which passes the focus on to the main button or link.
     <div
       className="jp-AwsRoles-signIn"
       tabIndex={-1}
@@ -120,9 +120,7 @@ function StepBody(props: IStepProps): React.JSX.Element {
     case 'not_needed':
       return (
         <p>
-          {trans.__(
-            'No sign-in is needed here: this server has your sign-in already. Pick a role.'
-          )}
+          {trans.__('You don’t need to sign in here: the server knows who you are. Pick a role.')}
         </p>
       );
     case 'signed_in':
@@ -137,7 +135,7 @@ function StepBody(props: IStepProps): React.JSX.Element {
       return (
         <>
           {step.problem === null ? (
-            <p>{trans.__('There is no way to sign in here. Tell your administrator.')}</p>
+            <p>{trans.__('You can’t sign in here. Ask your administrator.')}</p>
           ) : (
             <FailureNote failure={withoutCommands(step.problem, trans)} trans={trans} />
           )}
@@ -150,7 +148,7 @@ function StepBody(props: IStepProps): React.JSX.Element {
           {step.reason !== '' && <p>{step.reason}</p>}
           <p>
             {trans.__(
-              'Your organization’s sign-in page opens in a window of its own, which closes when you are done.'
+              'Your organization’s sign-in page opens in its own window, which closes when you are done.'
             )}
           </p>
           {button(trans.__('Sign in'), () => begin(step.flow))}
@@ -174,8 +172,8 @@ function StepBody(props: IStepProps): React.JSX.Element {
         <>
           <p role="alert">
             {step.flow === 'device'
-              ? trans.__('The code has expired before it was used.')
-              : trans.__('This sign-in took too long, and has expired.')}
+              ? trans.__('The code expired before it was used.')
+              : trans.__('This sign-in took too long and has expired.')}
           </p>
           {button(trans.__('Try again'), () => begin(step.flow))}
         </>
@@ -190,13 +188,13 @@ function CodeStep(
   if (step.window === 'blocked') {
     return (
       <>
-        <p>{trans.__('Your browser has not let the sign-in window open. Open it by this link:')}</p>
+        <p>{trans.__('Your browser blocked the sign-in window. Open it with this link:')}</p>
         <p>
           <SignInPageLink main={main} address={step.address} trans={trans} />
         </p>
         <p className="jp-AwsRoles-signInQuiet">
           {trans.__(
-            'If nothing opens, there is this window: you leave JupyterLab, so save your work first.'
+            'If nothing opens, sign in in this window: you leave JupyterLab, so save your work first.'
           )}{' '}
           <a className="jp-AwsRoles-link" href={step.address}>
             {trans.__('Leave JupyterLab and sign in')}
@@ -209,7 +207,7 @@ function CodeStep(
     <>
       <p>
         {step.window === 'open'
-          ? trans.__('Go on in the window that has opened.')
+          ? trans.__('Continue in the window that has opened.')
           : trans.__(
               'The sign-in window is closed. If you have not finished there, open it again.'
             )}
@@ -254,7 +252,11 @@ function DeviceStep(
   const shown = webAddress(step.place);
   return (
     <>
-      <p>{trans.__('Open the sign-in page, and enter this code there, or compare it:')}</p>
+      <p>
+        {trans.__(
+          'Open the sign-in page and enter this code, or check that it shows the same one:'
+        )}
+      </p>
       <p className="jp-AwsRoles-codeLine">
         <code className="jp-AwsRoles-code">{step.userCode}</code>
         <CopyButton text={step.userCode} label={trans.__('Copy code')} trans={trans} />
@@ -275,16 +277,16 @@ function DeviceStep(
         )}
       </p>
       <p className="jp-AwsRoles-signInQuiet">
-        {trans.__('The code is good for %1.', timeLeft(step.expiresAt, now, trans))}{' '}
+        {trans.__('The code is valid for %1.', timeLeft(step.expiresAt, now, trans))}{' '}
         {trans.__(
-          'You may close this dialog: the sign-in goes on, and the code is shown again when you come back.'
+          'You can close this dialog: the sign-in continues, and the code is shown again when you come back.'
         )}
       </p>
     </>
   );
 }
 
-/** Begin sign-ins, and keep an eye on the one that was begun last. */
+/** Begin sign-ins, and follow the one that was begun last. */
 function useAttempt(
   model: IAwsRoles,
   trans: TranslationBundle
@@ -295,8 +297,8 @@ function useAttempt(
 
   const begin = async (flow: Flow) => {
     const mine = ++last.current;
-    // Before anything is awaited: this is still the turn of the user's click.
-    const isOpen = flow === 'code' && page.open(trans.__('The sign-in page is on its way…'));
+    // Before anything is awaited: the browser still counts this as the user's click.
+    const isOpen = flow === 'code' && page.open(trans.__('Opening the sign-in page…'));
     const asked: IAttempt = {
       flow,
       begun: null,
@@ -320,7 +322,7 @@ function useAttempt(
         answered.begun?.flow !== 'code' ||
         webAddress(answered.begun.authorization_url) === null
       ) {
-        page.close(); // there is nothing that it could show
+        page.close(); // it would stay empty
       }
       setAttempt(answered);
     }
@@ -342,24 +344,24 @@ function useAttempt(
           }
         });
       }
-    }, LOOK_AT_WINDOW);
+    }, WINDOW_CHECK_INTERVAL);
     return () => window.clearInterval(timer);
   }, [isOpen, model, page]);
   useEffect(() => {
     if (!waits) {
       return;
     }
-    // Whoever comes back from the provider's page wants to see at once what became of it.
+    // A user who comes back from the provider's page sees the result at once.
     const read = () => void model.read();
     window.addEventListener('focus', read);
     return () => window.removeEventListener('focus', read);
   }, [waits, model]);
-  // The window of a sign-in that nobody waits for any more.
+  // Close the window with the dialog.
   useEffect(() => () => page.close(), [page]);
   return { attempt, begin };
 }
 
-/** A code needs no click before it can be shown: where the site wants that flow, begin at once. */
+/** Begin at once where the site prefers the device flow: a code can be shown without a click. */
 function useDeviceAtOnce(step: Step, begin: (flow: Flow) => Promise<void>): void {
   const done = useRef(false);
   const wanted = step.kind === 'start' && step.flow === 'device';
@@ -371,7 +373,7 @@ function useDeviceAtOnce(step: Step, begin: (flow: Flow) => Promise<void>): void
   });
 }
 
-/** Tell when somebody has signed in, who had not before. */
+/** Call `onSignedIn` when the user has signed in while the dialog is open. */
 function useSignedIn(step: Step, onSignedIn: (user: User | null) => void): void {
   const wasOut = useRef(false);
   useEffect(() => {
@@ -387,10 +389,10 @@ function useSignedIn(step: Step, onSignedIn: (user: User | null) => void): void 
 function waitingWords(step: Step, trans: TranslationBundle): string {
   switch (step.kind) {
     case 'beginning':
-      return trans.__('Asking for the sign-in page…');
+      return trans.__('Getting the sign-in page…');
     case 'code':
     case 'device':
-      return trans.__('Waiting until you have signed in there…');
+      return trans.__('Waiting for you to sign in there…');
     default:
       return '';
   }
@@ -412,7 +414,7 @@ function whyFailed(step: Extract<Step, { kind: 'failed' }>, trans: TranslationBu
     return withoutCommands(step.problem, trans);
   }
   return {
-    title: trans.__('This sign-in is under way no more'),
+    title: trans.__('This sign-in is no longer in progress'),
     detail: trans.__('It was ended elsewhere, or the server was restarted.'),
     hint: '',
     forAdministrator: '',
@@ -421,7 +423,7 @@ function whyFailed(step: Extract<Step, { kind: 'failed' }>, trans: TranslationBu
   };
 }
 
-/** Put a problem in words, without the hint to use a terminal: the button is here. */
+/** Describe a problem, without a hint to use a terminal: the button is here. */
 function withoutCommands(problem: Problem, trans: TranslationBundle): IFailure {
   const failure = problemWords(problem, trans);
   return { ...failure, hint: failure.hint.includes('`') ? '' : failure.hint };

@@ -6,7 +6,7 @@ import type { IView } from '../server/view';
 import { webAddress } from '../words/failure';
 import { clockTime } from '../words/state';
 
-/** What signing out does, to be read before. */
+/** What signing out does, for the question to the user. */
 export function BeforeSignOut(props: { view: IView; trans: TranslationBundle }): React.JSX.Element {
   const { view, trans } = props;
   const roles = view.sessions.map(session => session.label);
@@ -17,14 +17,14 @@ export function BeforeSignOut(props: { view: IView; trans: TranslationBundle }):
       )}
       <p>
         {trans.__(
-          'Notebooks and terminals go on running, without new AWS credentials. Those that programs hold already work until they expire, mostly within an hour; you are told until when.'
+          'Notebooks and terminals keep running, without new AWS credentials. Credentials that programs already have work until they expire, usually within an hour; you will see when.'
         )}
       </p>
     </div>
   );
 }
 
-/** What a sign-out has left behind. */
+/** What still works after a sign-out. */
 export function AfterSignOut(props: {
   answer: SignedOut;
   trans: TranslationBundle;
@@ -37,14 +37,14 @@ export function AfterSignOut(props: {
         {answer.credentials_expire_at === null
           ? trans.__('All role sessions have ended, and no AWS credentials of them are in use.')
           : trans.__(
-              'All role sessions have ended. Programs that hold AWS credentials already can use them until %1.',
+              'All role sessions have ended. Programs that already have AWS credentials can use them until %1.',
               clockTime(answer.credentials_expire_at)
             )}
       </p>
       {!answer.revoked && (
         <p>
           {trans.__(
-            'The identity provider could not be told. This server has forgotten your sign-in all the same.'
+            'The identity provider did not confirm the sign-out. This server has forgotten your sign-in anyway.'
           )}
         </p>
       )}

@@ -1,11 +1,11 @@
 /**
- * The window in which the identity provider's page is shown.
+ * The window for the identity provider's page.
  *
- * Browsers let a script open one only in the turn of the user's click, before the server has said
- * where it is to go: so it is opened empty, and sent there afterwards.
+ * Browsers allow a script to open one only during the user's click, before the server has answered
+ * with the address: so it opens empty, and goes there afterwards.
  */
 export class SignInWindow {
-  /** Open it, with a sentence in it until it is sent elsewhere; returns false where it is blocked. */
+  /** Open it with a sentence in it; return false if the browser blocks it. */
   open(sentence: string): boolean {
     this.close();
     this.window = window.open('', '_blank', FEATURES);
@@ -15,12 +15,12 @@ export class SignInWindow {
     }
     this.window.document.title = sentence;
     this.window.document.body.textContent = sentence;
-    // The provider's page has no business with JupyterLab's window. It may still be closed by a script.
+    // The provider's page must not reach JupyterLab's window. Scripts can still close it.
     this.window.opener = null;
     return true;
   }
 
-  /** Send it to the provider. */
+  /** Go to an address. */
   go(address: string): void {
     this.window?.location.replace(address);
   }
@@ -30,7 +30,7 @@ export class SignInWindow {
     this.window = null;
   }
 
-  /** Whether the user, or the page at the end of the sign-in, has closed it. */
+  /** Whether the user, or the last page of the sign-in, has closed it. */
   get isClosed(): boolean {
     return this.window === null || this.window.closed;
   }

@@ -5,7 +5,7 @@ import * as React from 'react';
 
 import { useNow, useView } from '../components/hooks';
 import { offlineIcon, roleIcon, stateIcon } from '../components/icons';
-import { Dot } from '../components/swatch';
+import { RoleColor } from '../components/swatch';
 import type { IAwsRoles } from '../tokens';
 import { type IPopoverActions, Popover } from './popover';
 import { type IStatus, statusOf } from './words';
@@ -45,7 +45,7 @@ export class StatusItem extends ReactWidget {
       return;
     }
     const { model, trans, actions } = this;
-    // What opens next must find the focus where it is to come back to, and no popover over it.
+    // Close the popover first, so that what opens next gives the focus back to the status bar.
     const after = (action: () => void) => () => {
       this.popup?.dispose();
       action();
@@ -59,6 +59,7 @@ export class StatusItem extends ReactWidget {
           signIn: after(() => actions.signIn()),
           end: after(() => actions.end()),
           relaunch: appId => after(() => actions.relaunch(appId))(),
+          signOut: after(() => actions.signOut()),
           doctor: after(() => actions.doctor())
         }}
       />
@@ -71,7 +72,7 @@ export class StatusItem extends ReactWidget {
     this.update();
   }
 
-  /** Give the focus back, unless the user has moved it elsewhere. */
+  /** Give the focus back, unless the user has moved it. */
   private closed(popup: Popup): void {
     this.popup = null;
     const { activeElement, body } = document;
@@ -108,7 +109,7 @@ function StatusButton(props: {
       onClick={props.onClick}
     >
       <Icon tag="span" className="jp-AwsRoles-statusIcon" aria-hidden="true" />
-      <Dot color={status.color} />
+      <RoleColor color={status.color} trans={props.trans} />
       {(status.account !== '' || status.health !== '') && (
         <span className="jp-AwsRoles-spoken">{props.trans.__('AWS role:')} </span>
       )}
@@ -125,7 +126,7 @@ function iconOf(icon: IStatus['icon']): LabIcon {
   return icon === 'role' ? roleIcon : icon === 'offline' ? offlineIcon : stateIcon(icon);
 }
 
-/** Let Tab go round within the popover: it hangs at the end of the page, far from its button. */
+/** Keep Tab within the popover: in the page it is far from its button. */
 function keepFocusWithin(event: KeyboardEvent): void {
   if (event.key !== 'Tab') {
     return;

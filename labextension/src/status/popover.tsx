@@ -4,7 +4,7 @@ import * as React from 'react';
 import { FailureNote } from '../components/failure_note';
 import { useNow, useView } from '../components/hooks';
 import { SessionFacts } from '../components/role_session';
-import { Dot } from '../components/swatch';
+import { RoleColor } from '../components/swatch';
 import { runningApps } from '../running/app_roles';
 import { defaultSession, type IView } from '../server/view';
 import type { IAwsRoles } from '../tokens';
@@ -12,16 +12,17 @@ import { failureOf, type IFailure } from '../words/failure';
 import { clockTime } from '../words/state';
 import { statusOf } from './words';
 
-/** What the user can do from the status bar's popover that opens something else. */
+/** What the popover's buttons open. */
 export interface IPopoverActions {
   readonly pick: () => void;
   readonly signIn: () => void;
+  readonly signOut: () => void;
   readonly end: () => void;
   readonly relaunch: (appId: string) => void;
   readonly doctor: () => void;
 }
 
-/** What a click on the status bar's item opens. */
+/** The popover that the status bar's item opens. */
 export function Popover(props: {
   model: IAwsRoles;
   trans: TranslationBundle;
@@ -36,7 +37,7 @@ export function Popover(props: {
     ref.current?.focus();
   }, []);
   React.useEffect(() => {
-    // What had the focus may have gone with what it was for.
+    // The focused element may have disappeared.
     if (document.activeElement === document.body) {
       ref.current?.focus();
     }
@@ -47,7 +48,7 @@ export function Popover(props: {
   const session = defaultSession(view);
   const known = view.situation === 'ready' || view.situation === 'unreachable';
   return (
-    // Focused when it opens, so that a screen reader says what it is, and Tab goes on from its start.
+    // Focused when it opens: a screen reader announces it, and Tab starts at its beginning.
     <section
       ref={ref}
       role="dialog"
@@ -56,14 +57,14 @@ export function Popover(props: {
       className="jp-AwsRoles-popover"
     >
       <h2 id={id}>
-        <Dot color={status.color} />
+        <RoleColor color={status.color} trans={trans} />
         {session !== null && known ? trans.__('AWS role: %1', session.label) : status.label}
       </h2>
       {(session === null || view.situation !== 'ready') && <p>{status.sentence}</p>}
       {session !== null && view.situation === 'ready' && (
         <p className="jp-AwsRoles-quiet">
           {trans.__(
-            'What you start next has it. What a notebook has that is open already is in its toolbar.'
+            'This is the default role: what you start next uses it. Open notebooks show theirs in their toolbars.'
           )}
         </p>
       )}
@@ -72,7 +73,7 @@ export function Popover(props: {
           model={model}
           session={session}
           trans={trans}
-          old={view.situation !== 'ready'}
+          stale={view.situation !== 'ready'}
         />
       )}
       {known && <Buttons model={model} view={view} trans={trans} actions={actions} />}
@@ -88,24 +89,24 @@ function Buttons(props: {
 }): React.JSX.Element {
   const { model, view, trans, actions } = props;
   const [busy, setBusy] = React.useState(false);
-  const [said, setSaid] = React.useState('');
+  const [message, setMessage] = React.useState('');
   const [failure, setFailure] = React.useState<IFailure | null>(null);
   const session = defaultSession(view);
-  const off = view.situation !== 'ready';
+  const disabled = view.situation !== 'ready';
 
   const refresh = async (sessionId: string) => {
     setBusy(true);
     setFailure(null);
-    setSaid(trans.__('Asking for a new token…'));
+    setMessage(trans.__('Refreshing the token…'));
     try {
       const { token_expires_at } = await model.refresh(sessionId);
-      setSaid(
+      setMessage(
         token_expires_at === null
-          ? trans.__('There is a new token.')
-          : trans.__('There is a new token, until %1.', clockTime(token_expires_at))
+          ? trans.__('The token was refreshed.')
+          : trans.__('The token was refreshed and is valid until %1.', clockTime(token_expires_at))
       );
     } catch (error) {
-      setSaid('');
+      setMessage('');
       setFailure(failureOf(error, trans));
     } finally {
       setBusy(false);
@@ -116,27 +117,27 @@ function Buttons(props: {
     <>
       {failure !== null && <FailureNote failure={failure} trans={trans} />}
       <p role="status" className="jp-AwsRoles-said">
-        {said}
+        {message}
       </p>
       <div className="jp-AwsRoles-buttons">
         {signInHelps(view) && (
           <Button
             label={trans.__('Sign in…')}
             look="accept"
-            disabled={off}
+            disabled={disabled}
             onClick={actions.signIn}
           />
         )}
         {session !== null && (
           <Button
             label={trans.__('Refresh now')}
-            disabled={off || busy}
+            disabled={disabled || busy}
             onClick={() => void refresh(session.id)}
           />
         )}
         <Button
           label={session === null ? trans.__('Pick an AWS role…') : trans.__('Pick another role…')}
-          disabled={off}
+          disabled={disabled}
           onClick={actions.pick}
         />
         {runningApps(view, trans)
@@ -145,13 +146,20 @@ function Buttons(props: {
             <Button
               key={app.id}
               label={trans.__('Relaunch %1…', app.title)}
-              disabled={off}
+              disabled={disabled}
               onClick={() => actions.relaunch(app.id)}
             />
           ))}
-        <Button label={trans.__('Check credentials…')} disabled={off} onClick={actions.doctor} />
+        <Button
+          label={trans.__('Check credentials…')}
+          disabled={disabled}
+          onClick={actions.doctor}
+        />
         {session !== null && (
-          <Button label={trans.__('End…')} look="warn" disabled={off} onClick={actions.end} />
+          <Button label={trans.__('End…')} look="warn" disabled={disabled} onClick={actions.end} />
+        )}
+        {view.signIn?.state === 'signed_in' && (
+          <Button label={trans.__('Sign out…')} disabled={disabled} onClick={actions.signOut} />
         )}
       </div>
     </>
@@ -168,7 +176,7 @@ function Button(props: {
     <button
       type="button"
       className={`jp-AwsRoles-button jp-mod-styled jp-mod-${props.look ?? 'reject'}`}
-      // Not `disabled`: the focus would be lost.
+      // Not `disabled`, which would lose the focus.
       aria-disabled={props.disabled}
       onClick={props.disabled ? undefined : props.onClick}
     >

@@ -91,7 +91,7 @@ test.each<[string, IView, string | null]>([
   [
     'that a server answers, and can’t say',
     { ...withRole(), situation: 'unreachable', message: 'The disk is full.' },
-    'offline | analyst | 111122223333 | not known at the moment'
+    'offline | analyst | 111122223333 | unknown at the moment'
   ],
   [
     'a server without the extension, quietly',
@@ -120,13 +120,13 @@ test.each(['not_configured', 'refused'] as const)('%s: the server’s own senten
 
 test.each([
   ['', 'The Jupyter server does not answer.'],
-  ['The disk is full.', 'The Jupyter server can’t say at the moment: The disk is full.']
+  ['The disk is full.', 'The Jupyter server can’t answer at the moment: The disk is full.']
 ])('of a server that said “%s” it says so, and that the rest is old', (message, words) => {
   const view: IView = { ...withRole(), situation: 'unreachable', message };
   const { sentence } = statusOf(view, NOW, trans)!;
 
   expect(sentence).toContain(words);
-  expect(sentence).toContain('how it was before');
+  expect(sentence).toContain('the last known state');
 });
 
 test('what has ended is not called a choice of the user’s', () => {
@@ -137,12 +137,12 @@ test('what has ended is not called a choice of the user’s', () => {
   );
   expect(
     statusOf({ ...READY, choice: { ...choice, ended: null } }, NOW, trans)?.sentence
-  ).toContain('No AWS role is picked');
+  ).toContain('There is no default role');
 });
 
 test('what is shown is said to be for what starts next', () => {
   expect(statusOf(withRole(), NOW, trans)?.sentence).toBe(
-    'What you start next has analyst. AWS credentials are kept fresh.'
+    'What you start next uses analyst. AWS credentials are kept fresh.'
   );
 });
 

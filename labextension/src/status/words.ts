@@ -8,21 +8,21 @@ import { expiryMatters, stateWords, timeLeft } from '../words/state';
 
 /** What the status bar shows. */
 export interface IStatus {
-  /** Which shape: a role session's state, or `role` and `offline`. */
+  /** The icon: that of a role session's state, `role` or `offline`. */
   readonly icon: RoleSession['state'] | 'role' | 'offline';
-  /** The role; else what there is instead of one. */
+  /** The role's label; without a role, what the user can do. */
   readonly label: string;
   /** The role's account; empty without a role. */
   readonly account: string;
-  /** How it is, and for how long it still works where that matters; empty without a role. */
+  /** Its state, and how long it is still valid if that matters; empty without a role. */
   readonly health: string;
-  /** The administrator's colour of the role, as they wrote it. */
+  /** The role's colour as the administrator wrote it; null if there is none. */
   readonly color: string | null;
   /** One sentence that says more. */
   readonly sentence: string;
 }
 
-/** Say what the status bar shows at `now` (the server's time in milliseconds); null: nothing. */
+/** Return what the status bar shows at `now` (the server's time in milliseconds); null for nothing. */
 export function statusOf(view: IView, now: number, trans: TranslationBundle): IStatus | null {
   switch (view.situation) {
     case 'loading':
@@ -47,7 +47,7 @@ function ready(view: IView, now: number, trans: TranslationBundle): IStatus {
       ...ofRole(view, session),
       icon: session.state,
       health: left === '' ? word : trans.__('%1, %2 left', word, left),
-      sentence: `${trans.__('What you start next has %1.', session.label)} ${sentence}`
+      sentence: `${trans.__('What you start next uses %1.', session.label)} ${sentence}`
     };
   }
   const [starting] = view.starting;
@@ -64,7 +64,7 @@ function ready(view: IView, now: number, trans: TranslationBundle): IStatus {
     return without(
       'sign_in_required',
       trans.__('Sign in for AWS'),
-      trans.__('Sign in, and you can pick an AWS role.')
+      trans.__('Sign in to pick an AWS role.')
     );
   }
   return view.choice.chosen
@@ -72,15 +72,17 @@ function ready(view: IView, now: number, trans: TranslationBundle): IStatus {
     : without(
         'role',
         trans.__('Pick an AWS role'),
-        trans.__('Notebooks, consoles and terminals that you start then have AWS credentials.')
+        trans.__(
+          'Notebooks, consoles and terminals that you start from then on have AWS credentials.'
+        )
       );
 }
 
 function noneSentence(view: IView, trans: TranslationBundle): string {
   return view.choice.ended === null
-    ? trans.__('No AWS role is picked: what you start next has no AWS credentials.')
+    ? trans.__('There is no default role: what you start next has no AWS credentials.')
     : trans.__(
-        'The role session of %1 has ended: what you start next has no AWS credentials, until you pick a role again.',
+        'The role session of %1 has ended. What you start next has no AWS credentials until you pick a role again.',
         view.choice.ended
       );
 }
@@ -88,7 +90,7 @@ function noneSentence(view: IView, trans: TranslationBundle): string {
 function unreachable(view: IView, trans: TranslationBundle): IStatus {
   const session = defaultSession(view);
   const health =
-    view.message === '' ? trans.__('server not reachable') : trans.__('not known at the moment');
+    view.message === '' ? trans.__('server not reachable') : trans.__('unknown at the moment');
   const sentence = staleWords(view, trans);
   return session === null
     ? { ...without('offline', trans.__('AWS roles'), sentence), health }

@@ -21,28 +21,30 @@ const VIEW = {
   ]
 };
 
-test('who ends the default role session is told what starts next has none', () => {
+test('the question about the default role session says that what starts next has no role', () => {
   expect(endQuestion(VIEW, [ANALYST], nameOf, trans)).toContain('What you start next has no');
   expect(endQuestion(VIEW, [AUDITOR], nameOf, trans)).not.toContain('start next');
 });
 
-test('it is said what uses what is to end, and what becomes of it', () => {
-  expect(endQuestion(VIEW, [AUDITOR], nameOf, trans)).toContain('number 1 uses it: it keeps');
+test('the question names what uses the role sessions, and what becomes of it', () => {
+  expect(endQuestion(VIEW, [AUDITOR], nameOf, trans)).toContain('number 1 uses it. It keeps');
   const all = endQuestion(VIEW, [ANALYST, AUDITOR], nameOf, trans);
-  expect(all).toContain('In use by number 1, number 2, number 3: these keep working');
+  expect(all).toContain('In use by number 1, number 2, number 3. These keep working');
   expect(all).toContain('then AWS refuses them');
-  expect(endQuestion(NOTHING_KNOWN, [ANALYST], nameOf, trans)).toContain('Nothing that runs uses');
+  expect(endQuestion(NOTHING_KNOWN, [ANALYST], nameOf, trans)).toContain(
+    'Nothing uses it at the moment'
+  );
 });
 
-test('who ends all is told of what', () => {
+test('the question about all role sessions names them', () => {
   expect(endQuestion(VIEW, [ANALYST, AUDITOR], nameOf, trans)).toContain(
     'the role sessions of analyst, auditor.'
   );
 });
 
-test('who ends what one program has to itself is told so', () => {
+test('the question about a program’s own role session says so', () => {
   const own = endQuestion(VIEW, [aSession('own', { shared: false })], nameOf, trans);
-  expect(own).toContain('A program that was started with a role of its own uses it');
+  expect(own).toContain('A program that was started with its own role uses it');
   expect(own).not.toContain('Nothing that runs');
   expect(endQuestion(VIEW, [ANALYST, AUDITOR], nameOf, trans)).not.toContain('A program');
 });
@@ -62,11 +64,11 @@ test('of several ends, the latest time counts', () => {
 
 test('where nothing was issued, nothing is in use', () => {
   expect(endedWords(ended('Analyst', null), trans)).toBe(
-    'Ended: Analyst. No program holds AWS credentials of it.'
+    'Ended: Analyst. No program has AWS credentials from it.'
   );
 });
 
-test('it fits a notification, whatever the roles are called', () => {
+test('it fits a notification with long labels too', () => {
   const many = ended('A role with a long, long, long, long name', '2026-11-20T23:59:00Z');
 
   expect(endedWords(many, trans).length).toBeLessThanOrEqual(MAX_MESSAGE);

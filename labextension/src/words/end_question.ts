@@ -5,13 +5,18 @@ import type { IView } from '../server/view';
 import type { ProcessName } from './process_names';
 import { clockTime, listed } from './state';
 
-/** A role session that has ended, and until when what was issued before still works; null: there is nothing. */
+/** A role session that has ended. */
 export interface IEnded {
   readonly label: string;
+  /** Until when credentials issued before may work (RFC 3339); null if there are none. */
   readonly credentialsExpireAt: string | null;
 }
 
-/** Say what it means to end these role sessions, to the user who is asked. */
+/**
+ * Explain what ending role sessions does, for the question to the user.
+ *
+ * @param nameOf - names the kernels, terminals and apps that use them.
+ */
 export function endQuestion(
   view: IView,
   sessions: readonly RoleSession[],
@@ -29,19 +34,19 @@ export function endQuestion(
       : '',
     users.length > 0
       ? trans._n(
-          '%2 uses it: it keeps working with the AWS credentials that it holds until they expire, mostly within an hour (you are told until when); then AWS refuses it.',
-          'In use by %2: these keep working with the AWS credentials that they hold until those expire, mostly within an hour (you are told until when); then AWS refuses them.',
+          '%2 uses it. It keeps working with its current AWS credentials until they expire, usually within an hour (you will see when); then AWS refuses it.',
+          'In use by %2. These keep working with their current AWS credentials until those expire, usually within an hour (you will see when); then AWS refuses them.',
           users.length,
           users.map(nameOf).join(', ')
         )
       : '',
     sessions.some(session => !session.shared)
       ? trans.__(
-          'A program that was started with a role of its own uses it, and AWS refuses that when its AWS credentials expire.'
+          'A program that was started with its own role uses it. AWS refuses that program once its AWS credentials expire.'
         )
       : '',
     users.length === 0 && sessions.every(session => session.shared)
-      ? trans.__('Nothing that runs uses it.')
+      ? trans.__('Nothing uses it at the moment.')
       : '',
     sessions.some(session => session.default)
       ? trans.__('What you start next has no AWS role.')
@@ -51,16 +56,16 @@ export function endQuestion(
     .join(' ');
 }
 
-/** Say what has ended, and until when what was issued before still works; for a notification. */
+/** Say what has ended, and until when credentials issued before still work; for a notification. */
 export function endedWords(ended: readonly IEnded[], trans: TranslationBundle): string {
   const labels = listed([...new Set(ended.map(({ label }) => label))], trans);
   const times = ended.map(each => each.credentialsExpireAt).filter(time => time !== null);
   if (times.length === 0) {
-    return trans.__('Ended: %1. No program holds AWS credentials of it.', labels);
+    return trans.__('Ended: %1. No program has AWS credentials from it.', labels);
   }
   const last = times.reduce((late, time) => (Date.parse(time) > Date.parse(late) ? time : late));
   return trans.__(
-    'Ended: %1. AWS credentials that programs hold work until %2; then AWS refuses them.',
+    'Ended: %1. Programs can use the AWS credentials that they have until %2.',
     labels,
     clockTime(last)
   );

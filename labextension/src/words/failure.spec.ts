@@ -11,9 +11,9 @@ test.each<[unknown, string]>([
   [new Missing(), 'AWS roles are not available on this server'],
   [new Unreachable(), 'The Jupyter server does not answer'],
   [new Error('Kernel does not exist: 42'), 'Kernel does not exist: 42'],
-  [new Error(''), 'That did not work'],
-  ['odd', 'That did not work']
-])('%p is told as “%s”', (error, title) => {
+  [new Error(''), 'Something went wrong'],
+  ['odd', 'Something went wrong']
+])('%p becomes “%s”', (error, title) => {
   expect(failureOf(error, trans).title).toBe(title);
 });
 

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { Missing, type Problem, Refused, Unreachable } from '../server/api';
 
-/** What to show of something that went wrong: never more than the server says for users. */
+/** What to show of a failure: only what the server wrote for users. */
 export interface IFailure {
   /** What happened. */
   readonly title: string;
@@ -10,15 +10,15 @@ export interface IFailure {
   readonly detail: string;
   /** What to do next. */
   readonly hint: string;
-  /** What an administrator needs to mend it, to be copied; empty where they can't help. */
+  /** What an administrator needs to fix it, for copying; empty if they can't help. */
   readonly forAdministrator: string;
-  /** Where to ask for the role, where the administrator named a page. */
+  /** The page where the user can ask for the role; null if the administrator named none. */
   readonly requestUrl: string | null;
-  /** The stable code, empty where the server gave none. */
+  /** The server's stable code; empty if it gave none. */
   readonly code: string;
 }
 
-/** Put what an action threw in words. */
+/** Describe what an action threw. */
 export function failureOf(error: unknown, trans: TranslationBundle): IFailure {
   if (error instanceof Refused) {
     return problemWords(error.problem, trans);
@@ -35,15 +35,14 @@ export function failureOf(error: unknown, trans: TranslationBundle): IFailure {
       trans.__('Nothing is lost. Try again once the server is back.')
     );
   }
-  // Of whatever else, no more is known than it says itself.
-  return words((error instanceof Error && error.message) || trans.__('That did not work'), '');
+  return words((error instanceof Error && error.message) || trans.__('Something went wrong'), '');
 }
 
 function words(title: string, hint: string): IFailure {
   return { title, detail: '', hint, forAdministrator: '', requestUrl: null, code: '' };
 }
 
-/** Put a problem of the server's in words. */
+/** Describe a problem that the server reported. */
 export function problemWords(problem: Problem, trans: TranslationBundle): IFailure {
   return {
     title: problem.title,
@@ -55,12 +54,12 @@ export function problemWords(problem: Problem, trans: TranslationBundle): IFailu
   };
 }
 
-/** Return a URL if a browser may be sent to it: no `javascript:`, nothing relative. */
+/** Return a URL if it is safe to open in a browser (`http` or `https`, absolute); else null. */
 export function webAddress(url: string | null | undefined): string | null {
   return url && /^https?:\/\//i.test(url) ? url : null;
 }
 
-/** Return where to ask for a role, if it is a page or a mailbox (the roles file may name either). */
+/** Return the address to ask for a role, if it is a page or a mailbox, as the roles file allows; else null. */
 export function requestAddress(url: string | null | undefined): string | null {
   return url && /^(https?:\/\/|mailto:)/i.test(url) ? url : null;
 }

@@ -1,11 +1,11 @@
 import type { Role, RoleSession } from '../server/api';
 
-/** Return the account of an ARN (`arn:aws:iam::111122223333:role/path/name`); empty where there is none. */
+/** Return the account in an ARN (`arn:aws:iam::111122223333:role/path/name`); empty if there is none. */
 export function accountOfArn(arn: string): string {
   return arn.split(':')[4] ?? '';
 }
 
-/** Return the account that a role session's caller is in; the role's, while that is not known. */
+/** Return the account of a role session: the caller's if it is known, else the role's. */
 export function accountOf(session: RoleSession): string {
   return session.identity?.Account ?? accountOfArn(session.role_arn);
 }

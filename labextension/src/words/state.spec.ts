@@ -20,10 +20,10 @@ test.each([
 });
 
 test.each([
-  [{ default: true }, 'picked'],
+  [{ default: true }, 'default role'],
   [{ shared: false }, 'for one program'],
   [{}, '']
-])('what gets %j by itself: %j', (change, words) => {
+])('a role session %j is for: %j', (change, words) => {
   expect(purposeWords(aSession('analyst', change), trans)).toBe(words);
 });
 
@@ -36,10 +36,10 @@ test.each([
   expect(expiryMatters(aSession('analyst', { state }))).toBe(expected);
 });
 
-test('a degraded role session says how long its token still works', () => {
+test('a degraded role session says how long its token is still valid', () => {
   const session = aSession('analyst', { state: 'degraded' });
 
-  expect(stateWords(session, NOW, trans).sentence).toContain('works for 15 minutes');
+  expect(stateWords(session, NOW, trans).sentence).toContain('is valid for 15 minutes');
 });
 
 test('a time of another day says the day', () => {

@@ -2,13 +2,13 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { RoleSession } from '../server/api';
 
-/** What there is to say of a role session's state: one word, and one sentence. */
+/** A role session's state for people: one word, and one sentence. */
 export interface IStateWords {
   readonly word: string;
   readonly sentence: string;
 }
 
-/** Say how a role session is, at `now` (the server's time in milliseconds). */
+/** Describe a role session's state at `now` (the server's time in milliseconds). */
 export function stateWords(
   session: RoleSession,
   now: number,
@@ -24,19 +24,19 @@ export function stateWords(
       return {
         word: trans.__('degraded'),
         sentence: left
-          ? trans.__('A new token can’t be had at the moment; the present one works for %1.', left)
-          : trans.__('A new token can’t be had at the moment.')
+          ? trans.__('Couldn’t refresh the token; the current one is valid for %1.', left)
+          : trans.__('Couldn’t refresh the token.')
       };
     case 'sign_in_required':
       return {
         word: trans.__('sign-in required'),
-        sentence: trans.__('Sign in to go on; notebooks and their data stay as they are.')
+        sentence: trans.__('Sign in to continue; notebooks and their data are not affected.')
       };
     case 'expired':
       return {
         word: trans.__('expired'),
         sentence: trans.__(
-          'The token has expired; it recovers by itself once a new one can be had.'
+          'The token has expired. It is refreshed automatically once a new one is available.'
         )
       };
     case 'ended':
@@ -44,25 +44,32 @@ export function stateWords(
     default:
       return {
         word: session.state,
-        sentence: trans.__('This page is older than its server: reload it to see how that is.')
+        sentence: trans.__(
+          'This page is older than its server. Reload it to see what this state means.'
+        )
       };
   }
 }
 
-/** Say what gets a role session by itself; empty for one that is there to be chosen. */
+/** Say what a role session is for; empty if nothing uses it unless the user picks it. */
 export function purposeWords(session: RoleSession, trans: TranslationBundle): string {
   if (!session.shared) {
     return trans.__('for one program');
   }
-  return session.default ? trans.__('picked') : '';
+  return session.default ? trans.__('default role') : '';
 }
 
-/** Whether the user should see how long a role session's token still lives. */
+/** Whether the user should see how long a role session's token is still valid. */
 export function expiryMatters(session: RoleSession): boolean {
   return session.state === 'degraded' || session.state === 'sign_in_required';
 }
 
-/** Say how long it is until `time` (RFC 3339), in the largest unit that fits; empty if it is over. */
+/**
+ * Say how long it is until a time, in the largest unit that fits; empty if it has passed.
+ *
+ * @param time - a time of the server's (RFC 3339).
+ * @param now - the server's time in milliseconds.
+ */
 export function timeLeft(time: string | null, now: number, trans: TranslationBundle): string {
   const seconds = time === null ? 0 : Math.floor((Date.parse(time) - now) / 1000);
   if (!(seconds > 0)) {
@@ -79,7 +86,7 @@ export function timeLeft(time: string | null, now: number, trans: TranslationBun
   return trans._n('%1 hour', '%1 hours', hours, hours);
 }
 
-/** Write a time of the server's (RFC 3339) as the user's clock shows it; with its day unless that is today. */
+/** Write a time of the server's (RFC 3339) in the user's time zone, with its day unless it is today. */
 export function clockTime(time: string, today = new Date()): string {
   const at = new Date(time);
   const clock = { hour: '2-digit', minute: '2-digit' } as const;
@@ -88,16 +95,16 @@ export function clockTime(time: string, today = new Date()): string {
     : at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
-/** The most characters of a list of names in a notification. */
-const LONGEST_NAMES = 34;
+/** How many characters a list of names has in a notification. */
+const MAX_NAMES = 34;
 
-/** Name as many as there is room for in a notification, and count the rest. */
+/** List as many names as fit into a notification, and count the rest. */
 export function listed(all: readonly string[], trans: TranslationBundle): string {
   const whole = all.join(', ');
-  if (whole.length <= LONGEST_NAMES) {
+  if (whole.length <= MAX_NAMES) {
     return whole;
   }
-  const first = shortened(all[0] ?? '', all.length > 1 ? LONGEST_NAMES - 12 : LONGEST_NAMES);
+  const first = shortened(all[0] ?? '', all.length > 1 ? MAX_NAMES - 12 : MAX_NAMES);
   const rest = all.length - 1;
   return rest === 0 ? first : trans._n('%2 and %1 more', '%2 and %1 more', rest, first);
 }
