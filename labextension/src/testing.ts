@@ -65,6 +65,7 @@ export function aHealth(change: Partial<Health> = {}): Health {
   return {
     status: 'ok',
     message: '',
+    problems: [],
     catalogue: null,
     token_source: null,
     role_sessions: [],

@@ -3,7 +3,7 @@ import * as React from 'react';
 import { createRoot } from 'react-dom/client';
 
 import type { SignIn as SignInState } from '../server/api';
-import { FakeRoles } from '../testing';
+import { aProblem, FakeRoles } from '../testing';
 import { SignIn } from './dialog';
 
 jest.mock('@jupyterlab/apputils', () => ({ Clipboard: {} }));
@@ -35,4 +35,15 @@ test('that others may use the server is said before the sign-in', () => {
 test('a server of one’s own has nothing to say, nor has one where somebody is signed in', () => {
   expect(drawn({})).not.toContain('work as you');
   expect(drawn({ state: 'signed_in', notices: [SHARED] })).not.toContain(SHARED.message);
+});
+
+test.each([
+  ['sign_in_failed', false],
+  ['flow_not_available', false],
+  ['token_source_failed', true]
+] as const)('the hint of %s is shown: %s', (code, shown) => {
+  const hint = 'Do this next.';
+  const text = drawn({ flows: [], problem: aProblem(code, { hint }) });
+
+  expect(text.includes(hint)).toBe(shown);
 });

@@ -423,8 +423,15 @@ function whyFailed(step: Extract<Step, { kind: 'failed' }>, trans: TranslationBu
   };
 }
 
-/** Describe a problem, without a hint to use a terminal: the button is here. */
+/** Problems whose hint says how to sign in from a terminal: here a button does it. */
+const HINTS_AT_TERMINAL: ReadonlySet<Problem['code']> = new Set([
+  'flow_not_available',
+  'sign_in_failed',
+  'sign_in_required'
+]);
+
+/** Describe a problem, without a hint to sign in from a terminal. */
 function withoutCommands(problem: Problem, trans: TranslationBundle): IFailure {
   const failure = problemWords(problem, trans);
-  return { ...failure, hint: failure.hint.includes('`') ? '' : failure.hint };
+  return HINTS_AT_TERMINAL.has(problem.code) ? { ...failure, hint: '' } : failure;
 }
