@@ -40,12 +40,11 @@ def boto3_session(serverapp: ServerApp, consumer: str, session_id: str | None = 
     from jupyter_wb_aws.errors import NotConfigured
 
     app = serverapp.web_app.settings.get("jupyter_wb_aws")
-    server = app.server if app is not None else None
-    if server is None:
+    state = app.server_state if app is not None else None
+    if state is None:
         raise NotConfigured("The extension jupyter_wb_aws is not loaded in this server.")
-    if server.boto3_sessions is None:
-        raise NotConfigured(server.message)
-    session: Session = server.boto3_sessions.boto3_session(consumer, session_id)
+    state.require_manager()
+    session: Session = state.boto3_sessions.boto3_session(consumer, session_id)
     return session
 
 

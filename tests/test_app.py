@@ -10,7 +10,6 @@ import sys
 import pytest
 from jupyter_server.gateway.gateway_client import GatewayClient
 
-from jupyter_wb_aws import app as app_module
 from jupyter_wb_aws.app import WbAwsApp, configurable_classes
 
 
@@ -145,13 +144,13 @@ def test_unconfigured_it_does_nothing_and_says_what_to_set(
 
     extension = configured(**sections)
 
-    assert f"set {setting}" in extension.server.message
-    assert extension.server.manager is None
-    assert extension.server.kernels is None
+    assert f"set {setting}" in extension.server_state.message
+    assert extension.server_state.manager is None
+    assert extension.server_state.kernels is None
 
 
 def test_root_is_refused_with_the_home_of_another(configured, monkeypatch, tmp_path):
-    monkeypatch.setattr(app_module.os, "geteuid", lambda: 0)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     home = tmp_path / "other"
     home.mkdir()
     if os.getuid() == 0:  # else tmp_path is another's than root's already
@@ -163,16 +162,16 @@ def test_root_is_refused_with_the_home_of_another(configured, monkeypatch, tmp_p
         CommandTokenSource={"command": ["x"]},
     )
 
-    assert extension.server.manager is None
-    assert "runs as root with the home folder of another user" in extension.server.message
+    assert extension.server_state.manager is None
+    assert "runs as root with the home folder of another user" in extension.server_state.message
 
 
 def test_on_windows_it_stays_out_of_the_way(configured, monkeypatch, capsys):
-    monkeypatch.setattr(app_module.sys, "platform", "win32")
+    monkeypatch.setattr("sys.platform", "win32")
 
     extension = configured()
 
-    assert extension.server is None
+    assert extension.server_state is None
     assert extension.handlers == []
     assert "does not support Windows yet" in capsys.readouterr().err
 
@@ -186,8 +185,8 @@ def test_a_gateways_kernels_are_left_alone_and_that_is_said(configured):
         GatewayClient={"url": "http://127.0.0.1:9"},
     )
 
-    assert extension.server.kernels is None
-    assert [code for code, _ in extension.server.notices] == ["kernels_elsewhere"]
+    assert extension.server_state.kernels is None
+    assert [code for code, _ in extension.server_state.notices] == ["kernels_elsewhere"]
     GatewayClient.clear_instance()
 
 
@@ -196,7 +195,7 @@ def test_a_third_partys_source_is_found_by_its_import_path(configured, monkeypat
         WbAwsApp={"token_source": "tests.conftest.ScriptedSource", "roles_file": "r"},
     )
 
-    assert extension.server.manager is not None
+    assert extension.server_state.manager is not None
 
 
 def test_every_setting_is_documented():
@@ -239,5 +238,5 @@ def test_a_misspelt_setting_is_named_in_the_log_wherever_it_stands(
 
     assert "`WbAwsApp.token_sorce` is not a setting of jupyter_wb_aws" in capsys.readouterr().err
     app = server.extension_manager.extension_points["jupyter_wb_aws"].app
-    assert "the nearest is `WbAwsApp.token_source`" in app.server.message
-    assert [code for code, _ in app.server.notices] == ["unknown_setting"]
+    assert "the nearest is `WbAwsApp.token_source`" in app.server_state.message
+    assert [code for code, _ in app.server_state.notices] == ["unknown_setting"]

@@ -41,6 +41,7 @@ from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
 from jupyter_wb_aws.identity.token_source import TokenRequest, TokenSource
 from jupyter_wb_aws.role_sessions.role_session import EndReason, State
 from jupyter_wb_aws.roles.catalogue_parser import CLAIM_KEYS, KEYS, parse
+from jupyter_wb_aws.wiring import missing_setting
 from tests.conftest import NOON, make_jwt
 from tests.pages import BLOCK, PAGES, ROOT, blocks, prose
 
@@ -146,8 +147,7 @@ def test_a_configuration_names_settings_that_exist_and_values_that_they_take(
 def test_a_configuration_that_chooses_a_source_lacks_nothing(block, example_source, tmp_path):
     config = configuration(block, tmp_path)
     app = WbAwsApp(config=config)
-    app._source = app._make_source()
-    assert app._missing_setting() is None or not app.token_source
+    assert missing_setting(app, app.make_source()) is None or not app.token_source
 
 
 async def test_the_example_of_a_token_source_gives_tokens(example_source):

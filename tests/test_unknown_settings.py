@@ -6,10 +6,11 @@ import pytest
 from traitlets import Unicode
 from traitlets.config import Config
 
-from jupyter_wb_aws.app import SOURCES, WbAwsApp
+from jupyter_wb_aws.app import WbAwsApp
 from jupyter_wb_aws.identity.file_source import FileTokenSource
 from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
 from jupyter_wb_aws.identity.token_source import TokenSource
+from jupyter_wb_aws.named_token_sources import SOURCES
 from jupyter_wb_aws.unknown_settings import unknown_settings
 
 NAMES = [path.rpartition(".")[2] for path in SOURCES.values()]

@@ -64,3 +64,8 @@ class ServerState:
         first, *others = self.setup_problems
         hint = " ".join(problem.detail for problem in others) or None
         raise NotConfigured(first.detail, hint=first.hint, admin_hint=first.admin_hint or hint)
+
+    def role_sessions_in_use(self) -> set[str]:
+        """Return the ids of the role sessions that living processes of this server use."""
+        parts = (self.kernels, self.terminals, self.apps)
+        return set().union(*(part.used() for part in parts if part is not None))

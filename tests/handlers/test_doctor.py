@@ -236,7 +236,9 @@ async def test_the_command_in_a_kernel_looks_at_that_kernel(api, run):
 async def test_it_is_no_use_of_the_role_session(api, jp_serverapp):
     """Else a page that asks now and then would keep an idle one from its end."""
     await api.start()
-    manager = jp_serverapp.extension_manager.extension_apps["jupyter_wb_aws"].pop().server.manager
+    manager = (
+        jp_serverapp.extension_manager.extension_apps["jupyter_wb_aws"].pop().server_state.manager
+    )
     (session,) = manager.sessions.living()
     before = session.last_used
     await ask(api)

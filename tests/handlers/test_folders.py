@@ -133,7 +133,7 @@ async def test_a_store_that_is_a_fifo_fails_no_start(
     os.mkfifo(store / "guard", 0o600)
 
     server = jp_configurable_serverapp(config=site_config)
-    manager = server.extension_manager.extension_points["jupyter_wb_aws"].app.server.manager
+    manager = server.extension_manager.extension_points["jupyter_wb_aws"].app.server_state.manager
     await manager.open()
     session, _ = await manager.starter.start(ANALYST)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_wb_aws import app as app_module
-from jupyter_wb_aws.role_sessions import manager as manager_module
+from jupyter_wb_aws import wiring
+from jupyter_wb_aws.role_sessions import registry
 from jupyter_wb_aws.role_sessions.store import Store
 from tests.contract import CONTRACT
 from tests.openid import CLIENT, OpenIdProvider, failing
@@ -67,7 +67,7 @@ class TestNotSetUp:
 class TestRootOfAnother:
     @pytest.fixture
     def site_config(self, site_config, monkeypatch):
-        monkeypatch.setattr(app_module, "runs_as_root_for_another", lambda: "Root, at alice's.")
+        monkeypatch.setattr(wiring, "runs_as_root_for_another", lambda: "Root, at alice's.")
         return site_config
 
     async def test_root_with_anothers_home_has_a_code_of_its_own(self, health):
@@ -115,7 +115,7 @@ class TestHangingDisk:
             return real(store)
 
         monkeypatch.setattr(Store, "load", load)
-        monkeypatch.setattr(manager_module, "READY_PATIENCE", 0.2)
+        monkeypatch.setattr(registry, "READY_TIMEOUT", 0.2)
         yield may_go_on
         may_go_on.set()
 

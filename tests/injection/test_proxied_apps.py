@@ -50,7 +50,7 @@ def ask(api, jp_serverapp, jp_asyncio_loop):
         return answer.data
 
     yield ask
-    apps = jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app.server.apps
+    apps = jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app.server_state.apps
     for app_id in apps.running():
         jp_asyncio_loop.run_until_complete(apps.relaunch(app_id))
 
@@ -158,9 +158,8 @@ async def test_what_is_chosen_and_what_runs_are_told_apart(api, ask):
 
 
 async def test_what_an_app_runs_with_is_in_use(api, ask, jp_serverapp):
-    in_use = jp_serverapp.extension_manager.extension_points[
-        "jupyter_wb_aws"
-    ].app._role_sessions_in_use
+    app = jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app
+    in_use = app.server_state.role_sessions_in_use
     session = await api.start(ANALYST)
     assert in_use() == set()
 
@@ -213,7 +212,7 @@ async def test_a_request_during_a_relaunch_waits_for_the_new_one(api, ask):
 async def test_a_relaunch_during_the_automatic_one_leaves_no_second_process(
     api, ask, jp_serverapp, monkeypatch
 ):
-    apps = jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app.server.apps
+    apps = jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app.server_state.apps
     await ask("shiny")
     process = apps._apps["shiny"].state["proc"]
     under_way, go_on = asyncio.Event(), asyncio.Event()
@@ -337,7 +336,9 @@ async def test_an_app_with_a_handler_of_its_own_gets_it_too(api, ask, jp_servera
     session = await api.start(ANALYST)
     rule = (rf"{jp_serverapp.base_url}of-its-own/(.*)", OfItsOwn, {"state": {}})
     jp_serverapp.web_app.add_handlers(".*", [rule])
-    jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app.server.apps.install()
+    jp_serverapp.extension_manager.extension_points[
+        "jupyter_wb_aws"
+    ].app.server_state.apps.install()
 
     seen = (await ask("of-its-own"))["environment"]
 

@@ -68,7 +68,7 @@ def start_r_session(api, extension, jp_asyncio_loop):
         )
 
     yield start_r_session
-    jp_asyncio_loop.run_until_complete(extension.server.apps.relaunch("rstudio"))
+    jp_asyncio_loop.run_until_complete(extension.server_state.apps.relaunch("rstudio"))
 
 
 @needs_r

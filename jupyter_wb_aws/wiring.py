@@ -1,0 +1,219 @@
+"""The only place where the parts are wired together: from a site's settings to what the handlers call."""
+
+from __future__ import annotations
+
+import os
+import random
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+from traitlets.config import Configurable
+from traitlets.utils.importstring import import_item
+
+from jupyter_wb_aws.clock import SystemClock
+from jupyter_wb_aws.handlers.health_problems import HealthProblem, not_configured
+from jupyter_wb_aws.handlers.server_state import ServerState
+from jupyter_wb_aws.loopback import is_loopback
+from jupyter_wb_aws.named_token_sources import SOURCES
+from jupyter_wb_aws.unknown_settings import sections_of, unknown_settings
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+    from jupyter_wb_aws.app import WbAwsApp
+    from jupyter_wb_aws.identity.token_source import TokenSource
+    from jupyter_wb_aws.injection.environment import SiteSettings, UserAwsFiles
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+    from jupyter_wb_aws.role_sessions.settings import Settings
+
+
+def make_server_state(
+    app: WbAwsApp, serverapp: ServerApp, source: TokenSource | None
+) -> ServerState:
+    """Wire the parts together, or say why the extension is not set up.
+
+    Args:
+        app: the extension, with the site's settings.
+        serverapp: the Jupyter Server that it extends.
+        source: the token source that the site chose; None where it chose none.
+    """
+    missing = missing_setting(app, source)
+    if source is None or missing is not None:
+        state = ServerState(setup_problems=(not_configured(str(missing)),))
+    elif refused := runs_as_root_for_another():
+        serverapp.log.error("%s", refused)
+        hint = "Ask your administrator to run it as that user."
+        state = ServerState(setup_problems=(HealthProblem("runs_as_root", refused, hint),))
+    else:
+        state = _wire(app, serverapp, source)
+    _report_unknown_settings(app, serverapp, source, state)
+    return state
+
+
+def missing_setting(app: WbAwsApp, source: TokenSource | None) -> str | None:
+    """Return the setting without which the extension does nothing, if it is missing."""
+    if source is None:
+        return "WbAwsApp.token_source"
+    if not app.roles_file:
+        return "WbAwsApp.roles_file"
+    if (missing := source.missing_setting()) is not None:
+        return missing
+    if source.issuer and not (source.audience or app.audience):
+        return f"{type(source).__name__}.audience"
+    return None
+
+
+def runs_as_root_for_another() -> str | None:
+    """Return a sentence if root runs the server with another user's home, else None.
+
+    Token files would belong to root, in a folder that the user controls.
+    """
+    try:
+        owner = Path.home().stat().st_uid
+    except (OSError, RuntimeError):
+        return None
+    if os.geteuid() == 0 and owner != 0:
+        return (
+            f"AWS roles are off: this server runs as root with the home folder of another user ({Path.home()});"
+            " run it as that user."
+        )
+    return None
+
+
+def _report_unknown_settings(
+    app: WbAwsApp, serverapp: ServerApp, source: TokenSource | None, state: ServerState
+) -> None:
+    """Name settings that nothing reads: in the log, as notices, and beside what is missing."""
+    sections = sections_of(app.config)
+    # The settings of another source may stand beside those of the one in use.
+    paths = (*SOURCES.values(), "jupyter_wb_aws.identity.token_source.TokenSource")
+    named = {path.rpartition(".")[2]: path for path in paths}
+    read = [import_item(path) for name, path in named.items() if name in sections]
+    classes: dict[str, type] = {cls.__name__: cls for cls in (type(app), *read)}
+    for cls in type(source).__mro__ if source is not None else ():
+        if issubclass(cls, Configurable) and cls.class_own_traits(config=True):
+            classes[cls.__name__] = cls
+    found = unknown_settings(app.config, classes, named)
+    for sentence in found:
+        serverapp.log.warning("%s", sentence)
+    state.notices += tuple(("unknown_setting", sentence) for sentence in found)
+    if state.manager is None:
+        state.setup_problems += tuple(HealthProblem("unknown_setting", text) for text in found)
+
+
+def _wire(app: WbAwsApp, serverapp: ServerApp, source: TokenSource) -> ServerState:
+    from jupyter_wb_aws.aws.sts import InProcessSts
+    from jupyter_wb_aws.injection.environment import SiteSettings
+    from jupyter_wb_aws.role_sessions.boto3_sessions import Boto3Sessions
+
+    site = SiteSettings(app.extra_environment, cast("UserAwsFiles", app.user_aws_files))
+    state = ServerState(site=site)
+    state.manager = manager = _make_manager(app, serverapp, source, state, site)
+    state.boto3_sessions = Boto3Sessions(
+        manager.context, manager.sessions, manager.choices, InProcessSts()
+    )
+    _inject(serverapp, state, manager, site)
+    return state
+
+
+def _make_manager(
+    app: WbAwsApp,
+    serverapp: ServerApp,
+    source: TokenSource,
+    state: ServerState,
+    site: SiteSettings,
+) -> RoleSessionManager:
+    from jupyter_wb_aws.aws.sts_subprocess import SubprocessSts
+    from jupyter_wb_aws.events import emitter
+    from jupyter_wb_aws.identity.token_cache import TokenCache
+    from jupyter_wb_aws.injection.server_environment import environment_of
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+    from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
+
+    if source.sign_in is not None:
+        from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
+
+        if isinstance(source, OidcTokenSource):
+            source.registered_redirect_uri = partial(redirect_uri, serverapp, source.redirect_uri)
+    clock, rng = SystemClock(), random.SystemRandom()
+    return RoleSessionManager(
+        _settings(app, serverapp),
+        TokenCache(source, clock, rng, app.audience),
+        CatalogueFile(Path(app.roles_file).expanduser(), clock),
+        clock=clock,
+        rng=rng,
+        emit=emitter(serverapp.event_logger),
+        sts=SubprocessSts(state.children),
+        process_environment=partial(environment_of, site=site, conflict_check=state.conflict_check),
+        in_use=state.role_sessions_in_use,
+    )
+
+
+def _settings(app: WbAwsApp, serverapp: ServerApp) -> Settings:
+    from jupyter_wb_aws.role_sessions.settings import Settings
+    from jupyter_wb_aws.site_folders import store_places, token_places
+
+    tokens, records = token_places(app.token_dir), store_places(app.state_dir)
+    return Settings(
+        token_dir=tokens[0].path,
+        state_dir=records[0].path,
+        root_dir=Path(serverapp.root_dir),
+        hidden_shown=bool(getattr(serverapp.contents_manager, "allow_hidden", False)),
+        session_name_template=app.session_name_template,
+        default_role=app.default_role,
+        extra_environment=app.extra_environment,
+        max_role_sessions=app.max_role_sessions,
+        idle_timeout=timedelta(seconds=app.idle_timeout),
+        token_places=tokens,
+        store_places=records,
+    )
+
+
+def _inject(
+    serverapp: ServerApp, state: ServerState, manager: RoleSessionManager, site: SiteSettings
+) -> None:
+    """Give role sessions to the kernels, terminals and apps that this server starts."""
+    from jupyter_wb_aws.injection.kernels import KernelInjection
+    from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
+    from jupyter_wb_aws.injection.terminals import TerminalInjection
+
+    gateway = getattr(serverapp, "gateway_config", None)
+    if gateway and gateway.gateway_enabled:
+        sentence = "Kernels run on a gateway, where this server's token files do not exist: they get no AWS role."
+        serverapp.log.warning("%s", sentence)
+        state.notices += (("kernels_elsewhere", sentence),)
+    else:
+        state.kernels = KernelInjection(serverapp.kernel_manager, manager, site)
+        state.kernels.install()
+    terminals = serverapp.web_app.settings.get("terminal_manager")
+    if terminals is not None:
+        state.terminals = TerminalInjection(terminals, manager, site)
+        state.terminals.install()
+    state.apps = ProxiedAppInjection(serverapp.web_app, manager, site)
+
+
+def redirect_uri(serverapp: ServerApp, registered: str) -> str | None:
+    """Return where the identity provider can send a browser back to; None if there is no such place.
+
+    It comes from the configuration alone: the sender of a request can write anything into its `Host`
+    header. Ask again each time, since the server takes another port if its own is in use.
+
+    Args:
+        registered: `OidcTokenSource.redirect_uri`.
+    """
+    base_url = serverapp.base_url
+    if registered:
+        uri = registered.format(port=serverapp.port, base_url=base_url)
+        parts = urlsplit(uri)
+        # Another port of this machine would be another server's.
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        elsewhere = is_loopback(uri) and port != serverapp.port
+        return None if elsewhere else uri
+    public = urlsplit(serverapp.custom_display_url)
+    if not (public.scheme and public.netloc):
+        return None
+    path = public.path.rstrip("/") + "/" if public.path.strip("/") else base_url
+    return f"{public.scheme}://{public.netloc}{path}aws/sign-in/callback"
