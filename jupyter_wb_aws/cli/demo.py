@@ -29,7 +29,7 @@ _FIRST_PORT = 8888
 _PORTS_TRIED = 50
 _START_TIMEOUT = 90.0
 _POLL = 0.2
-_NEEDED = ("moto", "flask", "jupyterlab", "matplotlib", "awscli", "psutil")
+_NEEDED = ("moto", "flask", "jupyterlab", "matplotlib", "awscli")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_wb_aws.errors import AppNotFound
-from jupyter_wb_aws.injection import process_tree
 from jupyter_wb_aws.injection.conflict_check import ConflictCheck
 from jupyter_wb_aws.injection.environment import (
     SiteSettings,
@@ -149,6 +148,8 @@ class ProxiedAppInjection:
         Raises:
             AppNotFound: if no app has this id.
         """
+        from jupyter_wb_aws.injection import process_tree
+
         app = self._apps.get(app_id)
         if app is None:
             raise AppNotFound("No proxied app of this server has that id.")
@@ -160,7 +161,7 @@ class ProxiedAppInjection:
             if process is None or isinstance(process, str):
                 return
             if process.running:
-                await process_tree.end(process)
+                await process_tree.terminate_tree(process, process_tree.TERMINATE_TIMEOUT)
             # Port and socket stay: a request that waits for the lock has read them already.
             remove_socket(app.state.get("unix_socket"))
             del app.state["proc"]

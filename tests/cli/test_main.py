@@ -131,7 +131,7 @@ def test_asking_imports_neither_boto3_nor_jupyter_server(server):
     server.sessions = [role_session("analyst", default=True)]
     script = (
         "import sys; from jupyter_wb_aws.cli.main import main; code = main(['status']);"
-        "heavy = {'boto3', 'jupyter_server', 'tornado', 'traitlets', 'jwt'} & set(sys.modules);"
+        "heavy = {'boto3', 'jupyter_server', 'psutil', 'tornado', 'traitlets', 'jwt'} & set(sys.modules);"
         "sys.exit(code or ', '.join(sorted(heavy)) or 0)"
     )
     ran = subprocess.run(

@@ -1,18 +1,29 @@
-"""Which processes belong to an app, among all those of a machine."""
+"""Which processes belong to an app, among all those of a machine, and how they are terminated."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
+import sys
 
+import psutil
 import pytest
 
-from jupyter_wb_aws.injection.process_tree import descendants
+from jupyter_wb_aws.injection.process_tree import descendants, terminate_tree
+
+IGNORES_SIGTERM = "trap '' TERM; while :; do sleep 600; done"
+WITH_A_WORKER = f'sh -c "{IGNORES_SIGTERM}" & echo $!; wait'
+# Its child has ended, and it never asks for the child's exit status.
+WITH_A_ZOMBIE = (
+    "import os, subprocess, time; child = subprocess.Popen(['true']);"
+    "os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT); print(child.pid, flush=True); time.sleep(600)"
+)
 
 
 @pytest.fixture
 def strange(tmp_path):
-    """A process whose name is no UTF-8, and looks like the end of one."""
+    """A process whose name is not UTF-8, and looks like the end of one."""
     program = tmp_path / os.fsdecode(b"\xff) Z 1 (")
     program.symlink_to("/bin/sleep")
     process = subprocess.Popen([program, "600"])
@@ -21,5 +32,88 @@ def strange(tmp_path):
     process.wait()
 
 
+class Supervised:
+    """A process as simpervisor shows it to us."""
+
+    def __init__(self, command, signal="terminate"):
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.pid = self.process.pid
+        self.child = int(self.process.stdout.readline())
+        self._signal = signal
+
+    async def terminate(self):
+        if self._signal is not None:
+            getattr(self.process, self._signal)()
+            await asyncio.to_thread(self.process.wait)
+
+
+@pytest.fixture
+def supervised():
+    started = []
+
+    def start(command, **how):
+        started.append(Supervised(command, **how))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.process.kill()
+        one.process.wait()
+        one.process.stdout.close()
+
+
+def is_running(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def end_of(pid):
+    """Wait for a process that was killed: the signal takes a moment to reach it."""
+    async with asyncio.timeout(20):
+        while is_running(pid):
+            await asyncio.sleep(0.01)
+
+
 def test_a_strange_name_is_no_hindrance(strange):
-    assert strange.pid in descendants(os.getpid())
+    assert strange.pid in {process.pid for process in descendants(os.getpid())}
+
+
+def test_what_a_child_has_started_is_found_too(supervised):
+    shell = supervised(["sh", "-c", f"({WITH_A_WORKER}) & wait"])
+    assert shell.child in {process.pid for process in descendants(shell.pid)}
+    for process in descendants(shell.pid):
+        process.kill()
+
+
+def test_a_process_that_does_not_exist_has_no_descendants():
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert descendants(ended.pid) == []
+
+
+async def test_a_worker_that_ignores_sigterm_is_killed_after_its_parent(supervised):
+    app = supervised(["sh", "-c", WITH_A_WORKER])
+    assert is_running(app.child)
+
+    await terminate_tree(app, 0.2)
+
+    await end_of(app.child)
+
+
+async def test_a_parent_that_ignores_sigterm_is_killed(supervised):
+    app = supervised(["sh", "-c", f"sleep 600 & echo $!; {IGNORES_SIGTERM}"])
+
+    await terminate_tree(app, 0.2)
+
+    await end_of(app.pid)
+    await end_of(app.child)
+
+
+async def test_nobody_waits_for_a_zombie(supervised):
+    app = supervised([sys.executable, "-c", WITH_A_ZOMBIE], signal=None)
+    assert psutil.Process(app.child).status() == psutil.STATUS_ZOMBIE
+
+    async with asyncio.timeout(20):
+        await terminate_tree(app, 60)

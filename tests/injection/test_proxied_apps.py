@@ -200,7 +200,7 @@ async def test_a_relaunched_app_has_what_is_the_default_now(api, ask, name):
 async def test_a_request_during_a_relaunch_waits_for_the_new_one(api, ask):
     before = await ask("shiny")
     relaunching = asyncio.ensure_future(relaunch(api, "shiny"))
-    while process_tree.PROC.joinpath(str(before["pid"])).exists() and not relaunching.done():
+    while psutil.pid_exists(before["pid"]) and not relaunching.done():
         await asyncio.sleep(0)  # until it is under way
 
     after = await ask("shiny")
@@ -256,7 +256,7 @@ async def test_an_app_that_ends_by_itself_can_be_had_again_by_a_relaunch(api, as
 
 
 async def test_an_app_that_does_not_heed_sigterm_is_killed(api, ask, monkeypatch):
-    monkeypatch.setattr(process_tree.end, "__defaults__", (0.1,))
+    monkeypatch.setattr(process_tree, "TERMINATE_TIMEOUT", 0.1)
     before = await ask("stubborn")
 
     await relaunch(api, "stubborn")
