@@ -13,7 +13,7 @@ JLPM := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
 LAB := labextension/dist/package.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-all test-lab test-labs test-oldest test-long test-server release-check bench lint pictures compatibility requirements clean
+.PHONY: help demo docs test test-all test-lab test-labs test-oldest test-long test-server release-check bench lint pictures diagrams compatibility requirements clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,12 +81,15 @@ pictures: $(LAB)  ## take the README's pictures again
 	$(PYTEST) tests/browser
 	for picture in docs/pictures/*.png; do cp screenshots/$$(basename $$picture) $$picture; done
 
+diagrams:  ## draw the diagrams of docs/architecture.md again
+	$(PYTHON) docs/diagrams/draw.py
+
 # As root: the clients look for AWS by its own names, see tests/clients/amazon.py.
 compatibility: $(STAMP)  ## make the table of AWS clients in docs/clients.md again
 	@VENV="$(VENV)" .ci/need-clients --debian
 	WB_AWS_COMPATIBILITY=1 $(PYTEST) tests/clients
 
-lint: $(LAB)
+lint: $(LAB)  ## every linter
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	git ls-files -z | xargs -0 $(BIN)/codespell

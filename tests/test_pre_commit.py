@@ -120,7 +120,7 @@ BAD = {
     "python-layout": ("module.py", '"""A module."""\n\nONE = {1 :2}\n', "ruff format"),
     "typescript-layout": ("labextension/src/a.ts", 'export const A = "a"\n', "prettier"),
     "css-layout": ("labextension/style/a.css", "a{color:red}\n", "prettier"),
-    "spelling": ("page.md", "This is teh end.\n", "codespell"),
+    "spelling": ("page.md", "This is t" + "eh end.\n", "codespell"),
     "trailing-space": ("page.md", "An end. \nAnother.\n", "trim trailing whitespace"),
     "no-last-newline": ("page.md", "An end.", "end files with one newline"),
     "line-endings": ("page.md", "One.\r\nTwo.\nThree.\n", "check line endings"),

@@ -194,7 +194,16 @@ def get(url):
 # --- What is in it -------------------------------------------------------------------------
 
 IN_THE_SDIST = {
-    *(".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "PKG-INFO", "README.md"),
+    *(
+        ".gitignore",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "SECURITY.md",
+        "Makefile",
+        "PKG-INFO",
+        "README.md",
+    ),
     *("benchmarks", "docs", "jupyter-config", "jupyter_wb_aws", "labextension", "pyproject.toml"),
     "tests",
 }
