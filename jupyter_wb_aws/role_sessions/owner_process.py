@@ -1,69 +1,72 @@
-"""The process that a role session was started for, and when it is gone."""
+"""The process that a role session was started for, and when it ends."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import ProcessNotFound
-from jupyter_wb_aws.proc_stat import stat_of
 
-# Where nobody tells of a process's end, it is looked for this often, in seconds.
-POLL = 2.0
+# Seconds between two looks at a process whose end the system does not report.
+POLL_INTERVAL = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of this machine. Its start tells it from a later one that has the same pid."""
+    """A process of this machine. `started` tells it from a later one that has the same pid.
+
+    On Linux that is the clock ticks from the system's boot to the process's start, as in
+    ``/proc/pid/stat``; elsewhere it is the seconds from the epoch.
+    """
 
     pid: int
     started: str
 
 
-def find(pid: int, told: str | None = None) -> Process:
-    """Find a running process. Blocking, where the system has no /proc.
+def find(pid: int, started: str | None = None) -> Process:
+    """Find a running process. Blocking.
 
     Args:
-        told: its start, where it is known: in another container, the same pid is another process.
+        pid: its id.
+        started: its start, if the caller knows it: in another container, the same pid is another process.
 
     Raises:
-        ProcessNotFound: if there is none.
+        ProcessNotFound: if there is no such process.
     """
-    started = _started(pid) if pid > 0 else None
-    if started is None or told not in (None, started):
+    found = _start_of(pid) if pid > 0 else None
+    if found is None or started not in (None, found):
         raise ProcessNotFound(f"This server sees no running process {pid}.")
-    return Process(pid, started)
+    return Process(pid, found)
 
 
 def is_running(process: Process) -> bool:
-    """Tell whether it still runs; one that has ended and waits for its parent does not."""
-    return _started(process.pid) == process.started
+    """Return whether a process still runs; one that has ended and waits for its parent does not. Blocking."""
+    return _start_of(process.pid) == process.started
 
 
 async def until_gone(process: Process, clock: Clock) -> None:
-    """Return when it is gone.
+    """Return when the process has ended.
 
-    1. Linux has a descriptor that tells of the end at once. It is had first, and the process looked
-       at afterwards, so that it is of this very process if that runs then.
-    2. Elsewhere, and where a sandbox does not let us have it, the process is looked at again and again.
+    1. Linux has a descriptor that reports the end at once. It is opened first, and the process looked
+       at afterwards: if that runs then, the descriptor is of this very process.
+    2. Elsewhere, and where a sandbox refuses the descriptor, the process is looked at again and again.
     """
-    descriptor = _descriptor(process.pid)
+    descriptor = _open_descriptor(process.pid)
     if descriptor is None:
         while await asyncio.to_thread(is_running, process):
-            await clock.sleep(POLL)
+            await clock.sleep(POLL_INTERVAL)
         return
     try:
-        if is_running(process):
-            await _readable(descriptor)
+        if await asyncio.to_thread(is_running, process):
+            await _until_readable(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _descriptor(pid: int) -> int | None:
+def _open_descriptor(pid: int) -> int | None:
     pidfd_open = getattr(os, "pidfd_open", None)
     try:
         return pidfd_open(pid) if pidfd_open else None
@@ -71,27 +74,27 @@ def _descriptor(pid: int) -> int | None:
         return None
 
 
-async def _readable(descriptor: int) -> None:
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(descriptor, over.set)
+async def _until_readable(descriptor: int) -> None:
+    loop, readable = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, readable.set)
     try:
-        await over.wait()
+        await readable.wait()
     finally:
         loop.remove_reader(descriptor)
 
 
-def _started(pid: int) -> str | None:
-    return _started_by_proc(pid) if sys.platform == "linux" else _started_by_ps(pid)
+def _start_of(pid: int) -> str | None:
+    import psutil  # at first use: a server without such a role session starts without it
 
-
-def _started_by_proc(pid: int) -> str | None:
-    stat = stat_of(pid)
-    return stat.started if stat is not None and stat.running else None
-
-
-def _started_by_ps(pid: int) -> str | None:
-    command = ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)]
-    environment = {"LC_ALL": "C", "TZ": "UTC"}
-    told = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603
-    state, _, started = told.stdout.strip().partition(" ")
-    return None if not state or state.startswith("Z") else started.strip()
+    try:
+        process = psutil.Process(pid)
+        if process.status() in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}:
+            return None
+        # Before the start: psutil adds it to the ticks, and some versions keep what was read first.
+        booted = psutil.boot_time() if sys.platform == "linux" else 0.0
+        started = process.create_time() - booted
+    except (psutil.Error, OverflowError):
+        return None
+    if sys.platform != "linux":
+        return f"{started:.6f}"
+    return str(round(started * os.sysconf("SC_CLK_TCK")))

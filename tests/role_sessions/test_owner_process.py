@@ -7,11 +7,12 @@ import errno
 import os
 import subprocess
 import sys
-from pathlib import Path
+import time
 
 import pytest
 
 from jupyter_wb_aws.errors import ProcessNotFound
+from jupyter_wb_aws.proc_stat import stat_of
 from jupyter_wb_aws.role_sessions import owner_process
 from jupyter_wb_aws.role_sessions.owner_process import Process, find, is_running, until_gone
 
@@ -109,16 +110,16 @@ async def test_without_a_descriptor_it_is_looked_for_by_the_clock(sleeper, clock
     sleeper.wait()
     assert not waiting.done()
 
-    clock.advance(owner_process.POLL)
+    clock.advance(owner_process.POLL_INTERVAL)
 
     async with asyncio.timeout(5):
         await waiting
 
 
-@pytest.mark.skipif(not Path("/bin/ps").exists(), reason="no ps here")
-def test_where_there_is_no_proc_ps_is_asked(sleeper, monkeypatch):
+def test_elsewhere_than_on_linux_the_start_is_a_time_since_the_epoch(sleeper, monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     found = find(sleeper.pid)
+    assert abs(float(found.started) - time.time()) < 600
     assert is_running(found)
     with pytest.raises(ProcessNotFound):
         find(NOBODY)
@@ -127,3 +128,8 @@ def test_where_there_is_no_proc_ps_is_asked(sleeper, monkeypatch):
     os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)
 
     assert not is_running(found)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the command line knows it on Linux only")
+def test_the_start_is_the_one_that_the_command_line_sends(sleeper):
+    assert find(sleeper.pid).started == stat_of(sleeper.pid).started

@@ -206,6 +206,7 @@ async def test_it_ends_when_its_process_is_killed(site, command):
         command.kill()
 
         assert await ended(own) == "process_ended"
+        await eventually(lambda: site.emitted("session_ended"))
         assert site.emitted("session_ended")[-1]["reason"] == "process_ended"
 
 
