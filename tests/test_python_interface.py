@@ -43,7 +43,7 @@ def jp_server_config(site_config, tmp_path, monkeypatch):
 async def test_the_documented_s3_browser_lists_the_bucket_as_the_picked_role(api):
     none = await api("GET", "/s3-browser/colorado-projects")
     assert none.status == 404
-    assert "No role was picked yet." in json.dumps(none.data)
+    assert "No role was chosen yet." in json.dumps(none.data)
     assert "jupyter wb-aws start ROLE" in json.dumps(none.data)
 
     await api.start(ANALYST)

@@ -1,4 +1,4 @@
-"""Which role session each kernel uses: what was chosen, and what its process was given."""
+"""Which role session each kernel uses: what was chosen for it, and what its process has."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class ProcessRole:
-    """What a process gets: the three kinds of "no role" are told apart, and never mixed.
+    """What a process gets. The three kinds of "no role" are kept apart.
 
     ``untouched``: nothing was ever chosen. ``no_role``: "no AWS role" was chosen, or the role
     session has ended. ``role``: `session` is set.
@@ -38,7 +38,7 @@ class Assignments:
     """In memory only: kernels die with their server.
 
     Args:
-        changed: told the id of a kernel for which something else is chosen, or that was given
+        changed: called with the id of a kernel for which something else is chosen, or that has
             something else than before.
     """
 
@@ -54,11 +54,11 @@ class Assignments:
         self._changed(kernel_id)
 
     def keep(self, kernel_id: str, session_id: str) -> None:
-        """Note that the kernel took the default role session, and keeps it."""
+        """Note that the kernel has the default role session, and keeps it."""
         self._chosen[kernel_id] = Assignment(session_id, "by_default")
 
     def replace(self, kernel_id: str, session_id: str) -> None:
-        """Note the role session that took the place of one that has ended, for the same role."""
+        """Note the role session that replaces an ended one of the same role."""
         self._chosen[kernel_id] = replace(self._chosen[kernel_id], session_id=session_id)
 
     def forget_choice(self, kernel_id: str) -> None:
@@ -78,14 +78,14 @@ class Assignments:
             self._changed(kernel_id)
 
     def running(self, kernel_id: str) -> ProcessRole | None:
-        """Return what the kernel's process was started with, as far as we gave it anything."""
+        """Return what the kernel's process was started with; None if it did not start through us."""
         return self._running.get(kernel_id)
 
     def prune(self, living: AbstractSet[str]) -> None:
-        """Forget kernels that are no more.
+        """Forget the kernels that have gone.
 
-        A kernel that is just starting has its assignment before Jupyter lists it: only one that was
-        seen living once can be gone.
+        A kernel that is just starting has its assignment before Jupyter lists it, so only one that was
+        seen living can have gone.
         """
         for kernel_id in self._seen_living - living:
             self._chosen.pop(kernel_id, None)

@@ -21,13 +21,15 @@ from jupyter_wb_aws.role_sessions.role_session import MAX_NAME_LENGTH, RoleSessi
 if TYPE_CHECKING:
     from jupyter_wb_aws.aws.refreshing_session import Boto3Session
 
-# AssumeRoleWithWebIdentity's characters for a RoleSessionName; so short that the user's name, which
-# gives way, keeps some room beside the role session's id.
+# AssumeRoleWithWebIdentity's characters for a RoleSessionName. It is so short that some of the user's
+# name, which is cut where there is no room, still fits beside the role session's id.
 CONSUMER = re.compile(r"[\w+=,.@-]{1,24}", re.ASCII)
 
 
 class Boto3Sessions:
-    """The `boto3.Session` of each consumer and role session; made at first use, and kept.
+    """The `boto3.Session` of each consumer and role session, made at first use and kept.
+
+    A consumer is a part of the server that uses AWS; CloudTrail shows its name.
 
     Args:
         context: what all parts share.
@@ -50,10 +52,9 @@ class Boto3Sessions:
         """Return a `boto3.Session` for a role session; None is the default one.
 
         Raises:
-            ValueError: if `consumer` can't stand in a session name.
+            ValueError: if `consumer` can't be part of a RoleSessionName.
             NoRoleSession: if there is no default role session.
-            RoleSessionNotFound, RoleSessionEnded, RoleSessionNotShared: if the one that is named can't
-                be used.
+            RoleSessionNotFound, RoleSessionEnded, RoleSessionNotShared: if the named one can't be used.
         """
         if not CONSUMER.fullmatch(consumer):
             raise ValueError(
@@ -80,7 +81,7 @@ class Boto3Sessions:
     def _make(
         self, session: RoleSession, consumer: str, environment: dict[str, str]
     ) -> Boto3Session:
-        # A tenth of a second and a dozen MiB: for servers with such a consumer.
+        # It costs a tenth of a second and 12 MiB, so only servers with such a consumer import it.
         from jupyter_wb_aws.aws.refreshing_session import Boto3Session, RefreshingCredentials
 
         clock = self._context.clock
@@ -99,7 +100,7 @@ class Boto3Sessions:
         return Boto3Session(credentials, environment, session.region)
 
     def _token_of(self, session: RoleSession) -> WebIdentityToken:
-        """Read the token file: what the kernels have, and no sooner or later."""
+        """Read the token file: the same token as the kernels have, at the same time."""
         now = self._context.clock.now()
         try:
             token = WebIdentityToken.parse(session.token_file.read_text("ascii"), now)
@@ -120,9 +121,9 @@ class Boto3Sessions:
 
 
 def consumer_session_name(session: RoleSession, consumer: str) -> str:
-    """Name a consumer in AWS's RoleSessionName, after the role session's own name.
+    """Return the RoleSessionName of a consumer: the role session's own, followed by the consumer's name.
 
-    Where that gets too long, the user's part gives way, so that the id always survives.
+    If that is too long, the user's part is cut, so that the id is always whole.
     """
     name = f"{session.session_name}-{consumer}"
     if len(name) <= MAX_NAME_LENGTH:

@@ -52,7 +52,7 @@ class Choices:
 
     def _why_none(self) -> str:
         if not self._sessions.default.chosen:
-            return "No role was picked yet."
+            return "No role was chosen yet."
         if self.ended is None:
             return "What you start next has no AWS role."
         return f"The role session of {self.ended.role.label} has ended: what you start next has no AWS role."

@@ -22,7 +22,7 @@ REMOVAL_TIMEOUT = 5.0
 
 
 class Ending:
-    """The end of a role session, whatever the reason.
+    """The end of a role session, for any reason.
 
     1. It is marked as ended: from then on no process gets it, and no token is written for it.
     2. Its files are removed.

@@ -16,7 +16,7 @@ POLL_INTERVAL = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of this machine. `started` tells it from a later one that has the same pid.
+    """A process of this machine. `started` distinguishes it from a later one with the same pid.
 
     On Linux that is the clock ticks from the system's boot to the process's start, as in
     ``/proc/pid/stat``; elsewhere it is the seconds from the epoch.

@@ -1,4 +1,4 @@
-"""Where our folders may be: the places in their order, and who else could put something there."""
+"""Where our folders may be, in order, and which other users could put something there."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from jupyter_wb_aws.role_sessions.private_folder import refusal
 
 # Source: path_resolution(7): as many symbolic links as Linux follows.
 MAX_LINKS = 40
-# Source: pam_systemd(8): made at a user's first log-in, and removed after the last.
-LOG_INS = Path("/run/user")
+# Source: pam_systemd(8): a user's first log-in makes a folder here, the last log-out removes it.
+RUN_USER = Path("/run/user")
 UID_MAP = Path("/proc/self/uid_map")
 
 
@@ -25,9 +25,9 @@ class Place:
 
     Args:
         path: the folder.
-        named_by: the setting or variable that leads there, for people.
-        below: a folder that has to be this user's own, where it exists: XDG_RUNTIME_DIR after `su`.
-        hidden_path: taken in place of `path` where Jupyter's file browser would show `path`.
+        named_by: the setting or variable that leads there, for messages.
+        below: a folder that must be this user's own if it exists: after `su`, XDG_RUNTIME_DIR is not.
+        hidden_path: used instead of `path` if Jupyter's file browser would show `path`.
     """
 
     path: Path
@@ -37,15 +37,15 @@ class Place:
 
 
 def require_own(folder: Path | None) -> None:
-    """Let a folder pass that is this user's, or is not there and may be made.
+    """Accept a folder that is this user's, or that does not exist and may be made.
 
     Raises:
-        OSError: if it is another user's, not a folder, or one that only a log-in makes, even if root could make it.
+        OSError: if it is another user's, or not a folder, or one that only a log-in should make.
     """
     try:
         status = folder.stat() if folder is not None else None
     except FileNotFoundError:
-        if folder is not None and folder.parent == LOG_INS:
+        if folder is not None and folder.parent == RUN_USER:
             raise refusal(f"is below {folder}, which does not exist") from None
         return
     if status is not None and not stat.S_ISDIR(status.st_mode):
@@ -55,7 +55,7 @@ def require_own(folder: Path | None) -> None:
 
 
 def may_exist(path: Path) -> bool:
-    """Return whether a file is there, or could be where we can't look."""
+    """Return whether a file exists, or might, in a place that we can't look into."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -68,14 +68,27 @@ def may_exist(path: Path) -> bool:
 def fallen_back(
     code: str, what: str, place: Place, refused: Sequence[tuple[Place, OSError]]
 ) -> Iterator[tuple[str, str]]:
-    """Give a notice that a place further down the list is used, and why."""
+    """Yield a notice if a place further down the list is used; it says why.
+
+    Args:
+        code: the notice's code.
+        what: the subject of its sentence, with the verb: "Token files are".
+        place: the place that is used.
+        refused: the places before it, each with the reason why it is not used.
+    """
     if refused:
         why = "; ".join(f"{p.path} ({p.named_by}) {e.strerror or e}" for p, e in refused)
         yield (code, f"{what} kept in {place.path} ({place.named_by}), since {why}.")
 
 
 def exposed_notices(path: Path, code: str, setting: str) -> list[tuple[str, str]]:
-    """Give a notice where others could put another folder in the place of ours."""
+    """Return a notice for each way in which other users could put another folder in the place of ours.
+
+    Args:
+        path: our folder.
+        code: the notice's code.
+        setting: the setting to change.
+    """
     remedy = f"Take that right from them, or set {setting} to a folder above which only this user and root can write."
     return [
         (code, f"{wrong}, and {path} is below: another folder could be put in its place. {remedy}")
@@ -84,22 +97,20 @@ def exposed_notices(path: Path, code: str, setting: str) -> list[tuple[str, str]
 
 
 def exposed(path: Path) -> list[str]:
-    """Say which folders on the way to `path` others than this user and root can change.
+    """Name the folders on the way to `path` that users other than this one and root can change.
 
-    One that others can write to is safe where it is sticky, as /tmp is: there, nobody can rename or
-    remove what is another's.
+    A folder that others can write to is safe if it is sticky, as /tmp is: there, nobody can rename or
+    remove another user's files.
     """
     try:
         wrong = [_exposed(step) for step in steps_to(path)]
-    except (
-        OSError
-    ):  # a link went, or can't be read: its folder is looked at again at the next start
-        return []
+    except OSError:
+        return []  # a link has gone, or can't be read: the folder is looked at again at the next start
     return [sentence for sentence in wrong if sentence is not None]
 
 
 def steps_to(path: Path) -> list[Path]:
-    """Return each folder in which a name is looked up on the way to `path`, and each link followed."""
+    """Return each folder in which the system looks up a name on the way to `path`, and each link it follows."""
     here, links, steps = Path("/"), 0, dict.fromkeys([Path("/")])
     todo = list(reversed(path.parts[1:]))
     while todo:
@@ -137,7 +148,7 @@ def _exposed(step: Path) -> str | None:
 
 
 def _is_a_user(uid: int) -> bool:
-    """Return whether somebody in this container can be this user: `nobody` stands for all others.
+    """Return whether somebody in this container can be this user; `nobody` stands for all others.
 
     Source: user_namespaces(7).
     """
@@ -149,7 +160,7 @@ def _is_a_user(uid: int) -> bool:
 
 
 def _own_group(gid: int) -> bool:
-    """Return whether a group is this user's alone, as Debian and Fedora give one to each user."""
+    """Return whether nobody else is in a group: Debian and Fedora give each user one of their own."""
     uid = os.geteuid()
     try:
         me, group = pwd.getpwuid(uid), grp.getgrgid(gid)

@@ -1,14 +1,16 @@
-"""A folder that only this user can write to or read, worked in through its descriptor.
+"""A folder that only this user can read or write, accessed through its descriptor.
 
 How a file is written (after the kubelet's atomic_writer.go):
 
-1. a new file under a temporary name in the same folder, mode 0600 whatever the umask (a script: 0700);
-2. its content, flushed to the disk, so that after a power loss the name never points to nothing;
-3. a rename over the old file, which POSIX makes atomic: a reader that has the old file open reads
-   the old content to its end.
+1. Create a new file under a temporary name in the same folder, with mode 0600 (a script: 0700)
+   regardless of the umask.
+2. Write its content and flush it to the disk, so that after a power loss the name never points to
+   nothing.
+3. Rename it over the old file. POSIX makes that atomic: a reader that has the old file open reads the
+   old content to its end.
 
-Concurrent writers of one name each use a temporary name of their own; the last rename wins. All of
-it goes through a descriptor of the folder, so that nobody can put another folder in its place.
+Concurrent writers of one name each use a temporary name of their own, and the last rename wins. All
+steps go through a descriptor of the folder, so that nobody can put another folder in its place.
 """
 
 from __future__ import annotations
@@ -27,12 +29,12 @@ from typing import Self
 log = logging.getLogger(__name__)
 
 TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{16}-")
-# What Jupyter's contents API and its extensions put beside files that they open: copies of them.
-JUPYTERS_OWN = re.compile(r"\.ipynb_checkpoints|\.virtual_documents|\.~.*")
+# Copies that Jupyter's contents API and its extensions put beside the files that they open.
+JUPYTER_COPIES = re.compile(r"\.ipynb_checkpoints|\.virtual_documents|\.~.*")
 
 
 class OpenToOthers(OSError):
-    """A file or folder of this user's that others can write to: somebody may have put something there."""
+    """A file or folder of this user's that others can write to: it may hold something of theirs."""
 
 
 class PrivateFolder:
@@ -46,7 +48,7 @@ class PrivateFolder:
     def open(cls, path: Path) -> Self:
         """Open the folder, and make it and its parents (0700) where they are missing.
 
-        What Jupyter's file browser left in it is removed: its checkpoints are copies of our files.
+        The checkpoints that Jupyter's file browser left in it are removed: they are copies of our files.
 
         Raises:
             OSError: if it is another user's, group- or world-writable, a symbolic link, not a folder,
@@ -59,16 +61,21 @@ class PrivateFolder:
         except OSError as error:
             raise refusal(f"can't be made ({error.strerror})", error) from None
         folder = cls(path, _descriptor_of(path))
-        folder._remove_jupyters_own()
+        folder._remove_jupyter_copies()
         return folder
 
     def write(self, name: str, content: bytes, *, mode: int = 0o600) -> None:
         """Replace a file's content; see the steps in the module's docstring.
 
+        Args:
+            name: the file's name in the folder.
+            content: what it holds from then on.
+            mode: its permissions.
+
         Raises:
             OSError: if the file can't be written (a full disk, a folder that is gone).
         """
-        # The name is part of it, so that it is known whose it is after a power loss.
+        # The name is part of it, so that its owner is known after a power loss.
         temporary = f".tmp-{secrets.token_hex(8)}-{name}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.open(temporary, flags, 0o600, dir_fd=self._descriptor)  # 1
@@ -125,7 +132,7 @@ class PrivateFolder:
         return os.listdir(self._descriptor)
 
     def is_gone(self) -> bool:
-        """Tell whether the folder's path leads elsewhere by now: somebody deleted or moved it."""
+        """Return whether somebody deleted or moved the folder: its path leads elsewhere."""
         try:
             there, here = os.lstat(self.path), os.fstat(self._descriptor)
         except OSError:
@@ -136,13 +143,13 @@ class PrivateFolder:
         """Let go of the folder; its files stay."""
         os.close(self._descriptor)
 
-    def _remove_jupyters_own(self) -> None:
+    def _remove_jupyter_copies(self) -> None:
         with contextlib.suppress(OSError):  # a folder that can't be listed fails at its first use
-            for name in filter(JUPYTERS_OWN.fullmatch, self.names()):
+            for name in filter(JUPYTER_COPIES.fullmatch, self.names()):
                 self._remove_whole(name)
 
     def _remove_whole(self, name: str) -> None:
-        """Remove a file, a link, or a folder with all that is in it; no link is followed."""
+        """Remove a file, a link, or a folder with its contents; links are not followed."""
         try:
             status = os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
             if stat.S_ISDIR(status.st_mode):
@@ -156,7 +163,7 @@ class PrivateFolder:
 
 
 def make_private(path: Path) -> None:
-    """Make a folder, and the parents that are missing, each 0700 whatever the umask.
+    """Make a folder and its missing parents, each with mode 0700 regardless of the umask.
 
     Raises:
         OSError: if that can't be done.
@@ -181,7 +188,7 @@ def make_private(path: Path) -> None:
 
 
 def require_own_file(descriptor: int) -> None:
-    """Let a regular file pass that is this user's, and that others can't write to.
+    """Accept a regular file of this user's that others can't write to.
 
     Raises:
         OSError: if it is anything else.
@@ -193,7 +200,7 @@ def require_own_file(descriptor: int) -> None:
 
 
 def refusal(why: str, cause: OSError | None = None) -> OSError:
-    """Make an OSError that says why; its number is that of the cause, else EACCES."""
+    """Return an OSError that says why; its number is that of the cause, or EACCES."""
     return OSError((cause and cause.errno) or errno.EACCES, why)
 
 
@@ -203,7 +210,7 @@ def _descriptor_of(path: Path) -> int:
     except OSError as error:
         # Linux says ENOTDIR of a symbolic link, macOS ELOOP.
         other = error.errno in (errno.ENOTDIR, errno.ELOOP)
-        why = "is a symbolic link or no folder" if other else "can't be opened"
+        why = "is a symbolic link or not a folder" if other else "can't be opened"
         raise refusal(f"{why} ({error.strerror})", error) from None
     try:
         _require_own(os.fstat(descriptor))

@@ -1,4 +1,4 @@
-"""What is kept of the role sessions for the server's next run, where it can be kept."""
+"""What is kept of the role sessions for the server's next run, if it can be kept."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 SESSION_ID = re.compile(r"[0-9a-f]{16}")
 # AssumeRoleWithWebIdentity, RoleSessionName.
 SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
-# STS gives twelve hours at most; some stores with an STS of their own give a week.
+# STS gives at most 12 hours; some stores with an STS of their own give a week.
 MAX_LIFETIME = timedelta(days=31)
 MAX_TEXT_LENGTH = 2048
 # Nobody waits longer for a disk (a home on NFS): the records are saved as soon as they can be.
@@ -53,20 +53,20 @@ SAVE_TIMEOUT = 2.0
 
 
 class Records:
-    """The records of one server. Where they can't be kept, role sessions work all the same.
+    """The records of one server. If they can't be kept, role sessions work all the same.
 
-    `problem` is a sentence about why they can't be kept or read, else None; `notices` are things that
-    an administrator should know, as (code, sentence). `slot` begins the names of this server's files.
+    `problem` is a sentence that says why they can't be kept or read, else None. `notices` are what an
+    administrator should know, as (code, sentence). The names of this server's files begin with `slot`.
 
     Args:
         places: where they may be, best first.
-        root_dir: the server's, part of the slot's name.
+        root_dir: the server's root folder; the slot is named after it.
     """
 
     def __init__(self, places: Sequence[Place], root_dir: Path) -> None:
         self.problem: str | None = None
         self.notices: tuple[tuple[str, str], ...] = ()
-        # Another server that can't keep its records either must not take our files for its own.
+        # Another server that can't keep its records either must not mistake our files for its own.
         self.slot = f"unsaved-{secrets.token_hex(8)}"
         self._places = places
         self._root_dir = root_dir
@@ -112,7 +112,7 @@ class Records:
         return snapshot
 
     def _kept_meanwhile(self, place: Place) -> Snapshot | None:
-        """Take over what a run kept further down the list, while the places before it could not be used."""
+        """Take over what a run kept further down the list while the places before it could not be used."""
         assert self._store is not None
         try:
             require_own(place.below)
@@ -122,11 +122,11 @@ class Records:
         except OSError:
             return None
         with contextlib.closing(other):
-            snapshot = other.load() if other.slot == self.slot else Snapshot()  # its server lives
+            snapshot = other.load() if other.slot == self.slot else Snapshot()  # its server runs
             if snapshot == Snapshot():
                 return None
             self.problem = other.problem
-            with contextlib.suppress(OSError):  # then it is taken over at the next start again
+            with contextlib.suppress(OSError):  # then it is taken over again at the next start
                 self._store.save(snapshot)
                 other.save(Snapshot())
             return snapshot
@@ -165,22 +165,20 @@ class Records:
         self._store.save(snapshot)
 
     def clear_leftovers(self, sweep: Callable[[list[str]], None]) -> None:
-        """Let `sweep` remove what dead servers have left, by the names of their slots. Blocking."""
+        """Have `sweep` remove what dead servers left, by the names of their slots. Blocking."""
         if self._store is None:
             return
         try:
             self._store.clear_leftovers(sweep)
         except OSError as error:
-            log.warning(
-                "Leftovers of servers that died can't be looked for: %s", error.strerror or error
-            )
+            log.warning("Can't look for what dead servers left: %s", error.strerror or error)
 
     async def close(self) -> None:
-        """Let go of the slot; the records stay."""
+        """Release the slot; the records stay."""
         await self._tasks.finish()
         if self._store is not None:
             store, self._store = self._store, None
-            # A caller that gives up leaves it to be done when the disk answers.
+            # If the caller gives up, it is done when the disk answers.
             await asyncio.shield(self._threads.run(store.close))
 
     def _failed(self, place: Place, error: OSError) -> None:
@@ -192,7 +190,7 @@ class Records:
 
 
 def snapshot_of(default: DefaultChoice, sessions: Iterable[RoleSession]) -> Snapshot:
-    """Take down the public facts of these role sessions."""
+    """Return the public facts of these role sessions."""
     return Snapshot(default, tuple(_record(session) for session in sessions))
 
 
@@ -218,11 +216,12 @@ def restored(
     token_file: Callable[[str], Path],
     now: datetime,
 ) -> list[RoleSession]:
-    """Bring the role sessions of the last run back; a record that makes no sense is left out.
+    """Return the role sessions of the last run; an invalid record is left out.
 
     Args:
-        catalogue: what it says of each role today; None where it can't be read.
-        token_file: gives the path of a role session's token file, by its id.
+        records: what the last run kept.
+        catalogue: says how each role is described today; None if it can't be read.
+        token_file: returns the path of a role session's token file, by its id.
         now: the time; the clock may have been set back since.
     """
     sessions: dict[str, RoleSession] = {}
@@ -232,7 +231,7 @@ def restored(
             if session.id in sessions:
                 raise ValueError("id")
         except (InvalidRoleArn, ValueError, TypeError, KeyError, AttributeError, OverflowError):
-            log.warning("A role session of the last run is lost: its record makes no sense")
+            log.warning("A role session of the last run is lost: its record is invalid")
         else:
             sessions[session.id] = session
     return list(sessions.values())
@@ -270,7 +269,7 @@ def _session(
 
 
 def _text(value: object) -> str:
-    """Let a text pass that a token or STS can hold, and that a log and an answer can show."""
+    """Accept a text that a token or STS can hold, and that a log and an answer can show."""
     if not isinstance(value, str):
         raise TypeError("text")
     if len(value) > MAX_TEXT_LENGTH:

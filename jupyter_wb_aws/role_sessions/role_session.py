@@ -1,4 +1,4 @@
-"""A role session: one role that was started, and the state it is in."""
+"""A role session: a role that was started, and its state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_NAME_LENGTH = 64
 
 
 class State(StrEnum):
-    """What a role session is good for just now."""
+    """How a role session is now; see `state_of`."""
 
     STARTING = "starting"
     ACTIVE = "active"
@@ -43,7 +43,7 @@ ENDED_SINCE: dict[EndReason, str] = {
     "role_withdrawn": "the role is no longer in your list of roles",
     "idle": "nothing used it for a while",
     "signed_out": "you signed out",
-    "process_ended": "the process that it was for has ended",
+    "process_ended": "the process that it was started for has ended",
 }
 
 
@@ -60,14 +60,18 @@ class Ended:
 class RoleSession:
     """One started role: the facts that never change, and the few that do.
 
-    `owner` is whose role session it is: another user's token never renews it.
-    `credential_lifetime` is how long STS made credentials live at the start; SDKs ask for the same.
-    `written` is the fingerprint of the token in the file, None before the first is there, and
-    `file_expires_at` the end of that token's life: a newer token in hand may not be in the file yet.
-    `role` is what the catalogue says of it today; its ARN never changes. `found_rightful_by` are the
-    token (its fingerprint) and the catalogue that last said that it is still the owner's. `last_used`
-    is when it was last asked for, given to a process, or seen in use by one. One that is not `shared`
-    is for whoever started it alone; with `process`, until that is gone.
+    Args:
+        role: as the catalogue describes it today; its ARN never changes.
+        owner: the user who started it; another user's token is never written for it.
+        credential_lifetime: how long the credentials of the start live; SDKs ask STS for the same.
+        shared: whether kernels and terminals may use it. If not, only the command that started it does.
+        process: the process with whose end it ends, if any.
+        written: the fingerprint of the token in the file, None before the first one is there.
+        file_expires_at: when that token expires; the current token may not be in the file yet.
+        found_rightful_by: the token (its fingerprint) and the catalogue by which it was last found to
+            be its owner's still.
+        last_used: when it was last asked for, given to a process, or seen in use by one.
+        announced: the state that was reported last.
     """
 
     id: str
@@ -91,32 +95,32 @@ class RoleSession:
 
     @property
     def key(self) -> tuple[str, str | None]:
-        """What makes two starts one role session."""
+        """What two starts have in common to be the same role session."""
         return (str(self.role.arn), self.region)
 
     def require_living(self) -> None:
-        """Let a living role session pass.
+        """Accept a role session that has not ended.
 
         Raises:
-            RoleSessionEnded: if it is over.
+            RoleSessionEnded: if it has ended.
         """
         if self.ended is not None:
             why = ENDED_SINCE[self.ended.reason]
             raise RoleSessionEnded(f"The role session of {self.role.label} has ended: {why}.")
 
     def require_shared(self) -> None:
-        """Let a role session pass that kernels and terminals may have.
+        """Accept a role session that kernels and terminals may use.
 
         Raises:
-            RoleSessionNotShared: if it is for whoever started it alone.
+            RoleSessionNotShared: if it belongs to the command that started it.
         """
         if not self.shared:
             raise RoleSessionNotShared(
-                f"This role session of {self.role.label} is for whoever started it alone."
+                f"This role session of {self.role.label} is only for the command that started it."
             )
 
     def state(self, token_status: TokenStatus, now: datetime) -> State:
-        """Tell the state, from what is known of its token."""
+        """Return the state, from what is known of its token."""
         return state_of(
             ended=self.ended is not None,
             file_expires_at=self.file_expires_at,
@@ -136,9 +140,16 @@ def state_of(
 ) -> State:
     """Decide the state of a role session.
 
-    `ended` is final. The need to sign in outranks expiry, since it is what the user can act on. A
-    role session without a living token in its file is `expired`; one whose token lives but whose
-    renewal fails, or is late, is `degraded`.
+    `ended` is final. The need to sign in outranks expiry, since the user can act on it. A role session
+    without a valid token in its file is `expired`. One whose token is valid, but whose refresh fails or
+    is late, is `degraded`.
+
+    Args:
+        ended: whether it has ended.
+        file_expires_at: when the token in its file expires; None before there is one.
+        file_problem: why its files can't be written, if so.
+        token_status: what is known of the token for its role.
+        now: the time.
     """
     if ended:
         return State.ENDED
@@ -161,10 +172,14 @@ def state_of(
 
 
 def session_name(template: str, identity: Identity, session_id: str) -> str:
-    """Fill in a session name, in STS's charset and length (2 to 64), unique by the id in it.
+    """Return a RoleSessionName: 2 to 64 of the characters that STS accepts, unique by the id in it.
 
-    `template` may hold ``{user}``, ``{subject}`` and ``{session_id}``. Where the result is too
-    long, the user's part gives way, so that the id always survives.
+    If it is too long, the user's part is cut, so that the id is always whole.
+
+    Args:
+        template: may hold ``{user}``, ``{subject}`` and ``{session_id}``.
+        identity: the user.
+        session_id: the role session's id.
     """
     values = {"user": identity.name, "subject": identity.subject, "session_id": session_id}
     safe = {key: NOT_IN_A_NAME.sub("-", value) for key, value in values.items()}

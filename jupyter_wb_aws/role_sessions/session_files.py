@@ -1,6 +1,6 @@
-"""The files of the role sessions of one server: each one's token, and its stand-ins for `~/.aws`.
+"""The files of one server's role sessions: each one's token, and its placeholders for `~/.aws`.
 
-Jobs on them run one after the other, each to its end: one that was cancelled half-way would go on
+Jobs on them run one after the other, each to its end: a job that was cancelled half-way would go on
 in its thread, and could bring a file back after its removal.
 """
 
@@ -26,15 +26,15 @@ from jupyter_wb_aws.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-# A start has 16 s in all, and should say what took so long.
+# A start has 16 s altogether, and should say what took so long.
 FOLDER_TIMEOUT = 3.0
 
 
 class SessionFiles:
-    """Writes and removes the files, in a folder that may be refused, and may heal.
+    """Writes and removes the files, in a folder that may become unusable, and usable again.
 
-    A role session's files stay where they are while its token there lives: processes read that path.
-    Where no living token can be kept there, they move to the next place that works.
+    A role session's files stay where they are while the token there is valid: processes read that path.
+    Once no valid token can be kept there, they move to the next place that works.
 
     Args:
         context: what all parts share.
@@ -63,7 +63,7 @@ class SessionFiles:
 
     @property
     def notices(self) -> tuple[tuple[str, str], ...]:
-        """What an administrator should know of the folder, as (code, sentence)."""
+        """What an administrator should know about the folder, as (code, sentence)."""
         return self._folders.notices
 
     def hangs(self) -> TokenDirectoryRefused:
@@ -71,15 +71,15 @@ class SessionFiles:
         return self._folders.hangs()
 
     def path_of(self, session_id: str) -> Path:
-        """Return where a role session's token file is, for one that begins now."""
+        """Return where the token file of a role session that starts now goes."""
         return self._folders.current / f"{self._records.slot}_{session_id}.token"
 
     def script_path(self, name: str) -> Path:
-        """Return where a script of ours is, that starts something with the default role session."""
+        """Return where a script of ours goes; `name` holds letters and digits."""
         return self._folders.current / f"{self._records.slot}_{name}.script"
 
     async def write_script(self, path: Path, content: str) -> None:
-        """Replace a script.
+        """Replace a script; it is removed with the server's files.
 
         Raises:
             TokenDirectoryRefused: if it can't be written.
@@ -87,10 +87,10 @@ class SessionFiles:
         await self._tasks.do(self._alone(self._write_script, path, content), "write script")
 
     async def open(self) -> None:
-        """Open the folder for what begins now.
+        """Open the folder for the role sessions that start now.
 
         Raises:
-            TokenDirectoryRefused: if none is safe, or its disk hangs; that is tried again at each write.
+            TokenDirectoryRefused: if none is safe, or its disk hangs; each write tries again.
         """
         try:
             async with asyncio.timeout(FOLDER_TIMEOUT):
@@ -100,16 +100,16 @@ class SessionFiles:
             raise self._folders.problem from None
 
     async def clear_leftovers(self) -> None:
-        """Remove what dead servers left, now that the role sessions that came back are known."""
+        """Remove what dead servers left, now that the restored role sessions are known."""
         self._may_sweep = True
         with contextlib.suppress(TimeoutError):  # it goes on by itself when the disk answers
             async with asyncio.timeout(FOLDER_TIMEOUT):
                 await self._tasks.do(self._alone(self._sweep_new), "clear leftovers")
-        # In a thread of its own: another place may be on a disk that hangs.
+        # In a thread of its own, since another place may be on a disk that hangs.
         self._sweeps.begin(DiskThreads().run(self._sweep_others), "clear other places")
 
     async def write(self, session: RoleSession) -> bool:
-        """Write the newest token; return whether there was one to write.
+        """Write the current token, if it is not in the file yet; return whether it was written.
 
         A failure is kept in `session.file_problem`.
         """
@@ -120,15 +120,15 @@ class SessionFiles:
         await asyncio.shield(self.begin_removing(session))
 
     def begin_removing(self, session: RoleSession) -> asyncio.Task[None]:
-        """Have a role session's files removed after what is under way."""
+        """Remove a role session's files after the jobs that are under way."""
         return self._tasks.begin(self._alone(self._remove, session), "remove token file")
 
     async def mend(self) -> None:
-        """Where somebody deleted a file, or deleted or moved a folder, have it written again."""
+        """Mark the files that somebody deleted, or whose folder was deleted or moved, to be written again."""
         await self._tasks.do(self._mend(), "mend token folder")
 
     async def close(self) -> None:
-        """Remove all files of this server, and let go of the folders."""
+        """Remove all files of this server, and close the folders."""
         await self._sweeps.cancel()
         await self._tasks.finish()
         await asyncio.shield(self._threads.run(self._close))
@@ -185,11 +185,13 @@ class SessionFiles:
             self._sweep(directory)
         except OSError as error:
             log.warning(
-                "Leftovers can't be looked for in %s: %s", directory.path, error.strerror or error
+                "Can't look for what dead servers left in %s: %s",
+                directory.path,
+                error.strerror or error,
             )
 
     def _sweep(self, directory: TokenDirectory) -> None:
-        """Remove files of servers that died; those of role sessions that came back stay."""
+        """Remove the files of dead servers; those of restored role sessions stay."""
         known = {name for session in self._sessions.living() for name in file_names(session)}
 
         def remove_all_of(slots: list[str]) -> None:
@@ -201,7 +203,7 @@ class SessionFiles:
         self._records.clear_leftovers(remove_all_of)
 
     def _write_files(self, session: RoleSession, token: WebIdentityToken) -> Path:
-        """Write the token, and return the path of its file: another one where it had to move."""
+        """Write the token, and return the path of its file: another one if it had to move."""
         folder, name = session.token_file.parent, session.token_file.name
         try:
             directory = self._folders.at(folder)
@@ -242,7 +244,7 @@ class SessionFiles:
             try:
                 names = set(directory.names())
             except OSError as error:
-                # What is there stays: a read error says nothing of the files.
+                # The files stay: a read error says nothing about them.
                 log.error("%s can't be read: %s", folder, error.strerror or error)
                 continue
             for session in theirs:

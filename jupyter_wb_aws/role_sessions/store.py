@@ -1,13 +1,13 @@
-"""What outlives a server: public facts of its role sessions, and the choice of the default.
+"""What outlives a server: public facts about its role sessions, and the choice of the default.
 
-A *slot* is the place of one server's records: ``<slot>.json``, and ``<slot>.lock`` which the server
-holds while it lives (flock: the kernel lets go of it, however the server dies; a pid may be reused).
-The first server of a user and root folder has the slot named after both; a second one at the same
-time has one of its own, which goes with it.
+A *slot* is the place of one server's records: ``<slot>.json``, and ``<slot>.lock``, which the server
+holds while it runs (flock: the kernel releases it however the server dies; a pid may be reused). The
+first server of a user and root folder has the slot named after both. A second one at the same time
+has a slot of its own, which is removed when it stops.
 
-Whoever looks for the leftovers of dead servers has to take their locks for a moment. A second lock,
-the *guard*, keeps that moment apart from the start of the server whose slot it is. Nobody waits long
-for it: a server that hangs while it holds the guard must not stop all others of its user.
+A server that looks for what dead servers left has to take their locks for a moment. A second lock,
+the *guard*, keeps that moment apart from the start of the server whose slot it is. No server waits
+long for the guard: one that hangs while it holds it must not stop all others of its user.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 GUARD = "guard"
-# Another server holds the guard for milliseconds, while it starts or looks for leftovers.
+# Another server holds the guard for milliseconds, while it starts or looks for what dead servers left.
 GUARD_TRIES, GUARD_PAUSE = 40, 0.05
-# A record has some 700 bytes; a user with a thousand role sessions has a program that went wrong.
+# A record has some 700 bytes; a thousand role sessions of a user are a program that went wrong.
 MAX_BYTES, MAX_RECORDS = 4 * 1024 * 1024, 1000
 # O_NONBLOCK: a FIFO in a lock's place must not make us wait for its reader.
 LOCK_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -60,9 +60,9 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class DefaultChoice:
-    """What the user chose for whatever starts next.
+    """What the user chose for the processes that start next.
 
-    Nothing was ever chosen; or "no AWS role" (`session_id` None); or a role session.
+    Nothing was ever chosen; or "no AWS role" (`session_id` is None); or a role session.
     """
 
     chosen: bool = False
@@ -84,7 +84,7 @@ class Snapshot:
 class Store:
     """One server's slot, held until `close`. Blocking.
 
-    `problem` is a sentence about what the last server left and this one can't read, else None.
+    `problem` is a sentence about what the last server left and this one can't read, or None.
     """
 
     def __init__(self, folder: PrivateFolder, slot: str, lock: int, *, temporary: bool) -> None:
@@ -100,10 +100,12 @@ class Store:
     def open(
         cls, path: Path, root_dir: Path, *, pause: Callable[[float], None] = time.sleep
     ) -> Store:
-        """Take the slot of this user and `root_dir`, else one of our own.
+        """Take the slot of this user and `root_dir`, or one of our own if another server has it.
 
         Args:
-            pause: waits some seconds until the guard is tried again.
+            path: the folder of the store.
+            root_dir: the server's root folder.
+            pause: waits a number of seconds before the guard is tried again.
 
         Raises:
             OSError: if the folder can't be made or written to, or is not safe.
@@ -125,18 +127,17 @@ class Store:
             own = f"{slot}-{secrets.token_hex(8)}"
             lock = _lock(folder.path / f"{own}.lock")
         if lock is None:
-            raise BlockingIOError(errno.EAGAIN, "a lock of our own can't be had")
+            raise BlockingIOError(errno.EAGAIN, "could not lock a slot of our own")
         store = cls(folder, own, lock, temporary=True)
         if not guarded and f"{slot}.json" in folder.names():
-            store._lost_to = (
-                slot  # its holder may be a server of another folder, that looks for leftovers
-            )
+            # A server of another folder may hold it, to look for what dead servers left.
+            store._lost_to = slot
         return store
 
     def load(self) -> Snapshot:
         """Read what the last server of this slot left.
 
-        Where that can't be read, nobody knows whether "no AWS role" was chosen: so it was.
+        If that can't be read, it is unknown whether "no AWS role" was chosen, so it counts as chosen.
         """
         name = f"{self.slot}.json"
         if self._lost_to is not None:
@@ -161,10 +162,10 @@ class Store:
         except OSError as error:
             return self._lost(f"it {error.strerror}")
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            return self._lost(f"its content makes no sense ({type(error).__name__})")
+            return self._lost(f"its content is invalid ({type(error).__name__})")
 
     def _newer(self, version: int, content: bytes) -> Snapshot:
-        """Begin with nothing; the newer file is kept under another name when this one is replaced."""
+        """Start with nothing; the newer file is kept under another name when this one is replaced."""
         kept = f"{self.slot}.version-{version}.json"
         self._to_keep = (kept, content)
         return self._lost(
@@ -200,14 +201,14 @@ class Store:
         *,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Let `sweep` remove what servers that died have left, by the names of their slots.
+        """Have `sweep` remove what dead servers left, by the names of their slots.
 
-        A slot whose lock is free belongs to no living server, and to nobody else while `sweep` runs.
-        The records of a first server stay for its next run; a second server's have none.
+        A slot whose lock is free belongs to no running server, and we hold its lock while `sweep` runs.
+        The records of a first server stay for its next run; those of a second server have none.
         """
         with _guarded(self._folder.path, pause) as guarded, contextlib.ExitStack() as locks:
             if not guarded:
-                return  # their servers might be starting just now; the next server looks again
+                return  # their servers may be starting just now; the next server looks again
             dead = []
             for path in self._folder.path.glob("*.lock"):
                 if path.stem == self.slot or (lock := _lock(path, create=False)) is None:
@@ -224,7 +225,7 @@ class Store:
         return self._folder.is_gone()
 
     def close(self) -> None:
-        """Let go of the slot; a second server's goes altogether."""
+        """Release the slot; a second server's is removed."""
         if self.temporary:
             self._remove(self.slot)
         os.close(self._lock)
@@ -237,14 +238,14 @@ class Store:
 
 
 def slot_name(root_dir: Path) -> str:
-    """Name the slot of this user and root folder."""
+    """Return the name of the slot of this user and root folder."""
     key = f"{os.getuid()}:{root_dir.resolve()}"
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 @contextlib.contextmanager
 def _guarded(folder: Path, pause: Callable[[float], None]) -> Iterator[bool]:
-    """Try to hold the guard, and give whether it is held."""
+    """Try to take the guard, and yield whether it is held."""
     descriptor = os.open(folder / GUARD, LOCK_FLAGS | os.O_CREAT, 0o600)
     try:
         require_own_file(descriptor)
@@ -259,15 +260,15 @@ def _guard_taken(descriptor: int, pause: Callable[[float], None]) -> bool:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         pause(GUARD_PAUSE)
-    log.warning("Another server of this user holds the lock of the store, and seems to hang")
+    log.warning("Another server of this user holds the lock of the store and seems to hang")
     return False
 
 
 def _lock(path: Path, *, create: bool = True) -> int | None:
-    """Take a lock; None where somebody has it, or where it is no more.
+    """Take a lock; return None if another server holds it, or if it no longer exists.
 
     Raises:
-        OSError: if this file system has no locks, or does not let us.
+        OSError: if this file system has no locks, or refuses them.
     """
     try:
         descriptor = os.open(path, LOCK_FLAGS | (os.O_CREAT if create else 0), 0o600)
@@ -289,10 +290,10 @@ def _lock(path: Path, *, create: bool = True) -> int | None:
 
 
 def _remove_temporary(folder: PrivateFolder, slot: str) -> None:
-    """Remove what a server that died while it saved has left; call this with the slot's lock."""
+    """Remove what a server left that died while it saved; call this with the slot's lock held."""
     for name in folder.names():
         half = without_temporary_prefix(name)
-        # The second is how earlier versions named it.
+        # Earlier versions named it the second way.
         if (half != name and half.startswith(f"{slot}.")) or (
             name.startswith(f"{slot}.") and name.endswith(".tmp")
         ):

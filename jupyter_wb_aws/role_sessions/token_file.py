@@ -1,4 +1,4 @@
-"""The folder of token files: written so that a reader never sees half a token, or none."""
+"""The folder of token files, written so that a reader never sees half a token, or none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jupyter_wb_aws.role_sessions.private_folder import TEMPORARY, OpenToOthers,
 
 
 class TokenDirectoryOpenToOthers(TokenDirectoryRefused):
-    """Our own folder, that others can write to: one command mends it, and no other folder takes its place."""
+    """Our own folder, but others can write to it: one command mends that, and no other folder replaces it."""
 
 
 class TokenDirectory:
@@ -51,6 +51,11 @@ class TokenDirectory:
     def write(self, name: str, content: str, *, executable: bool = False) -> None:
         """Replace a file's content; see the steps in `private_folder`.
 
+        Args:
+            name: the file's name in the folder.
+            content: what it holds from then on.
+            executable: whether it is a script.
+
         Raises:
             TokenDirectoryRefused: if the file can't be written (a full disk, a folder that is gone).
         """
@@ -65,12 +70,17 @@ class TokenDirectory:
 
 
 def without_temporary_prefix(name: str) -> str:
-    """Return the name that a file was to have when its writing was cut short."""
+    """Return the name that a temporary file was to have; other names as they are."""
     return TEMPORARY.sub("", name, count=1) if TEMPORARY.match(name) else name
 
 
 def visible_below(path: Path, root: Path, *, hidden_shown: bool) -> bool:
-    """Tell whether Jupyter's file browser, rooted at `root`, would show `path`.
+    """Return whether Jupyter's file browser would show a path.
+
+    Args:
+        path: the path.
+        root: the file browser's root folder.
+        hidden_shown: whether the file browser also shows hidden files.
 
     Source: jupyter_core.paths.is_hidden: a path is hidden where a component begins with a dot, or
     has macOS's flag UF_HIDDEN (as ~/Library has), unless `ContentsManager.allow_hidden` is set.

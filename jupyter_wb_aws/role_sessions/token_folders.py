@@ -1,4 +1,4 @@
-"""Which folder token files go to: the first of several places that can be used."""
+"""Which folder token files go to: the first usable one of several places."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ PROBE = "." * 4096
 class TokenFolders:
     """Opens folders when they are needed. Blocking; one call at a time.
 
-    `current` is the folder for what begins now, the one that was opened last, else the first place's.
-    `problem` is why none could be opened when that was last tried; `notices` are what an administrator
-    should know of the current one, as (code, sentence).
+    `current` is the folder for role sessions that start now: the one that was opened last, or the first
+    place's. `problem` says why none could be opened when that was last tried. `notices` are what an
+    administrator should know about the current one, as (code, sentence).
 
     Args:
         places: where they may be, best first.
@@ -61,7 +61,7 @@ class TokenFolders:
         """Return the current folder, or open the first that can be used.
 
         Args:
-            failed: a folder where a file could not be written, and which is passed over.
+            failed: a folder to pass over, since a file could not be written there.
             because: why it could not be written.
 
         Raises:
@@ -91,7 +91,7 @@ class TokenFolders:
         raise self.problem
 
     def at(self, folder: Path) -> TokenDirectory:
-        """Return this folder, opened again if need be.
+        """Return this folder, opened again if necessary.
 
         Raises:
             TokenDirectoryRefused: if it can't be used.
@@ -120,13 +120,13 @@ class TokenFolders:
         return list(self._opened.values())
 
     def not_swept(self) -> list[TokenDirectory]:
-        """Return each open folder once, to be cleared of what dead servers left."""
+        """Return the open folders that were not returned before, to be cleared of what dead servers left."""
         new = [d for path, d in self._opened.items() if path not in self._swept]
         self._swept.update(directory.path for directory in new)
         return new
 
     def others(self) -> Iterator[TokenDirectory]:
-        """Open the folders that are there at the other places, where an earlier server may have been."""
+        """Open the existing folders at the other places, which an earlier server may have used."""
         for place in self._places:
             path = self._path(place)
             with contextlib.suppress(TokenDirectoryRefused, OSError):
@@ -135,20 +135,20 @@ class TokenFolders:
                         yield directory
 
     def forget(self, folder: Path) -> None:
-        """Let go of a folder that was deleted or moved."""
+        """Close a folder that was deleted or moved."""
         self._swept.discard(folder)
         if (directory := self._opened.pop(folder, None)) is not None:
             directory.close()
 
     def hangs(self) -> TokenDirectoryRefused:
-        """Say that the disk does not answer; this one may be called while another call is under way."""
+        """Return the problem that the disk does not answer; may be called while another call is under way."""
         return TokenDirectoryRefused(
             f"The folder for token files, {self.current}, can't be used: its disk does not answer.",
             admin_hint="Look at that disk, or set WbAwsApp.token_dir to a folder on another one.",
         )
 
     def close(self) -> None:
-        """Let go of all folders; what is in them stays."""
+        """Close all folders; their files stay."""
         for folder in list(self._opened):
             self.forget(folder)
 
@@ -209,7 +209,7 @@ class TokenFolders:
         return directory
 
     def _shown(self, path: Path) -> TokenDirectoryRefused:
-        """Say what keeps a folder out of Jupyter's file browser, as far as that is possible here."""
+        """Return the problem that Jupyter's file browser shows a folder, with what to set against that."""
         root = self._root_dir
         if root != Path(root.anchor):
             where = f"a folder outside of {root}, the server's root_dir"

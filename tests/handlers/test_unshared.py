@@ -58,7 +58,7 @@ async def test_it_ends_with_its_process(api, command):
     assert shown["end_reason"] == "process_ended"
     assert not Path(own.data["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"]).exists()
     refused = await api("POST", f"{path}/refresh")
-    assert "the process that it was for has ended" in refused.data["detail"]
+    assert "the process that it was started for has ended" in refused.data["detail"]
 
 
 async def test_a_process_is_known_by_its_start_too(api, command):

@@ -121,7 +121,7 @@ async def test_ending_the_default_leaves_no_aws_role_behind(site):
 
 async def test_before_anything_was_picked_there_is_no_default_role_session(site):
     async with site.server() as manager:
-        with pytest.raises(NoRoleSession, match="No role was picked yet"):
+        with pytest.raises(NoRoleSession, match="No role was chosen yet"):
             manager.choices.default_session()
 
 

@@ -150,7 +150,7 @@ def test_a_file_where_a_folder_should_be_is_named_as_such_whoever_it_belongs_to(
 
 
 def test_a_folder_that_only_a_log_in_makes_is_not_made_even_by_root(tmp_path, monkeypatch):
-    monkeypatch.setattr(places, "LOG_INS", tmp_path)
+    monkeypatch.setattr(places, "RUN_USER", tmp_path)
     (tmp_path / "1000").mkdir()
     require_own(tmp_path / "1000")
 

@@ -330,7 +330,7 @@ def test_where_every_lock_is_taken_the_search_ends_in_a_failure(folder, home, mo
 
     monkeypatch.setattr(fcntl, "flock", taken)
 
-    with pytest.raises(OSError, match="can't be had"):
+    with pytest.raises(OSError, match="could not lock"):
         Store.open(folder, home)
 
 
@@ -529,7 +529,7 @@ def test_a_fifo_in_a_locks_place_is_a_failure_and_nothing_waits(folder, home, na
         (lambda folder: folder.chmod(0o770), "can be written to by others"),
         (lambda folder: folder.chmod(0o702), "can be written to by others"),
         (lambda folder: (folder.rmdir(), folder.symlink_to("/tmp")), "is a symbolic link"),
-        (lambda folder: (folder.rmdir(), folder.touch()), "is a symbolic link or no folder"),
+        (lambda folder: (folder.rmdir(), folder.touch()), "is a symbolic link or not a folder"),
     ],
 )
 def test_a_folder_that_is_not_safe_is_refused(folder, home, spoil, why):

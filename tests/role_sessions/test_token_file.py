@@ -71,14 +71,14 @@ def test_a_symlink_is_refused(tmp_path):
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     (tmp_path / "tokens").symlink_to(tmp_path / "elsewhere")
 
-    with pytest.raises(TokenDirectoryRefused, match="is a symbolic link or no folder"):
+    with pytest.raises(TokenDirectoryRefused, match="is a symbolic link or not a folder"):
         TokenDirectory.open(tmp_path / "tokens")
 
 
 def test_a_dangling_symlink_is_refused(tmp_path):
     (tmp_path / "tokens").symlink_to(tmp_path / "nowhere")
 
-    with pytest.raises(TokenDirectoryRefused, match="is a symbolic link or no folder"):
+    with pytest.raises(TokenDirectoryRefused, match="is a symbolic link or not a folder"):
         TokenDirectory.open(tmp_path / "tokens")
 
     assert not (tmp_path / "nowhere").exists()

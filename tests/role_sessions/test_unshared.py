@@ -19,7 +19,7 @@ from jupyter_wb_aws.errors import (
 from jupyter_wb_aws.role_sessions.role_session import State
 from jupyter_wb_aws.role_sessions.starting import renamed
 from jupyter_wb_aws.role_sessions.store import NOTHING_CHOSEN
-from tests.role_sessions.support import ANALYST, AUDITOR, CALLER, asleep
+from tests.role_sessions.support import ANALYST, AUDITOR, CALLER, asleep, eventually
 
 FINANCE = "arn:aws:iam::111122223333:role/finance"
 
