@@ -1,4 +1,4 @@
-"""Claims that `groups_claim` and `name_claim` name, and that can't be used: what an administrator should know."""
+"""Problems of the claims that `groups_claim` and `name_claim` name, explained to an administrator."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from jupyter_wb_aws.identity.claims import EMPTY, claim_by_path
 
-# Of a provider's claims, so many names are told, each up to that length.
-MOST_NAMES, LONGEST_NAME = 5, 100
+# How many names of claims a message lists, and how many characters of each.
+MAX_NAMES, MAX_NAME_LENGTH = 5, 100
 ClaimCode = Literal[
     "groups_claim_unusable",
     "groups_left_out",
@@ -22,7 +22,7 @@ ClaimCode = Literal[
 
 @dataclass(frozen=True, slots=True)
 class ClaimProblem:
-    """What is wrong with a claim; `code` is stable, and no value of the token is in the sentence."""
+    """What is wrong with a claim; `code` is stable, and `message` quotes no value of the token."""
 
     code: ClaimCode
     message: str
@@ -31,10 +31,13 @@ class ClaimProblem:
 def claim_problems(
     claims: Mapping[str, Any], name_claim: str, groups_claim: str, groups_in_rules: Collection[str]
 ) -> list[ClaimProblem]:
-    """List what can't be used of the claims that name the user and their groups.
+    """List the problems of the claims with the user's name and groups.
 
     Args:
-        groups_in_rules: the groups that the roles file names; without any, nobody misses them.
+        claims: the token's.
+        name_claim: the claim with the name; may be a path.
+        groups_claim: the claim with the groups; may be a path.
+        groups_in_rules: the groups that the roles file names; if there are none, a missing claim does no harm.
     """
     name = claim_by_path(claims, name_claim)
     found = [] if name in EMPTY or isinstance(name, str) else [_unusable_name(name_claim, name)]
@@ -58,7 +61,7 @@ def claim_problems(
 def _unusable_name(name_claim: str, value: object) -> ClaimProblem:
     return ClaimProblem(
         "name_claim_unusable",
-        f"The token's claim `{name_claim}` (`name_claim`) is {_kind(value)}, and not text: the user goes by `sub`."
+        f"The token's claim `{name_claim}` (`name_claim`) is {_kind(value)}, not text: the user's `sub` is shown instead."
         f"{_members(name_claim, value, str)}",
     )
 
@@ -66,9 +69,9 @@ def _unusable_name(name_claim: str, value: object) -> ClaimProblem:
 def _groups_left_out(groups_claim: str) -> ClaimProblem:
     return ClaimProblem(
         "groups_left_out",
-        f"The identity provider left `{groups_claim}` out of the token, most often since the user is in too many"
-        " groups for it: rules with `groups` match nothing. Have it send only the groups that are assigned to this application, or"
-        " application roles, and name their claim in `groups_claim`.",
+        f"The identity provider left `{groups_claim}` out of the token, most often because the user is in too many"
+        " groups: rules with `groups` match nothing. Have it send only the groups that are assigned to this"
+        " application, or application roles, and name their claim in `groups_claim`.",
     )
 
 
@@ -83,46 +86,47 @@ def _groups_missing(claims: Mapping[str, Any], groups_claim: str) -> ClaimProble
 
 
 def _unusable_groups(groups_claim: str, value: object) -> str | None:
-    """Say why it is not a list of names, or one name; None if it is."""
+    """Explain why it is not a list of names, or one name; None if it is."""
     if isinstance(value, list):
         wrong = [item for item in value if not isinstance(item, str)]
         if not wrong:
             return None
         return (
             f"is a list in which {len(wrong)} of {len(value)} items are not text, such as {_kind(wrong[0])}: they are"
-            " left out. Have the identity provider send the groups' names."
+            " ignored. Have the identity provider send the groups' names."
         )
     if isinstance(value, str):
         return None
     return (
-        f"is {_kind(value)}, and not a list of names: rules with `groups` match nothing."
+        f"is {_kind(value)}, not a list of names: rules with `groups` match nothing."
         f"{_members(groups_claim, value, list)}"
     )
 
 
 def _written_otherwise(groups: Sequence[str], wanted: Collection[str]) -> str | None:
-    """Say how the token writes groups that the rules name in another way; None if it does not."""
+    """Explain how the token spells groups that the rules spell in another way; None if it does not."""
     if not wanted or not set(groups).isdisjoint(wanted):
         return None
-    small = {group.casefold() for group in wanted}
-    if any(group.casefold() in small for group in groups):
+    lowered = {group.casefold() for group in wanted}
+    if any(group.casefold() in lowered for group in groups):
+        return "some have the same name in other capitals: spell the rules as the token does."
+    if any(not lowered.isdisjoint(_short_names(group)) for group in groups):
         return (
-            "groups of those names are there in other capitals: write the rules as the token does."
-        )
-    if any(not small.isdisjoint(_short_names(group)) for group in groups):
-        return (
-            "groups of those names are there with their directory's or domain's name: write the rules so, or have the"
+            "some have the same name with their directory or domain: spell the rules as the token does, or have the"
             " identity provider send plain names."
         )
     if any(group.rstrip("/").rpartition("/")[2] in wanted for group in groups):
-        return "groups of those names are there as paths (`/` before or in them): write the rules so, or have the identity provider send plain names."
+        return (
+            "some have the same name as a path (with `/`): spell the rules as the token does, or have the identity"
+            " provider send plain names."
+        )
     if any(not set(re.split(r"[\s,;\[\]\"']+", group)).isdisjoint(wanted) for group in groups):
-        return "groups of those names are there, several in one text: have the identity provider send a list."
+        return "some texts contain several of the names: have the identity provider send a list."
     return None
 
 
 def _short_names(group: str) -> set[str]:
-    """Return the names within `CN=name,OU=…` (RFC 4514), `name@domain` or a Windows domain, in small letters."""
+    """Return the names within `CN=name,OU=…` (RFC 4514), `name@domain` or a Windows domain, in lower case."""
     text = group.casefold()
     parts = [part.strip() for part in text.split(",") if "=" in part]
     return {
@@ -133,7 +137,7 @@ def _short_names(group: str) -> set[str]:
 
 
 def _left_out(claims: Mapping[str, Any], groups_claim: str) -> bool:
-    """Tell whether the provider says that it has the claim elsewhere.
+    """Whether the provider says that the claim is elsewhere.
 
     Sources: OIDC Core 5.6.2 (distributed claims); "Configure group claims" of Entra ID (groups overage).
     """
@@ -144,7 +148,7 @@ def _left_out(claims: Mapping[str, Any], groups_claim: str) -> bool:
 
 
 def _members(claim: str, value: object, kind: type) -> str:
-    """Say which members of an object could be named instead."""
+    """Return a sentence with the members of an object that could be named instead."""
     if not isinstance(value, Mapping):
         return ""
     fitting = [
@@ -152,12 +156,12 @@ def _members(claim: str, value: object, kind: type) -> str:
         for name, inner in value.items()
         if (_is_list_of_text(inner) if kind is list else isinstance(inner, str))
     ]
-    return f" A member of it can be named instead: {_names(fitting)}." if fitting else ""
+    return f" You can name one of its members instead: {_names(fitting)}." if fitting else ""
 
 
 def _names(names: Sequence[str]) -> str:
-    printable = ["".join(c if c.isprintable() else "?" for c in n[:LONGEST_NAME]) for n in names]
-    return ", ".join(f"`{name}`" for name in printable[:MOST_NAMES])
+    printable = ["".join(c if c.isprintable() else "?" for c in n[:MAX_NAME_LENGTH]) for n in names]
+    return ", ".join(f"`{name}`" for name in printable[:MAX_NAMES])
 
 
 def _is_list_of_text(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Reading members of what an identity provider sends: optional ones, and claims inside of claims."""
+"""Reading members of what an identity provider sends: optional ones, and claims within claims."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
 def optional_member(document: Mapping[str, Any], name: str, default: Any = None) -> Any:
-    """Return a member, or `default` where it is absent, null or empty.
+    """Return a member, or `default` if it is missing, null or empty.
 
     OIDC Core 3.2, Discovery 4.2 and RFC 7519 leave optional members out; many providers send null or
-    an empty value for the same.
+    an empty value instead.
+
+    Args:
+        document: a JSON object.
+        name: the member's name.
+        default: any value.
     """
     value = document.get(name)
     return default if value in EMPTY else value
@@ -21,7 +26,7 @@ def optional_member(document: Mapping[str, Any], name: str, default: Any = None)
 def claim_by_path(claims: Mapping[str, Any], name: str) -> Any:
     """Return a claim by its name, or by a path with dots such as ``realm_access.roles``; None if there is none.
 
-    A whole name comes first, and so at each level: ``https://example.com/groups`` is a name, and
+    At each level, a claim with the whole name comes first: ``https://example.com/groups`` is a name, and
     ``resource_access.my.client.roles`` leads through a member that is called ``my.client``.
     """
     if claims.get(name) is not None:

@@ -21,44 +21,44 @@ from jupyter_wb_aws.identity.redact_values import redact_values
 from jupyter_wb_aws.identity.token import MAX_TOKEN_READ, WebIdentityToken
 from jupyter_wb_aws.identity.token_source import FETCH_TIMEOUT, TokenRequest, TokenSource
 
-# What a well-behaved program needs to find its own files, its language and the network, and
-# nothing that might hold a secret.
-PASSED_ON = re.compile(
+# The variables that a well-behaved program needs to find its own files, its language and the network.
+# None of them should hold a secret.
+INHERITED = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|XDG_RUNTIME_DIR"
     r"|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
 )
-# Variables of `environment` whose values the program's complaints may not show, and the shortest word of
-# its output that may be a token.
+# The names of variables in `environment` whose values a message of the program must not show.
 SECRET_NAME = re.compile(
     r"secret|token|pass|pwd|(?<![a-z])pin(?![a-z])|keys?(?![a-z])|cred|auth", re.IGNORECASE
 )
-SHORTEST_TOKEN = 16
-STDERR_SHOWN, STDERR_KEPT = 500, 64 * 1024
+# A shorter word in the program's output is not treated as a secret.
+MIN_SECRET_LENGTH = 16
+MAX_STDERR_SHOWN, MAX_STDERR_KEPT = 500, 64 * 1024
 ROOT = "/"
-# BSD's sysexits.h, EX_NOPERM: the program's way to say "the user must sign in first".
+# BSD's sysexits.h, EX_NOPERM: the program exits so if the user must sign in first.
 EX_NOPERM = 77
 
 
 class CommandTokenSource(TokenSource):
-    """A program that prints a JWT: anything with a command line can be a token source."""
+    """A program that prints a JWT."""
 
     short_name: ClassVar[str] = "command"
 
     command = List(
         Unicode(),
         config=True,
-        help="""The program and its arguments, as a list; no shell is involved. It prints the token,
-        and nothing else, on standard output and exits with 0; with 77 it says that the user must sign
-        in first. What it writes on standard error is shown to the user as a hint. It runs in the folder
-        `/`: name the program by an absolute path, or by a name that is found in PATH.""",
+        help="""The program and its arguments, as a list; it runs without a shell. It must print only the
+        token on standard output and exit with 0, or exit with 77 if the user must sign in first. Its
+        standard error is shown to the user as a hint. It runs in the folder `/`: give an absolute path,
+        or a name that is found in PATH.""",
     )
     timeout = Float(
         10.0,
         min=0.1,
         max=FETCH_TIMEOUT,
         config=True,
-        help=f"""Seconds after which the program is ended and counts as failed; {FETCH_TIMEOUT:g} at
-        most, since somebody waits for it.""",
+        help=f"""Seconds after which the program is ended and counts as failed; at most
+        {FETCH_TIMEOUT:g}, since a user may be waiting.""",
     )
     environment = Dict(
         key_trait=Unicode(),
@@ -69,18 +69,18 @@ class CommandTokenSource(TokenSource):
     )
 
     @validate("command")
-    def _a_list(self, proposal: Bunch) -> list[str]:
+    def _valid_command(self, proposal: Bunch) -> list[str]:
         command: list[str] = proposal["value"]
-        # traitlets makes a list of one out of a text, and that is no program's name.
+        # traitlets turns a text into a list of one item, which is not the name of a program.
         if len(command) == 1 and " " in command[0] and not Path(command[0]).exists():
             raise TraitError(
-                "The 'command' trait of CommandTokenSource is a list, with each argument an item of its"
-                f" own; it got one text: {command[0]!r}"
+                "The 'command' trait of CommandTokenSource must be a list with one item for each argument,"
+                f" not one text: {command[0]!r}"
             )
         return command
 
     def missing_setting(self) -> str | None:
-        """Want a program."""
+        """Require a program."""
         return None if self.command else "CommandTokenSource.command"
 
     async def fetch(self, request: TokenRequest) -> WebIdentityToken:
@@ -89,29 +89,29 @@ class CommandTokenSource(TokenSource):
         Raises:
             SignInRequired: if it exits with 77.
             TokenSourceFailed: if it can't be started, fails, prints too much, or takes too long.
-            TokenInvalid: if what it prints is no token.
+            TokenInvalid: if it prints something that is not a token.
         """
         process = await self._start(request)
         try:
             async with asyncio.timeout(self.timeout):
                 output, errors = await asyncio.gather(
                     _read_up_to(process.stdout, MAX_TOKEN_READ),
-                    _read_end(process.stderr, STDERR_KEPT),
+                    _read_end(process.stderr, MAX_STDERR_KEPT),
                 )
                 status = await process.wait()
         except TimeoutError:
             raise self._failed(f"did not finish within {self.timeout:g} s") from None
-        except _TooMuch:
+        except _OutputTooLong:
             raise self._failed(
-                f"printed more than {MAX_TOKEN_READ} characters, which is no token"
+                f"printed more than {MAX_TOKEN_READ} characters, which is not a token"
             ) from None
         finally:
             await _end(process)
-        # In a thread: a long complaint is searched for what the program was given.
+        # In a thread: a long message is searched for the secrets that the program was given.
         return await asyncio.to_thread(self._token, output, errors, status)
 
     async def _start(self, request: TokenRequest) -> subprocess.Process:
-        environment = {k: v for k, v in os.environ.items() if PASSED_ON.fullmatch(k)}
+        environment = {k: v for k, v in os.environ.items() if INHERITED.fullmatch(k)}
         environment.update(self.environment)
         if audience := request.audience or self.audience:
             environment["JUPYTER_WB_AWS_AUDIENCE"] = audience
@@ -122,15 +122,15 @@ class CommandTokenSource(TokenSource):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=environment,
-                # Not the notebooks' folder (on a hub, that is the user's home): what lies there, from a
-                # repository or somebody else, must not be what a program loads or runs.
+                # Not the notebooks' folder (on a hub, the user's home): a program must not load or run
+                # files there, which may come from a repository or another user.
                 cwd=ROOT,
-                start_new_session=True,  # so that its own children can be ended with it
+                start_new_session=True,  # so that its children can be ended with it
             )
         except OSError as error:
             how = f"can't be started: {error.strerror}"
             if "/" in self.command[0] and not self.command[0].startswith("/"):
-                how += ". Its path is relative, and it runs in the folder /, not in the notebooks' folder"
+                how += ". Its path is relative, but it runs in the folder /, not in the notebooks' folder"
             raise self._failed(how) from None
         except ValueError as error:  # a NUL in an argument, a `=` in a variable's name
             raise self._failed(f"can't be started: {error}") from None
@@ -138,7 +138,7 @@ class CommandTokenSource(TokenSource):
     def _token(self, output: bytes, errors: bytes, status: int) -> WebIdentityToken:
         proxies = [value for name, value in os.environ.items() if name.lower().endswith("_proxy")]
         said = redact_userinfo(errors.decode("utf-8", errors="replace"), *proxies)
-        said = redact_secrets(redact_values(said, self._secrets(output)), STDERR_SHOWN)
+        said = redact_secrets(redact_values(said, self._secrets(output)), MAX_STDERR_SHOWN)
         if status == EX_NOPERM:
             raise SignInRequired(
                 f"The token command says that you must sign in first. {said}".strip()
@@ -152,10 +152,10 @@ class CommandTokenSource(TokenSource):
         return WebIdentityToken.parse(text, self.clock.now())
 
     def _secrets(self, output: bytes) -> list[str]:
-        """Return what the command was given or printed that its complaint may not show."""
+        """Return the secrets that the command was given or printed, which its message must not show."""
         given = [value for name, value in self.environment.items() if SECRET_NAME.search(name)]
         words = output.decode("ascii", errors="replace").split()
-        return [*given, *(word for word in words if len(word) >= SHORTEST_TOKEN)]
+        return [*given, *(word for word in words if len(word) >= MIN_SECRET_LENGTH)]
 
     def _failed(self, how: str, said: str = "") -> TokenSourceFailed:
         return TokenSourceFailed(
@@ -164,8 +164,8 @@ class CommandTokenSource(TokenSource):
         )
 
 
-class _TooMuch(Exception):
-    """A pipe held more than it may."""
+class _OutputTooLong(Exception):
+    """The program printed more than a token can have."""
 
 
 async def _read_up_to(stream: asyncio.StreamReader | None, limit: int) -> bytes:
@@ -173,26 +173,26 @@ async def _read_up_to(stream: asyncio.StreamReader | None, limit: int) -> bytes:
     while stream is not None and (chunk := await stream.read(limit + 1)):
         content += chunk
         if len(content) > limit:
-            raise _TooMuch
+            raise _OutputTooLong
     return content
 
 
 async def _read_end(stream: asyncio.StreamReader | None, limit: int) -> bytes:
-    """Read all of it and keep the end: a program that says much is not broken."""
+    """Read everything and keep the end: a program with many messages is not broken."""
     content = b""
     while stream is not None and (chunk := await stream.read(limit)):
         content += chunk
         if len(content) > limit:
-            # The first word is cut, and what is left of a token would not look like one.
+            # The first word is cut off: the rest of a token would not look like one.
             content = re.split(rb"\s", content[-limit:], maxsplit=1)[-1]
     return content
 
 
 async def _end(process: subprocess.Process) -> None:
-    """End the program and whatever it started; the group outlives a leader that is gone."""
+    """End the program and its children; the process group outlives its leader."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    # A daemon of its own session escapes that, and may hold the pipes: until they are closed,
+    # A daemon in its own session escapes that, and may hold the pipes. Until they are closed,
     # `wait` does not return (before Python 3.13), and asyncio has no public way to close them.
     process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
     await process.wait()

@@ -12,15 +12,16 @@ from jupyter_wb_aws.identity.claims import optional_member
 from jupyter_wb_aws.identity.http.client import HttpClient
 from jupyter_wb_aws.identity.redact import redact_userinfo
 
-# OIDC Core 2, "Issuer Identifier": a URL without query or fragment. AWS wants https; demos have http.
+# OIDC Core 2, "Issuer Identifier": a URL without query or fragment. AWS requires https; demos use http.
 HTTP_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
-SHOWN = 200
+# Characters of a value by others in a message.
+MAX_SHOWN = 200
 
 Jwk = Mapping[str, Any]
 
 
 class Provider:
-    """One issuer's documents, by OpenID Connect Discovery 1.0; `http` is how it is reached."""
+    """The documents of one issuer, by OpenID Connect Discovery 1.0; `http` fetches them."""
 
     def __init__(self, issuer: str, http: HttpClient | None = None) -> None:
         self.issuer = issuer
@@ -28,45 +29,49 @@ class Provider:
         self._metadata: dict[str, Any] | None = None
 
     @property
-    def known(self) -> Mapping[str, Any] | None:
-        """The metadata, as far as they were fetched before."""
+    def cached_metadata(self) -> Mapping[str, Any] | None:
+        """The metadata, if it was fetched before."""
         return self._metadata
 
-    def forget(self) -> None:
-        """Read the metadata anew next time: something in them is true no more."""
+    def clear_cache(self) -> None:
+        """Fetch the metadata again next time: something in it is no longer true."""
         self._metadata = None
 
-    async def metadata(self, *, anew: bool = False) -> Mapping[str, Any]:
-        """Return the provider's metadata (OIDC Discovery, section 3), fetched once or `anew`.
+    async def metadata(self, *, refetch: bool = False) -> Mapping[str, Any]:
+        """Return the provider's metadata (OIDC Discovery, section 3), fetched once or again.
 
         Raises:
-            TokenInvalid: if the document is of another issuer (section 4.3).
-            TokenSourceFailed: if it can't be had.
+            TokenInvalid: if the document belongs to another issuer (section 4.3).
+            TokenSourceFailed: if it can't be fetched.
         """
-        known = self._metadata
-        if known is None or anew:
+        metadata = self._metadata
+        if metadata is None or refetch:
             found = await self.http.get_json(
                 self.issuer.rstrip("/") + "/.well-known/openid-configuration"
             )
             if (named := optional_member(found, "issuer")) is None:
                 raise TokenInvalid(
-                    f"The discovery document of {self.issuer!r} does not say which issuer it is of.",
+                    f"The discovery document of {self.issuer!r} does not name its issuer.",
                     admin_hint="Is `issuer` of the token source the URL of an OpenID provider?",
                 )
             if named != self.issuer:
                 raise TokenInvalid(
-                    f"The discovery document of {self.issuer!r} says that it is of {self._shown(named)}.",
-                    admin_hint="Set `issuer` of the token source to what the document says, to the letter: a"
-                    " trailing slash counts." + slash_only(named, self.issuer),
+                    f"The discovery document of {self.issuer!r} names the issuer {self._shown(named)}.",
+                    admin_hint="Set `issuer` of the token source to exactly what the document says: a"
+                    " trailing slash counts." + trailing_slash_note(named, self.issuer),
                 )
-            self._metadata = known = found
-        return known
+            self._metadata = metadata = found
+        return metadata
 
     async def endpoint(self, name: str) -> str | None:
-        """Return the URL of an endpoint, None where the provider has none.
+        """Return the URL of an endpoint; None if the provider has none.
+
+        Args:
+            name: as in the metadata: ``token_endpoint``.
 
         Raises:
-            IdpBadAnswer: if it is none that one may talk to.
+            IdpBadAnswer: if the URL may not be used.
+            TokenInvalid, TokenSourceFailed: see `metadata`.
         """
         url = optional_member(await self.metadata(), name)
         if url is None:
@@ -84,20 +89,20 @@ class Provider:
         return url
 
     def _shown(self, value: object) -> str:
-        return shown(value, self.http.without_proxies)
+        return shown(value, self.http.redact_proxies)
 
     async def signing_keys(self) -> Sequence[Jwk]:
-        """Fetch the public keys that sign.
+        """Fetch the public keys that sign tokens.
 
         Raises:
-            TokenInvalid, TokenSourceFailed: as `metadata` does; or if there are none.
+            TokenInvalid, TokenSourceFailed: see `metadata`; also if there are no keys.
         """
-        await self.metadata(anew=True)  # a provider may move its keys
+        await self.metadata(refetch=True)  # a provider may move its keys
         jwks_uri = await self.endpoint("jwks_uri")
         if jwks_uri is None:
             raise IdpBadAnswer(f"{self.issuer} does not say where its keys are (`jwks_uri`).")
         listed = (await self.http.get_json(jwks_uri)).get("keys")
-        # Some providers publish the keys that encrypt, too; they sign nothing.
+        # Some providers also publish the keys that encrypt.
         keys = [
             key
             for key in (listed if isinstance(listed, list) else [])
@@ -109,10 +114,10 @@ class Provider:
 
 
 def is_http_url(text: str) -> bool:
-    """Tell whether a text is an http(s) URL that every parser reads: with a host, a port, no blanks."""
+    """Whether a text is an http(s) URL for every parser: with a host, a valid port, without blanks."""
     try:
         parts = urlsplit(text)
-        _ = parts.port  # refuses what is not a port
+        _ = parts.port  # raises if it is not a port
     except ValueError:
         return False
     printable = text.isprintable() and " " not in text
@@ -120,18 +125,18 @@ def is_http_url(text: str) -> bool:
 
 
 def may_hold_userinfo(url: str) -> bool:
-    """Tell whether a URL has a user name or password in it, even if a ``/`` in the password hides it."""
+    """Whether a URL has a user name or password in it, even if a ``/`` in the password hides it."""
     host, _, path = url.partition("//")[2].partition("/")
     return "@" in host or (":" in host and "@" in path)
 
 
-def shown(value: object, clean: Callable[[str], str] = redact_userinfo) -> str:
-    """Tell a value that somebody else sent, as far as fits into a sentence."""
-    text = redact_userinfo(clean(repr(value)))
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+def shown(value: object, redact: Callable[[str], str] = redact_userinfo) -> str:
+    """Return a value by others for a message: quoted and shortened, after `redact`."""
+    text = redact_userinfo(redact(repr(value)))
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
-def slash_only(seen: object, expected: str) -> str:
-    """Say so where two issuers differ in nothing but the slash at the end: nobody sees that."""
+def trailing_slash_note(seen: object, expected: str) -> str:
+    """Return a sentence if two issuers differ only in the slash at the end, which is easily missed."""
     alike = isinstance(seen, str) and seen.rstrip("/") == expected.rstrip("/")
-    return " They differ in nothing but the slash at the end." if alike else ""
+    return " They differ only in the slash at the end." if alike else ""

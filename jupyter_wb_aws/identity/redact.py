@@ -1,4 +1,4 @@
-"""What programs and services say, made fit for people and free of anything like a secret."""
+"""Messages of programs and services, made fit to be shown: without anything that looks like a secret."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import base64
 import re
 from urllib.parse import quote, unquote
 
-# Forty, since AWS's secret keys are that long, and an EKS issuer's id (32), which an administrator
-# needs to see, is not. A slash is in AWS's keys and tokens, and in every path and URL: of what has
-# one, only the very length of a key counts, or a length that no path has.
+# Forty characters: AWS's secret keys are that long, and an EKS issuer's id (32), which an administrator
+# needs to see, is not. AWS's keys and tokens may contain a slash, but so does every path and URL: a text
+# with one counts only if it is exactly as long as a key, or longer than any path.
 SECRET_LIKE = re.compile(
     r"""
-    # A JWT, or a piece that begins one: `{"` in base64. Its parts are joined by dots.
+    # A JWT, or its beginning: `{"` in base64. Its parts are joined by dots.
       eyJ[\w-]*\.[\w.-]+
-    # What is joined to a secret by dots, before it,
+    # Text that is joined to a secret by dots, before it,
     | (?:(?<![\w.+~-])(?:[\w+~-]{1,39}\.)+)?
       (?:
         # AWS's session token, percent-encoded or not,
           [\w/+=~%-]{100,}
-        # AWS's secret key, likewise: of letters in both cases, all but one in a billion,
+        # AWS's secret key, likewise: all but one in a billion have letters in both cases,
         | (?<![A-Za-z0-9/+])(?=[a-z0-9/+%]*[A-Z])(?=[A-Z0-9/+%]*[a-z])
           (?:[A-Za-z0-9/+]|%2[BFbf]){40}(?![A-Za-z0-9/+])
         # a JWT's last piece, or an opaque token,
@@ -33,22 +33,22 @@ SECRET_LIKE = re.compile(
 
 BEFORE_USERINFO = re.compile(r"^\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
 NOT_BLANK = re.compile(r"\S+")
-# Shorter pieces of a password say nothing, and are in every sentence.
-SHORTEST_PIECE = 3
+# Shorter pieces of a password reveal nothing, and occur in every sentence.
+MIN_PIECE_LENGTH = 3
 
 
-def redact_secrets(text: str, longest: int) -> str:
-    """Return the end of `text` in one printable line, with what looks like a secret left out."""
+def redact_secrets(text: str, max_length: int) -> str:
+    """Return the last `max_length` characters of `text`, in one printable line, without likely secrets."""
     printable = "".join(c if c.isprintable() else " " for c in SECRET_LIKE.sub("<secret>", text))
-    return " ".join(printable.split())[-longest:]
+    return " ".join(printable.split())[-max_length:]
 
 
 def redact_userinfo(text: str, *urls: str) -> str:
     """Return `text` with the user names and passwords of URLs replaced by ``***``.
 
     Args:
-        text: a message or a URL; of each URL in it, all between ``//`` and the last ``@`` is
-            replaced, since a password may hold ``/``, ``?`` and ``#``, encoded or not.
+        text: a message or a URL. In each URL, everything between ``//`` and the last ``@`` is
+            replaced, since a password may contain ``/``, ``?`` and ``#``, encoded or not.
         urls: URLs, well-formed or not, whose user name and password `text` may quote without the
             rest of the URL, such as the values of proxy variables: a parser that takes the ``#`` in a
             password for a fragment complains about half of the password.
@@ -61,17 +61,17 @@ def redact_userinfo(text: str, *urls: str) -> str:
 
 
 def _without_userinfo(word: re.Match[str]) -> str:
-    # By hand: a regular expression would look for an @ from each slash on, to the end of the text.
+    # Not by a regular expression: it would search for an @ from each slash to the end of the text.
     before, slashes, rest = word[0].partition("//")
     _, at, host = rest.rpartition("@")
     return f"{before}{slashes}***@{host}" if at else word[0]
 
 
 def _userinfo_pieces(url: str) -> set[str]:
-    """Return what stands before the last ``@`` of a URL, in the forms in which others may quote it."""
+    """Return the part before the last ``@`` of a URL, in the forms in which others may quote it."""
     userinfo = BEFORE_USERINFO.sub("", url).rpartition("@")[0]
     plain = unquote(userinfo)
     pieces = {base64.b64encode(plain.encode(errors="replace")).decode()}
     for form in (userinfo, plain, quote(plain, safe=""), quote(userinfo, safe="")):
         pieces |= {form, *re.split(r"[:@]", form), *re.split(r"%[0-9A-Fa-f]{2}|[\W_]+", form)}
-    return {piece for piece in pieces if len(piece) >= SHORTEST_PIECE}
+    return {piece for piece in pieces if len(piece) >= MIN_PIECE_LENGTH}

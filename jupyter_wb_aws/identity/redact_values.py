@@ -1,4 +1,4 @@
-"""What we sent to a peer is left out of what the peer says: by its value, not by its looks."""
+"""Removes from a peer's text the secrets that we sent to the peer: by their values, not by their looks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-# A shorter value may be a word of any sentence, so that what is left out would show it.
-SHORTEST_VALUE = 6
-# A piece of a value that is at least this long is removed too: some providers quote the first characters.
-SHORTEST_PIECE = 8
-# Of a longer text only the end is kept; a message shows a few hundred characters of it.
-LONGEST_TEXT = 5_000
+# A shorter value may be part of a word in any sentence, so that its removal would reveal it.
+MIN_VALUE_LENGTH = 6
+# A piece of a value with this length is removed too: some providers quote the first characters.
+MIN_PIECE_LENGTH = 8
+# Only the end of a longer text is kept; a message shows a few hundred characters of it.
+MAX_TEXT_LENGTH = 5_000
 # How often a text may have been encoded: a JSON text in a form in a page in a log line.
-DEPTH = 8
+MAX_DEPTH = 8
 ESCAPE = re.compile(
     rb"""
       %(?P<percent>[0-9A-Fa-f]{2})
@@ -41,26 +41,28 @@ CHARACTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 def redact_values(text: str, sent: Iterable[str | None]) -> str:
     """Return a peer's text without the values that we sent to it, however it quotes them.
 
+    Each value is found unchanged, percent- or form-encoded, escaped for JSON, HTML, mail or a programming
+    language, in base64, base32 and hexadecimal digits, in any mixture of these, in another case, with anything
+    between its letters and digits, and cut to eight characters or more. If a value is shorter than six
+    characters, the result is empty: the value might be part of any word.
+
     Args:
+        text: what the peer says.
         sent: the values; None and empty ones do not count. HTTP Basic's credentials are a value of
             their own.
-
-    Each value is found as it is, percent- or form-encoded, escaped for JSON, HTML, mail or a programming
-    language, in base64, base32 and hexadecimal digits, in any mixture of these, in other case, with anything
-    between its letters and digits, and cut to eight characters or more. The text is empty if a value is shorter than six characters: it might be part of any word.
     """
     if not text:
         return ""
     windows: dict[int, set[bytes]] = {}
     for value in filter(None, sent):
         for form in _forms(value):
-            if min(len(value), len(form)) < SHORTEST_VALUE:
+            if min(len(value), len(form)) < MIN_VALUE_LENGTH:
                 return ""
             for one in (form, SEPARATORS.sub(b"", form)):
-                if len(one) >= SHORTEST_VALUE:
-                    size = min(len(one), SHORTEST_PIECE)
+                if len(one) >= MIN_VALUE_LENGTH:
+                    size = min(len(one), MIN_PIECE_LENGTH)
                     windows.setdefault(size, set()).update(_windows(one, size))
-    text = text[-LONGEST_TEXT:]
+    text = text[-MAX_TEXT_LENGTH:]
     levels = [level.comparable() for level in _levels(text)]
     spans = [span for level in levels for span in level.found(windows)]
     plain = {at for start, end in spans for at in range(start, end)}
@@ -75,7 +77,7 @@ def redact_values(text: str, sent: Iterable[str | None]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """A text in UTF-8, decoded so and so often; each byte knows its place in the original."""
+    """A text in UTF-8, decoded a number of times; each byte knows its place in the original."""
 
     content: bytearray
     starts: list[int]
@@ -87,7 +89,7 @@ class _Level:
         self.ends.extend([end] * len(content))
 
     def found(self, windows: Mapping[int, Collection[bytes]]) -> Iterator[tuple[int, int]]:
-        """Yield where the original has one of these pieces, which are listed by their length."""
+        """Yield the places of these pieces, which are listed by their length, in the original."""
         content = bytes(self.content)
         for size, known in windows.items():
             for at, window in enumerate(_windows(content, size)):
@@ -95,11 +97,11 @@ class _Level:
                     yield self.starts[at], self.ends[at + size - 1]
 
     def comparable(self) -> _Level:
-        """Return it with one case, and with blanks for what stands for them in forms."""
+        """Return it in lower case, and with blanks for the signs that forms use for them."""
         return _Level(bytearray(_comparable(bytes(self.content))), self.starts, self.ends)
 
     def squeezed(self) -> _Level:
-        """Return its letters and digits alone: a line, a dash or a zero-width space may be put between them."""
+        """Return only its letters and digits: a line break, a dash or a zero-width space may be between them."""
         kept = [at for at, byte in enumerate(self.content) if byte in LETTERS_AND_DIGITS]
         return _Level(
             bytearray(self.content[at] for at in kept),
@@ -113,7 +115,7 @@ def _levels(text: str) -> Iterator[_Level]:
     for at, character in enumerate(text):
         plain = unicodedata.normalize("NFKC", character)  # full-width letters, and the like
         level.add(plain.encode("utf-8", "surrogatepass"), at, at + 1)
-    for _ in range(DEPTH):
+    for _ in range(MAX_DEPTH):
         yield level
         content, decoded, done = bytes(level.content), _Level(bytearray(), [], []), 0
         for escape in ESCAPE.finditer(content):
@@ -150,13 +152,13 @@ def _decode(escape: re.Match[bytes]) -> bytes:
 
 
 def _forms(value: str) -> Iterator[bytes]:
-    """Yield what is looked for in a decoded text: the value, itself decoded too, and its encodings."""
+    """Yield the forms to search for in a decoded text: the value, also decoded, and its encodings."""
     for level in _levels(value):
         yield _comparable(bytes(level.content))
     content = value.encode("utf-8", "surrogatepass")
     yield content.hex().encode("ascii")
     yield _comparable(base64.b32encode(content).rstrip(b"="))
-    # Base64 of a text that begins 0, 1 or 2 bytes before it: without the characters that it shares.
+    # Base64 of a text that begins 0, 1 or 2 bytes earlier: without the characters that mix both.
     for before, shared in ((0, 0), (1, 2), (2, 3)):
         encoded = base64.b64encode(bytes(before) + content)[
             shared : (before + len(content)) * 8 // 6

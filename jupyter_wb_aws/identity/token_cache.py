@@ -1,4 +1,4 @@
-"""The tokens in hand: one fetch per distinct token, however many role sessions share it."""
+"""The current tokens: each is fetched once, however many role sessions share it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from jupyter_wb_aws.errors import SignInRequired, TokenInvalid, TokenSourceFaile
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.identity.token_source import FETCH_TIMEOUT, TokenRequest, TokenSource
 
-# The kubelet's rule for projected service-account tokens: a successor is due by then.
+# The kubelet's rule for projected service-account tokens: refresh at this part of the token's life.
 REFRESH_AT = 0.8
 
 
 @dataclass(slots=True)
 class TokenStatus:
-    """One distinct token and how getting its successor goes.
+    """One token, and how its refresh goes.
 
-    `jitter` is a number from 0 to 1, drawn anew with each token and each failure: the jitter.
+    `jitter` is a number from 0 to 1, drawn again with each token and each failure. `attempted_at` is the time
+    of the last fetch; `unchanged` says that it brought the same token again.
     """
 
     token: WebIdentityToken | None = None
@@ -34,7 +35,12 @@ class TokenStatus:
     def record_token(self, token: WebIdentityToken, now: datetime, jitter: float) -> None:
         """Note what a fetch brought.
 
-        A source that still has the same token is not failing, until that token has expired.
+        A source that still has the same token has not failed, unless that token has expired.
+
+        Args:
+            token: the token.
+            now: the time of the fetch.
+            jitter: a number from 0 to 1.
         """
         self.unchanged = token.same_text(self.token)
         self.attempted_at = now
@@ -42,7 +48,7 @@ class TokenStatus:
             self.record_failure(
                 TokenSourceFailed(
                     "The token source still gives a token that has expired.",
-                    admin_hint="Whatever renews the token has stopped, or the clocks differ.",
+                    admin_hint="The program that refreshes the token has stopped, or the clocks differ.",
                 ),
                 now,
                 jitter,
@@ -53,17 +59,23 @@ class TokenStatus:
         self.problem, self.failures = None, 0
 
     def record_failure(self, problem: WbAwsError, now: datetime, jitter: float) -> None:
-        """Note that a fetch failed; the token in hand stays."""
+        """Note that a fetch failed; the current token stays.
+
+        Args:
+            problem: why.
+            now: the time of the fetch.
+            jitter: a number from 0 to 1.
+        """
         self.problem, self.failures = problem, self.failures + 1
         self.attempted_at, self.jitter, self.unchanged = now, jitter, False
 
 
 class TokenCache:
-    """Fetches tokens from a source, verifies them, and holds the newest of each.
+    """Fetches tokens from a source, verifies them, and keeps the newest of each.
 
     Args:
         source: where tokens come from.
-        clock: dates what is fetched.
+        clock: dates the fetches.
         rng: draws the jitter.
         audience: the `aud` to ask the source for; empty for the source's own.
     """
@@ -81,20 +93,21 @@ class TokenCache:
         self._verifier = source.verifier(audience)
 
     def status(self, role_arn: str | None) -> TokenStatus:
-        """Return what is known of the token for a role (of the only one, for most sources)."""
+        """Return the status of the token for a role (most sources have one token for all roles)."""
         return self._statuses.setdefault(self._key(role_arn), TokenStatus())
 
     async def current(self, role_arn: str | None = None) -> WebIdentityToken:
-        """Return the token in hand, or fetch one where it has a fifth of its life left or less.
+        """Return the current token, or fetch one if a fifth of its life or less is left.
 
         Raises:
-            SignInRequired: if the user has to sign in, however long the token in hand may live.
-            WbAwsError: what `TokenSource.fetch` raises, if no living token is in hand.
+            SignInRequired: if the user has to sign in, even if the current token has not expired.
+            WbAwsError: what `TokenSource.fetch` raises, if the current token has expired.
         """
         token_status = self.status(role_arn)
         now = self._clock.now()
-        over = isinstance(token_status.problem, SignInRequired)
-        if not over and (token := token_status.token) and now < token.time_at_fraction(REFRESH_AT):
+        must_sign_in = isinstance(token_status.problem, SignInRequired)
+        token = token_status.token
+        if token and not must_sign_in and now < token.time_at_fraction(REFRESH_AT):
             return token
         try:
             return await self.refresh(role_arn)
@@ -106,7 +119,7 @@ class TokenCache:
             raise
 
     async def refresh(self, role_arn: str | None = None) -> WebIdentityToken:
-        """Fetch now; callers at the same time share one fetch, and none of them cancels it.
+        """Fetch now. Concurrent callers share one fetch, and none of them cancels it.
 
         Raises:
             WbAwsError: what `TokenSource.fetch` raises.
@@ -125,7 +138,7 @@ class TokenCache:
         return token_status.token
 
     async def refresh_all(self) -> None:
-        """Fetch each token that is held, and the one for all roles, whatever is under way now.
+        """Fetch every token again, and the one for all roles, after the fetches that run now.
 
         Raises:
             WbAwsError: what `TokenSource.fetch` raises.
@@ -135,25 +148,25 @@ class TokenCache:
             await self.refresh(key)
 
     def check_sign_in(self) -> None:
-        """Note that the user must sign in anew, where a site's rule says so and no fetch is due yet."""
+        """Note that the user must sign in again, if a rule of the site says so before the next fetch."""
         sign_in = self.source.sign_in
         if sign_in is not None and (required := sign_in.check_expiry()) is not None:
             for token_status in self._statuses.values():
                 token_status.record_failure(required, self._clock.now(), self._rng.random())
 
     def identity_of(self, token: WebIdentityToken) -> Identity:
-        """Read who a token speaks of, by the source's settings."""
+        """Return the user whom a token names, by the source's settings."""
         return token.identity(self.source.name_claim, self.source.groups_claim)
 
     async def close(self) -> None:
-        """Close the source, and cancel the fetches that run."""
+        """Close the source, and cancel the running fetches."""
         await self.source.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def clear(self) -> None:
-        """Let go of every token in hand, and of those on their way: the user has signed out."""
+        """Drop every token, and those that are being fetched: the user has signed out."""
         self._statuses.clear()
         self._fetching.clear()
 
@@ -169,48 +182,52 @@ class TokenCache:
         problem: WbAwsError
         try:
             async with asyncio.timeout(FETCH_TIMEOUT) as limit:
-                given = await self.source.fetch(TokenRequest(self._audience, key))
-                token = await self._checked(given, token_status.token)
-        except WbAwsError as told:
-            problem = told
+                fetched = await self.source.fetch(TokenRequest(self._audience, key))
+                token = await self._checked(fetched, token_status.token)
+        except WbAwsError as error:
+            problem = error
         except asyncio.CancelledError as error:
-            if _is_ours():
+            if _is_our_cancellation():
                 raise
-            problem = self._misbehaved(error)
+            problem = self._unexpected(error)
         # A third party's source may raise anything; one that calls a program's main() even exits.
         except (Exception, SystemExit) as error:  # noqa: BLE001
             problem = (
                 TokenSourceFailed(f"The token source did not answer within {FETCH_TIMEOUT:g} s.")
                 if limit.expired()
-                else self._misbehaved(error)
+                else self._unexpected(error)
             )
         else:
             token_status.record_token(token, self._clock.now(), self._rng.random())
             return
         token_status.record_failure(problem, self._clock.now(), self._rng.random())
 
-    async def _checked(self, given: object, last: WebIdentityToken | None) -> WebIdentityToken:
+    async def _checked(
+        self, fetched: object, previous: WebIdentityToken | None
+    ) -> WebIdentityToken:
         """Check what a source returned.
 
-        It is read again from its text, so that its claims and times are what was signed, however
-        a third party's source put it together.
+        It is parsed again from its text, so that its claims and times are those that were signed, however
+        a third party's source built it.
         """
-        if not isinstance(given, WebIdentityToken):
-            raise TokenInvalid("The token source returned something that is no WebIdentityToken.")
-        token = WebIdentityToken.parse(given.reveal(), self._clock.now(), given.clock_ahead)
-        if self._verifier is not None and not token.same_text(last):
+        if not isinstance(fetched, WebIdentityToken):
+            raise TokenInvalid(
+                "The token source returned something that is not a WebIdentityToken."
+            )
+        token = WebIdentityToken.parse(fetched.reveal(), self._clock.now(), fetched.clock_ahead)
+        if self._verifier is not None and not token.same_text(previous):
             await self._verifier.verify(token)
         return token
 
-    def _misbehaved(self, error: BaseException) -> TokenSourceFailed:
-        # The error's text may hold a secret: only its type is told.
+    def _unexpected(self, error: BaseException) -> TokenSourceFailed:
+        # The error's text may hold a secret: only its type is shown.
         return TokenSourceFailed(
             f"The token source failed with {type(error).__name__}.",
             admin_hint=f"{type(self.source).__name__} must raise TokenSourceFailed with a message.",
         )
 
 
-def _is_ours() -> bool:
-    """Tell whether a cancellation is one of this task, and none that a source let out."""
+def _is_our_cancellation() -> bool:
+    """Whether this task is being cancelled; a source may also raise CancelledError by itself."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

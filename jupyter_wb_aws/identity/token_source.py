@@ -21,21 +21,21 @@ from jupyter_wb_aws.identity.token_verifier import TokenVerifier
 if TYPE_CHECKING:
     from jupyter_wb_aws.identity.oidc.sign_in import SignIn
 
-# RFC 8725, 3.1: name the algorithms you take. All are asymmetric: a symmetric one would make the
-# provider's public key a signing key. IAM itself takes the RS and ES families.
+# RFC 8725, 3.1: list the algorithms that you accept. All are asymmetric: a symmetric one would make the
+# provider's public key a signing key. IAM itself accepts the RS and ES families.
 ASYMMETRIC = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 
-# Seconds. A source has time-outs of its own; this one is for those that forgot.
+# Seconds. A source should have its own timeouts; this one is for sources without them.
 FETCH_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What a token is wanted for.
+    """What a token is for.
 
     `audience` is the `aud` that AWS expects, or empty for the source's own. `role_arn` is the role
-    to which the token will be shown, for a source that binds tokens to roles. It is None for any
-    other source, and for any source where a token shall only say who the user is: to list roles.
+    that the token is for, if the source binds tokens to roles. It is None for any other source, and
+    for any source if the token is only needed to know the user, to list their roles.
     """
 
     audience: str = ""
@@ -43,64 +43,64 @@ class TokenRequest:
 
 
 class TokenSource(LoggingConfigurable):
-    """Base of all token sources.
+    """The base class of all token sources.
 
-    To write your own, extend this class in a package of yours, implement `fetch` and
+    To write your own, extend this class in your own package, implement `fetch` and
     `missing_setting`, and set ``c.WbAwsApp.token_source = "your_package.YourTokenSource"``.
 
     `fetch` runs in the server's event loop, and the server stands still while it blocks: wait with
-    asyncio's own tools. What can't be cancelled, such as a read from a network disk, belongs in a thread of
-    your own: those of `asyncio.to_thread` are all of Jupyter's. `fetch` is never called twice at once for the
-    same token, unless the user has signed out in between. Where `issuer` is set, the caller verifies every
-    token you return: a source can't forget to.
+    asyncio's own tools. Work that can't be cancelled, such as a read from a network disk, belongs in a
+    thread of your own: all of Jupyter shares the threads of `asyncio.to_thread`. `fetch` is never called
+    twice at once for the same token, unless the user has signed out in between. If `issuer` is set, the
+    caller verifies every token that you return.
     """
 
     binds_role: ClassVar[bool] = False
-    """Whether each role has a token of its own, to be fetched by `TokenRequest.role_arn`."""
+    """Whether each role has its own token, which `fetch` gets by `TokenRequest.role_arn`."""
 
     issuer = Unicode(
         "",
         config=True,
-        help="""The identity provider's issuer URL, exactly as in the token's `iss` claim. When it is
-        set, every token is verified: its signature by the keys that the issuer publishes, and `iss`,
-        `aud` and `exp`. Needs `audience` (for `oidc`, the client id is that).""",
+        help="""The identity provider's issuer URL, exactly as in the token's `iss` claim. If it is
+        set, every token is verified: its signature with the keys that the issuer publishes, and `iss`,
+        `aud` and `exp`. Needs `audience` (for `oidc`, the client id is the audience).""",
     )
     audience = Unicode(
         "",
         config=True,
         help="""The audience (client id) that the token must be for, as registered in the IAM
-        identity provider. Required where `issuer` is set; for `oidc`, it is the client id.""",
+        identity provider. Required if `issuer` is set; for `oidc`, it is the client id.""",
     )
     algorithms = List(
         Unicode(),
         ["RS256", "ES256"],
         config=True,
-        help=f"""Signature algorithms accepted from the issuer, out of {", ".join(ASYMMETRIC)}.""",
+        help=f"""The signature algorithms to accept from the issuer, out of {", ".join(ASYMMETRIC)}.""",
     )
     name_claim = Unicode(
         "preferred_username",
         config=True,
-        help="""The claim with the user's name for people; `sub` is used where it is missing. A claim
-        inside of another is named by a path with dots.""",
+        help="""The claim with the user's name to show; `sub` is used if it is missing. Name a claim
+        within another by a path with dots.""",
     )
     groups_claim = Unicode(
         "groups",
         config=True,
-        help="""The claim that lists the user's groups. A claim inside of another is named by a path
-        with dots, as Keycloak's `realm_access.roles`; a claim of the whole name comes first.""",
+        help="""The claim that lists the user's groups. Name a claim within another by a path
+        with dots, such as Keycloak's `realm_access.roles`; a claim with the whole name comes first.""",
     )
     proxy = Unicode(
         "",
         config=True,
-        help="""The proxy to the identity provider, as http://proxy.example.com:3128. Empty: what
-        HTTPS_PROXY and the like say in the server's environment. An address of this machine is never
-        reached through one.""",
+        help="""The proxy to the identity provider, such as http://proxy.example.com:3128. Empty: the
+        proxy of HTTPS_PROXY and similar variables in the server's environment. An address of this
+        machine is never reached through a proxy.""",
     )
     ca_bundle = Unicode(
         "",
         config=True,
-        help="""A PEM file with the CA certificates to trust when talking to the identity provider.
-        Empty: those that this machine trusts.""",
+        help="""A PEM file with the CA certificates to trust for the identity provider. Empty: those
+        that this machine trusts.""",
     )
 
     clock: Clock = SystemClock()
@@ -111,21 +111,21 @@ class TokenSource(LoggingConfigurable):
     _verifier: TokenVerifier | None = None
 
     async def fetch(self, request: TokenRequest) -> WebIdentityToken:
-        """Get the newest token there is (it may be the one that was returned last).
+        """Get the newest token (it may be the one that was returned last).
 
         Raises:
             SignInRequired: if the user has to sign in first.
-            TokenSourceFailed: if none can be had now; the message says why.
-            TokenInvalid: if what there is, is no token.
+            TokenSourceFailed: if no token is available now; the message says why.
+            TokenInvalid: if the source got something that is not a token.
         """
         raise NotImplementedError
 
     def missing_setting(self) -> str | None:
-        """Name the setting without which this source can't work, or None when it is ready."""
+        """Return the name of a required setting that is missing; None if there is none."""
         return None
 
     async def close(self) -> None:
-        """End what runs in the background; the server is being stopped."""
+        """End what runs in the background: the server is being stopped."""
         if self._provider is not None:
             await self._provider.http.close()
 
@@ -141,10 +141,10 @@ class TokenSource(LoggingConfigurable):
         return HttpSettings(self.proxy, self.ca_bundle)
 
     def verifier(self, audience: str = "") -> TokenVerifier | None:
-        """Return what verifies this source's tokens; None where no `issuer` is set.
+        """Return the verifier for this source's tokens; None if `issuer` is not set.
 
         Args:
-            audience: the site's, where this source has none of its own.
+            audience: the site's, for a source without its own.
         """
         if self._verifier is None and self.issuer:
             self._verifier = TokenVerifier(
@@ -153,7 +153,7 @@ class TokenSource(LoggingConfigurable):
         return self._verifier
 
     @validate("issuer")
-    def _a_url(self, proposal: Bunch) -> str:
+    def _valid_issuer(self, proposal: Bunch) -> str:
         issuer: str = proposal["value"]
         if issuer and not HTTP_URL.fullmatch(issuer):
             raise TraitError(
@@ -162,12 +162,12 @@ class TokenSource(LoggingConfigurable):
             )
         if may_hold_userinfo(issuer):
             raise TraitError(
-                f"The 'issuer' trait of {type(self).__name__} must not hold a user name or password."
+                f"The 'issuer' trait of {type(self).__name__} must not contain a user name or password."
             )
         return issuer
 
     @validate("proxy")
-    def _a_proxy(self, proposal: Bunch) -> str:
+    def _valid_proxy(self, proposal: Bunch) -> str:
         proxy: str = proposal["value"]
         wrong = f"The 'proxy' trait of {type(self).__name__} must look like http://proxy.example.com:3128"
         # Not quoted: it may hold a password.

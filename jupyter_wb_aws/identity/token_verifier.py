@@ -1,4 +1,4 @@
-"""Verify a token against the issuer that a token source names (OIDC Core 3.1.3.7, RFC 8725)."""
+"""Verifies tokens of the issuer that a token source names (OIDC Core 3.1.3.7, RFC 8725)."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.errors import TokenInvalid, WbAwsError
 from jupyter_wb_aws.identity.claims import EMPTY, optional_member
-from jupyter_wb_aws.identity.provider import Jwk, Provider, shown, slash_only
+from jupyter_wb_aws.identity.provider import Jwk, Provider, shown, trailing_slash_note
 from jupyter_wb_aws.identity.token import LEEWAY, WebIdentityToken, header_of
 
 if TYPE_CHECKING:
     import jwt
 
-OLDEST_KEYS = timedelta(days=1)
+MAX_KEY_AGE = timedelta(days=1)
 # RFC 7518, 3.3.
-FEWEST_RSA_BITS = 2048
+MIN_RSA_BITS = 2048
 CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 PUBLIC_MEMBERS = ("kty", "n", "e", "crv", "x", "y")
 
 
 @dataclass(slots=True)
 class TokenVerifier:
-    """Checks tokens of one issuer; keeps its signing keys until they don't fit a token."""
+    """Checks tokens of one issuer; keeps its signing keys until they don't match a token."""
 
     provider: Provider
     audience: str
@@ -39,28 +39,27 @@ class TokenVerifier:
         """Check the signature, `iss`, `aud`, `exp` and `nbf`.
 
         Raises:
-            TokenInvalid: if any of them is wrong; the message names the one and the value seen.
-            TokenSourceFailed: if the issuer's keys can't be had.
+            TokenInvalid: if any of them is wrong; the message names it and its value.
+            TokenSourceFailed: if the issuer's keys can't be fetched.
         """
         algorithm, kid = self._header(token)
-        if self._fetched_at and token.received_at - self._fetched_at > OLDEST_KEYS:
-            # A withdrawn key must not be good for ever; a provider that is down does not matter yet.
+        if self._fetched_at and token.received_at - self._fetched_at > MAX_KEY_AGE:
+            # A withdrawn key must not stay valid for ever; a provider that is down does not matter yet.
             with contextlib.suppress(WbAwsError):
                 await self._fetch(token)
         # In a thread: a document may list thousands of keys.
         signer = await asyncio.to_thread(self._signer, token, algorithm, kid)
         if signer is None:
-            # Asked again, since a provider with one key may change it under the same name, or
-            # under none. It also drops what the provider has withdrawn.
+            # Fetch the keys again: a provider with one key may change it under the same name, or
+            # without a name. This also drops the keys that the provider has withdrawn.
             await self._fetch(token)
             signer = await asyncio.to_thread(self._signer, token, algorithm, kid)
         if signer is None:
             raise self._not_signed(algorithm, kid)
         bits = signer.key.key_size
-        if algorithm.startswith("RS") and bits < FEWEST_RSA_BITS:
+        if algorithm.startswith("RS") and bits < MIN_RSA_BITS:
             raise TokenInvalid(
-                f"The token is signed with an RSA key of {bits} bits, and this server accepts no fewer than"
-                f" {FEWEST_RSA_BITS}.",
+                f"The token is signed with an RSA key of {bits} bits; this server accepts {MIN_RSA_BITS} or more.",
                 admin_hint="Have the identity provider sign with a longer key (RFC 7518, 3.3).",
             )
         self._check_claims(token)
@@ -72,12 +71,12 @@ class TokenVerifier:
         header = header_of(token.reveal())
         algorithm = optional_member(header, "alg")
         if algorithm not in self.algorithms:
-            told = (
+            seen = (
                 "does not say what it is signed with (`alg`)"
                 if algorithm is None
                 else f"is signed with {shown(algorithm)}"
             )
-            raise TokenInvalid(f"The token {told}; accepted: {', '.join(self.algorithms)}.")
+            raise TokenInvalid(f"The token {seen}; accepted: {', '.join(self.algorithms)}.")
         return str(algorithm), optional_member(header, "kid", "")
 
     def _signer(self, token: WebIdentityToken, algorithm: str, kid: str) -> jwt.PyJWK | None:
@@ -85,7 +84,7 @@ class TokenVerifier:
         return next((key for key in keys if key and _has_signed(key, token.reveal())), None)
 
     def _not_signed(self, algorithm: str, kid: str) -> TokenInvalid:
-        """Say why none of the issuer's keys has signed a token."""
+        """Explain why none of the issuer's keys has signed a token."""
         issuer = self.provider.issuer
         named = [jwk for jwk in self._keys if not kid or _kid(jwk) in ("", kid)]
         candidates = _candidates(self._keys, algorithm, kid)
@@ -111,7 +110,7 @@ class TokenVerifier:
         )
 
     def _check_claims(self, token: WebIdentityToken) -> None:
-        # By hand: PyJWT would take the times from its own clock, and `aud: ""` where none is set.
+        # Not with PyJWT: it compares the times with its own clock, and accepts `aud: ""` if none is set.
         claims = token.claims
         if claims.get("iss") != self.provider.issuer:
             raise self._invalid("iss", claims.get("iss"), self.provider.issuer)
@@ -123,7 +122,7 @@ class TokenVerifier:
         leeway = LEEWAY.total_seconds()
         if token.expires_at.timestamp() + leeway <= now:
             raise TokenInvalid(
-                "The token has expired already.", admin_hint="Compare the clocks of both machines."
+                "The token has already expired.", admin_hint="Compare the clocks of both machines."
             )
         not_before = optional_member(claims, "nbf", 0)
         ahead = leeway + token.clock_ahead.total_seconds()
@@ -136,17 +135,17 @@ class TokenVerifier:
 
     def _invalid(self, claim: str, seen: object, expected: str) -> TokenInvalid:
         return TokenInvalid(
-            f"The token's `{claim}` is {'missing' if seen in EMPTY else shown(seen)}, and this server expects {expected!r}.",
-            admin_hint="`issuer` and `audience` of the token source must match the token to the letter,"
-            " a trailing slash included." + (slash_only(seen, expected) if claim == "iss" else ""),
+            f"The token's `{claim}` is {'missing' if seen in EMPTY else shown(seen)}; this server expects {expected!r}.",
+            admin_hint="`issuer` and `audience` of the token source must match the token exactly, including"
+            " a trailing slash." + (trailing_slash_note(seen, expected) if claim == "iss" else ""),
         )
 
 
 def _candidates(keys: Sequence[Jwk], algorithm: str, kid: str) -> Sequence[Jwk]:
-    """Return the keys that may have signed a token whose header names `kid`, or none (empty).
+    """Return the keys that may have signed a token whose header names `kid`; empty if it names none.
 
-    Both sides may leave `kid` out (RFC 7515, 4.1.4; RFC 7517, 4.5): a key without a name may be any.
-    Several keys may share a name. A token without one is unambiguous only where one key fits (OIDC
+    Both sides may leave `kid` out (RFC 7515, 4.1.4; RFC 7517, 4.5): a key without a name may be the one.
+    Several keys may share a name. A token without a `kid` is unambiguous only if one key fits (OIDC
     Core, 10.1).
     """
     fitting = [jwk for jwk in keys if _fits(jwk, algorithm)]
@@ -160,10 +159,9 @@ def _kid(jwk: Jwk) -> str:
 
 
 def _fits(jwk: Jwk, algorithm: str) -> bool:
-    """Tell whether a key is one for this algorithm (RFC 7518, 3.1 and 6).
+    """Whether a key is for this algorithm (RFC 7518, 3.1 and 6).
 
-    A key that names an algorithm of its own is good for no other, and a symmetric one for none
-    (RFC 8725, 3.1).
+    A key that names an algorithm is for no other, and a symmetric key for none (RFC 8725, 3.1).
     """
     kty, curve = ("EC", CURVES[algorithm]) if algorithm in CURVES else ("RSA", None)
     return (jwk.get("kty"), optional_member(jwk, "alg", algorithm)) == (kty, algorithm) and (
@@ -172,7 +170,7 @@ def _fits(jwk: Jwk, algorithm: str) -> bool:
 
 
 def _public_key(jwk: Jwk, algorithm: str) -> jwt.PyJWK | None:
-    """Read a key; None if it is broken, which does not spoil the others beside it."""
+    """Parse a key; None if it is broken, so that the others beside it still count."""
     import jwt
 
     try:
@@ -182,7 +180,7 @@ def _public_key(jwk: Jwk, algorithm: str) -> jwt.PyJWK | None:
 
 
 def _has_signed(key: jwt.PyJWK, text: str) -> bool:
-    # Not `PyJWS.decode`: it reads the header again, and refuses a `kid` of null.
+    # Not `PyJWS.decode`: it parses the header again, and refuses a `kid` of null.
     signed, _, signature = text.rpartition(".")
     try:
         raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))

@@ -94,7 +94,7 @@ def test_a_refusal_is_shown_with_its_reason_and_can_be_retried(lab):
     choose(window, "Don't sign in")
 
     failure = dialog.get_by_role("alert")
-    expect(failure).to_contain_text("you, or the identity provider, said no")
+    expect(failure).to_contain_text("you or the identity provider refused")
     expect(failure).not_to_contain_text("jupyter wb-aws")
     again = dialog.get_by_role("button", name="Try again")
     expect(again).to_be_focused()

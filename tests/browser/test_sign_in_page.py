@@ -72,6 +72,6 @@ def test_a_refusal_is_shown_on_a_page(page, server):
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name="Cancel").click()
 
-    expect(page.get_by_text("you, or the identity provider, said no")).to_be_visible()
+    expect(page.get_by_text("you or the identity provider refused")).to_be_visible()
     shot(page, "sign-in-refused")
     assert server("GET", "/aws/sign-in")["state"] == "signed_out"

@@ -144,7 +144,7 @@ async def test_no_program_or_module_of_the_notebooks_folder_is_run(tmp_path, mon
 async def test_a_relative_path_is_told_as_the_reason(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "get-token").write_text("#!/bin/sh\n")
-    with pytest.raises(TokenSourceFailed, match="path is relative, and it runs in the folder /"):
+    with pytest.raises(TokenSourceFailed, match="path is relative, but it runs in the folder /"):
         await CommandTokenSource(command=["./get-token"]).fetch(TokenRequest())
 
 

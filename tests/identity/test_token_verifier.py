@@ -417,7 +417,7 @@ def test_a_key_for_another_algorithm_is_not_used(provider):
 def test_an_rsa_key_that_is_too_short_is_refused_for_its_length(provider, bits):
     short = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     provider.publish(public_jwk(short))
-    with pytest.raises(TokenInvalid, match=f"RSA key of {bits} bits, .* no fewer than 2048"):
+    with pytest.raises(TokenInvalid, match=f"RSA key of {bits} bits; .* 2048 or more"):
         provider.verifier().verify(with_header(provider, short))
 
 
@@ -485,7 +485,7 @@ def test_it_is_refused_where_pyjwt_looks_past_it(provider, crit, monkeypatch):
 
     monkeypatch.setattr(jwt, "get_unverified_header", header_unjudged)
     token = dataclasses.replace(provider.token(), _text=critical(provider, crit))
-    with pytest.raises(TokenInvalid, match="must understand"):
+    with pytest.raises(TokenInvalid, match="critical extensions"):
         provider.verifier().verify(token)
     assert provider.asked == []
 
@@ -502,14 +502,14 @@ def test_an_issuer_with_a_trailing_slash_must_have_it_everywhere(provider):
     TokenVerifier(IdProvider(issuer), "wb", ["RS256"]).verify(provider.token(iss=issuer))
     with pytest.raises(TokenInvalid, match="`iss` is") as refused:
         TokenVerifier(IdProvider(issuer), "wb", ["RS256"]).verify(provider.token())
-    assert "nothing but the slash" in refused.value.admin_hint
+    assert "only in the slash" in refused.value.admin_hint
 
 
 def test_a_discovery_document_whose_issuer_has_a_slash_more_is_told_as_that(provider):
     provider.documents[DISCOVERY]["issuer"] = f"{provider.url}/"
     with pytest.raises(TokenInvalid, match="discovery document") as refused:
         provider.verifier().verify(provider.token())
-    assert "nothing but the slash" in refused.value.admin_hint
+    assert "only in the slash" in refused.value.admin_hint
 
 
 def test_an_expired_token_is_refused(provider):
@@ -608,7 +608,7 @@ def test_a_provider_without_keys_is_a_failure_of_the_source(provider, keys):
 @pytest.mark.parametrize("issuer", [None, "", [], {}])
 def test_a_discovery_document_without_an_issuer_is_said_to_have_none(provider, issuer):
     provider.documents[DISCOVERY]["issuer"] = issuer
-    with pytest.raises(TokenInvalid, match="does not say which issuer"):
+    with pytest.raises(TokenInvalid, match="does not name its issuer"):
         provider.verifier().verify(provider.token())
 
 

@@ -178,6 +178,6 @@ async def test_saying_no_at_the_provider_is_told(api, new_person):
     page = await alice.cancel()
 
     assert page.status_code == 400
-    assert "said no" in page.text
+    assert "provider refused" in page.text
     known = (await api("GET", "/aws/sign-in")).data
     assert (known["state"], known["problem"]["code"]) == ("signed_out", "sign_in_failed")

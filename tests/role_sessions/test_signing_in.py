@@ -105,7 +105,7 @@ async def test_the_greatest_age_is_seen_without_a_refresh_that_is_due(
         now_site.clock.advance(601)
         await eventually(lambda: manager.sessions.state_of(session) == "sign_in_required")
         assert len(provider.asked) == asked
-        with pytest.raises(SignInRequired, match="greatest age"):
+        with pytest.raises(SignInRequired, match="maximum age"):
             await manager.starter.start(ANALYST)
 
 

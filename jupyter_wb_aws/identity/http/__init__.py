@@ -1,1 +1,1 @@
-"""HTTP to the identity provider: proxies, limits, and failures that people understand."""
+"""HTTP to the identity provider: through the site's proxy, within limits, with explained failures."""

@@ -1,6 +1,6 @@
-"""Connections to the identity provider: names are looked up in threads of ours, all addresses are tried.
+"""Connections to the identity provider: names are looked up in our threads, and all addresses are tried.
 
-httpcore2 is imported at once: only worker threads import this module.
+httpcore2 is imported at the top: only worker threads import this module.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import httpcore2
 
 from jupyter_wb_aws.identity.http.threads import Threads
 
-# RFC 8305, 8: how many seconds one address is tried alone.
-STAGGER = 0.25
+# Seconds. RFC 8305, 8: how long one address is tried alone.
+ATTEMPT_DELAY = 0.25
 
 Connect = Callable[[], Coroutine[Any, Any, httpcore2.AsyncNetworkStream]]
 
@@ -29,12 +29,17 @@ class NameNotFound(httpcore2.ConnectError):
     """A host's name could not be resolved."""
 
 
-class Network(httpcore2.AnyIOBackend):
-    """Connects by address: anyio would look names up in the threads that all of Jupyter shares."""
+class NetworkBackend(httpcore2.AnyIOBackend):
+    """Connects by address: anyio would look up names in the threads that all of Jupyter shares.
 
-    def __init__(self, threads: Threads, patience: float) -> None:
+    Args:
+        threads: look up names.
+        lookup_timeout: seconds for one look-up.
+    """
+
+    def __init__(self, threads: Threads, lookup_timeout: float) -> None:
         self._threads = threads
-        self._patience = patience
+        self._lookup_timeout = lookup_timeout
 
     async def connect_tcp(
         self,
@@ -44,13 +49,24 @@ class Network(httpcore2.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Connect to whichever of the host's addresses answers first (RFC 8305, in short)."""
+        """Connect to the first of the host's addresses that answers (RFC 8305, simplified).
+
+        Args:
+            host: a name or an address.
+            port: the port.
+            timeout: seconds for one address; None for no limit.
+            local_address: passed to anyio, as `socket_options` is.
+            socket_options: see `local_address`.
+
+        Raises:
+            NameNotFound: if the name can't be resolved.
+            httpcore2.ConnectError: if no address answers.
+        """
         connect = super().connect_tcp
-        addresses = await self._addresses(host)
-        return await _first(
+        return await _first_connection(
             [
-                partial(connect, one, port, timeout, local_address, socket_options)
-                for one in addresses
+                partial(connect, address, port, timeout, local_address, socket_options)
+                for address in await self._addresses(host)
             ]
         )
 
@@ -59,26 +75,27 @@ class Network(httpcore2.AnyIOBackend):
             return [str(ipaddress.ip_address(host))]
         look_up = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._lookup_timeout):
                 found = await self._threads.once(("name", host), look_up)
         except TimeoutError:
             raise NameNotFound(f"the name {host} was not resolved in time") from None
         except (OSError, UnicodeError) as error:
             why = getattr(error, "strerror", None) or "it is not a host's name"
             raise NameNotFound(f"the name {host} can't be resolved: {why}") from None
-        return in_turns(str(address[0]) for *_, address in found)
+        return interleaved(str(address[0]) for *_, address in found)
 
 
-def in_turns(addresses: Iterable[str]) -> list[str]:
-    """Order addresses so that IPv6 and IPv4 take turns, beginning with the first (RFC 8305, 4)."""
+def interleaved(addresses: Iterable[str]) -> list[str]:
+    """Order addresses so that IPv6 and IPv4 alternate, beginning with the first (RFC 8305, 4)."""
     unique = list(dict.fromkeys(addresses))
-    first = [one for one in unique if (":" in one) == (":" in unique[0])]
-    others = [one for one in unique if one not in first]
-    return [one for one in chain.from_iterable(zip_longest(first, others)) if one is not None]
+    first = [address for address in unique if (":" in address) == (":" in unique[0])]
+    others = [address for address in unique if address not in first]
+    pairs = chain.from_iterable(zip_longest(first, others))
+    return [address for address in pairs if address is not None]
 
 
-async def _first(attempts: list[Connect]) -> httpcore2.AsyncNetworkStream:
-    """Return the first connection of several; each next one is tried when the others take long or fail."""
+async def _first_connection(attempts: list[Connect]) -> httpcore2.AsyncNetworkStream:
+    """Return the first connection; the next address is tried when the others are slow or fail."""
     waiting, running = list(attempts), set[asyncio.Task[httpcore2.AsyncNetworkStream]]()
     failure: BaseException | None = None
     try:
@@ -86,7 +103,9 @@ async def _first(attempts: list[Connect]) -> httpcore2.AsyncNetworkStream:
             if waiting:
                 running.add(asyncio.create_task(waiting.pop(0)()))
             done, _ = await asyncio.wait(
-                running, timeout=STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED
+                running,
+                timeout=ATTEMPT_DELAY if waiting else None,
+                return_when=asyncio.FIRST_COMPLETED,
             )
             for task in done:
                 running.discard(task)
@@ -96,9 +115,9 @@ async def _first(attempts: list[Connect]) -> httpcore2.AsyncNetworkStream:
     finally:
         for task in running:
             task.cancel()
-        for other in await asyncio.gather(*running, return_exceptions=True):
-            if isinstance(other, httpcore2.AsyncNetworkStream):
-                await other.aclose()
+        for result in await asyncio.gather(*running, return_exceptions=True):
+            if isinstance(result, httpcore2.AsyncNetworkStream):
+                await result.aclose()
     raise httpcore2.ConnectError(_reason(failure)) from None
 
 

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from jupyter_wb_aws.errors import IdpUnavailable
 from jupyter_wb_aws.identity.redact import redact_userinfo
-from jupyter_wb_aws.identity.redact_values import SHORTEST_VALUE, redact_values
+from jupyter_wb_aws.identity.redact_values import MIN_VALUE_LENGTH, redact_values
 from jupyter_wb_aws.loopback import is_loopback
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
@@ -33,25 +33,26 @@ class Proxy:
             return text
         name, password = self.auth
         values = (name, password, f"{name}:{password}")
-        text = redact_values(text, [value for value in values if len(value) >= SHORTEST_VALUE])
+        text = redact_values(text, [value for value in values if len(value) >= MIN_VALUE_LENGTH])
         return redact_userinfo(text, f"//{quote(name, safe='')}:{quote(password, safe='')}@")
 
 
 class InvalidProxy(ValueError):
-    """Text that is not the URL of a proxy; the message says why, and holds nothing of the text."""
+    """A text that is not the URL of a proxy; the message says why, without quoting the text."""
 
 
 def proxy_for(url: str, setting: str) -> Proxy | None:
-    """Return the proxy for a URL, None for a direct connection.
-
-    Args:
-        setting: the site's `proxy`, which wins over the variables, ``NO_PROXY`` included.
+    """Return the proxy for a URL; None for a direct connection.
 
     A loopback address is never reached through a proxy. The variables are read as
     `urllib.request.getproxies` and `proxy_bypass` read them, and botocore with them.
 
+    Args:
+        url: where the request goes.
+        setting: the site's `proxy`, which overrides the variables, ``NO_PROXY`` too.
+
     Raises:
-        IdpUnavailable: if the proxy that this URL needs can't be used; names the variable.
+        IdpUnavailable: if the proxy for this URL can't be used; the message names the variable.
     """
     if is_loopback(url):
         return None
@@ -66,17 +67,21 @@ def proxy_for(url: str, setting: str) -> Proxy | None:
     if value is None:
         return None
     netloc = parts.netloc.rpartition("@")[2]
-    # The host alone: the standard library takes the end of an IPv6 address for a port.
+    # The host alone too: the standard library takes the end of an IPv6 address for a port.
     if proxy_bypass(netloc) or proxy_bypass(parts.hostname or ""):
         return None
     return _usable(value, _variable(scheme, value))
 
 
 def read_proxy(text: str, named_by: str) -> Proxy:
-    """Read a proxy's URL; one without a scheme is of HTTP, as for botocore.
+    """Read a proxy's URL; without a scheme it is http, as for botocore.
+
+    Args:
+        text: the URL.
+        named_by: the setting or variable that names it.
 
     Raises:
-        InvalidProxy: if it can't be used.
+        InvalidProxy: if it can't be used; the message says why.
     """
     text = text.strip()
     url = f"http:{text}" if text.startswith("//") else text if "://" in text else f"http://{text}"
@@ -93,7 +98,7 @@ def read_proxy(text: str, named_by: str) -> Proxy:
         )
     if parts.scheme.startswith("socks") and find_spec("socksio") is None:
         raise InvalidProxy(
-            "it is a SOCKS proxy, which needs the package socksio beside jupyter_wb_aws"
+            "it is a SOCKS proxy, which needs the package socksio in the environment of jupyter_wb_aws"
         )
     return Proxy(named_by, parts.scheme, _host(parts), _port(parts), _auth(parts))
 
@@ -136,7 +141,7 @@ def _auth(parts: SplitResult) -> tuple[str, str] | None:
 
 
 def _variable(scheme: str, value: str) -> str:
-    """Return the name of the variable that holds the value: the one in small letters wins."""
+    """Return the name of the variable with this value; the one in lower case wins."""
     name = f"{scheme}_proxy"
     names = [name, *(other for other in os.environ if other.lower() == name)]
     return next((n for n in names if os.environ.get(n) == value), "the system's proxy settings")

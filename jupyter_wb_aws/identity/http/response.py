@@ -1,4 +1,4 @@
-"""An answer of the identity provider's, and what its failures mean."""
+"""A response of the identity provider, and what an HTTP error means."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from typing import Any
 from jupyter_wb_aws.errors import IdpBadAnswer, IdpUnavailable
 from jupyter_wb_aws.identity.redact import redact_userinfo
 
-LONGEST_WAIT = timedelta(hours=1)
-SHOWN = 200
+MAX_RETRY_AFTER = timedelta(hours=1)
+# Characters of a text by others in a sentence of ours.
+MAX_SHOWN = 200
 
 
 class RefusedByProxy(IdpUnavailable):
-    """A proxy on the way refuses, by an HTTP status of its own."""
+    """A proxy on the way refuses the request, with an HTTP status of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An HTTP answer, read to its end; header names are in small letters."""
+    """A response, read to its end; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -35,7 +36,7 @@ class HttpResponse:
         return self.status == 429 or self.status >= 500
 
     def json_object(self) -> dict[str, Any] | None:
-        """Read the JSON object in the body, None if it holds anything else."""
+        """Return the JSON object in the body; None if the body is anything else."""
         with contextlib.suppress(ValueError, RecursionError):
             found = json.loads(self.body)
             if isinstance(found, dict):
@@ -43,52 +44,53 @@ class HttpResponse:
         return None
 
     def retry_after(self) -> int | None:
-        """Read the header `Retry-After`, seconds or a date (RFC 9110, 10.2.3)."""
+        """Return the header `Retry-After`, seconds or a date (RFC 9110, 10.2.3), in seconds."""
         value = self.headers.get("retry-after", "")
         with contextlib.suppress(ValueError, TypeError, OverflowError):
             if value.isascii() and value.isdigit():
                 seconds = float(value)
             else:
                 seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-            return round(max(0.0, min(seconds, LONGEST_WAIT.total_seconds())))
+            return round(max(0.0, min(seconds, MAX_RETRY_AFTER.total_seconds())))
         return None
 
     def date(self) -> datetime | None:
-        """Read the header `Date`: the provider's clock."""
+        """Return the header `Date`: the time by the provider's clock."""
         with contextlib.suppress(ValueError, TypeError):
             date = parsedate_to_datetime(self.headers.get("date", ""))
             return date if date.tzinfo else date.replace(tzinfo=UTC)
         return None
 
 
-def refuse_failure(answer: HttpResponse, what: str) -> None:
-    """Refuse an answer that is an HTTP error of the provider itself, or of a proxy before it.
+def raise_for_status(response: HttpResponse, what: str) -> None:
+    """Raise if a response is an HTTP error of the provider, or of a proxy in front of it.
 
     Args:
-        what: what was asked, for the message.
+        response: the response.
+        what: what was asked, for the message: "the token endpoint of …".
 
     Raises:
         IdpUnavailable: for 429 and 5xx, with the time that `Retry-After` names.
-        IdpBadAnswer: for the rest.
+        IdpBadAnswer: for anything else but 2xx.
     """
-    if answer.is_busy:
+    if response.is_busy:
         raise IdpUnavailable(
-            f"{begin(what)} is not available now: HTTP {answer.status}.",
-            hint="Wait a moment, then try again." if answer.status == 429 else None,
-            retry_after=answer.retry_after(),
+            f"{capitalized(what)} is not available now: HTTP {response.status}.",
+            hint="Wait a moment, then try again." if response.status == 429 else None,
+            retry_after=response.retry_after(),
         )
-    if not 200 <= answer.status < 300:
+    if not 200 <= response.status < 300:
         raise IdpBadAnswer(
-            f"{begin(what)} could not be fetched: HTTP {answer.status}.",
+            f"{capitalized(what)} could not be fetched: HTTP {response.status}.",
             admin_hint="`issuer` of the token source must be the provider's issuer URL.",
         )
 
 
-def begin(what: str) -> str:
-    """Begin a sentence with it."""
-    return what[0].upper() + what[1:]
+def capitalized(text: str) -> str:
+    """Return a text that begins with a capital letter, for the beginning of a sentence."""
+    return text[0].upper() + text[1:]
 
 
 def shown_url(url: str) -> str:
-    """Return as much of a URL as fits into a sentence, without a user name and password."""
-    return redact_userinfo(url)[:SHOWN]
+    """Return a URL for a message: shortened, without a user name and password."""
+    return redact_userinfo(url)[:MAX_SHOWN]

@@ -1,6 +1,6 @@
-"""What httpx2 sends requests over: each through the proxy that was chosen for it, over our network.
+"""The transport under httpx2's client: each request through its own proxy, over our network backend.
 
-httpx2 and what it is made of are imported at once: only worker threads import this module.
+httpx2 and its dependencies are imported at the top: only worker threads import this module.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpcore2
 import httpx2
 
-from jupyter_wb_aws.identity.http.network_backend import Network
+from jupyter_wb_aws.identity.http.network_backend import NetworkBackend
 from jupyter_wb_aws.identity.http.proxies import Proxy
 from jupyter_wb_aws.identity.http.threads import Threads
 
-# The part of a request's time that looking up the name may take: then the reason can still be reported.
-PATIENCE = 0.8
+# The part of a request's time that the name look-up may take: then there is time to report the reason.
+LOOKUP_FRACTION = 0.8
 # They log headers, and with them cookies, codes and a proxy's password.
 LOGGERS = (
     "httpx2",
@@ -34,23 +34,24 @@ _quiet: ContextVar[bool] = ContextVar("wb_aws_quiet", default=False)
 def make_client(
     threads: Threads, context: ssl.SSLContext | None, timeout: float
 ) -> httpx2.AsyncClient:
-    """Make the client for one identity provider; blocking.
+    """Make the client for one identity provider; blocks.
 
     It keeps neither connections nor cookies from one request to the next. The proxy of a request is
     its extension `proxy`.
 
     Args:
+        threads: look up names.
         context: for TLS.
-        timeout: seconds that one request may take; the caller sees to that.
+        timeout: seconds that one request may take; the caller enforces it.
     """
     with contextlib.suppress(ImportError):  # else the first request imports it, in the event loop
         importlib.import_module("anyio._backends._asyncio")
     for name in LOGGERS:
         logger = logging.getLogger(name)
-        if _not_ours not in logger.filters:
-            logger.addFilter(_not_ours)
+        if _is_allowed not in logger.filters:
+            logger.addFilter(_is_allowed)
     return httpx2.AsyncClient(
-        transport=Transport(Network(threads, PATIENCE * timeout), context),
+        transport=Transport(NetworkBackend(threads, LOOKUP_FRACTION * timeout), context),
         trust_env=False,
         timeout=None,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
@@ -59,8 +60,8 @@ def make_client(
 
 
 @contextlib.contextmanager
-def unlogged() -> Iterator[None]:
-    """Keep the client's libraries from logging what is done in here, whatever levels are set."""
+def without_logging() -> Iterator[None]:
+    """Keep the client's libraries from logging our requests, at any log level."""
     token = _quiet.set(True)
     try:
         yield
@@ -68,26 +69,26 @@ def unlogged() -> Iterator[None]:
         _quiet.reset(token)
 
 
-def _not_ours(_record: logging.LogRecord) -> bool:
+def _is_allowed(_record: logging.LogRecord) -> bool:
     return not _quiet.get()
 
 
 class Transport(httpx2.AsyncBaseTransport):
-    """Sends each request through its own proxy, over our network."""
+    """Sends each request through its own proxy, over our network backend."""
 
-    def __init__(self, network: Network, context: ssl.SSLContext | None) -> None:
-        self._network = network
+    def __init__(self, backend: NetworkBackend, context: ssl.SSLContext | None) -> None:
+        self._backend = backend
         self._context = context
         self._pools: dict[Proxy | None, httpcore2.AsyncConnectionPool] = {}
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send it; httpcore2's exceptions come as they are."""
+        """Send a request; httpcore2's exceptions pass unchanged."""
         proxy = request.extensions.get("proxy")
         if proxy not in self._pools:
             self._pools[proxy] = self._pool(proxy)
         url = request.url
         assert isinstance(request.stream, httpx2.AsyncByteStream)
-        answer = await self._pools[proxy].handle_async_request(
+        response = await self._pools[proxy].handle_async_request(
             httpcore2.Request(
                 request.method,
                 httpcore2.URL(
@@ -98,28 +99,28 @@ class Transport(httpx2.AsyncBaseTransport):
             )
         )
         return httpx2.Response(
-            answer.status,
-            headers=answer.headers,
-            stream=_Body(answer),
-            extensions=answer.extensions,
+            response.status,
+            headers=response.headers,
+            stream=_Body(response),
+            extensions=response.extensions,
         )
 
     async def aclose(self) -> None:
-        """Close what is open."""
+        """Close all connections."""
         for pool in self._pools.values():
             await pool.aclose()
 
     def _pool(self, proxy: Proxy | None) -> httpcore2.AsyncConnectionPool:
         return httpcore2.AsyncConnectionPool(
             ssl_context=self._context,
-            proxy=None if proxy is None else self._of(proxy),
-            network_backend=self._network,
-            # None is kept open: a request on a connection that the other side is closing may fail
+            proxy=None if proxy is None else self._httpcore_proxy(proxy),
+            network_backend=self._backend,
+            # No connection is kept open: a request on one that the other side is closing may fail
             # after it has used up a refresh token.
             max_keepalive_connections=0,
         )
 
-    def _of(self, proxy: Proxy) -> httpcore2.Proxy:
+    def _httpcore_proxy(self, proxy: Proxy) -> httpcore2.Proxy:
         name, password = proxy.auth or ("", "")
         return httpcore2.Proxy(
             httpcore2.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port, target="/"),
@@ -129,12 +130,12 @@ class Transport(httpx2.AsyncBaseTransport):
 
 
 class _Body(httpx2.AsyncByteStream):
-    def __init__(self, answer: httpcore2.Response) -> None:
-        self._answer = answer
+    def __init__(self, response: httpcore2.Response) -> None:
+        self._response = response
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._answer.aiter_stream():
-            yield part
+        async for chunk in self._response.aiter_stream():
+            yield chunk
 
     async def aclose(self) -> None:
-        await self._answer.aclose()
+        await self._response.aclose()

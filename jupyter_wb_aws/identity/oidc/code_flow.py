@@ -1,4 +1,4 @@
-"""The authorization code flow: what browsers have begun, and what they bring back (OIDC Core 3.1)."""
+"""The authorization code flow: requests that browsers have begun, and what they bring back (OIDC Core 3.1)."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from datetime import datetime, timedelta
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInFailed
 from jupyter_wb_aws.identity.claims import optional_member
-from jupyter_wb_aws.identity.oidc.oauth_client import OAuthClient, TokenResponse
+from jupyter_wb_aws.identity.oidc.oauth_client import OAuthClient
 from jupyter_wb_aws.identity.oidc.oauth_errors import (
-    OF_THE_USER,
-    REGISTERED,
-    Meaning,
+    REGISTERED_CODES,
+    USER_CODES,
+    ErrorKind,
     OAuthError,
-    meaning,
+    classify,
 )
+from jupyter_wb_aws.identity.oidc.oauth_responses import TokenResponse
 
 # OAuth 2.0 Security BCP (RFC 9700): short, and long enough for a second factor.
-ATTEMPT_LIFE = timedelta(minutes=10)
-# Each opened page is an attempt; nobody has that many.
-MOST_ATTEMPTS = 16
-# What the authorization endpoint may say (RFC 6749, 4.1.2.1; OIDC Core 3.1.2.6), for people.
-SAID = {
-    "access_denied": "you, or the identity provider, said no",
+REQUEST_TIMEOUT = timedelta(minutes=10)
+# Each opened page is a request; nobody needs this many.
+MAX_REQUESTS = 16
+# Errors of the authorization endpoint (RFC 6749, 4.1.2.1; OIDC Core 3.1.2.6), in words for the user.
+ERROR_REASONS = {
+    "access_denied": "you or the identity provider refused",
     "login_required": "the identity provider wants you to sign in there first",
     "interaction_required": "the identity provider wants to ask you something first",
     "consent_required": "the identity provider wants your consent first",
@@ -41,7 +42,10 @@ SAID = {
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """Where the browser goes, and the cookie that it brings back; `lifetime` is the cookie's, in seconds."""
+    """Where to send the browser, and the cookie that it has to bring back.
+
+    `lifetime` is the cookie's, in seconds.
+    """
 
     authorization_url: str = field(repr=False)
     redirect_uri: str
@@ -51,18 +55,18 @@ class AuthorizationRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One sign-in that a browser has begun; that browser has the cookie."""
+class PendingRequest:
+    """An authorization request that one browser has begun: the one that has its cookie."""
 
     cookie_name: str
     nonce: str = field(repr=False)
-    verifier: str = field(repr=False)
+    code_verifier: str = field(repr=False)
     cookie_digest: bytes = field(repr=False)
     redirect_uri: str
     expires_at: datetime
 
-    def require(self, cookies: Mapping[str, str]) -> None:
-        """Want the browser that began it.
+    def check_browser(self, cookies: Mapping[str, str]) -> None:
+        """Check that this is the browser that began the request.
 
         Raises:
             SignInFailed: if it is another.
@@ -76,100 +80,111 @@ class Attempt:
 
 
 class CodeFlow:
-    """The attempts under way, by their `state`; each is good once, for ten minutes, in one browser."""
+    """The pending requests, by their `state`. Each works once, for ten minutes, in one browser."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._attempts: dict[str, Attempt] = {}
+        self._pending: dict[str, PendingRequest] = {}
 
     async def begin(
-        self, oauth: OAuthClient, redirect_uri: str, wishes: Mapping[str, str]
+        self, oauth: OAuthClient, redirect_uri: str, parameters: Mapping[str, str]
     ) -> AuthorizationRequest:
-        """Begin an attempt; `wishes` are parameters of the authorization request.
+        """Begin a request.
+
+        Args:
+            oauth: the client at the provider.
+            redirect_uri: where the provider sends the browser back to.
+            parameters: added to the authorization request.
 
         Raises:
-            TokenSourceFailed: if the provider can't be asked where its pages are.
+            TokenSourceFailed: if the provider's metadata can't be fetched.
         """
-        state, nonce, verifier, cookie = (secrets.token_urlsafe(32) for _ in range(4))
+        state, nonce, code_verifier, cookie = (secrets.token_urlsafe(32) for _ in range(4))
         url = await oauth.authorization_url(
             state=state,
             nonce=nonce,
-            verifier=verifier,
+            code_verifier=code_verifier,
             redirect_uri=redirect_uri,
-            **wishes,
+            **parameters,
         )
         now = self._clock.now()
-        self._attempts = {s: a for s, a in self._attempts.items() if a.expires_at > now}
-        while len(self._attempts) >= MOST_ATTEMPTS:
-            del self._attempts[next(iter(self._attempts))]
-        # Servers on one host share the browser's cookies, so each attempt's has a name of its own.
+        self._pending = {s: r for s, r in self._pending.items() if r.expires_at > now}
+        while len(self._pending) >= MAX_REQUESTS:
+            del self._pending[next(iter(self._pending))]
+        # Servers on one host share the browser's cookies, so each request's cookie has its own name.
         name = f"wb-aws-sign-in-{secrets.token_hex(8)}"
-        self._attempts[state] = Attempt(
-            name, nonce, verifier, _digest(cookie), redirect_uri, now + ATTEMPT_LIFE
+        self._pending[state] = PendingRequest(
+            name, nonce, code_verifier, _digest(cookie), redirect_uri, now + REQUEST_TIMEOUT
         )
-        return AuthorizationRequest(
-            url, redirect_uri, name, cookie, int(ATTEMPT_LIFE.total_seconds())
-        )
+        lifetime = int(REQUEST_TIMEOUT.total_seconds())
+        return AuthorizationRequest(url, redirect_uri, name, cookie, lifetime)
 
-    def come_back(self, query: Mapping[str, str], cookies: Mapping[str, str]) -> Attempt:
-        """Return the attempt that a callback belongs to, and use it up.
+    def take(self, query: Mapping[str, str], cookies: Mapping[str, str]) -> PendingRequest:
+        """Remove and return the request that a callback belongs to.
 
         Raises:
-            SignInFailed: if there is none, or another browser began it: for that one it stays good.
+            SignInFailed: if there is none, or another browser began it; it then stays pending for that one.
         """
         state = query.get("state", "")
-        attempt = self._attempts.get(state)
-        if attempt is None or attempt.expires_at <= self._clock.now():
+        pending = self._pending.get(state)
+        if pending is None or pending.expires_at <= self._clock.now():
             raise SignInFailed(
-                "This sign-in is not known here: it is older than ten minutes, was finished before, or was"
-                " begun before the server was restarted."
+                "This sign-in is not known here: it is older than ten minutes, was completed before, or began"
+                " before the server was restarted."
             )
-        attempt.require(cookies)
-        return self._attempts.pop(state)
+        pending.check_browser(cookies)
+        return self._pending.pop(state)
 
     def pending_until(self) -> datetime | None:
-        """Tell until when one of them may be finished."""
-        return max((attempt.expires_at for attempt in self._attempts.values()), default=None)
+        """When the last pending request expires; None if there is none."""
+        return max((pending.expires_at for pending in self._pending.values()), default=None)
 
-    def forget(self) -> None:
-        """Let none of them be finished any more."""
-        self._attempts.clear()
+    def cancel(self) -> None:
+        """Drop all pending requests."""
+        self._pending.clear()
 
 
-async def exchange(oauth: OAuthClient, query: Mapping[str, str], attempt: Attempt) -> TokenResponse:
-    """Turn what the provider sent back into tokens.
+async def exchange_code(
+    oauth: OAuthClient, query: Mapping[str, str], pending: PendingRequest
+) -> TokenResponse:
+    """Exchange what the provider sent back for tokens.
+
+    Args:
+        oauth: the client at the provider.
+        query: the callback's parameters.
+        pending: the request that they answer.
 
     Raises:
-        SignInFailed: if it is not the provider's, or the provider says no.
+        SignInFailed: if another issuer answered, or the provider refuses the sign-in.
         TokenSourceFailed: if the provider gives no tokens.
     """
-    # RFC 9207: the one who answers must be the one who was asked.
-    named = optional_member(query, "iss")
+    # RFC 9207: the issuer that answers must be the one that was asked.
+    issuer = optional_member(query, "iss")
     metadata = await oauth.provider.metadata()
     promised = metadata.get("authorization_response_iss_parameter_supported")
-    if (named is not None or promised is True) and named != oauth.provider.issuer:
+    if (issuer is not None or promised is True) and issuer != oauth.provider.issuer:
         raise SignInFailed(
             "The answer is not from the identity provider that was asked.",
-            admin_hint="The parameter `iss` of the callback is another than `issuer` (RFC 9207).",
+            admin_hint="The parameter `iss` of the callback differs from `issuer` (RFC 9207).",
         )
-    if error := optional_member(query, "error"):
-        said = SAID.get(error, "it does not say why")
-        raise SignInFailed(f"The identity provider did not sign you in: {said}.")
+    if code := optional_member(query, "error"):
+        reason = ERROR_REASONS.get(code, "it does not say why")
+        raise SignInFailed(f"The identity provider did not sign you in: {reason}.")
     if not query.get("code"):
-        raise SignInFailed("The identity provider's answer holds no authorization code.")
+        raise SignInFailed("The identity provider's answer has no authorization code.")
     try:
         return await oauth.exchange(
-            query["code"], verifier=attempt.verifier, redirect_uri=attempt.redirect_uri
+            query["code"], code_verifier=pending.code_verifier, redirect_uri=pending.redirect_uri
         )
-    except OAuthError as refused:
-        named_otherwise = refused.error not in REGISTERED and meaning(refused) is Meaning.ENDED
-        if refused.error in OF_THE_USER or named_otherwise:
+    except OAuthError as error:
+        unregistered = error.code not in REGISTERED_CODES and classify(error) is ErrorKind.ENDED
+        if error.code in USER_CODES or unregistered:
             raise SignInFailed(
-                f"The identity provider did not accept this sign-in ({refused}).",
-                admin_hint="If each sign-in ends so, compare the redirect URI with the client's registration, and the"
-                " clocks of both machines.",
+                f"The identity provider did not accept this sign-in ({error}).",
+                admin_hint="If every sign-in fails like this, compare the redirect URI with the client's registration,"
+                " and the clocks of both machines.",
             ) from None
-        raise oauth.bad(refused) from None
+        raise oauth.explain(error) from None
 
 
 def _digest(cookie: str) -> bytes:

@@ -1,53 +1,59 @@
-"""The device flow: a code that the user enters on a page of the provider's (RFC 8628)."""
+"""The device flow: the user enters a code on a page of the provider (RFC 8628)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import IdpBadAnswer, SignInFailed, TokenSourceFailed, WbAwsError
-from jupyter_wb_aws.identity.oidc.oauth_client import (
-    DeviceAuthorizationResponse,
-    OAuthClient,
-    TokenResponse,
-)
+from jupyter_wb_aws.identity.oidc.oauth_client import OAuthClient
 from jupyter_wb_aws.identity.oidc.oauth_errors import (
-    OF_THE_USER,
-    REGISTERED,
-    Meaning,
+    REGISTERED_CODES,
+    USER_CODES,
+    ErrorKind,
     OAuthError,
-    meaning,
+    classify,
 )
+from jupyter_wb_aws.identity.oidc.oauth_responses import TokenResponse
 
-# RFC 8628, 3.5: by how much `slow_down`, and trouble at the provider, stretch the interval.
-SLOW_DOWN, LONGEST_INTERVAL = 5, 60
-WAITING = {"authorization_pending": 0, "slow_down": SLOW_DOWN}
-TIME_TO_ENTER = timedelta(seconds=60)
-EXPIRED = "The code has expired before it was entered."
+# Seconds. RFC 8628, 3.5: how much `slow_down`, or trouble at the provider, adds to the polling interval.
+SLOW_DOWN, MAX_INTERVAL = 5, 60
+EXTRA_DELAYS = {"authorization_pending": 0, "slow_down": SLOW_DOWN}
+# A code that is about to expire is not offered to the user again.
+MIN_TIME_TO_ENTER = timedelta(seconds=60)
+EXPIRED = "The code expired before it was entered."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DeviceAuthorization:
-    """What the user does on a device of theirs (RFC 8628, 3.3)."""
+    """A code under way: what the user does on another device (RFC 8628, 3.3), and how to poll for it.
+
+    `interval` is in seconds.
+    """
 
     user_code: str
     verification_uri: str
     verification_uri_complete: str | None
     expires_at: datetime
+    device_code: str = field(repr=False)
+    interval: int
 
 
-class Pending(Exception):
-    """The user has not finished: ask again `more` seconds later than before; `problem` is in the way."""
+class _StillPending(Exception):
+    """There are no tokens yet: poll again, `extra_delay` seconds later than before.
 
-    def __init__(self, more: int, problem: WbAwsError | None = None) -> None:
-        super().__init__(more)
-        self.more = more
+    `problem` is what failed, if anything did.
+    """
+
+    def __init__(self, extra_delay: int, problem: WbAwsError | None = None) -> None:
+        super().__init__(extra_delay)
+        self.extra_delay = extra_delay
         self.problem = problem
 
 
-class CodeOver(SignInFailed):
-    """The code is no longer good."""
+class _CodeExpired(SignInFailed):
+    """The code no longer works."""
 
 
 class DeviceFlow:
@@ -55,101 +61,100 @@ class DeviceFlow:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._begun: DeviceAuthorization | None = None
+        self._current: DeviceAuthorization | None = None
 
-    async def begin(
-        self, oauth: OAuthClient
-    ) -> tuple[DeviceAuthorization, DeviceAuthorizationResponse]:
-        """Have the provider give a code; return it, and what `wait` wants.
+    async def begin(self, oauth: OAuthClient) -> DeviceAuthorization:
+        """Get a code from the provider; it replaces the last one.
 
         Raises:
-            TokenSourceFailed: if it does not.
+            TokenSourceFailed: if the provider does not give one.
         """
-        answer = await oauth.begin_device()
-        self._begun = DeviceAuthorization(
-            answer.user_code,
-            answer.verification_uri,
-            answer.verification_uri_complete,
-            self._clock.now() + timedelta(seconds=answer.expires_in),
+        response = await oauth.authorize_device()
+        self._current = DeviceAuthorization(
+            response.user_code,
+            response.verification_uri,
+            response.verification_uri_complete,
+            self._clock.now() + timedelta(seconds=response.expires_in),
+            response.device_code,
+            response.interval,
         )
-        return self._begun, answer
+        return self._current
 
-    async def wait(
-        self, oauth: OAuthClient, begun: DeviceAuthorization, device: DeviceAuthorizationResponse
-    ) -> TokenResponse | None:
-        """Ask until the user has finished; None where the code counts no more.
+    async def poll(self, oauth: OAuthClient, device: DeviceAuthorization) -> TokenResponse | None:
+        """Wait until the user has entered the code; None if another code has replaced it.
 
         Raises:
-            SignInFailed: if the user, or the provider, says no, or the code has expired.
-            TokenSourceFailed: if the provider refuses for another reason, two answers in a row can't
-                be read, or one and the code is no longer good then, or it could not be reached until
-                the code expired.
+            SignInFailed: if the user or the provider refuses, or the code has expired.
+            TokenSourceFailed: if the provider refuses for another reason; if two responses in a row, or the one
+                that used the code up, can't be read; or if it can't be reached until the code has expired.
         """
         interval = device.interval
         last: WbAwsError | None = None
         while True:
-            left = (begun.expires_at - self._clock.now()).total_seconds()
+            left = (device.expires_at - self._clock.now()).total_seconds()
             await self._clock.sleep(max(0.0, min(interval, left)))
-            if self._begun is not begun:
+            if self._current is not device:
                 return None
-            if self._clock.now() >= begun.expires_at:
-                raise last or CodeOver(EXPIRED)
+            if self._clock.now() >= device.expires_at:
+                raise last or _CodeExpired(EXPIRED)
             try:
-                return await _ask(oauth, device)
-            except Pending as pending:
-                # Once may be a gateway's hiccup; and the tokens are lost if they were in it.
+                return await _poll_once(oauth, device)
+            except _StillPending as pending:
+                # One may be a gateway's hiccup. After a second one: the tokens may have been in it, and are lost.
                 if isinstance(pending.problem, IdpBadAnswer) and isinstance(last, IdpBadAnswer):
                     raise pending.problem from None
-                interval, last = min(interval + pending.more, LONGEST_INTERVAL), pending.problem
-            except CodeOver:
-                if isinstance(last, IdpBadAnswer):  # that answer has used the code up
+                interval = min(interval + pending.extra_delay, MAX_INTERVAL)
+                last = pending.problem
+            except _CodeExpired:
+                if isinstance(last, IdpBadAnswer):  # that response has used the code up
                     raise last from None
                 raise
 
-    def living(self) -> DeviceAuthorization | None:
-        """Return the code that is under way, if there is time enough to enter it."""
-        begun = self._begun
-        return begun if begun and begun.expires_at - self._clock.now() > TIME_TO_ENTER else None
+    def current(self) -> DeviceAuthorization | None:
+        """Return the code that is under way, if there is enough time left to enter it."""
+        device = self._current
+        if device and device.expires_at - self._clock.now() > MIN_TIME_TO_ENTER:
+            return device
+        return None
 
-    def is_under_way(self, begun: DeviceAuthorization) -> bool:
-        """Tell whether this code is the one that counts."""
-        return self._begun is begun
+    def is_current(self, device: DeviceAuthorization) -> bool:
+        """Whether no other code has replaced this one."""
+        return self._current is device
 
     def pending_until(self) -> datetime | None:
-        """Tell until when the code may be entered."""
-        return self._begun.expires_at if self._begun else None
+        """When the code expires; None if there is none."""
+        return self._current.expires_at if self._current else None
 
-    def forget(self) -> None:
-        """Let the code lead nowhere any more."""
-        self._begun = None
+    def cancel(self) -> None:
+        """Drop the code that is under way."""
+        self._current = None
 
 
-async def _ask(oauth: OAuthClient, device: DeviceAuthorizationResponse) -> TokenResponse:
+async def _poll_once(oauth: OAuthClient, device: DeviceAuthorization) -> TokenResponse:
     """Ask once.
 
     Raises:
-        Pending: if there is no answer yet.
+        _StillPending: if there are no tokens yet.
         SignInFailed, TokenSourceFailed: if there will be none.
     """
     try:
         return await oauth.poll_device(device.device_code)
-    except OAuthError as refused:
-        if refused.error in WAITING:
-            raise Pending(WAITING[refused.error]) from None
-        if refused.error == "access_denied":
+    except OAuthError as error:
+        if error.code in EXTRA_DELAYS:
+            raise _StillPending(EXTRA_DELAYS[error.code]) from None
+        if error.code == "access_denied":
             raise SignInFailed("The sign-in was refused on the identity provider's page.") from None
-        if refused.error in OF_THE_USER:  # `invalid_grant` at some providers
-            raise CodeOver(EXPIRED) from None
-        if refused.error not in REGISTERED and meaning(refused) is Meaning.ENDED:
-            # A name of the provider's own, most often for a code that has expired or was used before.
-            raise CodeOver(
-                f"The identity provider did not accept this sign-in ({refused})."
+        if error.code in USER_CODES:  # `invalid_grant` at some providers
+            raise _CodeExpired(EXPIRED) from None
+        if error.code not in REGISTERED_CODES and classify(error) is ErrorKind.ENDED:
+            # The provider's own name, most often for a code that has expired or was used before.
+            raise _CodeExpired(
+                f"The identity provider did not accept this sign-in ({error})."
             ) from None
-        if refused.passes:
-            more = refused.retry_after or SLOW_DOWN
-            raise Pending(more, oauth.bad(refused)) from None
-        raise oauth.bad(refused) from None
+        if error.is_temporary:
+            raise _StillPending(error.retry_after or SLOW_DOWN, oauth.explain(error)) from None
+        raise oauth.explain(error) from None
     except IdpBadAnswer as unreadable:
-        raise Pending(0, unreadable) from None
+        raise _StillPending(0, unreadable) from None
     except TokenSourceFailed as problem:  # the provider may be back before the code expires
-        raise Pending(problem.retry_after or SLOW_DOWN, problem) from None
+        raise _StillPending(problem.retry_after or SLOW_DOWN, problem) from None

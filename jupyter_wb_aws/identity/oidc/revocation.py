@@ -1,4 +1,4 @@
-"""Having the provider end what it gave: refresh tokens, and its own session with the browser."""
+"""Ending at the provider what it gave: refresh tokens, and its own session with the browser."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from jupyter_wb_aws.identity.oidc.oauth_client import OAuthClient
 
 log = logging.getLogger(__name__)
 
-# Refresh tokens that wait to be revoked: as many as somebody signs in again without signing out.
-MOST_STALE = 20
+# How many refresh tokens wait to be revoked: one for each sign-in without a sign-out before it.
+MAX_PENDING = 20
 
 
 @dataclass(frozen=True, slots=True)
 class SignOutResult:
-    """What became of a sign-in at the provider.
+    """How a sign-in ended at the provider.
 
-    `revoked` is False where the provider could not be told; `end_session_url` ends the browser's own
-    session there.
+    `revoked` is False if the refresh token could not be revoked. `end_session_url` ends the browser's own
+    session there; None if the provider has no such page.
     """
 
     revoked: bool
@@ -30,45 +30,50 @@ class SignOutResult:
 
 
 class Revocation:
-    """Refresh tokens that nobody uses any longer, until the provider has revoked them."""
+    """Refresh tokens that are no longer used, until the provider has revoked them."""
 
     def __init__(self, oauth: OAuthClient) -> None:
         self._oauth = oauth
-        self._stale: deque[str] = deque(maxlen=MOST_STALE)
+        self._pending: deque[str] = deque(maxlen=MAX_PENDING)
 
     def add(self, refresh_token: str | None) -> None:
-        """Keep a refresh token in mind, if there is one."""
+        """Remember a refresh token, if there is one."""
         if refresh_token is not None:
-            self._stale.append(refresh_token)
+            self._pending.append(refresh_token)
 
     @property
-    def waits(self) -> bool:
-        """Whether there is one to revoke."""
-        return bool(self._stale)
+    def pending(self) -> bool:
+        """Whether there are tokens to revoke."""
+        return bool(self._pending)
 
     async def revoke(self, *first: str) -> tuple[bool, bool]:
         """Revoke them; return whether that worked, and whether the provider answers at all."""
-        stale, done = [*first, *self._stale], True
-        self._stale.clear()
-        for refresh_token in stale:
+        tokens, revoked = [*first, *self._pending], True
+        self._pending.clear()
+        for refresh_token in tokens:
             try:
-                done &= await self._oauth.revoke(refresh_token)
+                revoked &= await self._oauth.revoke(refresh_token)
             except WbAwsError as problem:
                 log.warning("A refresh token could not be revoked: %s", problem.detail)
                 return False, False  # the others would only wait
-        return done, True
+        return revoked, True
 
     async def end(self, grant: Grant | None) -> SignOutResult:
-        """Have the provider end a sign-in, as far as it listens."""
+        """Ask the provider to end a sign-in; failures are part of the result."""
         if grant is None:
             revoked, _ = await self.revoke()
             return SignOutResult(revoked, None)
-        living = [grant.refresh_token] if grant.refresh_token is not None else []
-        revoked, answers = await self.revoke(*living)
+        current = [grant.refresh_token] if grant.refresh_token is not None else []
+        revoked, answers = await self.revoke(*current)
         return SignOutResult(revoked, await self._end_session(grant, call=answers))
 
     async def _end_session(self, grant: Grant, *, call: bool) -> str | None:
-        """Return the page that ends the session at the provider, if it has one; `call` it, too."""
+        """Return the page that ends the session at the provider, if there is one.
+
+        Args:
+            grant: whose session.
+            call: whether this server calls the endpoint too.
+        """
         with contextlib.suppress(WbAwsError):
             url = await self._oauth.provider.endpoint("end_session_endpoint")
             if url is not None and call:

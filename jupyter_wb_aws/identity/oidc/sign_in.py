@@ -1,8 +1,4 @@
-"""Signing in with OpenID Connect: who is signed in, how that begins, goes on and ends.
-
-One sign-in at a time. Two refreshes of it never run at once: a provider that sees a refresh token
-twice takes it for stolen, and ends the sign-in.
-"""
+"""Signing in with OpenID Connect: how a sign-in begins, is completed and ends; one at a time."""
 
 from __future__ import annotations
 
@@ -14,15 +10,18 @@ from datetime import datetime
 from typing import Literal
 
 from jupyter_wb_aws.errors import FlowNotAvailable, SignInFailed, SignInRequired, WbAwsError
-from jupyter_wb_aws.identity.oidc.code_flow import Attempt, AuthorizationRequest, CodeFlow, exchange
-from jupyter_wb_aws.identity.oidc.device_flow import DeviceAuthorization, DeviceFlow
-from jupyter_wb_aws.identity.oidc.flow_choice import Flow, Flows
-from jupyter_wb_aws.identity.oidc.grant import HOW, Grant, Grants, for_the_user
-from jupyter_wb_aws.identity.oidc.oauth_client import (
-    DeviceAuthorizationResponse,
-    OAuthClient,
-    TokenResponse,
+from jupyter_wb_aws.identity.oidc.code_flow import (
+    AuthorizationRequest,
+    CodeFlow,
+    PendingRequest,
+    exchange_code,
 )
+from jupyter_wb_aws.identity.oidc.current_grant import CurrentGrant
+from jupyter_wb_aws.identity.oidc.device_flow import DeviceAuthorization, DeviceFlow
+from jupyter_wb_aws.identity.oidc.flow_choice import Flow, available_flows, choose_flow
+from jupyter_wb_aws.identity.oidc.grant import Grant, Grants
+from jupyter_wb_aws.identity.oidc.oauth_client import OAuthClient
+from jupyter_wb_aws.identity.oidc.oauth_responses import TokenResponse
 from jupyter_wb_aws.identity.oidc.revocation import Revocation, SignOutResult
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.tasks import Tasks
@@ -32,20 +31,20 @@ log = logging.getLogger(__name__)
 State = Literal["signed_out", "pending", "signed_in"]
 
 
-async def _nobody() -> None:
-    """Stand in for whoever wants to know of a sign-in."""
+async def _do_nothing() -> None:
+    """Stand in until a callback is set."""
 
 
 class SignIn:
-    """One server's sign-in at one provider.
+    """The sign-in of one server at one provider.
 
-    `on_signed_in` is awaited when somebody has signed in, before they are told so. `on_state_change` is called
-    with each new state. `problem` is why the last sign-in failed, or ended.
+    `on_signed_in` is awaited when a user has signed in, before the user hears of it. `on_state_change` is
+    called with each new state.
 
     Args:
         oauth: the client at the provider.
-        grants: makes grants of the provider's answers.
-        redirect_uri: gives the registered redirect URI, None where there is none.
+        grants: makes grants from the provider's responses.
+        redirect_uri: gives the registered redirect URI, None if there is none.
         flows: the flows that the site wants, in its order.
     """
 
@@ -56,170 +55,175 @@ class SignIn:
         redirect_uri: Callable[[], str | None],
         flows: Sequence[Flow],
     ) -> None:
-        self.issuer = grants.verifier.provider.issuer
-        self.problem: WbAwsError | None = None
-        self.on_signed_in: Callable[[], Awaitable[None]] = _nobody
+        self.issuer = oauth.provider.issuer
+        self.on_signed_in: Callable[[], Awaitable[None]] = _do_nothing
         self.on_state_change: Callable[[State], None] = lambda _: None
         self._oauth = oauth
-        self._redirect_uri = redirect_uri
         self._grants = grants
+        self._redirect_uri = redirect_uri
+        self._wanted_flows = flows
         self._clock = grants.clock
         self._code = CodeFlow(self._clock)
         self._device = DeviceFlow(self._clock)
-        self._grant: Grant | None = None
         self._tasks = Tasks()
-        self._flows = Flows(oauth.provider, flows, redirect_uri, self._tasks)
-        self._accepting = asyncio.Lock()
-        # Counts sign-ins and sign-outs: what was begun before one ends in nothing.
-        self._epoch = 0
         self._revocation = Revocation(oauth)
-        self._ask_again = False
-        self._told: State = "signed_out"
+        self._current = CurrentGrant(grants, oauth, self._revocation, self._tasks, self._notify)
+        self._accepting = asyncio.Lock()
+        # Counts sign-ins and sign-outs: what was begun before one of them must not be completed.
+        self._epoch = 0
+        self._prompt_login = False
+        self._reported: State = "signed_out"
 
-    # --- How it is ---------------------------------------------------------------------------
+    # --- State -------------------------------------------------------------------------------
 
     @property
     def state(self) -> State:
-        """Tell whether somebody is signed in, or is about to be."""
-        if self._living is not None:
+        """Whether a user is signed in, or is about to be."""
+        if self._current.active is not None:
             return "signed_in"
         return "pending" if self._pending_until() else "signed_out"
 
     @property
     def user(self) -> Identity | None:
-        """Who is signed in."""
-        return self._living.identity if self._living else None
+        """The user who is signed in."""
+        return self._current.active.identity if self._current.active else None
+
+    @property
+    def problem(self) -> WbAwsError | None:
+        """Why the last sign-in failed or ended."""
+        return self._current.problem
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the sign-in, or what is under way, is over, as far as that is known."""
-        return self._living.expires_at if self._living else self._pending_until()
-
-    @property
-    def _living(self) -> Grant | None:
-        """The grant, unless it waits for a refresh that works or for the user to sign in again."""
-        return self._grant if self._grant is not None and self._grant.refused is None else None
-
-    async def available_flows(self) -> list[Flow]:
-        """Return the flows that work here, in the site's order.
-
-        Raises:
-            WbAwsError: if the provider can't be asked what it has.
-        """
-        return await self._flows.that_work()
+        """When the sign-in, or the flow that is under way, ends, if that is known."""
+        active = self._current.active
+        return active.expires_at if active else self._pending_until()
 
     def _pending_until(self) -> datetime | None:
         now = self._clock.now()
         ends = (self._code.pending_until(), self._device.pending_until())
         return max((end for end in ends if end and end > now), default=None)
 
-    def _tell(self, *, anyway: bool = False) -> None:
-        if self.state != self._told or anyway:
-            self._told = self.state
-            self.on_state_change(self._told)
+    def _notify(self, *, force: bool = False) -> None:
+        if self.state != self._reported or force:
+            self._reported = self.state
+            self.on_state_change(self._reported)
 
     # --- Beginning ---------------------------------------------------------------------------
+
+    async def available_flows(self) -> list[Flow]:
+        """Return the flows that work here, in the site's order.
+
+        Raises:
+            WbAwsError: if the provider's metadata can't be fetched.
+        """
+        provider = self._oauth.provider
+        metadata, _ = await self._tasks.once("metadata", provider.metadata, "metadata")
+        return available_flows(self._wanted_flows, metadata, self._redirect_uri())
 
     async def choose_flow(self, flow: str | None) -> Flow:
         """Return the flow to begin: the one asked for, else the first that works.
 
         Raises:
-            FlowNotAvailable: if it does not work here; says why.
+            FlowNotAvailable: if it does not work here; the message says why.
+            WbAwsError: if the provider's metadata can't be fetched.
         """
-        return await self._flows.choose(flow)
+        return choose_flow(await self.available_flows(), flow)
 
     async def begin_code(self) -> AuthorizationRequest:
         """Begin the authorization code flow, for one browser.
 
         Raises:
             FlowNotAvailable: if there is no redirect URI.
-            WbAwsError: if the provider can't be asked where its pages are.
+            WbAwsError: if the provider's metadata can't be fetched.
         """
         redirect_uri = self._redirect_uri()
         if redirect_uri is None:
             raise FlowNotAvailable("No redirect URI is set up for this server.")
-        with self._failure_kept():
-            begin = self._code.begin(self._oauth, redirect_uri, self._wishes())
-            begun = await self._tasks.do(begin, "authorization")
-        self.problem = None
-        self._tell()
-        return begun
+        with self._recording_failure():
+            begin = self._code.begin(self._oauth, redirect_uri, self._request_parameters())
+            request = await self._tasks.do(begin, "authorization")
+        self._current.problem = None
+        self._notify()
+        return request
 
-    def _wishes(self) -> dict[str, str]:
-        """Return how the provider shall ask the user."""
+    def _request_parameters(self) -> dict[str, str]:
+        """Return the parameters that say how the provider should ask the user."""
         prompts = []
-        if self._ask_again:  # after signing out, so that somebody else can sign in
+        if self._prompt_login:  # after signing out, so that another user can sign in
             prompts.append("login")
         if "offline_access" in self._oauth.client.scopes:  # OIDC Core 11: no refresh token without
             prompts.append("consent")
-        wishes = {"prompt": " ".join(prompts)}
-        if self._grants.rules.longest:
-            wishes["max_age"] = str(int(self._grants.rules.longest.total_seconds()))
-        return wishes
+        parameters = {"prompt": " ".join(prompts)}
+        if self._grants.rules.max_age:
+            parameters["max_age"] = str(int(self._grants.rules.max_age.total_seconds()))
+        return parameters
 
     async def begin_device(self) -> DeviceAuthorization:
-        """Begin the device flow, or return the code that is under way.
+        """Begin the device flow, or return the code that is already under way.
 
         Raises:
             WbAwsError: if the provider does not give a code.
         """
-        if (living := self._device.living()) is not None:
-            return living  # asked twice: the code that the user may be typing stays good
-        begun, _ = await self._tasks.once("device", self._begin_device, "device authorization")
-        return begun
+        if (current := self._device.current()) is not None:
+            return current  # the code that the user may be typing stays valid
+        device, _ = await self._tasks.once("device", self._begin_device, "device authorization")
+        return device
 
     async def _begin_device(self) -> DeviceAuthorization:
         epoch = self._epoch
-        with self._failure_kept():
-            begun, device = await self._device.begin(self._oauth)
-        self.problem = None
-        self._tasks.begin(self._finish_device(begun, device, epoch), "device flow")
-        self._tell()
-        return begun
+        with self._recording_failure():
+            device = await self._device.begin(self._oauth)
+        self._current.problem = None
+        self._tasks.begin(self._finish_device(device, epoch), "device flow")
+        self._notify()
+        return device
 
-    # --- Finishing ---------------------------------------------------------------------------
+    # --- Completing --------------------------------------------------------------------------
 
     async def finish_code(self, query: Mapping[str, str], cookies: Mapping[str, str]) -> None:
-        """Finish the code flow by what the browser brings back.
+        """Complete the code flow with what the browser brings back.
 
         Args:
-            query: the callback's parameters; each attempt's `state` is good once.
-            cookies: those of the browser.
+            query: the callback's parameters; each `state` works once.
+            cookies: the browser's.
 
         Raises:
-            SignInFailed: if this is no answer to what was begun here, or the provider says no.
-            WbAwsError: if the provider does not give tokens, or gives some that can't be used.
+            SignInFailed: if this answers no request of this server, or the provider refuses.
+            WbAwsError: if the provider does not give tokens, or they can't be used.
         """
-        attempt, epoch = self._code.come_back(query, cookies), self._epoch
-        with self._failure_kept():
-            # A task: a browser that hangs up does not lose what the provider gives.
-            await self._tasks.do(self._exchange(query, attempt, epoch), "code flow")
+        pending, epoch = self._code.take(query, cookies), self._epoch
+        with self._recording_failure():
+            # A task: a browser that hangs up must not lose the provider's response.
+            await self._tasks.do(self._exchange(query, pending, epoch), "code flow")
 
-    async def _exchange(self, query: Mapping[str, str], attempt: Attempt, epoch: int) -> None:
-        answer = await exchange(self._oauth, query, attempt)
-        await self._accept(answer, attempt.nonce, epoch)
-
-    async def _finish_device(
-        self, begun: DeviceAuthorization, device: DeviceAuthorizationResponse, epoch: int
+    async def _exchange(
+        self, query: Mapping[str, str], pending: PendingRequest, epoch: int
     ) -> None:
-        try:
-            answer = await self._device.wait(self._oauth, begun, device)
-            if answer is not None:
-                await self._accept(answer, None, epoch)
-        except WbAwsError as problem:
-            self._device_failed(begun, problem)
-        except Exception:  # a defect of ours: nobody awaits this, and somebody waits for it
-            log.exception("The device flow failed")
-            self._device_failed(begun, SignInFailed("Something went wrong on this server."))
+        response = await exchange_code(self._oauth, query, pending)
+        await self._accept(response, pending.nonce, epoch)
 
-    def _device_failed(self, begun: DeviceAuthorization, problem: WbAwsError) -> None:
-        if self._device.is_under_way(begun):
-            self._device.forget()
+    async def _finish_device(self, device: DeviceAuthorization, epoch: int) -> None:
+        try:
+            response = await self._device.poll(self._oauth, device)
+            if response is not None:
+                await self._accept(response, None, epoch)
+        except WbAwsError as problem:
+            self._device_failed(device, problem)
+        except (
+            Exception
+        ):  # a defect of ours: nobody awaits this task, but a user waits for its result
+            log.exception("The device flow failed")
+            self._device_failed(device, SignInFailed("Something went wrong on this server."))
+
+    def _device_failed(self, device: DeviceAuthorization, problem: WbAwsError) -> None:
+        if self._device.is_current(device):
+            self._device.cancel()
             self._failed(problem)
 
     @contextlib.contextmanager
-    def _failure_kept(self) -> Iterator[None]:
-        """Keep in mind why a sign-in failed, for whoever asks how it is."""
+    def _recording_failure(self) -> Iterator[None]:
+        """Keep the reason why a sign-in failed, so that it can be shown later."""
         try:
             yield
         except WbAwsError as problem:
@@ -227,173 +231,103 @@ class SignIn:
             raise
 
     def _failed(self, problem: WbAwsError) -> None:
-        if self.problem is problem:
+        if self._current.problem is problem:
             return
         log.warning("A sign-in failed: %s", problem.detail)
-        if self._living is None:
-            self.problem = problem
-        self._tell()
+        if self._current.active is None:
+            self._current.problem = problem
+        self._notify()
 
-    async def _accept(self, answer: TokenResponse, nonce: str | None, epoch: int) -> None:
-        """Take over what the provider gave."""
+    async def _accept(self, response: TokenResponse, nonce: str | None, epoch: int) -> None:
+        """Make the provider's response the current sign-in."""
         async with self._accepting:
-            self._still(epoch, answer)
+            self._check_epoch(epoch, response)
             try:
-                grant = await self._grants.first(answer, nonce)
+                grant = await self._grants.create(response, nonce)
             except WbAwsError:
-                self._drop(answer.refresh_token)
+                self._discard(response.refresh_token)
                 raise
-            self._still(epoch, answer)
-            former, self._grant = self._grant, grant
-            self._forget_attempts()
-            self.problem, self._ask_again = None, False
+            self._check_epoch(epoch, response)
+            previous, self._current.grant = self._current.grant, grant
+            self._cancel_flows()
+            self._current.problem, self._prompt_login = None, False
             log.info("Signed in: subject %r of %r", grant.identity.subject, grant.identity.issuer)
             try:
                 await self.on_signed_in()
             except WbAwsError as problem:
-                # Another user's role sessions have ended by now: they do not come back.
-                same = former is not None and former.identity.same_user(grant.identity)
-                self._grant, self.problem = former if same else None, None
-                self._drop(grant.refresh_token)
-                self._drop(former.refresh_token if former and not same else None)
+                self._take_back(grant, previous)
                 self._failed(problem)
                 raise
-            self._drop(former.refresh_token if former else None)
-            self._tell(anyway=True)
+            self._discard(previous.refresh_token if previous else None)
+            self._notify(force=True)
 
-    def _still(self, epoch: int, answer: TokenResponse) -> None:
-        """Refuse what was begun before a sign-in or sign-out that came in between.
+    def _take_back(self, grant: Grant, previous: Grant | None) -> None:
+        """Return to the previous sign-in, if it was the same user's.
+
+        Another user's role sessions have ended by now, and don't come back.
+        """
+        same_user = previous is not None and previous.identity.same_user(grant.identity)
+        self._current.grant, self._current.problem = previous if same_user else None, None
+        self._discard(grant.refresh_token)
+        self._discard(previous.refresh_token if previous and not same_user else None)
+
+    def _check_epoch(self, epoch: int, response: TokenResponse) -> None:
+        """Refuse a flow that began before the last sign-in or sign-out.
 
         Raises:
-            SignInFailed: if there was one.
+            SignInFailed: if it did.
         """
         if epoch != self._epoch:
-            self._drop(answer.refresh_token)
-            raise SignInFailed("You have signed in or out in another way meanwhile.")
+            self._discard(response.refresh_token)
+            raise SignInFailed("You have signed in or out in another way in the meantime.")
 
-    def _drop(self, refresh_token: str | None) -> None:
-        """Have a refresh token revoked that nobody uses: with the sign-in, if there is one.
+    def _discard(self, refresh_token: str | None) -> None:
+        """Have an unused refresh token revoked: at once, or with the current sign-in if there is one.
 
-        Some providers end everything that one browser's session, or one user, has with it.
+        Some providers then end everything of the same browser session, or of the same user.
         """
         self._revocation.add(refresh_token)
-        if self._grant is None and self._revocation.waits:
+        if self._current.grant is None and self._revocation.pending:
             self._tasks.begin(self._revocation.revoke(), "revoke")
 
-    def _forget_attempts(self) -> None:
-        self._code.forget()
-        self._device.forget()
+    def _cancel_flows(self) -> None:
+        self._code.cancel()
+        self._device.cancel()
         self._epoch += 1
 
-    # --- Keeping -----------------------------------------------------------------------------
+    # --- Tokens ------------------------------------------------------------------------------
 
     async def newest_token(self) -> WebIdentityToken:
-        """Return the token for AWS: the one of a sign-in just now, else a new one.
+        """Return the token of a sign-in that was just completed, else a refreshed one.
 
         Raises:
-            SignInRequired: if nobody is signed in (any more).
-            WbAwsError: if the provider does not give one now.
+            SignInRequired: if nobody is signed in, or the sign-in has ended.
+            WbAwsError: if the provider does not give a token now.
         """
-        if (over := self._over_by_rules()) is not None:
-            raise over
-        grant = self._grant
-        if grant is None:
-            raise self._required()
-        if not grant.taken:
-            grant.taken = True
-            return grant.token
-        if not grant.renewable(self._clock.now()):
-            return grant.token
-        if grant.refreshing is None or grant.refreshing.done():
-            grant.refreshing = self._tasks.begin(self._refresh(grant), "token refresh")
-        try:
-            # Who stops waiting must not lose the answer: the refresh token in it replaces ours.
-            return await asyncio.shield(grant.refreshing)
-        except WbAwsError:
-            if self._grant is None or self._grant is grant:
-                raise
-        return await self.newest_token()  # of whoever has signed in meanwhile
-
-    async def _refresh(self, grant: Grant) -> WebIdentityToken:
-        waited = grant.refused
-        try:
-            token = await self._grants.refresh(grant, self._oauth)
-        except SignInRequired as over:
-            if self._grant is grant and over is not grant.refused:
-                self._lose(over)
-            elif self._grant is grant and waited is None:
-                self._wait(over)
-            raise self._required() from None
-        except WbAwsError:
-            if self._grant is grant and waited is not None:
-                raise self._required() from None  # what the user has to do is the same
-            raise
-        if self._grant is not grant:  # signed out, or in as somebody else, meanwhile
-            raise self._required()
-        if waited is not None:
-            log.info("The sign-in works again: subject %r", grant.identity.subject)
-            self.problem = None
-            self._tell()
-        return token
-
-    def _wait(self, refused: SignInRequired) -> None:
-        """Keep the sign-in, which may still come back, and say that the user has to sign in."""
-        log.warning("The sign-in waits: %s", refused.detail)
-        self.problem = for_the_user(refused)
-        self._tell()
+        return await self._current.newest_token()
 
     def check_expiry(self) -> SignInRequired | None:
-        """Say that the sign-in is over by the site's rules, or starts to wait, as soon as it does."""
-        if (over := self._over_by_rules()) is not None:
-            return over
-        grant = self._living
-        if grant is None or grant.doubt is None or self._clock.now() < grant.token.expires_at:
-            return None
-        grant.refused = grant.doubt
-        self._wait(grant.refused)
-        return self._required()
-
-    def _over_by_rules(self) -> SignInRequired | None:
-        over = self._grants.over(self._grant) if self._grant else None
-        if over is None:
-            return None
-        self._lose(over)
-        return self._required()
-
-    def _lose(self, over: SignInRequired) -> None:
-        """Forget the sign-in, and keep in mind why."""
-        log.warning("The sign-in is over: %s", over.detail)
-        if self._grant is not None:
-            # Revoked when the user signs out: the provider ended it, or a site's rule did.
-            self._revocation.add(self._grant.refresh_token)
-        self._grant = None
-        self.problem = for_the_user(over)
-        self._tell()
-
-    def _required(self) -> SignInRequired:
-        over = self._grant.refused if self._grant else self.problem
-        if isinstance(over, SignInRequired):
-            return for_the_user(over)
-        return SignInRequired("You are not signed in.", hint=HOW)
+        """Return why the user has to sign in again, if the sign-in has just ended or must be suspended."""
+        return self._current.check_expiry()
 
     # --- Ending ------------------------------------------------------------------------------
 
     async def sign_out(self) -> Grant | None:
-        """Let nobody be signed in; return the grant of whoever was, for `end_at_provider`."""
-        self._forget_attempts()
+        """Forget the sign-in on this server; return its grant, for `end_at_provider`."""
+        self._cancel_flows()
         async with self._accepting:
-            self._forget_attempts()
-            grant, self._grant = self._grant, None
-            self.problem, self._ask_again = None, True
-            self._tell()
+            self._cancel_flows()
+            grant, self._current.grant = self._current.grant, None
+            self._current.problem, self._prompt_login = None, True
+            self._notify()
             if grant is not None:
                 log.info("Signed out: subject %r", grant.identity.subject)
             return grant
 
     async def end_at_provider(self, grant: Grant | None) -> SignOutResult:
-        """Have the provider end a sign-in, as far as it listens."""
+        """Ask the provider to end a sign-in; failures are logged, and part of the result."""
         if grant is not None and grant.refreshing is not None:
-            # It may still bring the token that is to be revoked.
+            # It may still bring the refresh token that must be revoked.
             await asyncio.gather(grant.refreshing, return_exceptions=True)
         return await self._revocation.end(grant)
 

@@ -19,8 +19,8 @@ from jupyter_wb_aws.demo.serving import Serving
 from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, IdpUnavailable
 from jupyter_wb_aws.identity.file_source import FileTokenSource
 from jupyter_wb_aws.identity.http.client import HttpClient, HttpSettings
-from jupyter_wb_aws.identity.http.network_backend import in_turns
-from jupyter_wb_aws.identity.http.threads import MOST, Threads
+from jupyter_wb_aws.identity.http.network_backend import interleaved
+from jupyter_wb_aws.identity.http.threads import MAX_THREADS, Threads
 from tests.identity.conftest import write_certificate
 from tests.identity.fetching import get_json
 from tests.openid import say
@@ -50,7 +50,7 @@ def names(monkeypatch):
     ],
 )
 def test_ipv4_and_ipv6_addresses_take_turns(found, order):
-    assert in_turns(found) == order
+    assert interleaved(found) == order
 
 
 @pytest.mark.parametrize("addresses", [["::1", "127.0.0.1"], ["127.0.0.1", "::1"]])
@@ -101,7 +101,7 @@ async def test_what_hangs_holds_one_thread_for_each_key_and_a_few_in_all():
 
     asking = [
         asyncio.create_task(threads.once(key, partial(hang, key)))
-        for key in range(MOST)
+        for key in range(MAX_THREADS)
         for _ in range(5)
     ]
     await asyncio.sleep(0)
@@ -109,8 +109,11 @@ async def test_what_hangs_holds_one_thread_for_each_key_and_a_few_in_all():
         await threads.once("one more", partial(hang, "one more"))
     asking[0].cancel()
     over.set()
-    assert await asyncio.gather(*asking[1:]) == [key for key in range(MOST) for _ in range(5)][1:]
-    assert sorted(began) == list(range(MOST))
+    assert (
+        await asyncio.gather(*asking[1:])
+        == [key for key in range(MAX_THREADS) for _ in range(5)][1:]
+    )
+    assert sorted(began) == list(range(MAX_THREADS))
     assert await threads.once("later", lambda: 7) == 7
 
 
@@ -315,7 +318,7 @@ def test_a_ca_bundle_that_has_been_mended_is_read(secure, certificate, tmp_path)
 
 
 async def test_a_secrets_file_that_hangs_holds_nobody(make, provider, tmp_path, monkeypatch):
-    monkeypatch.setattr("jupyter_wb_aws.identity.oidc.oauth_client.LONGEST_READ", 0.2)
+    monkeypatch.setattr("jupyter_wb_aws.identity.oidc.oauth_client.SECRET_FILE_TIMEOUT", 0.2)
     os.mkfifo(tmp_path / "secret")  # nobody writes to it
     source = make(client_secret_file=str(tmp_path / "secret"))
     for _ in range(3):

@@ -140,7 +140,7 @@ async def test_many_that_were_begun_and_left_are_forgotten(source, provider):
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        ("access_denied", "said no"),
+        ("access_denied", "provider refused"),
         ("server_error", "problem of its own"),
         ("<b>x", "does not say why"),
     ],
@@ -672,7 +672,7 @@ async def test_a_refresh_without_a_new_id_token_keeps_the_old_one_to_its_end(sou
     assert len(provider.asked) == asked_before
     assert source.sign_in.expires_at == first.expires_at
     source.clock.advance(3601)
-    with pytest.raises(SignInRequired, match="does not renew it") as over:
+    with pytest.raises(SignInRequired, match="does not refresh it") as over:
         await fetch(source)
     assert "offline_access" in over.value.admin_hint
     assert source.sign_in.state == "signed_out"
@@ -724,8 +724,8 @@ async def test_a_site_limits_the_age_of_a_sign_in(make, provider):
     source.clock.advance(999)
     assert source.sign_in.check_expiry() is None
     source.clock.advance(1)
-    assert "greatest age" in source.sign_in.check_expiry().detail
-    with pytest.raises(SignInRequired, match="greatest age"):
+    assert "maximum age" in source.sign_in.check_expiry().detail
+    with pytest.raises(SignInRequired, match="maximum age"):
         await fetch(source)
 
 
