@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from jupyter_wb_aws.demo.lab import Lab, LabOptions
 
 _USAGE_ERROR = 2
-_FIRST_PORT = 8888
+FIRST_PORT = 8888
 _PORTS_TRIED = 50
 _START_TIMEOUT = 90.0
-_POLL = 0.2
-_NEEDED = ("moto", "flask", "jupyterlab", "matplotlib", "awscli")
+_POLL_INTERVAL = 0.2
+REQUIRED_MODULES = ("moto", "flask", "jupyterlab", "matplotlib", "awscli")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,19 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sign-in",
         action="store_true",
-        help="start signed out, to sign in as alice or bob; without a password, so that every user"
-        " of this machine can",
+        help="start signed out, and sign in as alice or bob; there are no passwords, so every user"
+        " of this machine can do so",
     )
     parser.add_argument(
         "--port",
         type=_port,
-        help=f"port of JupyterLab (default: {_FIRST_PORT} or the next free one)",
+        help=f"port of JupyterLab (default: {FIRST_PORT} or the next free one)",
     )
     parser.add_argument(
         "--token",
         type=_token,
-        help="token that lets you into JupyterLab (default: a random one); given here, it stands in"
-        " `ps` for other users of this machine to read",
+        help="token that lets you into JupyterLab (default: a random one); other users of this"
+        " machine can read it in the output of `ps`",
     )
     parser.add_argument(
         "--token-lifetime",
@@ -63,25 +63,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--credential-lifetime",
         type=_at_least(1),
         metavar="SECONDS",
-        help="life of the AWS credentials (default: what is asked for, mostly 3600)",
+        help="life of the AWS credentials (default: as requested, usually 3600)",
     )
     parser.add_argument("--verbose", action="store_true", help="show JupyterLab's log")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo until Ctrl-C; return the exit code."""
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    """Run the demo until Ctrl-C, and return the exit code."""
+    missing = [name for name in REQUIRED_MODULES if importlib.util.find_spec(name) is None]
     if missing:
         _complain(
             f"The demo needs packages that are not installed ({', '.join(missing)}). "
             "In a checkout of jupyter_wb_aws, `make demo` installs them."
         )
         return _USAGE_ERROR
-    port = args.port or _next_free_port()
+    port = args.port or next_free_port()
     if port is None or not _is_free(port):
         _complain(
-            f"Port {port or _FIRST_PORT} is in use or not yours to open. Stop what runs there "
-            "(perhaps another demo), or choose another port: --port 8899"
+            f"Port {port or FIRST_PORT} is in use, or you may not open it. Stop the program that uses "
+            "it (perhaps another demo), or choose another port: --port 8899"
         )
         return _USAGE_ERROR
     root = Path.cwd() / ".demo"
@@ -89,8 +89,8 @@ def run(args: argparse.Namespace) -> int:
         root.mkdir(exist_ok=True)
     except OSError as error:
         _complain(
-            f"Your notebooks can't be kept in {root} ({error.strerror}). "
-            "Run the demo in a folder that you may write to."
+            f"{root}, the folder for your notebooks, can't be created ({error.strerror}). "
+            "Run the demo in a folder that you can write to."
         )
         return _USAGE_ERROR
     with (
@@ -105,7 +105,7 @@ def _run_in(
 ) -> int:
     ambient = dict(os.environ)
     for name in ambient:
-        # moto itself stumbles over a profile that does not exist, and has no use for the others.
+        # moto fails on a profile that does not exist, and needs none of the others.
         if name.startswith("AWS_"):
             del os.environ[name]
     # Imported here so that `jupyter wb-aws --help` need not load moto.
@@ -114,7 +114,7 @@ def _run_in(
 
     _say("Starting JupyterLab, an identity provider and a local AWS ...")
     with (
-        _identity_provider(state, args, port) as idp,
+        start_identity_provider(state, args, port) as idp,
         LocalAws(idp.issuer, credential_lifetime=args.credential_lifetime) as aws,
     ):
         options = LabOptions(
@@ -129,14 +129,21 @@ def _run_in(
         prepare(state, options)
         lab = Lab(state, options, verbose=args.verbose)
         try:
-            return _attend(lab, options, stop, browser=None if args.no_browser else state)
+            return _wait(lab, options, stop, browser=None if args.no_browser else state)
         finally:
             _say("\nStopping ...")
             lab.end()
             _say("Stopped.")
 
 
-def _identity_provider(state: Path, args: argparse.Namespace, port: int) -> Issuer:
+def start_identity_provider(state: Path, args: argparse.Namespace, port: int) -> Issuer:
+    """Start the identity provider that the options ask for.
+
+    Args:
+        state: the run's state folder.
+        args: the command's options.
+        port: the port of JupyterLab.
+    """
     if args.sign_in:
         from jupyter_wb_aws.demo.names import redirect_uri
         from jupyter_wb_aws.demo.sign_in import SignInProvider
@@ -150,8 +157,8 @@ def _identity_provider(state: Path, args: argparse.Namespace, port: int) -> Issu
     return idp
 
 
-def _attend(lab: Lab, options: LabOptions, stop: threading.Event, browser: Path | None) -> int:
-    """Wait until the server answers, say so, and wait until somebody wants an end."""
+def _wait(lab: Lab, options: LabOptions, stop: threading.Event, browser: Path | None) -> int:
+    """Wait until the server answers, show how to use it, and wait for its end."""
     deadline = time.monotonic() + _START_TIMEOUT
     while not lab.answers():
         if lab.exit_code is not None or time.monotonic() > deadline:
@@ -160,12 +167,12 @@ def _attend(lab: Lab, options: LabOptions, stop: threading.Event, browser: Path 
                 f"{lab.log_tail()}\n\n`--verbose` shows all of it."
             )
             return 1
-        if stop.wait(_POLL):
+        if stop.wait(_POLL_INTERVAL):
             return 0
-    _say(_welcome(options))
+    _say(welcome(options))
     if browser is not None:
         _open_browser(browser, options.url)
-    while not stop.wait(_POLL):
+    while not stop.wait(_POLL_INTERVAL):
         if lab.exit_code is not None:
             # Zero: "Shut Down" in JupyterLab's File menu.
             if lab.exit_code != 0:
@@ -174,7 +181,8 @@ def _attend(lab: Lab, options: LabOptions, stop: threading.Event, browser: Path 
     return 0
 
 
-def _welcome(options: LabOptions) -> str:
+def welcome(options: LabOptions) -> str:
+    """Return what the terminal shows when JupyterLab is ready."""
     begin = _SIGN_IN_FIRST if options.sign_in else _SIGNED_IN
     return (begin + _WELCOME).format(
         url=options.url, sign_in_url=options.sign_in_url, folder=options.root
@@ -189,7 +197,7 @@ JupyterLab is ready. You are signed in to the demo's identity provider as alice.
       {url}
 
   Under "AWS role", pick Analyst. Then open the sample notebook, aws-in-a-notebook.ipynb, from
-  the list of files on the left, and follow it. It has the role from its first moment.
+  the list of files on the left, and follow it. It has the role from the start.
 """
 _SIGN_IN_FIRST = """
 JupyterLab is ready. Nobody is signed in yet.
@@ -198,41 +206,40 @@ JupyterLab is ready. Nobody is signed in yet.
 
       {url}
 
-  Under "AWS role", press "Sign in…". Two other ways, the first in a terminal of JupyterLab
-  (File > New > Terminal):
+  Under "AWS role", press "Sign in…". There are two other ways to sign in: this command in a
+  terminal of JupyterLab (File > New > Terminal), or this address in a browser:
 
       jupyter wb-aws sign-in
       {sign_in_url}
 
   You choose who you are: alice may use analyst and auditor, bob may use auditor and finance-admin.
-  There are no passwords: every user of this machine can sign in to the demo's identity
-  provider as either of them, and use what is in the demo's AWS, while the demo runs.
+  There are no passwords. While the demo runs, every user of this machine can sign in to the
+  demo's identity provider as either of them, and use the demo's AWS.
 
-  After that, pick Analyst (as bob: Auditor), and open the sample notebook,
-  aws-in-a-notebook.ipynb, from the list of files on the left. It is written for alice.
+  Then pick Analyst (as bob: Auditor), and open the sample notebook, aws-in-a-notebook.ipynb,
+  from the list of files on the left. It is written for alice.
 """
 _WELCOME = """
-  What you start after you picked a role has it: a notebook, a console, a terminal. What runs
-  already keeps what it has; a notebook's toolbar says which, and switches it. Pick
-  Misconfigured to see how a failure is explained. In a terminal that you open then (File > New >
-  Terminal):
+  Notebooks, consoles and terminals that you start from then on have the role. Those that already
+  run keep the role that they have; the toolbar of a notebook shows it and switches it. Pick
+  Misconfigured to see how a failure is explained. In a new terminal (File > New > Terminal), try:
 
       aws sts get-caller-identity
       aws s3 ls s3://colorado-projects/
       jupyter wb-aws status
 
-  (`jupyter wb-aws` finds this server in JupyterLab's terminals only.)
+  (`jupyter wb-aws` finds this server only in JupyterLab's terminals.)
 
-  Your notebooks stay in {folder}; everything else (the bucket,
-  the home folder of the terminals) is made anew each time.
+  Your notebooks stay in {folder}. Everything else (the bucket,
+  the home folder of the terminals) is new each time.
   No AWS account is involved, and nothing leaves this machine.
-  Ctrl-C here ends everything.
+  Press Ctrl-C here to stop everything.
 """
 
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C, `kill` and a closed terminal set, however often they come."""
+    """Yield an event that Ctrl-C, `kill` and a closed terminal set."""
     stop = threading.Event()
 
     def handle(_signum: int, _frame: FrameType | None) -> None:
@@ -240,7 +247,7 @@ def _stop_signals() -> Iterator[threading.Event]:
 
     signals = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        # Ignored means `nohup`: somebody wants the demo to outlive the terminal.
+        # It is ignored under `nohup`: then the demo should outlive the terminal.
         signals.append(signal.SIGHUP)
     before = [signal.signal(signum, handle) for signum in signals]
     try:
@@ -251,47 +258,48 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 
 def _open_browser(state: Path, url: str) -> None:
-    """Open the browser by way of a private file: a command line could be read by everybody."""
+    """Open the browser through a private file, since everybody can read a command line."""
     from jupyter_wb_aws.demo.private_file import write_private
 
     page = state / "open.html"
     write_private(
         page, f'<meta http-equiv="refresh" content="0; url={url}"><a href="{url}">Open</a>'
     )
-    # In a thread, since a browser in the terminal would not return.
+    # In a thread, because a browser in the terminal does not return.
     threading.Thread(target=webbrowser.open, args=(page.as_uri(),), daemon=True).start()
 
 
 def _is_free(port: int) -> bool:
-    """Say whether a server may listen at `port` here."""
+    """Return whether a server can listen at `port`."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
             return False
-    # Where SO_REUSEADDR lets two listen (macOS, a server at 0.0.0.0), somebody answers.
+    # SO_REUSEADDR may let two servers listen (macOS, a server at 0.0.0.0). Then one answers.
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def _next_free_port() -> int | None:
-    candidates = range(_FIRST_PORT, _FIRST_PORT + _PORTS_TRIED)
+def next_free_port() -> int | None:
+    """Return the first free port from `FIRST_PORT` on, or None if none of them is."""
+    candidates = range(FIRST_PORT, FIRST_PORT + _PORTS_TRIED)
     return next((port for port in candidates if _is_free(port)), None)
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; give a number from 1 to 65535")
     return int(text)
 
 
 def _token(text: str) -> str:
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise argparse.ArgumentTypeError(
-            "the token must be of printable ASCII characters, without blanks, and not empty "
-            "(an empty one would let everybody in)"
+            "give a token of printable ASCII characters, without blanks (an empty one would let "
+            "everybody in)"
         )
     return text
 
@@ -300,7 +308,7 @@ def _at_least(least: int) -> Callable[[str], int]:
     def seconds(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
             raise argparse.ArgumentTypeError(
-                f"{text!r} is no such time; give whole seconds, at least {least}"
+                f"{text!r} is not a valid time; give whole seconds, at least {least}"
             )
         return int(text)
 
@@ -308,7 +316,7 @@ def _at_least(least: int) -> Callable[[str], int]:
 
 
 def _say(text: str) -> None:
-    # The terminal may be gone (SIGHUP), and that must not keep us from cleaning up.
+    # The terminal may be gone (SIGHUP), and we must still clean up.
     with contextlib.suppress(OSError):
         print(text, flush=True)
 

@@ -1,1 +1,1 @@
-"""An identity provider and a local AWS, so that everything can be tried without an account."""
+"""The demo: an identity provider and a local AWS, to try the extension without an AWS account."""

@@ -1,8 +1,8 @@
-"""Ending a process with everything that it started, wherever that has moved to.
+"""Ending a process together with everything that it started.
 
-Kernels and terminals are in sessions of their own and may leave processes in the background, so
-neither a process group nor the tree holds them all. But all of them have inherited an environment
-variable that no other process on the machine has: the path of the run's state folder.
+Kernels and terminals have sessions of their own and may leave processes in the background, so
+neither a process group nor the process tree contains all of them. But they all inherit an
+environment variable that no other process on the machine has: the path of the run's state folder.
 """
 
 from __future__ import annotations
@@ -16,17 +16,26 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_GRACE = 6.0
-"""Seconds that Jupyter Server gets to shut its kernels and terminals down."""
-_LAST_GRACE = 1.0
+_SERVER_TIMEOUT = 6.0
+"""Seconds in which Jupyter Server may shut down its kernels and terminals."""
+_OTHERS_TIMEOUT = 1.0
+"""Seconds in which the remaining processes may react to a signal."""
 
 
 def end_with_all(process: subprocess.Popen[bytes], variable: str, value: str) -> None:
-    """End `process`, then everything that has `variable` set to `value`: gently, then not."""
+    """End `process`, then every process whose environment has `variable` set to `value`.
+
+    Each process gets SIGTERM first, and SIGKILL if it does not end.
+
+    Args:
+        process: the process that started the others.
+        variable: the name of the environment variable that marks them.
+        value: its value.
+    """
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE)
+            process.wait(_SERVER_TIMEOUT)
     _signal(_marked(variable, value), psutil.Process.terminate)
     _signal(_marked(variable, value), psutil.Process.kill)
     process.wait()
@@ -36,7 +45,7 @@ def _signal(processes: list[psutil.Process], send: Callable[[psutil.Process], No
     for process in processes:
         with contextlib.suppress(psutil.Error):
             send(process)
-    psutil.wait_procs(processes, _LAST_GRACE)
+    psutil.wait_procs(processes, _OTHERS_TIMEOUT)
 
 
 def _marked(variable: str, value: str) -> list[psutil.Process]:
@@ -46,7 +55,7 @@ def _marked(variable: str, value: str) -> list[psutil.Process]:
 
 
 def _environ(process: psutil.Process) -> dict[str, str]:
-    """Return a process's environment; nothing if it is gone, a zombie, or another user's."""
+    """Return the environment of a process; empty if it is gone, a zombie, or another user's."""
     try:
         return dict(process.environ())
     except (psutil.Error, OSError):

@@ -1,8 +1,8 @@
-"""The environment that the demo's JupyterLab is started with. Pure.
+"""The environment of the demo's JupyterLab. Pure.
 
-The user's own set-up must neither show through nor be touched, so HOME and every Jupyter folder
-lie in the state folder. Ambient AWS credentials are left in on purpose: taking them out of kernels
-and terminals is the extension's job, and the demo is where it can be seen doing it.
+The user's own configuration must not affect the demo, and the demo must not change it. So HOME and
+all Jupyter folders are in the state folder. AWS credentials in the environment stay on purpose:
+removing them from kernels and terminals is the extension's job, and the demo shows it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 _DROPPED = re.compile(
     # The user's own Jupyter, and the desktop's folders
     r"(JUPYTER|JUPYTERLAB|JPY|IPYTHON|XDG)_?.*"
-    # Where AWS is and which files say so: the demo's AWS is a local one
+    # Where AWS is, and the files that say so: the demo's AWS is local
     r"|AWS_ENDPOINT_URL.*|AWS_IGNORE_CONFIGURED_ENDPOINT_URLS|AWS_USE_(FIPS|DUALSTACK)_ENDPOINT"
     r"|AWS_CA_BUNDLE|AWS_CONFIG_FILE|AWS_SHARED_CREDENTIALS_FILE|AWS_DATA_PATH|BOTO_CONFIG"
-    # What would change how notebooks, plots and shells of the demo look
+    # Settings that change the look of notebooks, plots and shells
     r"|MPL.*|MATPLOTLIBRC|PYTHONSTARTUP|BASH_ENV|ENV|PROMPT_COMMAND|HISTFILE"
 )
 _LOOPBACK = ("127.0.0.1", "localhost")
@@ -34,16 +34,16 @@ def lab_environment(
     """Return the environment for JupyterLab.
 
     Args:
-        ambient: that of the demo's own process.
-        state: the run's state folder, laid out by `lab.py`.
+        ambient: the environment of the demo's own process.
+        state: the run's state folder, prepared by `lab.py`.
         executables: the folder with `python`, `jupyter` and `aws`; first on PATH.
-        aws_url: the local AWS.
+        aws_url: the URL of the local AWS.
     """
     kept = {name: value for name, value in ambient.items() if not _DROPPED.fullmatch(name)}
     return {
         **kept,
-        # Where nothing was picked, kernels and terminals have what the server has: what they ask
-        # of AWS goes to the local one then too, and nothing to the machine's metadata service.
+        # Without a role, kernels and terminals have the server's environment. Their calls must go
+        # to the local AWS too, and not to the machine's metadata service.
         "AWS_ENDPOINT_URL": aws_url,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
@@ -54,7 +54,7 @@ def lab_environment(
         "JUPYTER_CONFIG_DIR": str(state / "config"),
         "JUPYTER_DATA_DIR": str(state / "data"),
         "JUPYTER_RUNTIME_DIR": str(state / "runtime"),
-        # What this environment has installed goes before what the user or the machine has.
+        # Prefer what this environment has installed to what the user or the machine has.
         "JUPYTER_PREFER_ENV_PATH": "1",
         "JUPYTERLAB_SETTINGS_DIR": str(state / "lab-settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(state / "lab-workspaces"),

@@ -1,7 +1,7 @@
-"""The identity provider of a demo whose user is signed in already.
+"""The identity provider of a demo whose user is already signed in.
 
-A token is only for whoever knows a secret made at start, which stands in a file that only we can
-read.
+It issues tokens only to clients that know a secret. The secret is generated at start, and is in a
+file that only this user can read.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _Answer = tuple[dict[str, Any], int]
 
 
 class IdentityProvider(Issuer):
-    """An issuer that gives tokens to `print_token`, without asking anybody to sign in.
+    """An issuer that gives tokens to `print_token` without a sign-in.
 
     Args:
-        token_lifetime: seconds that a token is good for.
-        users: whom it knows; alice alone unless said otherwise.
+        token_lifetime: seconds that a token is valid.
+        users: the users that it knows; by default only alice.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class IdentityProvider(Issuer):
         super().__init__(users, token_lifetime=token_lifetime)
 
     def write_client_file(self, path: Path, user: str = "alice") -> None:
-        """Write what `print_token` needs to ask for tokens of `user`: where, and the secret."""
+        """Write what `print_token` needs to request tokens of `user`: the address and the secret."""
         client = {
             "token_endpoint": f"{self.issuer}/token",
             "secret": self._secret,
@@ -64,6 +64,6 @@ class IdentityProvider(Issuer):
 
     def _knows_the_secret(self) -> bool:
         scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
-        # In constant time, so that the answer's delay tells nothing.
+        # In constant time, so that the delay of the answer reveals nothing.
         same = hmac.compare_digest(presented.encode(), self._secret.encode())
         return scheme.lower() == "bearer" and same

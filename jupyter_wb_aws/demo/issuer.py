@@ -1,7 +1,7 @@
-"""A small OpenID Connect issuer: it signs tokens with a key that lives only as long as it does.
+"""A small OpenID Connect issuer, which signs tokens with a key that it generates at start.
 
-Other users of the machine reach its port too. The discovery document, the public keys and the page
-where one would ask for a role are for everybody; how a token is to be had is up to the classes that build on this one.
+Other users of the machine can reach its port too. The discovery document, the public keys and the
+page for requesting a role are public. Subclasses decide who gets a token.
 """
 
 from __future__ import annotations
@@ -26,20 +26,24 @@ if TYPE_CHECKING:
 
 ALGORITHM = "RS256"
 DEFAULT_TOKEN_LIFETIME = 900
-"""Seconds; short enough that a refresh is seen within a quarter of an hour."""
+"""Seconds; short enough to see a refresh within a quarter of an hour."""
 _MAX_BODY = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class _SigningKey:
+class SigningKey:
+    """An RSA key pair and its id; the private key is not in its `repr`."""
+
     id: str
     private: rsa.RSAPrivateKey = field(repr=False)
 
     @classmethod
-    def generate(cls) -> _SigningKey:
+    def generate(cls) -> SigningKey:
+        """Return a new key."""
         return cls(uuid.uuid4().hex, rsa.generate_private_key(65537, 2048))
 
     def as_jwk(self) -> dict[str, Any]:
+        """Return the public key (RFC 7517)."""
         public = jwt.algorithms.RSAAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
         return {
             "kty": public["kty"],
@@ -52,17 +56,17 @@ class _SigningKey:
 
 
 class Issuer(Serving):
-    """An issuer at `http://127.0.0.1:PORT`, from its making until `close`.
+    """An issuer at `http://127.0.0.1:PORT`, from its creation until `close`.
 
     Args:
-        token_lifetime: seconds that a token is good for.
-        users: whom it knows.
+        users: the users that it knows.
+        token_lifetime: seconds that a token is valid.
     """
 
     def __init__(self, users: tuple[User, ...], *, token_lifetime: int) -> None:
         self.token_lifetime = token_lifetime
         self._users = {user.subject: user for user in users}
-        self._key = _SigningKey.generate()
+        self.signing_key = SigningKey.generate()
         app = self._app()
         super().__init__(
             make_server("127.0.0.1", 0, app, threaded=True, request_handler=_SilentHandler)
@@ -72,7 +76,7 @@ class Issuer(Serving):
         app = Flask(__name__, static_folder=None)
         app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
         app.before_request(self._refuse_other_hosts)
-        app.after_request(_not_to_be_kept)
+        app.after_request(_no_store)
         app.register_error_handler(HTTPException, _as_json)
         discovery = "/.well-known/openid-configuration"
         app.add_url_rule(discovery, view_func=self.discovery_document)
@@ -82,20 +86,20 @@ class Issuer(Serving):
         return app
 
     def _add_endpoints(self, app: Flask) -> None:
-        """Add how tokens are to be had; nothing, here."""
+        """Add the endpoints that issue tokens; none by default."""
 
     def _refuse_other_hosts(self) -> None:
-        """Keep out web sites that give their own name this address (DNS rebinding)."""
+        """Refuse web sites that resolve their own name to this address (DNS rebinding)."""
         if f"http://{request.host}" != self.url:
             abort(400)
 
     @property
     def issuer(self) -> str:
-        """What its tokens have as `iss`."""
+        """The `iss` of its tokens."""
         return self.url
 
     def claims(self, user: str = "alice", /, **overrides: object) -> dict[str, Any]:
-        """Return a new token's claims; an override of None leaves that claim out."""
+        """Return the claims of a new token; an override of None removes a claim."""
         now = int(time.time())
         claims = {
             "iss": self.issuer,
@@ -110,15 +114,15 @@ class Issuer(Serving):
         return {name: value for name, value in claims.items() if value is not None}
 
     def mint(self, user: str = "alice", /, **overrides: object) -> str:
-        """Sign a token for `user`; `overrides` change its claims, for tests of whoever reads it."""
-        key = self._key
+        """Sign a token for `user`; tests change its claims through `overrides`."""
+        key = self.signing_key
         return jwt.encode(
             self.claims(user, **overrides), key.private, ALGORITHM, headers={"kid": key.id}
         )
 
     def rotate_key(self) -> None:
-        """Sign with a new key from now on, and publish that one only."""
-        self._key = _SigningKey.generate()
+        """Sign with a new key from now on, and publish only that one."""
+        self.signing_key = SigningKey.generate()
 
     def discovery_document(self) -> dict[str, Any]:
         """Return the metadata of OpenID Connect Discovery 1.0, section 3."""
@@ -135,16 +139,16 @@ class Issuer(Serving):
 
     def jwks(self) -> dict[str, Any]:
         """Return the public keys (RFC 7517)."""
-        return {"keys": [self._key.as_jwk()]}
+        return {"keys": [self.signing_key.as_jwk()]}
 
 
-def _not_to_be_kept(response: Response) -> Response:
+def _no_store(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def _as_json(error: HTTPException) -> tuple[dict[str, str], int]:
-    """Answer 404 and its like in the manner of OAuth: `{"error": "not_found"}`."""
+    """Answer 404 and other HTTP errors as OAuth does: `{"error": "not_found"}`."""
     return {"error": error.name.lower().replace(" ", "_")}, error.code or 500
 
 

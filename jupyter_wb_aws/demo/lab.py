@@ -1,4 +1,4 @@
-"""JupyterLab as the demo starts it: a state folder of its own, and a child process."""
+"""The demo's JupyterLab: its state folder, and its process."""
 
 from __future__ import annotations
 
@@ -27,53 +27,53 @@ if TYPE_CHECKING:
 _FOLDERS = ("home", "ipython", "config", "data", "runtime", "run", "lab-settings", "matplotlib")
 _SETTINGS = "lab-settings/@jupyterlab/apputils-extension"
 _BASHRC = """\
-# Terminals of the demo: the prompt says which AWS role commands run with.
+# Terminals of the demo: the prompt shows the AWS role.
 unset PROMPT_COMMAND
 PS1='(${JUPYTER_WB_AWS_ROLE:-no AWS role}) \\W \\$ '
 """
-_LOG_TAIL = 15
+_LOG_TAIL_LINES = 15
 
 
 @dataclass(frozen=True, slots=True)
 class LabOptions:
-    """What a run of JupyterLab depends on."""
+    """The options of a run of JupyterLab."""
 
     port: int
     token: str = field(repr=False)
     root: Path
-    """The folder with the user's notebooks; it outlives the run."""
+    """The folder with the user's notebooks; it stays after the run."""
     issuer: str
     aws_url: str
     ambient: Mapping[str, str] = field(repr=False)
-    """The environment that the demo was started in."""
+    """The environment in which the demo was started."""
     sign_in: bool = False
-    """Whether the user signs in, instead of being alice from the start."""
+    """Whether the user has to sign in, instead of being alice from the start."""
     python: Path = Path(sys.executable)
-    """Whose JupyterLab is started."""
+    """The interpreter that runs JupyterLab."""
 
     @property
     def url(self) -> str:
-        """Where the browser goes; it lets whoever has it in, as Jupyter's own links do."""
+        """The address for the browser; anyone who has it gets in, as with Jupyter's own links."""
         return f"http://127.0.0.1:{self.port}/lab?token={quote(self.token)}"
 
     @property
     def request_url(self) -> str:
-        """Where roles are asked for: a page of the identity provider's, on this machine."""
+        """Where to ask for roles: a page of the identity provider on this machine."""
         return self.issuer + request_page.PATH
 
     @property
     def sign_in_url(self) -> str:
-        """Where the browser signs in, once it was let in."""
+        """Where the browser signs in, after Jupyter has let it in."""
         return f"http://127.0.0.1:{self.port}/aws/sign-in/start"
 
 
 def client_file(state: Path) -> Path:
-    """Return the file from which `print_token` learns how to ask for tokens."""
+    """Return the path of the file that `print_token` reads."""
     return state / "token-client.json"
 
 
 def prepare(state: Path, options: LabOptions) -> None:
-    """Lay out the state folder, and put the sample notebook where the user finds it."""
+    """Prepare the state folder, and copy the sample notebook into the user's folder."""
     for name in _FOLDERS:
         (state / name).mkdir(mode=0o700)
     (state / "home" / ".bashrc").write_text(_BASHRC, "utf-8")
@@ -81,13 +81,13 @@ def prepare(state: Path, options: LabOptions) -> None:
     (state / _SETTINGS).mkdir(parents=True)
     news = {"fetchNews": "false", "checkForUpdates": False}
     (state / _SETTINGS / "notification.jupyterlab-settings").write_text(as_json(news), "utf-8")
-    # Private, since it holds the server's token; a command line could be read by everybody.
+    # In a private file, since everybody can read the server's token on a command line.
     write_private(state / "config" / "jupyter_server_config.json", as_json(_config(state, options)))
     _copy_notebook(options.root)
 
 
 def _copy_notebook(root: Path) -> None:
-    """Copy the sample notebook unless there is one: what is there may hold the user's work."""
+    """Copy the sample notebook, unless there is one: it may contain the user's work."""
     root.mkdir(exist_ok=True)
     if not (root / NOTEBOOK).exists():
         source = files("jupyter_wb_aws.demo") / "notebooks" / NOTEBOOK
@@ -103,14 +103,14 @@ def _config(state: Path, options: LabOptions) -> dict[str, dict[str, Any]]:
             "open_browser": False,
             "root_dir": str(options.root),
             "allow_root": os.geteuid() == 0,
-            # Not the default, a login shell: Debian's /etc/profile would reset PATH.
+            # Not a login shell (the default): Debian's /etc/profile would reset PATH.
             "terminado_settings": {"shell_command": [_shell()]},
         },
         "IdentityProvider": {"token": options.token},
         "LabApp": {
             "news_url": None,
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-            # The other one asks PyPI, and installs into the checkout's environment.
+            # The default one asks PyPI, and installs into the environment of the checkout.
             "extension_manager": "readonly",
         },
         **server_config(
@@ -136,8 +136,9 @@ class Lab:
     """A running JupyterLab.
 
     Args:
-        state: a prepared state folder.
-        verbose: show its log instead of keeping it in a file.
+        state: a state folder that `prepare` has filled.
+        options: the same options as for `prepare`.
+        verbose: show the log instead of writing it to a file.
     """
 
     def __init__(self, state: Path, options: LabOptions, *, verbose: bool = False) -> None:
@@ -161,7 +162,7 @@ class Lab:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log and subprocess.STDOUT,
-            # Out of reach of the terminal's Ctrl-C, which is for us: we end it in good order.
+            # Keep the terminal's Ctrl-C from it: the demo handles Ctrl-C and ends it in order.
             start_new_session=True,
         )
 
@@ -171,7 +172,7 @@ class Lab:
         return self._process.poll()
 
     def answers(self) -> bool:
-        """Say whether the server, and no other one at its port, answers by now."""
+        """Return whether the server answers (and not another one at its port)."""
         connection = http.client.HTTPConnection("127.0.0.1", self._options.port, timeout=2)
         try:
             headers = {"Authorization": f"token {self._options.token}"}
@@ -185,8 +186,8 @@ class Lab:
     def log_tail(self) -> str:
         """Return the last lines of the log, without the server's token."""
         lines = self._log.read_text("utf-8", "replace").splitlines()
-        return "\n".join(lines[-_LOG_TAIL:]).replace(self._options.token, "[token]")
+        return "\n".join(lines[-_LOG_TAIL_LINES:]).replace(self._options.token, "[token]")
 
     def end(self) -> None:
-        """End it with its kernels, its terminals and whatever they started."""
+        """End it with its kernels, its terminals and everything that they started."""
         end_with_all(self._process, "JUPYTER_RUNTIME_DIR", str(self._state / "runtime"))

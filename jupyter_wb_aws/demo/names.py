@@ -1,4 +1,4 @@
-"""The names that the demo's identity provider, local AWS and JupyterLab agree on."""
+"""The names that the demo's identity provider, local AWS and JupyterLab share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ REGION = "us-east-2"
 BUCKET = "colorado-projects"
 
 CLIENT_ID = "jupyter-wb-aws-demo"
-"""The `aud` of all tokens; the IAM OIDC provider lists it, the trust policies ask for it."""
+"""The `aud` of all tokens. The IAM OIDC provider lists it, and the trust policies require it."""
 
 TAGS_CLAIM = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY_CLAIM = "https://aws.amazon.com/source_identity"
@@ -16,7 +16,7 @@ actions taken with assumed roles"."""
 
 
 def redirect_uri(port: int) -> str:
-    """Return where the identity provider sends a browser back to, if JupyterLab is at `port`."""
+    """Return where the identity provider sends the browser back to, with JupyterLab at `port`."""
     return f"http://127.0.0.1:{port}/aws/sign-in/callback"
 
 

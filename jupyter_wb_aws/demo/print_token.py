@@ -1,8 +1,8 @@
 """Print a web identity token of the demo's identity provider: `python -m … CLIENT_FILE`.
 
-The extension's `command` token source runs this, as it would run a site's own program. Standard
-library only, so that it starts in a few tens of milliseconds; `http.client` follows no redirect
-and uses no proxy.
+The extension's `command` token source runs this, as it would run a site's own program. It uses only
+the standard library, so that it starts within some ten milliseconds. `http.client` follows no
+redirects and uses no proxy.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ _TIMEOUT = 5.0
 
 
 class _CannotGetToken(Exception):
-    """Why there is no token, in a sentence."""
+    """There is no token; the message is a sentence for the user."""
 
 
 def fetch_token(client_file: Path) -> str:
-    """Ask the identity provider that `client_file` names for a token."""
+    """Request a token from the identity provider that `client_file` names.
+
+    Raises:
+        _CannotGetToken: if the file can't be read, or the identity provider does not answer or
+            refuses.
+    """
     client = _read(client_file)
     endpoint = urlsplit(client["token_endpoint"])
     connection = http.client.HTTPConnection(endpoint.netloc, timeout=_TIMEOUT)
@@ -52,15 +57,15 @@ def _read(client_file: Path) -> dict[str, str]:
         return dict(json.loads(client_file.read_text("utf-8")))
     except (OSError, ValueError) as error:
         raise _CannotGetToken(
-            f"{client_file} can't be read; the demo writes it when it starts and removes it "
-            "when it stops."
+            f"{client_file} can't be read. The demo writes it when it starts and removes it "
+            "when it stops: is the demo still running?"
         ) from error
 
 
 def main(argv: list[str]) -> int:
-    """Print the token, or a sentence on standard error."""
+    """Print the token, or an error message on standard error."""
     if len(argv) != 1:
-        sys.stderr.write("Give the client file that the demo wrote, and nothing else.\n")
+        sys.stderr.write("Pass exactly one argument: the client file that the demo wrote.\n")
         return 2
     try:
         token = fetch_token(Path(argv[0]))

@@ -1,4 +1,4 @@
-"""The page that stands in for the one where a company's users ask for a role."""
+"""The demo's version of the page where a company's users ask for a role."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ main { max-width: 34em; margin: 10vh auto; padding: 0 1em; }
 <body>
 <main>
 <h1>Ask for an AWS role</h1>
-<p>In your company, this link leads to where roles are asked for: a form, a ticket, a mailbox.
-The administrator names it in the roles file (<code>request_url</code>).</p>
-<p>This is the demo: nobody is asked here. Go back to JupyterLab; you may close this page.</p>
+<p>In your company, this link leads to the place for requesting roles: a form, a ticket system or a
+mailbox. The administrator sets it in the roles file (<code>request_url</code>).</p>
+<p>In the demo, nobody receives requests. Go back to JupyterLab; you can close this page.</p>
 </main>
 </body>
 </html>
@@ -32,7 +32,7 @@ The administrator names it in the roles file (<code>request_url</code>).</p>
 
 
 def request_page() -> Response:
-    """Answer with the page; it works without scripts and takes nothing from elsewhere."""
+    """Return the page; it has no scripts and loads nothing from elsewhere."""
     response = Response(_PAGE, mimetype="text/html")
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"

@@ -1,4 +1,4 @@
-"""A server of the demo: it runs in a thread, from its making until `close`."""
+"""A server of the demo, which runs in a thread from its creation until `close`."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from http.server import HTTPServer
 
-_POLL = 0.05
+_POLL_INTERVAL = 0.05
 
 
 class Serving:
-    """Base of the demo's servers; a context manager.
+    """Base class of the demo's servers; a context manager.
 
     Args:
-        server: is bound to a port of 127.0.0.1 already; it answers from here on.
+        server: a server that is already bound to a port of 127.0.0.1.
     """
 
     def __init__(self, server: HTTPServer) -> None:
         self._server = server
         self._thread = threading.Thread(
-            target=server.serve_forever, kwargs={"poll_interval": _POLL}, daemon=True
+            target=server.serve_forever, kwargs={"poll_interval": _POLL_INTERVAL}, daemon=True
         )
         self._thread.start()
 
@@ -32,7 +32,7 @@ class Serving:
         self.close()
 
     def close(self) -> None:
-        """Stop answering, give the port back and forget everything; again: nothing."""
+        """Stop answering, release the port and clear the state. A second call does nothing."""
         if not self._thread.is_alive():
             return
         self._server.shutdown()
@@ -41,9 +41,9 @@ class Serving:
         self._forget()
 
     def _forget(self) -> None:
-        """Let go of what outlives the server."""
+        """Clear state that outlives the server; none by default."""
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The server's address."""
         return f"http://127.0.0.1:{self._server.server_port}"

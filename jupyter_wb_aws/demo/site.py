@@ -1,6 +1,6 @@
-"""What an administrator would write for the demo's site: the roles file and the server's settings.
+"""The configuration of the demo's site: the roles file and the server's settings. Pure.
 
-Text in, text out; `lab.py` puts it into files.
+An administrator would write these by hand; here, `lab.py` writes them to files.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ NOTEBOOK = "aws-in-a-notebook.ipynb"
 
 
 def roles_file(request_url: str) -> str:
-    """Return the role catalogue (TOML); finance-admin is in it, and not offered to alice.
+    """Return the role catalogue (TOML). It contains finance-admin, but does not offer it to alice.
 
     Args:
-        request_url: where roles are asked for.
+        request_url: the page for requesting a role.
     """
     return f"""\
 # Which roles are offered to whom. The extension reads this file again whenever it changes.
@@ -37,7 +37,7 @@ allow = [{{ groups = ["analysts"] }}]
 [[roles]]
 arn = "{role_arn("auditor")}"
 label = "Auditor"
-description = "Reads {BUCKET}, changes nothing"
+description = "Reads {BUCKET}, but can't change it"
 region = "{REGION}"
 color = "blue"
 allow = [{{ groups = ["analysts"] }}, {{ groups = ["auditors"] }}]
@@ -45,7 +45,7 @@ allow = [{{ groups = ["analysts"] }}, {{ groups = ["auditors"] }}]
 [[roles]]
 arn = "{role_arn("misconfigured")}"
 label = "Misconfigured"
-description = "Set up wrongly in AWS, to show how that is explained"
+description = "Set up wrongly in AWS, to show how a failure is explained"
 region = "{REGION}"
 color = "orange"
 allow = "everyone"
@@ -69,14 +69,14 @@ def server_config(
     token_command: Sequence[str] = (),
     redirect_uri: str = "",
 ) -> dict[str, dict[str, object]]:
-    """Return the extension's settings, as they would stand in `jupyter_server_config.json`.
+    """Return the extension's settings in the form of `jupyter_server_config.json`.
 
     Args:
-        roles_path: the role catalogue.
-        issuer: the identity provider.
-        aws_url: the local AWS.
-        token_command: prints tokens; where there is none, the user signs in.
-        redirect_uri: where the identity provider sends the browser back to then.
+        roles_path: the path of the role catalogue.
+        issuer: the URL of the identity provider.
+        aws_url: the URL of the local AWS.
+        token_command: the command that prints tokens; if empty, the user signs in.
+        redirect_uri: where the identity provider sends the browser after the sign-in.
     """
     source: dict[str, object] = {"issuer": issuer, "audience": CLIENT_ID}
     if token_command:
@@ -90,7 +90,7 @@ def server_config(
             "token_source": name,
             "roles_file": roles_path,
             "audience": CLIENT_ID,
-            # STS, S3 and everything else: for the SDKs and for the extension itself.
+            # The address of STS, S3 and all other services, for the SDKs and the extension itself.
             "extra_environment": {"AWS_ENDPOINT_URL": aws_url},
         },
         class_name: source,
@@ -98,5 +98,5 @@ def server_config(
 
 
 def as_json(config: Mapping[str, object]) -> str:
-    """Write a configuration as Jupyter reads it."""
+    """Return a configuration in the form that Jupyter reads."""
     return json.dumps(config, indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""Whom the demo's identity provider knows."""
+"""The users of the demo's identity provider."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody the identity provider knows."""
+    """A user of the identity provider."""
 
     subject: str
     name: str
@@ -22,7 +22,7 @@ class User:
     tags: Mapping[str, str]
 
     def claims(self) -> dict[str, object]:
-        """Return what a token says of this user, in the form that AWS reads."""
+        """Return the claims about this user, in the form that AWS reads."""
         return {
             "sub": self.subject,
             "preferred_username": self.subject,
@@ -52,4 +52,4 @@ BOB = User(
     groups=("auditors", "finance"),
     tags={"Team": "finance", "CostCenter": "2600"},
 )
-"""For whoever wants to see another user's roles; only a demo with sign-in knows him."""
+"""A second user with other roles; only a demo with `--sign-in` knows him."""

@@ -59,7 +59,7 @@ def test_where_roles_are_asked_for_is_a_page_that_takes_nothing_from_elsewhere(i
     with urlopen(f"{idp.url}/request-a-role?team=finance", timeout=10) as answer:
         page = answer.read().decode()
         policy = answer.headers["Content-Security-Policy"]
-    assert "where roles are asked for" in page
+    assert "place for requesting roles" in page
     assert policy.startswith("default-src 'none'")
     assert "http" not in page
 
@@ -135,7 +135,7 @@ def test_the_client_file_is_private_and_never_replaces_another(idp, client_file)
 
 def test_neither_key_nor_secret_is_shown(idp, secret):
     assert secret not in repr(idp)
-    assert "PRIVATE" not in repr(idp._key)
+    assert "PRIVATE" not in repr(idp.signing_key)
 
 
 def test_the_command_prints_a_token(client_file, idp):

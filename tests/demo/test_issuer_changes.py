@@ -38,7 +38,7 @@ def test_a_token_outlives_neither_its_issuer_nor_its_provider_in_iam(make_caller
 
 
 def test_two_local_aws_at_once_are_refused_since_they_would_share_their_state():
-    with LocalAws("http://127.0.0.1:1"), pytest.raises(RuntimeError, match="one at a time"):
+    with LocalAws("http://127.0.0.1:1"), pytest.raises(RuntimeError, match="Only one"):
         LocalAws("http://127.0.0.1:2")
 
 

@@ -269,7 +269,7 @@ def test_a_code_that_comes_twice_ends_what_it_was_good_for(browser, address, red
 
 
 def test_a_code_is_good_for_a_minute(browser, address, redeem, monkeypatch):
-    monkeypatch.setattr("jupyter_wb_aws.demo.sign_in.memory._CODE_LIFETIME", -1)
+    monkeypatch.setattr("jupyter_wb_aws.demo.sign_in.memory.CODE_LIFETIME", -1)
     assert refused(redeem, browser.sign_in(address(), "alice")) == "invalid_grant"
 
 

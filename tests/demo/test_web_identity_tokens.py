@@ -106,19 +106,19 @@ def test_a_token_signed_by_hs256_with_the_public_key_is_refused(caller, idp, kid
 
 @pytest.mark.parametrize("changes", [{"kid": "another"}, {"kid": None}, {"kid": ""}])
 def test_a_token_whose_key_is_not_published_is_refused(caller, idp, changes):
-    key = idp._key.private
+    key = idp.signing_key.private
     token = jwt.encode(idp.claims(), key, "RS256", headers={k: v for k, v in changes.items() if v})
     assert caller.refused_token(token) == INVALID
 
 
 def test_another_algorithm_than_the_keys_own_is_refused(caller, idp, kid):
-    token = jwt.encode(idp.claims(), idp._key.private, "RS512", headers={"kid": kid})
+    token = jwt.encode(idp.claims(), idp.signing_key.private, "RS512", headers={"kid": kid})
     assert caller.refused_token(token) == INVALID
 
 
 def test_a_token_with_critical_extensions_is_refused(caller, idp, kid):
     headers = {"kid": kid, "crit": ["x"], "x": 1}
-    token = jwt.encode(idp.claims(), idp._key.private, "RS256", headers=headers)
+    token = jwt.encode(idp.claims(), idp.signing_key.private, "RS256", headers=headers)
     assert caller.refused_token(token) == INVALID
 
 
@@ -168,14 +168,14 @@ def test_a_token_with_several_audiences_is_judged_by_its_authorised_party(caller
 def test_a_subject_that_is_no_string_is_refused(caller, idp, kid, sub):
     # By hand, since PyJWT refuses to make such a token.
     text = json.dumps(idp.claims(sub="SUB")).replace('"SUB"', json.dumps(sub)).encode()
-    token = jwt.api_jws.encode(text, idp._key.private, "RS256", headers={"kid": kid})
+    token = jwt.api_jws.encode(text, idp.signing_key.private, "RS256", headers={"kid": kid})
     assert caller.refused_token(token) == INVALID
 
 
 @pytest.mark.parametrize("exp", ["soon", 1e400, -1e400, [], {}, None, -1])
 def test_an_expiry_that_is_no_time_to_come_is_refused(caller, idp, kid, exp):
     text = json.dumps(idp.claims() | {"exp": exp}).encode()
-    token = jwt.api_jws.encode(text, idp._key.private, "RS256", headers={"kid": kid})
+    token = jwt.api_jws.encode(text, idp.signing_key.private, "RS256", headers={"kid": kid})
     assert caller.refused_token(token) in (INVALID, EXPIRED)
 
 
@@ -193,7 +193,7 @@ def test_our_issuer_claiming_to_be_another_is_refused(caller, idp):
     for issuer in (idp.issuer + "/", idp.issuer.upper(), "https://accounts.google.com", "", 5):
         claims = json.dumps(idp.claims() | {"iss": issuer}).encode()
         headers = {"kid": idp.jwks()["keys"][0]["kid"]}
-        token = jwt.api_jws.encode(claims, idp._key.private, "RS256", headers=headers)
+        token = jwt.api_jws.encode(claims, idp.signing_key.private, "RS256", headers=headers)
         assert caller.refused_token(token) == INVALID
 
 

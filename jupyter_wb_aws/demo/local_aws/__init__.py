@@ -1,4 +1,4 @@
-"""A local AWS: moto for S3's and STS's workings, behind a strict layer of ours."""
+"""A local AWS: moto implements S3 and STS, behind a strict layer of our own."""
 
 from __future__ import annotations
 

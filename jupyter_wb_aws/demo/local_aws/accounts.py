@@ -1,7 +1,7 @@
-"""What the local AWS holds: moto's state, read and written through its Python classes.
+"""The contents of the local AWS: moto's state, read and written through its Python classes.
 
-moto keeps that state for the whole process, hence functions. Everything that leans on moto's
-insides, other than the web server, is in this module.
+moto keeps that state for the whole process, so this module has functions and no class. Everything
+that depends on moto's internals, except the web server, is in this module.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PARTITION = "aws"
 
 
 def clear() -> None:
-    """Forget everything, and let nobody's environment choose the account."""
+    """Delete everything, and ignore an account in the environment."""
     os.environ.pop("MOTO_ACCOUNT_ID", None)
     for backends in (iam_backends, sts_backends, s3_backends):
         for account in list(backends):
@@ -35,7 +35,7 @@ def clear() -> None:
 
 
 def enforce_policies(*, on: bool) -> None:
-    """Make moto check signatures and the roles' policies from the next call on, or not at all."""
+    """Turn moto's checks of signatures and of the roles' policies on or off."""
     ActionAuthenticatorMixin.request_count = 0
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0.0 if on else float("inf")
 
@@ -60,7 +60,14 @@ def add_role(
     permissions: Mapping[str, Any] | None = None,
     max_session_duration: int = 3600,
 ) -> str:
-    """Add an IAM role, and return its ARN."""
+    """Add an IAM role, and return its ARN.
+
+    Args:
+        name: the role's name.
+        trust: the trust policy.
+        permissions: the permissions policy; without it, the role may do nothing.
+        max_session_duration: the longest life of its credentials, in seconds.
+    """
     iam = iam_backends[ACCOUNT_ID][_PARTITION]
     role = iam.create_role(
         role_name=name,
@@ -77,7 +84,13 @@ def add_role(
 
 
 def add_bucket(name: str, region: str, objects: Mapping[str, bytes]) -> None:
-    """Add an S3 bucket with something in it."""
+    """Add an S3 bucket.
+
+    Args:
+        name: the bucket's name.
+        region: its region.
+        objects: the objects in it, by key.
+    """
     s3 = s3_backends[ACCOUNT_ID][_PARTITION]
     s3.create_bucket(name, region)
     for key, content in objects.items():
@@ -85,7 +98,7 @@ def add_bucket(name: str, region: str, objects: Mapping[str, bytes]) -> None:
 
 
 def find_role(arn: str) -> Any | None:
-    """Return the role with that ARN; none is to be found outside the demo's account."""
+    """Return the role with that ARN in the demo's account, if there is one."""
     for role in iam_backends[ACCOUNT_ID][_PARTITION].get_roles():
         if role.arn == arn:
             return role
@@ -93,7 +106,13 @@ def find_role(arn: str) -> Any | None:
 
 
 def issue_credentials(role: Any, session_name: str, lifetime: int) -> Any:
-    """Have moto issue credentials, which it then knows by their access key."""
+    """Let moto issue credentials, and return them.
+
+    Args:
+        role: moto's role.
+        session_name: the `RoleSessionName`.
+        lifetime: the life of the credentials, in seconds.
+    """
     return sts_backends[ACCOUNT_ID][_PARTITION].assume_role_with_web_identity(
         region_name="us-east-1",
         role_session_name=session_name,
@@ -105,11 +124,11 @@ def issue_credentials(role: Any, session_name: str, lifetime: int) -> Any:
 
 
 def find_credentials(access_key_id: str) -> Any | None:
-    """Return the credentials with that access key, expired ones too."""
+    """Return the credentials with that access key, even if they have expired."""
     sts = sts_backends[ACCOUNT_ID][_PARTITION]
     return sts.get_assumed_role_from_access_key(access_key_id)
 
 
 def expired(credentials: Any) -> bool:
-    """Say whether their time is over. moto does not look."""
+    """Return whether they have expired. moto does not check this."""
     return bool(utcnow() >= credentials.expiration)

@@ -1,4 +1,4 @@
-"""AWS's answers: errors in the shape of the service that was asked, and STS's XML.
+"""AWS's answers: errors in the format of the service, and STS's XML.
 
 Sources: botocore's service models (codes and statuses of STS), Amazon S3 API Reference "Error
 responses", AWS STS API Reference "Common error types", AWS JSON protocol.
@@ -24,7 +24,7 @@ STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 
 class Protocol(Enum):
-    """How a service speaks, which also decides what it calls a failure."""
+    """The protocol of a service, which also decides its error codes."""
 
     S3 = auto()
     QUERY = auto()
@@ -33,7 +33,7 @@ class Protocol(Enum):
 
 
 class AwsError(Exception):
-    """A refusal: `code` and `message` as AWS has them, with its HTTP status."""
+    """An error with AWS's code, message and HTTP status."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -51,7 +51,7 @@ class Answer:
     body: bytes
 
     def send(self, method: str, start_response: StartResponse) -> Iterable[bytes]:
-        """Hand the answer to the WSGI server; HEAD gets no body."""
+        """Send the answer through the WSGI server; HEAD gets no body."""
         body = b"" if method == "HEAD" else self.body
         headers = [
             ("Content-Type", self.content_type),
@@ -63,7 +63,7 @@ class Answer:
 
 
 def error_answer(error: AwsError, protocol: Protocol) -> Answer:
-    """Shape `error` as a service of that protocol does."""
+    """Return `error` in the format of the protocol."""
     request_id = str(uuid.uuid4())
     if protocol is Protocol.JSON:
         body = json.dumps({"__type": error.code, "message": error.message})
@@ -81,7 +81,7 @@ def error_answer(error: AwsError, protocol: Protocol) -> Answer:
 
 
 def sts_answer(action: str, result: Mapping[str, object]) -> Answer:
-    """Shape an STS result; members that are None are left out."""
+    """Return an STS result; members that are None are left out."""
     content = {
         f"{action}Result": result,
         "ResponseMetadata": {"RequestId": str(uuid.uuid4())},

@@ -1,4 +1,4 @@
-"""`AssumeRoleWithWebIdentity`, answered as AWS does; moto would take any token for any role."""
+"""`AssumeRoleWithWebIdentity` as in AWS; moto would accept any token for any role."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Call:
 
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> _Call:
-        _refuse_what_would_be_ignored(parameters)
+        _refuse_unsupported(parameters)
         role_arn = _parameter(parameters, "roleArn", 20, 2048)
         session_name = _parameter(parameters, "roleSessionName", 2, 64)
         if not re.fullmatch(_SESSION_NAME, session_name, re.ASCII):
@@ -51,8 +51,11 @@ def assume_role_with_web_identity(
 
     Args:
         parameters: the form of the call.
-        credential_lifetime: seconds that overrule the duration asked for; so that a test can see
-            credentials expire, which AWS lets nobody have in under 900.
+        credential_lifetime: seconds that override the requested duration. AWS requires at least
+            900; tests need less, to see credentials expire.
+
+    Raises:
+        AwsError: if AWS would refuse the call.
     """
     call = _Call.parse(parameters)
     identity = verify(call.token, accounts.providers())
@@ -100,7 +103,7 @@ def _result(issued: Any, identity: WebIdentity) -> dict[str, object]:
     return {
         "SubjectFromWebIdentityToken": identity.subject,
         "Audience": identity.audience,
-        # An OIDC provider of the account is named by its ARN; only the built-in ones by a host.
+        # An OIDC provider of the account appears as its ARN, a built-in one as its host.
         "Provider": identity.provider.arn,
         "AssumedRoleUser": {"AssumedRoleId": issued.user_id, "Arn": issued.arn},
         "Credentials": {
@@ -114,12 +117,12 @@ def _result(issued: Any, identity: WebIdentity) -> dict[str, object]:
     }
 
 
-def _refuse_what_would_be_ignored(parameters: Mapping[str, str]) -> None:
+def _refuse_unsupported(parameters: Mapping[str, str]) -> None:
     if any(name == "Policy" or name.startswith("PolicyArns") for name in parameters):
         raise AwsError(
             "ValidationError",
             "The local AWS of the demo can't enforce a session policy (Policy, PolicyArns), "
-            "so it refuses one rather than grant more than was asked for.",
+            "so it refuses the call instead of granting more than was requested.",
         )
     if "ProviderId" in parameters:
         raise AwsError("ValidationError", "ProviderId is for OAuth 2.0 access tokens only")

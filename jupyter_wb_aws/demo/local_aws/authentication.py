@@ -1,8 +1,8 @@
-"""Whose request is it? Everything about credentials that moto gets wrong or dies of.
+"""Check the credentials of a request, where moto is wrong or fails.
 
-A key that nobody issued, a session token that is missing or another key's, and credentials whose
-time is over are refused here. The signature is left to moto (`access_control.py`), which knows the
-secret, can check it, and needs no more than a well-formed header.
+This module refuses unknown keys, session tokens that are missing or belong to another key, and
+expired credentials. moto (`access_control.py`) checks the signature: it knows the secret, and only
+needs a well-formed header.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _SCOPE = re.compile(
     r"/aws4_request"
 )
 _SIGNED_HEADERS = {"host", "x-amz-date"}
-"""What Signature Version 4 wants signed at least."""
+"""The headers that Signature Version 4 requires to be signed."""
 _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
 class Fault(Enum):
-    """What can be wrong with credentials."""
+    """The faults that credentials can have."""
 
     MISSING = auto()
     MALFORMED = auto()
@@ -118,7 +118,7 @@ _ERRORS: dict[Protocol, dict[Fault, tuple[str, str, int]]] = {
 
 
 def refusal(fault: Fault, protocol: Protocol) -> AwsError:
-    """Say `fault` in the words of a service."""
+    """Return the error for `fault` in the words of the protocol's services."""
     return AwsError(*_ERRORS[protocol][fault])
 
 
@@ -132,7 +132,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What a request says of its signature (AWS Signature Version 4)."""
+    """What a request says about its signature (AWS Signature Version 4)."""
 
     key_id: str
     region: str
@@ -142,7 +142,11 @@ class Signed:
 
     @classmethod
     def parse(cls, environ: Mapping[str, Any]) -> Signed | None:
-        """Read the Authorization header, or a presigned URL's query; None if there is neither."""
+        """Read the Authorization header or the query of a presigned URL; None without either.
+
+        Raises:
+            Refused: if it is malformed.
+        """
         if "HTTP_AUTHORIZATION" in environ:
             return cls._from_header(environ)
         query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
@@ -183,9 +187,13 @@ class Signed:
 
 
 def credentials_of(signed: Signed) -> Any:
-    """Return the credentials that a request was signed with, if they are good."""
+    """Return the credentials that a request was signed with.
+
+    Raises:
+        Refused: if they are unknown, incomplete or expired.
+    """
     credentials = accounts.find_credentials(signed.key_id)
-    # Without its session token, a temporary key is to AWS like one that doesn't exist.
+    # AWS treats a temporary key without its session token as unknown.
     if credentials is None or signed.session_token is None:
         raise Refused(Fault.UNKNOWN_KEY)
     presented, issued = signed.session_token, credentials.session_token

@@ -1,4 +1,4 @@
-"""Presigned S3 URLs: checked here and signed again by header, since moto knows only headers.
+"""Presigned S3 URLs: checked here, and signed again by header, which is all that moto supports.
 
 Source: Amazon S3 API Reference, "Authenticating requests: using query parameters".
 """
@@ -18,7 +18,7 @@ from botocore.credentials import Credentials
 from jupyter_wb_aws.demo.local_aws.answers import AwsError
 from jupyter_wb_aws.demo.local_aws.authentication import Fault, Refused, Signed
 
-_LONGEST = 7 * 24 * 3600
+_MAX_LIFETIME = 7 * 24 * 3600
 _SIGNING_PARAMETERS = {
     "X-Amz-Algorithm",
     "X-Amz-Credential",
@@ -38,11 +38,16 @@ class _UnsignedPayloadAuth(S3SigV4Auth):
 
 
 def sign_by_header(environ: dict[str, Any], signed: Signed, issued: Any) -> None:
-    """Verify a presigned request and turn it, in place, into one that moto can read.
+    """Verify a presigned request, and change it in place into one that moto can read.
+
+    Args:
+        environ: the WSGI environment; it is changed.
+        signed: what the request says about its signature.
+        issued: moto's credentials that it was signed with.
 
     Raises:
-        Refused: when the signature is wrong.
-        AwsError: when the URL's own time is over, or the request's host makes no URL.
+        Refused: if the signature is wrong.
+        AwsError: if the URL has expired, or the request's host is not valid in a URL.
     """
     parameters = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     signing = {name: value for name, value in parameters if name in _SIGNING_PARAMETERS}
@@ -71,10 +76,10 @@ def _signature(
 
 def _check_time(signing: dict[str, str]) -> None:
     lifetime = signing.get("X-Amz-Expires", "")
-    if not re.fullmatch("[0-9]{1,6}", lifetime) or int(lifetime) > _LONGEST:
+    if not re.fullmatch("[0-9]{1,6}", lifetime) or int(lifetime) > _MAX_LIFETIME:
         raise AwsError(
             "AuthorizationQueryParametersError",
-            "X-Amz-Expires must be a number of seconds, and no more than a week",
+            "X-Amz-Expires must be a number of seconds, at most a week",
         )
     try:
         start = datetime.strptime(signing["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
@@ -107,7 +112,7 @@ def _request(
     headers = {name: environ.get(_environ_name(name), "") for name in header_names}
     url = f"http://{environ.get('HTTP_HOST', '')}{_path(environ)}?{_query(parameters)}"
     try:
-        urlsplit(url)  # botocore does, and fails on the host `[`
+        urlsplit(url)  # as botocore does, which fails on the host `[`
     except ValueError as error:
         raise AwsError("InvalidRequest", "The Host header is not valid.") from error
     return AWSRequest(method=environ["REQUEST_METHOD"], url=url, headers=headers)
@@ -123,5 +128,5 @@ def _query(parameters: list[tuple[str, str]]) -> str:
 
 
 def _path(environ: dict[str, Any]) -> str:
-    """Return the path as it was sent; decoding and encoding it again could change a key."""
+    """Return the path as it was sent; decoding and encoding it could change a key."""
     return str(environ["REQUEST_URI"]).partition("?")[0]

@@ -1,4 +1,4 @@
-"""What the demo's AWS account holds when it starts: a bucket, and roles that do and don't trust."""
+"""The initial contents of the demo's AWS account: a bucket, and four roles."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def seed(issuer: str) -> None:
     accounts.add_bucket(BUCKET, REGION, {"README.txt": _README, "2025/rainfall.csv": _RAINFALL})
     accounts.add_role("analyst", trust(host, "alice"), _permissions(_READ + _WRITE))
     accounts.add_role("auditor", trust(host, "alice", "bob"), _permissions(_READ))
-    # As an administrator would get it wrong: the directory's old spelling of the same person.
+    # A typical mistake: the directory's old spelling of the same user.
     accounts.add_role("misconfigured", trust(host, "CORP\\alice"), _permissions(_READ))
     accounts.add_role("finance-admin", trust(host, "bob", "frank"), _permissions(_READ + _WRITE))
 
 
 def trust(host: str, *subjects: str) -> dict[str, Any]:
-    """Return a trust policy that lets these users of the issuer at `host` in, and nobody else."""
+    """Return a trust policy that lets in only these users of the issuer at `host`."""
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -78,7 +78,7 @@ def trust(host: str, *subjects: str) -> dict[str, Any]:
 
 
 def _permissions(actions: list[str]) -> dict[str, Any]:
-    """Return a permissions policy: `actions` in the project's bucket, and to see that it exists."""
+    """Return a permissions policy for `actions` in the project's bucket, and for listing buckets."""
     resources = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]
     return {
         "Version": "2012-10-17",

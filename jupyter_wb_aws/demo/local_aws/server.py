@@ -13,23 +13,29 @@ from jupyter_wb_aws.demo.local_aws.seed import seed
 from jupyter_wb_aws.demo.local_aws.strict import StrictAws
 from jupyter_wb_aws.demo.serving import Serving
 
-_only_one = threading.Lock()
-"""moto's state belongs to the process, and so does this."""
+_instance_lock = threading.Lock()
+"""Held by the only instance in this process, because moto's state belongs to the process."""
 
 
 class LocalAws(Serving):
-    """STS and S3 at one URL, with the demo's account in them, from its making until `close`.
+    """STS and S3 at one URL, with the demo's account, from its creation until `close`.
 
-    One at a time in a process: moto's state is the process's, and is cleared at start and end.
+    There can be only one in a process, because moto's state belongs to the process. The state is
+    cleared at start and end.
 
     Args:
-        issuer: the identity provider that the account trusts.
-        credential_lifetime: seconds that overrule the duration that callers ask for.
+        issuer: the URL of the identity provider that the account trusts.
+        credential_lifetime: seconds that override the requested duration.
+
+    Raises:
+        RuntimeError: if another one is open.
     """
 
     def __init__(self, issuer: str, *, credential_lifetime: int | None = None) -> None:
-        if not _only_one.acquire(blocking=False):
-            raise RuntimeError("There can be only one at a time: close the other LocalAws first.")
+        if not _instance_lock.acquire(blocking=False):
+            raise RuntimeError(
+                "Only one LocalAws can be open at a time. Close the other one first."
+            )
         accounts.clear()
         seed(issuer)
         server = make_server(
@@ -45,7 +51,7 @@ class LocalAws(Serving):
     def _forget(self) -> None:
         accounts.enforce_policies(on=False)
         accounts.clear()
-        _only_one.release()
+        _instance_lock.release()
 
 
 class _SilentHandler(MotoRequestHandler):

@@ -1,12 +1,12 @@
 """The strict layer: a WSGI application in front of moto that refuses what AWS would refuse.
 
-Every request takes one path:
+How a request is handled:
 
-1. `AssumeRoleWithWebIdentity` is answered here, and is the only call that needs no signature.
-2. Anything else must be signed with credentials that this local AWS issued and that still live.
-3. Only STS, S3 and IAM have a moto behind them, each called by name: moto's control paths and its
-   other services can't be reached.
-4. What makes moto fail is answered with an error of AWS's, never with a 500.
+1. `AssumeRoleWithWebIdentity` is answered here. It is the only call that needs no signature.
+2. Any other call must be signed with unexpired credentials that this local AWS issued.
+3. Only STS, S3 and IAM are passed on to moto, each by name. moto's control paths and its other
+   services can't be reached.
+4. If moto fails, the answer is one of AWS's errors, never a 500.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _MAX_DRAINED = 64 * 1024 * 1024
 
 
 class StrictAws:
-    """The application; `credential_lifetime` overrules what callers ask for, in seconds."""
+    """The application; `credential_lifetime` (seconds) overrides the requested duration."""
 
     def __init__(self, credential_lifetime: int | None = None) -> None:
         self._credential_lifetime = credential_lifetime
-        # Otherwise moto invites the scripts of every web page.
+        # Otherwise moto answers the scripts of every web page.
         werkzeug_app.DISABLE_GLOBAL_CORS = True  # type: ignore[attr-defined]
         self._moto: dict[str, WSGIApplication] = {
             "s3": werkzeug_app.create_backend_app("s3"),
@@ -58,7 +58,7 @@ class StrictAws:
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)
-        # Ends where the body does: whoever reads on after that must not wait for the client.
+        # End the input with the body, so that no reader waits for the client after that.
         environ["wsgi.input"] = get_input_stream(environ)
         environ["wsgi.input_terminated"] = True
         form = _form(environ)
@@ -103,13 +103,13 @@ def _unsigned(environ: Mapping[str, Any]) -> Exception:
 def _ask_moto(
     moto: WSGIApplication, service: str, environ: dict[str, Any], start_response: StartResponse
 ) -> Iterable[bytes]:
-    """Pass the request on, token_status the answer back until its status is known."""
+    """Pass the request to moto, and start the answer only if moto did not fail."""
     started: list[Any] = []
     body: Iterable[bytes] = ()
     try:
         body = moto(environ, lambda *args: started.append(args))  # type: ignore[arg-type]
         failed = not started or started[0][0].startswith("5")
-    except Exception:  # noqa: BLE001 - whatever moto dies of, AWS would not say 500
+    except Exception:  # noqa: BLE001 - AWS would not answer 500, regardless of how moto fails
         _log.debug("moto failed", exc_info=True)
         failed = True
     if not failed:
@@ -129,9 +129,9 @@ def _invalid_action() -> AwsError:
 
 
 def _form(environ: dict[str, Any]) -> dict[str, str]:
-    """Return the parameters of a call to STS or IAM; they come in the body, or in the query.
+    """Return the parameters of a call to STS or IAM, from its body or its query.
 
-    The body is put back for moto. A signed body that is no form (an upload to S3) is not read.
+    The body is put back for moto. A body that is not a form (an upload to S3) is not read.
     """
     if environ.get("PATH_INFO", "/") not in ("", "/"):
         return {}
@@ -148,7 +148,7 @@ def _form(environ: dict[str, Any]) -> dict[str, str]:
 
 
 def _protocol(environ: Mapping[str, Any], form: Mapping[str, str]) -> Protocol:
-    """Guess whose words to answer in; a request that is signed says which service it is for."""
+    """Return the protocol to answer in: that of the signed request's service, or a guess."""
     try:
         signed = Signed.parse(environ)
     except Refused:
@@ -163,7 +163,7 @@ def _protocol(environ: Mapping[str, Any], form: Mapping[str, str]) -> Protocol:
 
 
 def _drain(environ: Mapping[str, Any]) -> None:
-    """Read what the client still sends; closing before that could cost it our answer."""
+    """Read what the client still sends. If we closed earlier, it might not see our answer."""
     left = min(_content_length(environ), _MAX_DRAINED)
     while left > 0:
         chunk = environ["wsgi.input"].read(min(left, 65536))

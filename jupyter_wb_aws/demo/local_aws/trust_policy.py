@@ -1,4 +1,4 @@
-"""Does a role's trust policy let a web identity in? Pure; what it can't evaluate is never a yes.
+"""Evaluate a role's trust policy. Pure; what can't be evaluated never allows anything.
 
 Source: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements: Condition operators"
 and "Creating a condition with multiple keys or values".
@@ -22,24 +22,24 @@ _OPERATOR = re.compile(
 
 
 class _CannotEvaluate(Exception):
-    """The statement says something that this module doesn't know."""
+    """The statement has an element that this module does not support."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrustRequest:
-    """Who asks, and what the conditions may look at.
+    """The caller, and the values that conditions may check.
 
     Args:
         principal: the ARN of the identity provider that vouches for the caller.
-        context: condition key, lower case, to its values; empty when the key is one we know and
-            the request has no value for it. A key that is not there is one we don't know.
+        context: the values of each condition key (lower case). A supported key without a value in
+            this request has an empty tuple; an unsupported key is missing.
     """
 
     principal: str
     context: Mapping[str, tuple[str, ...]]
 
     def values(self, key: str) -> tuple[str, ...]:
-        """Return the values of a condition key. Names of keys don't depend on case."""
+        """Return the values of a condition key, whose name is not case-sensitive."""
         key = key.lower()
         if key in self.context:
             return self.context[key]
@@ -49,10 +49,15 @@ class TrustRequest:
 
 
 def allows(policy: str, action: str, request: TrustRequest) -> bool:
-    """Say whether `policy` (JSON) lets `request` do `action`: some Allow applies and no Deny.
+    """Return whether `policy` allows `action`: some Allow applies and no Deny.
 
     A statement that can't be evaluated counts against the caller: an Allow does not apply, a Deny
     does.
+
+    Args:
+        policy: the trust policy, as JSON.
+        action: such as `sts:AssumeRoleWithWebIdentity`.
+        request: the caller and the values for the conditions.
     """
     allowed = False
     for statement in _statements(policy):
@@ -81,7 +86,7 @@ def _statements(policy: str) -> list[dict[str, Any]]:
 
 def _applies(statement: dict[str, Any], action: str, request: TrustRequest) -> bool:
     if not statement.keys() <= _KNOWN_ELEMENTS:
-        raise _CannotEvaluate("NotPrincipal, NotAction, or what AWS doesn't have either")
+        raise _CannotEvaluate("NotPrincipal, NotAction, or an unknown element")
     return (
         _principal_matches(statement.get("Principal"), request.principal)
         and any(_like(action.lower(), p.lower()) for p in _strings(statement.get("Action")))
@@ -100,7 +105,7 @@ def _principal_matches(principal: object, arn: str) -> bool:
 def _conditions_hold(conditions: object, request: TrustRequest) -> bool:
     if not isinstance(conditions, dict):
         raise _CannotEvaluate("Condition")
-    # A list, so that an unknown operator is noticed whatever stands before it.
+    # A list, so that an unknown operator is noticed even after a condition that fails.
     results = [
         _condition_holds(operator, _strings(wanted), request.values(key))
         for operator, keys in conditions.items()
@@ -122,8 +127,8 @@ def _condition_holds(operator: str, wanted: list[str], values: tuple[str, ...]) 
     test, negated = _TESTS[parsed["test"]], bool(parsed["negated"])
     if parsed["quantifier"] is None:
         if len(values) > 1:
-            raise _CannotEvaluate("a key of many values asks for ForAnyValue or ForAllValues")
-        # With no value at all a negated operator holds and a plain one doesn't.
+            raise _CannotEvaluate("a key with several values needs ForAnyValue or ForAllValues")
+        # Without any value, a negated operator holds and a plain one does not.
         return any(test(v, w) for v in values for w in wanted) != negated
     results = (any(test(value, w) for w in wanted) != negated for value in values)
     return any(results) if parsed["quantifier"] == "ForAnyValue" else all(results)
@@ -144,7 +149,7 @@ def _equals_ignoring_case(value: str, wanted: str) -> bool:
 
 
 def _like(value: str, pattern: str) -> bool:
-    """Match IAM's wildcards: `*` for any characters, `?` for one."""
+    """Match IAM's wildcards: `*` for any characters, `?` for exactly one."""
     expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(expression, value, re.DOTALL) is not None
 
@@ -157,7 +162,7 @@ _TESTS: dict[str, Callable[[str, str], bool]] = {
 
 
 def _strings(value: object) -> list[str]:
-    """Read a policy's "one string or a list of them"."""
+    """Return a policy's value, which is a string or a list of strings, as a list."""
     values = value if isinstance(value, list) else [value]
     strings = [item for item in values if isinstance(item, str)]
     if len(strings) < len(values):

@@ -1,7 +1,7 @@
-"""Is a web identity token genuine? As AWS STS judges it (RFC 7519, RFC 8725, OpenID Connect).
+"""Verify web identity tokens as AWS STS does (RFC 7519, RFC 8725, OpenID Connect).
 
-The keys are fetched anew for every token: on the loopback that costs two milliseconds, and a key
-that the issuer has withdrawn counts for nothing at once.
+The keys are fetched for every token. On the loopback interface that takes two milliseconds, and a
+key that the issuer has withdrawn is refused at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KEY_TYPES = {
     "ES384": "EC",
     "ES512": "EC",
 }
-"""The algorithms AWS takes, all asymmetric, and the one kind of key that each goes with."""
+"""The algorithms that AWS accepts, all asymmetric, and the key type of each."""
 _REQUIRED_CLAIMS = ("iss", "sub", "aud", "exp", "iat")
 _MAX_DOCUMENT = 256 * 1024
 _TIMEOUT = 5.0
@@ -39,7 +39,7 @@ _MAX_TAGS = 50
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An IAM OIDC provider: `url` has no scheme, as IAM keeps it."""
+    """An IAM OIDC provider; as in IAM, `url` has no scheme."""
 
     arn: str
     url: str
@@ -48,7 +48,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class WebIdentity:
-    """What a genuine token says, as far as AWS looks at it."""
+    """The contents of a verified token that AWS uses."""
 
     provider: Provider
     issuer: str
@@ -63,7 +63,7 @@ def verify(token: str, providers: Mapping[str, Provider]) -> WebIdentity:
     """Verify `token` against the registered `providers` (by their url).
 
     Raises:
-        AwsError: as AssumeRoleWithWebIdentity does.
+        AwsError: with the code of AssumeRoleWithWebIdentity, if it is not valid.
     """
     header, unverified = _read(token)
     issuer = unverified.get("iss")
@@ -106,7 +106,7 @@ def _published_keys(issuer: str) -> list[dict[str, Any]]:
 
 
 def _fetch(url: str) -> dict[str, Any]:
-    """Get a JSON object, or say that the identity provider can't be reached."""
+    """Return the JSON object at `url`."""
     try:
         document = json.loads(_get(url))
     except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
@@ -119,7 +119,7 @@ def _fetch(url: str) -> dict[str, Any]:
 
 
 def _get(url: str) -> bytes:
-    """Get a document from this machine: the demo reaches nothing else, redirects included."""
+    """Return a document from this machine. The demo calls no other, and follows no redirect."""
     parts = urlsplit(url)
     if parts.scheme != "http" or not ipaddress.ip_address(parts.hostname or "").is_loopback:
         raise OSError(f"{url} is not on this machine")
@@ -131,12 +131,12 @@ def _get(url: str) -> bytes:
     finally:
         connection.close()
     if response.status != http.client.OK or len(body) > _MAX_DOCUMENT:
-        raise OSError(f"{url} has no document of a sensible size")
+        raise OSError(f"{url} does not return a document of a plausible size")
     return body
 
 
 def _find_key(header: Mapping[str, Any], keys: list[dict[str, Any]]) -> jwt.PyJWK:
-    """Find the key that signed: the token may name it, but not choose how it is used."""
+    """Return the key that signed the token. The token can name the key, but not how it is used."""
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in _KEY_TYPES or "crit" in header:
         raise _invalid("The token's signature algorithm is not supported")
@@ -183,7 +183,7 @@ def _verified_claims(token: str, key: jwt.PyJWK, issuer: str, expiry: object) ->
 
 
 def _audience(claims: Mapping[str, Any], provider: Provider) -> str:
-    """Return the audience: `azp` where there is one, else the one `aud`.
+    """Return the audience: `azp` if there is one, otherwise the only `aud`.
 
     Source: IAM User Guide, "Available keys for AWS OIDC federation".
     """
@@ -202,7 +202,7 @@ def _authentication_methods(claims: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _tags(claims: Mapping[str, Any]) -> dict[str, str]:
-    """Read the session tags: each key goes with a list of exactly one value."""
+    """Return the session tags; each key has a list of exactly one value."""
     if TAGS_CLAIM not in claims:
         return {}
     try:

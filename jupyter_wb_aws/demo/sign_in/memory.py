@@ -1,7 +1,6 @@
-"""What the provider remembers: who signed in, and what was given out for it.
+"""The provider's state: the sign-ins, and the codes and tokens that were issued for them.
 
-In memory only, and for as long as the demo runs. The methods are those that authlib asks its models
-for.
+It is in memory only, while the demo runs. authlib requires these methods of its models.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from authlib.oidc.core import AuthorizationCodeMixin
 if TYPE_CHECKING:
     from jupyter_wb_aws.demo.users import User
 
-_CODE_LIFETIME = 60.0
+CODE_LIFETIME = 60.0
+"""Seconds that an authorization code is valid."""
 
 
 @dataclass(slots=True)
@@ -27,14 +27,14 @@ class SignIn:
 
     user: User
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
-    """The `sid` of its id tokens: whoever ends the session says which by it."""
+    """The `sid` of its id tokens, by which a client names the session that it ends."""
     at: int = field(default_factory=lambda: int(time.time()))
     ended: bool = False
 
 
 @dataclass(slots=True)
 class Grant:
-    """What somebody who signed in has allowed the client: tokens, until one of them ends it."""
+    """The tokens that a signed-in user has allowed the client, until either of them ends it."""
 
     sign_in: SignIn
     scope: str
@@ -42,7 +42,7 @@ class Grant:
 
     @property
     def ended(self) -> bool:
-        """Say whether no more tokens are to be had for it."""
+        """Whether the provider no longer issues tokens for it."""
         return self.revoked or self.sign_in.ended
 
 
@@ -55,21 +55,21 @@ class AuthorizationCode(AuthorizationCodeMixin):
     code_challenge: str
     nonce: str | None
     code_challenge_method: str = "S256"
-    expires_at: float = field(default_factory=lambda: time.time() + _CODE_LIFETIME)
+    expires_at: float = field(default_factory=lambda: time.time() + CODE_LIFETIME)
     used: bool = False
 
     def get_redirect_uri(self) -> str:
-        """Return where the code was sent."""
+        """Return the URI to which the code was sent."""
         return self.redirect_uri
 
     def get_scope(self) -> str:
-        """Return what was asked for, and is allowed."""
+        """Return the scope that was requested and is allowed."""
         return self.grant.scope
 
 
 @dataclass
 class DeviceRequest(DeviceCredentialMixin):
-    """A device code and its user code, which wait for somebody's answer (RFC 8628)."""
+    """A device code and its user code, which wait for the user's answer (RFC 8628)."""
 
     client_id: str
     scope: str
@@ -81,11 +81,11 @@ class DeviceRequest(DeviceCredentialMixin):
     polled_at: float = float("-inf")
 
     def get_client_id(self) -> str:
-        """Return who asked."""
+        """Return the id of the client that asked."""
         return self.client_id
 
     def get_scope(self) -> str:
-        """Return what was asked for."""
+        """Return the scope that was requested."""
         return self.scope
 
     def get_user_code(self) -> str:
@@ -93,16 +93,16 @@ class DeviceRequest(DeviceCredentialMixin):
         return self.user_code
 
     def is_expired(self) -> bool:
-        """Say whether it is too late."""
+        """Return whether the time for an answer is over."""
         return self.expires_at < time.time()
 
     @property
     def is_pending(self) -> bool:
-        """Say whether somebody may answer yet."""
+        """Whether it still waits for an answer."""
         return not (self.grant or self.denied or self.is_expired())
 
     def is_polled_too_often(self) -> bool:
-        """Take note of a poll; five seconds more are to be waited after each that was too early."""
+        """Record a poll. After each poll that is too early, the client has to wait 5 s longer."""
         now = time.monotonic()
         early = now - self.polled_at < self.interval
         self.polled_at = now
@@ -113,23 +113,23 @@ class DeviceRequest(DeviceCredentialMixin):
 
 @dataclass
 class RefreshToken(TokenMixin):
-    """A refresh token, and whether its successor was given out."""
+    """A refresh token, and whether its successor was issued."""
 
     grant: Grant
     used: bool = False
 
     def check_client(self, _client: object) -> bool:
-        """Say yes: there is one client."""
+        """Return true, because there is only one client."""
         return True
 
     def get_scope(self) -> str:
-        """Return what may be asked for again."""
+        """Return the scope that may be requested again."""
         return self.grant.scope
 
 
 @dataclass(slots=True)
 class Memory:
-    """Everything that was given out, by the secret that stands for it."""
+    """Everything that was issued, by its secret."""
 
     sign_ins: dict[str, SignIn] = field(default_factory=dict)
     codes: dict[str, AuthorizationCode] = field(default_factory=dict)
@@ -143,12 +143,12 @@ class Memory:
         return begun
 
     def end_sign_in(self, id_: str) -> None:
-        """Forget a sign-in, and end what was given out for it."""
+        """Delete a sign-in, and end everything that was issued for it."""
         if ended := self.sign_ins.pop(id_, None):
             ended.ended = True
 
     def code(self, text: str) -> AuthorizationCode | None:
-        """Return a code that is good; one that comes twice ends its grant (RFC 6749, 4.1.2)."""
+        """Return a valid code. A second use ends its grant (RFC 6749, 4.1.2)."""
         code = self.codes.get(text)
         if code is None or code.expires_at < time.time():
             return None
@@ -158,7 +158,7 @@ class Memory:
         return code
 
     def refresh_token(self, text: str) -> RefreshToken | None:
-        """Return a refresh token that is good; one that comes twice ends its grant (RFC 9700, 4.14)."""
+        """Return a valid refresh token. A second use ends its grant (RFC 9700, 4.14)."""
         token = self.refresh_tokens.get(text)
         if token is None or token.grant.ended:
             return None
@@ -168,7 +168,7 @@ class Memory:
         return token
 
     def device(self, user_code: str) -> DeviceRequest | None:
-        """Return the request with that code, however it was typed, if it waits for an answer."""
+        """Return the pending request with that code; case and separators don't matter."""
         typed = "".join(filter(str.isalpha, user_code.upper()))
         for request in self.devices.values():
             if request.is_pending and request.user_code.replace("-", "") == typed:

@@ -1,6 +1,6 @@
-"""What a browser sees of the provider, and the addresses that a client calls.
+"""The provider's pages for a browser, and its endpoints for a client.
 
-The pages work without scripts and take nothing from elsewhere.
+The pages have no scripts and load nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ _Page = Response | str | tuple[str, int]
 
 
 class Pages:
-    """The provider's addresses.
+    """The provider's pages and endpoints.
 
     Args:
-        server: the protocol.
-        users: whom one can choose to be.
+        server: the implementation of the protocol.
+        users: the users to choose from, by subject.
     """
 
     def __init__(self, server: Server, users: Mapping[str, User]) -> None:
         self._server = server
         self._memory = server.memory
         self._users = users
-        self._one_answer_at_a_time = threading.Lock()
+        self._token_lock = threading.Lock()
 
     def add_to(self, app: Flask) -> None:
-        """Let `app` have them."""
+        """Add them to `app`."""
         app.secret_key = secrets.token_bytes(32)
         app.config["SESSION_COOKIE_NAME"] = "demo-identity-provider"
         app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
@@ -73,10 +73,10 @@ class Pages:
         pages.after_request(self._with_policy)
         app.register_blueprint(pages)
 
-    # --- What a browser opens ------------------------------------------------------------
+    # --- Pages ---------------------------------------------------------------------------
 
     def authorize(self) -> _Page:
-        """Ask who it is, and send the browser back with a code (OpenID Connect Core, 3.1.2)."""
+        """Let the user choose, and send the browser back with a code (OpenID Connect Core, 3.1.2)."""
         sign_in = self._sign_in(request.values.get("max_age", type=int))
         try:
             grant = self._server.get_consent_grant(end_user=sign_in)
@@ -85,14 +85,14 @@ class Pages:
         if "choice" in request.form:
             sign_in = self._chosen()
         elif sign_in is None or grant.prompt:
-            # In the address, wherever the parameters came from: the form has its own.
+            # Pass the parameters in the address, because the form has fields of its own.
             action = f"{url_for('.authorize')}?{urlencode(list(request.values.items(multi=True)))}"
             return render_template("choose.html", users=self._users.values(), action=action)
         response = self._server.create_authorization_response(grant_user=sign_in, grant=grant)
         return self._with_issuer(response)
 
     def device(self) -> _Page:
-        """Ask for the code and who it is (RFC 8628, 3.3)."""
+        """Ask for the code, and let the user choose (RFC 8628, 3.3)."""
         typed = request.values.get("user_code", "")
         asked = self._memory.device(typed)
         if asked is None:
@@ -111,7 +111,7 @@ class Pages:
         return render_template("done.html", title="You are not signed in")
 
     def end_session(self) -> _Page:
-        """Forget a sign-in (OpenID Connect RP-Initiated Logout); ask first, unless it is named."""
+        """End a sign-in (OpenID Connect RP-Initiated Logout); ask first, unless the client names it."""
         try:
             asked = self._server.validate_endpoint_request("end_session")
         except OAuth2Error as error:
@@ -124,20 +124,20 @@ class Pages:
         self._server.create_endpoint_response("end_session", asked)
         return render_template("done.html", title="You are signed out")
 
-    # --- What a client calls -------------------------------------------------------------
+    # --- Endpoints -----------------------------------------------------------------------
 
     def token(self) -> Response:
-        """Give tokens, to one request at a time: a code or refresh token is good for one answer."""
-        request.get_data(parse_form_data=True)  # all of it, before others have to wait
-        with self._one_answer_at_a_time:
+        """Issue tokens, to one request at a time, because a code or refresh token works only once."""
+        request.get_data(parse_form_data=True)  # read all of it before taking the lock
+        with self._token_lock:
             return _response(self._server.create_token_response())
 
     def device_authorization(self) -> Response:
-        """Give a device code and a user code."""
+        """Issue a device code and a user code."""
         return _response(self._server.create_endpoint_response("device_authorization"))
 
     def revoke(self) -> Response:
-        """End the grant that a refresh token came from (RFC 7009)."""
+        """End the grant of a refresh token (RFC 7009)."""
         return _response(self._server.create_endpoint_response("revocation"))
 
     # --- Both ----------------------------------------------------------------------------
@@ -172,7 +172,7 @@ class Pages:
         return response
 
     def _with_policy(self, response: Response) -> Response:
-        # A form leads to the client too: browsers look at where an answer to it redirects.
+        # Forms lead to the client too: browsers also check where the answer redirects.
         client = urlsplit(self._server.client.redirect_uri)
         response.headers["Content-Security-Policy"] = (
             "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
@@ -197,7 +197,7 @@ def _response(answer: Any) -> Response:
 
 
 def _csrf() -> str:
-    """Return this browser's secret, for a form: a page of another site can't know it."""
+    """Return this browser's secret for a form; a page of another site can't know it."""
     return str(session.setdefault("csrf", secrets.token_urlsafe(16)))
 
 
@@ -212,5 +212,5 @@ def _refused(description: str) -> tuple[str, int]:
 
 
 def _not_understood(_: ValueError) -> tuple[dict[str, str], int]:
-    """Answer what authlib can't: it refuses to repeat odd characters, by an exception."""
+    """Answer instead of authlib, which raises an exception for characters it can't repeat."""
     return {"error": "invalid_request"}, 400

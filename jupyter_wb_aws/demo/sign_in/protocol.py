@@ -1,6 +1,6 @@
-"""OAuth 2.0 and OpenID Connect, by authlib: what is checked and what is answered.
+"""OAuth 2.0 and OpenID Connect, with authlib.
 
-Authlib's "user" of a token request is the grant here: it knows the user, and what was allowed.
+authlib's "user" of a token request is a `Grant` here: it knows the user and the allowed scope.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _TOKEN_BYTES = 48
 
 
 class Client(ClientMixin):
-    """The one client: the extension in the demo's JupyterLab, which has no secret."""
+    """The only client: the extension in the demo's JupyterLab, which has no secret."""
 
     client_metadata: Mapping[str, Any] = {}
 
@@ -56,41 +56,41 @@ class Client(ClientMixin):
         self.redirect_uri = redirect_uri
 
     def get_client_id(self) -> str:
-        """Return its id."""
+        """Return the client id."""
         return CLIENT_ID
 
     def get_default_redirect_uri(self) -> None:
-        """Return none: OpenID Connect wants it in the request."""
+        """Return none: OpenID Connect requires it in the request."""
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Compare to the letter (RFC 9700, 2.1)."""
+        """Compare exactly (RFC 9700, 2.1)."""
         return redirect_uri == self.redirect_uri
 
     def check_endpoint_auth_method(self, method: str, _endpoint: str) -> bool:
-        """Say that it is a public client."""
+        """Accept only `none`: it is a public client."""
         return method == "none"
 
     def check_response_type(self, response_type: str) -> bool:
-        """Say that it takes a code."""
+        """Accept only `code`."""
         return response_type == "code"
 
     def check_grant_type(self, grant_type: str) -> bool:
-        """Say which grants it uses."""
+        """Accept the grants that it uses."""
         return grant_type in GRANT_TYPES
 
     def get_allowed_scope(self, scope: str | None) -> str:
-        """Leave out what nobody knows, as OpenID Connect Core asks for (3.1.2.1)."""
+        """Leave out unknown scopes, as OpenID Connect Core requires (3.1.2.1)."""
         asked = scope_to_list(scope) or []
         return str(list_to_scope([name for name in asked if name in SCOPES]))
 
 
 class Server(AuthorizationServer):
-    """The protocol's side of the provider.
+    """The provider's implementation of the protocol.
 
     Args:
-        issuer: signs the id tokens.
-        redirect_uri: where codes are sent.
-        interval: seconds between two polls of a device.
+        issuer: the issuer, which signs the id tokens.
+        redirect_uri: where to send codes.
+        interval: seconds that a device waits between two polls.
         device_lifetime: seconds that a device code waits for an answer.
     """
 
@@ -110,17 +110,17 @@ class Server(AuthorizationServer):
         self.register_endpoint(_EndSessionEndpoint)
 
     def query_client(self, client_id: str) -> Client | None:
-        """Return the client, if it is the one."""
+        """Return the client, if the id is its own."""
         return self.client if client_id == CLIENT_ID else None
 
     def save_token(self, token: Mapping[str, Any], request: Any) -> None:
-        """Remember the refresh token. The access token is good for nothing, so it is not kept."""
+        """Store the refresh token. The access token gives access to nothing, so it is not stored."""
         if "refresh_token" in token:
             self.memory.refresh_tokens[token["refresh_token"]] = RefreshToken(request.user)
 
 
 class _Tokens(BearerTokenGenerator):
-    """Access tokens, and refresh tokens for whoever asks for `offline_access`."""
+    """Access tokens, and refresh tokens for requests with the scope `offline_access`."""
 
     def __init__(self, lifetime: int) -> None:
         super().__init__(_random, _random, lifetime)
@@ -160,7 +160,7 @@ class _CodeGrant(AuthorizationCodeGrant):
 
 
 class _OnlyS256(CodeChallenge):
-    """PKCE, and neither left out nor `plain` (RFC 9700, 2.1.1)."""
+    """PKCE is required, and not as `plain` (RFC 9700, 2.1.1)."""
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ("S256",)
 
@@ -168,24 +168,24 @@ class _OnlyS256(CodeChallenge):
         sent = grant.request.payload.data
         if not sent.get("code_challenge") or sent.get("code_challenge_method") != "S256":
             raise InvalidRequestError(
-                "A code_challenge is needed, with code_challenge_method S256."
+                "A code_challenge with the code_challenge_method S256 is required."
             )
         super().validate_code_challenge(grant, redirect_uri)
 
 
 class _IdToken(OpenIDCode):
-    """An id token beside each access token, signed as all of the issuer's are."""
+    """Adds an id token to each access token, signed like all tokens of the issuer."""
 
     def __init__(self, issuer: Issuer) -> None:
         super().__init__()
         self._issuer = issuer
 
     def exists_nonce(self, _nonce: str, _request: Any) -> bool:
-        """Leave it to the client, for whose sake there is a nonce."""
+        """Return false: the nonce protects the client, which checks it."""
         return False
 
     def encode_id_token(self, _token: Mapping[str, Any], request: Any) -> str:
-        """Sign one; only the first has the nonce (OpenID Connect Core, 12.2)."""
+        """Sign an id token; only the first one has the nonce (OpenID Connect Core, 12.2)."""
         sign_in = request.user.sign_in
         code: AuthorizationCode | None = request.authorization_code
         return self._issuer.mint(
@@ -249,7 +249,7 @@ class _DeviceGrant(DeviceCodeGrant):
         return asked.is_polled_too_often()
 
     def create_token_response(self) -> tuple[int, Any, Any]:
-        """Answer once: a device code is good for one answer."""
+        """Answer, and delete the device code: it works once."""
         answer: tuple[int, Any, Any] = super().create_token_response()
         del self.server.memory.devices[self.request.form["device_code"]]
         return answer
@@ -267,7 +267,7 @@ class _RevocationEndpoint(RevocationEndpoint):
 
 
 class _EndSessionEndpoint(EndSessionEndpoint):
-    """Ends the sign-in that the id token in `id_token_hint` came from; see the page for the rest."""
+    """Ends the sign-in of the id token in `id_token_hint`. `pages.py` handles the other cases."""
 
     def get_server_jwks(self) -> dict[str, Any]:
         jwks: dict[str, Any] = self.server.issuer.jwks()

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class SignInProvider(Issuer):
-    """An issuer at which one signs in, by authorization code with PKCE or by device code.
+    """An issuer with a sign-in, by authorization code with PKCE or by device code.
 
-    There are no passwords: everybody who reaches its port can be any of its users.
+    There are no passwords: anyone who reaches its port can be any of its users.
 
     Args:
-        redirect_uri: of its one client, `names.CLIENT_ID`, to the letter.
-        token_lifetime: seconds that a token is good for.
-        users: whom it knows.
-        interval: seconds between two polls of a device.
+        redirect_uri: the redirect URI of its only client, `names.CLIENT_ID`.
+        token_lifetime: seconds that a token is valid.
+        users: the users that it knows.
+        interval: seconds that a device waits between two polls.
         device_lifetime: seconds that a device code waits for an answer.
     """
 
@@ -50,7 +50,7 @@ class SignInProvider(Issuer):
         Pages(server, self._users).add_to(app)
 
     def discovery_document(self) -> dict[str, Any]:
-        """Return the metadata; besides OpenID Connect's own, that of RFC 8414, 8628 and 9207."""
+        """Return the metadata, including that of RFC 8414, 8628 and 9207."""
         document = super().discovery_document()
         return document | {
             "device_authorization_endpoint": f"{self.issuer}/device-authorization",
