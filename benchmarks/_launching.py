@@ -1,4 +1,4 @@
-"""What is launched without a server, and so without its noise: a role session, and the user's home."""
+"""A role session without a server, and so without its noise, and a user's home folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Sts:
 
 @asynccontextmanager
 async def started(base: Path) -> AsyncIterator[RoleSessionManager]:
-    """Give a manager whose default role session is that of `role_arn(0)`."""
+    """Yield a manager whose default role session is that of `role_arn(0)`."""
     aws = FakeAws()
     config = site(base / "launch", aws)
     token_file = base / "launch" / "token"
@@ -51,7 +51,7 @@ async def started(base: Path) -> AsyncIterator[RoleSessionManager]:
 
 
 def home_with_profiles(base: Path) -> Path:
-    """Make a home folder with the `~/.aws` files of somebody with twenty profiles."""
+    """Make a home folder whose `~/.aws` files have twenty profiles."""
     (base / ".aws").mkdir()
     for name, header in (("config", "profile "), ("credentials", "")):
         profiles = (

@@ -1,7 +1,7 @@
-"""What the benchmarks share: a real server in a process of its own, a site, and how figures are told.
+"""What the benchmarks share: a real server in a process of its own, a site, and the printing of figures.
 
-Every server has a HOME of its own and only the extensions that are named, so that a figure speaks of
-this extension alone.
+Every server has a HOME of its own and loads only the listed extensions, so a figure measures only this
+extension.
 """
 
 from __future__ import annotations
@@ -29,16 +29,23 @@ import psutil
 TOKEN = "benchmark"
 ACCOUNT = "111122223333"
 MIB = 1024 * 1024
-# Enabled in this virtual environment, and none of our business: JupyterLab alone takes a second.
+# These are enabled in this virtual environment. They would dominate: JupyterLab alone takes a second.
 OTHERS = ("jupyterlab", "jupyter_lsp", "notebook_shim", "notebook", "nbclassic")
 
 
-def told(name: str, values: Sequence[float], unit: str, aim: str = "") -> None:
-    """Print a figure: the median, the spread, how many, and the aim beside it."""
+def print_figure(name: str, values: Sequence[float], unit: str, target: str = "") -> None:
+    """Print a figure: its median, spread and number of values, and its target.
+
+    Args:
+        name: what was measured.
+        values: the measured values.
+        unit: their unit.
+        target: what they should be.
+    """
     low, high = min(values), max(values)
     if len(values) >= 4:
         low, _, high = statistics.quantiles(values, n=4)
-    beside = f"   aim: {aim}" if aim else ""
+    beside = f"   target: {target}" if target else ""
     print(
         f"{name:<58} {statistics.median(values):9.2f} {unit:<4}"
         f" [{low:.2f} … {high:.2f}] n={len(values)}{beside}",
@@ -47,7 +54,7 @@ def told(name: str, values: Sequence[float], unit: str, aim: str = "") -> None:
 
 
 def differences(one: Sequence[float], other: Sequence[float]) -> list[float]:
-    """Pair what was measured in turn, and return how much more the second took each time."""
+    """Pair values that were measured in turn, and return how much more the second took each time."""
     return [b - a for a, b in zip(one, other, strict=True)]
 
 
@@ -55,10 +62,10 @@ class Server:
     """A Jupyter Server, from its start until `end`.
 
     Args:
-        home: an empty folder, which it may fill.
-        config: its settings, as they stand in `jupyter_server_config.json`.
+        home: an empty folder for its files.
+        config: its settings, in the form of `jupyter_server_config.json`.
         enabled: whether it loads our extension.
-        lab: whether it serves JupyterLab, with our part in it if `enabled`.
+        lab: whether it serves JupyterLab, with our extension for it if `enabled`.
         python: options for the interpreter.
     """
 
@@ -119,18 +126,18 @@ class Server:
         return time.perf_counter() - self.started_at
 
     def client(self) -> http.client.HTTPConnection:
-        """Return a keep-alive connection that waits long."""
+        """Return a keep-alive connection with a long timeout."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
 
     def memory(self) -> tuple[float, float]:
-        """Return RSS and USS (what is this process's alone) in MiB."""
+        """Return RSS and USS (the memory of this process alone) in MiB."""
         now = self.process.memory_full_info()
         return now.rss / MIB, now.uss / MIB
 
     def cpu(self) -> float:
         """Return the CPU seconds of all its threads, to the nanosecond.
 
-        psutil counts ticks of 10 ms, which is more than what is measured here.
+        psutil counts ticks of 10 ms, which is more than the figures here.
         """
         total = 0
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
@@ -157,7 +164,7 @@ class Server:
 
 
 def _write_lab_settings(home: Path, *, enabled: bool) -> None:
-    """Let JupyterLab ask for no news, and load our part of it only if `enabled`."""
+    """Turn off JupyterLab's news, and load our extension only if `enabled`."""
     page_config = home / "config" / "labconfig" / "page_config.json"
     news = home / "config/lab/user-settings/@jupyterlab/apputils-extension"
     for folder_ in (page_config.parent, news):
@@ -172,7 +179,17 @@ def _write_lab_settings(home: Path, *, enabled: bool) -> None:
 def ask(
     client: http.client.HTTPConnection, method: str, path: str, body: object = None
 ) -> tuple[int, bytes]:
-    """Ask once, and read the answer to its end."""
+    """Make a request, and return the status and the body of the answer.
+
+    Args:
+        client: a connection to the server.
+        method: the HTTP method.
+        path: the path, below the server's base URL.
+        body: sent as JSON, unless it is None.
+
+    Raises:
+        RuntimeError: if the status is 400 or above.
+    """
     headers = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
     client.request(method, path, None if body is None else json.dumps(body), headers)
     response = client.getresponse()
@@ -183,14 +200,14 @@ def ask(
 
 
 def free_port() -> int:
-    """Return a port that nobody has just now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def server_environment(home: Path) -> dict[str, str]:
-    """Return what a server is started with, and its terminals inherit."""
+    """Return the environment of a server, which its terminals inherit."""
     dropped = ("AWS_", "JUPYTER", "JPY_", "XDG_", "PYTHON")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {
@@ -208,12 +225,12 @@ def server_environment(home: Path) -> dict[str, str]:
 
 
 class FakeAws(ThreadingHTTPServer):
-    """An STS, and the token endpoint of an identity provider, that count their callers.
+    """An STS, and the token endpoint of an identity provider, which count their callers.
 
-    It says yes to everything at once, so that what is measured is ours.
+    It accepts everything at once, so that only our own time is measured.
 
     Args:
-        token_lifetime: seconds that a token is good for.
+        token_lifetime: seconds that a token is valid.
         sts_delay: seconds that STS takes to answer.
     """
 
@@ -228,12 +245,12 @@ class FakeAws(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Count whoever connects."""
+        """Count each connection."""
         self.connections += 1
         return super().get_request()
 
     def token(self) -> str:
-        """Return a new token; its signature is nothing, which nobody here looks at."""
+        """Return a new token; its signature is not valid, and nothing here checks it."""
         now = time.time()
         claims = {
             "iss": self.url, "sub": "alice", "aud": "benchmark", "groups": ["analysts"],
@@ -286,7 +303,15 @@ def role_arn(number: int) -> str:
 
 
 def site(home: Path, aws: FakeAws, roles: int = 1) -> dict[str, dict[str, Any]]:
-    """Write a roles file, and return the settings of a server: a `command` source, no default role."""
+    """Write a roles file, and return the settings of a server.
+
+    The token source is `command`, and there is no default role.
+
+    Args:
+        home: the server's home folder.
+        aws: the STS and identity provider.
+        roles: the number of roles in the file.
+    """
     home.mkdir(parents=True, exist_ok=True)
     client = home / "token-client.json"
     client.write_text(
@@ -314,7 +339,7 @@ def site(home: Path, aws: FakeAws, roles: int = 1) -> dict[str, dict[str, Any]]:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """Give a folder outside of the checkout, and remove it afterwards."""
+    """Yield a folder outside the checkout, and delete it afterwards."""
     with tempfile.TemporaryDirectory(
         prefix="wb-aws-benchmark-", ignore_cleanup_errors=True
     ) as path:

@@ -1,7 +1,7 @@
-"""How much a browser fetches for the JupyterLab extension: the built files, gzipped.
+"""How much a browser downloads for the JupyterLab extension: the built files, gzipped.
 
-What JupyterLab shares (React, Lumino, its own packages) is not in them. The server itself compresses
-nothing; a proxy in front of it does.
+They don't include what JupyterLab shares (React, Lumino, its own packages). The server itself does not
+compress them; a proxy in front of it does.
 
     python benchmarks/bundle_size.py
 """
@@ -16,7 +16,7 @@ KIB = 1024
 
 
 def main() -> None:
-    """Measure and tell."""
+    """Measure and report."""
     zipped, plain = 0, 0
     for path in sorted(STATIC.glob("*.js")):
         content = path.read_bytes()
@@ -24,7 +24,9 @@ def main() -> None:
         print(f"  {path.name:<40} {small / KIB:6.1f} KiB  (plain {len(content) / KIB:.1f})")
         zipped += small
         plain += len(content)
-    print(f"bundle, gzip: {zipped / KIB:.1f} KiB (plain {plain / KIB:.1f})   aim: 50 KiB at most")
+    print(
+        f"bundle, gzip: {zipped / KIB:.1f} KiB (plain {plain / KIB:.1f})   target: 50 KiB at most"
+    )
 
 
 if __name__ == "__main__":

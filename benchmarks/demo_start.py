@@ -1,8 +1,8 @@
-"""How long `make demo` takes on a fresh clone, and the next times.
+"""How long `make demo` takes in a fresh clone, and the next times.
 
-Clones this checkout's HEAD into a temporary folder, runs `make demo` there until `GET /aws/health`
-answers, and ends it by Ctrl-C; three times. uv's cache is as this machine has it: with --empty-cache it is an
-empty one, as on a newcomer's machine, and everything is fetched from the package index.
+This clones the checkout's HEAD into a temporary folder, runs `make demo` there until `GET /aws/health`
+answers, and ends it with Ctrl-C, three times. It uses this machine's cache of uv. With --empty-cache the
+cache is empty, as on a newcomer's machine, and everything is downloaded from the package index.
 
     python benchmarks/demo_start.py [--empty-cache]
 """
@@ -21,11 +21,11 @@ import psutil
 from _support import TOKEN, folder, free_port
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PATIENCE = 600
+START_TIMEOUT = 600
 
 
 def answers(port: int) -> bool:
-    """Tell whether the extension of the demo's server answers."""
+    """Return whether the extension of the demo's server answers."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         client.request("GET", "/aws/health", headers={"Authorization": f"token {TOKEN}"})
@@ -37,7 +37,7 @@ def answers(port: int) -> bool:
 
 
 def run(clone: Path, environment: dict[str, str]) -> tuple[float, float]:
-    """Start the demo and end it; return the seconds that both took."""
+    """Start the demo and end it; return the seconds that each takes."""
     port = free_port()
     began = time.perf_counter()
     with (clone.parent / "demo.log").open("wb") as log:
@@ -46,7 +46,7 @@ def run(clone: Path, environment: dict[str, str]) -> tuple[float, float]:
             cwd=clone, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     while not answers(port):
-        if demo.poll() is not None or time.perf_counter() - began > PATIENCE:
+        if demo.poll() is not None or time.perf_counter() - began > START_TIMEOUT:
             raise RuntimeError((clone.parent / "demo.log").read_text()[-2000:])
         time.sleep(0.02)
     up = time.perf_counter() - began
@@ -61,7 +61,7 @@ def run(clone: Path, environment: dict[str, str]) -> tuple[float, float]:
 
 
 def main(base: Path, *, empty_cache: bool) -> None:
-    """Measure and tell."""
+    """Measure and report."""
     subprocess.run(["git", "clone", "--quiet", CHECKOUT, base / "clone"], check=True)
     environment = {k: v for k, v in os.environ.items() if k not in {"VIRTUAL_ENV", "MAKEFLAGS"}}
     if empty_cache:

@@ -1,9 +1,9 @@
-"""How long the doctor takes where everything can be reached, beside a program that just calls AWS.
+"""How long the doctor takes if everything can be reached, beside a program that only calls AWS.
 
-A real server with a role session; STS and the identity provider answer after 100 ms. Asked in turn,
-as a terminal of that server would: a Python program that asks boto3 who it is, and `jupyter wb-aws
-doctor`, which asks that too, and STS, the identity provider and the server beside it. At last
-`GET /aws/doctor`.
+A real server has a role session; STS and the identity provider answer after 100 ms. In turn, in the
+environment of a terminal of that server, this runs a Python program that asks boto3 who it is, and
+`jupyter wb-aws doctor`, which asks that too, and also asks STS, the identity provider and the server. Finally it
+requests `GET /aws/doctor`.
 
     python benchmarks/doctor.py [ROUNDS]
 """
@@ -30,10 +30,10 @@ from _support import (
     assumed,
     differences,
     folder,
+    print_figure,
     role_arn,
     server_environment,
     site,
-    told,
 )
 
 DELAY = 0.1
@@ -71,7 +71,7 @@ class SlowHandler(FakeHandler):
 
 
 def timed(command: list[str], env: Mapping[str, str]) -> tuple[float, str]:
-    """Run a command; return the ms that it took, and what it printed."""
+    """Run a command; return the ms that it takes, and its output."""
     began = time.perf_counter()
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     took = (time.perf_counter() - began) * 1000
@@ -80,8 +80,8 @@ def timed(command: list[str], env: Mapping[str, str]) -> tuple[float, str]:
     return took, done.stdout
 
 
-def make_sure_that_all_was_reached(report: Mapping[str, Any]) -> None:
-    """See that everything was asked and answered: else nothing would be measured."""
+def check_that_all_was_reached(report: Mapping[str, Any]) -> None:
+    """Check that everything was asked and answered; otherwise nothing would be measured."""
     wrong = [f["code"] for f in report["findings"] if f["severity"] != "info"]
     infos = {f["code"] for f in report["findings"]}
     if wrong or "server_not_found" in infos or report["call"]["outcome"] != "ok":
@@ -89,7 +89,7 @@ def make_sure_that_all_was_reached(report: Mapping[str, Any]) -> None:
 
 
 def main(rounds: int) -> None:
-    """Measure and tell."""
+    """Measure and report."""
     found: dict[str, list[float]] = {"boto3": [], "doctor": [], "rest": []}
     with folder() as base:
         aws = FakeAws()
@@ -119,17 +119,17 @@ def main(rounds: int) -> None:
                 began = time.perf_counter()
                 _, of_rest = ask(client, "GET", "/aws/doctor")
                 rest = (time.perf_counter() - began) * 1000
-                make_sure_that_all_was_reached(json.loads(report))
-                make_sure_that_all_was_reached(json.loads(of_rest))
-                if turn:  # the first fills the disk's cache and writes byte code
+                check_that_all_was_reached(json.loads(report))
+                check_that_all_was_reached(json.loads(of_rest))
+                if turn:  # the first one fills the disk's cache and writes byte code
                     for kind, took in (("boto3", boto3), ("doctor", doctor), ("rest", rest)):
                         found[kind].append(took)
         finally:
             server.end()
-    told("a program that asks boto3 who it is", found["boto3"], "ms")
-    told("jupyter wb-aws doctor", found["doctor"], "ms", "1500 ms")
-    told("  more than that program", differences(found["boto3"], found["doctor"]), "ms")
-    told("GET /aws/doctor", found["rest"], "ms", "1500 ms")
+    print_figure("a program that asks boto3 who it is", found["boto3"], "ms")
+    print_figure("jupyter wb-aws doctor", found["doctor"], "ms", "1500 ms")
+    print_figure("  more than that program", differences(found["boto3"], found["doctor"]), "ms")
+    print_figure("GET /aws/doctor", found["rest"], "ms", "1500 ms")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""What `exec` costs before a command: the bare command, and the same under a role session of its own.
+"""What `exec` adds to a command that runs under a role session of its own.
 
-A real server, whose STS takes 100 ms, with the role picked; the command is `true`, started in turn
-bare and by `jupyter-wb-aws exec`, in the environment that a terminal of the server has. The ways:
+A real server, whose STS takes 100 ms, has a default role. The command `true` is started in turn directly
+and by `jupyter-wb-aws exec`, in the environment of a terminal of the server:
 
-1. the role by its ARN, which has an active role session: STS is not asked again;
-2. the same by the role's label, which is one more question to the server;
-3. the same by way of `jupyter wb-aws`, whose own start is not ours;
-4. a role of which nothing is started: STS is asked.
+1. the default role by its ARN: it has an active role session, so STS is not asked again;
+2. the same by the role's label, which needs one more request to the server;
+3. the same through the command `jupyter wb-aws`, whose own start is Jupyter's;
+4. a role without a role session: STS is asked.
 
-For comparison, a Python that runs the command and does nothing else.
+For comparison, a Python program runs the command and does nothing else.
 
-CPU is the command line's own, which other load on the machine stretches less than the time.
+CPU is the command line's own, which other load on the machine affects less than the time.
 
     python benchmarks/exec.py [ROUNDS]
 """
@@ -31,10 +31,10 @@ from _support import (
     ask,
     differences,
     folder,
+    print_figure,
     role_arn,
     server_environment,
     site,
-    told,
 )
 
 BIN = Path(sys.executable).parent
@@ -43,7 +43,7 @@ DIRECT = [str(BIN / "jupyter-wb-aws"), "exec"]
 WAYS: dict[str, list[str]] = {
     "bare": [],
     "a bare Python": [sys.executable, "-c", "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])"],
-    "exec, the role picked": [*DIRECT, role_arn(0), "--"],
+    "exec, the default role": [*DIRECT, role_arn(0), "--"],
     "exec, by the role's label": [*DIRECT, "Role 0", "--"],
     "jupyter wb-aws exec": [str(BIN / "jupyter"), "wb-aws", "exec", role_arn(0), "--"],
     "exec, STS asked": [*DIRECT, role_arn(1), "--"],
@@ -51,7 +51,7 @@ WAYS: dict[str, list[str]] = {
 
 
 def took(words: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
-    """Run `true` behind these words; return the ms it took, and its CPU ms."""
+    """Run `true` after these words; return the ms that it takes, and its CPU ms."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run([*words, "true"], env=environment, stdin=subprocess.DEVNULL, check=True)
     wall = time.perf_counter() - began
@@ -61,7 +61,7 @@ def took(words: Sequence[str], environment: Mapping[str, str]) -> tuple[float, f
 
 
 def main(rounds: int) -> None:
-    """Measure and tell."""
+    """Measure and report."""
     with folder() as base:
         aws = FakeAws(sts_delay=STS_DELAY)
         server = Server(base, site(base, aws, roles=2))
@@ -77,16 +77,16 @@ def main(rounds: int) -> None:
             for number in range(rounds + 1):
                 for way, words in WAYS.items():
                     figures = took(words, environment)
-                    if number:  # the first one reads everything from the disk
+                    if number:  # the first one fills the disk's cache
                         measured[way].append(figures)
         finally:
             server.end()
     wall = {way: [ms for ms, _ in figures] for way, figures in measured.items()}
-    told("`true`, bare", wall["bare"], "ms")
+    print_figure("`true`, bare", wall["bare"], "ms")
     for way in list(WAYS)[1:]:
-        aim = "60 ms" if way == "exec, the role picked" else ""
-        told(f"{way}: more than bare", differences(wall["bare"], wall[way]), "ms", aim)
-        told(f"{way}: CPU of the command line", [cpu for _, cpu in measured[way]], "ms")
+        target = "60 ms" if way == "exec, the default role" else ""
+        print_figure(f"{way}: more than bare", differences(wall["bare"], wall[way]), "ms", target)
+        print_figure(f"{way}: CPU of the command line", [cpu for _, cpu in measured[way]], "ms")
 
 
 if __name__ == "__main__":

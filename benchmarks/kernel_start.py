@@ -1,11 +1,11 @@
-"""What a role session costs at a kernel's start, on the server's side.
+"""What a role session adds to a kernel's start, on the server's side.
 
-1. Two real servers, asked in turn: one without the extension, one with it and with a role session as
-   the default. `POST /api/kernels` answers once the kernel's process exists; the `kernel_info` reply
-   comes over its websocket. Whoever calls the identity provider or STS meanwhile is counted.
-2. The launch itself, many times and without the noise of real processes: Jupyter's own multi kernel
-   manager with our injection, on kernel managers whose launch does nothing, called through the wrapper
-   and around it in turn; the user has twenty profiles in `~/.aws`.
+1. Two real servers, in turn: one without the extension, one with it and with a default role session.
+   `POST /api/kernels` answers when the kernel's process exists; the `kernel_info` reply comes over its
+   websocket. Calls to the identity provider or STS in that time are counted.
+2. The launch itself, many times and without the noise of real processes: Jupyter's own multi-kernel
+   manager with our injection, on kernel managers whose launch does nothing. They are called through the
+   wrapper and directly, in turn. The user has twenty profiles in `~/.aws`.
 
     python benchmarks/kernel_start.py [ROUNDS]
 """
@@ -28,9 +28,9 @@ from _support import (
     ask,
     differences,
     folder,
+    print_figure,
     role_arn,
     site,
-    told,
 )
 from tornado.websocket import websocket_connect
 
@@ -38,7 +38,7 @@ LAUNCHES = 2000
 
 
 async def start_kernel(server: Server, client: HTTPConnection) -> tuple[float, float]:
-    """Start a kernel and end it; return the ms until its process exists, and until it replied."""
+    """Start and end a kernel; return the ms until its process exists, and until it replies."""
     began = time.perf_counter()
     kernel_id = json.loads(ask(client, "POST", "/api/kernels", {"name": "python3"})[1])["id"]
     exists = time.perf_counter()
@@ -56,17 +56,17 @@ async def start_kernel(server: Server, client: HTTPConnection) -> tuple[float, f
     return (exists - began) * 1000, (replied - began) * 1000
 
 
-def make_sure_that_kernels_get_it(client: HTTPConnection) -> None:
-    """Start a kernel, and see that it runs with the role session: else nothing would be measured."""
+def check_that_kernels_have_the_role(client: HTTPConnection) -> None:
+    """Start a kernel, and check that it has the role session; otherwise nothing would be measured."""
     kernel_id = json.loads(ask(client, "POST", "/api/kernels", {"name": "python3"})[1])["id"]
     listed = json.loads(ask(client, "GET", "/aws/assignments")[1])["assignments"]
     if [entry["running"]["role_arn"] for entry in listed] != [role_arn(0)]:
-        raise RuntimeError(f"the kernel does not run with the role session: {listed}")
+        raise RuntimeError(f"the kernel does not have the role session: {listed}")
     ask(client, "DELETE", f"/api/kernels/{kernel_id}")
 
 
 async def real_servers(rounds: int, base: Path) -> None:
-    """Measure and tell the first part."""
+    """Measure and report the first part."""
     aws = FakeAws()
     (base / "without").mkdir()
     plain = Server(base / "without", {}, enabled=False)
@@ -78,30 +78,30 @@ async def real_servers(rounds: int, base: Path) -> None:
             server.first_answer()
             clients.append(server.client())
         ask(clients[1], "POST", "/aws/sessions", {"role_arn": role_arn(0)})
-        make_sure_that_kernels_get_it(clients[1])
+        check_that_kernels_have_the_role(clients[1])
         began_with = aws.connections
         found: list[list[tuple[float, float]]] = [[], []]
         for turn in range(rounds + 1):
             for which in (0, 1) if turn % 2 else (1, 0):
                 figures = await start_kernel(servers[which], clients[which])
-                if turn:  # the first imports what any kernel needs
+                if turn:  # the first one imports what any kernel needs
                     found[which].append(figures)
         calls = aws.connections - began_with
     finally:
         for server in servers:
             server.end()
-    for column, what, aim in (
+    for column, what, target in (
         (0, "until the process exists", "1 ms"),
         (1, "until kernel_info", ""),
     ):
         one, other = ([figures[column] for figures in kind] for kind in found)
-        told(f"{what}, without the extension", one, "ms")
-        told("  with a role session: more", differences(one, other), "ms", aim)
-    print(f"calls to the identity provider or STS by {rounds + 1} starts: {calls}   aim: 0")
+        print_figure(f"{what}, without the extension", one, "ms")
+        print_figure("  with a role session: more", differences(one, other), "ms", target)
+    print(f"calls to the identity provider or STS by {rounds + 1} starts: {calls}   target: 0")
 
 
 class _NoManager:
-    """A kernel manager as far as the injection knows it; its launch does nothing."""
+    """The parts of a kernel manager that the injection uses; its launch does nothing."""
 
     def __init__(self, provisioner: Any) -> None:
         self.kernel_id = "00000000-0000-0000-0000-000000000000"
@@ -112,7 +112,7 @@ class _NoManager:
 
 
 async def the_launch_itself(base: Path) -> None:
-    """Measure and tell the second part."""
+    """Measure and report the second part."""
     from _launching import home_with_profiles, started
     from jupyter_client.provisioning.local_provisioner import LocalProvisioner
     from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
@@ -135,11 +135,11 @@ async def the_launch_itself(base: Path) -> None:
                 began = time.perf_counter()
                 await launch(["python"], env=dict(environment))
                 kept.append((time.perf_counter() - began) * 1000)
-    told("the launch itself, with a role session: more", differences(*times), "ms", "1 ms")
+    print_figure("the launch itself, with a role session: more", differences(*times), "ms", "1 ms")
 
 
 async def main(rounds: int) -> None:
-    """Measure and tell."""
+    """Measure and report."""
     with folder() as base:
         await real_servers(rounds, base)
         await the_launch_itself(base)

@@ -1,9 +1,9 @@
-"""What the extension costs when JupyterLab starts in a browser.
+"""What the extension adds to JupyterLab's start in a browser.
 
-Two servers, one with the extension (a `command` source, one role) and one without, and one Chromium.
-In turn, each is opened in a window of its own with an empty cache, and then once more in the same
-window; measured in the page, from the navigation to the frame after the launcher's first card was
-there. Differences are taken pair by pair. For the extension, also the frame after its list of roles.
+There are two servers, one with the extension (a `command` source, one role) and one without, and one
+Chromium. In turn, each server is opened in a window of its own with an empty cache, and then once more in
+the same window. The page measures the time from the navigation to the frame after the launcher's first
+card, and with the extension also to the frame after its list of roles. Differences are taken pair by pair.
 
     python benchmarks/lab_start.py [ROUNDS]
 """
@@ -13,13 +13,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from _support import TOKEN, FakeAws, Server, differences, folder, site, told
+from _support import TOKEN, FakeAws, Server, differences, folder, print_figure, site
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
-# Notes when each thing was first to be seen, in ms since the navigation.
+# Records when each thing first appeared, in ms since the navigation.
 WATCH = """
 window.seen = {};
 const awaited = {card: '.jp-LauncherCard', roles: '.jp-AwsRoles-option'};
@@ -35,7 +35,7 @@ new MutationObserver(() => {
 
 
 def seen(page: Page, *names: str) -> dict[str, float]:
-    """Return when each thing was seen."""
+    """Return when each thing appeared."""
     page.wait_for_function("names => names.every(name => window.seen[name])", arg=names)
     found: dict[str, float] = page.evaluate("() => window.seen")
     return found
@@ -53,14 +53,14 @@ def measure(browser: Browser, server: Server, *, enabled: bool) -> dict[str, flo
     page.goto(f"http://127.0.0.1:{server.port}/lab?reset")
     warm = seen(page, *names)
     if page.locator("[class*=jp-AwsRoles]").count() and not enabled:
-        raise RuntimeError("the extension is where it should not be")
+        raise RuntimeError("the extension runs in the server without it")
     context.close()
     return {f"{name}, {kind}": times[name]
             for kind, times in (("empty cache", cold), ("again", warm)) for name in names}  # fmt: skip
 
 
 def main(rounds: int) -> None:
-    """Measure and tell."""
+    """Measure and report."""
     found: dict[bool, list[dict[str, float]]] = {False: [], True: []}
     with folder() as base, sync_playwright() as playwright:
         config: dict[bool, dict[str, Any]] = {False: {}, True: site(base / "True", FakeAws())}
@@ -72,7 +72,7 @@ def main(rounds: int) -> None:
             for turn in range(rounds + 1):
                 for enabled in found if turn % 2 else reversed(found):
                     figures = measure(browser, servers[enabled], enabled=enabled)
-                    if turn:  # the first warms up the servers and the disk's cache
+                    if turn:  # the first one warms up the servers and the disk's cache
                         found[enabled].append(figures)
         finally:
             browser.close()
@@ -80,11 +80,11 @@ def main(rounds: int) -> None:
                 server.end()
     for kind in ("empty cache", "again"):
         without, with_it = ([one[f"card, {kind}"] for one in found[e]] for e in (False, True))
-        told(f"launcher, {kind}, without the extension", without, "ms")
-        told("  with it: more", differences(without, with_it), "ms")
+        print_figure(f"launcher, {kind}, without the extension", without, "ms")
+        print_figure("  with it: more", differences(without, with_it), "ms")
         ratios = [b / a for a, b in zip(without, with_it, strict=True)]
-        told("  with it: times as long", ratios, "")
-        told("  its roles shown", [one[f"roles, {kind}"] for one in found[True]], "ms")
+        print_figure("  with it: times as long", ratios, "")
+        print_figure("  its roles shown", [one[f"roles, {kind}"] for one in found[True]], "ms")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""What a role session costs at the launch of a proxied app.
+"""What a role session adds to the launch of a proxied app.
 
-1. Two real servers with jupyter-server-proxy, asked in turn: one without the extension, one with it and
-   with a role session as the default. Each round launches one app, by its first request, and the app
-   tells when its own first line ran: until then, since the request, is the figure. (Until it answers is
-   told too; jupyter-server-proxy looks for that after 10, 30, 70, 150 ms …)
-2. The launch itself, many times and without the noise of real processes: our preparation of a process
-   whose start does nothing, called through it and around it in turn; the user has twenty profiles in
-   `~/.aws`. Once for any app, and once for RStudio's server, whose script is looked after as well.
+1. Two real servers with jupyter-server-proxy, in turn: one without the extension, one with it and with a
+   default role session. Each round launches one app with its first request. The app reports when its
+   first line ran; the figure is the time from the request until then. (The time until its answer is
+   printed too, but jupyter-server-proxy looks for the answer only after 10, 30, 70, 150 ms …)
+2. The launch itself, many times and without the noise of real processes: a process whose start does
+   nothing, with our preparation and without it, in turn. The user has twenty profiles in `~/.aws`. This
+   runs once for any app, and once for RStudio's server, for which a script is written too.
 
     python benchmarks/proxied_app_start.py [ROUNDS]
 """
@@ -23,7 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from _support import FakeAws, Server, ask, differences, folder, role_arn, site, told
+from _support import FakeAws, Server, ask, differences, folder, print_figure, role_arn, site
 
 LAUNCHES = 1000
 APP = """
@@ -50,14 +50,14 @@ def with_apps(config: dict[str, Any], program: Path, rounds: int) -> dict[str, A
 
 
 def launch(client: HTTPConnection, number: int) -> tuple[float, float, str]:
-    """Launch an app; return the ms until its first line ran, and until it answered, and its role."""
+    """Launch an app; return the ms until its first line ran and until it answered, and its role."""
     began, asked = time.time_ns(), time.perf_counter()
     said = json.loads(ask(client, "GET", f"/app{number}/x")[1])
     return (said["began"] - began) / 1e6, (time.perf_counter() - asked) * 1000, said["role"]
 
 
 def real_servers(rounds: int, base: Path) -> None:
-    """Measure and tell the first part."""
+    """Measure and report the first part."""
     aws = FakeAws()
     (base / "without").mkdir()
     program = base / "app.py"
@@ -80,16 +80,18 @@ def real_servers(rounds: int, base: Path) -> None:
     finally:
         plain.end()
         with_role.end()
-    (without, with_) = (measured[1:] for measured in times)  # the first imports a lot
-    told("request to the app's first line, no extension", [t for t, *_ in without], "ms")
-    told("  with a role session", [t for t, *_ in with_], "ms")
-    told("  more", differences([t for t, *_ in without], [t for t, *_ in with_]), "ms", "5 ms")
-    told("request to the app's answer, more",
+    (without, with_) = (measured[1:] for measured in times)  # the first one imports a lot
+    print_figure("request to the app's first line, no extension", [t for t, *_ in without], "ms")
+    print_figure("  with a role session", [t for t, *_ in with_], "ms")
+    print_figure(
+        "  more", differences([t for t, *_ in without], [t for t, *_ in with_]), "ms", "5 ms"
+    )
+    print_figure("request to the app's answer, more",
          differences([t for _, t, _ in without], [t for _, t, _ in with_]), "ms")  # fmt: skip
 
 
 async def the_launch_itself(base: Path) -> None:
-    """Measure and tell the second part."""
+    """Measure and report the second part."""
     from _launching import home_with_profiles, started
 
     from jupyter_wb_aws.injection.environment import SiteSettings
@@ -102,7 +104,7 @@ async def the_launch_itself(base: Path) -> None:
     starts = 0
 
     async def start() -> None:
-        """Stand in for simpervisor's; it starts nothing."""
+        """Replace simpervisor's; it starts nothing."""
         nonlocal starts
         starts += 1
 
@@ -119,7 +121,7 @@ async def the_launch_itself(base: Path) -> None:
                     began = time.perf_counter()
                     await each()
                     kept.append((time.perf_counter() - began) * 1000)
-            told(
+            print_figure(
                 f"the launch itself of {what}, with a role session: more",
                 differences(*times),
                 "ms",
@@ -131,7 +133,7 @@ async def the_launch_itself(base: Path) -> None:
 
 
 def main(rounds: int) -> None:
-    """Measure and tell."""
+    """Measure and report."""
     with folder() as base:
         real_servers(rounds, base)
         asyncio.run(the_launch_itself(base))

@@ -1,9 +1,9 @@
-"""From a key press in the picker's filter box to the filtered list on the screen, with 5,000 roles.
+"""The time from a key press in the filter box to the filtered list on the screen, with 5,000 roles.
 
-JupyterLab in Chromium, and a server that offers 5,000 roles. Measured in the page: from the key press
-(`event.timeStamp`) until the list's nodes are the new ones, and until the frame with them was painted
-(the first task after `requestAnimationFrame`). The screen itself makes a key press wait for the next
-frame, so the same keys go, in turn, to a text box that does nothing: the difference is ours.
+JupyterLab runs in Chromium, and the server offers 5,000 roles. The page measures the time from the key
+press (`event.timeStamp`) until the list's nodes are the new ones, and until the frame with them is painted
+(the first task after `requestAnimationFrame`). Every key press has to wait for the next frame. So the same
+keys also go, in turn, to a text box that does nothing: the difference is ours.
 
     python benchmarks/role_filter.py [ROUNDS]
 """
@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import sys
 
-from _support import TOKEN, FakeAws, Server, differences, folder, site, told
+from _support import TOKEN, FakeAws, Server, differences, folder, print_figure, site
 from playwright.sync_api import Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 ROLES = 5000
-WORDS = ("role 42", "1111", "team")  # some, all and (in its description only) none of them match
+WORDS = ("role 42", "1111", "team")  # matching some, all and (only in the description) none of them
 
-# A plain box beside the picker's, and a note of each key press in either.
+# A plain box beside the filter box; the time of each key press in either is recorded.
 WATCH = """
 const plain = document.createElement('input');
 plain.id = 'plain';
@@ -50,7 +50,7 @@ for (const box of [plain, document.querySelector('.jp-AwsRoles-filter')]) {
 
 
 def press(page: Page, box: str, key: str) -> dict[str, float]:
-    """Press a key in a box; return how long it took."""
+    """Press a key in a box, and return the times that it takes."""
     page.focus(box)
     page.evaluate("() => { window.taken = []; }")
     page.keyboard.press(key)
@@ -60,7 +60,7 @@ def press(page: Page, box: str, key: str) -> dict[str, float]:
 
 
 def main(rounds: int) -> None:
-    """Measure and tell."""
+    """Measure and report."""
     plain: list[dict[str, float]] = []
     ours: list[dict[str, float]] = []
     with folder() as base, sync_playwright() as playwright:
@@ -78,19 +78,19 @@ def main(rounds: int) -> None:
                     for key in (*word, *("Backspace" for _ in word)):
                         first = press(page, "#plain", key)
                         second = press(page, ".jp-AwsRoles-filter", key)
-                        if turn:  # the first lets the browser compile
+                        if turn:  # in the first one, the browser compiles
                             plain.append(first)
                             ours.append(second)
         finally:
             browser.close()
             server.end()
     shown = [one["shown"] for one in ours]
-    told("key press to the list's nodes", shown, "ms", "16 ms at most")
-    told("  the slowest of 100", [sorted(shown)[int(len(shown) * 0.99)]], "ms")
-    told("key press to the painted frame", [one["painted"] for one in ours], "ms")
-    told("  in a text box that does nothing", [one["painted"] for one in plain], "ms")
+    print_figure("key press to the list's nodes", shown, "ms", "16 ms at most")
+    print_figure("  the slowest of 100", [sorted(shown)[int(len(shown) * 0.99)]], "ms")
+    print_figure("key press to the painted frame", [one["painted"] for one in ours], "ms")
+    print_figure("  in a text box that does nothing", [one["painted"] for one in plain], "ms")
     more = differences([one["painted"] for one in plain], [one["painted"] for one in ours])
-    told("  ours: more", more, "ms", "16 ms at most")
+    print_figure("  ours: more", more, "ms", "16 ms at most")
 
 
 if __name__ == "__main__":

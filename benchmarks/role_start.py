@@ -1,11 +1,11 @@
-"""What starting a role costs: the time with STS at 100 ms, and the memory of a server's first role session.
+"""What starting a role costs: time, with STS at 100 ms, and memory for a server's first role session.
 
-Real servers, whose STS is in another process's thread of ours, one for each token source that asks nobody.
+Real servers, one for each token source without a sign-in. STS is in this process.
 
-1. The time of `POST /aws/sessions`, each for another role: one at a time, and beside each a bare
-   `python -c "import botocore.session"` and a start-up of Python, which say how fast the machine is now. A start is
-   such an import, STS's 100 ms, and little else.
-2. Ten at once, of which four run.
+1. The time of `POST /aws/sessions`, each for another role, one at a time. Between them, a bare Python and
+   `python -c "import botocore.session"` show how fast the machine is at the moment. A start is such an
+   import, STS's 100 ms, and little else.
+2. Ten starts at once, of which four run at a time.
 3. RSS and USS before the first role session and after it.
 
     python benchmarks/role_start.py [ROUNDS]
@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from _support import FakeAws, Server, ask, folder, role_arn, site, told
+from _support import FakeAws, Server, ask, folder, print_figure, role_arn, site
 
 STS_DELAY = 0.1
 AT_ONCE = 10
@@ -28,7 +28,7 @@ SETTLED = 3
 
 
 def main(rounds: int, base: Path) -> None:
-    """Measure and print."""
+    """Measure and report."""
     aws = FakeAws(sts_delay=STS_DELAY)
     for source in ("file", "command"):
         print(f"--- token source {source}")
@@ -47,14 +47,14 @@ def main(rounds: int, base: Path) -> None:
 
 
 def measure(server: Server, rounds: int) -> None:
-    """Print what one server's starts cost."""
+    """Report the figures of one server."""
     time.sleep(SETTLED)
     before = server.memory()
     start(server, 0)
     time.sleep(SETTLED)
     after = server.memory()
     for column, what in ((0, "RSS"), (1, "USS")):
-        told(
+        print_figure(
             f"the first role session: {what}", [after[column] - before[column]], "MiB", "12 at most"
         )
     pythons, imports, starts = [], [], []
@@ -62,10 +62,10 @@ def measure(server: Server, rounds: int) -> None:
         pythons.append(took([sys.executable, "-c", "pass"]))
         imports.append(took([sys.executable, "-c", "import botocore.session"]))
         starts.append(start(server, number + 1))
-    told("a bare Python", pythons, "s")
-    told("Python that imports botocore", imports, "s")
-    told("a start, STS at 100 ms", starts, "s", "0.6 s at most")
-    told(
+    print_figure("a bare Python", pythons, "s")
+    print_figure("Python that imports botocore", imports, "s")
+    print_figure("a start, STS at 100 ms", starts, "s", "0.6 s at most")
+    print_figure(
         "  more than the import of botocore",
         [b - a for a, b in zip(imports, starts, strict=True)],
         "s",
@@ -73,19 +73,19 @@ def measure(server: Server, rounds: int) -> None:
     began = time.perf_counter()
     with ThreadPoolExecutor(AT_ONCE) as threads:
         each = list(threads.map(lambda n: start(server, rounds + 1 + n), range(AT_ONCE)))
-    told(f"{AT_ONCE} starts at once: each", each, "s")
-    told("  all of them", [time.perf_counter() - began], "s")
+    print_figure(f"{AT_ONCE} starts at once: each", each, "s")
+    print_figure("  all of them", [time.perf_counter() - began], "s")
 
 
 def start(server: Server, number: int) -> float:
-    """Start a role; return the seconds that it took."""
+    """Start a role, and return the seconds that it takes."""
     began = time.perf_counter()
     ask(server.client(), "POST", "/aws/sessions", {"role_arn": role_arn(number)})
     return time.perf_counter() - began
 
 
 def took(command: list[Any]) -> float:
-    """Run a command; return the seconds that it took."""
+    """Run a command, and return the seconds that it takes."""
     began = time.perf_counter()
     subprocess.run(command, check=True)
     return time.perf_counter() - began

@@ -1,10 +1,9 @@
 """How long `GET /aws/roles` takes with 5,000 roles, all of them offered to the user.
 
-A real server and a keep-alive client, one request after the other. Whether the event loop is held up is
-asked at the same time by a second process: `GET /api`, which does next to nothing, every few
-milliseconds. Its time in a quiet server stands beside its time during the very first listing (which
-reads the roles file and gets the user's token), during the later ones, and during the reading of the
-file after a change.
+A real server and a keep-alive client, one request after the other. At the same time, a second process
+checks whether the event loop is blocked: every few milliseconds it requests `GET /api`, which does almost
+nothing. The time of this request is printed for a quiet server, for the first listing (which reads the
+roles file and gets the user's token), for later listings, and for the first one after a change of the file.
 
     python benchmarks/roles_listing.py [REQUESTS]
 """
@@ -21,20 +20,20 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from _support import FakeAws, Server, ask, folder, site, told
+from _support import FakeAws, Server, ask, folder, print_figure, site
 
 ROLES = 5000
-PROBE_EVERY = 0.003
+PROBE_INTERVAL = 0.003
 
 
 def probe(port: int, stop: Connection) -> None:
-    """Ask for next to nothing again and again; send the ms that each took when told to stop."""
+    """Make a cheap request repeatedly; when asked to stop, send the ms that each took."""
     from http.client import HTTPConnection
 
     client, taken = HTTPConnection("127.0.0.1", port), []
     ask(client, "GET", "/api")
     stop.send(None)
-    while not stop.poll(PROBE_EVERY):
+    while not stop.poll(PROBE_INTERVAL):
         began = time.perf_counter()
         ask(client, "GET", "/api")
         taken.append((time.perf_counter() - began) * 1000)
@@ -43,7 +42,7 @@ def probe(port: int, stop: Connection) -> None:
 
 @contextmanager
 def probed(server: Server, name: str) -> Iterator[None]:
-    """Probe the server meanwhile, and tell how long a cheap request took at most."""
+    """Probe the server meanwhile, and report how long a cheap request took."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(target=probe, args=(server.port, theirs))
     process.start()
@@ -59,14 +58,14 @@ def probed(server: Server, name: str) -> Iterator[None]:
 
 
 def timed(call: Callable[[], object]) -> float:
-    """Return the ms that a call takes."""
+    """Call, and return the ms that it takes."""
     began = time.perf_counter()
     call()
     return (time.perf_counter() - began) * 1000
 
 
 def main(requests: int, base: Path) -> None:
-    """Measure and tell."""
+    """Measure and report."""
     config = site(base, FakeAws(), roles=ROLES)
     server = Server(base, config)
     try:
@@ -80,20 +79,20 @@ def main(requests: int, base: Path) -> None:
         with probed(server, "in a quiet server"):
             time.sleep(1)
         with probed(server, "during the first listing"):
-            told("the first listing: a token, the catalogue", [timed(listing)], "ms")
+            print_figure("the first listing: a token, the catalogue", [timed(listing)], "ms")
         content = listing()
         print(f"{len(json.loads(content)['roles'])} roles, {len(content) / 1024:.0f} KiB")
         taken = [timed(listing) for _ in range(requests)]
-        told("GET /aws/roles", taken, "ms")
+        print_figure("GET /aws/roles", taken, "ms")
         p99 = statistics.quantiles(taken, n=100)[-1]
-        print(f"{'  p99':<58} {p99:9.2f} ms   aim: under 20 ms")
+        print(f"{'  p99':<58} {p99:9.2f} ms   target: under 20 ms")
         with probed(server, "during listings"):
             for _ in range(requests // 4):
                 listing()
         roles_file = Path(config["WbAwsApp"]["roles_file"])
         roles_file.write_text(roles_file.read_text() + "# changed\n")
         with probed(server, "while the changed file is read"):
-            told("the first listing after a change of the file", [timed(listing)], "ms")
+            print_figure("the first listing after a change of the file", [timed(listing)], "ms")
     finally:
         server.end()
 

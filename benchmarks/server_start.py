@@ -1,10 +1,10 @@
-"""What the extension costs at server start: time to the first answered request, and memory.
+"""What the extension adds to a server's start: time to the first answer, and memory.
 
-Real `jupyter server` processes, with a HOME of their own and no other extension but terminals,
-in turn: without the extension, with it installed and not configured, with it configured (a `command`
-source, one role, no default role). The differences are taken pair by pair; memory one second after
-the first answer. CPU is the server's own, which other load on the machine stretches less. At the end, one
-server each under `python -X importtime` tells which modules were imported by then.
+Real `jupyter server` processes, with a HOME of their own and no other extension than terminals, in turn:
+without the extension, with it installed but not configured, and with it configured (a `command` source,
+one role, no default role). Differences are taken pair by pair, and memory one second after the first
+answer. CPU is the server's own, which other load on the machine affects less. At the end, one server of
+each kind under `python -X importtime` shows which modules were imported by then.
 
     python benchmarks/server_start.py [ROUNDS] [-v]    (-v names the modules)
 """
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from _support import FakeAws, Server, differences, folder, site, told
+from _support import FakeAws, Server, differences, folder, print_figure, site
 
 KINDS = ("without", "not configured", "configured")
 HEAVY = (
@@ -41,7 +41,7 @@ def start(home: Path, kind: str, aws: FakeAws, *python: str) -> Server:
 
 
 def measure(home: Path, kind: str, aws: FakeAws) -> dict[str, float]:
-    """Start one, and return its figures."""
+    """Start a server, and return its figures."""
     server = start(home, kind, aws)
     try:
         seconds, cpu = server.first_answer(), server.cpu()
@@ -53,7 +53,7 @@ def measure(home: Path, kind: str, aws: FakeAws) -> dict[str, float]:
 
 
 def imported(home: Path, kind: str, aws: FakeAws) -> set[str]:
-    """Return the names of the modules that a server of one kind has imported once it has settled."""
+    """Return the names of the modules that a server of one kind imports at its start."""
     server = start(home, kind, aws, "-X", "importtime")
     try:
         server.first_answer()
@@ -67,32 +67,36 @@ def imported(home: Path, kind: str, aws: FakeAws) -> set[str]:
 
 
 def main(rounds: int) -> None:
-    """Measure and tell."""
+    """Measure and report."""
     found: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     with folder() as base:
         aws = FakeAws()
         for turn in range(rounds + 1):
             for kind in KINDS if turn % 2 else reversed(KINDS):
                 figures = measure(base / f"{kind}-{turn}", kind, aws)
-                if turn:  # the first fills the disk's cache and writes byte code
+                if turn:  # the first one fills the disk's cache and writes byte code
                     found[kind].append(figures)
         modules = {kind: imported(base / f"{kind}-modules", kind, aws) for kind in KINDS}
         connections = aws.connections
-    for what, unit, aim in (
+    for what, unit, target in (
         ("time", "ms", "30 ms more at most"),
         ("cpu", "ms", ""),
         ("rss", "MiB", "5 MiB more at most"),
         ("uss", "MiB", "5 MiB more at most"),
     ):
         columns = {kind: [figures[what] for figures in found[kind]] for kind in KINDS}
-        told(f"{what}, without the extension", columns["without"], unit)
+        print_figure(f"{what}, without the extension", columns["without"], unit)
         for kind in KINDS[1:]:
-            told(f"  {kind}: more", differences(columns["without"], columns[kind]), unit, aim)
-    print(f"calls to the identity provider or STS: {connections}   aim: 0")
+            print_figure(
+                f"  {kind}: more", differences(columns["without"], columns[kind]), unit, target
+            )
+    print(f"calls to the identity provider or STS: {connections}   target: 0")
     for kind in KINDS[1:]:
         ours = [name for name in HEAVY if name in modules[kind] - modules["without"]]
         more = len(modules[kind] - modules["without"])
-        print(f"{kind}: {more} more modules; of {', '.join(HEAVY)}: {ours or 'none'}   aim: none")
+        print(
+            f"{kind}: {more} more modules; of {', '.join(HEAVY)}: {ours or 'none'}   target: none"
+        )
         if "-v" in sys.argv:
             print(*sorted(modules[kind] - modules["without"]))
 

@@ -201,7 +201,12 @@ def test_a_presigned_url_of_bad_credentials_is_refused(caller, good, fault, code
         ("README.txt", "2025/rainfall.csv", b"SignatureDoesNotMatch"),
         ("X-Amz-Expires=60", "X-Amz-Expires=600", b"SignatureDoesNotMatch"),
         ("X-Amz-Signature=", "X-Amz-Signature=0", b"SignatureDoesNotMatch"),
-        ("X-Amz-Expires=60", "X-Amz-Expires=" + "9" * 5000, b"SignatureDoesNotMatch"),
+        pytest.param(
+            "X-Amz-Expires=60",
+            "X-Amz-Expires=" + "9" * 5000,
+            b"SignatureDoesNotMatch",
+            id="an expiry of 5,000 digits",
+        ),
         ("X-Amz-Signature=", "X-Other=", b"AuthorizationHeaderMalformed"),
         ("AWS4-HMAC-SHA256", "AWS4-HMAC-MD5", b"AuthorizationHeaderMalformed"),
         ("X-Amz-Date=2", "X-Amz-Date=", b"AuthorizationHeaderMalformed"),

@@ -194,9 +194,9 @@ def test_a_second_sign_in_of_a_browser_asks_nothing(browser, address):
 
 
 @pytest.mark.parametrize(
-    "more", [{"prompt": "login"}, {"prompt": "select_account"}, {"max_age": "-1"}]
+    "more", [{"prompt": "login"}, {"prompt": "select_account"}, {"max_age": "-1"}], ids=str
 )
-def test_it_asks_again_when_told_to(browser, address, redeem, verified, more):
+def test_it_asks_again_when_the_request_says_so(browser, address, redeem, verified, more):
     browser.sign_in(address(), "bob")
     assert "Bob Baker" in browser.http.get(address(**more)).text
     assert verified(redeem(browser.sign_in(address(**more), "alice")))["sub"] == "alice"
@@ -333,7 +333,11 @@ def test_a_device_gets_its_tokens_once_somebody_said_who_it_is(browser, ask_devi
     assert poll(asked)["error"] == "invalid_request"
 
 
-@pytest.mark.parametrize("typed", [str, str.lower, lambda code: f" {code.replace('-', ' ')} "])
+@pytest.mark.parametrize(
+    "typed",
+    [str, str.lower, lambda code: f" {code.replace('-', ' ')} "],
+    ids=["as shown", "in lower case", "with blanks"],
+)
 def test_a_code_can_be_typed_in_as_people_do(browser, ask_device, poll, typed):
     asked = ask_device()
     browser.approve_device(asked["verification_uri"], "alice", typed(asked["user_code"]))
@@ -367,7 +371,7 @@ def test_a_code_that_nobody_has_is_said(browser, metadata):
     assert "<b>" not in page.text
 
 
-def test_a_device_is_told_that_it_is_too_late(browser):
+def test_a_device_learns_that_it_is_too_late(browser):
     with SignInProvider(REDIRECT_URI, interval=0, device_lifetime=-1) as idp:
         form = {"client_id": CLIENT_ID, "scope": "openid"}
         asked = browser.http.post(f"{idp.issuer}/device-authorization", data=form).json()
@@ -378,7 +382,7 @@ def test_a_device_is_told_that_it_is_too_late(browser):
         )
 
 
-def test_a_device_that_is_impatient_is_told_to_slow_down(browser):
+def test_a_device_that_polls_too_often_has_to_slow_down(browser):
     with SignInProvider(REDIRECT_URI) as idp:
         form = {"client_id": CLIENT_ID, "scope": "openid"}
         asked = browser.http.post(f"{idp.issuer}/device-authorization", data=form).json()
@@ -528,6 +532,7 @@ def test_no_token_is_given_by_secret_or_password(idp):
         ("alice", ["analyst", "auditor"], ["finance-admin", "misconfigured"]),
         ("bob", ["auditor", "finance-admin"], ["analyst", "misconfigured"]),
     ],
+    ids=["alice", "bob"],
 )
 def test_aws_gives_each_the_roles_that_are_theirs(idp, make_caller, sign_in, user, yes, no):
     token = sign_in(user)["id_token"]

@@ -50,7 +50,9 @@ def test_a_single_statement_need_not_be_in_a_list():
 
 
 @pytest.mark.parametrize(
-    "action", ["sts:*", "*", "STS:assumerolewithwebidentity", ["sts:TagSession", "sts:Assume*"]]
+    "action",
+    ["sts:*", "*", "STS:assumerolewithwebidentity", ["sts:TagSession", "sts:Assume*"]],
+    ids=str,
 )
 def test_actions_match_by_wildcard_and_without_regard_to_case(action):
     assert allows(policy(statement(Action=action)), ACTION, ALICE)
@@ -67,6 +69,7 @@ def test_actions_match_by_wildcard_and_without_regard_to_case(action):
         None,
         "somebody",
     ],
+    ids=str,
 )
 def test_another_principal_is_not_let_in(principal):
     assert not allows(policy(statement(Principal=principal)), ACTION, ALICE)
@@ -91,6 +94,7 @@ def test_another_principal_is_not_let_in(principal):
         ("Null", "sts:SourceIdentity", "true"),
         ("Null", "idp.example:sub", "false"),
     ],
+    ids=str,
 )
 def test_a_condition_that_holds(operator, key, value):
     assert allows(condition(operator, key, value), ACTION, ALICE)
@@ -114,6 +118,7 @@ def test_a_condition_that_holds(operator, key, value):
         ("Null", "sts:SourceIdentity", "false"),
         ("Null", "idp.example:sub", "maybe"),
     ],
+    ids=str,
 )
 def test_a_condition_that_does_not_hold(operator, key, value):
     assert not allows(condition(operator, key, value), ACTION, ALICE)
@@ -134,12 +139,12 @@ UNKNOWN = [
 ]
 
 
-@pytest.mark.parametrize("unknown", UNKNOWN)
+@pytest.mark.parametrize("unknown", UNKNOWN, ids=str)
 def test_an_allow_with_something_unknown_does_not_allow(unknown):
     assert not allows(policy(statement(Condition=unknown)), ACTION, ALICE)
 
 
-@pytest.mark.parametrize("unknown", UNKNOWN)
+@pytest.mark.parametrize("unknown", UNKNOWN, ids=str)
 def test_a_deny_with_something_unknown_denies(unknown):
     deny = statement(Effect="Deny", Condition=unknown)
     assert not allows(policy(statement(), deny), ACTION, ALICE)

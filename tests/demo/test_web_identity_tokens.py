@@ -88,7 +88,7 @@ def test_a_token_that_brings_its_own_key_is_refused(caller, idp, forger):
         assert caller.refused_token(token) == INVALID
 
 
-@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", "", None, [], 5])
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", "", None, [], 5], ids=repr)
 def test_an_unsigned_token_is_refused(caller, idp, kid, algorithm):
     header = b64(json.dumps({"alg": algorithm, "typ": "JWT", "kid": kid}).encode())
     claims = b64(json.dumps(idp.claims()).encode())
@@ -104,7 +104,7 @@ def test_a_token_signed_by_hs256_with_the_public_key_is_refused(caller, idp, kid
         assert caller.refused_token(hs256(header, idp.claims(), secret)) == INVALID
 
 
-@pytest.mark.parametrize("changes", [{"kid": "another"}, {"kid": None}, {"kid": ""}])
+@pytest.mark.parametrize("changes", [{"kid": "another"}, {"kid": None}, {"kid": ""}], ids=str)
 def test_a_token_whose_key_is_not_published_is_refused(caller, idp, changes):
     key = idp.signing_key.private
     token = jwt.encode(idp.claims(), key, "RS256", headers={k: v for k, v in changes.items() if v})
@@ -150,6 +150,7 @@ def test_a_token_without_nbf_and_jti_is_taken(caller, idp):
         {"azp": "somebody-else"},
         {"aud": CLIENT_ID.upper()},
     ],
+    ids=str,
 )
 def test_a_token_for_somebody_else_is_refused(caller, idp, changes):
     assert caller.refused_token(idp.mint(**changes)) == INVALID
@@ -164,7 +165,7 @@ def test_a_token_with_several_audiences_is_judged_by_its_authorised_party(caller
     assert caller.assume(WebIdentityToken=token)["Audience"] == CLIENT_ID
 
 
-@pytest.mark.parametrize("sub", [5, ["alice"], {"a": 1}, True])
+@pytest.mark.parametrize("sub", [5, ["alice"], {"a": 1}, True], ids=str)
 def test_a_subject_that_is_no_string_is_refused(caller, idp, kid, sub):
     # By hand, since PyJWT refuses to make such a token.
     text = json.dumps(idp.claims(sub="SUB")).replace('"SUB"', json.dumps(sub)).encode()
@@ -172,7 +173,7 @@ def test_a_subject_that_is_no_string_is_refused(caller, idp, kid, sub):
     assert caller.refused_token(token) == INVALID
 
 
-@pytest.mark.parametrize("exp", ["soon", 1e400, -1e400, [], {}, None, -1])
+@pytest.mark.parametrize("exp", ["soon", 1e400, -1e400, [], {}, None, -1], ids=str)
 def test_an_expiry_that_is_no_time_to_come_is_refused(caller, idp, kid, exp):
     text = json.dumps(idp.claims() | {"exp": exp}).encode()
     token = jwt.api_jws.encode(text, idp.signing_key.private, "RS256", headers={"kid": kid})
@@ -212,8 +213,8 @@ def test_an_issuer_outside_this_machine_is_not_asked(caller, idp):
         "e30.e30.e30",
         "eyJhbGciOiJSUzI1NiJ9.W10.AA",
         "ünïcödé.token.x",
-        b64(b"[" * 9000) + ".e30.AA",
-        "x" * 20000,
+        pytest.param(b64(b"[" * 9000) + ".e30.AA", id="deeply nested"),
+        pytest.param("x" * 20000, id="20,000 characters"),
     ],
 )
 def test_what_is_no_token_is_refused(caller, token):
