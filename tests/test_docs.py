@@ -1,4 +1,4 @@
-"""What README.md and docs/ say must be true: their examples are run or parsed, their names looked up."""
+"""README.md and docs/ must be correct: their examples are run or parsed, their names looked up."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ COMMANDS = (
 )
 
 
-def test_every_block_has_a_language_that_is_checked():
+def test_every_code_block_has_a_language_that_is_checked():
     fences = sum(page.read_text().count("\n```") for page in PAGES)
     known = ["console", "json", "python", "r", "text", "toml", "yaml"]  # R is run by tests/clients
     assert fences == 2 * sum(len(blocks(language)) for language in known)
@@ -103,7 +103,7 @@ def test_python_compiles(block):
 
 @pytest.fixture
 def example_source(monkeypatch):
-    """The example's token source, where its configuration says that it is."""
+    """The example's token source, at the import path that its configuration names."""
     module = types.ModuleType("my_site.tokens")
     exec(compile(SOURCE.text, str(SOURCE), "exec"), module.__dict__)
     package = types.ModuleType("my_site")
@@ -114,7 +114,7 @@ def example_source(monkeypatch):
 
 
 def configuration(block, folder):
-    """What the example configures; the file with a client's secret, which must exist, is in the folder."""
+    """Return the example's configuration; the file with the client secret, which must exist, is in `folder`."""
     (secret := folder / "secret").write_text("any")
     text = block.text.replace("/etc/jupyter/google-client-secret", str(secret))
     (folder / "jupyter_server_config.py").write_text(text)
@@ -122,9 +122,7 @@ def configuration(block, folder):
 
 
 @pytest.mark.parametrize("block", CONFIGURATIONS, ids=str)
-def test_a_configuration_names_settings_that_exist_and_values_that_they_take(
-    block, example_source, tmp_path
-):
+def test_a_configuration_has_settings_that_exist_and_valid_values(block, example_source, tmp_path):
     config = configuration(block, tmp_path)
     known = {
         c.__name__: c
@@ -137,20 +135,20 @@ def test_a_configuration_names_settings_that_exist_and_values_that_they_take(
     for name, section in config.items():
         assert set(section) <= set(known[name].class_traits(config=True))
         configured = known[name](config=config)
-        if name == "ServerProxy":  # it makes objects of what it takes
+        if name == "ServerProxy":  # it converts the values to objects
             assert configured.servers.keys() == section["servers"].keys()
         else:
             assert {key: getattr(configured, key) for key in section} == section
 
 
 @pytest.mark.parametrize("block", CONFIGURATIONS, ids=str)
-def test_a_configuration_that_chooses_a_source_lacks_nothing(block, example_source, tmp_path):
+def test_a_configuration_with_a_token_source_is_complete(block, example_source, tmp_path):
     config = configuration(block, tmp_path)
     app = WbAwsApp(config=config)
     assert missing_setting(app, app.make_source()) is None or not app.token_source
 
 
-async def test_the_example_of_a_token_source_gives_tokens(example_source):
+async def test_the_example_of_a_token_source_returns_tokens(example_source):
     token = make_jwt()
 
     class Agent(http.server.BaseHTTPRequestHandler):
@@ -220,7 +218,7 @@ def lets_in(policy, asked):
 
 
 @pytest.mark.parametrize("block", TRUST_POLICIES, ids=str)
-def test_a_trust_policy_lets_in_whom_it_names_and_nobody_else(block):
+def test_a_trust_policy_lets_in_only_the_users_that_it_names(block):
     bob = request("bob", Team="analytics")
     assert lets_in(block.text, bob)
     assert not lets_in(block.text, request("mallory", Team="other"))
@@ -229,7 +227,7 @@ def test_a_trust_policy_lets_in_whom_it_names_and_nobody_else(block):
     assert not lets_in(block.text, other)
 
 
-def test_the_statement_that_shuts_a_user_out_does():
+def test_the_statement_that_shuts_a_user_out_works():
     (policy,) = [block.text for block in TRUST_POLICIES if "AliceIsOut" in block.text]
     assert not lets_in(policy, request("alice"))
     (team,) = [block.text for block in TRUST_POLICIES if "RequestTag" in block.text]
@@ -237,7 +235,7 @@ def test_the_statement_that_shuts_a_user_out_does():
 
 
 @pytest.mark.parametrize("block", POLICIES, ids=str)
-def test_a_policy_has_the_shape_that_iam_takes(block):
+def test_a_policy_has_the_shape_that_iam_accepts(block):
     policy = json.loads(block.text)
     assert policy.keys() == {"Version", "Statement"}
     assert policy["Version"] == "2012-10-17"
@@ -293,7 +291,7 @@ def test_a_command_exists_and_takes_its_arguments(command, capsys):
 
 @pytest.fixture
 def iam(tmp_path):
-    """A folder, and what runs a command there against an IAM that believes everybody."""
+    """A function that runs a command against a local IAM that accepts any credentials."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -448,7 +446,7 @@ def test_relative_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("lab", ["oldest", "newest"])
-def test_the_versions_of_jupyterlab_that_are_named_are_those_that_are_run(lab):
+def test_the_pages_name_the_versions_of_jupyterlab_that_are_tested(lab):
     pins = (ROOT / f"requirements/lab-{lab}.txt").read_text("utf-8")
     of = dict(re.findall(r"^(jupyterlab|notebook)==(\S+)", pins, re.MULTILINE))
 

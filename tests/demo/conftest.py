@@ -19,7 +19,7 @@ NO_RETRIES = {"total_max_attempts": 1}
 
 
 class Caller:
-    """boto3 against the local AWS, the way the tests call it."""
+    """Calls the local AWS with boto3."""
 
     def __init__(self, idp: IdentityProvider, aws: LocalAws) -> None:
         self.idp = idp
@@ -63,7 +63,7 @@ class Caller:
 
 @pytest.fixture(autouse=True)
 def _no_ambient_aws(monkeypatch, tmp_path):
-    """Keep the developer's own AWS, proxies and HOME out of the tests."""
+    """Keep the developer's own AWS settings, proxies and HOME out of the tests."""
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -78,13 +78,13 @@ def caller(idp, aws):
 
 @pytest.fixture
 def make_caller():
-    """For tests with an identity provider and a local AWS of their own."""
+    """Return a `Caller` for an identity provider and a local AWS of the test's own."""
     return Caller
 
 
 @pytest.fixture
 def web_identity_environment(idp, aws, tmp_path):
-    """The variables that the extension gives to a kernel, for `role`."""
+    """Return the variables of a kernel with `role`."""
 
     def environment(role="analyst"):
         token_file = tmp_path / f"{role}-token"

@@ -1,4 +1,4 @@
-"""Everything of AssumeRoleWithWebIdentity but the token itself."""
+"""AssumeRoleWithWebIdentity, except for the token itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNFIT = ("ValidationError", 400)
 
 @pytest.fixture
 def post(aws):
-    """Call STS without boto3, which would check parameters itself."""
+    """Call STS without boto3, which checks parameters itself."""
 
     def post(parameters, method="POST", path="/"):
         form = urllib.parse.urlencode(parameters).encode()
@@ -49,7 +49,7 @@ def parameters(idp):
 
 @pytest.fixture
 def add_role(idp, request):
-    """Add a role with a trust policy of the test's, changed from one that lets alice in."""
+    """Add a role with a changed copy of a trust policy that lets alice in."""
     host = idp.issuer.removeprefix("http://")
 
     def add(**statement):
@@ -69,7 +69,7 @@ def test_alice_may_use_her_roles(caller, role):
 
 
 @pytest.mark.parametrize("role", ["misconfigured", "finance-admin", "no-such-role"])
-def test_a_role_that_does_not_trust_alice_and_one_that_does_not_exist_look_alike(caller, role):
+def test_a_role_that_does_not_trust_alice_looks_like_one_that_does_not_exist(caller, role):
     with pytest.raises(ClientError, match="Not authorized to perform sts:AssumeRoleWithWebIdent"):
         caller.assume(role)
     assert caller.refused(caller.assume, role) == DENIED
@@ -99,12 +99,12 @@ def test_another_accounts_partitions_or_paths_role_is_refused(caller, arn):
         "arn:aws:iam::111122223333:role/ü",
     ],
 )
-def test_what_is_no_role_arn_is_refused(caller, arn):
+def test_text_that_is_not_a_role_arn_is_refused(caller, arn):
     assert caller.refused(caller.assume, RoleArn=arn) == UNFIT
 
 
 @pytest.mark.parametrize("name", ["al", "a" * 64, "alice@example.com", "a=b,c.d+e-f_g"])
-def test_session_names_of_awss_charset_and_length_are_taken(caller, name):
+def test_session_names_of_awss_charset_and_length_are_accepted(caller, name):
     arn = caller.assume(RoleSessionName=name)["AssumedRoleUser"]["Arn"]
     assert arn.endswith(f"/{name}")
 
@@ -129,7 +129,7 @@ def test_durations_outside_awss_limits_are_refused(post, parameters, seconds):
 @pytest.mark.parametrize(
     "seconds", ["", "soon", "900.5", "1e3", pytest.param("9" * 5000, id="5,000 digits"), "٩٠٠"]
 )
-def test_a_duration_that_is_no_number_is_refused(post, parameters, seconds):
+def test_a_duration_that_is_not_a_number_is_refused(post, parameters, seconds):
     assert post(parameters | {"DurationSeconds": seconds})[0] == 400
 
 
@@ -138,7 +138,7 @@ def test_a_duration_over_the_roles_own_maximum_is_refused(caller):
 
 
 @pytest.mark.parametrize("seconds", [900, 3600])
-def test_credentials_live_as_long_as_was_asked_for(caller, seconds):
+def test_credentials_live_as_long_as_requested(caller, seconds):
     expires = caller.assume(DurationSeconds=seconds)["Credentials"]["Expiration"]
     lifetime = expires - datetime.now(UTC)
     assert timedelta(seconds=seconds - 5) < lifetime <= timedelta(seconds=seconds)
@@ -171,17 +171,17 @@ def test_a_token_that_is_too_short_or_too_long_is_refused_and_not_repeated(
     ],
     ids=lambda policy: next(iter(policy)),
 )
-def test_what_could_not_be_enforced_is_refused_and_not_ignored(caller, session_policy):
+def test_parameters_that_can_not_be_enforced_are_refused_and_not_ignored(caller, session_policy):
     assert caller.refused(caller.assume, **session_policy) == UNFIT
 
 
-def test_a_call_by_get_is_answered_as_aws_does(post, parameters):
+def test_a_call_with_get_is_answered_as_in_aws(post, parameters):
     status, body = post(parameters, method="GET")
     assert status == 200
     assert "<AssumeRoleWithWebIdentityResult>" in body
 
 
-def test_a_call_with_made_up_credentials_is_judged_by_its_token_alone(caller, idp):
+def test_for_a_call_with_made_up_credentials_only_the_token_counts(caller, idp):
     made_up = {"AccessKeyId": "ASIAMADEUP", "SecretAccessKey": "x", "SessionToken": "y"}
     sts = caller.client("sts", made_up)
     answer = sts.assume_role_with_web_identity(
@@ -195,7 +195,7 @@ def test_markup_in_a_message_is_escaped(post, parameters):
     assert "&lt;Code&gt;x&lt;/Code&gt;&amp;?" in body
 
 
-def test_boto3_itself_refuses_what_is_shorter_than_the_model_says(caller):
+def test_boto3_itself_refuses_parameters_shorter_than_its_model_allows(caller):
     with pytest.raises(ParamValidationError):
         caller.assume(RoleSessionName="a")
 

@@ -1,4 +1,4 @@
-"""Real clients against the local AWS, by environment variables alone."""
+"""Real clients call the local AWS, configured only by environment variables."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def test_boto3_works_in_a_fresh_process(run, web_identity_environment):
     assert (done.stdout.strip(), done.returncode) == (ANALYST, 0), done.stderr
 
 
-def test_boto3_says_why_when_the_role_does_not_trust_alice(run, web_identity_environment):
+def test_boto3_reports_that_the_role_does_not_trust_alice(run, web_identity_environment):
     done = run(sys.executable, "-c", WHO_AM_I, env=web_identity_environment("misconfigured"))
     assert done.returncode != 0
     assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in done.stderr
 
 
-def test_the_aws_command_says_who_one_is(run, web_identity_environment):
+def test_the_aws_command_shows_the_caller(run, web_identity_environment):
     done = run("aws", "sts", "get-caller-identity", env=web_identity_environment())
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["Arn"] == ANALYST
@@ -56,7 +56,7 @@ def test_the_aws_command_as_auditor_cannot_write(run, web_identity_environment):
     assert "AccessDenied" in done.stderr
 
 
-def test_the_aws_command_says_that_credentials_have_expired(run, web_identity_environment, caller):
+def test_the_aws_command_reports_expired_credentials(run, web_identity_environment, caller):
     credentials = caller.credentials()
     accounts.find_credentials(credentials["AccessKeyId"]).expiration = accounts.utcnow()
     environment = web_identity_environment()

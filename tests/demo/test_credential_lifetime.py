@@ -1,4 +1,4 @@
-"""`credential_lifetime`: credentials that are over within a test."""
+"""`credential_lifetime`: credentials that expire within a test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jupyter_wb_aws.demo.identity_provider import IdentityProvider
 from jupyter_wb_aws.demo.local_aws import LocalAws, accounts
 
 
-def test_the_lifetime_of_credentials_overrules_what_was_asked_for(make_caller, monkeypatch):
+def test_the_credential_lifetime_overrides_the_requested_duration(make_caller, monkeypatch):
     with IdentityProvider() as idp, LocalAws(idp.issuer, credential_lifetime=5) as aws:
         caller = make_caller(idp, aws)
         credentials = caller.assume(DurationSeconds=3600)["Credentials"]

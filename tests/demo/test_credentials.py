@@ -125,7 +125,7 @@ def test_the_analyst_reads_and_writes_the_project(caller, good):
     assert s3.head_bucket(Bucket=BUCKET)["BucketRegion"] == REGION
 
 
-def test_the_auditor_reads_and_changes_nothing(caller):
+def test_the_auditor_reads_the_project_and_can_not_change_it(caller):
     s3 = caller.client("s3", caller.credentials("auditor"))
     denied = ("AccessDenied", 403)
     assert s3.get_object(Bucket=BUCKET, Key="README.txt")["Body"].read()
@@ -138,7 +138,7 @@ def test_the_auditor_reads_and_changes_nothing(caller):
     assert [error["Code"] for error in answer["Errors"]] == ["AccessDenied"]
 
 
-def test_no_role_makes_or_reaches_another_bucket(caller, good):
+def test_no_role_creates_or_reaches_another_bucket(caller, good):
     s3 = caller.client("s3", good)
     elsewhere = {"LocationConstraint": REGION}
     create = {"Bucket": "another-bucket", "CreateBucketConfiguration": elsewhere}
@@ -147,7 +147,7 @@ def test_no_role_makes_or_reaches_another_bucket(caller, good):
 
 
 def fetch(url, method="GET", body=None, headers=None):
-    # Named, or urllib would call every body a form, and moto would believe it.
+    # Set explicitly: by default urllib calls every body a form, and moto believes it.
     headers = {"Content-Type": "text/plain", **(headers or {})}
     request = urllib.request.Request(url, body, headers, method=method)
     try:
@@ -189,7 +189,7 @@ def test_a_presigned_upload_works_for_the_analyst_and_not_for_the_auditor(caller
         (expired, b"ExpiredToken", 400),
     ],
 )
-def test_a_presigned_url_of_bad_credentials_is_refused(caller, good, fault, code, status):
+def test_a_presigned_url_with_bad_credentials_is_refused(caller, good, fault, code, status):
     answer, body = fetch(presign(caller, fault(good)))
     assert answer == status
     assert b"<Code>" + code + b"</Code>" in body
@@ -220,7 +220,7 @@ def test_a_presigned_url_that_was_changed_is_refused(caller, good, old, new, cod
     assert b"<Code>" + code + b"</Code>" in body
 
 
-def test_a_presigned_url_whose_time_is_over_is_refused(caller, good):
+def test_an_expired_presigned_url_is_refused(caller, good):
     status, body = fetch(presign(caller, good, ExpiresIn=-1))
     assert 400 <= status < 500
     assert b"<Code>A" in body
@@ -228,14 +228,14 @@ def test_a_presigned_url_whose_time_is_over_is_refused(caller, good):
 
 
 @pytest.mark.parametrize("host", ["[", "[::1", "a]b", "a[b]c"])
-def test_a_presigned_url_with_a_host_that_is_none_is_refused_as_aws_does(caller, good, host):
+def test_a_presigned_url_with_a_malformed_host_is_refused_as_in_aws(caller, good, host):
     status, body = fetch(presign(caller, good), headers={"Host": host})
     assert (status, b"<Code>InvalidRequest</Code>" in body) == (400, True)
 
 
 @pytest.mark.parametrize("service", ["sts", "iam"])
 @pytest.mark.parametrize(("method", "path"), [("POST", "/x"), ("GET", "/x/y")])
-def test_a_signed_call_to_no_path_of_a_service_is_refused_in_xml(good, aws, service, method, path):
+def test_a_signed_call_to_an_unknown_path_is_refused_in_xml(good, aws, service, method, path):
     request = AWSRequest(method, f"{aws.url}{path}", data=b"Action=GetCallerIdentity&Version=x")
     SigV4Auth(
         Credentials(good["AccessKeyId"], good["SecretAccessKey"], good["SessionToken"]),
@@ -245,7 +245,7 @@ def test_a_signed_call_to_no_path_of_a_service_is_refused_in_xml(good, aws, serv
     assert (status, b"<Code>InvalidAction</Code>" in body) == (400, True)
 
 
-def test_the_outdated_kind_of_presigned_url_is_refused_as_in_this_region(caller, aws):
+def test_an_outdated_presigned_url_is_refused_as_in_this_region(caller, aws):
     url = f"{aws.url}/{BUCKET}/README.txt?AWSAccessKeyId=x&Signature=y&Expires=9999999999"
     status, body = fetch(url)
     assert (status, b"<Code>InvalidRequest</Code>" in body) == (400, True)
@@ -270,7 +270,7 @@ def test_the_outdated_kind_of_presigned_url_is_refused_as_in_this_region(caller,
         "/sts_us-east-1/x",
     ],
 )
-def test_every_path_is_shut_to_unsigned_requests(caller, aws, method, path):
+def test_every_path_refuses_unsigned_requests(caller, aws, method, path):
     assert fetch(aws.url + path, method)[0] == 403
 
 
@@ -282,7 +282,7 @@ def test_motos_account_header_is_without_effect(caller, good, aws):
     assert sts.get_caller_identity()["Account"] == "111122223333"
 
 
-def test_motos_control_paths_are_not_there_for_signed_requests_either(caller, good):
+def test_motos_control_paths_do_not_exist_for_signed_requests_either(caller, good):
     s3 = caller.client("s3", good)
     with pytest.raises(ClientError) as error:
         s3.put_object(Bucket="moto-api", Key="reset", Body=b"")
@@ -290,14 +290,14 @@ def test_motos_control_paths_are_not_there_for_signed_requests_either(caller, go
     assert caller.client("sts", good).get_caller_identity()
 
 
-def test_no_answer_invites_other_origins(aws):
+def test_no_answer_allows_other_origins(aws):
     request = urllib.request.Request(aws.url, headers={"Origin": "https://evil.example"})
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(request)
     assert "Access-Control-Allow-Origin" not in error.value.headers
 
 
-def test_a_large_upload_without_credentials_still_hears_why(caller):
+def test_a_large_upload_without_credentials_still_gets_the_reason(caller):
     s3 = caller.client("s3")
     call = {"Bucket": BUCKET, "Key": "large", "Body": b"x" * 2_000_000}
     assert caller.refused(s3.put_object, **call) == ("AccessDenied", 403)
@@ -356,9 +356,7 @@ header_text = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_si
     query=st.text(st.sampled_from("Xamz-=&%+/?A"), max_size=30),
     length=st.sampled_from([None, "0", "²", "x", "-1"]),
 )
-def test_whatever_an_unsigned_request_holds_it_is_refused(
-    aws, authorization, target, query, length
-):
+def test_any_unsigned_request_is_refused(aws, authorization, target, query, length):
     connection = http.client.HTTPConnection(urlsplit(aws.url).netloc, timeout=5)
     connection.putrequest("POST", f"/?{query}")
     for name, value in [
@@ -373,7 +371,7 @@ def test_whatever_an_unsigned_request_holds_it_is_refused(
     connection.close()
 
 
-def test_a_request_without_a_host_is_no_server_error(aws):
+def test_a_request_without_a_host_is_not_a_server_error(aws):
     address = urlsplit(aws.url)
     with socket.create_connection((address.hostname, address.port), timeout=5) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
@@ -381,7 +379,7 @@ def test_a_request_without_a_host_is_no_server_error(aws):
 
 
 def test_an_upload_that_fails_after_its_body_was_read_is_answered(caller, monkeypatch):
-    # A profile that does not exist makes moto fail while it looks for the policies that refuse.
+    # moto fails on a profile that does not exist, before it evaluates the policies.
     s3 = caller.client("s3", caller.credentials("auditor"))
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
 

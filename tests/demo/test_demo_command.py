@@ -1,4 +1,4 @@
-"""`jupyter wb-aws demo`, as far as it goes without a browser."""
+"""`jupyter wb-aws demo`, without a browser."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def test_a_busy_port_is_said_before_anything_starts(taken_port, capsys, tmp_path, monkeypatch):
+def test_a_busy_port_is_reported_before_anything_starts(taken_port, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert demo.run(parse("--no-browser", "--port", str(taken_port))) == 2
     said = capsys.readouterr()
@@ -90,7 +90,7 @@ def test_the_help_says_that_a_token_on_the_command_line_can_be_read_by_others(ca
     assert "`ps`" in capsys.readouterr().out.rpartition("--token TOKEN")[2].partition("--token-")[0]
 
 
-def test_a_folder_that_cannot_hold_notebooks_is_said(tmp_path, free_port, monkeypatch, capsys):
+def test_a_folder_that_cannot_hold_notebooks_is_reported(tmp_path, free_port, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".demo").write_text("a file")
     assert demo.run(parse("--no-browser", "--port", str(free_port))) == 2
@@ -104,7 +104,7 @@ def test_missing_packages_are_named(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("sign_in", [True, False])
-def test_the_pages_to_sign_in_at_are_there_when_asked_for_and_the_secret_is_not(tmp_path, sign_in):
+def test_with_a_sign_in_the_pages_exist_and_the_secret_does_not(tmp_path, sign_in):
     arguments = parse(*(["--sign-in"] if sign_in else []))
     with demo.start_identity_provider(tmp_path, arguments, 8888) as idp:
         metadata = idp.discovery_document()
@@ -112,7 +112,7 @@ def test_the_pages_to_sign_in_at_are_there_when_asked_for_and_the_secret_is_not(
     assert client_file(tmp_path).exists() != sign_in
 
 
-def test_the_welcome_says_how_to_sign_in_and_that_others_can():
+def test_the_welcome_explains_the_sign_in_and_that_others_can_sign_in_too():
     options = LabOptions(8888, "t", Path("/root"), "http://i", "http://a", {}, sign_in=True)
     said = demo.welcome(options)
     assert "Nobody is signed in yet" in said
@@ -123,7 +123,7 @@ def test_the_welcome_says_how_to_sign_in_and_that_others_can():
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_the_demo_comes_up_and_a_signal_ends_every_process_and_the_state_folder(
+def test_the_demo_starts_and_a_signal_removes_every_process_and_the_state_folder(
     tmp_path, free_port, signum
 ):
     temporary, home = tmp_path / "tmp", tmp_path / "home"
@@ -162,7 +162,7 @@ def test_the_demo_comes_up_and_a_signal_ends_every_process_and_the_state_folder(
 
 
 def command_line(process):
-    """Read a command line; the token source's program may be gone by now."""
+    """Return a process's command line; empty if the process has ended."""
     try:
         return " ".join(process.cmdline())
     except psutil.Error:
@@ -178,7 +178,7 @@ def ask(port, token):
     return response.status
 
 
-def test_when_jupyterlab_does_not_start_its_last_words_are_shown(
+def test_when_jupyterlab_does_not_start_the_end_of_its_log_is_shown(
     tmp_path, free_port, monkeypatch, capfd
 ):
     monkeypatch.chdir(tmp_path)

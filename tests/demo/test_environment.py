@@ -19,7 +19,7 @@ def environment(**ambient):
 @pytest.mark.parametrize(
     "name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ROLE_ARN", "LANG"]
 )
-def test_ambient_credentials_are_left_for_the_extension_to_remove(name):
+def test_credentials_in_the_environment_are_left_for_the_extension_to_remove(name):
     assert environment(**{name: "decoy"})[name] == "decoy"
 
 
@@ -41,11 +41,11 @@ def test_ambient_credentials_are_left_for_the_extension_to_remove(name):
         "PROMPT_COMMAND",
     ],
 )
-def test_what_would_lead_elsewhere_is_dropped(name):
+def test_settings_that_lead_elsewhere_are_dropped(name):
     assert name not in environment(**{name: "x"})
 
 
-def test_what_asks_aws_without_a_role_asks_the_local_one():
+def test_without_a_role_calls_go_to_the_local_aws():
     elsewhere = environment(
         AWS_ENDPOINT_URL="https://sts.amazonaws.com",
         AWS_REGION="eu-west-1",
@@ -58,7 +58,7 @@ def test_what_asks_aws_without_a_role_asks_the_local_one():
         assert env["AWS_EC2_METADATA_DISABLED"] == "true"
 
 
-def test_the_users_own_folders_are_replaced_by_the_states():
+def test_the_users_own_folders_are_replaced_by_those_of_the_state_folder():
     env = environment(HOME="/home/me", JUPYTER_CONFIG_DIR="/home/me/.jupyter", XDG_RUNTIME_DIR="/r")
     for name in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "XDG_RUNTIME_DIR"):
         assert env[name].startswith("/state/")

@@ -46,7 +46,7 @@ def print_token(*arguments, env=None):
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
 
 
-def test_a_token_can_be_verified_by_what_the_issuer_publishes(idp):
+def test_a_token_can_be_verified_with_the_published_keys(idp):
     status, discovery = ask(idp, "GET", "/.well-known/openid-configuration")
     assert (status, discovery["issuer"]) == (200, idp.issuer)
     jwks = ask(idp, "GET", urlsplit(discovery["jwks_uri"]).path)[1]
@@ -55,7 +55,7 @@ def test_a_token_can_be_verified_by_what_the_issuer_publishes(idp):
     assert claims["sub"] == "alice"
 
 
-def test_where_roles_are_asked_for_is_a_page_that_takes_nothing_from_elsewhere(idp):
+def test_the_page_for_requesting_a_role_loads_nothing_from_elsewhere(idp):
     with urlopen(f"{idp.url}/request-a-role?team=finance", timeout=10) as answer:
         page = answer.read().decode()
         policy = answer.headers["Content-Security-Policy"]
@@ -91,35 +91,35 @@ def test_other_users_can_be_added():
         assert idp.claims("bob")["groups"] == ["finance"]
 
 
-def test_a_token_is_given_to_whoever_knows_the_secret(idp, secret):
+def test_a_client_that_knows_the_secret_gets_a_token(idp, secret):
     status, answer = ask(idp, "POST", "/token", "user=alice", secret)
     assert status == 200
     assert jwt.decode(answer["id_token"], options={"verify_signature": False})["sub"] == "alice"
 
 
 @pytest.mark.parametrize("wrong", [None, "", "guess", "ünknown"])
-def test_nobody_else_is_given_a_token(idp, wrong):
+def test_other_clients_get_no_token(idp, wrong):
     wrong = wrong and wrong.encode("latin-1").decode("latin-1")
     status, answer = ask(idp, "POST", "/token", "user=alice", wrong)
     assert (status, answer) == (401, {"error": "invalid_client"})
 
 
-def test_a_user_that_is_not_known_is_given_no_token(idp, secret):
+def test_an_unknown_user_gets_no_token(idp, secret):
     assert ask(idp, "POST", "/token", "user=mallory", secret)[0] == 400
     assert ask(idp, "POST", "/token", "", secret)[0] == 400
 
 
 @pytest.mark.parametrize("path", ["/", "/mint", "/authorize", "/device", "/static/style.css"])
-def test_there_is_nothing_else(idp, path):
+def test_there_are_no_other_paths(idp, path):
     assert ask(idp, "GET", path) == (404, {"error": "not_found"})
     assert ask(idp, "POST", path) == (404, {"error": "not_found"})
 
 
-def test_a_token_is_not_to_be_had_by_a_link(idp, secret):
+def test_a_link_can_not_fetch_a_token(idp, secret):
     assert ask(idp, "GET", "/token?user=alice", secret=secret)[0] == 405
 
 
-def test_a_web_site_that_points_its_name_to_this_machine_is_refused(idp):
+def test_a_web_site_that_resolves_its_name_to_this_machine_is_refused(idp):
     netloc = urlsplit(idp.issuer).netloc
     connection = http.client.HTTPConnection(netloc, timeout=5)
     connection.request("GET", "/jwks", headers={"Host": f"evil.example:{netloc.split(':')[1]}"})
@@ -146,7 +146,7 @@ def test_the_command_prints_a_token(client_file, idp):
     assert (claims["iss"], claims["sub"]) == (idp.issuer, "alice")
 
 
-def test_the_command_says_in_a_sentence_what_is_wrong(tmp_path):
+def test_the_command_explains_what_is_wrong(tmp_path):
     with IdentityProvider() as idp:
         idp.write_client_file(tmp_path / "gone.json")
         idp.write_client_file(tmp_path / "wrong.json")
@@ -169,7 +169,7 @@ print(sorted(heavy & set(sys.modules)))
 """
 
 
-def test_the_command_loads_nothing_heavy():
+def test_the_command_imports_nothing_heavy():
     command = [sys.executable, "-c", LOADED]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""What happens to tokens when their issuer changes its key, or goes away."""
+"""Tokens whose issuer has changed its key or has stopped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_token_is_refused_once_its_key_is_withdrawn(make_caller):
         assert caller.assume(WebIdentityToken=idp.mint())
 
 
-def test_an_issuer_that_cannot_be_reached_is_said(make_caller):
+def test_an_issuer_that_cannot_be_reached_is_reported(make_caller):
     with IdentityProvider() as idp, LocalAws(idp.issuer) as aws:
         token = idp.mint()
         idp.close()
@@ -42,7 +42,7 @@ def test_two_local_aws_at_once_are_refused_since_they_would_share_their_state():
         LocalAws("http://127.0.0.1:2")
 
 
-def test_a_new_local_aws_knows_nothing_of_the_last_one(make_caller):
+def test_a_new_local_aws_knows_nothing_about_the_last_one(make_caller):
     with IdentityProvider() as idp:
         with LocalAws(idp.issuer) as aws:
             credentials = make_caller(idp, aws).credentials()

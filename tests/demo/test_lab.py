@@ -45,7 +45,7 @@ def test_the_servers_token_is_in_a_private_file(state, options):
     assert "s3cret" not in repr(options)
 
 
-def test_the_user_is_alice_unless_signing_in_is_asked_for(state, options, tmp_path):
+def test_the_user_is_alice_unless_the_options_ask_for_a_sign_in(state, options, tmp_path):
     prepare(state, options)
     assert config(state)["WbAwsApp"]["token_source"] == "command"
 
@@ -58,7 +58,7 @@ def test_the_user_is_alice_unless_signing_in_is_asked_for(state, options, tmp_pa
     assert "print_token" not in json.dumps(config(other))
 
 
-def test_the_server_listens_on_the_loopback_at_that_port_only(state, options):
+def test_the_server_listens_only_on_the_loopback_interface_at_that_port(state, options):
     prepare(state, options)
     server = config(state)["ServerApp"]
     assert (server["ip"], server["port"], server["port_retries"]) == ("127.0.0.1", 8888, 0)
@@ -72,7 +72,7 @@ def test_nothing_asks_the_outside_world(state, options):
     assert lab["extension_manager"] == "readonly"
 
 
-def test_terminals_are_no_login_shells(state, options):
+def test_terminals_are_not_login_shells(state, options):
     prepare(state, options)
     (shell,) = config(state)["ServerApp"]["terminado_settings"]["shell_command"]
     assert shell.endswith("sh")
@@ -97,7 +97,7 @@ PARENT = (
 )
 
 
-def test_ending_reaches_what_moved_away_and_ignores_sigterm_and_spares_others(tmp_path):
+def test_ending_reaches_detached_processes_that_ignore_sigterm_and_spares_others(tmp_path):
     mark = {"DEMO_TEST_MARK": str(tmp_path)}
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     parent = subprocess.Popen([sys.executable, "-c", PARENT], env=mark, stdout=subprocess.PIPE)

@@ -1,4 +1,4 @@
-"""The whole main job, as a newcomer meets it: the demo's command, its notebook, its terminal."""
+"""The main job from start to end: the demo's command, its notebook and its terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _no_role_sessions_left(demo):
         demo("DELETE", f"/api/kernels/{kernel['id']}")
 
 
-# First, while nothing was chosen yet.
+# Before anything is chosen.
 def test_before_anything_is_chosen_a_kernel_is_left_as_it_is(demo):
     kernel = demo("POST", "/api/kernels")
 
@@ -35,8 +35,8 @@ def test_before_anything_is_chosen_a_kernel_is_left_as_it_is(demo):
     demo("DELETE", f"/api/kernels/{kernel['id']}")
 
 
-def test_before_anything_is_chosen_a_terminal_asks_the_local_aws_only(demo):
-    # Without what comes before the machine's own role in boto's chain, and then without keys too.
+def test_before_anything_is_chosen_a_terminal_calls_only_the_local_aws(demo):
+    # Without the providers before the machine's own role in boto's chain, then without keys too.
     keys = "env -u AWS_PROFILE -u AWS_CONTAINER_CREDENTIALS_FULL_URI"
     nothing = f"{keys} -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN"
     ask = "aws sts get-caller-identity --debug 2>&1 | grep -E 'Starting new HTTP|Unable to locate'"
@@ -69,7 +69,7 @@ def test_the_sample_notebook_runs_from_top_to_bottom(demo):
     assert "data.csv" in said[5]
     assert "Analyst" in said[6]
 
-    # Its last words: another role, by command, in this notebook.
+    # The end of the notebook: another role, started with a command in a cell.
     assert "No sign-in is needed" in demo.run(kernel_id, "!jupyter wb-aws sign-in")
     demo.run(kernel_id, "!jupyter wb-aws start auditor")
     demo("POST", f"/api/kernels/{kernel_id}/restart")
@@ -116,7 +116,7 @@ def test_the_trust_policy_is_the_boundary(demo):
     token_file, url = (
         analyst["environment"][k] for k in ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ENDPOINT_URL")
     )
-    # Around the extension, with the user's own token:
+    # Without the extension, with the user's own token:
     kernel = demo("POST", "/api/kernels")["id"]
     code = (
         "import boto3; from botocore import UNSIGNED; from botocore.config import Config\n"
@@ -127,7 +127,7 @@ def test_the_trust_policy_is_the_boundary(demo):
     assert "AccessDenied" in demo.run(kernel, code)
 
 
-def test_over_a_refresh_the_token_file_is_never_torn_empty_or_missing(demo):
+def test_during_a_refresh_the_token_file_is_never_torn_empty_or_missing(demo):
     session = demo.start()
     path = session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"]
     seen, wrong = set(), []

@@ -1,4 +1,4 @@
-"""The demo's provider as a client and a browser meet it; the client is authlib's."""
+"""The demo's provider, seen by a browser and by a client; the client is authlib's."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def client():
 
 @pytest.fixture
 def address(client, metadata):
-    """The address that begins a sign-in; None leaves a parameter out."""
+    """Return the address that begins a sign-in; None leaves a parameter out."""
 
     def address(**changes):
         asked = {"code_verifier": VERIFIER, "nonce": "n-1", "state": "s-1", **changes}
@@ -85,7 +85,7 @@ def redeem(client, metadata):
 
 @pytest.fixture
 def sign_in(browser, address, redeem):
-    """Go the whole way by code; return the token endpoint's answer."""
+    """Sign in by authorization code; return the token endpoint's answer."""
     return lambda user="alice", **changes: redeem(browser.sign_in(address(**changes), user))
 
 
@@ -166,7 +166,7 @@ def test_the_metadata_is_valid_and_names_everything(metadata):
 
 
 @pytest.mark.parametrize("user", [ALICE, BOB], ids=["alice", "bob"])
-def test_who_was_chosen_is_in_the_id_token_with_all_that_aws_reads(sign_in, verified, user):
+def test_the_id_token_names_the_chosen_user_and_has_the_claims_for_aws(sign_in, verified, user):
     claims = verified(sign_in(user.subject))
     assert (claims["sub"], claims["name"], claims["nonce"]) == (user.subject, user.name, "n-1")
     assert claims["groups"] == list(user.groups)
@@ -181,13 +181,13 @@ def test_the_browser_is_sent_back_with_the_state_and_the_issuer(browser, address
     assert query(sent_back) == {"code": query(sent_back)["code"], "state": "s-1", "iss": idp.issuer}
 
 
-def test_whoever_does_not_want_to_is_sent_back_with_an_error(browser, address, idp):
+def test_a_user_who_declines_is_sent_back_with_an_error(browser, address, idp):
     sent_back = query(browser.cancel(address()))
     assert sent_back["error"] == "access_denied"
     assert (sent_back["state"], sent_back["iss"]) == ("s-1", idp.issuer)
 
 
-def test_a_second_sign_in_of_a_browser_asks_nothing(browser, address):
+def test_a_second_sign_in_of_a_browser_needs_no_choice(browser, address):
     browser.sign_in(address(), "bob")
     assert browser.http.get(address()).is_redirect
     assert browser.http.get(address(prompt="none")).is_redirect
@@ -225,7 +225,7 @@ def test_a_request_may_come_by_post_too(browser, address, redeem, verified):
     ],
     ids=str,
 )
-def test_to_another_place_nobody_is_sent(browser, client, address, changes):
+def test_nobody_is_sent_to_another_redirect_uri(browser, client, address, changes):
     for name, value in changes.items():
         setattr(client, name, value)
     answer = browser.http.get(address())
@@ -242,13 +242,13 @@ def test_to_another_place_nobody_is_sent(browser, client, address, changes):
     ],
     ids=["none", "no method", "plain"],
 )
-def test_without_pkce_by_s256_there_is_no_code(browser, address, changes):
+def test_without_pkce_with_s256_there_is_no_code(browser, address, changes):
     sent_back = query(browser.http.get(address(**changes)).headers["Location"])
     assert (sent_back["error"], sent_back["state"]) == ("invalid_request", "s-1")
 
 
 @pytest.mark.parametrize("response_type", ["token", "id_token", 'odd"ü'])
-def test_nothing_but_a_code_is_sent(browser, address, response_type):
+def test_only_a_code_is_sent(browser, address, response_type):
     answer = browser.http.get(address(response_type=response_type))
     assert answer.status_code == 400 or "error" in query(answer.headers["Location"])
 
@@ -261,14 +261,14 @@ def test_a_code_needs_its_verifier_and_its_redirect_uri(browser, address, redeem
     assert refused(redeem, browser.sign_in(address(), "alice"), **elsewhere) == "invalid_grant"
 
 
-def test_a_code_that_comes_twice_ends_what_it_was_good_for(browser, address, redeem, refresh):
+def test_a_code_that_is_used_twice_ends_its_grant(browser, address, redeem, refresh):
     sent_back = browser.sign_in(address(), "alice")
     tokens = redeem(sent_back)
     assert refused(redeem, sent_back) == "invalid_grant"
     assert refused(refresh, tokens) == "invalid_grant"
 
 
-def test_a_code_is_good_for_a_minute(browser, address, redeem, monkeypatch):
+def test_a_code_is_valid_for_a_minute(browser, address, redeem, monkeypatch):
     monkeypatch.setattr("jupyter_wb_aws.demo.sign_in.memory.CODE_LIFETIME", -1)
     assert refused(redeem, browser.sign_in(address(), "alice")) == "invalid_grant"
 
@@ -276,14 +276,14 @@ def test_a_code_is_good_for_a_minute(browser, address, redeem, monkeypatch):
 # --- The pages -----------------------------------------------------------------------------
 
 
-def test_the_page_offers_both_users_and_says_that_it_is_a_demo(browser, address):
+def test_the_page_offers_both_users_and_explains_that_it_is_a_demo(browser, address):
     answer = browser.http.get(address())
     assert Page(answer.text).choices == ["alice", "bob", "deny"]
     assert "no passwords" in answer.text
     assert "account on this machine" in answer.text
 
 
-def test_the_pages_run_no_script_load_nothing_from_elsewhere_and_show_in_no_frame(browser, address):
+def test_the_pages_have_no_scripts_load_nothing_from_elsewhere_and_refuse_frames(browser, address):
     answer = browser.http.get(address())
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'; style-src 'self';" in policy
@@ -296,13 +296,13 @@ def test_the_pages_run_no_script_load_nothing_from_elsewhere_and_show_in_no_fram
     assert "url(" not in style.text
 
 
-def test_what_the_address_says_is_not_taken_for_html(browser, address):
+def test_text_in_the_address_is_escaped(browser, address):
     answer = browser.http.get(address(state='"><script>alert(1)</script>'))
     assert answer.status_code == 200
     assert "<script" not in answer.text
 
 
-def test_a_button_of_another_site_signs_nobody_in(browser, address):
+def test_a_form_of_another_site_signs_nobody_in(browser, address):
     page = browser.http.get(address())
     fields = Page(page.text)
     forged = {**fields.fields, "csrf": "guess", "choice": "alice"}
@@ -312,7 +312,7 @@ def test_a_button_of_another_site_signs_nobody_in(browser, address):
         assert other.http.post(page.url.join(fields.action), data=stolen).status_code == 400
 
 
-def test_somebody_who_is_not_known_is_not_signed_in(browser, address):
+def test_an_unknown_user_is_not_signed_in(browser, address):
     page = browser.http.get(address())
     fields = Page(page.text)
     form = {**fields.fields, "choice": "mallory"}
@@ -322,7 +322,7 @@ def test_somebody_who_is_not_known_is_not_signed_in(browser, address):
 # --- By device -----------------------------------------------------------------------------
 
 
-def test_a_device_gets_its_tokens_once_somebody_said_who_it_is(browser, ask_device, poll, verified):
+def test_a_device_gets_its_tokens_once_a_user_is_chosen(browser, ask_device, poll, verified):
     asked = ask_device()
     assert poll(asked)["error"] == "authorization_pending"
     browser.approve_device(asked["verification_uri_complete"], "bob")
@@ -338,19 +338,21 @@ def test_a_device_gets_its_tokens_once_somebody_said_who_it_is(browser, ask_devi
     [str, str.lower, lambda code: f" {code.replace('-', ' ')} "],
     ids=["as shown", "in lower case", "with blanks"],
 )
-def test_a_code_can_be_typed_in_as_people_do(browser, ask_device, poll, typed):
+def test_a_code_can_be_typed_in_different_ways(browser, ask_device, poll, typed):
     asked = ask_device()
     browser.approve_device(asked["verification_uri"], "alice", typed(asked["user_code"]))
     assert "id_token" in poll(asked)
 
 
-def test_the_page_shows_the_code_to_compare_and_does_nothing_by_a_link(browser, ask_device, poll):
+def test_the_page_shows_the_code_to_compare_and_a_link_alone_does_nothing(
+    browser, ask_device, poll
+):
     asked = ask_device()
     assert asked["user_code"] in browser.http.get(asked["verification_uri_complete"]).text
     assert poll(asked)["error"] == "authorization_pending"
 
 
-def test_a_device_is_told_of_a_no(browser, ask_device, poll):
+def test_a_device_learns_that_the_user_declined(browser, ask_device, poll):
     asked = ask_device()
     browser.deny_device(asked["verification_uri_complete"])
     assert poll(asked)["error"] == "access_denied"
@@ -364,7 +366,7 @@ def test_a_code_is_answered_once(browser, ask_device, answer):
     assert "No sign-in waits for this code" in browser.press(page, "bob").text
 
 
-def test_a_code_that_nobody_has_is_said(browser, metadata):
+def test_an_unknown_code_is_reported(browser, metadata):
     page = browser.http.get(f"{metadata['issuer']}/device", params={"user_code": "<b>BCDF-GHJK"})
     assert page.status_code == 404
     assert "No sign-in waits for this code" in page.text
@@ -421,7 +423,7 @@ def test_a_refresh_brings_a_new_id_token_and_a_new_refresh_token(sign_in, refres
     assert {name: after[name] for name in same} == {name: before[name] for name in same}
 
 
-def test_an_old_refresh_token_ends_all_that_came_from_it(sign_in, refresh):
+def test_an_old_refresh_token_ends_its_grant(sign_in, refresh):
     first = sign_in()
     second = refresh(first)
     assert refused(refresh, first) == "invalid_grant"
@@ -449,17 +451,17 @@ def test_of_two_refreshes_at_once_one_is_refused(sign_in, metadata, monkeypatch)
     assert both_are_let_in.broken
 
 
-def test_whoever_does_not_ask_for_offline_access_gets_no_refresh_token(client, sign_in):
+def test_without_offline_access_there_is_no_refresh_token(client, sign_in):
     client.scope = "openid"
     assert "refresh_token" not in sign_in()
 
 
-def test_a_scope_that_nobody_knows_is_left_out(client, sign_in):
+def test_an_unknown_scope_is_left_out(client, sign_in):
     client.scope = "openid groups"
     assert sign_in()["scope"] == "openid"
 
 
-def test_a_revoked_refresh_token_is_good_for_nothing(client, metadata, sign_in, refresh):
+def test_a_revoked_refresh_token_no_longer_works(client, metadata, sign_in, refresh):
     tokens = sign_in()
     for _ in "12":  # again: the same
         answer = client.revoke_token(metadata["revocation_endpoint"], tokens["refresh_token"])
@@ -479,7 +481,7 @@ def test_a_client_that_signs_out_ends_the_browsers_sign_in(
     assert refused(refresh, tokens) == "invalid_grant"
 
 
-def test_it_ends_by_an_expired_token_too_and_by_a_link(browser, address, redeem, idp, metadata):
+def test_an_expired_token_and_a_link_end_the_sign_in_too(browser, address, redeem, idp, metadata):
     claims = jwt.decode(
         redeem(browser.sign_in(address(), "alice"))["id_token"], options={"verify_signature": False}
     )
@@ -488,7 +490,7 @@ def test_it_ends_by_an_expired_token_too_and_by_a_link(browser, address, redeem,
     assert not browser.http.get(address()).is_redirect
 
 
-def test_a_person_can_sign_out_at_the_provider(browser, address, redeem, refresh, metadata):
+def test_a_user_can_sign_out_at_the_provider(browser, address, redeem, refresh, metadata):
     tokens = redeem(browser.sign_in(address(), "bob"))
     assert "signed in here as Bob" in browser.http.get(metadata["end_session_endpoint"]).text
     assert browser.http.get(address()).is_redirect  # asked, and not done
@@ -517,7 +519,7 @@ def test_a_hint_of_another_issuer_ends_nothing(browser, address, metadata, idp):
 # --- What is not there ---------------------------------------------------------------------
 
 
-def test_no_token_is_given_by_secret_or_password(idp):
+def test_neither_a_secret_nor_a_password_gets_a_token(idp):
     for form in ({"user": "alice"}, {"grant_type": "password", "username": "alice"}):
         answer = httpx.post(f"{idp.issuer}/token", data=form, trust_env=False)
         assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
@@ -534,7 +536,7 @@ def test_no_token_is_given_by_secret_or_password(idp):
     ],
     ids=["alice", "bob"],
 )
-def test_aws_gives_each_the_roles_that_are_theirs(idp, make_caller, sign_in, user, yes, no):
+def test_aws_gives_each_user_their_own_roles(idp, make_caller, sign_in, user, yes, no):
     token = sign_in(user)["id_token"]
     with LocalAws(idp.issuer) as aws:
         caller = make_caller(idp, aws)

@@ -36,7 +36,7 @@ def test_finance_admin_is_for_a_group_that_alice_is_not_in():
     assert role["request_url"] == "http://127.0.0.1:1/request?team=finance"
 
 
-def test_the_other_roles_are_for_alice_and_none_starts_by_itself():
+def test_the_other_roles_are_for_alice_and_none_is_the_default():
     for role in roles().values():
         assert not role.get("default")
         assert role["region"] == REGION
@@ -53,7 +53,7 @@ def test_the_settings_name_the_issuer_and_the_local_aws_and_hold_no_secret():
     assert "secret" not in json.dumps(config)
 
 
-def test_for_those_who_sign_in_the_settings_name_the_client_and_where_to_come_back_to():
+def test_with_a_sign_in_the_settings_name_the_client_and_the_redirect_uri():
     config = server_config(
         roles_path="/r.toml", issuer="http://i", aws_url="http://a", redirect_uri=redirect_uri(8890)
     )
@@ -75,7 +75,7 @@ def test_for_those_who_sign_in_the_settings_name_the_client_and_where_to_come_ba
     ],
     ids=["alice", "bob"],
 )
-def test_each_is_offered_other_roles(user, names):
+def test_alice_and_bob_are_offered_different_roles(user, names):
     offered = {
         arn
         for arn, role in roles().items()

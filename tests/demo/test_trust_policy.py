@@ -54,7 +54,7 @@ def test_a_single_statement_need_not_be_in_a_list():
     ["sts:*", "*", "STS:assumerolewithwebidentity", ["sts:TagSession", "sts:Assume*"]],
     ids=str,
 )
-def test_actions_match_by_wildcard_and_without_regard_to_case(action):
+def test_actions_match_wildcards_and_ignore_case(action):
     assert allows(policy(statement(Action=action)), ACTION, ALICE)
 
 
@@ -140,12 +140,12 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize("unknown", UNKNOWN, ids=str)
-def test_an_allow_with_something_unknown_does_not_allow(unknown):
+def test_an_allow_with_an_unknown_condition_does_not_allow(unknown):
     assert not allows(policy(statement(Condition=unknown)), ACTION, ALICE)
 
 
 @pytest.mark.parametrize("unknown", UNKNOWN, ids=str)
-def test_a_deny_with_something_unknown_denies(unknown):
+def test_a_deny_with_an_unknown_condition_denies(unknown):
     deny = statement(Effect="Deny", Condition=unknown)
     assert not allows(policy(statement(), deny), ACTION, ALICE)
 
@@ -167,7 +167,7 @@ def test_a_deny_for_somebody_else_does_not_matter():
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"Statement": [1]}', '{"Statement": 1}'])
-def test_what_is_no_policy_allows_nothing(text):
+def test_text_that_is_not_a_policy_allows_nothing(text):
     assert not allows(text, ACTION, ALICE)
 
 
@@ -205,7 +205,7 @@ anything = st.recursive(
     principal=anything,
     action=anything,
 )
-def test_whatever_a_policy_holds_it_is_judged_and_a_deny_of_all_wins(condition, principal, action):
+def test_any_policy_is_evaluated_and_a_deny_of_all_wins(condition, principal, action):
     odd = statement(Condition=condition, Principal=principal, Action=action)
     deny_all = {"Effect": "Deny", "Principal": "*", "Action": "*"}
     assert allows(policy(odd), ACTION, ALICE) in (True, False)

@@ -1,4 +1,4 @@
-"""Which tokens AssumeRoleWithWebIdentity takes."""
+"""The tokens that AssumeRoleWithWebIdentity accepts."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def public_pem(idp):
 
 
 def hs256(header, claims, secret: bytes) -> str:
-    """Sign by hand, since PyJWT will not take a public key for a secret."""
+    """Sign by hand, because PyJWT refuses to use a public key as a secret."""
     signed = f"{b64(json.dumps(header).encode())}.{b64(json.dumps(claims).encode())}"
     return f"{signed}.{b64(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
 
 
-def test_a_genuine_token_is_taken_and_the_answer_says_whose_it_is(caller, idp):
+def test_a_genuine_token_is_accepted_and_the_answer_names_its_user(caller, idp):
     answer = caller.assume()
     host = idp.issuer.removeprefix("http://")
     assert answer["SubjectFromWebIdentityToken"] == "alice"
@@ -70,12 +70,12 @@ def test_the_answer_and_get_caller_identity_agree(caller):
     assert identity["Account"] == ACCOUNT_ID
 
 
-def test_a_token_signed_with_a_key_of_ones_own_is_refused(caller, idp, kid, forger):
+def test_a_token_signed_with_another_key_is_refused(caller, idp, kid, forger):
     token = jwt.encode(idp.claims(), forger, "RS256", headers={"kid": kid})
     assert caller.refused_token(token) == INVALID
 
 
-def test_a_token_with_another_claim_under_the_old_signature_is_refused(caller, idp):
+def test_a_token_with_a_changed_claim_and_the_old_signature_is_refused(caller, idp):
     header, _, signature = idp.mint().split(".")
     claims = b64(json.dumps(idp.claims(sub="frank")).encode())
     assert caller.refused_token(f"{header}.{claims}.{signature}") == INVALID
@@ -111,7 +111,7 @@ def test_a_token_whose_key_is_not_published_is_refused(caller, idp, changes):
     assert caller.refused_token(token) == INVALID
 
 
-def test_another_algorithm_than_the_keys_own_is_refused(caller, idp, kid):
+def test_an_algorithm_other_than_the_keys_own_is_refused(caller, idp, kid):
     token = jwt.encode(idp.claims(), idp.signing_key.private, "RS512", headers={"kid": kid})
     assert caller.refused_token(token) == INVALID
 
@@ -136,7 +136,7 @@ def test_a_token_without_a_required_claim_is_refused(caller, idp, claim):
     assert caller.refused_token(idp.mint(**{claim: None})) == INVALID
 
 
-def test_a_token_without_nbf_and_jti_is_taken(caller, idp):
+def test_a_token_without_nbf_and_jti_is_accepted(caller, idp):
     assert caller.assume(WebIdentityToken=idp.mint(nbf=None, jti=None))
 
 
@@ -152,29 +152,29 @@ def test_a_token_without_nbf_and_jti_is_taken(caller, idp):
     ],
     ids=str,
 )
-def test_a_token_for_somebody_else_is_refused(caller, idp, changes):
+def test_a_token_for_another_audience_is_refused(caller, idp, changes):
     assert caller.refused_token(idp.mint(**changes)) == INVALID
 
 
-def test_a_token_with_one_audience_in_a_list_is_taken(caller, idp):
+def test_a_token_with_one_audience_in_a_list_is_accepted(caller, idp):
     assert caller.assume(WebIdentityToken=idp.mint(aud=[CLIENT_ID]))["Audience"] == CLIENT_ID
 
 
-def test_a_token_with_several_audiences_is_judged_by_its_authorised_party(caller, idp):
+def test_with_several_audiences_the_authorized_party_counts(caller, idp):
     token = idp.mint(aud=["another", CLIENT_ID], azp=CLIENT_ID)
     assert caller.assume(WebIdentityToken=token)["Audience"] == CLIENT_ID
 
 
 @pytest.mark.parametrize("sub", [5, ["alice"], {"a": 1}, True], ids=str)
-def test_a_subject_that_is_no_string_is_refused(caller, idp, kid, sub):
-    # By hand, since PyJWT refuses to make such a token.
+def test_a_subject_that_is_not_a_string_is_refused(caller, idp, kid, sub):
+    # By hand, because PyJWT refuses to make such a token.
     text = json.dumps(idp.claims(sub="SUB")).replace('"SUB"', json.dumps(sub)).encode()
     token = jwt.api_jws.encode(text, idp.signing_key.private, "RS256", headers={"kid": kid})
     assert caller.refused_token(token) == INVALID
 
 
 @pytest.mark.parametrize("exp", ["soon", 1e400, -1e400, [], {}, None, -1], ids=str)
-def test_an_expiry_that_is_no_time_to_come_is_refused(caller, idp, kid, exp):
+def test_an_expiry_that_is_not_a_future_time_is_refused(caller, idp, kid, exp):
     text = json.dumps(idp.claims() | {"exp": exp}).encode()
     token = jwt.api_jws.encode(text, idp.signing_key.private, "RS256", headers={"kid": kid})
     assert caller.refused_token(token) in (INVALID, EXPIRED)
@@ -190,7 +190,7 @@ def test_a_foreign_issuer_that_claims_to_be_ours_is_refused(caller, idp):
         assert caller.refused_token(foreign.mint(iss=idp.issuer)) == INVALID
 
 
-def test_our_issuer_claiming_to_be_another_is_refused(caller, idp):
+def test_a_token_of_our_issuer_that_names_another_issuer_is_refused(caller, idp):
     for issuer in (idp.issuer + "/", idp.issuer.upper(), "https://accounts.google.com", "", 5):
         claims = json.dumps(idp.claims() | {"iss": issuer}).encode()
         headers = {"kid": idp.jwks()["keys"][0]["kid"]}
@@ -217,7 +217,7 @@ def test_an_issuer_outside_this_machine_is_not_asked(caller, idp):
         pytest.param("x" * 20000, id="20,000 characters"),
     ],
 )
-def test_what_is_no_token_is_refused(caller, token):
+def test_text_that_is_not_a_token_is_refused(caller, token):
     assert caller.refused_token(token) == INVALID
 
 
