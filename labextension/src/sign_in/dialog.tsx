@@ -426,8 +426,7 @@ function whyFailed(step: Extract<Step, { kind: 'failed' }>, trans: TranslationBu
 /** Problems whose hint says how to sign in from a terminal: here a button does it. */
 const HINTS_AT_TERMINAL: ReadonlySet<Problem['code']> = new Set([
   'flow_not_available',
-  'sign_in_failed',
-  'sign_in_required'
+  'sign_in_failed'
 ]);
 
 /** Describe a problem, without a hint to sign in from a terminal. */
