@@ -1,4 +1,4 @@
-"""Botocore's exceptions as `Failure`s: a kind and a few fields. Imports botocore.
+"""Botocore's exceptions as `StsFailure`s: a kind and a few fields. Imports botocore.
 
 Of what botocore and urllib3 say about a connection nothing is taken over: their sentences quote the URL of
 a proxy or an endpoint, and with it a password, or the half of one that stands before a `#`.
@@ -14,16 +14,16 @@ from urllib.parse import urlsplit
 from botocore import exceptions as boto
 
 from jupyter_wb_aws.aws.proxies import urls_in
-from jupyter_wb_aws.aws.sts_errors import Failure, refused
+from jupyter_wb_aws.aws.sts_errors import StsFailure, failure_from_response
 from jupyter_wb_aws.identity.redact import redact_secrets, redact_userinfo
 
-SAID = 400
+MAX_MESSAGE_LENGTH = 400
 HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 
 
-def failure_of(
+def failure_from_exception(
     error: Exception, *, url: str = "", proxy: str | None = None, sent: bool = True
-) -> Failure:
+) -> StsFailure:
     """Describe what went wrong.
 
     Args:
@@ -34,15 +34,15 @@ def failure_of(
     """
     name = type(error).__name__
     if isinstance(error, boto.ClientError):
-        failure = refused(error.response)
+        failure = failure_from_response(error.response)
     elif not sent:
-        return Failure("settings", name, message=_sentence(error, url))
+        return StsFailure("settings", name, message=_sentence(error, url))
     elif isinstance(error, boto.ReadTimeoutError):
-        failure = Failure("slow", name)
+        failure = StsFailure("slow", name)
     elif isinstance(error, boto.HTTPClientError | boto.ConnectionError):
-        failure = Failure("unreachable", name, host=_host(error))
+        failure = StsFailure("unreachable", name, host=_host(error))
     else:
-        return Failure("bad_answer", name)
+        return StsFailure("bad_answer", name)
     return replace(failure, proxy=proxy)
 
 
@@ -62,4 +62,6 @@ def _sentence(error: Exception, url: str) -> str:
         return ""
     if isinstance(error, boto.ConfigParseError):  # quotes lines of the file, which may hold a key
         return f"{error.kwargs.get('path')} can't be parsed as a file of profiles."
-    return redact_secrets(redact_userinfo(str(error), url, *urls_in(os.environ)), SAID)
+    return redact_secrets(
+        redact_userinfo(str(error), url, *urls_in(os.environ)), MAX_MESSAGE_LENGTH
+    )

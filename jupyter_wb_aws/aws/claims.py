@@ -22,19 +22,19 @@ from jupyter_wb_aws.roles.role import RoleArn
 TAGS, SOURCE_IDENTITY = "https://aws.amazon.com/tags", "https://aws.amazon.com/source_identity"
 # The same tags for providers that can't nest claims: STS reads both forms.
 FLAT_TAG = f"{TAGS}/principal_tags/"
-MOST_TAGS, LONGEST_KEY, LONGEST_VALUE = 50, 128, 256
+MAX_TAGS, MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 50, 128, 256
 SOURCE_IDENTITY_FORM = re.compile(r"[\w+=,.@-]{2,256}", re.ASCII)
-LONGEST_ISSUER = 255
+MAX_ISSUER_LENGTH = 255
 # These IAM knows without a provider of the account's own, by that name.
 BUILT_IN = frozenset({"accounts.google.com"})
 # Names that no public DNS has: RFC 6761, 6762 and 8375, and ICANN's for private use.
 PRIVATE_ZONES = ("localhost", "local", "internal", "home.arpa", "test", "invalid")
 # A value of a token is told as far as that; IAM takes issuers and audiences of up to 255 characters.
-SHOWN = 255
+MAX_SHOWN = 255
 # Of STS's limit; groups and tags grow.
 NEAR = 0.8
 # The file is renewed when a fifth of that is left; a program may read it just before.
-SHORT_LIFE = timedelta(minutes=2)
+MIN_LIFETIME = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def provider_of(claims: Mapping[str, Any]) -> str | None:
     """Return the issuer as IAM names it, without its scheme: the front of condition keys, too."""
     issuer = claims.get("iss")
     name = issuer.rpartition("://")[2] if isinstance(issuer, str) else ""
-    return shown(name) or None
+    return printable(name) or None
 
 
 def principal_of(claims: Mapping[str, Any], role: RoleArn) -> str | None:
@@ -88,7 +88,7 @@ def claims_for_aws(claims: Mapping[str, Any]) -> dict[str, object]:
         **{name: _shortened(claims.get(name)) for name in ("iss", "aud", "azp", "sub")},
         "amr": _listed(claims.get("amr")),
         "source_identity": _shortened(claims.get(SOURCE_IDENTITY)),
-        "principal_tags": {shown(k): shown(v) for k, v in tags_of(claims).items()} or None,
+        "principal_tags": {printable(k): printable(v) for k, v in tags_of(claims).items()} or None,
     }
 
 
@@ -103,8 +103,10 @@ def issuer_problems(claims: Mapping[str, Any]) -> list[ClaimWarning]:
         parts = urlsplit(issuer)
         host, has_port = parts.hostname or "", ":" in parts.netloc.rpartition("]")[2]
     except ValueError:  # no URL
-        return [ClaimWarning("issuer_not_https", f"The issuer {shown(issuer)!r} is no https URL.")]
-    seen = f"The issuer {shown(issuer)!r}"
+        return [
+            ClaimWarning("issuer_not_https", f"The issuer {printable(issuer)!r} is no https URL.")
+        ]
+    seen = f"The issuer {printable(issuer)!r}"
     wrong = []
     if parts.scheme != "https":
         wrong.append(ClaimWarning("issuer_not_https", f"{seen} is no https URL, as IAM wants it."))
@@ -116,8 +118,8 @@ def issuer_problems(claims: Mapping[str, Any]) -> list[ClaimWarning]:
     if _is_private(host):
         text = f"{seen} is of a private network; AWS fetches its keys from the internet."
         wrong.append(ClaimWarning("issuer_not_public", text))
-    if len(issuer) > LONGEST_ISSUER:
-        text = f"The issuer has {len(issuer)} characters; IAM takes {LONGEST_ISSUER}."
+    if len(issuer) > MAX_ISSUER_LENGTH:
+        text = f"The issuer has {len(issuer)} characters; IAM takes {MAX_ISSUER_LENGTH}."
         wrong.append(ClaimWarning("issuer_too_long", text))
     return wrong
 
@@ -132,7 +134,7 @@ def audience_problems(claims: Mapping[str, Any]) -> list[ClaimWarning]:
         text = f"The token has {len(aud)} audiences (`aud`) and no `azp` that says which one counts; AWS may refuse it."
         return [ClaimWarning("several_audiences", text)]
     if isinstance(azp, str) and azp and azp not in (aud if isinstance(aud, list) else [aud]):
-        text = f"AWS compares `azp`, {shown(azp)!r}, and not `aud`, {shown(aud)!r}: register `azp` with IAM, and name it as the trust policy's audience."
+        text = f"AWS compares `azp`, {printable(azp)!r}, and not `aud`, {printable(aud)!r}: register `azp` with IAM, and name it as the trust policy's audience."
         return [ClaimWarning("azp_counts", text)]
     return []
 
@@ -156,11 +158,11 @@ def claim_warnings(token: WebIdentityToken, *, at_aws: bool) -> list[ClaimWarnin
     return found
 
 
-def shown(value: object, longest: int = SHOWN) -> str:
+def printable(value: object, max_length: int = MAX_SHOWN) -> str:
     """Write a token's value in one printable line, cut where it is long."""
     text = value if isinstance(value, str) else repr(value)
-    printable = "".join(c if c.isprintable() else "?" for c in text[: longest + 1])
-    return printable if len(printable) <= longest else f"{printable[: longest - 1]}…"
+    printable = "".join(c if c.isprintable() else "?" for c in text[: max_length + 1])
+    return printable if len(printable) <= max_length else f"{printable[: max_length - 1]}…"
 
 
 def _times(claims: Mapping[str, Any]) -> Iterator[ClaimWarning]:
@@ -174,7 +176,7 @@ def _times(claims: Mapping[str, Any]) -> Iterator[ClaimWarning]:
 def _session(claims: Mapping[str, Any]) -> Iterator[ClaimWarning]:
     source = claims.get(SOURCE_IDENTITY)
     if source is not None and not SOURCE_IDENTITY_FORM.fullmatch(str(source)):
-        text = f"The source identity {shown(source)!r} is none that AWS takes: 2 to 256 letters, digits and _+=,.@-"
+        text = f"The source identity {printable(source)!r} is none that AWS takes: 2 to 256 letters, digits and _+=,.@-"
         yield ClaimWarning("source_identity_unfit", text)
     tags = tags_of(claims)
     named = claims.get(TAGS)
@@ -182,25 +184,25 @@ def _session(claims: Mapping[str, Any]) -> Iterator[ClaimWarning]:
     readable = isinstance(wanted, Mapping) and all(
         isinstance(value, list) and key in tags for key, value in wanted.items()
     )
-    fit = all(len(k) <= LONGEST_KEY and len(v) <= LONGEST_VALUE for k, v in tags.items())
-    if (named is not None and not readable) or not fit or len(tags) > MOST_TAGS:
+    fit = all(len(k) <= MAX_KEY_LENGTH and len(v) <= MAX_VALUE_LENGTH for k, v in tags.items())
+    if (named is not None and not readable) or not fit or len(tags) > MAX_TAGS:
         text = (
-            f"The session tags (`{TAGS}`) are none that AWS takes: `principal_tags` has up to {MOST_TAGS}"
-            f" keys of {LONGEST_KEY} characters, each with a list of one text of {LONGEST_VALUE}."
+            f"The session tags (`{TAGS}`) are none that AWS takes: `principal_tags` has up to {MAX_TAGS}"
+            f" keys of {MAX_KEY_LENGTH} characters, each with a list of one text of {MAX_VALUE_LENGTH}."
         )
         yield ClaimWarning("tags_unfit", text)
 
 
 def _limits(token: WebIdentityToken) -> Iterator[ClaimWarning]:
     life = token.expires_at - token.issued_at
-    if life < SHORT_LIFE:
+    if life < MIN_LIFETIME:
         text = f"The token lives for {life.total_seconds():.0f} s; a program that reads it late is refused."
         yield ClaimWarning("short_life", text)
     if token.size > NEAR * MAX_TOKEN_LENGTH:
         name, size = largest_claim(token.claims)
         text = (
             f"The token has {token.size} of the {MAX_TOKEN_LENGTH} characters that AWS takes; its largest claim is"
-            f" `{shown(name)}` ({size})."
+            f" `{printable(name)}` ({size})."
         )
         yield ClaimWarning("near_size_limit", text)
 
@@ -219,8 +221,8 @@ def _is_private(host: str) -> bool:
 
 def _shortened(value: object) -> object:
     if isinstance(value, list):
-        return [shown(item) for item in value[:MOST_TAGS]]
-    return None if value is None else shown(value)
+        return [printable(item) for item in value[:MAX_TAGS]]
+    return None if value is None else printable(value)
 
 
 def _listed(value: object) -> object:

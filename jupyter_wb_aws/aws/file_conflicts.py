@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.aws.profile_paths import VARIABLES, boto3_path, paths, text_encoding
-from jupyter_wb_aws.aws.safe_read import Read, read
+from jupyter_wb_aws.aws.safe_read import FileContent, read_file
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.aws.profile_files import ProfileFile, Value
@@ -51,7 +51,7 @@ def find_conflict(environment: Mapping[str, str], cwd: str | None = "") -> str |
         for name in paths(environment, variable):
             if cwd is None and name[:1] not in {"/", "~"} and "\0" not in name:
                 return f"{variable}, which names the relative path {name},"
-            file = read(Path(cwd or "", name))
+            file = read_file(Path(cwd or "", name))
             if _says_nothing(file):
                 continue
             if file.problem == "too_long":
@@ -66,9 +66,9 @@ def find_conflict(environment: Mapping[str, str], cwd: str | None = "") -> str |
     return _spoiler(of_boto3, environment) if of_boto3 else None
 
 
-def _says_nothing(file: Read) -> bool:
+def _says_nothing(file: FileContent) -> bool:
     """Tell whether a file is empty, or not there for any SDK: most users have no such files."""
-    return file.harmless if file.problem is not None else not file.content.strip()
+    return file.ignored_by_sdks if file.problem is not None else not file.content.strip()
 
 
 def describe_conflict(conflict: str, of_a_key: str) -> str:
@@ -97,7 +97,7 @@ def hidden_files_message(conflict: str) -> str:
     return f"{why}, so your own ~/.aws files are set aside where this role is used{end}"
 
 
-def _parsed(file: Read, encoding: str) -> ProfileFile | str:
+def _parsed(file: FileContent, encoding: str) -> ProfileFile | str:
     """Parse a file in an encoding; of a file that breaks some SDK, return why, with the line."""
     if file.problem is not None:
         return "it is not a regular file" if file.problem == "no_file" else "it can't be opened"
@@ -112,7 +112,7 @@ def _parsed(file: Read, encoding: str) -> ProfileFile | str:
     return parsed
 
 
-def _keys_of_default(file: Read, parsed: ProfileFile) -> set[str]:
+def _keys_of_default(file: FileContent, parsed: ProfileFile) -> set[str]:
     """Return the keys of the profile `default` as any SDK finds them."""
     sections = parsed.sections
     keys = {key for section in sections if is_default_profile(section) for key in sections[section]}
@@ -162,7 +162,7 @@ def _spoiler(
 ) -> str | None:
     """Say which setting of [default] makes SDKs fail, or sends the web identity token elsewhere."""
     from jupyter_wb_aws.aws.profile_files import ProfileFile, default_section, services_of
-    from jupyter_wb_aws.aws.profile_values import sts_elsewhere, unusable
+    from jupyter_wb_aws.aws.profile_values import foreign_sts_setting, invalid_settings
 
     profile: dict[str, Value] = {}
     origin: dict[str, Path] = {}
@@ -175,6 +175,6 @@ def _spoiler(
     if not profile:
         return None
     services = services_of(profile, files.get("AWS_CONFIG_FILE", (None, ProfileFile()))[1])
-    wrong = next((key for key, _ in unusable(profile, services, environment)), None)
-    key = wrong or sts_elsewhere(profile, services, environment)
+    wrong = next((key for key, _ in invalid_settings(profile, services, environment)), None)
+    key = wrong or foreign_sts_setting(profile, services, environment)
     return f"{key} of [default] in {origin[key]}" if key else None

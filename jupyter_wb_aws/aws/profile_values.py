@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from jupyter_wb_aws.aws.profile_files import Section, Value
-from jupyter_wb_aws.aws.safe_read import read
+from jupyter_wb_aws.aws.safe_read import read_file
 
 # botocore.utils, validate_region_name.
 REGION = re.compile(r"(?![0-9]+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)")
@@ -67,7 +67,7 @@ def _address(value: Value) -> str | None:
 
 
 def _bundle(value: Value) -> str | None:
-    file = read(Path(value)) if isinstance(value, str) and value else None
+    file = read_file(Path(value)) if isinstance(value, str) and value else None
     if file is not None and not file.problem and any(mark in file.content for mark in PEM):
         return None
     return "has to name a file of certificates (PEM); `~` and `$` are not expanded"
@@ -134,7 +134,7 @@ OF_S3: dict[str, Check] = {
 }
 
 
-def unusable(
+def invalid_settings(
     profile: Mapping[str, Value], services: Section | None, environment: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     """Give each setting of the default profile that breaks an SDK, with what it has to be.
@@ -172,7 +172,7 @@ def _unusable_services(services: Section | None) -> Iterator[tuple[str, str]]:
         yield "services", f"names a section whose `{wrong[0]}` {_table('')}"
 
 
-def sts_elsewhere(
+def foreign_sts_setting(
     profile: Mapping[str, Value], services: Section | None, environment: Mapping[str, str]
 ) -> str | None:
     """Name the setting by which the web identity token goes elsewhere, if any.

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 
 def proxies_in(environment: Mapping[str, str]) -> dict[str, str]:
-    """Read the variables as `urllib.request.getproxies_environment` does: by scheme, and ``no``.
+    """FileContent the variables as `urllib.request.getproxies_environment` does: by scheme, and ``no``.
 
     The lower-case one wins, even where it is set to nothing.
     """

@@ -25,7 +25,7 @@ LONG_AGO = datetime.fromtimestamp(0, UTC)
 # botocore tries a renewal from the first on, and fails a request whose renewal fails from the second
 # on. Its own are 15 and 10 minutes, however short the credentials' life is: a role whose sessions
 # last 15 minutes would cost a call of STS for each request.
-RENEW_BEFORE, FAIL_BEFORE = timedelta(minutes=15), timedelta(minutes=1)
+ADVISORY_REFRESH, MANDATORY_REFRESH = timedelta(minutes=15), timedelta(minutes=1)
 
 
 class Boto3Session(boto3.session.Session):
@@ -99,23 +99,23 @@ class RefreshingCredentials(RefreshableCredentials):
             refresh_using=lambda: _metadata(fetch()),
             method=METHOD,
             time_fetcher=now,
-            advisory_timeout=int(min(RENEW_BEFORE, lifetime / 4).total_seconds()),
-            mandatory_timeout=int(min(FAIL_BEFORE, lifetime / 8).total_seconds()),
+            advisory_timeout=int(min(ADVISORY_REFRESH, lifetime / 4).total_seconds()),
+            mandatory_timeout=int(min(MANDATORY_REFRESH, lifetime / 8).total_seconds()),
         )
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
         """Return what one request is signed with."""
         self._check()
-        return HiddenCredentials(*super().get_frozen_credentials())
+        return RedactedCredentials(*super().get_frozen_credentials())
 
 
-class HiddenCredentials(ReadOnlyCredentials):
+class RedactedCredentials(ReadOnlyCredentials):
     """As its base, which is a tuple and would show its items."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "HiddenCredentials()"
+        return "RedactedCredentials()"
 
 
 class _OneProvider(CredentialProvider):

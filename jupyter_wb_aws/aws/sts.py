@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # The second try is cut short where a start would take longer than its 20 s in all.
-CONNECT_TIMEOUT, READ_TIMEOUT, TRIES = 3, 6, 2
+CONNECT_TIMEOUT, READ_TIMEOUT, MAX_ATTEMPTS = 3, 6, 2
 # Where STS is called when a role names no region: the global endpoint's region of each partition.
 # In China both regions have one; sites may have allowed this one in a firewall.
 HOME_REGION = {name: each.home_region for name, each in partitions().items()} | {
@@ -103,13 +103,13 @@ class InProcessSts:
         """Call AssumeRoleWithWebIdentity; where its answer names nobody, GetCallerIdentity too.
 
         Raises:
-            WbAwsError: what `failures.explain` makes of STS's error.
+            WbAwsError: what `sts_errors.explain_exception` makes of STS's error.
         """
-        from jupyter_wb_aws.aws.sts_calls import caller_of
+        from jupyter_wb_aws.aws.sts_calls import find_caller
 
         def call() -> AssumedRole:
             assumed = self._assume(request)
-            caller = caller_from(caller_of(self._maker(request), assumed), request)
+            caller = caller_from(find_caller(self._maker(request), assumed), request)
             return AssumedRole(caller, assumed["Credentials"]["Expiration"])
 
         return _explained(request, call)
@@ -118,7 +118,7 @@ class InProcessSts:
         """Call AssumeRoleWithWebIdentity, for a program that asks for the credentials themselves.
 
         Raises:
-            WbAwsError: what `failures.explain` makes of STS's error.
+            WbAwsError: what `sts_errors.explain_exception` makes of STS's error.
         """
         given = _explained(request, lambda: self._assume(request))["Credentials"]
         return Credentials(
@@ -132,12 +132,12 @@ class InProcessSts:
         """Ask STS now who the role session is: a fresh assume, then GetCallerIdentity.
 
         Raises:
-            WbAwsError: what `failures.explain` makes of STS's error.
+            WbAwsError: what `sts_errors.explain_exception` makes of STS's error.
         """
-        from jupyter_wb_aws.aws.sts_calls import verified
+        from jupyter_wb_aws.aws.sts_calls import verify_caller
 
         def call() -> CallerIdentity:
-            return caller_from(verified(self._maker(request), self._assume(request)), request)
+            return caller_from(verify_caller(self._maker(request), self._assume(request)), request)
 
         return _explained(request, call)
 
@@ -159,7 +159,7 @@ class InProcessSts:
 
         silence_botocore()
         environment, keys = request.environment, credentials or {}
-        endpoint = endpoint_of(environment)
+        endpoint = configured_endpoint(environment)
         if endpoint and not endpoint.startswith(("https://", "http://")):
             raise StsUnavailable(
                 f"The STS endpoint {redact_userinfo(endpoint, endpoint)!r} is not an http(s) URL.",
@@ -170,7 +170,7 @@ class InProcessSts:
             config = Config(
                 connect_timeout=CONNECT_TIMEOUT,
                 read_timeout=READ_TIMEOUT,
-                retries={"total_max_attempts": TRIES, "mode": "standard"},
+                retries={"total_max_attempts": MAX_ATTEMPTS, "mode": "standard"},
                 proxies=proxies,
                 ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
                 **({} if credentials else {"signature_version": UNSIGNED}),
@@ -196,14 +196,14 @@ class InProcessSts:
             return cast("STSClient", proxied(make, environment))
 
 
-def endpoint_of(environment: Mapping[str, str]) -> str | None:
+def configured_endpoint(environment: Mapping[str, str]) -> str | None:
     """Return the STS endpoint that a role session's variables name, if any."""
     if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return None
     return environment.get("AWS_ENDPOINT_URL_STS") or environment.get("AWS_ENDPOINT_URL") or None
 
 
-def is_aws(endpoint: str | None) -> bool:
+def is_aws_endpoint(endpoint: str | None) -> bool:
     """Tell whether an STS endpoint (None: that of the region) is AWS's own, and no other store's."""
     try:
         host = urlsplit(endpoint or "").hostname or ""
@@ -213,7 +213,7 @@ def is_aws(endpoint: str | None) -> bool:
 
 
 def _explained(request: StsRequest, call: Callable[[], T]) -> T:
-    from jupyter_wb_aws.aws.botocore_errors import failure_of
+    from jupyter_wb_aws.aws.botocore_errors import failure_from_exception
     from jupyter_wb_aws.aws.sts_errors import explain_failure
 
     try:
@@ -221,13 +221,13 @@ def _explained(request: StsRequest, call: Callable[[], T]) -> T:
     except WbAwsError:
         raise
     except Exception as error:  # noqa: BLE001 - a strange answer makes botocore's parsers raise anything
-        endpoint = endpoint_of(request.environment)
+        endpoint = configured_endpoint(request.environment)
         url = endpoint or "https://sts.amazonaws.com"  # or one beside it
         proxy = None
         if not is_loopback(url):
             proxy = variable_for(url, {**os.environ, **request.environment})
-        failure = failure_of(error, url=url, proxy=proxy)
-        role, claims, at_aws = request.role, request.token.claims, is_aws(endpoint)
+        failure = failure_from_exception(error, url=url, proxy=proxy)
+        role, claims, at_aws = request.role, request.token.claims, is_aws_endpoint(endpoint)
         # `from None`: botocore's exceptions may carry the request, and with it the token.
         raise explain_failure(failure, role, claims, at_aws=at_aws) from None
 

@@ -17,17 +17,17 @@ from botocore import exceptions as boto
 from botocore.parsers import QueryParser, ResponseParserError
 from botocore.utils import parse_timestamp
 
-from jupyter_wb_aws.aws.sts_errors import refused
+from jupyter_wb_aws.aws.sts_errors import failure_from_response
 from jupyter_wb_aws.errors import StsBadAnswer
 
 # Makes a client of STS: with these credentials, or with none, for an unsigned request.
 MakeClient = Callable[[Mapping[str, Any] | None], Any]
 # How long AWS lets credentials live where no duration is asked for.
-USUAL_LIFETIME = timedelta(hours=1)
+DEFAULT_LIFETIME = timedelta(hours=1)
 # That of a caller, or of any other thing in AWS; a store's may lack the account.
 ARN = re.compile(r"arn:[\w-]+:[\w-]+:.*(:|/)\S+")
 # As seconds, a larger number is a time in the year 5138 or later: these are milliseconds.
-MOST_SECONDS = 1e11
+MAX_SECONDS = 1e11
 
 
 class TolerantParsers:
@@ -54,7 +54,7 @@ class _TolerantParser(QueryParser):
 
 
 def _error_in(body: bytes) -> dict[str, Any]:
-    """Read an error that is JSON; of another, only its status is known."""
+    """FileContent an error that is JSON; of another, only its status is known."""
     found: Any = None
     with contextlib.suppress(ValueError):
         found = json.loads(body)
@@ -102,17 +102,17 @@ def assume(make_client: MakeClient, role: str, session_name: str, token: str) ->
 
 
 def expiration_of(value: object, now: datetime) -> datetime:
-    """Read a time as AWS or a store writes it; without a zone it is UTC, and none at all is in an hour.
+    """FileContent a time as AWS or a store writes it; without a zone it is UTC, and none at all is in an hour.
 
     Raises:
         StsBadAnswer: if it is not a time.
     """
     text = str(value or "").strip()
     if not text:
-        return now + USUAL_LIFETIME
+        return now + DEFAULT_LIFETIME
     try:
         with contextlib.suppress(ValueError):
-            if float(text) > MOST_SECONDS:
+            if float(text) > MAX_SECONDS:
                 text = str(float(text) / 1000)
         # Go writes `2026-11-24 13:00:00 +0000 UTC`, a zone twice.
         time: datetime = parse_timestamp(text.removesuffix(" UTC") if "+" in text else text)
@@ -123,7 +123,7 @@ def expiration_of(value: object, now: datetime) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def caller_of(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, str] | None:
+def find_caller(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, str] | None:
     """Return who the caller is: by the answer of `assume`, else by GetCallerIdentity.
 
     A store that refuses to say so has let the user into the role all the same: then it is None.
@@ -139,7 +139,7 @@ def caller_of(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, 
     except (boto.HTTPClientError, boto.ConnectionError):
         raise
     except boto.ClientError as error:
-        failure = refused(error.response)
+        failure = failure_from_response(error.response)
         if (failure.status >= 500 and not failure.lacks_operation) or failure.status == 429:
             raise
         return named
@@ -147,7 +147,7 @@ def caller_of(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, 
         return named
 
 
-def verified(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, str] | None:
+def verify_caller(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, str] | None:
     """Ask GetCallerIdentity; of a store that does not have it, return what `assume` said.
 
     Raises:
@@ -157,7 +157,7 @@ def verified(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, s
     try:
         return get_caller_identity(make_client, assumed)
     except boto.ClientError as error:
-        if not refused(error.response).lacks_operation:
+        if not failure_from_response(error.response).lacks_operation:
             raise
         named: dict[str, str] | None = assumed["Caller"]
         return named

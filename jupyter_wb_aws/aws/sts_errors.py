@@ -44,13 +44,13 @@ NO_SUCH_OPERATION_STATUS = frozenset({404, 405, 501})
 REGIONAL = re.compile(r"sts(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?P<domain>.+)")
 RETRY_AFTER = 5
 # So much of AWS's own sentence is told.
-SAID = 500
+MAX_MESSAGE_LENGTH = 500
 
 OTHERS = frozenset({"AccessDenied", "IDPCommunicationError", "RegionDisabledException", "ValidationError", PACKED})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class StsFailure:
     """What went wrong with a call of STS; a child process sends it as JSON.
 
     Args:
@@ -81,8 +81,8 @@ class Failure:
         )
 
 
-def refused(response: Mapping[str, Any]) -> Failure:
-    """Read the response that botocore's ClientError carries.
+def failure_from_response(response: Mapping[str, Any]) -> StsFailure:
+    """FileContent the response that botocore's ClientError carries.
 
     AWS's errors have their code within ``Error``. Stores also send S3's form, which botocore then
     holds at the top level, or names in lower case.
@@ -95,7 +95,7 @@ def refused(response: Mapping[str, Any]) -> Failure:
     metadata = response.get("ResponseMetadata") or {}
     status = int(metadata.get("HTTPStatusCode") or 0)
     empty = bool(response.get("Empty"))
-    return Failure("refused", "ClientError", canonical(code), message, status, empty=empty)
+    return StsFailure("refused", "ClientError", canonical(code), message, status, empty=empty)
 
 
 def canonical(code: str) -> str:
@@ -112,7 +112,7 @@ _CANONICAL = {
 }
 
 
-def explain(
+def explain_exception(
     error: Exception, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool = True
 ) -> WbAwsError:
     """Turn a botocore exception of a call for `role` into the failure that the user sees.
@@ -121,15 +121,15 @@ def explain(
         claims: of the web identity token that was sent; only what `claims_for_aws` picks is shown.
         at_aws: whether AWS itself was asked, and no store with an STS of its own.
     """
-    from jupyter_wb_aws.aws.botocore_errors import failure_of
+    from jupyter_wb_aws.aws.botocore_errors import failure_from_exception
 
-    return explain_failure(failure_of(error), role, claims, at_aws=at_aws)
+    return explain_failure(failure_from_exception(error), role, claims, at_aws=at_aws)
 
 
 def explain_failure(
-    failure: Failure, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool = True
+    failure: StsFailure, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool = True
 ) -> WbAwsError:
-    """As `explain`, of a failure whose exception may have been another process's."""
+    """As `explain_exception`, of a failure whose exception may have been another process's."""
     if failure.kind == "refused" and not (failure.proxy and failure.status == 407):
         return _explain_refusal(failure, role, claims, at_aws=at_aws)
     if failure.kind == "slow":
@@ -192,7 +192,7 @@ def _about_proxy(variable: str) -> str:
 
 
 def _explain_refusal(
-    failure: Failure, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool
+    failure: StsFailure, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool
 ) -> WbAwsError:
     code, status, message = failure.code, failure.status, failure.message
     if code == "AccessDenied" or (status == 403 and failure.empty):
@@ -225,7 +225,7 @@ def _explain_refusal(
             admin_hint="A proxy, a firewall or a web server in between may have answered in its place."
             + (f" If it was the STS itself: {by_store}" if by_store else ""),
         )
-    said = redact_secrets(message, SAID)
+    said = redact_secrets(message, MAX_MESSAGE_LENGTH)
     if code in TOKEN_REFUSED or TOKEN_UNFIT.search(message):
         return TokenRefused(
             f"AWS did not accept the web identity token ({code}). It says: {said}",

@@ -11,17 +11,17 @@ from jupyter_wb_aws.aws.sts import (
     CallerIdentity,
     StsRequest,
     caller_from,
-    is_aws,
+    is_aws_endpoint,
 )
-from jupyter_wb_aws.aws.sts_errors import Failure, explain_failure
+from jupyter_wb_aws.aws.sts_errors import StsFailure, explain_failure
 from jupyter_wb_aws.child_processes import ChildProcesses
 from jupyter_wb_aws.errors import StsBadAnswer, StsTimeout
 
 MODULE = "jupyter_wb_aws.aws.sts_subprocess_main"
 # A start's own deadline comes first.
-LONGEST = 20.0
+ANSWER_TIMEOUT = 20.0
 # A process that gets its place later than so long before the deadline would come too late.
-SHORTEST = 0.3
+MIN_TIME = 0.3
 
 
 class StsClient(Protocol):
@@ -48,7 +48,7 @@ class SubprocessSts:
         """Call AssumeRoleWithWebIdentity; where its answer names nobody, GetCallerIdentity too.
 
         Raises:
-            WbAwsError: what `failures.explain_failure` makes of STS's error, or of the process's.
+            WbAwsError: what `sts_errors.explain_failure` makes of STS's error, or of the process's.
         """
         found = await self._ask(request, verify=False)
         expiration = datetime.fromisoformat(found["expiration"])
@@ -67,16 +67,16 @@ class SubprocessSts:
             found = await self._children.ask(
                 MODULE,
                 request.environment,
-                question_of(request, verify=verify),
-                timeout=LONGEST,
-                slot_deadline=None if request.deadline is None else request.deadline - SHORTEST,
+                request_for(request, verify=verify),
+                timeout=ANSWER_TIMEOUT,
+                slot_deadline=None if request.deadline is None else request.deadline - MIN_TIME,
             )
         except TimeoutError:
-            raise StsTimeout(f"AWS STS did not answer within {LONGEST:g} s.") from None
-        return answer_in(found, request)
+            raise StsTimeout(f"AWS STS did not answer within {ANSWER_TIMEOUT:g} s.") from None
+        return parse_answer(found, request)
 
 
-def question_of(request: StsRequest, *, verify: bool) -> dict[str, Any]:
+def request_for(request: StsRequest, *, verify: bool) -> dict[str, Any]:
     """Return what the child process is asked."""
     return {
         "role": str(request.role),
@@ -88,7 +88,7 @@ def question_of(request: StsRequest, *, verify: bool) -> dict[str, Any]:
     }
 
 
-def answer_in(found: dict[str, Any], request: StsRequest) -> dict[str, Any]:
+def parse_answer(found: dict[str, Any], request: StsRequest) -> dict[str, Any]:
     """Return what the child process has found.
 
     Raises:
@@ -97,6 +97,6 @@ def answer_in(found: dict[str, Any], request: StsRequest) -> dict[str, Any]:
     if (sentence := found.get("bad_answer")) is not None:
         raise StsBadAnswer(sentence)
     if (fields := found.get("failure")) is not None:
-        claims, at_aws = request.token.claims, is_aws(found["endpoint"])
-        raise explain_failure(Failure(**fields), request.role, claims, at_aws=at_aws)
+        claims, at_aws = request.token.claims, is_aws_endpoint(found["endpoint"])
+        raise explain_failure(StsFailure(**fields), request.role, claims, at_aws=at_aws)
     return found

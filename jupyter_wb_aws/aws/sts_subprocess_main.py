@@ -18,12 +18,12 @@ from typing import Any
 from jupyter_wb_aws.aws import sts
 
 # Should the server die, and nobody kill this process: seconds.
-LONGEST = 60
+MAX_LIFETIME = 60
 
 
 def main() -> None:
     """Answer one question."""
-    signal.alarm(LONGEST)
+    signal.alarm(MAX_LIFETIME)
     asked = json.load(sys.stdin)
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"  # AWS_DEFAULTS_MODE=auto asks it for a region
     json.dump(answer(asked), sys.stdout)
@@ -38,9 +38,9 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         ``caller`` (or None), ``expiration`` and, if asked for, ``credentials``; else ``failure``, the
-        fields of a `Failure`, or ``bad_answer``, a sentence. ``endpoint`` is the one that was asked.
+        fields of a `StsFailure`, or ``bad_answer``, a sentence. ``endpoint`` is the one that was asked.
     """
-    from jupyter_wb_aws.aws.botocore_errors import failure_of
+    from jupyter_wb_aws.aws.botocore_errors import failure_from_exception
     from jupyter_wb_aws.aws.proxies import variable_for
     from jupyter_wb_aws.errors import StsBadAnswer
 
@@ -51,16 +51,16 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
         found = {"bad_answer": error.detail}
     except Exception as error:  # noqa: BLE001 - botocore, and what it reads, may raise anything
         proxy = variable_for(client.url, os.environ)
-        failure = failure_of(error, url=client.url, proxy=proxy, sent=client.sent)
+        failure = failure_from_exception(error, url=client.url, proxy=proxy, sent=client.sent)
         found = {"failure": asdict(failure)}
     return {**found, "endpoint": client.url}
 
 
 def _ask(client: _Client, asked: Mapping[str, Any]) -> dict[str, Any]:
-    from jupyter_wb_aws.aws.sts_calls import assume, caller_of, verified
+    from jupyter_wb_aws.aws.sts_calls import assume, find_caller, verify_caller
 
     assumed = assume(client.make, asked["role"], asked["session_name"], asked["token"])
-    named = (verified if asked["verify"] else caller_of)(client.make, assumed)
+    named = (verify_caller if asked["verify"] else find_caller)(client.make, assumed)
     credentials = assumed["Credentials"]
     credentials["Expiration"] = credentials["Expiration"].isoformat()
     found = {"caller": named, "expiration": credentials["Expiration"]}
@@ -89,7 +89,7 @@ class _Client:
         config = Config(
             connect_timeout=sts.CONNECT_TIMEOUT,
             read_timeout=sts.READ_TIMEOUT,
-            retries={"total_max_attempts": sts.TRIES},
+            retries={"total_max_attempts": sts.MAX_ATTEMPTS},
             **({} if credentials else {"signature_version": UNSIGNED}),
         )
         session = self._session = self._session or self._make_session()

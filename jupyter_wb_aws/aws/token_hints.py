@@ -22,8 +22,8 @@ from jupyter_wb_aws.aws.claims import (
     audience_problems,
     issuer_problems,
     principal_of,
+    printable,
     provider_of,
-    shown,
     tags_of,
 )
 from jupyter_wb_aws.identity.token import MAX_TOKEN_LENGTH, largest_claim
@@ -42,7 +42,7 @@ def claims_seen(claims: Claims) -> str:
 
 
 def _seen(value: object) -> str:
-    return repr(shown(value, SEEN)) if isinstance(value, str) else shown(value, SEEN)
+    return repr(printable(value, SEEN)) if isinstance(value, str) else printable(value, SEEN)
 
 
 def token_hint(code: str, message: str, role: RoleArn, claims: Claims, *, at_aws: bool) -> str:
@@ -105,12 +105,12 @@ def _conditions(claims: Claims) -> list[str]:
     """Write what the token says as lines of a policy's Condition."""
     name = provider_of(claims)
     values = {f"{name}:aud": audience_of(claims), f"{name}:sub": claims.get("sub")}
-    values |= {f"aws:RequestTag/{shown(key)}": value for key, value in tags_of(claims).items()}
+    values |= {f"aws:RequestTag/{printable(key)}": value for key, value in tags_of(claims).items()}
     return [f"{_json(key)}: {_json(value)}" for key, value in list(values.items())[:5]]
 
 
 def _no_provider(role: RoleArn, claims: Claims) -> str:
-    issuer = shown(claims.get("iss"))
+    issuer = printable(claims.get("iss"))
     slash = (
         "This issuer ends with a slash: a provider that was created without it is another one."
         if issuer.endswith("/")
@@ -134,14 +134,14 @@ def _wrong_audience(role: RoleArn, claims: Claims) -> str:
         )
     return (
         f"{odd}The IAM identity provider of account {role.account_id} does not list the audience"
-        f" {shown(audience)!r}. Add it: aws iam add-client-id-to-open-id-connect-provider"
+        f" {printable(audience)!r}. Add it: aws iam add-client-id-to-open-id-connect-provider"
         f" --open-id-connect-provider-arn {_quoted(principal_of(claims, role))}"
         f" --client-id {_quoted(audience)}. Seen: {claims_seen(claims)}."
     )
 
 
 def _no_key(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001 - as all of these
-    discovery = f"{shown(claims.get('iss')).rstrip('/')}/.well-known/openid-configuration"
+    discovery = f"{printable(claims.get('iss')).rstrip('/')}/.well-known/openid-configuration"
     return (
         f"AWS could not get the key that signed the token. From the internet, and within 5 s, it must be"
         f" able to fetch {discovery} and the `jwks_uri` that it names, and find the token's `kid` there:"
@@ -177,7 +177,7 @@ def _no_id_token(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
 def _unfit(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
     name, size = largest_claim(claims)
     return (
-        f"AWS takes tokens of up to {MAX_TOKEN_LENGTH} characters. The token's largest claim is `{shown(name)}`, with"
+        f"AWS takes tokens of up to {MAX_TOKEN_LENGTH} characters. The token's largest claim is `{printable(name)}`, with"
         f" about {size} of them: have the identity provider leave it out, or put less into it."
     )
 
@@ -189,7 +189,7 @@ def _too_many_tags(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
     largest = max(sizes, key=sizes.__getitem__)
     return (
         f"The token's {len(sizes)} session tags (`{TAGS}`) do not fit into the space that AWS packs them into,"
-        f" which can be less than its other limits allow. The largest is `{shown(largest)}`, with"
+        f" which can be less than its other limits allow. The largest is `{printable(largest)}`, with"
         f" {sizes[largest]} characters: have the identity provider send fewer or shorter ones."
     )
 
@@ -216,7 +216,7 @@ def _expired(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
     try:
         at = f"{datetime.fromtimestamp(claims['exp'], UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
-        at = shown(claims.get("exp"))
+        at = printable(claims.get("exp"))
     return (
         f"The token had expired when AWS saw it (`exp`: {at}): compare the clocks of the identity provider"
         f" and this machine. {claims_seen(claims)}."
@@ -224,11 +224,11 @@ def _expired(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
 
 
 def _quoted(value: str | None) -> str:
-    return shlex.quote(shown(value)) if value else "CLIENT_ID"
+    return shlex.quote(printable(value)) if value else "CLIENT_ID"
 
 
 def _json(value: object) -> str:
-    return json.dumps(shown(value) if isinstance(value, str) else value, ensure_ascii=False)
+    return json.dumps(printable(value) if isinstance(value, str) else value, ensure_ascii=False)
 
 
 Hint = Callable[[RoleArn, Claims], str]

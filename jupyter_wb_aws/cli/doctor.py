@@ -121,7 +121,7 @@ def _tell_summary(report: Report) -> None:
         if (count := sum(f.severity == severity for f in report.findings))
     ]
     say(f"{HEADINGS[report.status]}: {', '.join(counts) or 'nothing was found'}.")
-    from jupyter_wb_aws.aws.claims import audience_of, shown
+    from jupyter_wb_aws.aws.claims import audience_of, printable
     from jupyter_wb_aws.clock import rfc3339
     from jupyter_wb_aws.doctor.checks.call import provider_words
 
@@ -133,8 +133,8 @@ def _tell_summary(report: Report) -> None:
     if report.token is not None:
         claims = report.token.claims
         for line in wrapped(
-            f"The token is for {shown(audience_of(claims))}, of {shown(claims.get('iss'))} for"
-            f" {shown(claims.get('sub'))}, until {rfc3339(report.token.expires_at)}."
+            f"The token is for {printable(audience_of(claims))}, of {printable(claims.get('iss'))} for"
+            f" {printable(claims.get('sub'))}, until {rfc3339(report.token.expires_at)}."
         ):
             say(line)
 

@@ -15,13 +15,13 @@ from jupyter_wb_aws.doctor.facts import ServerFacts
 
 
 def main() -> None:
-    """Read what the server knows, look at this process, and write the report."""
+    """FileContent what the server knows, look at this process, and write the report."""
     asked = json.load(sys.stdin)
     # This interpreter has started with the server's PYTHONPATH and the like; what it starts has the kernel's.
     os.environ.clear()
     os.environ.update(asked["environment"])
     server = ServerFacts(**asked["server"])
-    report = diagnose(dict(os.environ), asked["place"], lambda: server, asked["longest"])
+    report = diagnose(dict(os.environ), asked["place"], lambda: server, asked["timeout"])
     json.dump(report.as_json(), sys.stdout)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from jupyter_wb_aws.aws.proxies import bypasses, proxies_in, urls_in
-from jupyter_wb_aws.aws.sts import endpoint_of
+from jupyter_wb_aws.aws.sts import configured_endpoint
 from jupyter_wb_aws.doctor.profiles import Profile
 from jupyter_wb_aws.identity.redact import redact_userinfo
 from jupyter_wb_aws.roles.partitions import partition_of
@@ -94,7 +94,7 @@ def sts_endpoint(environment: Mapping[str, str], profile: Profile | None) -> str
     """Return the endpoint that boto3 has for STS by configuration, None for AWS's own."""
     if ignores_endpoints(environment):
         return None
-    return endpoint_of(environment) or (profile.sts_endpoint if profile else None)
+    return configured_endpoint(environment) or (profile.sts_endpoint if profile else None)
 
 
 def sts_url(environment: Mapping[str, str], profile: Profile | None) -> str:

@@ -12,20 +12,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from jupyter_wb_aws.aws.sts import CallerIdentity, is_aws
+from jupyter_wb_aws.aws.sts import CallerIdentity, is_aws_endpoint
 from jupyter_wb_aws.doctor.addresses import masked, sts_endpoint
-from jupyter_wb_aws.doctor.facts import Called, Facts
-from jupyter_wb_aws.doctor.metadata import Refused, guard, leads_to_metadata
+from jupyter_wb_aws.doctor.facts import CallResult, Facts
+from jupyter_wb_aws.doctor.metadata import RequestBlocked, guard, leads_to_metadata
 from jupyter_wb_aws.errors import InvalidRoleArn, WbAwsError
 from jupyter_wb_aws.identity.redact import redact_secrets
 from jupyter_wb_aws.roles.role import RoleArn
 
-CONNECT_TIMEOUT, READ_TIMEOUT, TRIES = 3, 5, 2
-SAID = 400
+CONNECT_TIMEOUT, READ_TIMEOUT, MAX_ATTEMPTS = 3, 5, 2
+MAX_MESSAGE_LENGTH = 400
 WEB_IDENTITY = "assume-role-with-web-identity"
 
 
-def call(facts: Facts, claims: Mapping[str, Any]) -> Called:
+def call(facts: Facts, claims: Mapping[str, Any]) -> CallResult:
     """Call STS as the process that asks would.
 
     Args:
@@ -40,7 +40,7 @@ def call(facts: Facts, claims: Mapping[str, Any]) -> Called:
         # boto3's chain is botocore's; boto3 itself would cost as much again, and adds nothing here.
         import botocore.session
     except ImportError:
-        return Called(
+        return CallResult(
             "not_made",
             detail="boto3 is not installed for this Python.",
             hint="Run: pip install boto3",
@@ -54,16 +54,16 @@ def call(facts: Facts, claims: Mapping[str, Any]) -> Called:
         session.register("before-send", guard(facts.environment))
         credentials = session.get_credentials()
         if credentials is None:
-            return Called("failed", error="NoCredentials", detail="boto3's chain found none.")
+            return CallResult("failed", error="NoCredentials", detail="boto3's chain found none.")
         provider = credentials.method
         credentials.get_frozen_credentials()
         identity = _who(session)
-    except Refused as reason:
+    except RequestBlocked as reason:
         return _not_made(str(reason), provider)
     except Exception as error:  # noqa: BLE001 - botocore, and what it reads, may raise anything
         return _failed(error, provider, facts, claims)
     expires: datetime | None = getattr(credentials, "_expiry_time", None)
-    return Called("ok", provider, identity, lifetime=expires - facts.now if expires else None)
+    return CallResult("ok", provider, identity, lifetime=expires - facts.now if expires else None)
 
 
 def _who(session: Any) -> CallerIdentity | None:
@@ -71,14 +71,14 @@ def _who(session: Any) -> CallerIdentity | None:
     from botocore.exceptions import ClientError
 
     from jupyter_wb_aws.aws.sts_calls import TolerantParsers
-    from jupyter_wb_aws.aws.sts_errors import refused
+    from jupyter_wb_aws.aws.sts_errors import failure_from_response
 
     # Only now: the providers' own clients read other protocols, and times.
     session.register_component("response_parser_factory", TolerantParsers())
     try:
         answer = session.create_client("sts").get_caller_identity()
     except ClientError as error:
-        if not refused(error.response).lacks_operation:
+        if not failure_from_response(error.response).lacks_operation:
             raise
         return None
     return CallerIdentity(*(str(answer.get(name) or "") for name in ("UserId", "Account", "Arn")))
@@ -90,31 +90,31 @@ def _config() -> Any:
     return Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
-        retries={"total_max_attempts": TRIES, "mode": "standard"},
+        retries={"total_max_attempts": MAX_ATTEMPTS, "mode": "standard"},
     )
 
 
-def _not_made(reason: str, provider: str | None = None) -> Called:
-    return Called("not_made", provider, detail=f"No call was made: {reason}.")
+def _not_made(reason: str, provider: str | None = None) -> CallResult:
+    return CallResult("not_made", provider, detail=f"No call was made: {reason}.")
 
 
 def _failed(
     error: Exception, provider: str | None, facts: Facts, claims: Mapping[str, Any]
-) -> Called:
-    from jupyter_wb_aws.aws.sts_errors import refused
+) -> CallResult:
+    from jupyter_wb_aws.aws.sts_errors import failure_from_response
 
     problem = _explained(error, facts, claims) if provider == WEB_IDENTITY else None
     if problem is not None:
         detail, hint, admin_hint = problem.detail, problem.hint, problem.admin_hint
     else:
         detail, hint, admin_hint = (
-            redact_secrets(masked(_said(error), facts.environment), SAID),
+            redact_secrets(masked(_said(error), facts.environment), MAX_MESSAGE_LENGTH),
             "",
             None,
         )
     response: Mapping[str, Any] = getattr(error, "response", None) or {}
-    code = refused(response).code or type(error).__name__
-    return Called("failed", provider, None, None, code, detail, hint, admin_hint)
+    code = failure_from_response(response).code or type(error).__name__
+    return CallResult("failed", provider, None, None, code, detail, hint, admin_hint)
 
 
 def _said(error: Exception) -> str:
@@ -128,7 +128,7 @@ def _explained(error: Exception, facts: Facts, claims: Mapping[str, Any]) -> WbA
     """Explain STS's refusal of the role as the server does; None for what is no refusal."""
     from botocore.exceptions import ClientError
 
-    from jupyter_wb_aws.aws.sts_errors import explain
+    from jupyter_wb_aws.aws.sts_errors import explain_exception
 
     if not isinstance(error, ClientError) or error.operation_name != "AssumeRoleWithWebIdentity":
         return None
@@ -136,5 +136,5 @@ def _explained(error: Exception, facts: Facts, claims: Mapping[str, Any]) -> WbA
         role = RoleArn.parse(facts.get("AWS_ROLE_ARN"))
     except InvalidRoleArn:
         return None
-    at_aws = is_aws(sts_endpoint(facts.environment, facts.profile))
-    return explain(error, role, claims, at_aws=at_aws)
+    at_aws = is_aws_endpoint(sts_endpoint(facts.environment, facts.profile))
+    return explain_exception(error, role, claims, at_aws=at_aws)

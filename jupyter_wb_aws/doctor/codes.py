@@ -241,7 +241,7 @@ CODES: dict[str, Code] = {
 }  # fmt: skip
 
 
-def found(
+def new_finding(
     code: str,
     message: str,
     remedy: str = "",

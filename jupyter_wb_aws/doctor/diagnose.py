@@ -21,16 +21,16 @@ from jupyter_wb_aws.doctor.call import call
 from jupyter_wb_aws.doctor.checks import CHECKS
 from jupyter_wb_aws.doctor.checks.call import ABOVE, ALONE
 from jupyter_wb_aws.doctor.checks.token import token_in
-from jupyter_wb_aws.doctor.facts import Called, Facts, Place, Probed, ServerFacts
+from jupyter_wb_aws.doctor.facts import CallResult, Facts, Place, ProbeResult, ServerFacts
 from jupyter_wb_aws.doctor.finding import Finding, Severity, sorted_findings
 from jupyter_wb_aws.doctor.gather import gather
 from jupyter_wb_aws.doctor.probes import probe_idp, probe_sts
-from jupyter_wb_aws.doctor.profiles import own_files
+from jupyter_wb_aws.doctor.profiles import user_profiles
 from jupyter_wb_aws.identity.token import WebIdentityToken
 
 T = TypeVar("T")
 # Seconds for all that waits for others: a call has two tries, and a name may take long to resolve.
-LONGEST = 15.0
+CHECK_TIMEOUT = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def diagnose(
     environment: Mapping[str, str],
     place: Place | None,
     ask_server: Callable[[], ServerFacts | None],
-    longest: float = LONGEST,
+    timeout: float = CHECK_TIMEOUT,
 ) -> Report:
     """Look at this process.
 
@@ -85,7 +85,7 @@ def diagnose(
         environment: a copy of `os.environ`, whose variables boto3 reads itself.
         place: what kind of process it is.
         ask_server: asks the Jupyter server; may take its time.
-        longest: seconds to wait for all others.
+        timeout: seconds to wait for all others.
     """
     facts = gather(environment, datetime.now(UTC), place)
     token = token_in(facts)
@@ -95,17 +95,17 @@ def diagnose(
     of_sts = _Asked(lambda: probe_sts(environment, facts.profile))
     of_idp = _Asked(lambda: probe_idp(issuer, environment) if isinstance(issuer, str) else None)
     of_server = _Asked(ask_server)
-    deadline = time.monotonic() + longest
-    slow = Called("slow", detail=f"The real call did not end within {longest:g} s.")
+    deadline = time.monotonic() + timeout
+    slow = CallResult("slow", detail=f"The real call did not end within {timeout:g} s.")
     facts = replace(
         facts,
-        sts=of_sts.answer(deadline, Probed("STS", "unreachable", "no answer in time")),
-        idp=of_idp.answer(deadline, Probed(str(issuer), "unreachable", "no answer in time")),
+        sts=of_sts.answer(deadline, ProbeResult("STS", "unreachable", "no answer in time")),
+        idp=of_idp.answer(deadline, ProbeResult(str(issuer), "unreachable", "no answer in time")),
         server=of_server.answer(deadline, None),
         call=calling.answer(deadline, slow),
     )
     if facts.server is not None and facts.server.files_named:
-        facts = replace(facts, own_files=own_files(environment, facts.server.files_named))
+        facts = replace(facts, user_profiles=user_profiles(environment, facts.server.files_named))
     looked_at = {what: list(check(facts)) for what, check in CHECKS.items()}
     return Report(facts, _without_pointing_at_nothing(looked_at), token)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from jupyter_wb_aws.aws.safe_read import Read
+from jupyter_wb_aws.aws.safe_read import FileContent
 from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.doctor.profiles import Line, Profile, Profiles
 
@@ -17,7 +17,7 @@ Place = Literal["kernel", "terminal", "server"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cached:
+class CachedCredentials:
     """An entry of the `aws` command's cache: whose it is, and until when; never the keys."""
 
     path: Path
@@ -26,7 +26,7 @@ class Cached:
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
+class ProbeResult:
     """What became of a request without credentials.
 
     `problem` is why there was no answer. `ahead` is how far the other's clock is ahead of ours.
@@ -41,7 +41,7 @@ class Probed:
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
+class CallResult:
     """What became of GetCallerIdentity with boto3's own chain.
 
     `provider` is botocore's name of the provider that won; `identity` is None where the STS does not say
@@ -96,24 +96,24 @@ class Facts:
         startup_lines: where the user's shell sets a variable, by its name.
         renviron: where the user's `.Renviron` sets AWS's variables, by their name.
         bundles: what is wrong with the CA bundle that a variable names, by the variable.
-        own_files: the user's own profiles, where the files of a role session stand in for them.
+        user_profiles: the user's own profiles, where the files of a role session stand in for them.
     """
 
     environment: Mapping[str, str] = field(repr=False)
     now: datetime
     place: Place | None = None
     profiles: Profiles = field(default_factory=Profiles)
-    token_file: Read | None = None
-    cli_cache: Sequence[Cached] = ()
+    token_file: FileContent | None = None
+    cli_cache: Sequence[CachedCredentials] = ()
     login_cache: Sequence[Path] = ()
     startup_lines: Mapping[str, Line] = field(default_factory=dict)
     renviron: Mapping[str, Line] = field(default_factory=dict)
     bundles: Mapping[str, Literal["missing", "broken"]] = field(default_factory=dict)
-    sts: Probed | None = None
-    idp: Probed | None = None
+    sts: ProbeResult | None = None
+    idp: ProbeResult | None = None
     server: ServerFacts | None = None
-    call: Called | None = None
-    own_files: Profiles | None = None
+    call: CallResult | None = None
+    user_profiles: Profiles | None = None
 
     def get(self, name: str) -> str:
         """Return a variable's value; empty where it is not set."""
@@ -133,7 +133,7 @@ class Facts:
         return call is None or (call.outcome in {"failed", "not_made"} and call.provider is None)
 
     @property
-    def living(self) -> Sequence[Mapping[str, Any]]:
+    def role_sessions(self) -> Sequence[Mapping[str, Any]]:
         """The server's role sessions, as far as they are known."""
         return self.server.sessions if self.server else ()
 
@@ -144,9 +144,9 @@ class Facts:
         return problem is not None and problem.get("code") in NOT_SET_UP
 
     @property
-    def picked(self) -> str | None:
+    def default_role(self) -> str | None:
         """The role that what starts next gets, as far as it is known."""
-        return next((str(s["label"]) for s in self.living if s["default"]), None)
+        return next((str(s["label"]) for s in self.role_sessions if s["default"]), None)
 
     @property
     def no_role_chosen(self) -> bool:

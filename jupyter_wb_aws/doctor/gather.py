@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from jupyter_wb_aws.aws.safe_read import expanded, read
-from jupyter_wb_aws.doctor.facts import Cached, Facts, Place
-from jupyter_wb_aws.doctor.profiles import Line, own_files, read_profiles
+from jupyter_wb_aws.aws.safe_read import expanded, read_file
+from jupyter_wb_aws.doctor.facts import CachedCredentials, Facts, Place
+from jupyter_wb_aws.doctor.profiles import Line, read_profiles, user_profiles
 
 STARTUP_FILES = (
     ".bashrc", ".bash_profile", ".bash_login", ".profile", ".zshrc", ".zshenv", ".zprofile", ".Renviron",
@@ -23,7 +23,7 @@ ASSIGNMENT = re.compile(r"\s*(?:export\s+|set\s+-\w+\s+|declare\s+-x\s+)?(?P<nam
 BUNDLES = (
     "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
 )  # fmt: skip
-MOST_CACHED = 200
+MAX_CACHE_FILES = 200
 
 
 def gather(environment: Mapping[str, str], now: datetime, place: Place | None) -> Facts:
@@ -36,33 +36,35 @@ def gather(environment: Mapping[str, str], now: datetime, place: Place | None) -
         now,
         place,
         read_profiles(environment),
-        read(Path(token)) if token else None,
+        read_file(Path(token)) if token else None,
         tuple(_cached(Path(home, ".aws/cli/cache"))) if home else (),
         tuple(_json_files(expanded(login, home))) if home else (),
         _startup_lines(Path(home)) if home else {},
         _renviron(environment, home),
         {name: wrong for name in BUNDLES if (wrong := _bundles(name, environment.get(name, "")))},
-        own_files=own_files(environment, {}),
+        user_profiles=user_profiles(environment, {}),
     )
 
 
 def _json_files(folder: Path) -> list[Path]:
     try:
-        return sorted(folder.glob("*.json"))[:MOST_CACHED]
+        return sorted(folder.glob("*.json"))[:MAX_CACHE_FILES]
     except OSError:
         return []
 
 
-def _cached(folder: Path) -> Iterator[Cached]:
+def _cached(folder: Path) -> Iterator[CachedCredentials]:
     """Give the entries of the cache that hold credentials (awscli, `JSONFileCache`)."""
     for path in _json_files(folder):
         try:
-            entry = json.loads(read(path).content)
+            entry = json.loads(read_file(path).content)
             arn = entry.get("AssumedRoleUser", {}).get("Arn", "")
             expires = datetime.fromisoformat(entry["Credentials"]["Expiration"])
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
-        yield Cached(path, str(arn).rpartition("/")[2], expires if expires.tzinfo else None)
+        yield CachedCredentials(
+            path, str(arn).rpartition("/")[2], expires if expires.tzinfo else None
+        )
 
 
 def _startup_lines(home: Path) -> dict[str, Line]:
@@ -83,7 +85,7 @@ def _renviron(environment: Mapping[str, str], home: str) -> dict[str, Line]:
 def _assignments(path: Path) -> dict[str, Line]:
     """Find the first line that sets each variable."""
     found: dict[str, Line] = {}
-    for number, text in enumerate(read(path).text.splitlines(), 1):
+    for number, text in enumerate(read_file(path).text.splitlines(), 1):
         if match := ASSIGNMENT.match(text):
             found.setdefault(match["name"], Line(path, number))
     return found
@@ -103,7 +105,7 @@ def _bundle(name: str) -> Literal["missing", "broken"] | None:
     path = Path(name)
     if path.is_dir():
         return None
-    file = read(path)
+    file = read_file(path)
     if file.problem:
         return "missing" if file.problem == "missing" else "broken"
     return (

@@ -21,7 +21,7 @@ RENEWALS = {
 }
 
 
-class Refused(Exception):
+class RequestBlocked(Exception):
     """A request that the doctor does not make; its text says which, and is fit to be shown."""
 
 
@@ -41,15 +41,17 @@ def leads_to_metadata(url: str, proxy: str | None) -> str | None:
 def guard(environment: Mapping[str, str]) -> Callable[..., None]:
     """Return a handler of botocore's `before-send`, by which every request of every client passes.
 
-    It raises `Refused` for what leads to the metadata service, and for what would renew a sign-in.
+    It raises `RequestBlocked` for what leads to the metadata service, and for what would renew a sign-in.
     """
 
     def refuse(request: Any, event_name: str, **_: object) -> None:
         if (sign_in := RENEWALS.get(event_name)) is not None:
-            raise Refused(f"boto3 would renew a sign-in of {sign_in}, and write it below ~/.aws")
+            raise RequestBlocked(
+                f"boto3 would renew a sign-in of {sign_in}, and write it below ~/.aws"
+            )
         url = str(request.url)
         if (reason := leads_to_metadata(url, proxy_for(url, environment))) is not None:
-            raise Refused(reason)
+            raise RequestBlocked(reason)
 
     return refuse
 

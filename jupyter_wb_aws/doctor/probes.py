@@ -23,18 +23,18 @@ from jupyter_wb_aws.doctor.addresses import (
     sts_url,
     without_secrets,
 )
-from jupyter_wb_aws.doctor.facts import Probed
+from jupyter_wb_aws.doctor.facts import ProbeResult
 from jupyter_wb_aws.doctor.metadata import leads_to_metadata
 from jupyter_wb_aws.doctor.profiles import Profile
 from jupyter_wb_aws.identity.redact import redact_secrets
 from jupyter_wb_aws.loopback import is_loopback
 
 TIMEOUT = 3.0
-MOST_READ = 256 * 1024
-SAID = 200
+MAX_DOCUMENT_SIZE = 256 * 1024
+MAX_MESSAGE_LENGTH = 200
 
 
-def probe_sts(environment: Mapping[str, str], profile: Profile | None) -> Probed:
+def probe_sts(environment: Mapping[str, str], profile: Profile | None) -> ProbeResult:
     """Ask the STS that boto3 would ask; its answer is of no matter, its time is."""
     url = sts_url(environment, profile)
     bundle = environment.get("AWS_CA_BUNDLE") or environment.get("REQUESTS_CA_BUNDLE")
@@ -42,7 +42,7 @@ def probe_sts(environment: Mapping[str, str], profile: Profile | None) -> Probed
     return _ask(url, environment, bundle or of_profile or _botocores_bundle())
 
 
-def probe_idp(issuer: str, environment: Mapping[str, str]) -> Probed:
+def probe_idp(issuer: str, environment: Mapping[str, str]) -> ProbeResult:
     """Ask a token's issuer for its discovery document (OpenID Connect Discovery, section 4)."""
     url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
     return _ask(url, environment, None, reads_issuer=True)
@@ -58,20 +58,20 @@ def _botocores_bundle() -> str | None:
 
 def _ask(
     url: str, environment: Mapping[str, str], bundle: str | None, *, reads_issuer: bool = False
-) -> Probed:
+) -> ProbeResult:
     shown = without_secrets(url)
     if not url.startswith(("http://", "https://")):
-        return Probed(shown, "unreachable", "it is no http(s) URL")
+        return ProbeResult(shown, "unreachable", "it is no http(s) URL")
     try:
         parts = urlsplit(url)
     except ValueError:
-        return Probed(shown, "unreachable", "it is no http(s) URL")
+        return ProbeResult(shown, "unreachable", "it is no http(s) URL")
     # As boto3 does; urllib would take the user for a part of the host's name.
     url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     proxy = None if reads_issuer and is_loopback(url) else proxy_for(url, environment)
     try:
         if (reason := leads_to_metadata(url, proxy)) is not None:
-            return Probed(shown, "metadata", reason)
+            return ProbeResult(shown, "metadata", reason)
         opener = urllib.request.build_opener(
             _NoRedirect,
             urllib.request.ProxyHandler({urlsplit(url).scheme: proxy} if proxy else {}),
@@ -90,7 +90,7 @@ def _https(url: str, bundle: str | None) -> list[urllib.request.BaseHandler]:
 
 def _asked(
     opener: urllib.request.OpenerDirector, url: str, shown: str, *, reads_issuer: bool
-) -> Probed:
+) -> ProbeResult:
     before = datetime.now(UTC)
     try:
         answer: Any = opener.open(url, timeout=TIMEOUT)
@@ -98,10 +98,10 @@ def _asked(
         answer = refusal  # it is there, and that is what was asked
     with answer:
         middle = before + (datetime.now(UTC) - before) / 2
-        content = answer.read(MOST_READ) if reads_issuer and answer.status == 200 else b""
+        content = answer.read(MAX_DOCUMENT_SIZE) if reads_issuer and answer.status == 200 else b""
     if reads_issuer and answer.status != 200:
-        return Probed(shown, "unreachable", f"it answers with status {answer.status}")
-    return Probed(
+        return ProbeResult(shown, "unreachable", f"it answers with status {answer.status}")
+    return ProbeResult(
         shown,
         ahead=_ahead(answer.headers.get("Date"), middle),
         issuer=_issuer(content) if reads_issuer else None,
@@ -124,23 +124,23 @@ def _issuer(content: bytes) -> str:
 
 def _failed(
     shown: str, error: Exception, proxy: str | None, environment: Mapping[str, str]
-) -> Probed:
+) -> ProbeResult:
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return Probed(
+        return ProbeResult(
             shown, "certificate", f"its certificate is not trusted ({reason.verify_message})"
         )
     if isinstance(reason, ssl.SSLError | FileNotFoundError):
-        return Probed(shown, "certificate", "the CA bundle can't be used, or it speaks no TLS")
+        return ProbeResult(shown, "certificate", "the CA bundle can't be used, or it speaks no TLS")
     if isinstance(reason, TimeoutError):
         why = f"no answer within {TIMEOUT:g} s"
     elif isinstance(reason, socket.gaierror):
         why = "the name can't be resolved"
     else:
         text = getattr(reason, "strerror", None) or str(reason)
-        why = redact_secrets(masked(text, environment), SAID) or type(reason).__name__
+        why = redact_secrets(masked(text, environment), MAX_MESSAGE_LENGTH) or type(reason).__name__
     through = f" (through the proxy {without_secrets(proxy)})" if proxy else ""
-    return Probed(shown, "unreachable", f"{why}{through}")
+    return ProbeResult(shown, "unreachable", f"{why}{through}")
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

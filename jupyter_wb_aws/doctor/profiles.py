@@ -25,7 +25,7 @@ from jupyter_wb_aws.aws.profile_files import (
     services_of,
 )
 from jupyter_wb_aws.aws.profile_paths import VARIABLES, boto3_path
-from jupyter_wb_aws.aws.safe_read import Problem, Read, read
+from jupyter_wb_aws.aws.safe_read import FileContent, Problem, read_file
 from jupyter_wb_aws.role_sessions.session_files import placeholder_files
 
 
@@ -64,7 +64,7 @@ class Profile:
         return value if isinstance(value, str) else ""
 
     @property
-    def role_of_ours(self) -> str | None:
+    def wb_aws_role(self) -> str | None:
         """The role that its `credential_process` asks us for, if it does; None for another program."""
         try:
             program, *words = shlex.split(self.text("credential_process"))
@@ -88,7 +88,7 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenFile:
     """A file that boto3 can't parse, or that is not a file (`problem`)."""
 
     line: Line
@@ -103,40 +103,40 @@ class Profiles:
     config: Path | None = None
     credentials: Path | None = None
     by_name: Mapping[str, Profile] = field(default_factory=dict)
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenFile, ...] = ()
     unreadable: tuple[Path, ...] = ()
 
 
 def read_profiles(environment: Mapping[str, str]) -> Profiles:
-    """Read the files that boto3 reads in this process, whose environment is given."""
+    """FileContent the files that boto3 reads in this process, whose environment is given."""
     profiles: dict[str, Profile] = {}
     files: dict[str, Path | None] = {}
     broken, unreadable = [], []
     for variable in reversed(VARIABLES):  # the credentials file wins
         name = boto3_path(environment, variable)
         path = files[variable] = Path(name) if name else None
-        file = read(path) if path else None
+        file = read_file(path) if path else None
         if (
             file is None
             or file.problem == "missing"
-            or (file.problem == "no_file" and file.harmless)
+            or (file.problem == "no_file" and file.ignored_by_sdks)
         ):
             continue
         if file.problem == "unreadable":
             unreadable.append(file.path)
         elif file.problem:
-            broken.append(Broken(Line(file.path, 0), problem=file.problem))
+            broken.append(BrokenFile(Line(file.path, 0), problem=file.problem))
         else:
             try:
                 _merge(file, profiles, is_config=variable == "AWS_CONFIG_FILE")
             except ProfileParseError as refused:
-                broken.append(Broken(Line(file.path, refused.line or 0), refused.reason))
+                broken.append(BrokenFile(Line(file.path, refused.line or 0), refused.reason))
     config, credentials = files["AWS_CONFIG_FILE"], files["AWS_SHARED_CREDENTIALS_FILE"]
     return Profiles(config, credentials, profiles, tuple(broken), tuple(unreadable))
 
 
-def own_files(environment: Mapping[str, str], named: Mapping[str, str]) -> Profiles | None:
-    """Read the user's own files where a role session's stand in for them, None elsewhere.
+def user_profiles(environment: Mapping[str, str], named: Mapping[str, str]) -> Profiles | None:
+    """FileContent the user's own files where a role session's stand in for them, None elsewhere.
 
     Args:
         environment: of this process.
@@ -150,7 +150,7 @@ def own_files(environment: Mapping[str, str], named: Mapping[str, str]) -> Profi
     return read_profiles({**others, **named})
 
 
-def _merge(file: Read, profiles: dict[str, Profile], *, is_config: bool) -> None:
+def _merge(file: FileContent, profiles: dict[str, Profile], *, is_config: bool) -> None:
     """Add a file's profiles.
 
     Raises:

@@ -27,9 +27,9 @@ from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, ProcessRole
 from jupyter_wb_aws.variables import KERNEL_ID
 
 # Seconds: for what it waits for, and for all of it.
-LONGEST, DEADLINE = 12.0, 20.0
+CHECK_TIMEOUT, ANSWER_TIMEOUT = 12.0, 20.0
 # It needs this much at least.
-SHORTEST = 1.0
+MIN_TIME = 1.0
 
 
 class DoctorHandler(WbAwsHandler):
@@ -53,7 +53,7 @@ class DoctorHandler(WbAwsHandler):
         )
         # The role session's own files take their place in the process that looks.
         server["files_named"] = {name: base[name] for name in VARIABLES if name in base}
-        asked = {"place": place, "longest": LONGEST, "server": server}
+        asked = {"place": place, "timeout": CHECK_TIMEOUT, "server": server}
         async with self.server_state.doctors:
             self.answer(await look(self.server_state.children, environment, asked))
 
@@ -114,13 +114,13 @@ async def look(
     """
     # A `credential_process` gets the whole of it, the variables of the interpreter included.
     question = {**asked, "environment": dict(environment)}
-    slot_deadline = asyncio.get_running_loop().time() + DEADLINE - SHORTEST
+    slot_deadline = asyncio.get_running_loop().time() + ANSWER_TIMEOUT - MIN_TIME
     try:
         return await children.ask(
             "jupyter_wb_aws.doctor",
             environment,
             question,
-            timeout=DEADLINE,
+            timeout=ANSWER_TIMEOUT,
             slot_deadline=slot_deadline,
         )
     except TimeoutError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_wb_aws import __version__
 from jupyter_wb_aws.aws.claims import claim_warnings, claims_for_aws
-from jupyter_wb_aws.aws.sts import endpoint_of, is_aws
+from jupyter_wb_aws.aws.sts import configured_endpoint, is_aws_endpoint
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
@@ -174,9 +174,13 @@ def goes_to_aws(manager: RoleSessionManager) -> bool:
     """Tell whether AWS itself sees the token, for a role at least; all may go to other stores."""
     good = manager.catalogue.last_good
     roles = good.roles() if good else []
-    site = endpoint_of(manager.settings.extra_environment)  # where there is no role to look at
-    endpoints = {endpoint_of(manager.settings.environment_of(role)) for role in roles} or {site}
-    return any(is_aws(endpoint) for endpoint in endpoints)
+    site = configured_endpoint(
+        manager.settings.extra_environment
+    )  # where there is no role to look at
+    endpoints = {configured_endpoint(manager.settings.environment_of(role)) for role in roles} or {
+        site
+    }
+    return any(is_aws_endpoint(endpoint) for endpoint in endpoints)
 
 
 def session_health(manager: RoleSessionManager, session: RoleSession) -> dict[str, object]:

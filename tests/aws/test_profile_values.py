@@ -10,7 +10,7 @@ from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES as VARIABL
 
 from jupyter_wb_aws.aws.file_conflicts import find_conflict
 from jupyter_wb_aws.aws.profile_files import parse, services_of
-from jupyter_wb_aws.aws.profile_values import CHECKS, sts_elsewhere, unusable
+from jupyter_wb_aws.aws.profile_values import CHECKS, foreign_sts_setting, invalid_settings
 
 ASSUMED = b"""<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>s</SecretAccessKey>
@@ -129,18 +129,20 @@ def test_a_bundle_has_to_be_a_file_of_certificates(run, tmp_path):
 
 def test_a_variable_wins_over_the_file_that_has_a_bad_value():
     profile = {"max_attempts": "x", "endpoint_url": "http://x"}
-    assert [key for key, _ in unusable(profile, None, {})] == ["max_attempts"]
-    assert list(unusable(profile, None, {"AWS_MAX_ATTEMPTS": "3"})) == []
-    assert sts_elsewhere(profile, None, {}) == "endpoint_url"
+    assert [key for key, _ in invalid_settings(profile, None, {})] == ["max_attempts"]
+    assert list(invalid_settings(profile, None, {"AWS_MAX_ATTEMPTS": "3"})) == []
+    assert foreign_sts_setting(profile, None, {}) == "endpoint_url"
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"):
-        assert sts_elsewhere(profile, None, {name: "http://store"}) is None
-    assert sts_elsewhere(profile, None, {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "True"}) is None
+        assert foreign_sts_setting(profile, None, {name: "http://store"}) is None
+    assert (
+        foreign_sts_setting(profile, None, {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "True"}) is None
+    )
 
 
 def test_the_endpoint_of_another_service_is_the_users_own_business():
     file = parse(b"[default]\nservices = s\n[services s]\ns3 =\n  endpoint_url = http://x\n")
     profile = file.sections["default"]
-    assert sts_elsewhere(profile, services_of(profile, file), {}) is None
+    assert foreign_sts_setting(profile, services_of(profile, file), {}) is None
 
 
 @pytest.mark.parametrize("header", ["services", "services 'x", "services a b", "servicesx"])

@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_wb_aws.aws import sts
 from jupyter_wb_aws.aws.botocore_session import proxies_for
-from jupyter_wb_aws.aws.sts import CallerIdentity, InProcessSts, StsRequest, endpoint_of
+from jupyter_wb_aws.aws.sts import CallerIdentity, InProcessSts, StsRequest, configured_endpoint
 from jupyter_wb_aws.errors import (
     StsBadAnswer,
     StsRejected,
@@ -37,7 +37,7 @@ ME = CallerIdentity(
 @pytest.fixture(autouse=True)
 def _no_second_try(monkeypatch):
     """Keep botocore from waiting between tries; the test of the tries sets them back."""
-    monkeypatch.setattr(sts, "TRIES", 1)
+    monkeypatch.setattr(sts, "MAX_ATTEMPTS", 1)
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +146,7 @@ def test_the_endpoint_is_that_of_the_roles_region_and_partition(monkeypatch, arn
     ],
 )
 def test_the_endpoint_is_taken_from_the_roles_own_environment(environment, endpoint):
-    assert endpoint_of(environment) == endpoint
+    assert configured_endpoint(environment) == endpoint
 
 
 # --- What is taken no notice of ------------------------------------------------------------
@@ -371,7 +371,7 @@ def test_a_broken_url_is_a_failure_of_sts():
 
 
 def test_what_may_pass_is_tried_twice(fake, monkeypatch):
-    monkeypatch.setattr(sts, "TRIES", 2)
+    monkeypatch.setattr(sts, "MAX_ATTEMPTS", 2)
     fake.answers["AssumeRoleWithWebIdentity"] = error("InternalFailure", 500)
     with pytest.raises(StsUnavailable):
         InProcessSts().assume(request_to(fake))
@@ -379,7 +379,7 @@ def test_what_may_pass_is_tried_twice(fake, monkeypatch):
 
 
 def test_a_refusal_is_not_tried_again(fake, monkeypatch):
-    monkeypatch.setattr(sts, "TRIES", 2)
+    monkeypatch.setattr(sts, "MAX_ATTEMPTS", 2)
     fake.answers["AssumeRoleWithWebIdentity"] = error("AccessDenied", 403)
     with pytest.raises(TrustRefused):
         InProcessSts().assume(request_to(fake))

@@ -5,7 +5,7 @@ from botocore import exceptions as boto
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_wb_aws.aws.sts_errors import explain
+from jupyter_wb_aws.aws.sts_errors import explain_exception
 from jupyter_wb_aws.aws.token_hints import claims_seen
 from jupyter_wb_aws.errors import (
     StsBadAnswer,
@@ -30,7 +30,7 @@ def client_error(code, message="", status=400):
 
 
 def test_a_refused_trust_names_the_role_and_what_the_policy_must_match():
-    told = explain(client_error("AccessDenied"), ROLE, CLAIMS)
+    told = explain_exception(client_error("AccessDenied"), ROLE, CLAIMS)
     assert isinstance(told, TrustRefused)
     assert str(ROLE) in told.admin_hint
     for value in (
@@ -52,7 +52,7 @@ def test_a_refused_trust_names_the_role_and_what_the_policy_must_match():
     ],
 )
 def test_a_refused_token_tells_why_and_what_to_compare(code, hint):
-    told = explain(client_error(code, "No provider found."), ROLE, CLAIMS)
+    told = explain_exception(client_error(code, "No provider found."), ROLE, CLAIMS)
     assert isinstance(told, TokenRefused)
     assert "No provider found." in told.detail
     assert hint in told.admin_hint
@@ -61,7 +61,7 @@ def test_a_refused_token_tells_why_and_what_to_compare(code, hint):
 
 @pytest.mark.parametrize("code", ["IDPCommunicationError", "ServiceUnavailable", "Throttling"])
 def test_what_may_pass_says_when_to_try_again(code):
-    assert explain(client_error(code), ROLE, CLAIMS).retry_after
+    assert explain_exception(client_error(code), ROLE, CLAIMS).retry_after
 
 
 @pytest.mark.parametrize("code", ["InvalidIdentityToken", "Unheard"])
@@ -70,13 +70,13 @@ def test_what_may_pass_says_when_to_try_again(code):
 )
 def test_a_token_that_sts_echoes_is_not_told_on(code, around):
     token = make_jwt()
-    told = explain(client_error(code, around.format(token)), ROLE, CLAIMS)
+    told = explain_exception(client_error(code, around.format(token)), ROLE, CLAIMS)
     assert not any(piece in str(told.as_problem()) for piece in token.split("."))
 
 
 def test_long_claims_and_messages_are_cut():
     claims = {"iss": "x" * 9000, "aud": ["y" * 9000], "sub": "z" * 9000}
-    told = explain(client_error("InvalidIdentityToken", "no " * 9000), ROLE, claims)
+    told = explain_exception(client_error("InvalidIdentityToken", "no " * 9000), ROLE, claims)
     assert len(str(told.as_problem())) < 4000
     assert len(claims_seen(claims)) < 700
 
@@ -97,7 +97,7 @@ def test_long_claims_and_messages_are_cut():
     ids=lambda value: type(value).__name__,
 )
 def test_other_errors_are_told_by_their_kind_alone(error, kind):
-    told = explain(error, ROLE, CLAIMS)
+    told = explain_exception(error, ROLE, CLAIMS)
     assert isinstance(told, kind)
     assert "hunter2" not in str(told.as_problem())
 
@@ -106,7 +106,9 @@ def test_other_errors_are_told_by_their_kind_alone(error, kind):
     "error", [boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ConnectionClosedError]
 )
 def test_a_connection_that_fails_names_the_host_of_sts(error):
-    told = explain(error(endpoint_url="https://sts.us-east-2.amazonaws.com/"), ROLE, CLAIMS)
+    told = explain_exception(
+        error(endpoint_url="https://sts.us-east-2.amazonaws.com/"), ROLE, CLAIMS
+    )
     assert "at sts.us-east-2.amazonaws.com" in told.detail
     assert "does not know" not in told.detail
 
@@ -121,7 +123,9 @@ def test_a_connection_that_fails_names_the_host_of_sts(error):
     ],
 )
 def test_a_region_that_botocore_does_not_know_is_named(host, region):
-    told = explain(boto.EndpointConnectionError(endpoint_url=f"https://{host}/"), ROLE, CLAIMS)
+    told = explain_exception(
+        boto.EndpointConnectionError(endpoint_url=f"https://{host}/"), ROLE, CLAIMS
+    )
     assert f"at {host}" in told.detail
     assert f"botocore does not know the region {region}" in told.detail
     assert region in told.admin_hint
@@ -129,7 +133,9 @@ def test_a_region_that_botocore_does_not_know_is_named(host, region):
 
 @pytest.mark.parametrize("host", ["sts.amazonaws.com", "sts.minio-1.example.com", "localhost:9000"])
 def test_other_hosts_of_an_sts_are_named_without_a_region(host):
-    told = explain(boto.EndpointConnectionError(endpoint_url=f"https://{host}/"), ROLE, CLAIMS)
+    told = explain_exception(
+        boto.EndpointConnectionError(endpoint_url=f"https://{host}/"), ROLE, CLAIMS
+    )
     assert f"at {host.partition(':')[0]}" in told.detail
     assert "region " not in told.detail
 
@@ -138,13 +144,13 @@ def test_other_hosts_of_an_sts_are_named_without_a_region(host):
     "url", ["https://me:hun#ter2@s3.example.com/", "https://me:x@h/", "https://[/"]
 )
 def test_a_url_with_a_user_names_no_host(url):
-    told = explain(boto.EndpointConnectionError(endpoint_url=url), ROLE, CLAIMS)
+    told = explain_exception(boto.EndpointConnectionError(endpoint_url=url), ROLE, CLAIMS)
     assert told.detail == "AWS STS can't be reached (EndpointConnectionError)."
 
 
 @given(st.text(max_size=40), st.text(max_size=300), st.integers(0, 599))
 def test_any_code_message_and_status_is_explained(code, message, status):
-    told = explain(client_error(code, message, status), ROLE, CLAIMS)
+    told = explain_exception(client_error(code, message, status), ROLE, CLAIMS)
     assert told.status in (403, 502, 503)
     assert told.detail.isprintable() or not code.isprintable()
     assert told.hint

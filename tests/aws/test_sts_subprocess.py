@@ -78,7 +78,7 @@ async def test_a_store_that_names_nobody_is_answered_for(ask, fake):
 
 
 async def test_an_sts_that_hangs_is_given_up_at_the_deadline(ask, fake, monkeypatch):
-    monkeypatch.setattr(sts_subprocess, "LONGEST", 3.0)
+    monkeypatch.setattr(sts_subprocess, "ANSWER_TIMEOUT", 3.0)
     fake.answers[ASSUME] = "hang"
     with pytest.raises(StsTimeout):
         await ask.assume(request(fake.url))

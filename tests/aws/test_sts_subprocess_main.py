@@ -14,7 +14,7 @@ import pytest
 from jupyter_wb_aws.aws import sts, sts_subprocess_main
 from jupyter_wb_aws.aws.sts import InProcessSts, StsRequest
 from jupyter_wb_aws.aws.sts_calls import expiration_of
-from jupyter_wb_aws.aws.sts_subprocess import answer_in, question_of
+from jupyter_wb_aws.aws.sts_subprocess import parse_answer, request_for
 from jupyter_wb_aws.errors import (
     StsBadAnswer,
     StsRejected,
@@ -46,7 +46,7 @@ def proxy():
 @pytest.fixture
 def kernel(monkeypatch, tmp_path):
     """Give this process the environment of a kernel, and ask STS as the child does."""
-    monkeypatch.setattr(sts, "TRIES", 1)
+    monkeypatch.setattr(sts, "MAX_ATTEMPTS", 1)
 
     def ask(role=ROLE, region=None, *, verify=False, credentials=False, raw=False, **environment):
         usual = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"}  # fmt: skip
@@ -55,12 +55,12 @@ def kernel(monkeypatch, tmp_path):
         for name, value in {**usual, **environment}.items():
             monkeypatch.setenv(name, value)
         request = StsRequest(role, region, "alice-1", TOKEN, environment)
-        question = question_of(request, verify=verify)
+        question = request_for(request, verify=verify)
         found = json.loads(
             json.dumps(sts_subprocess_main.answer({**question, "credentials": credentials}))
         )
         assert not any(secret in json.dumps(found) for secret in SECRETS) or credentials
-        return found if raw else answer_in(found, request)
+        return found if raw else parse_answer(found, request)
 
     return ask
 
@@ -206,7 +206,7 @@ def test_the_programs_question_and_answer_are_json(monkeypatch, fake, capsys):
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "false")
     monkeypatch.setenv("AWS_ENDPOINT_URL", fake.url)
     request = StsRequest(ROLE, None, "alice-1", TOKEN)
-    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(question_of(request, verify=False))))
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request_for(request, verify=False))))
 
     sts_subprocess_main.main()
 
@@ -291,9 +291,9 @@ def test_settings_that_boto3_refuses_are_named(kernel, tmp_path, environment, sa
 
 
 def test_a_session_name_that_boto3_refuses_shows_no_parameter(kernel, fake, monkeypatch):
-    monkeypatch.setattr("jupyter_wb_aws.aws.sts_subprocess.question_of", question_of)
+    monkeypatch.setattr("jupyter_wb_aws.aws.sts_subprocess.request_for", request_for)
     request = StsRequest(ROLE, None, "x", TOKEN)
-    found = sts_subprocess_main.answer({**question_of(request, verify=False), "session_name": "x"})
+    found = sts_subprocess_main.answer({**request_for(request, verify=False), "session_name": "x"})
     assert found["failure"]["kind"] == "settings"
     assert found["failure"]["message"] == ""
 
@@ -375,7 +375,7 @@ def test_a_store_without_get_caller_identity_starts_and_verifies(kernel, fake, a
 
 @pytest.mark.parametrize("answer", WITHOUT)
 def test_in_this_process_such_a_store_works_too(fake, answer, monkeypatch):
-    monkeypatch.setattr(sts, "TRIES", 1)
+    monkeypatch.setattr(sts, "MAX_ATTEMPTS", 1)
     fake.answers[ASSUME] = assumed(CREDENTIALS)
     fake.answers[WHO] = answer
     request = StsRequest(ROLE, None, "alice-1", TOKEN, {"AWS_ENDPOINT_URL": fake.url})

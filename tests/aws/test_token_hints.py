@@ -6,8 +6,8 @@ import pytest
 from botocore import exceptions as boto
 
 from jupyter_wb_aws.aws.claims import SOURCE_IDENTITY, TAGS
-from jupyter_wb_aws.aws.sts import is_aws
-from jupyter_wb_aws.aws.sts_errors import explain
+from jupyter_wb_aws.aws.sts import is_aws_endpoint
+from jupyter_wb_aws.aws.sts_errors import explain_exception
 from jupyter_wb_aws.errors import StsRejected, StsUnavailable, TokenRefused, TrustRefused
 from jupyter_wb_aws.roles.role import RoleArn
 from tests.botocore_data import knows
@@ -40,7 +40,7 @@ def told(code, message="", *, at_aws=True, status=400, **claims):
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
     error = boto.ClientError(response, "AssumeRoleWithWebIdentity")
-    return explain(error, ROLE, {**CLAIMS, **claims}, at_aws=at_aws)
+    return explain_exception(error, ROLE, {**CLAIMS, **claims}, at_aws=at_aws)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_store_that_says_nothing_of_use_is_told_of_as_a_store():
     ],
 )
 def test_an_endpoint_is_aws_own_or_another_stores(endpoint, aws):
-    assert is_aws(endpoint) is aws
+    assert is_aws_endpoint(endpoint) is aws
 
 
 def test_an_identity_provider_that_aws_cannot_reach_is_named_with_what_to_try():

@@ -32,10 +32,10 @@ from jupyter_wb_aws.doctor.checks import (
 )
 from jupyter_wb_aws.doctor.checks import server as server_check
 from jupyter_wb_aws.doctor.codes import CODES
-from jupyter_wb_aws.doctor.facts import Called, Facts, Probed, ServerFacts
+from jupyter_wb_aws.doctor.facts import CallResult, Facts, ProbeResult, ServerFacts
 from jupyter_wb_aws.doctor.finding import Severity
 from jupyter_wb_aws.doctor.gather import gather
-from jupyter_wb_aws.doctor.profiles import own_files
+from jupyter_wb_aws.doctor.profiles import user_profiles
 from tests.aws.profiles import CONFLICTING
 from tests.cli.contract_server import problem, role_session, token_source
 from tests.conftest import NOON, make_jwt
@@ -301,7 +301,7 @@ def test_a_process_whose_profile_gets_a_role_from_us_lacks_none(home):
     shadowed_home(
         home, f"[profile mine]\ncredential_process = jupyter-wb-aws credential-process {ARN}\n"
     )
-    called = Called("ok", "custom-process", WHO)
+    called = CallResult("ok", "custom-process", WHO)
     facts = replace(gather({"HOME": str(home), "AWS_PROFILE": "mine"}, NOON, None), call=called)
     for finding in (only(role.check, facts), only(profiles.check, facts)):
         assert (finding.severity, finding.remedy) == (Severity.INFO, "")
@@ -466,9 +466,9 @@ def test_a_relative_path_of_the_users_own_file_is_named_where_another_is_read(ro
         "AWS_SHARED_CREDENTIALS_FILE": str(token.with_suffix(".credentials")),
     }
     facts = gather({**role_env, **aside}, NOON, "terminal")
-    own = own_files(facts.environment, {"AWS_SHARED_CREDENTIALS_FILE": "work.cred"})
+    own = user_profiles(facts.environment, {"AWS_SHARED_CREDENTIALS_FILE": "work.cred"})
 
-    finding = next(iter(profiles.check(replace(facts, own_files=own))))
+    finding = next(iter(profiles.check(replace(facts, user_profiles=own))))
 
     assert (finding.code, finding.severity) == ("profile_path_relative", Severity.INFO)
     assert finding.message.startswith(
@@ -734,12 +734,12 @@ def test_a_moved_login_cache_is_found(role_env, home):
 @pytest.mark.parametrize(
     ("probe", "found"),
     [
-        (Probed("https://sts", ahead=timedelta(seconds=5)), []),
-        (Probed("https://sts", ahead=timedelta(seconds=-45)), ["clock_off"]),
-        (Probed("https://sts", ahead=timedelta(minutes=6)), ["clock_skewed"]),
-        (Probed("https://sts", "unreachable", "refused"), ["sts_unreachable"]),
-        (Probed("https://sts", "certificate", "self-signed"), ["sts_certificate"]),
-        (Probed("https://sts", "metadata"), []),
+        (ProbeResult("https://sts", ahead=timedelta(seconds=5)), []),
+        (ProbeResult("https://sts", ahead=timedelta(seconds=-45)), ["clock_off"]),
+        (ProbeResult("https://sts", ahead=timedelta(minutes=6)), ["clock_skewed"]),
+        (ProbeResult("https://sts", "unreachable", "refused"), ["sts_unreachable"]),
+        (ProbeResult("https://sts", "certificate", "self-signed"), ["sts_certificate"]),
+        (ProbeResult("https://sts", "metadata"), []),
     ],
 )
 def test_what_sts_answered(role_env, probe, found):
@@ -749,9 +749,9 @@ def test_what_sts_answered(role_env, probe, found):
 @pytest.mark.parametrize(
     ("probe", "found"),
     [
-        (Probed("https://idp.example.com/x", issuer="https://idp.example.com"), []),
-        (Probed("https://idp.example.com/x", issuer="https://idp.example.com/"), ["idp_issuer_differs"]),
-        (Probed("https://idp.example.com/x", "unreachable", "refused"), ["idp_unreachable"]),
+        (ProbeResult("https://idp.example.com/x", issuer="https://idp.example.com"), []),
+        (ProbeResult("https://idp.example.com/x", issuer="https://idp.example.com/"), ["idp_issuer_differs"]),
+        (ProbeResult("https://idp.example.com/x", "unreachable", "refused"), ["idp_unreachable"]),
     ],
 )  # fmt: skip
 def test_what_the_identity_provider_answered(role_env, probe, found):
@@ -761,7 +761,7 @@ def test_what_the_identity_provider_answered(role_env, probe, found):
 
 def test_an_identity_provider_that_the_server_reaches_need_not_be_reached_here(role_env):
     claims = {"iss": "https://idp.example.com", "aud": "wb", "azp": None, "sub": "alice"}
-    probe = Probed("https://idp.example.com/x", "certificate", "not trusted")
+    probe = ProbeResult("https://idp.example.com/x", "certificate", "not trusted")
     server = ServerFacts(token_source=token_source(claims=claims))
     facts = replace(gather(role_env, NOON, None), idp=probe)
     assert only(network.check_idp, facts).severity is Severity.WARNING
@@ -821,7 +821,7 @@ def test_where_no_roles_are_set_up_that_is_the_first_and_only_error(code, place)
 
 
 def test_a_process_with_other_credentials_needs_no_server_that_is_set_up():
-    called = Called("ok", "env", WHO)
+    called = CallResult("ok", "env", WHO)
     problem = {"code": "not_configured", "detail": "Set X.issuer."}
     facts = Facts({}, NOON, "terminal", server=ServerFacts(problem), call=called)
     findings = [*role.check(facts), *server_check.check(facts)]
@@ -858,17 +858,17 @@ WEB = "assume-role-with-web-identity"
 @pytest.mark.parametrize(
     ("called", "found"),
     [
-        (Called("ok", WEB, WHO, timedelta(hours=1)), []),
-        (Called("ok", WEB, STORE, timedelta(hours=1)), []),
-        (Called("ok", WEB, ELSE, timedelta(hours=1)), ["signs_as_other"]),
-        (Called("ok", "env", WHO), ["signs_as_other"]),
-        (Called("ok", WEB, None, timedelta(hours=1)), ["caller_unknown"]),
-        (Called("ok", "env", None), ["caller_unknown", "signs_as_other"]),
-        (Called("ok", WEB, WHO, timedelta(minutes=15)), ["short_credentials"]),
-        (Called("failed", WEB, error="AccessDenied", detail="No."), ["call_failed"]),
-        (Called("failed", error="NoCredentials"), ["no_credentials"]),
-        (Called("slow", detail="Slow."), ["call_slow"]),
-        (Called("not_made", detail="No boto3."), ["call_not_made"]),
+        (CallResult("ok", WEB, WHO, timedelta(hours=1)), []),
+        (CallResult("ok", WEB, STORE, timedelta(hours=1)), []),
+        (CallResult("ok", WEB, ELSE, timedelta(hours=1)), ["signs_as_other"]),
+        (CallResult("ok", "env", WHO), ["signs_as_other"]),
+        (CallResult("ok", WEB, None, timedelta(hours=1)), ["caller_unknown"]),
+        (CallResult("ok", "env", None), ["caller_unknown", "signs_as_other"]),
+        (CallResult("ok", WEB, WHO, timedelta(minutes=15)), ["short_credentials"]),
+        (CallResult("failed", WEB, error="AccessDenied", detail="No."), ["call_failed"]),
+        (CallResult("failed", error="NoCredentials"), ["no_credentials"]),
+        (CallResult("slow", detail="Slow."), ["call_slow"]),
+        (CallResult("not_made", detail="No boto3."), ["call_not_made"]),
     ],
 )
 def test_what_became_of_the_real_call(role_env, called, found):

@@ -18,7 +18,7 @@ import botocore.session
 import pytest
 
 from jupyter_wb_aws.doctor.diagnose import diagnose
-from jupyter_wb_aws.doctor.metadata import Refused, guard
+from jupyter_wb_aws.doctor.metadata import RequestBlocked, guard
 from tests.aws.fake_sts import ASSUMED_USER, CREDENTIALS, FakeSts, assumed, error
 from tests.conftest import make_jwt
 from tests.site import ANALYST, MISCONFIGURED
@@ -274,7 +274,7 @@ def test_a_sign_in_of_aws_login_is_not_renewed_either():
     model = botocore.session.Session().get_service_model("signin")
     operation = model.operation_model("CreateOAuth2Token")
     event = f"before-send.{model.service_id.hyphenize()}.{operation.name}"
-    with pytest.raises(Refused, match="aws login"):
+    with pytest.raises(RequestBlocked, match="aws login"):
         guard({})(None, event)
 
 

@@ -180,11 +180,11 @@ async def test_what_can_not_be_looked_at_is_refused(api):
 
 async def test_a_doctor_that_does_not_end_is_ended(api, home, monkeypatch):
     (home / ".aws/config").write_text("[default]\ncredential_process = sleep 77\n")
-    monkeypatch.setattr(doctor, "LONGEST", 0.5)
+    monkeypatch.setattr(doctor, "CHECK_TIMEOUT", 0.5)
     report = await ask(api)
     assert "call_slow" in codes(report, "error")
-    monkeypatch.setattr(doctor, "LONGEST", 60)
-    monkeypatch.setattr(doctor, "DEADLINE", 2.0)
+    monkeypatch.setattr(doctor, "CHECK_TIMEOUT", 60)
+    monkeypatch.setattr(doctor, "ANSWER_TIMEOUT", 2.0)
     assert (await api("GET", "/aws/doctor")).data["code"] == "doctor_timeout"
     assert not running("sleep 77")
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.doctor.checks.remedies import run
-from jupyter_wb_aws.doctor.codes import found
-from jupyter_wb_aws.doctor.facts import Cached, Facts
+from jupyter_wb_aws.doctor.codes import new_finding
+from jupyter_wb_aws.doctor.facts import CachedCredentials, Facts
 from jupyter_wb_aws.doctor.finding import Finding
 
 # The id of a role session, which its RoleSessionName always holds, whatever the site's template.
@@ -26,7 +26,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     old = [e for e in facts.cli_cache if e.expires_at and e.expires_at <= facts.now]
     if alive:
         folder = facts.cli_cache[0].path.parent
-        yield found(
+        yield new_finding(
             "cli_cache_alive",
             f"{folder} holds credentials of role sessions that have ended, good until {rfc3339(max(alive))} at the"
             " latest: Debian's aws 2.9 goes on with them in a process that had such a role session, even without the"
@@ -34,25 +34,27 @@ def check(facts: Facts) -> Iterator[Finding]:
             _remove(facts),
         )
     elif old:
-        yield found(
+        yield new_finding(
             "cli_cache_old",
             f"The aws command's cache has {len(old)} set{'s' * (len(old) > 1)} of credentials that expired.",
             _remove(facts),
         )
     if facts.login_cache:
         folder = facts.login_cache[0].parent
-        yield found(
+        yield new_finding(
             "login_cache",
             f"`aws login` has left a sign-in in {folder}; profiles with `login_session` use and renew it.",
             run(facts, "aws logout --all"),
         )
 
 
-def _has_ended(facts: Facts, entry: Cached) -> bool:
+def _has_ended(facts: Facts, entry: CachedCredentials) -> bool:
     """Tell whether it is of a role session that is known to have ended."""
     if facts.server is not None and facts.server.problem is None:
         ours = ID.search(entry.session_name)
-        return ours is not None and ours[0] not in {session["id"] for session in facts.living}
+        return ours is not None and ours[0] not in {
+            session["id"] for session in facts.role_sessions
+        }
     # Without a server to ask, this process's own is known by its token file.
     mine = entry.session_name == facts.get("AWS_ROLE_SESSION_NAME")
     return mine and facts.token_file is not None and facts.token_file.problem == "missing"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from jupyter_wb_aws.doctor.checks.remedies import get_role
-from jupyter_wb_aws.doctor.codes import found
-from jupyter_wb_aws.doctor.facts import Called, Facts
+from jupyter_wb_aws.doctor.codes import new_finding
+from jupyter_wb_aws.doctor.facts import CallResult, Facts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.roles.role import RoleArn
@@ -50,13 +50,13 @@ def provider_words(provider: str | None) -> str:
     return PROVIDERS.get(provider or "", provider or "none")
 
 
-def _failed(facts: Facts, call: Called) -> Finding:
+def _failed(facts: Facts, call: CallResult) -> Finding:
     if call.outcome == "slow":
-        return found(
+        return new_finding(
             "call_slow", call.detail, "Look at the network, and at a profile's credential_process."
         )
     if call.outcome == "not_made":
-        return found("call_not_made", call.detail, call.hint)
+        return new_finding("call_not_made", call.detail, call.hint)
     if call.error == "NoCredentials":
         here = (
             ""
@@ -64,7 +64,7 @@ def _failed(facts: Facts, call: Called) -> Finding:
             else " Other programs go on to the machine's own role, which the doctor never asks."
         )
         # Without a role, that is what was to be expected, and `no_role` says what to do.
-        return found(
+        return new_finding(
             "no_credentials",
             f"boto3's chain of providers found no credentials.{here}",
             "" if facts.lacks_role else get_role(facts),
@@ -72,7 +72,7 @@ def _failed(facts: Facts, call: Called) -> Finding:
             sdks=() if facts.lacks_role else None,
         )
     by = f" (credentials from {provider_words(call.provider)})" if call.provider else ""
-    return found(
+    return new_finding(
         "call_failed",
         f"GetCallerIdentity with boto3's own chain failed{by}: {call.error}: {call.detail}",
         call.hint or ABOVE,
@@ -80,17 +80,17 @@ def _failed(facts: Facts, call: Called) -> Finding:
     )
 
 
-def _who(facts: Facts, call: Called) -> Iterator[Finding]:
+def _who(facts: Facts, call: CallResult) -> Iterator[Finding]:
     arn = call.identity.arn if call.identity else "somebody who is not named"
     if call.identity is None:
-        yield found(
+        yield new_finding(
             "caller_unknown",
             "The STS that boto3 asks does not have GetCallerIdentity, as some stores' do not: boto3 has credentials, from"
             f" {provider_words(call.provider)}, and no call was made with them.",
         )
     of_role = call.identity is None or _is_of(facts.get("AWS_ROLE_ARN"), arn)
     if facts.has_role and (call.provider != WEB_IDENTITY or not of_role):
-        yield found(
+        yield new_finding(
             "signs_as_other",
             f"boto3 works as {arn}, by {provider_words(call.provider)} ({call.provider}), and not as the role"
             f" {facts.get('AWS_ROLE_ARN')}.",
@@ -98,7 +98,7 @@ def _who(facts: Facts, call: Called) -> Iterator[Finding]:
         )
     if call.provider == WEB_IDENTITY and call.lifetime is not None and call.lifetime < SHORT:
         minutes = call.lifetime.total_seconds() / 60
-        yield found(
+        yield new_finding(
             "short_credentials",
             f"Credentials live for {minutes:.0f} min. boto3 renews them 15 min before their end, with less left at every"
             " call, and fails below 10 min where that fails.",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from jupyter_wb_aws.aws.claims import shown
+from jupyter_wb_aws.aws.claims import printable
 from jupyter_wb_aws.doctor.addresses import (
     PROXIES,
     host_of,
@@ -18,7 +18,7 @@ from jupyter_wb_aws.doctor.addresses import (
     without_secrets,
 )
 from jupyter_wb_aws.doctor.checks.remedies import export, unset
-from jupyter_wb_aws.doctor.codes import AWS, BOTO3, DELTALAKE, JS, POLARS, found
+from jupyter_wb_aws.doctor.codes import AWS, BOTO3, DELTALAKE, JS, POLARS, new_finding
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding
 from jupyter_wb_aws.loopback import is_loopback
@@ -45,31 +45,33 @@ def check_endpoints(facts: Facts) -> Iterator[Finding]:
     }
     for name, value in endpoints.items():
         if not value.startswith(("http://", "https://")) or not host_of(value):
-            yield found(
+            yield new_finding(
                 "endpoint_malformed",
-                f"{name} is no http(s) URL: {shown(without_secrets(value))!r}.",
+                f"{name} is no http(s) URL: {printable(without_secrets(value))!r}.",
                 unset(facts, name),
             )
     more = (CONTAINER, *(name for pair in PROXIES.values() for name in pair))
     to_metadata = list(_metadata(facts, {**endpoints, **{name: facts.get(name) for name in more}}))
     yield from to_metadata
     if not to_metadata and facts.sts is not None and facts.sts.problem == "metadata":
-        yield found(
+        yield new_finding(
             "endpoint_metadata",
-            f"Where boto3 asks STS: {shown(facts.sts.detail)}.",
+            f"Where boto3 asks STS: {printable(facts.sts.detail)}.",
             "Correct the profile's `services` or `endpoint_url`, or what the name, or the proxy's, resolves to.",
         )
     if STS in endpoints:
         yield _sts(facts, endpoints[STS])
     if endpoints and ignores_endpoints(facts.environment):
-        yield found(
+        yield new_finding(
             "endpoint_ignored",
             f"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is set, so that {' and '.join(endpoints)} has no effect.",
             unset(facts, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
         )
     elif others := [name for name in endpoints if name != STS]:
-        named = ", ".join(f"{name}={shown(without_secrets(endpoints[name]))}" for name in others)
-        yield found(
+        named = ", ".join(
+            f"{name}={printable(without_secrets(endpoints[name]))}" for name in others
+        )
+        yield new_finding(
             "endpoint_set",
             f"{named}: boto3, JavaScript and the aws command from 2.13 on ask there, older versions and other SDKs ask AWS"
             " itself.",
@@ -79,7 +81,7 @@ def check_endpoints(facts: Facts) -> Iterator[Finding]:
 def _metadata(facts: Facts, urls: dict[str, str]) -> Iterator[Finding]:
     for name, value in urls.items():
         if is_metadata(host_of(value)):
-            yield found(
+            yield new_finding(
                 "endpoint_metadata",
                 f"{name} leads to the machine's metadata service ({host_of(value)}).",
                 unset(facts, name),
@@ -89,15 +91,15 @@ def _metadata(facts: Facts, urls: dict[str, str]) -> Iterator[Finding]:
 def _sts(facts: Facts, value: str) -> Finding:
     region = "AWS_REGION and AWS_DEFAULT_REGION are enough for AWS's own STS."
     if value.startswith("http://"):
-        return found(
+        return new_finding(
             "sts_endpoint_http",
-            f"{STS} is an http:// URL ({shown(without_secrets(value))}): polars and deltalake refuse it, and pyarrow takes"
+            f"{STS} is an http:// URL ({printable(without_secrets(value))}): polars and deltalake refuse it, and pyarrow takes"
             " any URL here for a host's name and sends unsigned requests.",
             f"{unset(facts, STS)}. {region}",
         )
-    return found(
+    return new_finding(
         "sts_endpoint_set",
-        f"{STS} is set ({shown(without_secrets(value))}): pyarrow takes the URL for a host's name, finds none, and sends"
+        f"{STS} is set ({printable(without_secrets(value))}): pyarrow takes the URL for a host's name, finds none, and sends"
         " unsigned requests.",
         f"{unset(facts, STS)}. {region}",
     )
@@ -108,14 +110,14 @@ def check_proxies(facts: Facts) -> Iterator[Finding]:
     for lower, upper in PROXIES.values():
         one, other = facts.get(lower), facts.get(upper)
         if one and other and one != other:
-            yield found(
+            yield new_finding(
                 "proxies_differ",
                 f"{lower} and {upper} differ: boto3 takes the first, some SDKs the second.",
                 unset(facts, upper),
             )
         for name, value in ((lower, one), (upper, other)):
             if value and not _is_proxy(value):
-                yield found(
+                yield new_finding(
                     "proxy_malformed",
                     f"{name} is none that looks like http://proxy.example.com:3128.",
                     unset(facts, name),
@@ -131,15 +133,15 @@ def check_proxies(facts: Facts) -> Iterator[Finding]:
         # Compared to the letter: of other spellings (127.1, [::1]), the one that is used must be listed.
         hosts = dict.fromkeys(["localhost", "127.0.0.1", _host_as_written(url)])
         listed = ",".join(filter(None, [before, *hosts]))
-        yield found(
+        yield new_finding(
             "proxy_for_loopback",
-            f"{shown(without_secrets(url))} is on this machine, and boto3 asks for it through the proxy"
-            f" {shown(without_secrets(proxy))}.",
+            f"{printable(without_secrets(url))} is on this machine, and boto3 asks for it through the proxy"
+            f" {printable(without_secrets(proxy))}.",
             export(facts, name, listed),
         )
     else:
-        yield found(
-            "proxy_used", f"STS is asked through the proxy {shown(without_secrets(proxy))}."
+        yield new_finding(
+            "proxy_used", f"STS is asked through the proxy {printable(without_secrets(proxy))}."
         )
 
 
@@ -167,15 +169,17 @@ def _is_proxy(value: str) -> bool:
 def check_bundles(facts: Facts) -> Iterator[Finding]:
     """Look at the files of certificates that variables name."""
     for name, wrong in facts.bundles.items():
-        path = shown(facts.get(name))
+        path = printable(facts.get(name))
         code = "ca_bundle_missing" if wrong == "missing" else "ca_bundle_broken"
         what = (
             "which is not there" if wrong == "missing" else "which holds no certificate in PEM form"
         )
-        yield found(code, f"{name} names {path}, {what}.", unset(facts, name), sdks=READERS[name])
+        yield new_finding(
+            code, f"{name} names {path}, {what}.", unset(facts, name), sdks=READERS[name]
+        )
     of_boto = [name for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE") if facts.get(name)]
     if of_boto and not any(facts.get(name) for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")):
-        yield found(
+        yield new_finding(
             "ca_bundle_for_some",
             f"{of_boto[0]} is for boto3 and the aws command; JavaScript reads NODE_EXTRA_CA_CERTS, polars and deltalake"
             " SSL_CERT_FILE.",

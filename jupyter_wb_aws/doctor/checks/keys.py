@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jupyter_wb_aws.doctor.checks.remedies import unset
-from jupyter_wb_aws.doctor.codes import found
+from jupyter_wb_aws.doctor.codes import new_finding
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
 from jupyter_wb_aws.variables import LAST_RESORT
@@ -19,7 +19,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     yield from _pair(facts)
     yield from _others(facts)
     if facts.get("AWS_EC2_METADATA_DISABLED").lower() == "true" and not facts.has_role:
-        yield found(
+        yield new_finding(
             "metadata_not_disabled",
             "AWS_EC2_METADATA_DISABLED keeps most SDKs from the machine's own role; polars and deltalake ask for"
             " it all the same.",
@@ -33,7 +33,7 @@ def _pair(facts: Facts) -> Iterator[Finding]:
     empty = [name for name in names if name in facts.environment and not facts.get(name)]
     if len(filled) == 2:
         who = "in place of the role" if facts.has_role else "there is no role in this process"
-        yield found(
+        yield new_finding(
             "static_keys",
             f"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set: every SDK signs with them ({who}).",
             unset(facts, *names),
@@ -43,7 +43,7 @@ def _pair(facts: Facts) -> Iterator[Finding]:
         missing = next(name for name in PAIR if name not in filled)
         harmless = missing == PAIR[0]
         effect = "no SDK looks at it alone" if harmless else "boto3 and the aws command fail on it"
-        yield found(
+        yield new_finding(
             "static_keys_half",
             f"{filled[0]} is set and {missing} is not: {effect}.",
             unset(facts, *names),
@@ -51,13 +51,13 @@ def _pair(facts: Facts) -> Iterator[Finding]:
             severity=Severity.WARNING if harmless else None,
         )
     elif any(facts.get(name) for name in SESSION_TOKENS):
-        yield found(
+        yield new_finding(
             "session_token_alone",
             "A session token is set without the access key that it belongs to; a half-copied set of keys?",
             unset(facts, *names),
         )
     if empty:
-        yield found(
+        yield new_finding(
             "static_keys_empty",
             f"{' and '.join(empty)} {'is' if len(empty) == 1 else 'are'} set to nothing: deltalake takes that for a"
             " key, and does not use the role.",
@@ -74,7 +74,7 @@ def _others(facts: Facts) -> Iterator[Finding]:
     ]
     if container:
         all_names = sorted(n for n in facts.environment if n.startswith("AWS_CONTAINER_"))
-        yield found(
+        yield new_finding(
             "container_credentials",
             f"{container[0]} offers the container's own credentials: duckdb takes them before the role, and the"
             " others where there is no role.",
@@ -83,14 +83,14 @@ def _others(facts: Facts) -> Iterator[Finding]:
         )
     bearers = sorted(name for name in facts.environment if name.startswith("AWS_BEARER_TOKEN_"))
     if bearers:
-        yield found(
+        yield new_finding(
             "bearer_token",
             f"{' and '.join(bearers)}: calls of that service carry this API key, and no signature of the role.",
             unset(facts, *bearers),
         )
     last = sorted(name for name in LAST_RESORT if facts.get(name))
     if last:
-        yield found(
+        yield new_finding(
             "last_resort_files",
             f"{' and '.join(last)} names a file with keys; boto3 comes to it where it found nothing else.",
             unset(facts, *last),

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 
-from jupyter_wb_aws.aws.claims import shown
+from jupyter_wb_aws.aws.claims import printable
 from jupyter_wb_aws.doctor.checks.token import token_in
-from jupyter_wb_aws.doctor.codes import found
+from jupyter_wb_aws.doctor.codes import new_finding
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
 
@@ -25,18 +25,18 @@ def check_sts(facts: Facts) -> Iterator[Finding]:
         return
     if probe.problem:
         if facts.lacks_role:
-            yield found(
+            yield new_finding(
                 "sts_certificate" if probe.problem == "certificate" else "sts_unreachable",
-                f"{shown(probe.url)}: {probe.detail}. A role session may bring another region, endpoint, proxy or CA"
+                f"{printable(probe.url)}: {probe.detail}. A role session may bring another region, endpoint, proxy or CA"
                 " bundle: look again with a role.",
                 severity=Severity.INFO,
                 sdks=(),
             )
             return
         certificate = probe.problem == "certificate"
-        yield found(
+        yield new_finding(
             "sts_certificate" if certificate else "sts_unreachable",
-            f"{shown(probe.url)}: {probe.detail}.",
+            f"{printable(probe.url)}: {probe.detail}.",
             "Set AWS_CA_BUNDLE to the file with your company's CA certificates: export AWS_CA_BUNDLE=/path/to/ca.pem"
             if certificate
             else f"Run: curl -v {shlex.quote(probe.url)} (and look at HTTPS_PROXY, NO_PROXY and the network's rules)",
@@ -44,9 +44,9 @@ def check_sts(facts: Facts) -> Iterator[Finding]:
     if probe.ahead is not None and abs(probe.ahead) >= OFF:
         seconds = abs(probe.ahead.total_seconds())
         way = "behind" if probe.ahead > timedelta(0) else "ahead of"
-        yield found(
+        yield new_finding(
             "clock_skewed" if abs(probe.ahead) >= REFUSED else "clock_off",
-            f"This machine's clock is {seconds:.0f} s {way} that of {shown(probe.url)}.",
+            f"This machine's clock is {seconds:.0f} s {way} that of {printable(probe.url)}.",
             SET_CLOCK,
         )
 
@@ -57,17 +57,17 @@ def check_idp(facts: Facts) -> Iterator[Finding]:
     if probe is None or token is None:
         return
     if probe.problem:
-        yield found(
+        yield new_finding(
             "idp_unreachable",
-            f"{shown(probe.url)}: {probe.detail}. The server needs it to renew the token, and AWS to check it.",
-            f"Run: curl -v {shlex.quote(shown(probe.url))}",
+            f"{printable(probe.url)}: {probe.detail}. The server needs it to renew the token, and AWS to check it.",
+            f"Run: curl -v {shlex.quote(printable(probe.url))}",
             severity=Severity.INFO if _server_reaches_it(facts) else None,
         )
     elif probe.issuer is not None and probe.issuer != token.claims.get("iss"):
-        yield found(
+        yield new_finding(
             "idp_issuer_differs",
-            f"{shown(probe.url)} says that it is of {shown(probe.issuer)!r}, and the token of"
-            f" {shown(token.claims.get('iss'))!r}: to AWS, a slash counts.",
+            f"{printable(probe.url)} says that it is of {printable(probe.issuer)!r}, and the token of"
+            f" {printable(token.claims.get('iss'))!r}: to AWS, a slash counts.",
             "Hand this to your administrator: `issuer` of the token source, the IAM identity provider and the token must"
             " be the same to the letter.",
         )

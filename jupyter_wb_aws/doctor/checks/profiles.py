@@ -7,23 +7,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from jupyter_wb_aws.aws import profile_paths
-from jupyter_wb_aws.aws.claims import shown
+from jupyter_wb_aws.aws.claims import printable
 from jupyter_wb_aws.aws.file_conflicts import CONFLICTING_KEYS
-from jupyter_wb_aws.aws.profile_values import IGNORES, sts_elsewhere, unusable
-from jupyter_wb_aws.aws.safe_read import LIMIT
+from jupyter_wb_aws.aws.profile_values import IGNORES, foreign_sts_setting, invalid_settings
+from jupyter_wb_aws.aws.safe_read import MAX_SIZE
 from jupyter_wb_aws.doctor.addresses import without_secrets
 from jupyter_wb_aws.doctor.checks.remedies import restart, unset
-from jupyter_wb_aws.doctor.codes import found
+from jupyter_wb_aws.doctor.codes import new_finding
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
-from jupyter_wb_aws.doctor.profiles import Broken, Profile, Profiles
+from jupyter_wb_aws.doctor.profiles import BrokenFile, Profile, Profiles
 
 VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 NOT_A_FILE = {
     "no_file": "it is neither a file nor a folder",
 }
 SSO = ("sso_session", "sso_start_url", "sso_account_id", "sso_role_name", "sso_region")
-MOST_NAMED = 5
+MAX_NAMED = 5
 
 RELATIVE = (
     "{} names the relative path {}: which file that is, depends on the folder of each process."
@@ -38,8 +38,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         for code, key, what in kinds(facts.profile):
             yield _shadow(facts, facts.profile, code, key, what)
         yield from _settings(facts, facts.profile)
-    if facts.own_files is not None:
-        yield from _set_aside(facts, facts.own_files)
+    if facts.user_profiles is not None:
+        yield from _set_aside(facts, facts.user_profiles)
     yield from _others(facts)
 
 
@@ -66,16 +66,16 @@ def kinds(profile: Profile) -> Iterator[tuple[str, str, str]]:
 def _shadow(facts: Facts, profile: Profile, code: str, key: str, what: str) -> Finding:
     place = profile.lines.get(key)
     by = _chosen_by(facts)
-    name = f"[{profile.name}]" if by is None else f"The profile {shown(profile.name)!r} ({by})"
+    name = f"[{profile.name}]" if by is None else f"The profile {printable(profile.name)!r} ({by})"
     if code == "profile_credential_process" and _is_the_role(facts, profile):
-        return found(
+        return new_finding(
             code,
-            f"{name} gets the role {shown(profile.role_of_ours)} by `jupyter wb-aws credential-process`"
+            f"{name} gets the role {printable(profile.wb_aws_role)} by `jupyter wb-aws credential-process`"
             f"{f' ({place})' if place else ''}, as a role session's processes get it by the token file.",
             severity=Severity.INFO,
         )
     effect = "before the role, in the SDKs named" if facts.has_role else "and there is no role here"
-    return found(
+    return new_finding(
         code,
         f"{name} {what}: `{key}`{f', {place}' if place else ''}; {effect}.",
         _instead(facts, profile, by),
@@ -85,7 +85,7 @@ def _shadow(facts: Facts, profile: Profile, code: str, key: str, what: str) -> F
 
 def _is_the_role(facts: Facts, profile: Profile) -> bool:
     """Tell whether a profile gives a role by us, and none beside that of this process."""
-    role = profile.role_of_ours
+    role = profile.wb_aws_role
     arn = facts.get("AWS_ROLE_ARN")
     mine = (arn, arn.rpartition("/")[2], facts.get("JUPYTER_WB_AWS_ROLE"))
     return role is not None and (not arn or role.casefold() in map(str.casefold, mine))
@@ -114,15 +114,15 @@ def _chosen_by(facts: Facts) -> str | None:
 def _choice(facts: Facts) -> Iterator[Finding]:
     set_ = {name: facts.environment[name] for name in VARIABLES if name in facts.environment}
     if len(set(set_.values())) == 2:
-        yield found(
+        yield new_finding(
             "profiles_differ",
-            f"AWS_PROFILE is {shown(set_['AWS_PROFILE'])!r} and AWS_DEFAULT_PROFILE is"
-            f" {shown(set_['AWS_DEFAULT_PROFILE'])!r}: boto3 takes the second, other SDKs the first.",
+            f"AWS_PROFILE is {printable(set_['AWS_PROFILE'])!r} and AWS_DEFAULT_PROFILE is"
+            f" {printable(set_['AWS_DEFAULT_PROFILE'])!r}: boto3 takes the second, other SDKs the first.",
             unset(facts, *VARIABLES),
         )
     for variable, name in set_.items():
         if not name:
-            yield found(
+            yield new_finding(
                 "profile_empty",
                 f"{variable} is set to nothing: boto3 and the aws command look for a profile without a name, and fail.",
                 unset(facts, variable),
@@ -131,9 +131,9 @@ def _choice(facts: Facts) -> Iterator[Finding]:
             files = " and ".join(
                 str(p) for p in (facts.profiles.config, facts.profiles.credentials) if p
             )
-            yield found(
+            yield new_finding(
                 "profile_missing",
-                f"{variable} names the profile {shown(name)!r}, which is not in {files or 'any file'}: boto3 and the aws"
+                f"{variable} names the profile {printable(name)!r}, which is not in {files or 'any file'}: boto3 and the aws"
                 " command fail (ProfileNotFound).",
                 unset(facts, variable),
             )
@@ -143,7 +143,7 @@ def _files(facts: Facts) -> Iterator[Finding]:
     for variable in profile_paths.VARIABLES:
         path = profile_paths.boto3_path(facts.environment, variable)
         if path and not path.startswith("/"):
-            yield found(
+            yield new_finding(
                 "profile_path_relative",
                 RELATIVE.format(variable, path),
                 unset(facts, variable) if facts.get(variable) else "",
@@ -152,7 +152,7 @@ def _files(facts: Facts) -> Iterator[Finding]:
         if broken.problem == "too_long":
             yield _not_read(broken)
             continue
-        yield found(
+        yield new_finding(
             "profile_file_broken",
             f"{_why(broken)}: boto3 and the aws command fail whenever it is read."
             if broken.reason
@@ -160,27 +160,27 @@ def _files(facts: Facts) -> Iterator[Finding]:
             _mend(broken),
         )
     for file in facts.profiles.unreadable:
-        yield found(
+        yield new_finding(
             "profile_file_unreadable",
             f"{file} can't be read: you don't have the right to, or its links lead in a circle. SDKs go on as if it were not there, or fail.",
             f"Run: ls -ld {shlex.quote(str(file.parent))} {shlex.quote(str(file))}",
         )
 
 
-def _not_read(broken: Broken) -> Finding:
-    return found(
+def _not_read(broken: BrokenFile) -> Finding:
+    return new_finding(
         "profile_file_unreadable",
-        f"{broken.line} is longer than {LIMIT // 2**20} MiB, so nobody looked for what in it wins over a role.",
+        f"{broken.line} is longer than {MAX_SIZE // 2**20} MiB, so nobody looked for what in it wins over a role.",
         _mend(broken),
     )
 
 
-def _why(broken: Broken) -> str:
+def _why(broken: BrokenFile) -> str:
     what = NOT_A_FILE.get(broken.problem or "", broken.reason)
     return f"{broken.line} can't be parsed as a file of profiles: {what}"
 
 
-def _mend(broken: Broken) -> str:
+def _mend(broken: BrokenFile) -> str:
     path = shlex.quote(str(broken.line.path))
     if broken.problem:
         return f"Move it away: mv {path} {path}.old"
@@ -197,19 +197,19 @@ def _mend(broken: Broken) -> str:
 
 def _settings(facts: Facts, profile: Profile) -> Iterator[Finding]:
     """Look at settings that count with any credentials."""
-    for key, reason in unusable(profile.values, profile.services, facts.environment):
+    for key, reason in invalid_settings(profile.values, profile.services, facts.environment):
         line = profile.lines[key]
-        yield found(
+        yield new_finding(
             "profile_setting_unusable",
             f"`{key}` of [{profile.name}] ({line}) {reason}: boto3, or another SDK, fails on it with any credentials.",
             f"Correct or remove line {line.number} of {line.path}.",
         )
-    if by := sts_elsewhere(profile.values, profile.services, facts.environment):
+    if by := foreign_sts_setting(profile.values, profile.services, facts.environment):
         yield _endpoint(profile, by)
     only = (profile.line_by_line.keys() - profile.values.keys()) & CONFLICTING_KEYS
     for name in sorted(only):
         line = profile.line_by_line[name]
-        yield found(
+        yield new_finding(
             "profile_read_differently",
             f"{line}: boto3 does not take `{name}` for a setting of [default], as the line is indented or its header is;"
             " the SDK for JavaScript does, and signs with what it finds.",
@@ -221,15 +221,15 @@ def _endpoint(profile: Profile, by: str) -> Finding:
     line, url = profile.lines[by], without_secrets(profile.sts_endpoint or "")
     remove = f"Remove line {line.number} of {line.path}"
     if by == IGNORES:
-        return found(
+        return new_finding(
             "profile_endpoint",
             f"`{by}` of [{profile.name}] ({line}) has boto3 and the aws command ignore the endpoints that the role's"
             " environment names: the web identity token goes to AWS's STS.",
             f"{remove}.",
         )
-    return found(
+    return new_finding(
         "profile_endpoint",
-        f"`{by}` of [{profile.name}] ({line}) sends the web identity token to {shown(url)}, and not to AWS's STS.",
+        f"`{by}` of [{profile.name}] ({line}) sends the web identity token to {printable(url)}, and not to AWS's STS.",
         f"{remove}, or move it to the section of the service that it is for.",
     )
 
@@ -240,7 +240,7 @@ def _set_aside(facts: Facts, own: Profiles) -> Iterator[Finding]:
     files = {"AWS_CONFIG_FILE": own.config, "AWS_SHARED_CREDENTIALS_FILE": own.credentials}
     for variable, path in files.items():
         if path is not None and not path.is_absolute():
-            yield found(
+            yield new_finding(
                 "profile_path_relative",
                 f"{RELATIVE.format(variable, path)} {here}",
                 f"Set {variable} to the whole path of the file, or nowhere.",
@@ -250,7 +250,7 @@ def _set_aside(facts: Facts, own: Profiles) -> Iterator[Finding]:
         if broken.problem == "too_long":
             yield replace(_not_read(broken), sdks=(), severity=Severity.INFO)
             continue
-        yield found(
+        yield new_finding(
             "profile_file_broken",
             f"{_why(broken)}. {here}",
             _mend(broken),
@@ -261,7 +261,7 @@ def _set_aside(facts: Facts, own: Profiles) -> Iterator[Finding]:
     if default is None:
         return
     for code, key, what in kinds(default):
-        yield found(
+        yield new_finding(
             code,
             f"[default] {what}: `{key}`, {default.lines.get(key)}. {here}",
             _rename(default, own),
@@ -277,10 +277,10 @@ def _others(facts: Facts) -> Iterator[Finding]:
         name for name in facts.profiles.by_name if name not in {"default", facts.chosen_profile}
     ]
     if named and facts.has_role:
-        listed = ", ".join(map(shown, sorted(named)[:MOST_NAMED])) + (
-            ", …" * (len(named) > MOST_NAMED)
+        listed = ", ".join(map(printable, sorted(named)[:MAX_NAMED])) + (
+            ", …" * (len(named) > MAX_NAMED)
         )
-        yield found(
+        yield new_finding(
             "named_profiles",
             f"There are profiles that code may name ({listed}): boto3.Session(profile_name=…) and aws --profile switch"
             " the role off, and the keys in the environment too.",
@@ -288,7 +288,7 @@ def _others(facts: Facts) -> Iterator[Finding]:
         )
     aside = [name for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE") if facts.get(name)]
     if aside:
-        yield found(
+        yield new_finding(
             "files_set_aside",
             f"{' and '.join(aside)} {'names a file' if len(aside) == 1 else 'name files'} to be read in place of your own"
             f" in ~/.aws ({facts.get(aside[0])}): its profiles can't be used here.{_reason(facts)}",
@@ -297,6 +297,6 @@ def _others(facts: Facts) -> Iterator[Finding]:
 
 def _reason(facts: Facts) -> str:
     """Return why the server sets the user's files aside, as far as it says so."""
-    notices = (notice for session in facts.living for notice in session.get("notices") or ())
+    notices = (notice for session in facts.role_sessions for notice in session.get("notices") or ())
     texts = (n["message"] for n in notices if n["code"] == "own_aws_files_set_aside")
     return next((f" {text}" for text in texts), "")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jupyter_wb_aws.aws.claims import shown
+from jupyter_wb_aws.aws.claims import printable
 from jupyter_wb_aws.doctor.addresses import sts_endpoint
 from jupyter_wb_aws.doctor.checks.remedies import export, unset
-from jupyter_wb_aws.doctor.codes import BOTO, JS, PYARROW, found
+from jupyter_wb_aws.doctor.codes import BOTO, JS, PYARROW, new_finding
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
 
@@ -24,27 +24,27 @@ def check(facts: Facts) -> Iterator[Finding]:
     in_file = facts.profile.text("region") if facts.profile else None
     for name, value in ((NEW, new), (OLD, old)):
         if value and not REGION.fullmatch(value):
-            yield found(
+            yield new_finding(
                 "region_malformed",
-                f"{name} is no region: {shown(value)!r}.",
+                f"{name} is no region: {printable(value)!r}.",
                 export(facts, name, "us-east-2"),
             )
     if new and old and new != old:
-        yield found(
+        yield new_finding(
             "regions_differ",
-            f"{NEW} is {shown(new)} and {OLD} is {shown(old)}: boto3 and the aws command's version 1 take the second,"
+            f"{NEW} is {printable(new)} and {OLD} is {printable(old)}: boto3 and the aws command's version 1 take the second,"
             " other SDKs the first.",
             export(facts, OLD, new),
         )
     elif new and not old and not in_file:
-        yield found(
+        yield new_finding(
             "region_not_for_boto3",
             f"Only {NEW} is set: boto3 and version 1 of the aws command ignore it, ask the global STS, and fail where a"
             " service needs a region.",
             export(facts, OLD, new),
         )
     elif old and not new and not in_file:
-        yield found(
+        yield new_finding(
             "region_not_for_javascript",
             f"Only {OLD} is set: the SDK for JavaScript ignores it, and fails without a region.",
             export(facts, NEW, old),
@@ -52,7 +52,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     elif not (new or old):
         yield _nowhere(facts) if not in_file else _in_file(facts, in_file)
     if facts.get("AWS_STS_REGIONAL_ENDPOINTS") == "legacy":
-        yield found(
+        yield new_finding(
             "sts_global",
             "AWS_STS_REGIONAL_ENDPOINTS is `legacy`: STS is asked at its global address, in another region than yours.",
             unset(facts, "AWS_STS_REGIONAL_ENDPOINTS"),
@@ -61,7 +61,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _nowhere(facts: Facts) -> Finding:
     if facts.lacks_role:
-        return found(
+        return new_finding(
             "region_missing",
             f"Neither {NEW} nor {OLD} is set; a role session sets both, where its role has a region.",
             severity=Severity.INFO,
@@ -69,7 +69,7 @@ def _nowhere(facts: Facts) -> Finding:
         )
     elsewhere = sts_endpoint(facts.environment, facts.profile) is not None
     boto3 = "signs nothing for an endpoint of your own" if elsewhere else "asks the global STS"
-    return found(
+    return new_finding(
         "region_missing",
         f"Neither {NEW} nor {OLD} is set: the SDK for JavaScript fails, pyarrow sends unsigned requests, and boto3"
         f" {boto3}.",
@@ -80,9 +80,9 @@ def _nowhere(facts: Facts) -> Finding:
 
 def _in_file(facts: Facts, region: str) -> Finding:
     assert facts.profile is not None
-    return found(
+    return new_finding(
         "region_in_file_only",
-        f"The region, {shown(region)}, stands in {facts.profile.lines.get('region', 'a profile')} only: polars and deltalake"
+        f"The region, {printable(region)}, stands in {facts.profile.lines.get('region', 'a profile')} only: polars and deltalake"
         " never read that file, and take us-east-1.",
         f"{export(facts, NEW, region)}; the same for {OLD}",
     )

@@ -64,8 +64,8 @@ def get_role(facts: Facts) -> str:
     """
     if facts.not_set_up:
         return SET_UP
-    picked, had = facts.picked, facts.get(ROLE_LABEL)
-    again = next((s for s in facts.living if _is_again(facts, s)), None)
+    picked, had = facts.default_role, facts.get(ROLE_LABEL)
+    again = next((s for s in facts.role_sessions if _is_again(facts, s)), None)
     if facts.place == "kernel" and (again or (picked and KERNEL_ID not in facts.environment)):
         return restart(facts)
     if facts.place == "kernel":

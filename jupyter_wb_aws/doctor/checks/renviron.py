@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jupyter_wb_aws.doctor.codes import found
+from jupyter_wb_aws.doctor.codes import new_finding
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
 
@@ -16,7 +16,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     names = " and ".join(facts.renviron)
     lines = ", ".join(map(str, facts.renviron.values()))
     effect = "over the role's" if facts.has_role else "over what it is started with"
-    yield found(
+    yield new_finding(
         "renviron",
         f"R sets {names} at its start ({lines}), which win {effect}.",
         f"Remove the line {lines}, and restart R.",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jupyter_wb_aws.aws.claims import shown
+from jupyter_wb_aws.aws.claims import printable
 from jupyter_wb_aws.doctor.checks import server
 from jupyter_wb_aws.doctor.checks.remedies import get_role, restart, unset
-from jupyter_wb_aws.doctor.codes import found
+from jupyter_wb_aws.doctor.codes import new_finding
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
 from jupyter_wb_aws.errors import InvalidRoleArn
@@ -28,13 +28,13 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield _no_role(facts)
         return
     if not token:
-        yield found(
+        yield new_finding(
             "role_without_token",
             f"{ROLE} is set and {TOKEN} is not: no SDK uses this role, and all go on to the next credentials they find.",
             f"{restart(facts)} Or: {unset(facts, ROLE, TOKEN, NAME)}",
         )
     elif not role:
-        yield found(
+        yield new_finding(
             "token_without_role",
             f"{TOKEN} is set and {ROLE} is not: boto3, JavaScript and rclone fail, pyarrow sends unsigned requests,"
             " deltalake asks for the machine's role.",
@@ -46,7 +46,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _no_role(facts: Facts) -> Finding:
     if facts.no_role_chosen:
-        return found(
+        return new_finding(
             "no_role",
             'No role: "no AWS role" was chosen for this process.',
             get_role(facts),
@@ -54,22 +54,22 @@ def _no_role(facts: Facts) -> Finding:
             sdks=(),
         )
     if facts.not_set_up:
-        return found(
+        return new_finding(
             "no_role",
             "This process has no AWS role, since the Jupyter server offers none.",
             severity=Severity.INFO,
             sdks=(),
         )
-    picked = f"; {facts.picked} is picked" if facts.picked else ""
+    picked = f"; {facts.default_role} is picked" if facts.default_role else ""
     others = None if facts.lacks_role else Severity.WARNING
-    if facts.profile is not None and facts.profile.role_of_ours and others:
-        return found(
+    if facts.profile is not None and facts.profile.wb_aws_role and others:
+        return new_finding(
             "no_role",
-            f"This process has no role session; the profile {shown(facts.profile.name)!r} gives it a role.",
+            f"This process has no role session; the profile {printable(facts.profile.name)!r} gives it a role.",
             severity=Severity.INFO,
             sdks=(),
         )
-    return found(
+    return new_finding(
         "no_role",
         "This process has no AWS role: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE are not set"
         f" here{picked}.",
@@ -83,21 +83,21 @@ def _forms(facts: Facts, role: str) -> Iterator[Finding]:
     try:
         RoleArn.parse(role)
     except InvalidRoleArn:
-        yield found(
+        yield new_finding(
             "role_arn_malformed",
-            f"{ROLE} is no ARN of an IAM role: {shown(role)!r}.",
+            f"{ROLE} is no ARN of an IAM role: {printable(role)!r}.",
             restart(facts),
         )
     if NAME not in facts.environment:
-        yield found(
+        yield new_finding(
             "session_name_missing",
             f"{NAME} is not set: version 2 of the aws command keeps its credentials by role and name alone, so users who"
             " share a home folder get each other's.",
             f"{restart(facts)} Or: export {NAME}=$USER-$$",
         )
     elif not SESSION_NAME.fullmatch(name := facts.get(NAME)):
-        yield found(
+        yield new_finding(
             "session_name_unfit",
-            f"{NAME} is none that STS takes (2 to 64 letters, digits and +=,.@_-): {shown(name)!r}.",
+            f"{NAME} is none that STS takes (2 to 64 letters, digits and +=,.@_-): {printable(name)!r}.",
             restart(facts),
         )

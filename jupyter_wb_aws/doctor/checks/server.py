@@ -8,7 +8,7 @@ from typing import Any
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.doctor.checks.remedies import SET_UP, get_role
 from jupyter_wb_aws.doctor.checks.token import token_in
-from jupyter_wb_aws.doctor.codes import found
+from jupyter_wb_aws.doctor.codes import new_finding
 from jupyter_wb_aws.doctor.facts import Facts, ServerFacts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
 from jupyter_wb_aws.variables import ROLE_LABEL
@@ -36,7 +36,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     name = facts.get("AWS_ROLE_SESSION_NAME")
     mine = next((s for s in server.sessions if _name(s) == name), None) if name else None
     if facts.get("JUPYTER_WB_AWS_ROLE") and mine is None:
-        yield found(
+        yield new_finding(
             "session_over",
             f"The role session of {facts.get('JUPYTER_WB_AWS_ROLE')}, which this process was started with, has ended or"
             " is another server's.",
@@ -52,7 +52,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 def not_set_up(problem: Mapping[str, Any], severity: Severity | None = None) -> Finding:
     """Say that the server offers no AWS roles, and what to do."""
     detail, hint = (str(problem.get(key) or "") for key in ("detail", "hint"))
-    return found("server_not_set_up", detail, hint or SET_UP, severity=severity)
+    return new_finding("server_not_set_up", detail, hint or SET_UP, severity=severity)
 
 
 def _not_asked(facts: Facts, problem: Mapping[str, Any]) -> Finding:
@@ -60,7 +60,7 @@ def _not_asked(facts: Facts, problem: Mapping[str, Any]) -> Finding:
     if facts.not_set_up:
         return not_set_up(problem)
     if code == "no_server" and facts.get(ROLE_LABEL) and (token := token_in(facts)) is not None:
-        return found(
+        return new_finding(
             "server_not_found",
             f"{detail} Nothing refreshes this process's token any longer: AWS calls work until the token expires at"
             f" {rfc3339(token.expires_at)}.",
@@ -68,8 +68,8 @@ def _not_asked(facts: Facts, problem: Mapping[str, Any]) -> Finding:
             severity=Severity.WARNING,
         )
     if code in {"no_server", "several_servers"}:
-        return found("server_not_found", detail, hint)
-    return found("server_unreachable", detail, hint)
+        return new_finding("server_not_found", detail, hint)
+    return new_finding("server_unreachable", detail, hint)
 
 
 def _name(session: Mapping[str, Any]) -> object:
@@ -83,7 +83,7 @@ def _state(session: Mapping[str, Any]) -> Iterator[Finding]:
     problem = session["problem"] or {}
     detail = problem.get("detail") or "No newer token can be had."
     hint = SIGN_IN if code == "sign_in_required" else str(problem.get("hint") or "")
-    yield found(
+    yield new_finding(
         code,
         f"The role session of {session['label']} is {session['state'].replace('_', ' ')}: {detail}",
         hint,
@@ -98,7 +98,7 @@ def _default(facts: Facts, server: ServerFacts, mine: Mapping[str, Any]) -> Iter
         and default is not None
         and default["id"] != mine["id"]
     ):
-        yield found(
+        yield new_finding(
             "other_default",
             f"This {facts.place} has the role {mine['label']}; what starts next gets {default['label']}.",
             "Run in the notebook: !jupyter wb-aws start ROLE, then restart the kernel."
@@ -111,7 +111,7 @@ def _folders(server: ServerFacts) -> Iterator[Finding]:
     """Report the server's notices about the folders that it keeps token files and records in."""
     for notice in server.notices:
         if notice["code"] in FOLDER_NOTICES:
-            yield found(
+            yield new_finding(
                 notice["code"],
                 notice["message"],
                 'Hand this to your administrator: "Where things are kept" in the administration guide has the remedies.',
@@ -122,7 +122,7 @@ def _parts(server: ServerFacts, *, told: bool) -> Iterator[Finding]:
     source = (server.token_source or {}).get("problem")
     if source and not told:
         signed_out = source["code"] == "sign_in_required"
-        yield found(
+        yield new_finding(
             "token_source_failing",
             f"{source['title']}: {source['detail']}",
             SIGN_IN if signed_out else str(source["hint"]),
@@ -132,7 +132,7 @@ def _parts(server: ServerFacts, *, told: bool) -> Iterator[Finding]:
     if broken:
         line = f":{broken['line']}" if broken["line"] else ""
         path = (server.catalogue or {}).get("path")
-        yield found(
+        yield new_finding(
             "roles_file_broken",
             f"{path}{line}: {broken['reason']}",
             f"Hand this to your administrator: correct {path}{line}",
@@ -140,7 +140,7 @@ def _parts(server: ServerFacts, *, told: bool) -> Iterator[Finding]:
     for bad in (server.catalogue or {}).get("problems") or ():
         line = f":{bad['line']}" if bad["line"] else ""
         path = (server.catalogue or {}).get("path")
-        yield found(
+        yield new_finding(
             "roles_file_entry",
             f"{path}{line}: {bad['reason']}",
             f"Hand this to your administrator: correct {path}{line}",

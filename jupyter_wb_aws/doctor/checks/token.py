@@ -6,13 +6,13 @@ import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 
-from jupyter_wb_aws.aws.claims import audience_of, claim_warnings, shown
-from jupyter_wb_aws.aws.safe_read import Read
-from jupyter_wb_aws.aws.sts import is_aws
+from jupyter_wb_aws.aws.claims import audience_of, claim_warnings, printable
+from jupyter_wb_aws.aws.safe_read import FileContent
+from jupyter_wb_aws.aws.sts import is_aws_endpoint
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.doctor.addresses import sts_endpoint
 from jupyter_wb_aws.doctor.checks.remedies import get_role, restart, run
-from jupyter_wb_aws.doctor.codes import found
+from jupyter_wb_aws.doctor.codes import new_finding
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding
 from jupyter_wb_aws.errors import TokenInvalid
@@ -35,7 +35,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     if file.problem or not text.strip():
         return
     if text != text.strip():
-        yield found(
+        yield new_finding(
             "token_file_newline",
             f"{file.path} has blanks or a newline around the token: SDKs send the file's bytes as they are.",
             f'Run: (umask 077; printf %s "$(cat {_quoted(file)})" > {_quoted(file)}.new) && mv {_quoted(file)}.new {_quoted(file)}'
@@ -44,7 +44,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     try:
         token = WebIdentityToken.parse(text.strip(), facts.now)
     except TokenInvalid as problem:
-        yield found(
+        yield new_finding(
             "token_malformed", _sentence(problem), restart(facts), admin_hint=problem.admin_hint
         )
         return
@@ -70,30 +70,30 @@ def _sentence(problem: TokenInvalid) -> str:
     )
 
 
-def _file(facts: Facts, file: Read) -> Iterator[Finding]:
+def _file(facts: Facts, file: FileContent) -> Iterator[Finding]:
     if not file.path.is_absolute():
-        yield found(
+        yield new_finding(
             "token_file_relative",
             f"AWS_WEB_IDENTITY_TOKEN_FILE is no absolute path ({file.path}): no SDK expands `~`, and another path depends"
             " on the folder that a program runs in.",
             restart(facts),
         )
     if file.problem == "missing":
-        yield found(
+        yield new_finding(
             "token_file_missing",
             f"There is no {file.path}: the role session has ended, or its server runs no more.",
             _without_file(facts),
         )
     elif file.problem:
-        yield found(
+        yield new_finding(
             "token_file_unreadable",
             f"{file.path} can't be read as a file.",
             f"Run: ls -l {_quoted(file)} (it must be a file of yours, with -rw-------)",
         )
     elif not file.content.strip():
-        yield found("token_file_empty", f"{file.path} is empty.", REFRESH)
+        yield new_finding("token_file_empty", f"{file.path} is empty.", REFRESH)
     if file.mode & 0o077 and file.problem is None:
-        yield found(
+        yield new_finding(
             "token_file_open",
             f"{file.path} is open to other users of this machine (mode {file.mode & 0o777:o}).",
             f"Run: chmod 600 {_quoted(file)}",
@@ -106,16 +106,18 @@ def _without_file(facts: Facts) -> str:
         status = run(facts, "jupyter wb-aws status")
         return f"{status}. If it lists the role: {restart(facts)} If not: {get_role(facts)}"
     name = facts.get("AWS_ROLE_SESSION_NAME")
-    lives = any(s["environment"].get("AWS_ROLE_SESSION_NAME") == name for s in facts.living)
+    lives = any(s["environment"].get("AWS_ROLE_SESSION_NAME") == name for s in facts.role_sessions)
     return restart(facts) if name and lives else get_role(facts)
 
 
 def _times(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
     left = token.expires_at - facts.now
     if left <= timedelta(0):
-        yield found("token_expired", f"The token expired at {rfc3339(token.expires_at)}.", REFRESH)
+        yield new_finding(
+            "token_expired", f"The token expired at {rfc3339(token.expires_at)}.", REFRESH
+        )
     elif left < SOON and token.time_at_fraction(OVERDUE) <= facts.now:
-        yield found(
+        yield new_finding(
             "token_expires_soon",
             f"The token expires in {left.total_seconds():.0f} s, and no newer one came.",
             REFRESH,
@@ -123,7 +125,7 @@ def _times(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
     starts = [token.claims[name] for name in ("nbf", "iat") if _is_number(token.claims.get(name))]
     ahead = timedelta(seconds=max(starts, default=0) - facts.now.timestamp())
     if ahead > EARLY:
-        yield found(
+        yield new_finding(
             "token_not_yet",
             f"By this machine's clock the token is valid in {ahead.total_seconds():.0f} s only.",
             "Set the clock: sudo timedatectl set-ntp true (or the identity provider's, if it is that one)",
@@ -136,9 +138,9 @@ def _is_number(value: object) -> bool:
 
 def _claims(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
     for warning in claim_warnings(
-        token, at_aws=is_aws(sts_endpoint(facts.environment, facts.profile))
+        token, at_aws=is_aws_endpoint(sts_endpoint(facts.environment, facts.profile))
     ):
-        yield found(
+        yield new_finding(
             "token_unfit",
             f"{warning.message} ({warning.code})",
             "Hand this to your administrator; docs/identity-providers.md says what AWS wants of a token.",
@@ -152,17 +154,17 @@ def _claims(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
         "aud": audience_of(token.claims),
     }
     theirs = {**known, "aud": audience_of(known)}
-    differing = [name for name in mine if shown(mine[name]) != shown(theirs.get(name))]
+    differing = [name for name in mine if printable(mine[name]) != printable(theirs.get(name))]
     if differing:
         seen = ", ".join(
-            f"{n}: {shown(mine[n])!r}, not {shown(theirs.get(n))!r}" for n in differing
+            f"{n}: {printable(mine[n])!r}, not {printable(theirs.get(n))!r}" for n in differing
         )
-        yield found(
+        yield new_finding(
             "token_of_another",
             f"The token file's token is not the server's ({seen}).",
             restart(facts),
         )
 
 
-def _quoted(file: Read) -> str:
+def _quoted(file: FileContent) -> str:
     return shlex.quote(str(file.path))
