@@ -167,7 +167,7 @@ STARTED = "jupyter wb-aws start Analyst. Then:"
     [
         ("terminal", [], {}, "Run: jupyter wb-aws start ROLE (`jupyter wb-aws roles` lists yours). Then: Open a new terminal."),
         ("terminal", [{**ANALYST, "default": True}], {}, "Open a new terminal."),
-        ("server", [], {}, "Pick a role in the launcher. Then: Start a new notebook or terminal."),
+        ("server", [], {}, "Choose a role in the launcher. Then: Start a new notebook or terminal."),
         ("kernel", [{**ANALYST, "default": True}], {}, "Restart the kernel (Kernel > Restart Kernel)."),
         ("kernel", [{**ANALYST, "default": True}], {"JUPYTER_WB_AWS_KERNEL_ID": "k"}, f"Run in the notebook: !{STARTED} Restart the kernel"),
     ],
@@ -476,7 +476,7 @@ def test_a_relative_path_of_the_users_own_file_is_named_where_another_is_read(ro
     )
     assert (
         finding.remedy
-        == "Set AWS_SHARED_CREDENTIALS_FILE to the whole path of the file, or nowhere."
+        == "Set AWS_SHARED_CREDENTIALS_FILE to the absolute path of the file, or remove it."
     )
 
 

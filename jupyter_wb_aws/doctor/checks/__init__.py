@@ -1,4 +1,4 @@
-"""What is looked at, in the order of the report: each check is a pure function of the facts."""
+"""The checks, in the order of the report. Each is a pure function of the facts."""
 
 from __future__ import annotations
 

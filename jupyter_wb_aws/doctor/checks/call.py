@@ -1,4 +1,4 @@
-"""What became of the real call: who boto3's own chain works as, and by which of its providers."""
+"""The result of the real call: as whom boto3's own chain works, and by which of its providers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.roles.role import RoleArn
 
 WEB_IDENTITY = "assume-role-with-web-identity"
-ABOVE = "The findings above come before this one; mend them first."
-ALONE = "Nothing else was found. Correct what the message names; where that is not yours, show it to your administrator."
+ABOVE = "Fix the findings above first."
+ALONE = "Nothing else was found. Correct what the message names, or show it to your administrator."
 # What botocore calls its providers (botocore.credentials, METHOD), in words.
 PROVIDERS = {
     "env": "the keys in the environment",
@@ -30,12 +30,12 @@ PROVIDERS = {
     "container-role": "the container's own credentials",
     "iam-role": "the machine's own role",
 }
-# botocore renews 15 minutes before the end; twice that leaves it some calls in between.
+# botocore refreshes 15 minutes before the end; twice that leaves some calls in between.
 SHORT = timedelta(minutes=30)
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Look at who it was, or why it failed."""
+    """Check who the caller was, or why the call failed."""
     call = facts.call
     if call is None:
         return
@@ -46,14 +46,14 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def provider_words(provider: str | None) -> str:
-    """Name a provider for people."""
+    """Return a provider's name in words."""
     return PROVIDERS.get(provider or "", provider or "none")
 
 
 def _failed(facts: Facts, call: CallResult) -> Finding:
     if call.outcome == "slow":
         return new_finding(
-            "call_slow", call.detail, "Look at the network, and at a profile's credential_process."
+            "call_slow", call.detail, "Check the network, and a profile's credential_process."
         )
     if call.outcome == "not_made":
         return new_finding("call_not_made", call.detail, call.hint)
@@ -61,9 +61,9 @@ def _failed(facts: Facts, call: CallResult) -> Finding:
         here = (
             ""
             if facts.get("AWS_EC2_METADATA_DISABLED")
-            else " Other programs go on to the machine's own role, which the doctor never asks."
+            else " Other programs then use the machine's own role, which the doctor never asks for."
         )
-        # Without a role, that is what was to be expected, and `no_role` says what to do.
+        # Without a role this is expected, and `no_role` says what to do.
         return new_finding(
             "no_credentials",
             f"boto3's chain of providers found no credentials.{here}",
@@ -81,34 +81,34 @@ def _failed(facts: Facts, call: CallResult) -> Finding:
 
 
 def _who(facts: Facts, call: CallResult) -> Iterator[Finding]:
-    arn = call.identity.arn if call.identity else "somebody who is not named"
+    arn = call.identity.arn if call.identity else "an unknown caller"
     if call.identity is None:
         yield new_finding(
             "caller_unknown",
-            "The STS that boto3 asks does not have GetCallerIdentity, as some stores' do not: boto3 has credentials, from"
-            f" {provider_words(call.provider)}, and no call was made with them.",
+            "The STS that boto3 asks does not have GetCallerIdentity, like that of some stores. boto3 has credentials from"
+            f" {provider_words(call.provider)}, but no call was made with them.",
         )
     of_role = call.identity is None or _is_of(facts.get("AWS_ROLE_ARN"), arn)
     if facts.has_role and (call.provider != WEB_IDENTITY or not of_role):
         yield new_finding(
             "signs_as_other",
-            f"boto3 works as {arn}, by {provider_words(call.provider)} ({call.provider}), and not as the role"
+            f"boto3 works as {arn}, with {provider_words(call.provider)} ({call.provider}), and not as the role"
             f" {facts.get('AWS_ROLE_ARN')}.",
-            "The findings above name what comes before the role; mend them first.",
+            "The findings above name what overrides the role. Fix them first.",
         )
     if call.provider == WEB_IDENTITY and call.lifetime is not None and call.lifetime < SHORT:
         minutes = call.lifetime.total_seconds() / 60
         yield new_finding(
             "short_credentials",
-            f"Credentials live for {minutes:.0f} min. boto3 renews them 15 min before their end, with less left at every"
-            " call, and fails below 10 min where that fails.",
-            "Have your administrator let the role's credentials live for an hour or longer: aws iam update-role"
+            f"Credentials live for {minutes:.0f} min. boto3 refreshes them 15 min before they expire, so with less left at"
+            " every call, and below 10 min a call fails if the refresh fails.",
+            "Ask your administrator to let the role's credentials live for an hour or longer: aws iam update-role"
             " --role-name NAME --max-session-duration 3600",
         )
 
 
 def _is_of(role: str, arn: str) -> bool:
-    """Tell whether a caller's ARN is of that role; a store's may lack the account."""
+    """Return whether a caller's ARN belongs to that role; a store's may lack the account."""
     try:
         wanted = RoleArn.parse(role)
     except InvalidRoleArn:

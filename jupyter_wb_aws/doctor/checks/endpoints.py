@@ -1,4 +1,4 @@
-"""Where calls go, and through what: endpoint variables, proxies, CA bundles."""
+"""Where calls go, and through which proxy: endpoint variables, proxies, CA bundles."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from jupyter_wb_aws.doctor.finding import Finding
 from jupyter_wb_aws.loopback import is_loopback
 
 STS = "AWS_ENDPOINT_URL_STS"
-# The SDKs that look at each variable, by their documentation.
+# The SDKs that read each variable, according to their documentation.
 READERS = {
     "AWS_CA_BUNDLE": (BOTO3, AWS),
     "REQUESTS_CA_BUNDLE": (BOTO3, AWS),
@@ -37,7 +37,7 @@ CONTAINER = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
 
 def check_endpoints(facts: Facts) -> Iterator[Finding]:
-    """Look at every endpoint that a variable names."""
+    """Check every endpoint that a variable names."""
     endpoints = {
         name: value
         for name, value in sorted(facts.environment.items())
@@ -47,7 +47,7 @@ def check_endpoints(facts: Facts) -> Iterator[Finding]:
         if not value.startswith(("http://", "https://")) or not host_of(value):
             yield new_finding(
                 "endpoint_malformed",
-                f"{name} is no http(s) URL: {printable(without_secrets(value))!r}.",
+                f"{name} is not an http(s) URL: {printable(without_secrets(value))!r}.",
                 unset(facts, name),
             )
     more = (CONTAINER, *(name for pair in PROXIES.values() for name in pair))
@@ -56,15 +56,16 @@ def check_endpoints(facts: Facts) -> Iterator[Finding]:
     if not to_metadata and facts.sts is not None and facts.sts.problem == "metadata":
         yield new_finding(
             "endpoint_metadata",
-            f"Where boto3 asks STS: {printable(facts.sts.detail)}.",
-            "Correct the profile's `services` or `endpoint_url`, or what the name, or the proxy's, resolves to.",
+            f"Of the address where boto3 calls STS: {printable(facts.sts.detail)}.",
+            "Correct the profile's `services` or `endpoint_url`, or the address that the name or the proxy's name resolves to.",
         )
     if STS in endpoints:
         yield _sts(facts, endpoints[STS])
     if endpoints and ignores_endpoints(facts.environment):
         yield new_finding(
             "endpoint_ignored",
-            f"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is set, so that {' and '.join(endpoints)} has no effect.",
+            f"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is set, so {' and '.join(endpoints)}"
+            f" {'has' if len(endpoints) == 1 else 'have'} no effect.",
             unset(facts, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
         )
     elif others := [name for name in endpoints if name != STS]:
@@ -73,8 +74,8 @@ def check_endpoints(facts: Facts) -> Iterator[Finding]:
         )
         yield new_finding(
             "endpoint_set",
-            f"{named}: boto3, JavaScript and the aws command from 2.13 on ask there, older versions and other SDKs ask AWS"
-            " itself.",
+            f"{named}: boto3, JavaScript and the aws command (2.13 and newer) call this address. Older versions and other"
+            " SDKs call AWS itself.",
         )
 
 
@@ -93,33 +94,33 @@ def _sts(facts: Facts, value: str) -> Finding:
     if value.startswith("http://"):
         return new_finding(
             "sts_endpoint_http",
-            f"{STS} is an http:// URL ({printable(without_secrets(value))}): polars and deltalake refuse it, and pyarrow takes"
-            " any URL here for a host's name and sends unsigned requests.",
+            f"{STS} is an http:// URL ({printable(without_secrets(value))}). polars and deltalake refuse it. pyarrow takes"
+            " any URL here for a host name, and sends unsigned requests.",
             f"{unset(facts, STS)}. {region}",
         )
     return new_finding(
         "sts_endpoint_set",
-        f"{STS} is set ({printable(without_secrets(value))}): pyarrow takes the URL for a host's name, finds none, and sends"
-        " unsigned requests.",
+        f"{STS} is set ({printable(without_secrets(value))}). pyarrow takes the URL for a host name, does not find it, and"
+        " sends unsigned requests.",
         f"{unset(facts, STS)}. {region}",
     )
 
 
 def check_proxies(facts: Facts) -> Iterator[Finding]:
-    """Look at the proxy variables; a proxy's password is never shown."""
+    """Check the proxy variables; a proxy's password is never shown."""
     for lower, upper in PROXIES.values():
         one, other = facts.get(lower), facts.get(upper)
         if one and other and one != other:
             yield new_finding(
                 "proxies_differ",
-                f"{lower} and {upper} differ: boto3 takes the first, some SDKs the second.",
+                f"{lower} and {upper} differ. boto3 uses the first, some SDKs use the second.",
                 unset(facts, upper),
             )
         for name, value in ((lower, one), (upper, other)):
             if value and not _is_proxy(value):
                 yield new_finding(
                     "proxy_malformed",
-                    f"{name} is none that looks like http://proxy.example.com:3128.",
+                    f"{name} is not the URL of a proxy, such as http://proxy.example.com:3128.",
                     unset(facts, name),
                 )
     url = sts_url(facts.environment, facts.profile)
@@ -127,21 +128,21 @@ def check_proxies(facts: Facts) -> Iterator[Finding]:
     if proxy is None or not _is_proxy(proxy):
         return
     if is_loopback(url):
-        # boto3 looks at the second only where the first is not set, be it to nothing.
+        # boto3 reads the second only if the first is not set; an empty one is set.
         name = "no_proxy" if "no_proxy" in facts.environment else "NO_PROXY"
         before = facts.get(name)
-        # Compared to the letter: of other spellings (127.1, [::1]), the one that is used must be listed.
+        # Hosts are compared as text, so the spelling that is used (127.1, [::1]) must be listed.
         hosts = dict.fromkeys(["localhost", "127.0.0.1", _host_as_written(url)])
         listed = ",".join(filter(None, [before, *hosts]))
         yield new_finding(
             "proxy_for_loopback",
-            f"{printable(without_secrets(url))} is on this machine, and boto3 asks for it through the proxy"
+            f"{printable(without_secrets(url))} is on this machine, but boto3 calls it through the proxy"
             f" {printable(without_secrets(proxy))}.",
             export(facts, name, listed),
         )
     else:
         yield new_finding(
-            "proxy_used", f"STS is asked through the proxy {printable(without_secrets(proxy))}."
+            "proxy_used", f"STS is called through the proxy {printable(without_secrets(proxy))}."
         )
 
 
@@ -153,7 +154,7 @@ def _host_as_written(url: str) -> str:
 def _is_proxy(value: str) -> bool:
     try:
         parts = parts_of(value)
-        _ = parts.port  # refuses what is no port
+        _ = parts.port  # raises ValueError if it is not a port
     except ValueError:
         return False
     return bool(parts.hostname) and parts.scheme in {
@@ -167,12 +168,14 @@ def _is_proxy(value: str) -> bool:
 
 
 def check_bundles(facts: Facts) -> Iterator[Finding]:
-    """Look at the files of certificates that variables name."""
+    """Check the files of certificates that variables name."""
     for name, wrong in facts.bundles.items():
         path = printable(facts.get(name))
         code = "ca_bundle_missing" if wrong == "missing" else "ca_bundle_broken"
         what = (
-            "which is not there" if wrong == "missing" else "which holds no certificate in PEM form"
+            "which does not exist"
+            if wrong == "missing"
+            else "which contains no certificate in PEM format"
         )
         yield new_finding(
             code, f"{name} names {path}, {what}.", unset(facts, name), sdks=READERS[name]
@@ -181,7 +184,7 @@ def check_bundles(facts: Facts) -> Iterator[Finding]:
     if of_boto and not any(facts.get(name) for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")):
         yield new_finding(
             "ca_bundle_for_some",
-            f"{of_boto[0]} is for boto3 and the aws command; JavaScript reads NODE_EXTRA_CA_CERTS, polars and deltalake"
-            " SSL_CERT_FILE.",
-            f"{export(facts, 'SSL_CERT_FILE', facts.get(of_boto[0]))}; the same for NODE_EXTRA_CA_CERTS, where you use them",
+            f"{of_boto[0]} is for boto3 and the aws command. JavaScript reads NODE_EXTRA_CA_CERTS; polars and deltalake"
+            " read SSL_CERT_FILE.",
+            f"{export(facts, 'SSL_CERT_FILE', facts.get(of_boto[0]))}; do the same for NODE_EXTRA_CA_CERTS if you use JavaScript",
         )

@@ -1,4 +1,4 @@
-"""Keys and other credentials in the environment, which come before the role."""
+"""Keys and other credentials in the environment, which override the role."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ SESSION_TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Look at every credential that a variable holds or names."""
+    """Check every credential that a variable holds or names."""
     yield from _pair(facts)
     yield from _others(facts)
     if facts.get("AWS_EC2_METADATA_DISABLED").lower() == "true" and not facts.has_role:
         yield new_finding(
             "metadata_not_disabled",
-            "AWS_EC2_METADATA_DISABLED keeps most SDKs from the machine's own role; polars and deltalake ask for"
-            " it all the same.",
-            "Pick a role, or pass credentials (or skip_signature) in the storage options of polars and deltalake.",
+            "AWS_EC2_METADATA_DISABLED keeps most SDKs from using the machine's own role, but polars and deltalake"
+            " ignore it.",
+            "Start a role, or pass credentials (or skip_signature) in the storage options of polars and deltalake.",
         )
 
 
@@ -32,17 +32,17 @@ def _pair(facts: Facts) -> Iterator[Finding]:
     filled = [name for name in PAIR if facts.get(name)]
     empty = [name for name in names if name in facts.environment and not facts.get(name)]
     if len(filled) == 2:
-        who = "in place of the role" if facts.has_role else "there is no role in this process"
+        who = "instead of the role" if facts.has_role else "this process has no role"
         yield new_finding(
             "static_keys",
-            f"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set: every SDK signs with them ({who}).",
+            f"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set. Every SDK signs with them ({who}).",
             unset(facts, *names),
             severity=None if facts.has_role else Severity.WARNING,
         )
     elif filled:
         missing = next(name for name in PAIR if name not in filled)
         harmless = missing == PAIR[0]
-        effect = "no SDK looks at it alone" if harmless else "boto3 and the aws command fail on it"
+        effect = "no SDK uses it alone" if harmless else "boto3 and the aws command fail"
         yield new_finding(
             "static_keys_half",
             f"{filled[0]} is set and {missing} is not: {effect}.",
@@ -53,14 +53,14 @@ def _pair(facts: Facts) -> Iterator[Finding]:
     elif any(facts.get(name) for name in SESSION_TOKENS):
         yield new_finding(
             "session_token_alone",
-            "A session token is set without the access key that it belongs to; a half-copied set of keys?",
+            "A session token is set without its access key. Were the keys copied only in part?",
             unset(facts, *names),
         )
     if empty:
         yield new_finding(
             "static_keys_empty",
-            f"{' and '.join(empty)} {'is' if len(empty) == 1 else 'are'} set to nothing: deltalake takes that for a"
-            " key, and does not use the role.",
+            f"{' and '.join(empty)} {'is' if len(empty) == 1 else 'are'} empty: deltalake takes that for a key, and does"
+            " not use the role.",
             unset(facts, *empty),
             severity=None if facts.has_role else Severity.INFO,
         )
@@ -76,8 +76,8 @@ def _others(facts: Facts) -> Iterator[Finding]:
         all_names = sorted(n for n in facts.environment if n.startswith("AWS_CONTAINER_"))
         yield new_finding(
             "container_credentials",
-            f"{container[0]} offers the container's own credentials: duckdb takes them before the role, and the"
-            " others where there is no role.",
+            f"{container[0]} offers the container's own credentials. duckdb prefers them to the role; the other"
+            " SDKs use them if there is no role.",
             unset(facts, *all_names),
             severity=None if facts.has_role else Severity.INFO,
         )
@@ -85,13 +85,13 @@ def _others(facts: Facts) -> Iterator[Finding]:
     if bearers:
         yield new_finding(
             "bearer_token",
-            f"{' and '.join(bearers)}: calls of that service carry this API key, and no signature of the role.",
+            f"{' and '.join(bearers)} is set: calls of that service send this API key instead of the role's signature.",
             unset(facts, *bearers),
         )
     last = sorted(name for name in LAST_RESORT if facts.get(name))
     if last:
         yield new_finding(
             "last_resort_files",
-            f"{' and '.join(last)} names a file with keys; boto3 comes to it where it found nothing else.",
+            f"{' and '.join(last)} names a file with keys. boto3 reads it as a last resort.",
             unset(facts, *last),
         )

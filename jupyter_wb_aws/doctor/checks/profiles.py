@@ -1,4 +1,4 @@
-"""Profiles and the user's own ~/.aws files: what of them comes before the role, and in which SDK."""
+"""Profiles and the user's own ~/.aws files: which settings override the role, and in which SDKs."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ SSO = ("sso_session", "sso_start_url", "sso_account_id", "sso_role_name", "sso_r
 MAX_NAMED = 5
 
 RELATIVE = (
-    "{} names the relative path {}: which file that is, depends on the folder of each process."
+    "{} names the relative path {}. Which file that is depends on the folder of each process."
 )
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Look at the profile that the SDKs use, and at the files."""
+    """Check the profile that the SDKs use, and the files."""
     yield from _files(facts)
     yield from _choice(facts)
     if facts.profile is not None:
         for code, key, what in kinds(facts.profile):
-            yield _shadow(facts, facts.profile, code, key, what)
+            yield _override(facts, facts.profile, code, key, what)
         yield from _settings(facts, facts.profile)
     if facts.user_profiles is not None:
-        yield from _set_aside(facts, facts.user_profiles)
+        yield from _hidden(facts, facts.user_profiles)
     yield from _others(facts)
 
 
 def kinds(profile: Profile) -> Iterator[tuple[str, str, str]]:
-    """Say which credentials a profile gives: the code, the key to blame, and in words."""
+    """Yield which credentials a profile gives: the code, the key, and what it does in words."""
     if profile.has("aws_access_key_id"):
         yield "profile_static_keys", "aws_access_key_id", "holds an access key"
     if profile.has("web_identity_token_file"):
         yield (
             "profile_web_identity",
             "web_identity_token_file",
-            "names a role and token file of its own",
+            "names its own role and token file",
         )
     elif profile.has("role_arn"):
         yield "profile_assumes_role", "role_arn", "assumes a role from other credentials"
@@ -63,28 +63,30 @@ def kinds(profile: Profile) -> Iterator[tuple[str, str, str]]:
         yield "profile_login", "login_session", "has a sign-in of `aws login`"
 
 
-def _shadow(facts: Facts, profile: Profile, code: str, key: str, what: str) -> Finding:
+def _override(facts: Facts, profile: Profile, code: str, key: str, what: str) -> Finding:
     place = profile.lines.get(key)
     by = _chosen_by(facts)
     name = f"[{profile.name}]" if by is None else f"The profile {printable(profile.name)!r} ({by})"
     if code == "profile_credential_process" and _is_the_role(facts, profile):
         return new_finding(
             code,
-            f"{name} gets the role {printable(profile.wb_aws_role)} by `jupyter wb-aws credential-process`"
-            f"{f' ({place})' if place else ''}, as a role session's processes get it by the token file.",
+            f"{name} gets the role {printable(profile.wb_aws_role)} from `jupyter wb-aws credential-process`"
+            f"{f' ({place})' if place else ''}, which is as good as a role session.",
             severity=Severity.INFO,
         )
-    effect = "before the role, in the SDKs named" if facts.has_role else "and there is no role here"
+    effect = (
+        "In the SDKs listed, this overrides the role" if facts.has_role else "There is no role here"
+    )
     return new_finding(
         code,
-        f"{name} {what}: `{key}`{f', {place}' if place else ''}; {effect}.",
+        f"{name} {what}: `{key}`{f', {place}' if place else ''}. {effect}.",
         _instead(facts, profile, by),
         severity=None if facts.has_role else Severity.INFO,
     )
 
 
 def _is_the_role(facts: Facts, profile: Profile) -> bool:
-    """Tell whether a profile gives a role by us, and none beside that of this process."""
+    """Return whether a profile gets its role from us, and not another one than this process has."""
     role = profile.wb_aws_role
     arn = facts.get("AWS_ROLE_ARN")
     mine = (arn, arn.rpartition("/")[2], facts.get("JUPYTER_WB_AWS_ROLE"))
@@ -94,7 +96,7 @@ def _is_the_role(facts: Facts, profile: Profile) -> bool:
 def _instead(facts: Facts, profile: Profile, by: str | None) -> str:
     if by is not None:
         return unset(facts, *VARIABLES)
-    # A role session's stand-ins for ~/.aws are made when a process starts.
+    # Whether ~/.aws is hidden is decided when a process starts.
     again = f" Or: {restart(facts)}" if facts.get("JUPYTER_WB_AWS_ROLE") else ""
     return f"{_rename(profile, facts.profiles)}{again}"
 
@@ -104,7 +106,7 @@ def _rename(profile: Profile, profiles: Profiles) -> str:
         f"{line} from [{section}] to {'[profile personal]' if line.path == profiles.config else '[personal]'}"
         for line, section in profile.headers
     ]
-    return f"Change the line {' and '.join(changes)}, and name it where you want it: --profile personal."
+    return f"Change the line {' and '.join(changes)}, and name it where you need it: --profile personal."
 
 
 def _chosen_by(facts: Facts) -> str | None:
@@ -117,14 +119,14 @@ def _choice(facts: Facts) -> Iterator[Finding]:
         yield new_finding(
             "profiles_differ",
             f"AWS_PROFILE is {printable(set_['AWS_PROFILE'])!r} and AWS_DEFAULT_PROFILE is"
-            f" {printable(set_['AWS_DEFAULT_PROFILE'])!r}: boto3 takes the second, other SDKs the first.",
+            f" {printable(set_['AWS_DEFAULT_PROFILE'])!r}. boto3 uses the second, other SDKs the first.",
             unset(facts, *VARIABLES),
         )
     for variable, name in set_.items():
         if not name:
             yield new_finding(
                 "profile_empty",
-                f"{variable} is set to nothing: boto3 and the aws command look for a profile without a name, and fail.",
+                f"{variable} is empty: boto3 and the aws command look for a profile without a name, and fail.",
                 unset(facts, variable),
             )
         elif name not in facts.profiles.by_name:
@@ -133,7 +135,7 @@ def _choice(facts: Facts) -> Iterator[Finding]:
             )
             yield new_finding(
                 "profile_missing",
-                f"{variable} names the profile {printable(name)!r}, which is not in {files or 'any file'}: boto3 and the aws"
+                f"{variable} names the profile {printable(name)!r}, which is not in {files or 'any file'}. boto3 and the aws"
                 " command fail (ProfileNotFound).",
                 unset(facts, variable),
             )
@@ -154,15 +156,15 @@ def _files(facts: Facts) -> Iterator[Finding]:
             continue
         yield new_finding(
             "profile_file_broken",
-            f"{_why(broken)}: boto3 and the aws command fail whenever it is read."
+            f"{_why(broken)}. boto3 and the aws command fail when they read it."
             if broken.reason
-            else f"{_why(broken)}: some SDKs wait for it, or fail.",
-            _mend(broken),
+            else f"{_why(broken)}. Some SDKs hang or fail on it.",
+            _repair(broken),
         )
     for file in facts.profiles.unreadable:
         yield new_finding(
             "profile_file_unreadable",
-            f"{file} can't be read: you don't have the right to, or its links lead in a circle. SDKs go on as if it were not there, or fail.",
+            f"{file} can't be read: you lack the permission, or its links form a loop. SDKs ignore the file, or fail.",
             f"Run: ls -ld {shlex.quote(str(file.parent))} {shlex.quote(str(file))}",
         )
 
@@ -170,17 +172,17 @@ def _files(facts: Facts) -> Iterator[Finding]:
 def _not_read(broken: BrokenFile) -> Finding:
     return new_finding(
         "profile_file_unreadable",
-        f"{broken.line} is longer than {MAX_SIZE // 2**20} MiB, so nobody looked for what in it wins over a role.",
-        _mend(broken),
+        f"{broken.line} is longer than {MAX_SIZE // 2**20} MiB, so the doctor did not check what in it overrides a role.",
+        _repair(broken),
     )
 
 
 def _why(broken: BrokenFile) -> str:
     what = NOT_A_FILE.get(broken.problem or "", broken.reason)
-    return f"{broken.line} can't be parsed as a file of profiles: {what}"
+    return f"{broken.line} can't be parsed as a profile file: {what}"
 
 
-def _mend(broken: BrokenFile) -> str:
+def _repair(broken: BrokenFile) -> str:
     path = shlex.quote(str(broken.line.path))
     if broken.problem:
         return f"Move it away: mv {path} {path}.old"
@@ -196,12 +198,12 @@ def _mend(broken: BrokenFile) -> str:
 
 
 def _settings(facts: Facts, profile: Profile) -> Iterator[Finding]:
-    """Look at settings that count with any credentials."""
+    """Check settings that matter with any credentials."""
     for key, reason in invalid_settings(profile.values, profile.services, facts.environment):
         line = profile.lines[key]
         yield new_finding(
             "profile_setting_unusable",
-            f"`{key}` of [{profile.name}] ({line}) {reason}: boto3, or another SDK, fails on it with any credentials.",
+            f"`{key}` of [{profile.name}] ({line}) {reason}. boto3 or another SDK fails on it, with any credentials.",
             f"Correct or remove line {line.number} of {line.path}.",
         )
     if by := foreign_sts_setting(profile.values, profile.services, facts.environment):
@@ -211,8 +213,8 @@ def _settings(facts: Facts, profile: Profile) -> Iterator[Finding]:
         line = profile.line_by_line[name]
         yield new_finding(
             "profile_read_differently",
-            f"{line}: boto3 does not take `{name}` for a setting of [default], as the line is indented or its header is;"
-            " the SDK for JavaScript does, and signs with what it finds.",
+            f"{line}: to boto3, `{name}` is not a setting of [default], because the line or its header is indented. To the"
+            " SDK for JavaScript it is, and it signs with these credentials.",
             f"Correct or remove line {line.number} of {line.path}.",
         )
 
@@ -223,27 +225,27 @@ def _endpoint(profile: Profile, by: str) -> Finding:
     if by == IGNORES:
         return new_finding(
             "profile_endpoint",
-            f"`{by}` of [{profile.name}] ({line}) has boto3 and the aws command ignore the endpoints that the role's"
-            " environment names: the web identity token goes to AWS's STS.",
+            f"`{by}` of [{profile.name}] ({line}) makes boto3 and the aws command ignore the endpoints that the role's"
+            " environment names. They send the web identity token to AWS's STS.",
             f"{remove}.",
         )
     return new_finding(
         "profile_endpoint",
-        f"`{by}` of [{profile.name}] ({line}) sends the web identity token to {printable(url)}, and not to AWS's STS.",
+        f"`{by}` of [{profile.name}] ({line}) sends the web identity token to {printable(url)} instead of AWS's STS.",
         f"{remove}, or move it to the section of the service that it is for.",
     )
 
 
-def _set_aside(facts: Facts, own: Profiles) -> Iterator[Finding]:
-    """Say what is wrong with the user's own files, which have no effect here."""
-    here = "It has no effect here, since the role session's own files are read instead."
+def _hidden(facts: Facts, own: Profiles) -> Iterator[Finding]:
+    """Report what is wrong with the user's own files, which are hidden here."""
+    here = "It has no effect here, because your own ~/.aws files are hidden."
     files = {"AWS_CONFIG_FILE": own.config, "AWS_SHARED_CREDENTIALS_FILE": own.credentials}
     for variable, path in files.items():
         if path is not None and not path.is_absolute():
             yield new_finding(
                 "profile_path_relative",
                 f"{RELATIVE.format(variable, path)} {here}",
-                f"Set {variable} to the whole path of the file, or nowhere.",
+                f"Set {variable} to the absolute path of the file, or remove it.",
                 severity=Severity.INFO,
             )
     for broken in own.broken:
@@ -253,7 +255,7 @@ def _set_aside(facts: Facts, own: Profiles) -> Iterator[Finding]:
         yield new_finding(
             "profile_file_broken",
             f"{_why(broken)}. {here}",
-            _mend(broken),
+            _repair(broken),
             sdks=(),
             severity=Severity.INFO,
         )
@@ -282,21 +284,23 @@ def _others(facts: Facts) -> Iterator[Finding]:
         )
         yield new_finding(
             "named_profiles",
-            f"There are profiles that code may name ({listed}): boto3.Session(profile_name=…) and aws --profile switch"
-            " the role off, and the keys in the environment too.",
-            "In code that is to use the role: boto3.Session(), without a profile_name.",
+            f"Code may name other profiles ({listed}). boto3.Session(profile_name=…) and aws --profile use those instead"
+            " of the role, and of keys in the environment.",
+            "In code that needs the role, use boto3.Session() without a profile_name.",
         )
-    aside = [name for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE") if facts.get(name)]
-    if aside:
+    hidden = [
+        name for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE") if facts.get(name)
+    ]
+    if hidden:
         yield new_finding(
             "files_set_aside",
-            f"{' and '.join(aside)} {'names a file' if len(aside) == 1 else 'name files'} to be read in place of your own"
-            f" in ~/.aws ({facts.get(aside[0])}): its profiles can't be used here.{_reason(facts)}",
+            f"Your own ~/.aws files are hidden here: {' and '.join(hidden)} {'names' if len(hidden) == 1 else 'name'} other"
+            f" files ({facts.get(hidden[0])}). Your profiles can't be used.{_reason(facts)}",
         )
 
 
 def _reason(facts: Facts) -> str:
-    """Return why the server sets the user's files aside, as far as it says so."""
+    """Return why the server hides the user's files, if it says so."""
     notices = (notice for session in facts.role_sessions for notice in session.get("notices") or ())
     texts = (n["message"] for n in notices if n["code"] == "own_aws_files_set_aside")
     return next((f" {text}" for text in texts), "")

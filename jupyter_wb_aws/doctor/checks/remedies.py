@@ -1,4 +1,4 @@
-"""What to do, as a command for the place where the doctor was asked, or as a line to change."""
+"""What to do: a command for the process that runs the doctor, or a line to change."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.variables import KERNEL_ID, ROLE_LABEL
 
 SET_UP = (
-    "Hand this to your administrator: the server's configuration sets no AWS roles up. Correct it (`jupyter wb-aws"
-    " settings` lists the settings), then restart the server."
+    "Hand this to your administrator: the server's configuration does not set up AWS roles. Correct it"
+    " (`jupyter wb-aws settings` lists the settings), then restart the server."
 )
 RESTART = {
     "kernel": "Restart the kernel (Kernel > Restart Kernel).",
@@ -22,7 +22,7 @@ RESTART = {
 
 
 def unset(facts: Facts, *names: str) -> str:
-    """Say how variables are removed here, and from the line that sets them where that is known."""
+    """Return how to remove variables here, and the lines that set them, if known."""
     present = [name for name in names if name in facts.environment]
     if facts.place == "kernel":
         pops = "; ".join(f'os.environ.pop("{name}", None)' for name in present)
@@ -36,7 +36,13 @@ def unset(facts: Facts, *names: str) -> str:
 
 
 def export(facts: Facts, name: str, value: str) -> str:
-    """Say how a variable is set here."""
+    """Return how to set a variable here.
+
+    Args:
+        facts: of the process.
+        name: the variable.
+        value: its new value.
+    """
     if facts.place == "kernel":
         command = f"Run in the notebook: %env {name}={value}"
     elif facts.place == "server":
@@ -48,39 +54,39 @@ def export(facts: Facts, name: str, value: str) -> str:
 
 
 def restart(facts: Facts) -> str:
-    """Say how a process gets what is right now."""
+    """Return how to start the process again, with its current settings."""
     return RESTART[facts.place]
 
 
 def run(facts: Facts, command: str) -> str:
-    """Say how a command is typed here."""
+    """Return how to type a command here."""
     return f"Run in the notebook: !{command}" if facts.place == "kernel" else f"Run: {command}"
 
 
 def get_role(facts: Facts) -> str:
-    """Say how a process without a role, or whose role session has ended, gets one.
+    """Return how a process gets a role if it has none, or its role session has ended.
 
-    A kernel that ever had to do with a role takes no other by itself.
+    A kernel that has had a role, or "no AWS role", never takes another by itself.
     """
     if facts.not_set_up:
         return SET_UP
-    picked, had = facts.default_role, facts.get(ROLE_LABEL)
+    default, had = facts.default_role, facts.get(ROLE_LABEL)
     again = next((s for s in facts.role_sessions if _is_again(facts, s)), None)
-    if facts.place == "kernel" and (again or (picked and KERNEL_ID not in facts.environment)):
+    if facts.place == "kernel" and (again or (default and KERNEL_ID not in facts.environment)):
         return restart(facts)
     if facts.place == "kernel":
-        start = f"{_start(had or picked or 'ROLE')}. Then: {restart(facts)}"
-        return f"Run in the notebook: !{start} Or pick a role in its toolbar."
-    if picked:
+        start = f"{_start(had or default or 'ROLE')}. Then: {restart(facts)}"
+        return f"Run in the notebook: !{start} Or choose a role in its toolbar."
+    if default:
         return restart(facts)
     if facts.place == "server":
-        return f"Pick a role in the launcher. Then: {restart(facts)}"
+        return f"Choose a role in the launcher. Then: {restart(facts)}"
     listed = "" if had else " (`jupyter wb-aws roles` lists yours)"
     return f"Run: {_start(had or 'ROLE')}{listed}. Then: {restart(facts)}"
 
 
 def _is_again(facts: Facts, session: Mapping[str, Any]) -> bool:
-    """Tell whether a role session stands in for this process's own, which has ended."""
+    """Return whether a role session replaces this process's own, which has ended."""
     role = facts.get("AWS_ROLE_ARN")
     region = facts.get("AWS_REGION") or None
     return bool(

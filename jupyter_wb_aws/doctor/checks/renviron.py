@@ -1,4 +1,4 @@
-"""R's own file of variables, which it lets win over the environment that it is started in."""
+"""R's own file of variables, which override the environment that R starts in."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from jupyter_wb_aws.doctor.finding import Finding, Severity
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Look at what of AWS it sets; what, never the values."""
+    """Check which AWS variables it sets; their values are never shown."""
     if not facts.renviron:
         return
     names = " and ".join(facts.renviron)
     lines = ", ".join(map(str, facts.renviron.values()))
-    effect = "over the role's" if facts.has_role else "over what it is started with"
+    effect = "the role's" if facts.has_role else "those that it starts with"
     yield new_finding(
         "renviron",
-        f"R sets {names} at its start ({lines}), which win {effect}.",
+        f"R sets {names} when it starts ({lines}). They override {effect}.",
         f"Remove the line {lines}, and restart R.",
         severity=None if facts.has_role else Severity.INFO,
     )

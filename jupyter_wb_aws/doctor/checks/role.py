@@ -1,4 +1,4 @@
-"""The variables that a role session gives: whether they are all there, and can be right."""
+"""The variables of a role session: whether all are set, and plausible."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROLE, TOKEN, NAME = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SES
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Look at the three variables of a web identity."""
+    """Check the three variables of a web identity."""
     role, token = facts.get(ROLE), facts.get(TOKEN)
     if not role and not token:
         if facts.not_set_up and facts.lacks_role and facts.server and facts.server.problem:
@@ -30,13 +30,13 @@ def check(facts: Facts) -> Iterator[Finding]:
     if not token:
         yield new_finding(
             "role_without_token",
-            f"{ROLE} is set and {TOKEN} is not: no SDK uses this role, and all go on to the next credentials they find.",
+            f"{ROLE} is set but {TOKEN} is not. No SDK uses this role; each uses the next credentials that it finds.",
             f"{restart(facts)} Or: {unset(facts, ROLE, TOKEN, NAME)}",
         )
     elif not role:
         yield new_finding(
             "token_without_role",
-            f"{TOKEN} is set and {ROLE} is not: boto3, JavaScript and rclone fail, pyarrow sends unsigned requests,"
+            f"{TOKEN} is set but {ROLE} is not. boto3, JavaScript and rclone fail, pyarrow sends unsigned requests, and"
             " deltalake asks for the machine's role.",
             f"{restart(facts)} Or: {unset(facts, ROLE, TOKEN, NAME)}",
         )
@@ -56,23 +56,23 @@ def _no_role(facts: Facts) -> Finding:
     if facts.not_set_up:
         return new_finding(
             "no_role",
-            "This process has no AWS role, since the Jupyter server offers none.",
+            "This process has no AWS role, because the Jupyter server offers none.",
             severity=Severity.INFO,
             sdks=(),
         )
-    picked = f"; {facts.default_role} is picked" if facts.default_role else ""
+    default = f". The default role is {facts.default_role}" if facts.default_role else ""
     others = None if facts.lacks_role else Severity.WARNING
     if facts.profile is not None and facts.profile.wb_aws_role and others:
         return new_finding(
             "no_role",
-            f"This process has no role session; the profile {printable(facts.profile.name)!r} gives it a role.",
+            f"This process has no role session, but the profile {printable(facts.profile.name)!r} gives it a role.",
             severity=Severity.INFO,
             sdks=(),
         )
     return new_finding(
         "no_role",
         "This process has no AWS role: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE are not set"
-        f" here{picked}.",
+        f" here{default}.",
         get_role(facts),
         severity=others,
         sdks=() if others else None,
@@ -85,19 +85,19 @@ def _forms(facts: Facts, role: str) -> Iterator[Finding]:
     except InvalidRoleArn:
         yield new_finding(
             "role_arn_malformed",
-            f"{ROLE} is no ARN of an IAM role: {printable(role)!r}.",
+            f"{ROLE} is not the ARN of an IAM role: {printable(role)!r}.",
             restart(facts),
         )
     if NAME not in facts.environment:
         yield new_finding(
             "session_name_missing",
-            f"{NAME} is not set: version 2 of the aws command keeps its credentials by role and name alone, so users who"
-            " share a home folder get each other's.",
+            f"{NAME} is not set. Version 2 of the aws command caches credentials by role and name alone, so users who share"
+            " a home folder get each other's.",
             f"{restart(facts)} Or: export {NAME}=$USER-$$",
         )
     elif not SESSION_NAME.fullmatch(name := facts.get(NAME)):
         yield new_finding(
             "session_name_unfit",
-            f"{NAME} is none that STS takes (2 to 64 letters, digits and +=,.@_-): {printable(name)!r}.",
+            f"STS does not accept {NAME} {printable(name)!r}; it takes 2 to 64 letters, digits and +=,.@_-",
             restart(facts),
         )

@@ -1,4 +1,4 @@
-"""What the Jupyter server knows of this process's role session, and of tokens and roles."""
+"""What the Jupyter server knows about this process's role session, tokens and roles."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SIGN_IN = "Run: jupyter wb-aws sign-in"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Look at what it said, or why it said nothing."""
+    """Check what it answered, or why it did not answer."""
     server = facts.server
     if server is None:
         return
     if server.problem is not None:
-        if not (facts.not_set_up and facts.lacks_role):  # else it stands before `no_role`
+        if not (facts.not_set_up and facts.lacks_role):  # otherwise it is reported before `no_role`
             yield _not_asked(facts, server.problem)
         return
     name = facts.get("AWS_ROLE_SESSION_NAME")
@@ -38,19 +38,19 @@ def check(facts: Facts) -> Iterator[Finding]:
     if facts.get("JUPYTER_WB_AWS_ROLE") and mine is None:
         yield new_finding(
             "session_over",
-            f"The role session of {facts.get('JUPYTER_WB_AWS_ROLE')}, which this process was started with, has ended or"
-            " is another server's.",
+            f"This process was started with a role session of {facts.get('JUPYTER_WB_AWS_ROLE')}, which has ended or"
+            " belongs to another server.",
             get_role(facts),
         )
     if mine is not None:
         yield from _state(mine)
         yield from _default(facts, server, mine)
     yield from _folders(server)
-    yield from _parts(server, told=mine is not None and mine["problem"] is not None)
+    yield from _parts(server, reported=mine is not None and mine["problem"] is not None)
 
 
 def not_set_up(problem: Mapping[str, Any], severity: Severity | None = None) -> Finding:
-    """Say that the server offers no AWS roles, and what to do."""
+    """Report that the server offers no AWS roles, and what to do."""
     detail, hint = (str(problem.get(key) or "") for key in ("detail", "hint"))
     return new_finding("server_not_set_up", detail, hint or SET_UP, severity=severity)
 
@@ -62,7 +62,7 @@ def _not_asked(facts: Facts, problem: Mapping[str, Any]) -> Finding:
     if code == "no_server" and facts.get(ROLE_LABEL) and (token := token_in(facts)) is not None:
         return new_finding(
             "server_not_found",
-            f"{detail} Nothing refreshes this process's token any longer: AWS calls work until the token expires at"
+            f"{detail} Nothing refreshes this process's token any longer. AWS calls work until the token expires at"
             f" {rfc3339(token.expires_at)}.",
             hint,
             severity=Severity.WARNING,
@@ -81,7 +81,7 @@ def _state(session: Mapping[str, Any]) -> Iterator[Finding]:
     if code is None:
         return
     problem = session["problem"] or {}
-    detail = problem.get("detail") or "No newer token can be had."
+    detail = problem.get("detail") or "The token could not be refreshed."
     hint = SIGN_IN if code == "sign_in_required" else str(problem.get("hint") or "")
     yield new_finding(
         code,
@@ -100,10 +100,10 @@ def _default(facts: Facts, server: ServerFacts, mine: Mapping[str, Any]) -> Iter
     ):
         yield new_finding(
             "other_default",
-            f"This {facts.place} has the role {mine['label']}; what starts next gets {default['label']}.",
+            f"This {facts.place} has the role {mine['label']}. New processes get the default role, {default['label']}.",
             "Run in the notebook: !jupyter wb-aws start ROLE, then restart the kernel."
             if facts.place == "kernel"
-            else "Open a new terminal, if you want that one.",
+            else "To use the default role, open a new terminal.",
         )
 
 
@@ -118,9 +118,9 @@ def _folders(server: ServerFacts) -> Iterator[Finding]:
             )
 
 
-def _parts(server: ServerFacts, *, told: bool) -> Iterator[Finding]:
+def _parts(server: ServerFacts, *, reported: bool) -> Iterator[Finding]:
     source = (server.token_source or {}).get("problem")
-    if source and not told:
+    if source and not reported:
         signed_out = source["code"] == "sign_in_required"
         yield new_finding(
             "token_source_failing",

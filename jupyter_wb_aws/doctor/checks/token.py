@@ -1,4 +1,4 @@
-"""The token file: that it is there, for its owner alone, and holds a token that works."""
+"""The token file: whether it exists, only its owner can read it, and its token is valid."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from jupyter_wb_aws.doctor.finding import Finding
 from jupyter_wb_aws.errors import TokenInvalid
 from jupyter_wb_aws.identity.token import WebIdentityToken
 
-# The server renews a token when 80 % of its life is over.
-SOON, OVERDUE = timedelta(minutes=1), 0.9
-# STS forgives a clock about that much.
-EARLY = timedelta(minutes=1)
-REFRESH = "Run: jupyter wb-aws status (it says why no newer token came)"
+# The server refreshes a token after 80 % of its life.
+EXPIRES_SOON, OVERDUE = timedelta(minutes=1), 0.9
+# STS tolerates about that much.
+MAX_EARLY = timedelta(minutes=1)
+REFRESH = "Run: jupyter wb-aws status (it shows why the token was not refreshed)"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Look at the file, then at the token in it."""
+    """Check the file, then the token in it."""
     file = facts.token_file
     if file is None:
         return
@@ -37,9 +37,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     if text != text.strip():
         yield new_finding(
             "token_file_newline",
-            f"{file.path} has blanks or a newline around the token: SDKs send the file's bytes as they are.",
+            f"{file.path} has blanks or a newline around the token. SDKs send the file's bytes as they are.",
             f'Run: (umask 077; printf %s "$(cat {_quoted(file)})" > {_quoted(file)}.new) && mv {_quoted(file)}.new {_quoted(file)}'
-            " (and have whoever writes the file leave the newline out)",
+            " (and change the program that writes the file)",
         )
     try:
         token = WebIdentityToken.parse(text.strip(), facts.now)
@@ -53,7 +53,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def token_in(facts: Facts) -> WebIdentityToken | None:
-    """Return the token in the file, if there is one that can be read."""
+    """Return the token in the file; None if it can't be read."""
     file = facts.token_file
     if file is None or file.problem:
         return None
@@ -74,34 +74,34 @@ def _file(facts: Facts, file: FileContent) -> Iterator[Finding]:
     if not file.path.is_absolute():
         yield new_finding(
             "token_file_relative",
-            f"AWS_WEB_IDENTITY_TOKEN_FILE is no absolute path ({file.path}): no SDK expands `~`, and another path depends"
-            " on the folder that a program runs in.",
+            f"AWS_WEB_IDENTITY_TOKEN_FILE is not an absolute path ({file.path}). No SDK expands `~`, and a relative path"
+            " depends on the folder that a program runs in.",
             restart(facts),
         )
     if file.problem == "missing":
         yield new_finding(
             "token_file_missing",
-            f"There is no {file.path}: the role session has ended, or its server runs no more.",
+            f"{file.path} does not exist: the role session has ended, or its server no longer runs.",
             _without_file(facts),
         )
     elif file.problem:
         yield new_finding(
             "token_file_unreadable",
-            f"{file.path} can't be read as a file.",
-            f"Run: ls -l {_quoted(file)} (it must be a file of yours, with -rw-------)",
+            f"{file.path} can't be read.",
+            f"Run: ls -l {_quoted(file)} (it must be your own file, with -rw-------)",
         )
     elif not file.content.strip():
         yield new_finding("token_file_empty", f"{file.path} is empty.", REFRESH)
     if file.mode & 0o077 and file.problem is None:
         yield new_finding(
             "token_file_open",
-            f"{file.path} is open to other users of this machine (mode {file.mode & 0o777:o}).",
+            f"Other users of this machine can access {file.path} (mode {file.mode & 0o777:o}).",
             f"Run: chmod 600 {_quoted(file)}",
         )
 
 
 def _without_file(facts: Facts) -> str:
-    """Say what helps: a new process, where the role session lives; else it has to be started again."""
+    """Return the remedy: a new process if the role session is active; otherwise a new role session."""
     if facts.server is None or facts.server.problem is not None:
         status = run(facts, "jupyter wb-aws status")
         return f"{status}. If it lists the role: {restart(facts)} If not: {get_role(facts)}"
@@ -116,19 +116,19 @@ def _times(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
         yield new_finding(
             "token_expired", f"The token expired at {rfc3339(token.expires_at)}.", REFRESH
         )
-    elif left < SOON and token.time_at_fraction(OVERDUE) <= facts.now:
+    elif left < EXPIRES_SOON and token.time_at_fraction(OVERDUE) <= facts.now:
         yield new_finding(
             "token_expires_soon",
-            f"The token expires in {left.total_seconds():.0f} s, and no newer one came.",
+            f"The token expires in {left.total_seconds():.0f} s, and was not refreshed.",
             REFRESH,
         )
     starts = [token.claims[name] for name in ("nbf", "iat") if _is_number(token.claims.get(name))]
     ahead = timedelta(seconds=max(starts, default=0) - facts.now.timestamp())
-    if ahead > EARLY:
+    if ahead > MAX_EARLY:
         yield new_finding(
             "token_not_yet",
-            f"By this machine's clock the token is valid in {ahead.total_seconds():.0f} s only.",
-            "Set the clock: sudo timedatectl set-ntp true (or the identity provider's, if it is that one)",
+            f"By this machine's clock, the token becomes valid only in {ahead.total_seconds():.0f} s.",
+            "Set the clock: sudo timedatectl set-ntp true (or correct the identity provider's clock, if that one is wrong)",
         )
 
 
@@ -143,7 +143,7 @@ def _claims(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
         yield new_finding(
             "token_unfit",
             f"{warning.message} ({warning.code})",
-            "Hand this to your administrator; docs/identity-providers.md says what AWS wants of a token.",
+            "Hand this to your administrator; docs/identity-providers.md says what AWS requires of a token.",
         )
     known = (facts.server.token_source or {}).get("claims") if facts.server else None
     if not known:
@@ -161,7 +161,7 @@ def _claims(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
         )
         yield new_finding(
             "token_of_another",
-            f"The token file's token is not the server's ({seen}).",
+            f"The token in the file differs from the server's ({seen}).",
             restart(facts),
         )
 
