@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.identity.token_source import TokenRequest, TokenSource
+from tests.parameter_ids import readable_id
 
 pytest_plugins = [
     "pytest_jupyter.jupyter_server",
@@ -27,6 +28,24 @@ hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
+
+
+IDS = pytest.StashKey[
+    dict
+]()  # the parameters of each test by its id, whether it is selected or not
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    return readable_id(val, argname)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    config.stash[IDS] = {
+        item.nodeid: list(item.callspec.params) if hasattr(item, "callspec") else []
+        for item in items
+    }
+
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 NULL = object()  # where None leaves a member out, this one is null

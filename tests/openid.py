@@ -257,7 +257,15 @@ def say(handler, document, status=200, **headers):
 
 def failing(status, document=b"", **headers):
     """Make a fault: this answer, once."""
-    return lambda handler: say(handler, document, status, **headers)
+
+    def answer(handler):
+        say(handler, document, status, **headers)
+
+    said = (
+        document.decode(errors="replace") if isinstance(document, bytes) else json.dumps(document)
+    )
+    answer.__name__ = f"{status} {said}".strip()  # it names the tests that are parametrised by it
+    return answer
 
 
 def hanging(event):

@@ -58,19 +58,19 @@ POLICIES = [b for b in blocks("json") if "Statement" in json.loads(b.text)]
 TRUST_POLICIES = [block for block in POLICIES if '"Principal"' in block.text]
 COMMANDS = (
     [
-        pytest.param(line.removeprefix("$ "), id=f"{block}: {line}")
+        pytest.param(line.removeprefix("$ "), id=f"{block}: {line[:80]}")
         for block in blocks("console")
         for line in block.text.splitlines()
         if line.startswith("$ ")
     ]
     + [
-        pytest.param(inline, id=f"{page.name}: {inline}")
+        pytest.param(inline, id=f"{page.relative_to(ROOT)}: {inline}")
         for page in PAGES
-        for inline in INLINE.findall(prose(page))
+        for inline in dict.fromkeys(INLINE.findall(prose(page)))
         if inline.startswith(("jupyter ", "make ", "aws ", "pip ", "curl ")) and "…" not in inline
     ]
     + [
-        pytest.param(command, id=f"{block}: {command}")
+        pytest.param(command, id=f"{block}: {command[:80]}")
         for block in blocks("text")
         for command in re.findall(r"jupyter wb-aws [^\n)]+", block.text)
     ]

@@ -1,5 +1,6 @@
 """An STS on loopback that answers as it is told, in AWS's Query protocol."""
 
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
@@ -36,6 +37,16 @@ def error(code, status=400, message="It went wrong."):
         '<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>'
         f"<Code>{code}</Code><Message>{message}</Message></Error><RequestId>1</RequestId></ErrorResponse>"
     )
+
+
+def answer_id(value):
+    """Name a test by the status and the error code, or the text, of an answer."""
+    if not isinstance(value, tuple):
+        return None
+    status, text = value
+    code = re.search(r"<Code>(\w+)", text)
+    root = re.match(r"<\w+", text)
+    return f"{status} {root[0]}> {code[1]}" if code and root else f"{status} {text}"[:50]
 
 
 class FakeSts:

@@ -23,7 +23,7 @@ from jupyter_wb_aws.errors import (
     WbAwsError,
 )
 from jupyter_wb_aws.roles.role import RoleArn
-from tests.aws.fake_sts import ASSUMED_USER, CREDENTIALS, assumed, caller, error
+from tests.aws.fake_sts import ASSUMED_USER, CREDENTIALS, answer_id, assumed, caller, error
 from tests.conftest import make_token
 
 ARN = RoleArn.parse("arn:aws:iam::111122223333:role/team/analyst")
@@ -262,6 +262,10 @@ def test_a_ca_bundle_of_the_role_that_is_not_there_is_told_with_a_hint():
 # --- What goes wrong -----------------------------------------------------------------------
 
 
+EXPIRES_SOON = CREDENTIALS.replace("2026-11-24T13:00:00Z", "soon")
+WITHOUT_KEY = CREDENTIALS.replace("ASIAFAKEKEY", "")
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
@@ -286,14 +290,15 @@ def test_a_ca_bundle_of_the_role_that_is_not_there_is_told_with_a_hint():
         ((200, "<html>Log in to the hotel's network</html>"), StsBadAnswer),
         ((200, "{}"), StsBadAnswer),
         ((200, ""), StsBadAnswer),
-        (assumed(""), StsBadAnswer),
-        (assumed("<Credentials/>"), StsBadAnswer),
-        (assumed(CREDENTIALS.replace("2026-11-24T13:00:00Z", "soon")), StsBadAnswer),
-        (assumed(CREDENTIALS.replace("ASIAFAKEKEY", "")), StsBadAnswer),
+        pytest.param(assumed(""), StsBadAnswer, id="no credentials"),
+        pytest.param(assumed("<Credentials/>"), StsBadAnswer, id="empty credentials"),
+        pytest.param(assumed(EXPIRES_SOON), StsBadAnswer, id="an expiration that is not a time"),
+        pytest.param(assumed(WITHOUT_KEY), StsBadAnswer, id="an empty key"),
         ((400, "<ErrorResponse><Error/></ErrorResponse>"), StsBadAnswer),
         (b"SSH-2.0-OpenSSH_9.2\r\n", StsUnavailable),
         (b"", StsUnavailable),
     ],
+    ids=answer_id,
 )
 def test_each_answer_has_its_failure_which_tells_no_secret(fake, answer, kind):
     fake.answers["AssumeRoleWithWebIdentity"] = answer

@@ -91,10 +91,13 @@ def test_long_claims_and_messages_are_cut():
         (boto.ResponseStreamingError(error="x"), StsUnavailable),
         (boto.ParamValidationError(report="hunter2"), StsBadAnswer),
         (KeyError("hunter2"), StsBadAnswer),
-        (boto.ClientError({}, "x"), StsBadAnswer),
-        (boto.ClientError({"Error": {"Code": None}}, "x"), WbAwsError),
+        pytest.param(boto.ClientError({}, "x"), StsBadAnswer, id="ClientError without a code"),
+        pytest.param(
+            boto.ClientError({"Error": {"Code": None}}, "x"),
+            WbAwsError,
+            id="ClientError with a null code",
+        ),
     ],
-    ids=lambda value: type(value).__name__,
 )
 def test_other_errors_are_told_by_their_kind_alone(error, kind):
     told = explain_exception(error, ROLE, CLAIMS)

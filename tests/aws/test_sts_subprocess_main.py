@@ -25,7 +25,7 @@ from jupyter_wb_aws.errors import (
     TrustRefused,
 )
 from jupyter_wb_aws.roles.role import RoleArn
-from tests.aws.fake_sts import ASSUMED_USER, CREDENTIALS, FakeSts, assumed, caller, error
+from tests.aws.fake_sts import ASSUMED_USER, CREDENTIALS, FakeSts, answer_id, assumed, caller, error
 from tests.conftest import NOON, make_token
 
 ROLE = RoleArn.parse("arn:aws:iam::111122223333:role/team/analyst")
@@ -311,6 +311,7 @@ CEPH = "arn:aws:sts::111122223333:assumed-role/analyst/alice-1"
         f"<AssumedRoleUser><Arn>{CEPH}</Arn><AssumeRoleId>x:alice-1</AssumeRoleId></AssumedRoleUser>",
         f"<AssumedRoleUser><Arn>{CEPH}</Arn><AssumedRoleId/></AssumedRoleUser>",
     ],
+    ids=["no id", "the id misspelt", "an empty id"],
 )
 @pytest.mark.parametrize("verify", [False, True])
 def test_an_arn_without_an_id_names_the_caller(kernel, fake, user, verify):
@@ -364,7 +365,7 @@ WITHOUT = [
 ]
 
 
-@pytest.mark.parametrize("answer", WITHOUT)
+@pytest.mark.parametrize("answer", WITHOUT, ids=answer_id)
 @pytest.mark.parametrize("verify", [False, True])
 def test_a_store_without_get_caller_identity_starts_and_verifies(kernel, fake, answer, verify):
     fake.answers[ASSUME] = assumed(CREDENTIALS)
@@ -373,7 +374,7 @@ def test_a_store_without_get_caller_identity_starts_and_verifies(kernel, fake, a
     assert fake.actions == [ASSUME, WHO]
 
 
-@pytest.mark.parametrize("answer", WITHOUT)
+@pytest.mark.parametrize("answer", WITHOUT, ids=answer_id)
 def test_in_this_process_such_a_store_works_too(fake, answer, monkeypatch):
     monkeypatch.setattr(sts, "MAX_ATTEMPTS", 1)
     fake.answers[ASSUME] = assumed(CREDENTIALS)
@@ -441,9 +442,13 @@ def test_a_store_that_is_down_when_it_is_asked_who_the_caller_is_fails(kernel, f
         ((400, "[]"), StsBadAnswer),
         ((400, '{"error": {"code": "WhoKnows"}}'), StsRejected),
         ((200, "<html>Log in to the hotel's network</html>"), StsBadAnswer),
-        (assumed("<Credentials/>"), StsBadAnswer),
-        (assumed(CREDENTIALS.replace("2026-11-24T13:00:00Z", "soon") + ASSUMED_USER), StsBadAnswer),
+        pytest.param(assumed("<Credentials/>"), StsBadAnswer, id="empty credentials"),
+        pytest.param(
+            assumed(CREDENTIALS.replace("2026-11-24T13:00:00Z", "soon") + ASSUMED_USER),
+            StsBadAnswer, id="an expiration that is not a time",
+        ),
     ],
+    ids=answer_id,
 )  # fmt: skip
 def test_each_error_of_a_store_has_its_failure(kernel, fake, answer, kind):
     fake.answers[ASSUME] = answer

@@ -167,7 +167,11 @@ def test_the_file_of_the_authority_is_as_good(serve, run, monkeypatch, tmp_path)
         (b"", "which does not have the certificate that this server shows"),
         (b"-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n", "which does not have"),
         (b"-----BEGIN CERTIFICATE-----\n$$\n-----END CERTIFICATE-----\n", "which does not have"),
-        (without_names(), "which does not have the certificate that this server shows"),
+        pytest.param(
+            without_names(),
+            "which does not have the certificate that this server shows",
+            id="a certificate without names",
+        ),
     ],
 )
 def test_who_names_another_file_reads_what_is_wrong_with_it(

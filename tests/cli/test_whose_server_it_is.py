@@ -281,7 +281,7 @@ def test_of_the_addresses_of_a_name_the_one_that_is_ours_is_asked(net, monkeypat
                 assert connection.getpeername()[0] == "127.0.0.1"
 
 
-@pytest.mark.parametrize("uid", [0, os.geteuid()])
+@pytest.mark.parametrize("uid", [0, os.geteuid()], ids=["root", "this user"])
 def test_where_the_user_names_the_url_root_may_listen_as_a_proxy_does(net, monkeypatch, uid):
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         port = proxy.getsockname()[1]

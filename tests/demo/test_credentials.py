@@ -318,10 +318,13 @@ SCOPE = "Credential=ASIA/20260101/us-east-2/{}/aws4_request"
         "AWS4-HMAC-SHA256 Credential=",
         "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, SignedHeaders=host, Signature=0",
         f"AWS4-HMAC-SHA256 {SCOPE.format('s3')}",
-        f"AWS4-HMAC-SHA256 {SCOPE.format('s3')}, SignedHeaders=host, Signature=0",
-        f"AWS4-HMAC-SHA256 {SCOPE.format('sts')}, SignedHeaders=host, Signature=0",
-        f"AWS4-HMAC-SHA256 {SCOPE.format('moto_api')}, SignedHeaders=host, Signature=0",
-        f"AWS4-HMAC-SHA256 {SCOPE.format('dynamodb')}, SignedHeaders=host, Signature=0",
+        *(
+            pytest.param(
+                f"AWS4-HMAC-SHA256 {SCOPE.format(service)}, SignedHeaders=host, Signature=0",
+                id=f"signature for {service}",
+            )
+            for service in ("s3", "sts", "moto_api", "dynamodb")
+        ),
     ],
 )
 def test_a_malformed_authorization_header_is_refused(aws, authorization):

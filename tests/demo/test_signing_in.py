@@ -223,7 +223,6 @@ def test_a_request_may_come_by_post_too(browser, address, redeem, verified):
         {"redirect_uri": 'http://evil.example/"<ü>'},
         {"client_id": "another"},
     ],
-    ids=str,
 )
 def test_nobody_is_sent_to_another_redirect_uri(browser, client, address, changes):
     for name, value in changes.items():

@@ -488,7 +488,7 @@ def test_a_relative_path_of_the_users_own_file_is_named_where_another_is_read(ro
     [
         (make_jwt, 0o600, []),
         (lambda: make_jwt() + "\n", 0o600, ["token_file_newline"]),
-        (str, 0o600, ["token_file_empty"]),
+        (lambda: "", 0o600, ["token_file_empty"]),
         (lambda: "\n", 0o600, ["token_file_empty"]),
         (lambda: "no token", 0o600, ["token_malformed"]),
         (make_jwt, 0o644, ["token_file_open"]),
@@ -496,6 +496,18 @@ def test_a_relative_path_of_the_users_own_file_is_named_where_another_is_read(ro
         (lambda: make_jwt(iat=NOON - HOUR + timedelta(seconds=30)), 0o600, ["token_expires_soon"]),
         (lambda: make_jwt(exp=NOON + timedelta(seconds=50)), 0o600, ["token_unfit"]),  # just issued
         (lambda: make_jwt(iat=NOON + timedelta(minutes=5)), 0o600, ["token_not_yet"]),
+    ],
+    ids=[
+        "good",
+        "newline",
+        "empty",
+        "newline only",
+        "not a token",
+        "readable for others",
+        "expired",
+        "expires soon",
+        "expires too soon",
+        "not valid yet",
     ],
 )
 def test_what_may_be_wrong_with_a_token_file(role_env, home, content, mode, found):

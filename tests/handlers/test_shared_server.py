@@ -90,9 +90,9 @@ class TestNames:
 @pytest.mark.parametrize(
     ("user", "shown"),
     [
-        (User("alice"), "'alice'"),
-        (User("alice", name="alice"), "'alice'"),
-        (User("a", name="A (B)"), "'a' (A ?B?)"),
+        pytest.param(User("alice"), "'alice'", id="without a name"),
+        pytest.param(User("alice", name="alice"), "'alice'", id="with the same name"),
+        pytest.param(User("a", name="A (B)"), "'a' (A ?B?)", id="with another name"),
         ("legacy", "'legacy'"),
     ],
 )

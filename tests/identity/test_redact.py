@@ -36,7 +36,11 @@ def base64_of(count):
     )
 
 
-@pytest.mark.parametrize("secret", [TOKEN, TOKEN.split(".")[1], TOKEN.rpartition(".")[0], KEY])
+@pytest.mark.parametrize(
+    "secret",
+    [TOKEN, TOKEN.split(".")[1], TOKEN.rpartition(".")[0], KEY],
+    ids=["a token", "its claims", "without its signature", "a key"],
+)
 @pytest.mark.parametrize("around", AROUND)
 def test_no_piece_of_a_token_or_key_is_left(secret, around):
     text = redact_secrets(around.format(secret), 100_000)

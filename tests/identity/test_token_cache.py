@@ -260,7 +260,18 @@ async def test_whatever_a_source_raises_is_its_failure_told_by_type_alone(clock,
     assert token_cache.status(None).failures == 1
 
 
-@pytest.mark.parametrize("garbage", [None, "eyJ.eyJ.x", make_jwt(), b"bytes", 7, {}, object()])
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        None,
+        "eyJ.eyJ.x",
+        pytest.param(make_jwt(), id="a JWT"),
+        b"bytes",
+        7,
+        {},
+        pytest.param(object(), id="an object"),
+    ],
+)
 async def test_what_is_no_token_is_refused(clock, garbage):
     token_cache = token_cache_of(clock, "unused")
     token_cache.source.answers = [garbage]

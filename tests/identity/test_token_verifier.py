@@ -159,7 +159,7 @@ def test_clocks_may_differ_by_two_minutes(provider):
     verifier.verify(provider.token(received_at=NOON + timedelta(hours=1, seconds=119)))
 
 
-@pytest.mark.parametrize("keys", [(KEY, OTHER_KEY), (OTHER_KEY, KEY)])
+@pytest.mark.parametrize("keys", [(KEY, OTHER_KEY), (OTHER_KEY, KEY)], ids=["first", "last"])
 def test_of_keys_with_one_name_any_may_have_signed(provider, keys):
     provider.publish(*(public_jwk(key) for key in keys))
     verifier = provider.verifier()
@@ -194,7 +194,11 @@ def test_an_optional_member_of_a_key_that_holds_nothing_counts_as_absent(provide
 
 
 @NOTHING
-@pytest.mark.parametrize("others", [[], [ec_jwk()], [public_jwk(OTHER_KEY, "k2")]])
+@pytest.mark.parametrize(
+    "others",
+    [[], [ec_jwk()], [public_jwk(OTHER_KEY, "k2")]],
+    ids=["alone", "beside an EC key", "beside an RSA key"],
+)
 def test_a_key_without_a_name_may_have_signed_a_token_that_names_one(provider, others, nothing):
     provider.publish({**public_jwk(), "kid": nothing}, *others)
     provider.verifier().verify(provider.token(kid="k1"))
@@ -216,6 +220,7 @@ def test_a_token_whose_key_has_an_empty_name_is_one_that_names_none(provider, ki
         {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"},
         {"kty": None},
     ],
+    ids=["EC", "RS512", "no modulus", "a bad exponent", "secp256k1", "ML-DSA-44", "no kty"],
 )
 def test_a_token_need_not_name_the_only_key_that_fits(provider, other):
     provider.publish(other, public_jwk())
@@ -250,6 +255,7 @@ def test_a_token_without_an_algorithm_is_told_as_that(provider, alg):
         ([{**public_jwk(), "n": "!"}], "k1", "publishes no readable key for RS256"),
         ([ec_jwk()], None, "publishes no readable key for RS256"),
     ],
+    ids=["unknown kid", "another key", "an EC key", "a bad modulus", "an EC key without a kid"],
 )
 def test_a_refusal_of_a_signature_says_why(provider, keys, kid, told):
     provider.publish(*keys)
@@ -457,7 +463,9 @@ def test_without_an_audience_of_our_own_nothing_is_taken(provider):
 
 
 @pytest.mark.parametrize(
-    "change", [lambda url: f"{url}/", lambda _: "https://evil", lambda _: None]
+    "change",
+    [lambda url: f"{url}/", lambda _: "https://evil", lambda _: None],
+    ids=["a slash more", "another", "none"],
 )
 def test_a_wrong_issuer_is_named(provider, change):
     with pytest.raises(TokenInvalid, match="`iss` is"):

@@ -112,6 +112,7 @@ async def test_where_nothing_was_ever_chosen_a_kernel_of_then_is_not_left_to_the
         lambda manager: manager.ending.end_by_user("0" * 16),
         lambda manager: manager.sessions.require_ready(),
     ],
+    ids=["start", "start_unshared", "set_default", "end", "require_ready"],
 )
 async def test_what_needs_the_last_run_is_an_explained_503(site, disk, ask):
     async with late_server(site, disk) as manager:

@@ -92,7 +92,11 @@ async def test_a_wait_that_is_cancelled_leaves_no_descriptor(sleeper, clock):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-@pytest.mark.parametrize("process", [Process(NOBODY, "1"), Process(os.getpid(), "1")])
+@pytest.mark.parametrize(
+    "process",
+    [Process(NOBODY, "1"), Process(os.getpid(), "1")],
+    ids=["no process", "another process"],
+)
 async def test_what_is_gone_already_is_told_at_once(process, clock):
     async with asyncio.timeout(5):
         await until_gone(process, clock)

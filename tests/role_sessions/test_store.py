@@ -271,9 +271,9 @@ GOOD = {"version": 1, "default": {"chosen": True, "session_id": None}, "records"
         b"[" * 100_000,
         json.dumps({**GOOD, "version": 2}).encode(),
         json.dumps({**GOOD, "default": None}).encode(),
-        json.dumps({**GOOD, "default": {"chosen": True}}).encode(),
-        json.dumps({**GOOD, "default": {"chosen": True, "session_id": ["a"]}}).encode(),
-        json.dumps({**GOOD, "default": {"chosen": "yes", "session_id": None}}).encode(),
+        pytest.param(json.dumps({**GOOD, "default": {"chosen": True}}).encode(), id="no session_id"),
+        pytest.param(json.dumps({**GOOD, "default": {"chosen": True, "session_id": ["a"]}}).encode(), id="session_id is a list"),
+        pytest.param(json.dumps({**GOOD, "default": {"chosen": "yes", "session_id": None}}).encode(), id="chosen is a text"),
         json.dumps({**GOOD, "records": [{"id": "a"}]}).encode(),
         json.dumps({**GOOD, "records": 5}).encode(),
         json.dumps(GOOD).encode()[:-5],
@@ -459,7 +459,7 @@ def test_a_store_of_a_newer_version_is_kept_aside_when_this_one_saves(folder, ho
         assert store.load() == Snapshot(NO_ROLE)
 
 
-@pytest.mark.parametrize("version", [True, 1.0, "1", 0, -1, None, [1]])
+@pytest.mark.parametrize("version", [True, 1.0, "1", 0, -1, None, [1]], ids=repr)
 def test_a_version_that_is_no_version_is_garbage(folder, home, version):
     with opened(folder, home) as store:
         put(folder / f"{store.slot}.json", json.dumps({**GOOD, "version": version}).encode())
@@ -531,6 +531,7 @@ def test_a_fifo_in_a_locks_place_is_a_failure_and_nothing_waits(folder, home, na
         (lambda folder: (folder.rmdir(), folder.symlink_to("/tmp")), "is a symbolic link"),
         (lambda folder: (folder.rmdir(), folder.touch()), "is a symbolic link or not a folder"),
     ],
+    ids=["writable for the group", "writable for all", "a link", "a file"],
 )
 def test_a_folder_that_is_not_safe_is_refused(folder, home, spoil, why):
     folder.mkdir(mode=0o700)

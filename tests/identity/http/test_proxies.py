@@ -95,7 +95,7 @@ USABLE = {
 }
 
 
-@pytest.mark.parametrize(("value", "parts"), USABLE.items(), ids=USABLE)
+@pytest.mark.parametrize(("value", "parts"), USABLE.items())
 def test_a_proxy_is_read(variables, value, parts):
     variables(HTTPS_PROXY=value)
     found = proxy_for(IDP, "")
