@@ -283,6 +283,7 @@ def test_a_command_exists_and_takes_its_arguments(command, capsys):
             assert words[:2] in (
                 ["pip", "install"],
                 ["pip", "wheel"],
+                ["pip", "check"],
                 ["pip", "uninstall"],
                 ["jupyter", "lab"],
                 *([*shlex.split(ran)[:2]] for ran in RUN_ELSEWHERE),
@@ -386,6 +387,8 @@ OTHER_NAMES = {
     "jupyter_wb_aws", "app_id", "rgw_s3_auth_use_sts", "rgw_sts_key", "principal_tags", "access_type", "select_account",
     # named for contributors, with their file
     "role_sessions", "next_look", "session_json",
+    # conda-forge's names
+    "jupyter_client", "jupyter_events", "jupyter_server",
     "finalize_s3", "env_auth", "to_parquet", "storage_options", "root_dir",
     # notices and problems of health
     *CONTRACT["components"]["schemas"]["HealthCode"]["enum"],
