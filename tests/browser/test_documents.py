@@ -242,7 +242,7 @@ def test_the_role_a_notebook_was_used_with_is_offered_and_not_taken(lab, demo):
     assert "assumed-role/analyst/" in lab.run(notebook, ARN)
 
     drop_down = opened(notebook)
-    expect(drop_down).to_contain_text("This notebook last used with Auditor")
+    expect(drop_down).to_contain_text("This notebook was last used with Auditor")
     lab.shot("toolbar-role-offered")
     drop_down.get_by_role("button", name="Use Auditor").click()
     drop_down.get_by_role("button", name="Restart now").click()

@@ -137,6 +137,7 @@ def without_settings(config):
         (without_our_part, "lacks the extension jupyter_wb_aws", 1, 1),
         (without_settings, "are not set up", 1, 0),
     ],
+    ids=["without-our-part", "without-settings"],
 )
 def test_a_server_without_it_is_asked_once_and_shown_quietly(
     browser, demo, tmp_path_factory, change, words, asked, errors

@@ -1,30 +1,21 @@
 import { Clipboard, Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { checkIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { FailureNote } from '../components/failure_note';
 import { useView } from '../components/hooks';
-import { STATE_ICONS, stateIcon } from '../components/icons';
-import { swatch } from '../components/swatch';
-import { type IView, sessionOfRole } from '../server/view';
+import type { IView } from '../server/view';
 import type { IAwsRoles } from '../tokens';
 import { failureOf, type IFailure, problemWords, requestAddress } from '../words/failure';
 import { fittingLines } from '../words/notification';
 import { situationWords } from '../words/situation';
-import { stateWords } from '../words/state';
 import { indexRoles } from './filter';
+import { optionLabel, OptionRow } from './option_row';
 import { type PickerOption, pickerOptions } from './options';
 import type { IRecentRoles } from './recent_roles';
+import { MAX_ROWS, ROW_EM, useVisibleRows } from './visible_rows';
 
-const { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } = React;
-
-/** A row's height in em: two lines of text. */
-const ROW_EM = 3.4;
-/** How many rows are visible: the last one is cut off, which shows that there are more. */
-const MAX_ROWS = 5.6;
-/** How many rows are drawn beyond the visible ones, so that scrolling shows no gap. */
-const SPARE_ROWS = 4;
+const { useEffect, useId, useMemo, useRef, useState } = React;
 
 export interface IPickerProps {
   model: IAwsRoles;
@@ -113,7 +104,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
   // If the marked role has left the list, nothing is active: Enter must not start another one.
   const active = marked === undefined && query.trim() !== '' ? 0 : at;
   const selectedAt = query === '' ? options.findIndex(option => option.arn === selected) : -1;
-  const list = useList(active, selectedAt);
+  const list = useVisibleRows(active, selectedAt);
   const isShown = useIsShown();
 
   const found = options.filter(option => option.kind === 'role').length;
@@ -159,7 +150,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
       setMarked(undefined);
       setSaid(
         option.kind === 'none'
-          ? trans.__('What you start next has no AWS role.')
+          ? trans.__('“%1” is selected.', none)
           : trans.__('%1 is ready.', optionLabel(option, none))
       );
     } catch (error) {
@@ -328,76 +319,6 @@ function notifyFailure(failure: IFailure, trans: TranslationBundle): void {
   });
 }
 
-function optionLabel(option: PickerOption, none: string): string {
-  return option.kind === 'role' ? option.role.label : (option.arn ?? none);
-}
-
-function OptionRow(props: {
-  id: string;
-  at: number;
-  count: number;
-  active: boolean;
-  option: PickerOption;
-  selected: boolean;
-  selectedLabel: string;
-  note: string | undefined;
-  model: IAwsRoles;
-  view: IView;
-  trans: TranslationBundle;
-  none: string;
-  onPick: (option: PickerOption) => void;
-}): React.JSX.Element {
-  const { option, trans, model, view } = props;
-  const role = option.kind === 'role' ? option.role : null;
-  const session = option.arn === null ? null : sessionOfRole(view, option.arn);
-  const starting = option.arn !== null && view.starting.includes(option.arn);
-  const about =
-    option.kind === 'none'
-      ? trans.__('What you start has no AWS credentials')
-      : option.kind === 'named'
-        ? trans.__('Not in your list; pick it to see where to ask for it')
-        : [role!.account_id, role!.region, role!.description].filter(Boolean).join(' · ');
-  return (
-    // The filter box handles the keyboard, see above.
-    // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus
-    <div
-      id={props.id}
-      role="option"
-      className="jp-AwsRoles-option"
-      aria-selected={props.selected}
-      aria-setsize={props.count}
-      aria-posinset={props.at + 1}
-      data-active={props.active}
-      title={option.arn ?? undefined}
-      style={{ height: `${ROW_EM}em`, top: `${props.at * ROW_EM}em` }}
-      onMouseDown={event => event.preventDefault()}
-      onClick={() => props.onPick(option)}
-    >
-      <span className="jp-AwsRoles-swatch" style={swatch(role?.color)} />
-      <span className="jp-AwsRoles-optionText">
-        <span className="jp-AwsRoles-optionLabel">{optionLabel(option, props.none)}</span>
-        <span className="jp-AwsRoles-optionAbout">{props.note ?? about}</span>
-      </span>
-      {starting ? (
-        <Tag icon={STATE_ICONS.starting} text={trans.__('starting…')} />
-      ) : props.selected ? (
-        <Tag icon={checkIcon} text={props.selectedLabel} />
-      ) : session !== null ? (
-        <Tag icon={stateIcon(session.state)} text={stateWords(session, model.now(), trans).word} />
-      ) : null}
-    </div>
-  );
-}
-
-function Tag(props: { icon: typeof checkIcon; text: string }): React.JSX.Element {
-  return (
-    <span className="jp-AwsRoles-tag">
-      <props.icon.react tag="span" width="14px" height="14px" aria-hidden="true" />
-      {props.text}
-    </span>
-  );
-}
-
 type Move = (active: number, count: number, page: number) => number;
 const moves: Record<string, Move | undefined> = {
   ArrowDown: (active, count) => (active + 1 < count ? active + 1 : 0),
@@ -405,45 +326,3 @@ const moves: Record<string, Move | undefined> = {
   PageDown: (active, count, page) => Math.min(active + page, count - 1),
   PageUp: (active, _count, page) => Math.max(active - page, 0)
 };
-
-/** Work out which rows are visible: only those are drawn, so that thousands of roles are fast. */
-function useList(active: number, selected: number) {
-  const ref = useRef<HTMLDivElement>(null);
-  const [top, setTop] = useState(0);
-  const row = useRef(ROW_EM * 13);
-  const height = useRef(MAX_ROWS * row.current);
-  useLayoutEffect(() => {
-    const node = ref.current!;
-    row.current = ROW_EM * (parseFloat(getComputedStyle(node).fontSize) || 13);
-    height.current = node.clientHeight || height.current;
-  });
-  const reveal = (index: number) => {
-    const node = ref.current!;
-    const at = index * row.current;
-    if (index >= 0 && at < node.scrollTop) {
-      node.scrollTop = at;
-    } else if (index >= 0 && at + row.current > node.scrollTop + node.clientHeight) {
-      node.scrollTop = at + row.current - node.clientHeight;
-    }
-  };
-  useEffect(() => reveal(selected), [selected]);
-  useEffect(() => reveal(active), [active]);
-  const first = Math.floor(top / row.current);
-  const shown = Math.ceil(Math.max(height.current, MAX_ROWS * row.current) / row.current);
-  const from = Math.max(0, first - SPARE_ROWS);
-  const to = first + shown + SPARE_ROWS;
-  return {
-    ref,
-    from,
-    to,
-    isDrawn: (at: number) => from <= at && at < to,
-    page: () => Math.max(1, Math.floor(height.current / row.current) - 1),
-    onScroll: (event: React.UIEvent) => setTop(event.currentTarget.scrollTop),
-    toTop: () => {
-      setTop(0);
-      if (ref.current) {
-        ref.current.scrollTop = 0;
-      }
-    }
-  };
-}

@@ -1,0 +1,83 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { checkIcon } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import { STATE_ICONS, stateIcon } from '../components/icons';
+import { swatch } from '../components/swatch';
+import { type IView, sessionOfRole } from '../server/view';
+import type { IAwsRoles } from '../tokens';
+import { stateWords } from '../words/state';
+import type { PickerOption } from './options';
+import { ROW_EM } from './visible_rows';
+
+/** Return what an option is called; `none` is the name of "no AWS role". */
+export function optionLabel(option: PickerOption, none: string): string {
+  return option.kind === 'role' ? option.role.label : (option.arn ?? none);
+}
+
+/** A line of the picker's list. */
+export function OptionRow(props: {
+  id: string;
+  at: number;
+  count: number;
+  active: boolean;
+  option: PickerOption;
+  selected: boolean;
+  selectedLabel: string;
+  note: string | undefined;
+  model: IAwsRoles;
+  view: IView;
+  trans: TranslationBundle;
+  none: string;
+  onPick: (option: PickerOption) => void;
+}): React.JSX.Element {
+  const { option, trans, model, view } = props;
+  const role = option.kind === 'role' ? option.role : null;
+  const session = option.arn === null ? null : sessionOfRole(view, option.arn);
+  const starting = option.arn !== null && view.starting.includes(option.arn);
+  const about =
+    option.kind === 'none'
+      ? trans.__('What you start has no AWS credentials')
+      : option.kind === 'named'
+        ? trans.__('Not in your list; pick it to see where to ask for it')
+        : [role!.account_id, role!.region, role!.description].filter(Boolean).join(' · ');
+  return (
+    // The filter box handles the keyboard, see above.
+    // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus
+    <div
+      id={props.id}
+      role="option"
+      className="jp-AwsRoles-option"
+      aria-selected={props.selected}
+      aria-setsize={props.count}
+      aria-posinset={props.at + 1}
+      data-active={props.active}
+      title={option.arn ?? undefined}
+      style={{ height: `${ROW_EM}em`, top: `${props.at * ROW_EM}em` }}
+      onMouseDown={event => event.preventDefault()}
+      onClick={() => props.onPick(option)}
+    >
+      <span className="jp-AwsRoles-swatch" style={swatch(role?.color)} />
+      <span className="jp-AwsRoles-optionText">
+        <span className="jp-AwsRoles-optionLabel">{optionLabel(option, props.none)}</span>
+        <span className="jp-AwsRoles-optionAbout">{props.note ?? about}</span>
+      </span>
+      {starting ? (
+        <Tag icon={STATE_ICONS.starting} text={trans.__('starting…')} />
+      ) : props.selected ? (
+        <Tag icon={checkIcon} text={props.selectedLabel} />
+      ) : session !== null ? (
+        <Tag icon={stateIcon(session.state)} text={stateWords(session, model.now(), trans).word} />
+      ) : null}
+    </div>
+  );
+}
+
+function Tag(props: { icon: typeof checkIcon; text: string }): React.JSX.Element {
+  return (
+    <span className="jp-AwsRoles-tag">
+      <props.icon.react tag="span" width="14px" height="14px" aria-hidden="true" />
+      {props.text}
+    </span>
+  );
+}
