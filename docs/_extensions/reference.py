@@ -1,7 +1,7 @@
-"""Sphinx extension: the reference pages, made of the code that they describe when the site is built.
+"""Sphinx extension: generates the reference pages from the code when the site is built.
 
-A page of the reference holds a comment such as ``<!-- generated: settings -->``, and what is made
-takes its place. Nothing of it is a file.
+A page of the reference contains a comment such as ``<!-- generated: settings -->``, which the generated
+text replaces. No generated text is written to a file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def settings() -> str:
     for configurable in [*configurable_classes(), TokenSource]:
         parts += [f"## {configurable.__name__}", first_paragraph(configurable)]
         if configurable is TokenSource:
-            parts.append("Each token source has these as well, under its own class name.")
+            parts.append("Each token source has these settings as well, under its own class name.")
         for name, trait in sorted(configurable.class_own_traits(config=True).items()):
             if trait.this_class is configurable:
                 parts += [f"### `{configurable.__name__}.{name}`", kind_of(trait), trait.help]
@@ -42,12 +42,12 @@ def settings() -> str:
 
 
 def first_paragraph(thing: Any) -> str:
-    """Return what a class's docstring begins with."""
+    """Return the first paragraph of a class's docstring."""
     return inspect.getdoc(thing).partition("\n\n")[0]
 
 
 def kind_of(trait: Any) -> str:
-    """Tell a trait's type, its default, and the values it takes."""
+    """Return a trait's type, its default, and the values that it accepts."""
     default = f"`{trait.default_value_repr()}`"
     values = getattr(trait, "values", None)
     one_of = f", one of {', '.join(f'`{value}`' for value in values)}" if values else ""
@@ -55,7 +55,7 @@ def kind_of(trait: Any) -> str:
 
 
 def command_line() -> str:
-    """Show what each command says of itself with `--help`."""
+    """Return the `--help` of each command."""
     shown = {name: help_of(name) for name in ("", *main.COMMANDS)}
     return "\n\n".join(
         f"## `jupyter wb-aws{f' {name}' if name else ''}`\n\n```text\n{text}```"
@@ -64,7 +64,7 @@ def command_line() -> str:
 
 
 def help_of(command: str) -> str:
-    """Run a command with `--help`."""
+    """Return the `--help` of a command."""
     os.environ["COLUMNS"] = WIDTH
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         main.main([*([command] if command else []), "--help"])
@@ -100,7 +100,7 @@ def events() -> str:
 
 
 def kinds(schema: dict[str, Any]) -> str:
-    """Tell the type of an event's field."""
+    """Return the type of an event's field."""
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     kind = schema.get("type", "any")
@@ -117,11 +117,11 @@ GENERATORS: dict[str, Callable[[], str]] = {
 
 
 def fill_in(_app: Sphinx, _page: str, source: list[str]) -> None:
-    """Put what is generated into a page as it is read."""
+    """Replace the marks in a page with the generated text."""
     source[0] = MARK.sub(lambda found: GENERATORS[found[1]](), source[0])
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Say to Sphinx what this does."""
+    """Register the extension with Sphinx."""
     app.connect("source-read", fill_in)
     return {"parallel_read_safe": True, "env_version": 1}

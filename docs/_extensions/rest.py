@@ -1,4 +1,4 @@
-"""The REST contract as Markdown: calls first, then what they take and give."""
+"""The REST contract as Markdown: first the calls, then the schemas."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ METHODS = ("get", "post", "put", "delete")
 
 
 def rest(contract: dict[str, Any]) -> str:
-    """Write an OpenAPI 3.1 document of ours as Markdown."""
+    """Return our OpenAPI 3.1 document as Markdown."""
     parts = [contract["info"]["description"]]
     for tag in contract["tags"]:
         parts += [f"## {tag['name'].capitalize()}", tag["description"]]
@@ -23,7 +23,7 @@ def rest(contract: dict[str, Any]) -> str:
         "Every error is a [Problem](#schema-problem). A status has one of these [codes](error-codes.md):",
         _errors(contract),
     ]
-    parts += ["## What is sent and answered"]
+    parts += ["## Schemas"]
     for name, schema in contract["components"]["schemas"].items():
         parts += [f"({_anchor(name)})=\n### {name}", *_schema(schema)]
     return "\n\n".join(part.strip() for part in parts if part.strip())
@@ -54,7 +54,7 @@ def _call(
 
 
 def _errors(contract: dict[str, Any]) -> str:
-    """List what each error's status may mean: the contract tells it of all calls together."""
+    """List the codes of each error status, which the contract lists for all calls together."""
     answers = [
         (status, answer["$ref"])
         for item in contract["paths"].values()
@@ -84,7 +84,7 @@ def _resolved(contract: dict[str, Any], thing: Schema) -> Schema:
 
 
 def _content(thing: Schema) -> str:
-    """Say which schemas a body may have."""
+    """Name the schemas of a body."""
     return ", ".join(
         _type(media["schema"]) if "json" in kind else f"`{kind}`"
         for kind, media in thing.get("content", {}).items()
@@ -107,7 +107,7 @@ def _schema(schema: Schema) -> list[str]:
 
 
 def _told(field: Schema) -> str:
-    """Return what a field's description says, and what is inside of an object that has no name."""
+    """Return a field's description, and the fields of an object without a name."""
     inner = [one for one in (field, *field.get("oneOf", ())) if "properties" in one]
     fields = [
         f"`{name}` ({_type(kind)}){': ' + kind['description'] if 'description' in kind else ''}"
@@ -140,7 +140,7 @@ def _anchor(name: str) -> str:
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
-    """Write a Markdown table; a cell's own line ends and bars don't break it."""
+    """Return a Markdown table; line ends and bars in a cell are escaped."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(
         f"| {' | '.join(' '.join(cell.split()).replace('|', '&#124;') for cell in line)} |"
