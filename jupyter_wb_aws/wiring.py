@@ -161,7 +161,7 @@ def _settings(app: WbAwsApp, serverapp: ServerApp) -> Settings:
         token_dir=tokens[0].path,
         state_dir=records[0].path,
         root_dir=Path(serverapp.root_dir),
-        hidden_shown=bool(getattr(serverapp.contents_manager, "allow_hidden", False)),
+        allow_hidden=bool(getattr(serverapp.contents_manager, "allow_hidden", False)),
         session_name_template=app.session_name_template,
         default_role=app.default_role,
         extra_environment=app.extra_environment,

@@ -386,7 +386,7 @@ OTHER_NAMES = {
     "make_term_env", "new_terminal", "preferred_username", "extra_env", "current_user", "credential_process", "role_arn", "source_profile",
     "jupyter_wb_aws", "app_id", "rgw_s3_auth_use_sts", "rgw_sts_key", "principal_tags", "access_type", "select_account",
     # named for contributors, with their file
-    "role_sessions", "next_look", "session_json",
+    "role_sessions", "next_refresh", "session_json",
     # conda-forge's names
     "jupyter_client", "jupyter_events", "jupyter_server",
     "finalize_s3", "env_auth", "to_parquet", "storage_options", "root_dir",

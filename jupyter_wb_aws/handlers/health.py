@@ -18,7 +18,7 @@ from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.health_problems import problems_of
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
-from jupyter_wb_aws.role_sessions.schedule import next_look
+from jupyter_wb_aws.role_sessions.schedule import next_refresh
 from jupyter_wb_aws.roles.catalogue_file import describe_bad_entry
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
         "claims": claims_for_aws(token.claims) if token else None,
         "warnings": [{"code": w.code, "message": w.message} for w in warnings],
         "expires_at": rfc3339(token.expires_at) if token else None,
-        "next_refresh_at": rfc3339(next_look(token_status, manager.clock.now()))
+        "next_refresh_at": rfc3339(next_refresh(token_status, manager.clock.now()))
         if manager.sessions.living()
         else None,
         "problem": problem.as_problem() if problem else None,
@@ -191,7 +191,7 @@ def session_health(manager: RoleSessionManager, session: RoleSession) -> dict[st
     return {
         "id": session.id,
         "state": manager.sessions.state_of(session),
-        "next_refresh_at": rfc3339(next_look(token_status, manager.clock.now())),
+        "next_refresh_at": rfc3339(next_refresh(token_status, manager.clock.now())),
         "last_failure": {"at": at, "code": problem.code, "detail": problem.detail}
         if problem
         else None,

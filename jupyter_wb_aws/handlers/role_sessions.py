@@ -21,7 +21,7 @@ from jupyter_wb_aws.injection.environment import (
 )
 from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State
-from jupyter_wb_aws.role_sessions.schedule import next_look
+from jupyter_wb_aws.role_sessions.schedule import next_refresh
 from jupyter_wb_aws.variables import without_passwords
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def session_json(
         "environment": without_passwords(variables) if living else {},
         "started_at": rfc3339(session.started_at),
         "token_expires_at": rfc3339(expires_at) if living and expires_at else None,
-        "next_refresh_at": rfc3339(next_look(token_status, manager.clock.now()))
+        "next_refresh_at": rfc3339(next_refresh(token_status, manager.clock.now()))
         if living
         else None,
         "problem": problem.as_problem() if problem else None,

@@ -24,7 +24,7 @@ class RolesHandler(WbAwsHandler):
     async def get(self) -> None:
         """List the roles."""
         self.refuse_other_sites()  # the token source may run a program
-        identity, roles = await self.manager.rights.offered()
+        identity, roles = await self.manager.rights.offered_roles()
         # The catalogue gives the same list until it, or the user, changes; writing thousands of
         # roles as JSON each time, or once on the event loop, would hold up everybody else.
         known = self.server_state.encoded_roles

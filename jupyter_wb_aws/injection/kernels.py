@@ -96,7 +96,7 @@ class KernelInjection:
             if process_role.kind != "untouched":
                 kwargs["env"][KERNEL_ID] = kernel.kernel_id
             await inner(kernel_cmd, **kwargs)
-            self._manager.choices.assignments.ran(kernel.kernel_id, process_role)
+            self._manager.choices.assignments.record_start(kernel.kernel_id, process_role)
 
         kernel._async_launch_kernel = launch  # noqa: SLF001
 

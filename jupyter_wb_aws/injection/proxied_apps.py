@@ -106,7 +106,7 @@ class ProxiedAppInjection:
 
         async def start() -> None:
             await self._manager.sessions.ready()  # a choice of the last run may still be on its way
-            process_role = self._manager.choices.assign()
+            process_role = self._manager.choices.assign_to_process()
             cwd = options.get("cwd") or ""
             looked_at = environment_with_user_files(base, process_role, self._site)
             has_conflict = (

@@ -57,7 +57,7 @@ class TerminalInjection:
             chosen = self._chosen.get()
             if chosen is not None and chosen.session is not None and chosen.session.ended:
                 chosen = NO_AWS_ROLE  # it ended while the request was looked at
-            process_role = chosen or self._manager.choices.assign()
+            process_role = chosen or self._manager.choices.assign_to_process()
             assignment = (
                 Assignment(process_role.session.id, "by_user" if chosen else "by_default")
                 if process_role.session

@@ -70,7 +70,7 @@ class Assignments:
         """Return the kernel's assignment, if it has one."""
         return self._chosen.get(kernel_id)
 
-    def ran(self, kernel_id: str, role: ProcessRole) -> None:
+    def record_start(self, kernel_id: str, role: ProcessRole) -> None:
         """Note what the kernel's process was started with."""
         before = self._running.get(kernel_id, UNTOUCHED)
         self._running[kernel_id] = role

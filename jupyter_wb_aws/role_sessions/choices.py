@@ -116,7 +116,7 @@ class Choices:
             return ProcessRole("role", session)
         return role
 
-    def assign(self) -> ProcessRole:
+    def assign_to_process(self) -> ProcessRole:
         """Return what a process without a choice of its own gets as it starts; it counts as a use."""
         return self._used(self.next_role())
 

@@ -96,7 +96,7 @@ class DefaultRole:
         # The file alone comes first: where nobody has a default role, a server that has just started
         # needs no token, and none of the libraries that read one.
         possible = (await self._catalogue.current()).may_offer_default(self._configured)
-        offered = (await self._rights.offered())[1] if possible else []
+        offered = (await self._rights.offered_roles())[1] if possible else []
         role = default_role(offered, self._configured)
         if role is not None:
             await self._starter.start(str(role.arn))

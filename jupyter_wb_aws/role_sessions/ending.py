@@ -10,7 +10,7 @@ from datetime import datetime
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.role_sessions.choices import Choices
 from jupyter_wb_aws.role_sessions.context import Context
-from jupyter_wb_aws.role_sessions.owner_process import until_gone
+from jupyter_wb_aws.role_sessions.owner_process import wait_for_exit
 from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.role_session import Ended, EndReason, RoleSession, State
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
@@ -46,7 +46,7 @@ class Ending:
         for session in sessions:
             if session.ended is None:
                 session.ended = Ended(now, reason, now + session.credential_lifetime)
-                session.announced = State.ENDED
+                session.reported_state = State.ENDED
                 self._marked.add(session)
 
     async def end(self, session: RoleSession, reason: EndReason) -> None:
@@ -96,7 +96,7 @@ class Ending:
 
     async def _watch(self, session: RoleSession) -> None:
         assert session.process is not None
-        await until_gone(session.process, self._context.clock)
+        await wait_for_exit(session.process, self._context.clock)
         await self.end(session, "process_ended")
 
     async def _finish(self, session: RoleSession) -> None:

@@ -35,7 +35,7 @@ class Limits:
         return min(MAX_SLEEP, self._idle_timeout / 2) if self._idle_timeout else MAX_SLEEP
 
     @contextlib.contextmanager
-    def room(self, user: Identity) -> Iterator[None]:
+    def reserve(self, user: Identity) -> Iterator[None]:
         """Reserve a place for one more role session of this user while it is being started.
 
         Raises:
@@ -64,7 +64,7 @@ class Limits:
             hint=f"End one that you no longer need: `jupyter wb-aws end {first.id}` ends {first.role.label}, {why}.",
         )
 
-    def idle(self) -> list[RoleSession]:
+    def find_idle(self) -> list[RoleSession]:
         """Return those that nothing has used for too long; those in use are noted as used now."""
         if not self._idle_timeout:
             return []

@@ -19,7 +19,7 @@ from jupyter_wb_aws.role_sessions.default_role import DefaultRole
 from jupyter_wb_aws.role_sessions.ending import Ending
 from jupyter_wb_aws.role_sessions.limits import InUse, Limits
 from jupyter_wb_aws.role_sessions.places import Place
-from jupyter_wb_aws.role_sessions.records import Records, restored
+from jupyter_wb_aws.role_sessions.records import Records, restored_sessions
 from jupyter_wb_aws.role_sessions.refresher import Refresher
 from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.rights import Rights
@@ -86,7 +86,7 @@ class RoleSessionManager:
             settings.token_places or [token_dir],
             settings.root_dir,
             self.records,
-            hidden_shown=settings.hidden_shown,
+            allow_hidden=settings.allow_hidden,
         )
         self.files = SessionFiles(context, sessions, self.records, folders)
         self.choices = Choices(context, sessions)
@@ -154,7 +154,7 @@ class RoleSessionManager:
             await self.files.open()
         except TokenDirectoryRefused as refused:
             log.error("%s %s", refused.detail, refused.admin_hint)
-        back = restored(snapshot.records, catalogue, self.files.path_of, self.clock.now())
+        back = restored_sessions(snapshot.records, catalogue, self.files.path_of, self.clock.now())
         self.sessions.restore(back, snapshot.default)
         self.default_role.expect(catalogue, unknown=hangs)
         await self.files.clear_leftovers()

@@ -47,7 +47,7 @@ def is_running(process: Process) -> bool:
     return _start_of(process.pid) == process.started
 
 
-async def until_gone(process: Process, clock: Clock) -> None:
+async def wait_for_exit(process: Process, clock: Clock) -> None:
     """Return when the process has ended.
 
     1. Linux has a descriptor that reports the end at once. It is opened first, and the process looked

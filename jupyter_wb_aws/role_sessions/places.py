@@ -65,7 +65,7 @@ def may_exist(path: Path) -> bool:
     return True
 
 
-def fallen_back(
+def fallback_notices(
     code: str, what: str, place: Place, refused: Sequence[tuple[Place, OSError]]
 ) -> Iterator[tuple[str, str]]:
     """Yield a notice if a place further down the list is used; it says why.
@@ -92,11 +92,11 @@ def exposed_notices(path: Path, code: str, setting: str) -> list[tuple[str, str]
     remedy = f"Take that right from them, or set {setting} to a folder above which only this user and root can write."
     return [
         (code, f"{wrong}, and {path} is below: another folder could be put in its place. {remedy}")
-        for wrong in exposed(path)
+        for wrong in exposed_folders(path)
     ]
 
 
-def exposed(path: Path) -> list[str]:
+def exposed_folders(path: Path) -> list[str]:
     """Name the folders on the way to `path` that users other than this one and root can change.
 
     A folder that others can write to is safe if it is sticky, as /tmp is: there, nobody can rename or

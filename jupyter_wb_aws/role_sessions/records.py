@@ -21,7 +21,7 @@ from jupyter_wb_aws.role_sessions.owner_process import Process
 from jupyter_wb_aws.role_sessions.places import (
     Place,
     exposed_notices,
-    fallen_back,
+    fallback_notices,
     may_exist,
     require_own,
 )
@@ -104,7 +104,7 @@ class Records:
             later = self._places[self._places.index(place) + 1 :]
             snapshot = next(filter(None, map(self._kept_meanwhile, later)), snapshot)
         self.notices = (
-            *fallen_back("store_fallback", "The records of role sessions are", place, refused),
+            *fallback_notices("store_fallback", "The records of role sessions are", place, refused),
             *exposed_notices(place.path, "store_dir_exposed", "WbAwsApp.state_dir"),
         )
         for _, sentence in self.notices:
@@ -210,7 +210,7 @@ def _record(session: RoleSession) -> Record:
     )
 
 
-def restored(
+def restored_sessions(
     records: Iterable[Record],
     catalogue: Catalogue | None,
     token_file: Callable[[str], Path],

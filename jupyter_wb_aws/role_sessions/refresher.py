@@ -14,7 +14,7 @@ from jupyter_wb_aws.role_sessions.limits import Limits
 from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.rights import ROLES_FILE_TIMEOUT, Rights
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
-from jupyter_wb_aws.role_sessions.schedule import next_look
+from jupyter_wb_aws.role_sessions.schedule import next_refresh
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 
 log = logging.getLogger(__name__)
@@ -75,15 +75,15 @@ class Refresher:
         due = [
             self._fetch(arn, token_status)
             for arn, token_status in self._distinct().items()
-            if next_look(token_status, now) <= now
+            if next_refresh(token_status, now) <= now
         ]
         await asyncio.gather(*due)
         await self._deliver()
-        for session in self._limits.idle():
+        for session in self._limits.find_idle():
             await self._ending.end(session, "idle")
         self._report_states()
         now = self._context.clock.now()
-        looks = [next_look(token_status, now) for token_status in self._distinct().values()]
+        looks = [next_refresh(token_status, now) for token_status in self._distinct().values()]
         pause = min([look - now for look in looks], default=self._limits.max_sleep)
         return max(min(pause, self._limits.max_sleep).total_seconds(), MIN_SLEEP)
 
@@ -114,8 +114,8 @@ class Refresher:
         """Report each role session whose state is not the one that was reported last."""
         for session in self._sessions.living():
             state = self._sessions.state_of(session)
-            if state is not session.announced:
-                before, session.announced = session.announced, state
+            if state is not session.reported_state:
+                before, session.reported_state = session.reported_state, state
                 name = session.role.arn.name
                 log.info("Role session %s (%s): %s -> %s", session.id, name, before, state)
                 self._context.emit(
@@ -152,7 +152,7 @@ class Refresher:
         finally:
             delivered = await self._deliver_in_time()
         if not delivered:
-            raise self._files.hangs()
+            raise self._files.disk_problem()
         if session.file_problem is not None:
             raise session.file_problem
         return self._sessions.get_living(session_id)
@@ -163,17 +163,17 @@ class Refresher:
         """End what is no longer its owner's, and write each new token to the files it belongs in."""
         self._ending.mark(self._rights.of_other_users(), "identity_changed")
         await self._ending.end_marked()
-        await self._files.mend()
-        for session, reason in (await self._rights.lost()).items():
+        await self._files.mark_missing()
+        for session, reason in (await self._rights.revoked()).items():
             await self._ending.end(session, reason)
         for session in self._sessions.living():
             await self._write(session)
 
     async def _write(self, session: RoleSession) -> None:
         token = self._sessions.token_status(session).token
-        if token is None or token.fingerprint == session.written:
+        if token is None or token.fingerprint == session.file_fingerprint:
             return
-        first = session.written is None
+        first = session.file_fingerprint is None
         if await self._files.write(session) and not first:
             self._context.emit(
                 "token_refreshed",
@@ -187,7 +187,9 @@ class Refresher:
         if done:
             delivering.result()
         else:
-            log.error("Tokens are delivered once the disk answers: %s", self._files.hangs().detail)
+            log.error(
+                "Tokens are delivered once the disk answers: %s", self._files.disk_problem().detail
+            )
         return bool(done)
 
     async def _deliver_and_report(self) -> None:

@@ -60,7 +60,7 @@ class Rights:
 
     # --- Before a start --------------------------------------------------------------------
 
-    async def offered(self) -> tuple[Identity, list[Role]]:
+    async def offered_roles(self) -> tuple[Identity, list[Role]]:
         """Return who the user is, and the roles that they may pick.
 
         Raises:
@@ -85,7 +85,7 @@ class Rights:
 
     # --- While it is used ------------------------------------------------------------------
 
-    async def token_of(self, session: RoleSession) -> WebIdentityToken:
+    async def current_token(self, session: RoleSession) -> WebIdentityToken:
         """Return the current token for a role session's role, fetched if need be; it may be another user's.
 
         Raises:
@@ -101,11 +101,11 @@ class Rights:
         sign_in = self._token_cache.source.sign_in
         user = sign_in.user if sign_in else None
         token = self._sessions.token_status(session).token
-        if user is None and token is not None and token.fingerprint != session.written:
+        if user is None and token is not None and token.fingerprint != session.file_fingerprint:
             user = self._token_cache.identity_of(token)
         return user is not None and not session.owner.same_user(user)
 
-    async def lost(self) -> dict[RoleSession, EndReason]:
+    async def revoked(self) -> dict[RoleSession, EndReason]:
         """Return the role sessions that no longer are their owner's, each with the reason.
 
         Those that stay take over what the catalogue says of their role today.
@@ -114,11 +114,11 @@ class Rights:
         sessions = self._sessions.living()
         if not sessions:
             return {}
-        lost = self._judged(sessions, await self._look())
-        if "role_withdrawn" in lost.values() and self._catalogue.modified_within(SETTLING):
+        revoked = self._judged(sessions, await self._look())
+        if "role_withdrawn" in revoked.values() and self._catalogue.modified_within(SETTLING):
             await self._context.clock.sleep(SETTLING)
-            lost = self._judged(sessions, await self._look())
-        return lost
+            revoked = self._judged(sessions, await self._look())
+        return revoked
 
     async def _look(self) -> Catalogue | None:
         """Return the catalogue in force; an unreadable one takes no role away."""
@@ -141,7 +141,7 @@ class Rights:
         if token is None:
             return None
         by = (token.fingerprint, catalogue)
-        if session.found_rightful_by == by:
+        if session.checked_against == by:
             return None
         identity = self._token_cache.identity_of(token)
         if not identity.same_user(session.owner):
@@ -153,5 +153,5 @@ class Rights:
                 # A typo in the roles file takes nobody's role away.
                 if not catalogue.may_continue(identity, session.role.arn):
                     return "role_withdrawn"
-        session.found_rightful_by = by
+        session.checked_against = by
         return None

@@ -14,7 +14,7 @@ from jupyter_wb_aws.errors import RoleSessionEnded, RoleSessionNotShared, SignIn
 from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.identity.token_cache import TokenStatus
 from jupyter_wb_aws.role_sessions.owner_process import Process
-from jupyter_wb_aws.role_sessions.schedule import little_is_left
+from jupyter_wb_aws.role_sessions.schedule import nearly_expired
 from jupyter_wb_aws.roles.catalogue import Catalogue
 from jupyter_wb_aws.roles.role import Role
 
@@ -37,7 +37,7 @@ class State(StrEnum):
 EndReason = Literal[
     "by_user", "identity_changed", "role_withdrawn", "idle", "signed_out", "process_ended"
 ]
-ENDED_SINCE: dict[EndReason, str] = {
+END_REASON_TEXT: dict[EndReason, str] = {
     "by_user": "it was ended by hand",
     "identity_changed": "another user signed in",
     "role_withdrawn": "the role is no longer in your list of roles",
@@ -66,12 +66,12 @@ class RoleSession:
         credential_lifetime: how long the credentials of the start live; SDKs ask STS for the same.
         shared: whether kernels and terminals may use it. If not, only the command that started it does.
         process: the process with whose end it ends, if any.
-        written: the fingerprint of the token in the file, None before the first one is there.
+        file_fingerprint: the fingerprint of the token in the file, None before the first one is there.
         file_expires_at: when that token expires; the current token may not be in the file yet.
-        found_rightful_by: the token (its fingerprint) and the catalogue by which it was last found to
+        checked_against: the token (its fingerprint) and the catalogue by which it was last found to
             be its owner's still.
         last_used: when it was last asked for, given to a process, or seen in use by one.
-        announced: the state that was reported last.
+        reported_state: the state that was reported last.
     """
 
     id: str
@@ -85,13 +85,13 @@ class RoleSession:
     credential_lifetime: timedelta
     shared: bool = True
     process: Process | None = None
-    written: str | None = None
+    file_fingerprint: str | None = None
     file_expires_at: datetime | None = None
     file_problem: WbAwsError | None = None
-    found_rightful_by: tuple[str, Catalogue | None] | None = None
+    checked_against: tuple[str, Catalogue | None] | None = None
     last_used: datetime | None = None
     ended: Ended | None = None
-    announced: State = State.STARTING
+    reported_state: State = State.STARTING
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -105,7 +105,7 @@ class RoleSession:
             RoleSessionEnded: if it has ended.
         """
         if self.ended is not None:
-            why = ENDED_SINCE[self.ended.reason]
+            why = END_REASON_TEXT[self.ended.reason]
             raise RoleSessionEnded(f"The role session of {self.role.label} has ended: {why}.")
 
     def require_shared(self) -> None:
@@ -165,7 +165,7 @@ def state_of(
     if (
         token_status.unchanged
         and token_status.token is not None
-        and little_is_left(token_status.token, now)
+        and nearly_expired(token_status.token, now)
     ):
         return State.DEGRADED
     return State.ACTIVE

@@ -16,10 +16,10 @@ MAX_RETRY_AFTER = 3600
 # The wall clock is looked at at least this often: timers stand still while a laptop sleeps.
 MAX_SLEEP = timedelta(seconds=30)
 # Network time steps clocks by less than this; more means that the clock was set back.
-LEAP = timedelta(seconds=5)
+MAX_CLOCK_STEP = timedelta(seconds=5)
 
 
-def next_look(token_status: TokenStatus, now: datetime) -> datetime:
+def next_refresh(token_status: TokenStatus, now: datetime) -> datetime:
     """Return when to ask the token source again.
 
     1. After a failure: exponential back-off with full jitter, 1 s to 60 s (AWS Architecture Blog,
@@ -34,7 +34,7 @@ def next_look(token_status: TokenStatus, now: datetime) -> datetime:
     token, attempted_at = token_status.token, token_status.attempted_at
     if attempted_at is None:
         return now
-    if attempted_at > now + LEAP:
+    if attempted_at > now + MAX_CLOCK_STEP:
         return now
     if token_status.problem is not None:
         return attempted_at + back_off(
@@ -67,7 +67,7 @@ def back_off(failures: int, jitter: float, retry_after: int | None) -> timedelta
     return max(MIN_PAUSE, ceiling * jitter, asked)
 
 
-def little_is_left(token: WebIdentityToken, now: datetime) -> bool:
+def nearly_expired(token: WebIdentityToken, now: datetime) -> bool:
     """Return whether less than a tenth of the token's life is left.
 
     By then another program that refreshes the source is late: such programs do so at four fifths of the

@@ -19,7 +19,7 @@ from jupyter_wb_aws.role_sessions.context import Context
 from jupyter_wb_aws.role_sessions.records import Records
 from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
-from jupyter_wb_aws.role_sessions.store import of_slots
+from jupyter_wb_aws.role_sessions.store import names_of_slots
 from jupyter_wb_aws.role_sessions.token_file import TokenDirectory, TokenDirectoryOpenToOthers
 from jupyter_wb_aws.role_sessions.token_folders import TokenFolders
 from jupyter_wb_aws.tasks import Tasks
@@ -66,9 +66,9 @@ class SessionFiles:
         """What an administrator should know about the folder, as (code, sentence)."""
         return self._folders.notices
 
-    def hangs(self) -> TokenDirectoryRefused:
+    def disk_problem(self) -> TokenDirectoryRefused:
         """Return the problem of a folder whose disk does not answer."""
-        return self._folders.hangs()
+        return self._folders.disk_problem()
 
     def path_of(self, session_id: str) -> Path:
         """Return where the token file of a role session that starts now goes."""
@@ -96,7 +96,7 @@ class SessionFiles:
             async with asyncio.timeout(FOLDER_TIMEOUT):
                 await self._tasks.do(self._alone(self._open), "open token folder")
         except TimeoutError:
-            self._folders.problem = self._folders.hangs()
+            self._folders.problem = self._folders.disk_problem()
             raise self._folders.problem from None
 
     async def clear_leftovers(self) -> None:
@@ -123,9 +123,9 @@ class SessionFiles:
         """Remove a role session's files after the jobs that are under way."""
         return self._tasks.begin(self._alone(self._remove, session), "remove token file")
 
-    async def mend(self) -> None:
+    async def mark_missing(self) -> None:
         """Mark the files that somebody deleted, or whose folder was deleted or moved, to be written again."""
-        await self._tasks.do(self._mend(), "mend token folder")
+        await self._tasks.do(self._mark_missing(), "look for missing files")
 
     async def close(self) -> None:
         """Remove all files of this server, and close the folders."""
@@ -142,7 +142,7 @@ class SessionFiles:
     async def _write(self, session: RoleSession) -> bool:
         async with self._one_at_a_time:
             token = self._sessions.token_for(session)
-            if token is None or session.ended or token.fingerprint == session.written:
+            if token is None or session.ended or token.fingerprint == session.file_fingerprint:
                 return False
             try:
                 path = await self._threads.run(self._write_files, session, token)
@@ -152,18 +152,20 @@ class SessionFiles:
                 session.file_problem = problem
                 return False
             session.token_file = path
-            session.written, session.file_expires_at = token.fingerprint, token.expires_at
+            session.file_fingerprint, session.file_expires_at = token.fingerprint, token.expires_at
             session.file_problem = None
             return True
 
-    async def _mend(self) -> None:
+    async def _mark_missing(self) -> None:
         async with self._one_at_a_time:
             written = [
-                session for session in self._sessions.living() if session.written is not None
+                session
+                for session in self._sessions.living()
+                if session.file_fingerprint is not None
             ]
             for session in await self._threads.run(self._without_file, written):
                 if session.ended is None:
-                    session.written = session.file_expires_at = None
+                    session.file_fingerprint = session.file_expires_at = None
 
     # --- In a thread -----------------------------------------------------------------------
 
@@ -195,7 +197,7 @@ class SessionFiles:
         known = {name for session in self._sessions.living() for name in file_names(session)}
 
         def remove_all_of(slots: list[str]) -> None:
-            for name in of_slots(directory.names(), slots):
+            for name in names_of_slots(directory.names(), slots):
                 if name not in known:
                     directory.remove(name)
 
@@ -208,7 +210,7 @@ class SessionFiles:
         try:
             directory = self._folders.at(folder)
             self._sweep_new()
-            _write_into(directory, session, token, new=session.written is None)
+            _write_into(directory, session, token, new=session.file_fingerprint is None)
         except TokenDirectoryOpenToOthers:
             raise
         except TokenDirectoryRefused as problem:
@@ -256,7 +258,7 @@ class SessionFiles:
     def _close(self) -> None:
         for directory in self._folders.all_opened():
             try:
-                names = of_slots(directory.names(), [self._records.slot])
+                names = names_of_slots(directory.names(), [self._records.slot])
             except OSError as error:
                 log.error("Token files stay in %s: %s", directory.path, error.strerror or error)
                 continue

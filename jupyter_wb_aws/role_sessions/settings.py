@@ -19,7 +19,7 @@ class Settings:
         token_dir: the folder for token files.
         state_dir: the folder for what outlives the server.
         root_dir: what Jupyter's file browser shows.
-        hidden_shown: whether the file browser also shows hidden files.
+        allow_hidden: whether the file browser also shows hidden files.
         session_name_template: makes AWS's RoleSessionName; see `session_name`.
         default_role: the ARN of the role that starts by itself; empty for the one that the catalogue marks.
         extra_environment: variables of every role session; a role's own win over them.
@@ -34,7 +34,7 @@ class Settings:
     token_dir: Path
     state_dir: Path
     root_dir: Path
-    hidden_shown: bool = False
+    allow_hidden: bool = False
     session_name_template: str = "{user}-{session_id}"
     default_role: str = ""
     extra_environment: Mapping[str, str] = field(default_factory=dict)

@@ -165,7 +165,7 @@ class Starter:
         deadline = self._deadline()
         try:
             async with asyncio.timeout_at(deadline):
-                token = await self._rights.token_of(session)
+                token = await self._rights.current_token(session)
                 if not self._sessions.is_owners(session, token):
                     await self._ending.end(session, "identity_changed")
                     session.require_living()
@@ -234,7 +234,7 @@ class Starter:
     async def _create(self, start: Start) -> RoleSession:
         """Take steps 3 to 6."""
         try:
-            with self._limits.room(start.owner):  # 3
+            with self._limits.reserve(start.owner):  # 3
                 async with asyncio.timeout_at(start.deadline):
                     session = await self._assumed(start)  # 4
                 await self._write_first_token(session, start.deadline)  # 5
@@ -246,7 +246,7 @@ class Starter:
             self._context.emit("role_denied", data)
             raise
         self._sessions.add(session)  # 6
-        session.announced = self._sessions.state_of(session)
+        session.reported_state = self._sessions.state_of(session)
         log.info(
             "Role session %s started: role %s, session name %s, subject %r of %r%s",
             session.id, session.role.arn, session.session_name, session.owner.subject, session.owner.issuer,
@@ -316,7 +316,7 @@ class Starter:
             async with asyncio.timeout_at(deadline):
                 await self._try_to_write(session)
         except TimeoutError:
-            disk = self._files.hangs()
+            disk = self._files.disk_problem()
             raise StartTimeout(disk.detail, admin_hint=disk.admin_hint) from None
 
     async def _try_to_write(self, session: RoleSession) -> None:
@@ -325,7 +325,11 @@ class Starter:
         except asyncio.CancelledError:
             self._files.begin_removing(session)
             raise
-        if session.file_problem is None and session.written and self._sessions.token_for(session):
+        if (
+            session.file_problem is None
+            and session.file_fingerprint
+            and self._sessions.token_for(session)
+        ):
             return
         await self._files.remove(session)
         raise session.file_problem or SignInRequired(

@@ -314,7 +314,7 @@ def _fields(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def of_slots(names: Iterable[str], slots: Iterable[str]) -> list[str]:
+def names_of_slots(names: Iterable[str], slots: Iterable[str]) -> list[str]:
     """Return those file names, ``<slot>_<id>.<suffix>``, that belong to one of the slots."""
     wanted = set(slots)
     return [

@@ -74,13 +74,13 @@ def without_temporary_prefix(name: str) -> str:
     return TEMPORARY.sub("", name, count=1) if TEMPORARY.match(name) else name
 
 
-def visible_below(path: Path, root: Path, *, hidden_shown: bool) -> bool:
+def is_shown_by_file_browser(path: Path, root: Path, *, allow_hidden: bool) -> bool:
     """Return whether Jupyter's file browser would show a path.
 
     Args:
         path: the path.
         root: the file browser's root folder.
-        hidden_shown: whether the file browser also shows hidden files.
+        allow_hidden: whether the file browser also shows hidden files.
 
     Source: jupyter_core.paths.is_hidden: a path is hidden where a component begins with a dot, or
     has macOS's flag UF_HIDDEN (as ~/Library has), unless `ContentsManager.allow_hidden` is set.
@@ -90,7 +90,7 @@ def visible_below(path: Path, root: Path, *, hidden_shown: bool) -> bool:
     if real != top and top not in real.parents:
         return False
     below = [part for part in (real, *real.parents) if top in part.parents]
-    return hidden_shown or not any(part.name.startswith(".") or _flagged(part) for part in below)
+    return allow_hidden or not any(part.name.startswith(".") or _flagged(part) for part in below)
 
 
 def _flagged(path: Path) -> bool:

@@ -8,13 +8,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jupyter_wb_aws.errors import TokenDirectoryRefused
-from jupyter_wb_aws.role_sessions.places import Place, exposed_notices, fallen_back, require_own
+from jupyter_wb_aws.role_sessions.places import (
+    Place,
+    exposed_notices,
+    fallback_notices,
+    require_own,
+)
 from jupyter_wb_aws.role_sessions.private_folder import refusal
 from jupyter_wb_aws.role_sessions.records import Records
 from jupyter_wb_aws.role_sessions.token_file import (
     TokenDirectory,
     TokenDirectoryOpenToOthers,
-    visible_below,
+    is_shown_by_file_browser,
 )
 
 log = logging.getLogger(__name__)
@@ -34,7 +39,7 @@ class TokenFolders:
         places: where they may be, best first.
         root_dir: what Jupyter's file browser shows.
         records: know this server's slot, with which the names of its files begin.
-        hidden_shown: whether the file browser also shows hidden files.
+        allow_hidden: whether the file browser also shows hidden files.
     """
 
     def __init__(
@@ -43,11 +48,11 @@ class TokenFolders:
         root_dir: Path,
         records: Records,
         *,
-        hidden_shown: bool,
+        allow_hidden: bool,
     ) -> None:
         self._places = places
         self._root_dir = root_dir
-        self._hidden_shown = hidden_shown
+        self._hidden_shown = allow_hidden
         self._records = records
         self.current = places[0].path
         self.problem: TokenDirectoryRefused | None = None
@@ -140,7 +145,7 @@ class TokenFolders:
         if (directory := self._opened.pop(folder, None)) is not None:
             directory.close()
 
-    def hangs(self) -> TokenDirectoryRefused:
+    def disk_problem(self) -> TokenDirectoryRefused:
         """Return the problem that the disk does not answer; may be called while another call is under way."""
         return TokenDirectoryRefused(
             f"The folder for token files, {self.current}, can't be used: its disk does not answer.",
@@ -163,7 +168,7 @@ class TokenFolders:
         self.current, self.problem = directory.path, None
         why = [(p, OSError(0, _why(p, problem))) for p, problem in refused]
         self.notices = (
-            *fallen_back("token_dir_fallback", "Token files are", place, why),
+            *fallback_notices("token_dir_fallback", "Token files are", place, why),
             *exposed_notices(directory.path, "token_dir_exposed", "WbAwsApp.token_dir"),
         )
         for _, sentence in self.notices:
@@ -174,7 +179,7 @@ class TokenFolders:
         return hidden if hidden is not None and self._is_shown(place.path) else place.path
 
     def _is_shown(self, path: Path) -> bool:
-        return visible_below(path, self._root_dir, hidden_shown=self._hidden_shown)
+        return is_shown_by_file_browser(path, self._root_dir, allow_hidden=self._hidden_shown)
 
     def _open(self, place: Place) -> TokenDirectory:
         path = self._path(place)

@@ -130,9 +130,11 @@ async def test_a_choice_for_one_kernel_and_what_it_is_started_with_are_told(site
 
         assignments.choose(KERNEL, analyst.id)
         assert told() == 1
-        assignments.ran(KERNEL, ProcessRole("role", analyst))
+        assignments.record_start(KERNEL, ProcessRole("role", analyst))
         assert told() == 2
-        assignments.ran(KERNEL, ProcessRole("role", analyst))  # restarted, with what it had
+        assignments.record_start(
+            KERNEL, ProcessRole("role", analyst)
+        )  # restarted, with what it had
         assert told() == 2
         assignments.forget_choice(KERNEL)
 
@@ -143,13 +145,13 @@ def test_a_kernel_is_told_whose_aws_variables_are_removed_from_now_on_or_no_more
     told = []
     assignments = Assignments(told.append)
 
-    assignments.ran(KERNEL, ProcessRole("untouched"))
+    assignments.record_start(KERNEL, ProcessRole("untouched"))
     assert told == []  # nothing was known of it, and nothing was done to it
-    assignments.ran(KERNEL, ProcessRole("no_role"))
+    assignments.record_start(KERNEL, ProcessRole("no_role"))
     assert told == [KERNEL]
-    assignments.ran(KERNEL, ProcessRole("no_role"))
+    assignments.record_start(KERNEL, ProcessRole("no_role"))
     assert told == [KERNEL]
-    assignments.ran(KERNEL, ProcessRole("untouched"))
+    assignments.record_start(KERNEL, ProcessRole("untouched"))
     assert told == [KERNEL, KERNEL]
 
 
@@ -178,7 +180,7 @@ async def test_what_was_never_chosen_leaves_whatever_starts_untouched(site):
     async with site.server() as manager:
         await manager.starter.start(ANALYST, default=False)
 
-        assert manager.choices.assign().kind == "untouched"
+        assert manager.choices.assign_to_process().kind == "untouched"
         assert manager.choices.assign_to_kernel(KERNEL).kind == "untouched"
 
 
@@ -187,7 +189,7 @@ async def test_after_the_default_has_ended_whatever_starts_has_no_role(site):
         analyst, _ = await manager.starter.start(ANALYST)
         await manager.ending.end_by_user(analyst.id)
 
-        assert manager.choices.assign().kind == "no_role"
+        assert manager.choices.assign_to_process().kind == "no_role"
         assert manager.choices.assign_to_kernel(KERNEL).kind == "no_role"
 
 
@@ -197,7 +199,7 @@ async def test_after_the_default_has_ended_whatever_starts_has_no_role(site):
 def test_what_a_kernel_runs_with_is_apart_from_what_is_chosen_for_its_next_start():
     assignments = Assignments()
     running = ProcessRole("role", make_session())
-    assignments.ran(KERNEL, running)
+    assignments.record_start(KERNEL, running)
 
     assignments.choose(KERNEL, None)
 
@@ -213,7 +215,7 @@ def test_of_a_kernel_that_never_ran_nothing_is_known():
 def test_kernels_that_are_no_more_are_forgotten():
     assignments = Assignments()
     assignments.choose(KERNEL, None)
-    assignments.ran(KERNEL, ProcessRole("no_role"))
+    assignments.record_start(KERNEL, ProcessRole("no_role"))
     assignments.choose("another", None)
     assignments.prune({KERNEL, "another"})
 

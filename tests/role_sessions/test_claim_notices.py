@@ -22,7 +22,7 @@ def codes(manager):
 async def test_a_groups_claim_that_cannot_be_used_is_logged_once(site, caplog):
     async with site.server(site.fresh(groups={"names": ["analysts"]})) as manager:
         for _ in range(3):
-            await manager.rights.offered()
+            await manager.rights.offered_roles()
             await manager.token_cache.refresh()
     assert len(warnings(caplog)) == 1
     assert "`groups.names`" in warnings(caplog)[0]
@@ -42,7 +42,7 @@ async def test_a_notice_goes_when_the_claim_is_mended(site):
     tokens = site.fresh(groups=[{"id": "1"}])
     async with site.server(tokens) as manager:
         assert codes(manager) == []  # no token yet
-        await manager.rights.offered()
+        await manager.rights.offered_roles()
         assert codes(manager) == ["groups_claim_unusable"]
         tokens.answers = site.fresh(groups=["analysts"]).answers
         await manager.token_cache.refresh()
@@ -51,8 +51,8 @@ async def test_a_notice_goes_when_the_claim_is_mended(site):
 
 async def test_groups_are_missed_only_where_rules_name_some(site):
     async with site.server(site.fresh(groups=None)) as manager:
-        await manager.rights.offered()
+        await manager.rights.offered_roles()
         assert codes(manager) == []
         site.roles_file.write_text(ROLES)
-        await manager.rights.offered()
+        await manager.rights.offered_roles()
         assert codes(manager) == ["groups_claim_missing"]

@@ -96,7 +96,7 @@ async def test_where_nothing_was_ever_chosen_a_kernel_of_then_is_not_left_to_the
 ):
     async with late_server(site, disk) as manager:
         assert manager.choices.assign_to_kernel("k").kind == "no_role"
-        assert manager.choices.assign().kind == "no_role"
+        assert manager.choices.assign_to_process().kind == "no_role"
 
         disk.answer()
         assert await manager.sessions.ready()
@@ -171,7 +171,7 @@ async def test_the_end_of_a_role_session_does_not_wait_for_its_files(site, disk,
 
         await asyncio.wait_for(manager.ending.end_by_user(session.id), 20)
 
-        assert manager.choices.assign().kind == "no_role"
+        assert manager.choices.assign_to_process().kind == "no_role"
         disk.answer()
         await eventually(lambda: not session.token_file.exists())
 

@@ -91,8 +91,8 @@ def test_a_role_session_is_what_its_file_is_good_for_and_ends_only_when_it_is_en
             assert life.manager.sessions.is_default(session)
             if state in (State.ACTIVE, State.DEGRADED):
                 assert life.what_is_in(session).expires_at > life.clock.now()
-            if session.written:  # a living one never loses its file, whatever its state
-                assert life.what_is_in(session).fingerprint == session.written
+            if session.file_fingerprint:  # a living one never loses its file, whatever its state
+                assert life.what_is_in(session).fingerprint == session.file_fingerprint
 
         life.mood = "works"
         life.clock.advance(61)  # the longest back-off

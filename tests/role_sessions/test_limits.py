@@ -167,7 +167,7 @@ async def made_the_default(manager, session):
 
 
 async def given_to_a_process(manager, session):
-    manager.choices.assign()
+    manager.choices.assign_to_process()
 
 
 async def given_to_a_kernel_again(manager, session):

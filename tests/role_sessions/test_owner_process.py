@@ -14,7 +14,7 @@ import pytest
 from jupyter_wb_aws.errors import ProcessNotFound
 from jupyter_wb_aws.proc_stat import stat_of
 from jupyter_wb_aws.role_sessions import owner_process
-from jupyter_wb_aws.role_sessions.owner_process import Process, find, is_running, until_gone
+from jupyter_wb_aws.role_sessions.owner_process import Process, find, is_running, wait_for_exit
 
 NOBODY = 2**22 + 1  # Linux's greatest pid_max is 2**22
 
@@ -70,7 +70,7 @@ def test_a_strange_name_is_no_hindrance(tmp_path):
 
 
 async def test_an_end_is_noticed_at_once_without_the_clock(sleeper, clock):
-    waiting = asyncio.create_task(until_gone(find(sleeper.pid), clock))
+    waiting = asyncio.create_task(wait_for_exit(find(sleeper.pid), clock))
     await asyncio.sleep(0.05)
     assert not waiting.done()
 
@@ -83,7 +83,7 @@ async def test_an_end_is_noticed_at_once_without_the_clock(sleeper, clock):
 
 async def test_a_wait_that_is_cancelled_leaves_no_descriptor(sleeper, clock):
     before = len(os.listdir("/proc/self/fd"))
-    waiting = asyncio.create_task(until_gone(find(sleeper.pid), clock))
+    waiting = asyncio.create_task(wait_for_exit(find(sleeper.pid), clock))
     await asyncio.sleep(0.05)
 
     waiting.cancel()
@@ -99,7 +99,7 @@ async def test_a_wait_that_is_cancelled_leaves_no_descriptor(sleeper, clock):
 )
 async def test_what_is_gone_already_is_told_at_once(process, clock):
     async with asyncio.timeout(5):
-        await until_gone(process, clock)
+        await wait_for_exit(process, clock)
 
 
 async def test_without_a_descriptor_it_is_looked_for_by_the_clock(sleeper, clock, monkeypatch):
@@ -107,7 +107,7 @@ async def test_without_a_descriptor_it_is_looked_for_by_the_clock(sleeper, clock
         raise OSError(errno.ENOSYS, "a sandbox")
 
     monkeypatch.setattr(os, "pidfd_open", refused)
-    waiting = asyncio.create_task(until_gone(find(sleeper.pid), clock))
+    waiting = asyncio.create_task(wait_for_exit(find(sleeper.pid), clock))
     while not clock._sleepers:
         await asyncio.sleep(0.01)
     sleeper.kill()

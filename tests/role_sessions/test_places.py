@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_wb_aws.role_sessions import places
-from jupyter_wb_aws.role_sessions.places import exposed, may_exist, require_own, steps_to
+from jupyter_wb_aws.role_sessions.places import exposed_folders, may_exist, require_own, steps_to
 from jupyter_wb_aws.role_sessions.private_folder import PrivateFolder, make_private
 
 NOBODY = 65534
@@ -32,7 +32,7 @@ def way(tmp_path, monkeypatch):
 
 
 def test_folders_of_this_user_and_of_root_are_safe(way):
-    assert exposed(way) == []
+    assert exposed_folders(way) == []
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o757, 0o775, 0o770, 0o733])
@@ -40,19 +40,21 @@ def test_a_folder_above_that_others_can_write_to_is_named_with_its_mode(way, mod
     monkeypatch.setattr(places, "_own_group", lambda _gid: False)
     way.parents[1].chmod(mode)
 
-    assert exposed(way) == [f"Others can write to {way.parents[1]} (mode {mode:04o}, not sticky)"]
+    assert exposed_folders(way) == [
+        f"Others can write to {way.parents[1]} (mode {mode:04o}, not sticky)"
+    ]
 
 
 def test_a_sticky_folder_above_is_safe_as_tmp_is(way):
     way.parent.chmod(0o1777)
 
-    assert exposed(way) == []
+    assert exposed_folders(way) == []
 
 
 def test_our_own_folder_is_not_above_itself(way):
     way.chmod(0o777)
 
-    assert exposed(way) == []
+    assert exposed_folders(way) == []
 
 
 def test_a_folder_above_of_another_user_is_named(way, monkeypatch):
@@ -60,7 +62,7 @@ def test_a_folder_above_of_another_user_is_named(way, monkeypatch):
     if os.getuid() == 0:
         os.chown(way.parent, NOBODY, -1)
 
-    assert any("belongs to the user" in sentence for sentence in exposed(way))
+    assert any("belongs to the user" in sentence for sentence in exposed_folders(way))
 
 
 def test_an_owner_that_this_container_does_not_know_is_nobody_who_could_write(
@@ -77,7 +79,7 @@ def test_an_owner_that_this_container_does_not_know_is_nobody_who_could_write(
 
     monkeypatch.setattr(os, "lstat", unmapped)
 
-    assert exposed(way) == []
+    assert exposed_folders(way) == []
 
 
 def test_a_folder_that_holds_a_link_on_the_way_counts_and_so_does_where_it_leads(way, tmp_path):
@@ -87,7 +89,7 @@ def test_a_folder_that_holds_a_link_on_the_way_counts_and_so_does_where_it_leads
     elsewhere.chmod(0o777)
     way.parents[1].chmod(0o777)
 
-    named = exposed(elsewhere / "link" / "ours")
+    named = exposed_folders(elsewhere / "link" / "ours")
 
     assert [sentence.split()[4] for sentence in named] == [str(elsewhere), str(way.parents[1])]
 
@@ -227,7 +229,7 @@ def test_a_link_that_goes_while_it_is_followed_fails_nothing(tmp_path, monkeypat
 
     monkeypatch.setattr(places.os, "readlink", gone)
 
-    assert exposed(tmp_path / "link" / "ours") == []
+    assert exposed_folders(tmp_path / "link" / "ours") == []
 
 
 def test_only_a_group_that_is_the_users_alone_may_write(tmp_path, monkeypatch):

@@ -162,7 +162,7 @@ async def test_a_choice_of_no_aws_role_lasts_over_restarts(site):
     for _ in range(2):
         async with site.server() as manager:
             assert manager.sessions.default == NO_ROLE
-            assert manager.choices.assign().kind == "no_role"
+            assert manager.choices.assign_to_process().kind == "no_role"
 
 
 async def test_where_nothing_was_chosen_nothing_is_chosen_after_a_restart(site):
@@ -171,7 +171,7 @@ async def test_where_nothing_was_chosen_nothing_is_chosen_after_a_restart(site):
 
     async with site.server() as manager:
         assert manager.sessions.default == NOTHING_CHOSEN
-        assert manager.choices.assign().kind == "untouched"
+        assert manager.choices.assign_to_process().kind == "untouched"
 
 
 async def test_a_role_that_left_the_catalogue_meanwhile_ends_on_its_return(site):
@@ -293,7 +293,7 @@ async def test_a_record_that_makes_no_sense_is_lost_and_the_others_are_not(site,
         assert (
             manager.sessions.default == NO_ROLE
         )  # what was chosen is lost, and nothing else takes its place
-        assert manager.choices.assign().kind == "no_role"
+        assert manager.choices.assign_to_process().kind == "no_role"
 
 
 async def test_a_garbage_store_gives_no_role_away_and_that_is_told(site):
@@ -303,7 +303,7 @@ async def test_a_garbage_store_gives_no_role_away_and_that_is_told(site):
 
     async with site.server() as manager:
         assert manager.sessions.living() == []
-        assert manager.choices.assign().kind == "no_role"
+        assert manager.choices.assign_to_process().kind == "no_role"
         assert "are lost" in manager.records.problem
         session, _ = await manager.starter.start(ANALYST, default=True)
         assert manager.sessions.is_default(session)
@@ -320,7 +320,7 @@ async def test_a_role_session_whose_end_the_stop_cut_short_does_not_come_back(si
 
     async with site.server() as manager:
         assert manager.sessions.living() == []
-        assert manager.choices.assign().kind == "no_role"
+        assert manager.choices.assign_to_process().kind == "no_role"
 
 
 async def test_after_the_stop_nothing_is_started_that_would_stay(site):
@@ -338,7 +338,7 @@ async def test_while_the_default_role_is_being_started_nothing_else_is_given(sit
     monkeypatch.setattr(manager.starter, "start", lambda _arn: asyncio.Event().wait())
 
     await manager.open()
-    given = manager.choices.assign()
+    given = manager.choices.assign_to_process()
     await manager.close()
 
     assert given.kind == "no_role"
@@ -601,7 +601,7 @@ async def test_a_value_that_no_client_could_have_sent_loses_its_record_alone(sit
 
     async with site.server() as manager:
         assert [session.id for session in manager.sessions.living()] == [other.id]
-        assert manager.choices.assign().kind == "no_role"
+        assert manager.choices.assign_to_process().kind == "no_role"
         assert all(s.token_file.parent == site.token_dir for s in manager.sessions.living())
 
 

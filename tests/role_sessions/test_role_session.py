@@ -25,7 +25,7 @@ STS_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
 
 def started(**fields):
     """Build a role session whose token, issued at noon for an hour, is in its file."""
-    usual = {"written": TOKEN.fingerprint, "file_expires_at": TOKEN.expires_at}
+    usual = {"file_fingerprint": TOKEN.fingerprint, "file_expires_at": TOKEN.expires_at}
     return make_session(**{**usual, **fields})
 
 
@@ -35,8 +35,8 @@ def started(**fields):
 @pytest.mark.parametrize(
     ("token_status", "fields", "minutes", "state"),
     [
-        pytest.param(TokenStatus(), {"written": None}, 0, State.STARTING, id="back from the last run"),
-        pytest.param(quiet(TOKEN), {"written": None}, 0, State.STARTING, id="not yet in its file"),
+        pytest.param(TokenStatus(), {"file_fingerprint": None}, 0, State.STARTING, id="back from the last run"),
+        pytest.param(quiet(TOKEN), {"file_fingerprint": None}, 0, State.STARTING, id="not yet in its file"),
         pytest.param(quiet(TOKEN), {}, 59, State.ACTIVE, id="its token lives"),
         pytest.param(quiet(TOKEN), {}, 60, State.EXPIRED, id="its token is over"),
         pytest.param(
@@ -50,13 +50,13 @@ def started(**fields):
         ),
         pytest.param(
             quiet(TOKEN),
-            {"written": None, "file_problem": FULL_DISK},
+            {"file_fingerprint": None, "file_problem": FULL_DISK},
             10,
             State.EXPIRED,
             id="no file could ever be written",
         ),
         pytest.param(
-            TokenStatus(problem=FAILING), {"written": None}, 0, State.EXPIRED, id="back without a token"
+            TokenStatus(problem=FAILING), {"file_fingerprint": None}, 0, State.EXPIRED, id="back without a token"
         ),
         pytest.param(
             quiet(TOKEN, unchanged=True), {}, 53, State.ACTIVE, id="nothing newer, much left"
@@ -75,7 +75,7 @@ def started(**fields):
 def test_the_state_tells_what_the_token_in_the_file_is_good_for(
     token_status, fields, minutes, state
 ):
-    if "written" in fields:
+    if "file_fingerprint" in fields:
         fields = {**fields, "file_expires_at": None}
     session = started(**fields)
 

@@ -13,8 +13,8 @@ from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.identity.token_cache import TokenStatus
 from jupyter_wb_aws.role_sessions.schedule import (
     back_off,
-    little_is_left,
-    next_look,
+    nearly_expired,
+    next_refresh,
     refresh_time,
 )
 from tests.role_sessions.support import NOON, make_token, quiet
@@ -44,17 +44,17 @@ def living_tokens(draw):
 def test_an_hours_token_is_renewed_between_70_and_80_percent_of_its_life(jitter, minutes):
     token_status = quiet(make_token(), jitter=jitter)
 
-    assert next_look(token_status, NOON) == NOON + timedelta(minutes=minutes)
+    assert next_refresh(token_status, NOON) == NOON + timedelta(minutes=minutes)
 
 
 def test_a_token_never_looked_for_is_due_at_once():
-    assert next_look(TokenStatus(), NOON) == NOON
+    assert next_refresh(TokenStatus(), NOON) == NOON
 
 
 def test_an_old_token_that_came_without_news_of_failure_is_not_asked_for_in_a_tight_loop():
     old = make_token(received_at=NOON + 59 * MINUTE)
 
-    assert next_look(quiet(old), NOON + 59 * MINUTE) == NOON + 59 * MINUTE + 6 * SECOND
+    assert next_refresh(quiet(old), NOON + 59 * MINUTE) == NOON + 59 * MINUTE + 6 * SECOND
 
 
 @given(token=living_tokens(), jitter=jitters, unchanged=st.booleans())
@@ -63,7 +63,7 @@ def test_a_living_token_is_looked_after_no_sooner_than_a_second_and_before_it_ex
 ):
     token_status = quiet(token, jitter=jitter, unchanged=unchanged)
 
-    look = next_look(token_status, NOON)
+    look = next_refresh(token_status, NOON)
 
     assert NOON + SECOND <= look <= max(token.expires_at, NOON + SECOND)
 
@@ -79,11 +79,11 @@ def test_jitter_brings_a_refresh_forward_by_a_tenth_of_the_life_at_most(token, j
 
 
 @given(token=living_tokens(), jitter=jitters, now=moments)
-def test_the_time_of_the_next_look_is_drawn_once_a_token_and_does_not_move(token, jitter, now):
+def test_the_time_of_the_next_refresh_is_drawn_once_a_token_and_does_not_move(token, jitter, now):
     token_status = quiet(token, jitter=jitter)
     later = max(now, NOON)
 
-    assert next_look(token_status, later) == next_look(token_status, NOON)
+    assert next_refresh(token_status, later) == next_refresh(token_status, NOON)
 
 
 # --- Nothing newer ---------------------------------------------------------------------------
@@ -97,11 +97,11 @@ def test_a_source_with_nothing_newer_is_looked_at_again_after_a_tenth_of_what_is
     attempted_at = NOON + HOUR - left
     token_status = quiet(make_token(), attempted_at=attempted_at, unchanged=True)
 
-    assert next_look(token_status, attempted_at) == attempted_at + pause * SECOND
+    assert next_refresh(token_status, attempted_at) == attempted_at + pause * SECOND
 
 
 def test_without_a_token_and_without_a_failure_the_source_is_asked_again_after_a_second():
-    assert next_look(quiet(None), NOON) == NOON + SECOND
+    assert next_refresh(quiet(None), NOON) == NOON + SECOND
 
 
 # --- Failures --------------------------------------------------------------------------------
@@ -125,11 +125,13 @@ def test_a_failure_that_names_a_time_is_never_followed_up_before_it(failures, ji
 
 
 @given(failures=failures, jitter=jitters, asked=st.integers())
-def test_a_senseless_retry_after_delays_the_next_look_by_an_hour_at_most(failures, jitter, asked):
+def test_a_senseless_retry_after_delays_the_next_refresh_by_an_hour_at_most(
+    failures, jitter, asked
+):
     problem = TokenSourceFailed(retry_after=asked)
     token_status = quiet(make_token(), problem=problem, failures=failures, jitter=jitter)
 
-    assert NOON + SECOND <= next_look(token_status, NOON) <= NOON + HOUR
+    assert NOON + SECOND <= next_refresh(token_status, NOON) <= NOON + HOUR
 
 
 @given(failures=failures, jitter=jitters, token=living_tokens())
@@ -137,7 +139,7 @@ def test_after_a_failure_the_back_off_counts_and_not_the_tokens_life(failures, j
     problem = TokenSourceFailed()
     token_status = quiet(token, problem=problem, failures=failures, jitter=jitter)
 
-    assert next_look(token_status, NOON) == NOON + back_off(failures, jitter, None)
+    assert next_refresh(token_status, NOON) == NOON + back_off(failures, jitter, None)
 
 
 # --- The clock -------------------------------------------------------------------------------
@@ -148,13 +150,13 @@ def test_a_clock_that_was_set_back_makes_a_look_due_at_once(problem):
     token_status = quiet(make_token(), problem=problem, failures=1)
     before = NOON - HOUR
 
-    assert next_look(token_status, before) == before
+    assert next_refresh(token_status, before) == before
 
 
 def test_a_step_of_network_time_makes_nothing_due():
     token_status = quiet(make_token())
 
-    assert next_look(token_status, NOON - 4 * SECOND) > NOON
+    assert next_refresh(token_status, NOON - 4 * SECOND) > NOON
 
 
 @given(token=living_tokens(), jitter=jitters, slept=st.timedeltas(timedelta(0), 14 * 24 * HOUR))
@@ -162,7 +164,7 @@ def test_after_a_suspend_past_the_refresh_time_a_look_is_due(token, jitter, slep
     token_status = quiet(token, jitter=jitter)
     woken = token.expires_at + SECOND + slept
 
-    assert next_look(token_status, woken) <= woken
+    assert next_refresh(token_status, woken) <= woken
 
 
 # --- Little is left --------------------------------------------------------------------------
@@ -170,4 +172,4 @@ def test_after_a_suspend_past_the_refresh_time_a_look_is_due(token, jitter, slep
 
 @pytest.mark.parametrize(("minutes", "little"), [(0, False), (54, False), (55, True), (61, True)])
 def test_little_is_left_in_the_last_tenth_of_a_life(minutes, little):
-    assert little_is_left(make_token(), NOON + minutes * MINUTE) is little
+    assert nearly_expired(make_token(), NOON + minutes * MINUTE) is little

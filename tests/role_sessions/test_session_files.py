@@ -53,7 +53,7 @@ async def test_a_hidden_folder_in_the_root_is_taken_unless_hidden_files_are_show
 
     async with site.server(token_dir=folder) as manager:
         await manager.starter.start(ANALYST)
-    async with site.server(token_dir=folder, hidden_shown=True) as manager:
+    async with site.server(token_dir=folder, allow_hidden=True) as manager:
         with pytest.raises(TokenDirectoryRefused):
             await manager.starter.start(ANALYST, "eu-west-1")
 

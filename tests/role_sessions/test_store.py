@@ -27,7 +27,7 @@ from jupyter_wb_aws.role_sessions.store import (
     Record,
     Snapshot,
     Store,
-    of_slots,
+    names_of_slots,
     slot_name,
 )
 
@@ -250,7 +250,7 @@ def test_half_a_save_of_a_server_that_died_is_removed(folder, home):
     ],
 )
 def test_files_are_known_by_the_slot_in_their_names(name, belongs):
-    assert of_slots([name], ["aaaa"]) == ([name] if belongs else [])
+    assert names_of_slots([name], ["aaaa"]) == ([name] if belongs else [])
 
 
 # --- Garbage and faults ----------------------------------------------------------------------

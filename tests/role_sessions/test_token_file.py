@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_wb_aws.errors import TokenDirectoryRefused
-from jupyter_wb_aws.role_sessions.token_file import TokenDirectory, visible_below
+from jupyter_wb_aws.role_sessions.token_file import TokenDirectory, is_shown_by_file_browser
 
 NOBODY = 65534
 
@@ -87,7 +87,7 @@ def test_a_dangling_symlink_is_refused(tmp_path):
 def test_a_file_in_its_place_is_refused(tmp_path):
     (tmp_path / "tokens").touch()
 
-    with pytest.raises(TokenDirectoryRefused, match="no folder"):
+    with pytest.raises(TokenDirectoryRefused, match="not a folder"):
         TokenDirectory.open(tmp_path / "tokens")
 
 
@@ -340,7 +340,7 @@ def test_readers_in_other_processes_see_only_whole_tokens_and_never_a_gap(direct
 
 
 @pytest.mark.parametrize(
-    ("path", "hidden_shown", "visible"),
+    ("path", "allow_hidden", "visible"),
     [
         ("home/tokens", False, True),
         ("home", False, True),
@@ -353,27 +353,29 @@ def test_readers_in_other_processes_see_only_whole_tokens_and_never_a_gap(direct
         ("run/../home/tokens", False, True),
     ],
 )
-def test_a_folder_that_the_file_browser_would_show_is_known(tmp_path, path, hidden_shown, visible):
+def test_a_folder_that_the_file_browser_would_show_is_known(tmp_path, path, allow_hidden, visible):
     root = tmp_path / "home"
     root.mkdir()
 
-    assert visible_below(tmp_path / path, root, hidden_shown=hidden_shown) is visible
+    assert is_shown_by_file_browser(tmp_path / path, root, allow_hidden=allow_hidden) is visible
 
 
 def test_a_symlink_on_the_way_does_not_hide_that_a_folder_is_visible(tmp_path):
     (tmp_path / "home" / "tokens").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "home")
 
-    assert visible_below(tmp_path / "link" / "tokens", tmp_path / "home", hidden_shown=False)
+    assert is_shown_by_file_browser(
+        tmp_path / "link" / "tokens", tmp_path / "home", allow_hidden=False
+    )
 
 
 def test_a_hidden_root_shows_what_is_in_it(tmp_path):
     root = tmp_path / ".home"
 
-    assert visible_below(root / "tokens", root, hidden_shown=False)
+    assert is_shown_by_file_browser(root / "tokens", root, allow_hidden=False)
 
 
 def test_a_loop_of_symlinks_is_no_visible_folder(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
 
-    assert not visible_below(tmp_path / "loop", tmp_path / "home", hidden_shown=False)
+    assert not is_shown_by_file_browser(tmp_path / "loop", tmp_path / "home", allow_hidden=False)

@@ -300,7 +300,7 @@ async def test_with_the_root_folder_slash_a_hidden_folder_is_taken(site, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("root", "hidden_shown", "remedy"),
+    ("root", "allow_hidden", "remedy"),
     [
         ("/", False, "to a hidden folder"),
         ("/", True, "ContentsManager.allow_hidden to False"),
@@ -308,9 +308,9 @@ async def test_with_the_root_folder_slash_a_hidden_folder_is_taken(site, tmp_pat
     ],
 )
 async def test_the_hint_against_a_visible_folder_can_be_followed(
-    site, tmp_path, root, hidden_shown, remedy
+    site, tmp_path, root, allow_hidden, remedy
 ):
-    settings = {"root_dir": Path(root or tmp_path), "hidden_shown": hidden_shown}
+    settings = {"root_dir": Path(root or tmp_path), "allow_hidden": allow_hidden}
 
     async with site.server(token_dir=tmp_path / "tokens", **settings) as manager:
         with pytest.raises(TokenDirectoryRefused) as refused:
@@ -376,14 +376,14 @@ async def test_what_was_chosen_while_the_first_place_could_not_be_used_holds_aft
 
     for _ in range(2):
         async with site.server(store_places=places) as manager:
-            given = manager.choices.assign()
+            given = manager.choices.assign_to_process()
             assert (str(given.session.role.arn) if given.session else None) == chosen
             assert manager.notices == []
 
     async with site.server(store_places=places) as manager:
         await manager.starter.start(ANALYST, default=True)
     async with site.server(store_places=places) as manager:
-        assert str(manager.choices.assign().session.role.arn) == ANALYST
+        assert str(manager.choices.assign_to_process().session.role.arn) == ANALYST
 
 
 async def test_records_that_may_be_where_nothing_can_be_read_give_no_role_away(site, tmp_path):
@@ -393,7 +393,7 @@ async def test_records_that_may_be_where_nothing_can_be_read_give_no_role_away(s
     (tmp_path / "data").chmod(0o777)
 
     async with site.server(store_places=places) as manager:
-        assert manager.choices.assign().kind == "no_role"
+        assert manager.choices.assign_to_process().kind == "no_role"
 
 
 def test_a_folder_that_cannot_be_opened_leaves_no_descriptor(tmp_path, monkeypatch):

@@ -455,7 +455,7 @@ async def test_an_expired_role_session_that_cannot_be_revived_in_time_says_so(si
 
     async with site.server(ScriptedSource(make_token()), start_timeout=0.5) as manager:
         session, _ = await manager.starter.start(ANALYST)
-        session.written = session.file_expires_at = None
+        session.file_fingerprint = session.file_expires_at = None
         session.file_problem = TokenDirectoryRefused()
         monkeypatch.setattr(manager.refresher, "refresh", stuck)
 
@@ -537,7 +537,7 @@ async def test_a_stop_in_the_middle_of_a_start_leaves_no_file(site, monkeypatch)
 
 async def test_the_roles_offered_are_those_of_the_tokens_user(site):
     async with site.server() as manager:
-        user, roles = await manager.rights.offered()
+        user, roles = await manager.rights.offered_roles()
 
         assert user.subject == "alice"
         assert [str(role.arn) for role in roles] == [ANALYST, AUDITOR]

@@ -12,7 +12,7 @@ from jupyter_wb_aws.errors import RoleSessionNotFound, SignInRequired, TokenInva
 from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
 from jupyter_wb_aws.role_sessions import ending, refresher
 from jupyter_wb_aws.role_sessions.registry import READY_TIMEOUT
-from jupyter_wb_aws.role_sessions.schedule import next_look
+from jupyter_wb_aws.role_sessions.schedule import next_refresh
 from jupyter_wb_aws.role_sessions.store import Store
 from tests.conftest import FakeClock
 from tests.openid import CLIENT, REDIRECT_URI, OpenIdProvider, failing, hanging
@@ -134,7 +134,7 @@ async def test_a_busy_provider_is_left_in_peace_as_long_as_it_wants(
         now_site.clock.advance(3000)
         await eventually(lambda: manager.sessions.state_of(session) == "degraded")
         token_status = manager.token_cache.status(ANALYST)
-        wait = next_look(token_status, now_site.clock.now()) - now_site.clock.now()
+        wait = next_refresh(token_status, now_site.clock.now()) - now_site.clock.now()
         assert 290 < wait.total_seconds() <= 300
         await asleep(now_site.clock)
         now_site.clock.advance(300)
@@ -145,10 +145,10 @@ async def test_a_default_role_starts_with_the_sign_in(now_site, make_source, pro
     source = make_source()
     async with now_site.server(source, default_role=ANALYST) as manager:
         await asleep(now_site.clock)
-        assert manager.choices.assign().kind == "no_role"
+        assert manager.choices.assign_to_process().kind == "no_role"
         await sign_in(source, provider)
         await eventually(lambda: manager.sessions.default.session_id is not None)
-        assert manager.choices.assign().session.role.arn.name == "analyst"
+        assert manager.choices.assign_to_process().session.role.arn.name == "analyst"
 
 
 @pytest.mark.parametrize("then", [None, "bob"])
@@ -326,7 +326,7 @@ async def test_a_sign_in_does_not_wait_for_a_disk_that_hangs(
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
         session, _ = await manager.starter.start(ANALYST)
-        before = session.written
+        before = session.file_fingerprint
         monkeypatch.setattr(refresher, "DELIVERY_TIMEOUT", 0.01)
         real = type(manager.files)._without_file
         monkeypatch.setattr(
@@ -337,7 +337,7 @@ async def test_a_sign_in_does_not_wait_for_a_disk_that_hangs(
 
         assert source.sign_in.user is not None
         answers.set()
-        await eventually(lambda: session.written not in {None, before})
+        await eventually(lambda: session.file_fingerprint not in {None, before})
 
 
 async def test_a_sign_out_while_the_disk_hangs_ends_what_comes_back_from_it(
@@ -368,7 +368,7 @@ async def test_a_sign_out_while_the_disk_hangs_ends_what_comes_back_from_it(
     assert await manager.sessions.ready()
 
     assert manager.sessions.living() == []
-    assert manager.choices.assign().kind == "no_role"
+    assert manager.choices.assign_to_process().kind == "no_role"
     await manager.close()
 
     async with now_site.server(make_source()) as manager:
