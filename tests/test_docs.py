@@ -432,6 +432,29 @@ def test_all_events_are_listed():
     assert {f"{prefix}{word}" for word in INLINE.findall(listed)} >= {schema_id(n) for n in NAMES}
 
 
+# Files that a page asks the reader to create.
+READERS_FILES = {
+    "/etc/jupyter/aws-roles.toml", "/etc/jupyter/jupyter_server_config.py", "jupyter_server_config.py",
+    "jupyter_server_config.json", "trust.json", "permissions.json", "revoke.json", "iam.json", "s3_browser.py",
+}  # fmt: skip
+FILE = re.compile(r"[\w./-]+\.(?:js|json|mjs|py|svg|toml|tsx?|ya?ml)")
+
+
+@pytest.fixture(scope="module")
+def files():
+    """The files of the repository, each with a slash in front."""
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    return [f"/{path}" for path in listed.split()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_in_the_text_are_files_of_the_repository(page, files):
+    named = {word for word in INLINE.findall(prose(page)) if FILE.fullmatch(word)} - READERS_FILES
+    assert [name for name in named if not any(path.endswith(f"/{name}") for path in files)] == []
+
+
 def anchors(page):
     headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

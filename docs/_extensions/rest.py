@@ -49,8 +49,8 @@ def _call(
         if not _is_error(answer)
     ]
     errors = [status for status, answer in answers.items() if _is_error(answer)]
-    told = f"[Errors](#errors): {', '.join(errors)}." if errors else ""
-    return [*parts, table(["status", "meaning", "answer"], rows), told]
+    errors_line = f"[Errors](#errors): {', '.join(errors)}." if errors else ""
+    return [*parts, table(["status", "meaning", "answer"], rows), errors_line]
 
 
 def _errors(contract: dict[str, Any]) -> str:
