@@ -1,1 +1,1 @@
-"""Who the user is, and the web identity tokens that say so."""
+"""The user, and the web identity tokens that identify them."""

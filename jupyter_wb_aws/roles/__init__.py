@@ -1,1 +1,1 @@
-"""Which IAM roles a user may pick."""
+"""Which IAM roles a user may start."""

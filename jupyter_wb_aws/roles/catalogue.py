@@ -1,4 +1,4 @@
-"""The role catalogue: which roles this user is offered."""
+"""The role catalogue: which roles are offered to this user."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Effect = Literal["kept", "offered_to_nobody", "left_out"]
 
 @dataclass(frozen=True, slots=True)
 class BadEntry:
-    """A part of the roles file that can't be used; `line` counts from 1, None where it is not known.
+    """A part of the roles file that can't be used; `line` counts from 1, None if it is not known.
 
-    `arn` is the role that it is, or most likely was, about. `effect`: its last good form stays in force, or
-    stays but is offered to nobody, or there is none.
+    `arn` is the role that the entry is, or most likely is, about. `effect` says what happens to the entry's
+    last good version: it stays in force, or it stays but is offered to nobody, or there is none.
     """
 
     line: int | None
@@ -34,12 +34,11 @@ class BadEntry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
-    """One reading of the roles file: roles in the file's order, each with its `allow` rules.
+    """The content of the roles file: roles in the file's order, each with its `allow` rules.
 
-    `from_claim` says whether, and which, roles are offered since the token names them. `problems` are
-    entries that could not be read. `withheld` are roles that such an entry is about, and that are offered to
-    nobody. `unknown`: there are entries of which no one knows which role they are about. `claim_unread`: what
-    the file says of roles from a claim could not be read.
+    `from_claim` says which roles a claim of the token may name, None for none. `problems` are the bad entries.
+    `withheld` are the roles of bad entries that are offered to nobody. `has_unidentified`: it is not known
+    which role some bad entry is about. `claim_unreadable`: the file's `roles_from_claim` can't be read.
     """
 
     entries: Mapping[RoleArn, Entry]
@@ -48,12 +47,12 @@ class Catalogue:
     from_claim: RolesFromClaim | None = None
     problems: tuple[BadEntry, ...] = ()
     withheld: frozenset[RoleArn] = frozenset()
-    unknown: bool = False
-    claim_unread: bool = False
+    has_unidentified: bool = False
+    claim_unreadable: bool = False
     _offers: dict[tuple[str, str, str], list[Role]] = field(default_factory=dict, repr=False)
 
     def roles(self) -> list[Role]:
-        """Return every role in the file, whoever is offered it."""
+        """Return all roles in the file."""
         return [role for role, _ in self.entries.values()]
 
     def groups_in_rules(self) -> frozenset[str]:
@@ -62,33 +61,33 @@ class Catalogue:
         return frozenset().union(*(rule.groups for rule in rules))
 
     def offered_to(self, identity: Identity) -> list[Role]:
-        """Return the roles that this user may pick: in the file's order, then in the claim's."""
-        # With thousands of roles, matching them all on each request would be felt. The claims are
-        # the whole input of the rules, so they are the key.
+        """Return the roles that this user may start: in the file's order, then in the claim's."""
+        # Matching thousands of roles on each request would be slow. The rules depend on nothing but the
+        # claims, so they are the key.
         key = (
             identity.issuer,
             identity.subject,
             json.dumps(identity.claims, sort_keys=True, default=str),
         )
         if key not in self._offers:
-            self._offers.clear()  # one server has one user; a changed token replaces the last
-            self._offers[key] = self._offered_to(identity)
+            self._offers.clear()  # one server has one user; a changed token replaces the last one
+            self._offers[key] = self._matching(identity)
         return self._offers[key]
 
-    def _offered_to(self, identity: Identity) -> list[Role]:
+    def _matching(self, identity: Identity) -> list[Role]:
         named = self.from_claim.named_by(identity) if self.from_claim else []
-        among_them = set(named)
+        named_set = set(named)
         listed = [
             role
             for role, rules in self.entries.values()
             if role.arn not in self.withheld
-            and (role.arn in among_them or any(rule.matches(identity) for rule in rules))
+            and (role.arn in named_set or any(rule.matches(identity) for rule in rules))
         ]
         unlisted = [arn for arn in named if arn not in self.entries.keys() | self.withheld]
         return listed + [self.from_claim.role(arn) for arn in unlisted if self.from_claim]
 
     def find_role(self, arn: RoleArn) -> Role | None:
-        """Return what the file says of a role, whoever is offered it."""
+        """Return a role as the file describes it, offered to this user or not; None if it does not."""
         if arn in self.entries:
             return self.entries[arn][0]
         if self.from_claim is not None and self.from_claim.permits(arn):
@@ -96,23 +95,27 @@ class Catalogue:
         return None
 
     def may_continue(self, identity: Identity, arn: RoleArn) -> bool:
-        """Tell whether a role session goes on whose role is not offered, since a bad entry may be the reason.
+        """Whether a role session may go on although its role is not offered: a bad entry may be the reason.
 
-        What is known of the role's last good form still counts: the user may have lost what it asks for.
+        The rules of the entry's last good version still apply: the user may no longer match them.
         """
         if arn not in self.entries:
-            return arn in self.withheld or self.unknown
+            return arn in self.withheld or self.has_unidentified
         _, rules = self.entries[arn]
-        if self.claim_unread and not rules:
+        if self.claim_unreadable and not rules:
             return True
-        return arn in self.withheld and self._fits(identity, arn)
+        return arn in self.withheld and self._matches(identity, arn)
 
-    def _fits(self, identity: Identity, arn: RoleArn) -> bool:
+    def _matches(self, identity: Identity, arn: RoleArn) -> bool:
         named = self.from_claim.named_by(identity) if self.from_claim else []
         return arn in named or any(rule.matches(identity) for rule in self.entries[arn][1])
 
     def may_offer_default(self, configured: str) -> bool:
-        """Tell, without a token, whether a user could have a default role by this file."""
+        """Whether this file could give a user a default role; needs no token.
+
+        Args:
+            configured: the ARN of the site's default role; may be empty.
+        """
         if configured:
             return self.find_role(RoleArn.parse(configured)) is not None
         return default_role(self.roles(), configured) is not None
@@ -121,13 +124,13 @@ class Catalogue:
         """Return the role with this ARN, if it is offered to this user.
 
         Raises:
-            RoleNotAllowed: if it isn't, whether or not it exists.
+            RoleNotAllowed: if it isn't, whether it exists or not.
         """
         for role in self.offered_to(identity):
             if role.arn == arn:
                 return role
-        described = self.find_role(arn)
-        request_url = (described.request_url if described else None) or self.request_url
+        role_in_file = self.find_role(arn)
+        request_url = (role_in_file.request_url if role_in_file else None) or self.request_url
         why = "is not in your list of roles"
         if arn in self.withheld:
             why = "is not offered at the moment, since its entry in the roles file has an error"
@@ -137,7 +140,12 @@ class Catalogue:
 
 
 def default_role(roles: Sequence[Role], configured: str) -> Role | None:
-    """Return which of a user's roles starts by itself: the configured ARN, else the first marked so."""
+    """Return the role that starts by itself, of those offered to a user; None if there is none.
+
+    Args:
+        roles: those offered.
+        configured: the ARN of the site's default role; if empty, the first role marked as default.
+    """
     for role in roles:
         if (str(role.arn) == configured) if configured else role.default:
             return role

@@ -16,19 +16,19 @@ from jupyter_wb_aws.roles.file_permissions import writable_by_others
 
 log = logging.getLogger(__name__)
 
-# A file server dates files by its own clock, which may be ahead by as much, in seconds.
-CLOCKS_DIFFER = 300.0
+# Seconds. A file server dates files by its own clock, which may be ahead of ours.
+MAX_CLOCK_SKEW = 300.0
 # Seconds that a request waits for the file's disk; then the last good catalogue is used.
-PATIENCE = 5.0
+READ_TIMEOUT = 5.0
 EFFECTS = {
-    "kept": "its last good form stays in force",
+    "kept": "its last good version stays in force",
     "offered_to_nobody": "it is offered to nobody until this is corrected; running role sessions go on",
     "left_out": "it is left out",
 }
 
 
 def describe_bad_entry(bad: BadEntry) -> str:
-    """Say which entry is bad, why, and what that means."""
+    """Return a clause that says which entry is bad, why, and what that means."""
     what = f" (role {bad.arn.name})" if bad.arn and bad.arn.name not in bad.reason else ""
     return f"{describe(bad).removesuffix('.')}{what}; {EFFECTS[bad.effect]}"
 
@@ -36,9 +36,10 @@ def describe_bad_entry(bad: BadEntry) -> str:
 class CatalogueFile:
     """The roles file, read again when it changes.
 
-    A broken one, and one whose disk does not answer, keeps the last good catalogue; a bad entry of it keeps,
-    where it can, its own last good form. `writable_by_others` says how others than root and this server's user could
-    change the file when it was last looked at; None where they can't.
+    While the file is broken or its disk does not answer, the last good catalogue stays in force. A bad entry
+    keeps its own last good version, if possible. `problem` is what is wrong with the file as a whole.
+    `writable_by_others` explains how users other than root and the server's could change the file; None if they
+    can't.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
@@ -53,17 +54,17 @@ class CatalogueFile:
 
     @property
     def last_good(self) -> Catalogue | None:
-        """The catalogue in force, as far as one was ever read."""
+        """The catalogue in force; None if none was ever read."""
         return self._good
 
     async def current(self) -> Catalogue:
-        """Return the catalogue as the file has it now, else the last good one.
+        """Return the catalogue of the file as it is now, else the last good one.
 
         Raises:
-            CatalogueUnavailable: if there never was a good one.
+            CatalogueUnavailable: if there has never been a good one.
         """
         try:
-            async with asyncio.timeout(PATIENCE), self._reading:
+            async with asyncio.timeout(READ_TIMEOUT), self._reading:
                 await self._threads.run(self._look)
         except TimeoutError:
             self._broken(InvalidCatalogue("its disk does not answer"), ())
@@ -75,11 +76,11 @@ class CatalogueFile:
         return self._good
 
     def modified_within(self, seconds: float) -> bool:
-        """Tell whether the file that was last looked at had been written that short a time before."""
+        """Whether the file, as it was last read, was written less than `seconds` ago."""
         if not self._seen:
             return False
         age = self._clock.now().timestamp() - self._seen[0] / 1e9
-        return -CLOCKS_DIFFER < age < seconds
+        return -MAX_CLOCK_SKEW < age < seconds
 
     def _look(self) -> None:
         self._read_if_changed()
@@ -91,7 +92,7 @@ class CatalogueFile:
     def _exposure(self) -> str | None:
         try:
             how = writable_by_others(self.path)
-        except (OSError, ValueError):  # what can't be read, is a problem of its own
+        except (OSError, ValueError):  # an unreadable file is a problem of its own
             return None
         return f"{how}, who can offer any role to anyone" if how else None
 
@@ -105,7 +106,7 @@ class CatalogueFile:
             return
         if seen == self._seen:
             return
-        if not stat.S_ISREG(status.st_mode):  # a FIFO would hang every reader
+        if not stat.S_ISREG(status.st_mode):  # a FIFO would block every reader
             self._broken(InvalidCatalogue("it is not a regular file"), seen)
             return
         try:
@@ -126,6 +127,8 @@ class CatalogueFile:
 
     def _broken(self, problem: InvalidCatalogue, seen: tuple[int, ...]) -> None:
         if self.problem is None or str(self.problem) != str(problem) or seen != self._seen:
-            kept = "the last good one stays in force" if self._good else "no role can be offered"
+            kept = (
+                "the last good version stays in force" if self._good else "no role can be offered"
+            )
             log.error("The roles file %s is broken (%s); %s", self.path, describe(problem), kept)
         self.problem, self._seen = problem, seen

@@ -1,10 +1,10 @@
-"""Reads a roles file as a whole: a bad entry takes no other role away, and a typo nobody's.
+"""Parses a roles file so that a bad entry affects no other role, and a typo takes no role away.
 
-1. A file that is no TOML, or names no roles at all, is broken: the caller keeps the last good catalogue.
-2. A bad entry is left out, or stays as it was in the catalogue before. Its ARN says which one it was, or else
-   what it has in common with the roles that no longer have an entry.
-3. An entry whose `allow` can't be read is offered to nobody, whatever it was before.
-4. Of a bad entry that can't be recognised, no role is known to be gone: see `Catalogue.may_continue`.
+1. A file that is not TOML, or names no roles at all, is broken: the caller keeps the last good catalogue.
+2. A bad entry is left out, or stays as it was in the previous catalogue. It is recognized by its ARN, or else
+   by what it has in common with the roles that no longer have an entry.
+3. An entry whose `allow` can't be read is offered to nobody, regardless of its previous rules.
+4. If a bad entry can't be recognized, no role is known to be gone: see `Catalogue.may_continue`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jupyter_wb_aws.roles.catalogue import BadEntry, Catalogue, Effect, Entry
 from jupyter_wb_aws.roles.entry_parser import (
     CLAIM_KEYS,
     KEYS,
-    SHOWN,
+    MAX_SHOWN,
     InvalidCatalogue,
     read_allow,
     read_arn,
@@ -38,21 +38,21 @@ from jupyter_wb_aws.roles.toml_line_numbers import line_of_key, lines_of_tables
 __all__ = ["CLAIM_KEYS", "KEYS", "InvalidCatalogue", "describe", "parse"]
 
 TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
-KNOWN = {"request_url", "roles", "roles_from_claim"}
+FILE_KEYS = {"request_url", "roles", "roles_from_claim"}
 
 
 def describe(problem: InvalidCatalogue | BadEntry) -> str:
-    """Say where and why, in a line."""
+    """Return the line number and the reason, as one line."""
     return f"line {problem.line}: {problem.reason}" if problem.line else problem.reason
 
 
-def parse(text: str, loaded_at: datetime, before: Catalogue | None = None) -> Catalogue:
-    """Read a roles file.
+def parse(text: str, loaded_at: datetime, previous: Catalogue | None = None) -> Catalogue:
+    """Parse a roles file.
 
     Args:
         text: the file's content.
         loaded_at: when it was read.
-        before: the catalogue in force until now; None on a fresh server.
+        previous: the catalogue in force until now; None on a fresh server.
 
     Raises:
         InvalidCatalogue: if the file as a whole can't be used; with the line and the reason.
@@ -60,13 +60,13 @@ def parse(text: str, loaded_at: datetime, before: Catalogue | None = None) -> Ca
     document = _document(text)
     tables = document.get("roles", [])
     if not document.keys() & {"roles", "roles_from_claim"}:
-        refuse_unknown(document, KNOWN, "the file")
+        refuse_unknown(document, FILE_KEYS, "the file")
         read_url(document, "the file")
-        # A file that was cut off, by a full disk or an unlucky `>`, must not take every role away.
-        raise InvalidCatalogue("the file names no roles; where none is meant, write `roles = []`")
+        # A file that was cut off, by a full disk or an accidental `>`, must not take every role away.
+        raise InvalidCatalogue("the file names no roles; if that is intended, write `roles = []`")
     if not isinstance(tables, list):
         raise InvalidCatalogue("`roles` must be written as [[roles]] tables")
-    return _Reading(text, document, before).catalogue(loaded_at)
+    return _Parser(text, document, previous).catalogue(loaded_at)
 
 
 def _document(text: str) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _document(text: str) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Bad:
-    """A table that can't be read, with its ARN where that can."""
+    """A table that can't be read; `arn` is None if that can't be read either."""
 
     table: object
     line: int | None
@@ -95,18 +95,18 @@ class _Bad:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _Parser:
     text: str
     document: dict[str, Any]
-    before: Catalogue | None
+    previous: Catalogue | None
     problems: list[BadEntry] = field(default_factory=list)
     withheld: set[RoleArn] = field(default_factory=set)
-    unknown: bool = False
+    has_unidentified: bool = False
 
     def catalogue(self, loaded_at: datetime) -> Catalogue:
         request_url = self._request_url()
-        from_claim, claim_unread = self._from_claim(request_url)
-        read = list(self._read(request_url, from_claim, claim_unread=claim_unread))
+        from_claim, claim_unreadable = self._from_claim(request_url)
+        read = list(self._read(request_url, from_claim, claim_unreadable=claim_unreadable))
         entries = self._resolved(read, from_claim)
         return Catalogue(
             entries,
@@ -115,15 +115,15 @@ class _Reading:
             from_claim,
             problems=tuple(sorted(self.problems, key=lambda problem: problem.line or 0)),
             withheld=frozenset(self.withheld),
-            unknown=self.unknown or claim_unread,
-            claim_unread=claim_unread,
+            has_unidentified=self.has_unidentified or claim_unreadable,
+            claim_unreadable=claim_unreadable,
         )
 
     def _request_url(self) -> str | None:
         try:
             return read_url(self.document, "the file")
         except InvalidCatalogue as broken:
-            kept = self.before.request_url if self.before else None
+            kept = self.previous.request_url if self.previous else None
             line = line_of_key(self.text, "request_url")
             self.problems.append(
                 BadEntry(line, broken.reason, None, "kept" if kept else "left_out")
@@ -131,8 +131,8 @@ class _Reading:
             return kept
 
     def _from_claim(self, request_url: str | None) -> tuple[RolesFromClaim | None, bool]:
-        """Return what `roles_from_claim` says, or last said, and whether nothing of it is known."""
-        kept = self.before.from_claim if self.before else None
+        """Return `roles_from_claim` or its last good version, and whether neither can be read."""
+        kept = self.previous.from_claim if self.previous else None
         if "roles_from_claim" not in self.document:
             misspelt = any(map(_is_from_claim, self.document.values()))
             return (kept, kept is None) if misspelt else (None, False)
@@ -144,11 +144,14 @@ class _Reading:
             return kept, kept is None
 
     def _tables(self) -> Iterator[tuple[object, int | None, str | None]]:
-        """Give each table of the array, and of arrays whose name may be a misspelt one."""
+        """Yield each table of the array `roles`, and of arrays whose name may be a misspelling of it.
+
+        With each come its line and, for a misspelling, what is wrong.
+        """
         tables = self.document.get("roles", [])
         yield from ((table, line, None) for table, line in self._with_lines("roles", tables))
-        for key in sorted(self.document.keys() - KNOWN):
-            unknown, value = unknown_key(key, KNOWN, "the file"), self.document[key]
+        for key in sorted(self.document.keys() - FILE_KEYS):
+            unknown, value = unknown_key(key, FILE_KEYS, "the file"), self.document[key]
             if (
                 isinstance(value, list)
                 and value
@@ -157,7 +160,7 @@ class _Reading:
                 yield from ((table, line, unknown) for table, line in self._with_lines(key, value))
             else:
                 line = line_of_key(self.text, key)
-                kept = _is_from_claim(value) and self.before and self.before.from_claim
+                kept = _is_from_claim(value) and self.previous and self.previous.from_claim
                 self.problems.append(BadEntry(line, unknown, None, "kept" if kept else "left_out"))
 
     def _with_lines(self, key: str, tables: list[Any]) -> Iterator[tuple[object, int | None]]:
@@ -166,7 +169,7 @@ class _Reading:
         return zip(tables, known, strict=True)
 
     def _read(
-        self, request_url: str | None, from_claim: RolesFromClaim | None, *, claim_unread: bool
+        self, request_url: str | None, from_claim: RolesFromClaim | None, *, claim_unreadable: bool
     ) -> Iterator[Entry | _Bad]:
         seen: set[RoleArn] = set()
         for table, line, wrong in self._tables():
@@ -177,7 +180,9 @@ class _Reading:
                 arn = read_arn(table)
                 if wrong:
                     raise InvalidCatalogue(wrong)
-                role, rules = read_entry(table, request_url, from_claim, claim_unread=claim_unread)
+                role, rules = read_entry(
+                    table, request_url, from_claim, claim_unreadable=claim_unreadable
+                )
                 if arn in seen:
                     raise InvalidCatalogue(f"{arn} is listed twice")
             except InvalidRoleArn as error:
@@ -191,11 +196,11 @@ class _Reading:
     def _resolved(
         self, read: list[Entry | _Bad], from_claim: RolesFromClaim | None
     ) -> dict[RoleArn, Entry]:
-        """Put what was there before in the place of each bad entry, as far as it is known."""
+        """Replace each bad entry by its last good version, if that is known."""
         good = {slot[0].arn for slot in read if not isinstance(slot, _Bad)}
         named = good | {slot.arn for slot in read if isinstance(slot, _Bad) and slot.arn}
-        before = self.before.entries if self.before else {}
-        orphans = [role for arn, (role, _) in before.items() if arn not in named]
+        previous = self.previous.entries if self.previous else {}
+        orphans = [role for arn, (role, _) in previous.items() if arn not in named]
         entries: dict[RoleArn, Entry] = {}
         for slot in read:
             if not isinstance(slot, _Bad):
@@ -204,9 +209,9 @@ class _Reading:
             if slot.arn is None and (role := previous_role_of(slot.table, orphans)) is not None:
                 slot.arn = role.arn
                 orphans.remove(role)
-            self._keep(slot, good, before, entries, from_claim)
-        if self.unknown:  # a bad entry is about one of these
-            entries |= {role.arn: before[role.arn] for role in orphans}
+            self._keep(slot, good, previous, entries, from_claim)
+        if self.has_unidentified:  # a bad entry is about one of these
+            entries |= {role.arn: previous[role.arn] for role in orphans}
             self.withheld |= {role.arn for role in orphans}
         return entries
 
@@ -214,37 +219,37 @@ class _Reading:
         self,
         bad: _Bad,
         good: set[RoleArn],
-        before: Any,
+        previous: Any,
         entries: Any,
         from_claim: RolesFromClaim | None,
     ) -> None:
         arn = bad.arn
         if arn is None:
-            self.unknown = True
+            self.has_unidentified = True
         elif arn not in good and arn not in entries:
-            if arn in before:
-                entries[arn] = before[arn]
-            if arn not in before or not _is_readable(bad.table, from_claim):
+            if arn in previous:
+                entries[arn] = previous[arn]
+            if arn not in previous or not _is_readable(bad.table, from_claim):
                 self.withheld.add(arn)
         effect: Effect = "left_out"
-        if arn in before and arn not in good:
+        if arn in previous and arn not in good:
             effect = "offered_to_nobody" if arn in self.withheld else "kept"
         self.problems.append(BadEntry(bad.line, bad.reason, arn, effect))
 
 
 def _quoted(table: object) -> str:
-    """Quote the ARN of a table, by which its role is found; empty where it has none."""
+    """Quote the ARN of a table, so that its role can be found; empty if it has none."""
     written = table.get("arn") if isinstance(table, dict) else None
-    return f": {str(written)[:SHOWN]!r}" if written else ""
+    return f": {str(written)[:MAX_SHOWN]!r}" if written else ""
 
 
 def _is_from_claim(value: object) -> bool:
-    """Tell whether a table of the file says which roles a claim may name, under any name."""
+    """Whether a table has the keys of `roles_from_claim`, under any name."""
     return isinstance(value, dict) and not value.keys().isdisjoint({"claim", "accounts"})
 
 
 def _is_readable(table: object, from_claim: RolesFromClaim | None) -> bool:
-    """Tell whether a table says to whom its role is offered."""
+    """Whether a table says to whom its role is offered."""
     try:
         read_allow(table, from_claim)
     except InvalidCatalogue:

@@ -1,4 +1,4 @@
-"""Reads what one entry of a roles file says; what can't be meant is refused."""
+"""Parses one entry of a roles file; refuses settings that make no sense."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from jupyter_wb_aws.roles.roles_from_claim import NAME_FIELD, RolesFromClaim
 from jupyter_wb_aws.roles.rules import Rule
 from jupyter_wb_aws.variables import extra_environment_error
 
-SHOWN = 100
+# Characters of a value in a message.
+MAX_SHOWN = 100
 
 
 class InvalidCatalogue(Exception):
-    """The roles file, or an entry of it, says something that can't be meant.
+    """The roles file, or an entry of it, can't be used.
 
-    `line` counts from 1; None where no line can be named.
+    Args:
+        reason: why.
+        line: counts from 1; None if no line can be named.
     """
 
     def __init__(self, reason: str, line: int | None = None) -> None:
@@ -32,11 +35,11 @@ KEYS = {
 
 
 def read_arn(table: dict[str, Any]) -> RoleArn:
-    """Read which role an entry is about.
+    """Return the ARN of an entry.
 
     Raises:
-        InvalidCatalogue: if there is no text.
-        InvalidRoleArn: if it is no role's ARN.
+        InvalidCatalogue: if it is not a text.
+        InvalidRoleArn: if it is not the ARN of a role.
     """
     return RoleArn.parse(_text(table, "arn") or "")
 
@@ -46,19 +49,19 @@ def read_entry(
     request_url: str | None,
     from_claim: RolesFromClaim | None,
     *,
-    claim_unread: bool = False,
+    claim_unreadable: bool = False,
 ) -> tuple[Role, list[Rule]]:
-    """Read an entry: its role, and to whom it is offered.
+    """Return the role of an entry, and its rules.
 
     Args:
         table: the entry.
-        request_url: the file's own.
-        from_claim: what the file says of roles from a claim; such roles need no `allow`.
-        claim_unread: whether the file says something of them that can't be read.
+        request_url: the file's, for entries without their own.
+        from_claim: the file's `roles_from_claim`; roles that it permits need no `allow`.
+        claim_unreadable: whether `roles_from_claim` can't be read.
 
     Raises:
-        InvalidCatalogue: if a setting can't be meant.
-        InvalidRoleArn: if its ARN is none of a role.
+        InvalidCatalogue: if a setting can't be used.
+        InvalidRoleArn: if its ARN is not the ARN of a role.
     """
     arn = read_arn(table)
     where = f"the role {arn.name}"
@@ -76,19 +79,23 @@ def read_entry(
         request_url=read_url(table, where) or request_url,
         extra_environment=_extra(table, where),
     )
-    if claim_unread and "allow" not in table:
+    if claim_unreadable and "allow" not in table:
         return role, []
     return role, read_allow(table, from_claim)
 
 
 def read_allow(table: object, from_claim: RolesFromClaim | None) -> list[Rule]:
-    """Read to whom an entry is offered.
+    """Return the rules of an entry: to whom its role is offered.
+
+    Args:
+        table: the entry.
+        from_claim: the file's `roles_from_claim`; roles that it permits need no `allow`.
 
     Raises:
-        InvalidCatalogue: if it does not say so.
+        InvalidCatalogue: if there are none, or they can't be used.
     """
     if not isinstance(table, dict):
-        raise InvalidCatalogue("it is no table")
+        raise InvalidCatalogue("it is not a table")
     try:
         arn = read_arn(table)
         where = f"the role {arn.name}"
@@ -97,7 +104,7 @@ def read_allow(table: object, from_claim: RolesFromClaim | None) -> list[Rule]:
     if "allow" not in table and from_claim is not None and arn is not None:
         if not from_claim.permits(arn):
             raise InvalidCatalogue(
-                f"{where} has no `allow`, and is not one that `roles_from_claim` may offer"
+                f"{where} has no `allow`, and `roles_from_claim` may not offer it"
             )
         return []
     return _rules(table.get("allow"), where)
@@ -109,11 +116,15 @@ CLAIM_KEYS = {
 
 
 def read_from_claim(table: object, request_url: str | None) -> RolesFromClaim:
-    """Read which roles a claim of the token may name.
+    """Return which roles a claim of the token may name.
+
+    Args:
+        table: the file's `roles_from_claim`.
+        request_url: the file's.
 
     Raises:
-        InvalidCatalogue: if a setting can't be meant.
-        InvalidRoleArn: if the template for ARNs makes none of a role.
+        InvalidCatalogue: if a setting can't be used.
+        InvalidRoleArn: if the template for ARNs does not make the ARN of a role.
     """
     where = "`roles_from_claim`"
     if not isinstance(table, dict):
@@ -131,7 +142,7 @@ def read_from_claim(table: object, request_url: str | None) -> RolesFromClaim:
         raise InvalidCatalogue(f"{where} needs `accounts`, a list of texts of twelve digits each")
     partition = _text(table, "partition") or "aws"
     if partition not in partitions():
-        raise InvalidCatalogue(f"`partition` of {where} is none of {', '.join(partitions())}")
+        raise InvalidCatalogue(f"`partition` of {where} is not one of {', '.join(partitions())}")
     from_claim = RolesFromClaim(
         claim=claim,
         accounts=frozenset(accounts),
@@ -151,7 +162,7 @@ def _check_template(from_claim: RolesFromClaim, where: str) -> None:
     template = from_claim.template
     if template is None:
         return
-    # Only as the role's name, or a part of it: a name from a claim must not choose an account or a path.
+    # Only in the role's name: a name from a claim must not choose an account or a path.
     if template.count(NAME_FIELD) != 1 or NAME_FIELD not in template.rpartition("/")[2]:
         raise InvalidCatalogue(
             f"`arn` of {where} must have {NAME_FIELD} once, after its last slash"
@@ -166,14 +177,14 @@ def _check_template(from_claim: RolesFromClaim, where: str) -> None:
 def _region(table: dict[str, Any], where: str) -> str | None:
     region = _text(table, "region")
     if region is not None and not REGION_LABEL.fullmatch(region):
-        raise InvalidCatalogue(f"`region` of {where} names no region: {region[:SHOWN]!r}")
+        raise InvalidCatalogue(f"`region` of {where} is not a region: {region[:MAX_SHOWN]!r}")
     return region
 
 
 def _extra(table: dict[str, Any], where: str) -> dict[str, str]:
     extra = table.get("extra_environment", {})
     if not isinstance(extra, dict) or (wrong := extra_environment_error(extra)):
-        reason = wrong if isinstance(extra, dict) else "it is no table"
+        reason = wrong if isinstance(extra, dict) else "it is not a table"
         raise InvalidCatalogue(f"`extra_environment` of {where}: {reason}")
     return extra
 
@@ -220,13 +231,13 @@ def _named(rule: dict[str, Any], condition: str, where: str) -> frozenset[str]:
 
 
 def _texts(values: object, what: str) -> frozenset[str]:
-    # An empty list is no condition that is left out: that would let more people in, not fewer.
+    # An empty list does not count as a missing condition: that would let in more people, not fewer.
     if (
         not isinstance(values, list)
         or not values
         or not all(isinstance(value, str | int | bool) for value in values)
     ):
-        raise InvalidCatalogue(f"{what} must be a list of one text or more")
+        raise InvalidCatalogue(f"{what} must be a list of one or more texts")
     return frozenset(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
 
 
@@ -238,10 +249,14 @@ def _text(table: dict[str, Any], key: str) -> str | None:
 
 
 def read_url(table: dict[str, Any], where: str) -> str | None:
-    """Read where to ask for roles.
+    """Return the URL where users ask for roles.
+
+    Args:
+        table: the file or an entry.
+        where: names it in messages.
 
     Raises:
-        InvalidCatalogue: if it is no URL.
+        InvalidCatalogue: if it is not a URL.
     """
     url = _text(table, "request_url")
     if url is not None and not url.startswith(("https://", "http://", "mailto:")):
@@ -252,17 +267,28 @@ def read_url(table: dict[str, Any], where: str) -> str | None:
 
 
 def refuse_unknown(table: dict[str, Any], known: set[str], where: str) -> None:
-    """Refuse a table that has other keys than these.
+    """Refuse a table that has any other keys.
+
+    Args:
+        table: any table of the file.
+        known: the keys that it may have.
+        where: names the table in messages.
 
     Raises:
-        InvalidCatalogue: with the first of them, in the alphabet's order.
+        InvalidCatalogue: with the first other key, in alphabetical order.
     """
     if unknown := sorted(set(table) - known):
         raise InvalidCatalogue(unknown_key(unknown[0], known, where))
 
 
 def unknown_key(key: str, known: set[str], where: str) -> str:
-    """Say that a table has a key that nobody reads, which there are, and which is nearest."""
+    """Return a clause about an unknown key: which keys are known, and which is the nearest.
+
+    Args:
+        key: the unknown key.
+        known: the keys that the table may have.
+        where: names the table.
+    """
     from difflib import get_close_matches
 
     close = get_close_matches(key.lower(), sorted(known), 1, 0.6)

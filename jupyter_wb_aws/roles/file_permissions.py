@@ -1,4 +1,4 @@
-"""Who besides root and this server's user can change a file."""
+"""Whether users other than root and this server's can change a file."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 
 def writable_by_others(path: Path) -> str | None:
-    """Say how others can change a file, or put another one in its place; None where they can't.
+    """Explain how others can change a file, or replace it; None if they can't.
 
-    A folder with the sticky bit protects the files of others in it. What is on a file system that is
-    mounted for reading only can't be changed: a Kubernetes ConfigMap, whose folders are open to all.
+    A folder with the sticky bit protects the files of others in it. Files on a read-only file system
+    can't be changed, such as those of a Kubernetes ConfigMap, whose folders are open to all.
 
     Raises:
-        OSError: if the file or a folder above it can't be looked at.
+        OSError: if the permissions of the file or a folder above it can't be read.
     """
     target = path.resolve()
     if os.statvfs(target).f_flag & os.ST_RDONLY:
@@ -33,7 +33,7 @@ def _open_to(status: os.stat_result) -> str | None:
     if status.st_uid not in {0, os.geteuid()}:
         return f"belongs to another user ({_name(status.st_uid)})"
     if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX:
-        return None  # others can't replace what is not theirs
+        return None  # others can't replace files that are not theirs
     if status.st_mode & stat.S_IWOTH:
         return "can be written by every user of this machine"
     if status.st_mode & stat.S_IWGRP and not _is_private_group(status):
@@ -42,7 +42,7 @@ def _open_to(status: os.stat_result) -> str | None:
 
 
 def _is_private_group(status: os.stat_result) -> bool:
-    """Tell whether a group is root's, or the owner's own, which has nobody else's name in it."""
+    """Whether the group is root's, or the owner's own without other members."""
     if status.st_gid == 0:
         return True
     try:

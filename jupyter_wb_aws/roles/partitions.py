@@ -1,7 +1,7 @@
 """AWS's partitions: their names, domains and regions, from the data of the installed botocore.
 
-The data is read as a file: a server's start must not pay for importing botocore. A partition that this
-botocore does not know can't be used by boto3 either, which would look for it in ``amazonaws.com``.
+The data is read as a file: importing botocore would slow down the server's start. A partition that the
+installed botocore does not know doesn't work in boto3 either, which would look for it in ``amazonaws.com``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-# Of botocore 1.44; used only where its data can't be found, as in a program packed into one file.
-KNOWN: list[dict[str, Any]] = [
+# From botocore 1.44; used only if its data can't be found, as in a program packed into one file.
+FALLBACK: list[dict[str, Any]] = [
     {
         "id": name,
         "regionRegex": regions,
@@ -34,9 +34,9 @@ KNOWN: list[dict[str, Any]] = [
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A group of regions with domains and accounts of its own.
+    """A group of regions with its own domains and accounts.
 
-    `home_region` is where global services, and the STS of a role without a region, are asked.
+    `home_region` is the region of global services, and of STS for a role without a region.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Partition:
     pattern: re.Pattern[str]
 
     def has_region(self, region: str) -> bool:
-        """Tell whether a region is one of this partition, by its name alone."""
+        """Whether a region is in this partition, by its name."""
         return region in self.regions or self.pattern.fullmatch(region) is not None
 
 
@@ -57,7 +57,7 @@ def partitions() -> Mapping[str, Partition]:
 
 
 def partition_of(region: str) -> Partition | None:
-    """Return the partition that a region is in, None for one that no partition has."""
+    """Return the partition of a region; None if no partition has it."""
     return next((each for each in partitions().values() if each.has_region(region)), None)
 
 
@@ -67,9 +67,9 @@ def _described() -> list[dict[str, Any]]:
         folders = spec.submodule_search_locations if spec else None
         path = Path(next(iter(folders or ())), "data", "partitions.json")
         described: list[dict[str, Any]] = json.loads(path.read_bytes())["partitions"]
-        return described if all(map(_partition, described)) else KNOWN
+        return described if all(map(_partition, described)) else FALLBACK
     except (OSError, ValueError, LookupError, TypeError, StopIteration, re.error):
-        return KNOWN
+        return FALLBACK
 
 
 def _partition(described: dict[str, Any]) -> Partition:

@@ -1,4 +1,4 @@
-"""Which entry a table was that can't be read any more, so that a typo takes no role away."""
+"""Recognizes the previous entry of a table that can no longer be read, so that a typo takes no role away."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from difflib import SequenceMatcher
 
 from jupyter_wb_aws.roles.role import NAME, Role
 
-# An ARN with a letter more, less or wrong is 98 % alike; two roles of one account are up to 90 %.
-ALIKE = 0.95
-LONGEST = 700
-# To compare texts takes a tenth of a millisecond: not all with all, where a template broke a thousand ARNs.
-MOST_COMPARED = 50
+# An ARN with one wrong letter is 98 % similar; two roles of one account are up to 90 % similar.
+MIN_SIMILARITY = 0.95
+MAX_ARN_LENGTH = 700
+# Comparing two texts takes a tenth of a millisecond: too long for all pairs if a template broke 1,000 ARNs.
+MAX_COMPARED = 50
 FIELDS = ("label", "description", "region", "color", "request_url")
 
 
 def previous_role_of(table: object, candidates: Iterable[Role]) -> Role | None:
-    """Return the role that a table without a usable ARN most likely described; None where that is not clear.
+    """Return the role that a table without a usable ARN most likely described; None if that is not clear.
 
-    The only one that lost its entry is taken for it, unless the table has the name of another role.
+    If only one role lost its entry, it is that one, unless the table has the name of another role.
 
     Args:
-        table: what the file has; usually a table whose `arn` has a typo, or is missing.
-        candidates: roles of the last good reading that have no entry any more.
+        table: from the file; usually a table whose `arn` has a typo, or is missing.
+        candidates: the roles of the previous catalogue that no longer have an entry.
     """
     roles = list(candidates)
-    compared = len(roles) <= MOST_COMPARED
-    scored = [(_likeness(table, role, compared=compared), role) for role in roles]
+    compare_arns = len(roles) <= MAX_COMPARED
+    scored = [(_similarity(table, role, compare_arns=compare_arns), role) for role in roles]
     best = max((score for score, _ in scored), default=0.0)
-    if best == 0 and _names_a_role(table):  # of a role that was deleted while another came in
+    if best == 0 and _names_a_role(table):  # one role was deleted, and another added
         return None
     fitting = [role for score, role in scored if score == best]
     return fitting[0] if len(fitting) == 1 else None
@@ -39,13 +39,13 @@ def _names_a_role(table: object) -> bool:
     return isinstance(arn, str) and NAME.fullmatch(arn.rpartition("/")[2]) is not None
 
 
-def _likeness(table: object, role: Role, *, compared: bool) -> float:
-    """Return how much of a table is a role's: 1 for each equal field, up to 1 for a similar ARN."""
+def _similarity(table: object, role: Role, *, compare_arns: bool) -> float:
+    """Return how similar a table is to a role: 1 for each equal field, up to 1 for a similar ARN."""
     values = table if isinstance(table, dict) else {"arn": table}
     arn = values.get("arn")
-    alike = 0.0
-    if isinstance(arn, str) and compared:
-        alike = SequenceMatcher(None, arn[:LONGEST], str(role.arn)).ratio()
+    ratio = 0.0
+    if isinstance(arn, str) and compare_arns:
+        ratio = SequenceMatcher(None, arn[:MAX_ARN_LENGTH], str(role.arn)).ratio()
     equal = sum(1 for name in FIELDS if values.get(name) and values[name] == getattr(role, name))
-    named = isinstance(arn, str) and arn.rpartition("/")[2] == role.arn.name
-    return equal + named + (alike if alike >= ALIKE else 0.0)
+    same_name = isinstance(arn, str) and arn.rpartition("/")[2] == role.arn.name
+    return equal + same_name + (ratio if ratio >= MIN_SIMILARITY else 0.0)

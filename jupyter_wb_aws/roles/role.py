@@ -1,4 +1,4 @@
-"""An IAM role that a user may pick, and its ARN."""
+"""An IAM role that a user may start, and its ARN."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ ACCOUNT = re.compile(r"[0-9]{12}")
 # Source: IAM User Guide, "IAM and AWS STS quotas": role names and paths.
 NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
 PATH = re.compile(r"/([!-.0-~]+/)*")
-PATH_LENGTH = 512
-# S3-compatible stores name their regions as they like, within a DNS label.
+MAX_PATH_LENGTH = 512
+# S3-compatible stores choose the names of their regions freely, within a DNS label.
 REGION_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -29,7 +29,7 @@ class RoleArn:
 
     @classmethod
     def parse(cls, text: str) -> RoleArn:
-        """Read ``arn:aws:iam::111122223333:role/path/name``.
+        """Parse ``arn:aws:iam::111122223333:role/path/name``.
 
         Raises:
             InvalidRoleArn: if `text` is anything else; the message says which part.
@@ -41,21 +41,21 @@ class RoleArn:
         if partition not in partitions():
             known = ", ".join(partitions())
             raise InvalidRoleArn(
-                f"The ARN's partition is none of {known} (those that the installed botocore knows)."
+                f"The ARN's partition is not one of {known} (those that the installed botocore knows)."
             )
         if service != "iam" or region:
-            raise InvalidRoleArn("A role's ARN goes on with `iam` and an empty region.")
+            raise InvalidRoleArn("A role's ARN continues with `iam` and an empty region.")
         if not ACCOUNT.fullmatch(account):
             raise InvalidRoleArn("The ARN's account is not twelve digits.")
         kind, slash, rest = resource.partition("/")
         if kind != "role" or not slash:
-            raise InvalidRoleArn("The ARN is not one of a role: `role/` is missing.")
+            raise InvalidRoleArn("The ARN is not the ARN of a role: `role/` is missing.")
         head, _, name = rest.rpartition("/")
         path = f"/{head}/" if head else "/"
         if not NAME.fullmatch(name):
-            raise InvalidRoleArn("The ARN's role name has characters that IAM does not take.")
-        if not PATH.fullmatch(path) or len(path) > PATH_LENGTH or rest.startswith("/"):
-            raise InvalidRoleArn("The ARN's path has characters that IAM does not take.")
+            raise InvalidRoleArn("The ARN's role name has characters that IAM does not accept.")
+        if not PATH.fullmatch(path) or len(path) > MAX_PATH_LENGTH or rest.startswith("/"):
+            raise InvalidRoleArn("The ARN's path has characters that IAM does not accept.")
         return cls(partition, account, path, name)
 
     def __str__(self) -> str:
@@ -66,8 +66,8 @@ class RoleArn:
 class Role:
     """A role as the catalogue offers it.
 
-    `extra_environment` holds variables that its role sessions get besides ours; the STS endpoint
-    is taken from there too, so that our own calls and the kernels' go to the same place.
+    `extra_environment` holds further variables for its role sessions. It may also name the STS endpoint,
+    which our own calls then use too.
     """
 
     arn: RoleArn
@@ -82,8 +82,11 @@ class Role:
     def region_for(self, asked: str | None) -> str | None:
         """Return the region of a role session: the one asked for, else the role's own.
 
+        Args:
+            asked: the user's choice; None for none.
+
         Raises:
-            InvalidRegion: if the one asked for is none of the role's partition.
+            InvalidRegion: if the one asked for is not in the role's partition.
         """
         if asked is None or asked == self.region:
             return self.region
@@ -95,7 +98,7 @@ class Role:
         return asked
 
     def as_json(self) -> dict[str, object]:
-        """Shape the role as `GET /aws/roles` does."""
+        """Return the role as in `GET /aws/roles`."""
         return {
             "arn": str(self.arn),
             "name": self.arn.name,

@@ -1,4 +1,4 @@
-"""Roles that a claim of the token names, where the roles file says that they may be taken from there."""
+"""Roles that a claim of the token names, if the roles file has `roles_from_claim`."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from jupyter_wb_aws.roles.role import NAME, Role, RoleArn
 log = logging.getLogger(__name__)
 
 NAME_FIELD = "{name}"
-# A list that nobody could pick from; a token that AWS takes has room for about as many.
-MOST_ROLES = 1000
+# Nobody can choose from a longer list, and a token that AWS accepts has room for about as many.
+MAX_ROLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class RolesFromClaim:
     """Which claim names roles, and which of them may be offered.
 
-    `accounts` and `partition` are the limits: whatever the claim says, no role outside of them is
-    ever offered. Values that are names are put into `template` (an ARN with ``{name}``). Of a value
-    only what follows `prefix` counts; one that does not begin with it is none of ours. The rest is
-    said of roles that have no entry of their own in the roles file.
+    `accounts` and `partition` are the limits: no role outside of them is ever offered. A value that is
+    a role's name is put into `template` (an ARN with ``{name}``). Only values that begin with `prefix` count,
+    without it. The other fields describe the roles that have no entry of their own in the roles file.
     """
 
     claim: str
@@ -39,11 +38,11 @@ class RolesFromClaim:
     extra_environment: Mapping[str, str] = field(default_factory=dict)
 
     def permits(self, arn: RoleArn) -> bool:
-        """Tell whether this role may be offered at all."""
+        """Whether this role may be offered at all."""
         return arn.account_id in self.accounts and arn.partition == self.partition
 
     def role(self, arn: RoleArn) -> Role:
-        """Describe a role that has no entry of its own."""
+        """Return the description of a role without an entry of its own."""
         return Role(
             arn=arn,
             label=arn.name,
@@ -56,8 +55,8 @@ class RolesFromClaim:
     def named_by(self, identity: Identity) -> list[RoleArn]:
         """Return the roles that the token names, each once, in its order.
 
-        A value that is no role, or none that may be offered, is left out: that is the identity
-        provider's business, and no failure of the user's.
+        A value that is not a role, or a role that may not be offered, is left out and logged: the identity
+        provider sent it, and the user can't correct it.
         """
         claim = claim_by_path(identity.claims, self.claim)
         values = claim if isinstance(claim, list) else [] if claim is None else [claim]
@@ -68,8 +67,8 @@ class RolesFromClaim:
                 continue
             try:
                 arn = self._arn(value)
-                if arn not in found and len(found) == MOST_ROLES:
-                    raise InvalidRoleArn(f"There are more than {MOST_ROLES} roles.")
+                if arn not in found and len(found) == MAX_ROLES:
+                    raise InvalidRoleArn(f"There are more than {MAX_ROLES} roles.")
             except InvalidRoleArn as why:
                 left_out.append(f"{value!r:.80}: {why}")
             else:
@@ -82,22 +81,22 @@ class RolesFromClaim:
         return list(found)
 
     def _arn(self, value: object) -> RoleArn:
-        """Read one value.
+        """Return the ARN that one value names.
 
         Raises:
-            InvalidRoleArn: if it is no role that may be offered; says why.
+            InvalidRoleArn: if it is not a role that may be offered; the message says why.
         """
         if not isinstance(value, str):
-            raise InvalidRoleArn("It is no text.")
+            raise InvalidRoleArn("It is not a text.")
         text = value.removeprefix(self.prefix)
         if text.startswith("arn:"):
             arn = RoleArn.parse(text)
         elif self.template is None:
-            raise InvalidRoleArn("It is no ARN, and there is no `arn` to put a name into.")
+            raise InvalidRoleArn("It is not an ARN, and there is no `arn` to put a name into.")
         elif not NAME.fullmatch(text):  # it goes into an ARN: no slash, no colon
-            raise InvalidRoleArn("It is no ARN, and IAM takes no such name of a role.")
+            raise InvalidRoleArn("It is neither an ARN nor a role name that IAM accepts.")
         else:
             arn = RoleArn.parse(self.template.replace(NAME_FIELD, text))
         if not self.permits(arn):
-            raise InvalidRoleArn("Its account is not in `accounts`, or its partition another one.")
+            raise InvalidRoleArn("Its account is not in `accounts`, or its partition differs.")
         return arn

@@ -1,4 +1,4 @@
-"""Which roles match which user: pure decisions."""
+"""The `allow` rules of the roles file: which users a role is offered to."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from jupyter_wb_aws.identity.token import Identity
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One `allow` rule: every condition that it names must hold, each by any one of its values.
+    """One `allow` rule: every condition that it has must hold, each for any one of its values.
 
-    A rule that names nothing matches nobody; `everyone` matches everybody.
+    A rule without conditions matches nobody; `everyone` matches all users.
     """
 
     users: frozenset[str] = frozenset()
@@ -23,12 +23,12 @@ class Rule:
     everyone: bool = False
 
     def matches(self, identity: Identity) -> bool:
-        """Tell whether the rule lets this user in.
+        """Whether the rule allows this user.
 
-        `users` is compared with the subject alone: a name may be the user's own choice (OIDC Core
-        5.7), and somebody else's subject. `claims` is compared with a claim's text or, where the
-        claim is a list, with each of its items; booleans count as `true` and `false`. A claim may
-        be named by a path; see `claim_by_path`.
+        `users` is compared only with the subject: users may choose their name (OIDC Core 5.7), and
+        choose another user's subject. `claims` is compared with a claim's text or, if the claim is a
+        list, with each of its items; booleans count as `true` and `false`. A claim may be named by a
+        path; see `claim_by_path`.
         """
         if self.everyone:
             return True

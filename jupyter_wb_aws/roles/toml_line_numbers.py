@@ -1,11 +1,11 @@
-"""Where the tables of a TOML file begin; `tomllib` gives values without their places."""
+"""The lines of tables and keys in a TOML file, which `tomllib` does not report."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-# Strings and comments, in the order in which TOML takes them (TOML 1.0, "String", "Comment").
+# Strings and comments, in the order in which TOML recognizes them (TOML 1.0, "String", "Comment").
 OPAQUE = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}'
     r"|'''.*?'{3,5}"
@@ -17,9 +17,11 @@ OPAQUE = re.compile(
 
 
 def lines_of_tables(text: str, key: str) -> list[int]:
-    """Return the line of each table in the top-level array `key`, as ``[[key]]`` or in an inline array.
+    """Return the line of each table in the top-level array `key`: ``[[key]]`` or an inline array.
 
-    `text` must be valid TOML.
+    Args:
+        text: valid TOML.
+        key: the array's.
     """
     plain = OPAQUE.sub(_blank(key), text)
     headers = re.finditer(rf"^[^\S\n]*\[\[\s*{re.escape(key)}\s*\]\]", plain, re.MULTILINE)
@@ -28,14 +30,14 @@ def lines_of_tables(text: str, key: str) -> list[int]:
 
 
 def line_of_key(text: str, key: str) -> int | None:
-    """Return the line where a top-level key or table begins; None where it is not found."""
+    """Return the line where a top-level key or table begins; None if it is not found."""
     plain = OPAQUE.sub(_blank(key), text)
     found = re.search(rf"^[^\S\n]*(?:\[+\s*)?{re.escape(key)}\s*(?:[\].=])", plain, re.MULTILINE)
     return plain.count("\n", 0, found.end()) + 1 if found else None
 
 
 def _blank(key: str) -> Callable[[re.Match[str]], str]:
-    """Return what stands in for a string or comment: as many lines, and no sign that TOML has."""
+    """Return a replacement for strings and comments: as many lines, without the syntax of TOML."""
 
     def blank(found: re.Match[str]) -> str:
         if found[0] in {f'"{key}"', f"'{key}'"}:
@@ -46,7 +48,7 @@ def _blank(key: str) -> Callable[[re.Match[str]], str]:
 
 
 def _places_inline(plain: str, key: str) -> list[int]:
-    """Return where each item of ``key = [item, item]`` begins."""
+    """Return the position of each item in ``key = [item, item]``."""
     begin = re.search(rf"^[^\S\n]*{re.escape(key)}\s*=\s*\[", plain, re.MULTILINE)
     if begin is None:
         return []

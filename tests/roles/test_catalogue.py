@@ -188,8 +188,8 @@ def test_the_default_role_is_the_configured_one_else_the_first_marked_so():
         (entry() + entry(), 5, "listed twice"),
         (entry() + "# [[roles]]\n" + entry("default = 1", "b"), 6, "true or false"),
         (entry('default = "yes"'), 1, "true or false"),
-        (entry('region = "us east"'), 1, "no region"),
-        (entry('region = "evil.com/#"'), 1, "no region"),
+        (entry('region = "us east"'), 1, "is not a region"),
+        (entry('region = "evil.com/#"'), 1, "is not a region"),
         (entry(r'label = "a\nb"'), 1, "`label` must be a text in one line"),
         (entry(r'label = "\u202Egnp"'), 1, "`label` must be a text in one line"),
         (entry("color = [1]"), 1, "`color` must be a text"),
@@ -210,7 +210,7 @@ def test_the_default_role_is_the_configured_one_else_the_first_marked_so():
         (entry("[roles.extra_environment]\nAWS_PROFILE = 'x'"), 1, "belongs to the role session"),
         (entry("[roles.extra_environment]\n'A B' = 'x'"), 1, "no name of an environment variable"),
         (entry("[roles.extra_environment]\nA = 7"), 1, "the value of A is no text"),
-        (entry("extra_environment = 7"), 1, "it is no table"),
+        (entry("extra_environment = 7"), 1, "it is not a table"),
         ("a = " + "9" * 5000, None, "4300 digits"),
         ("a = " + "[" * 5000, None, "nested too deeply"),
     ],
@@ -424,7 +424,7 @@ def test_many_broken_arns_are_recognised_without_comparing_all_with_all(monkeypa
     good = "".join(entry(arn=f"role-{number}") for number in range(200))
     catalogue = parse(good.replace("111122223333", ""), NOON, parse(good, NOON))
     assert names(catalogue) == [f"role-{number}" for number in range(200)]
-    assert len(compared) < previous_entries.MOST_COMPARED**2  # of 200 by 200
+    assert len(compared) < previous_entries.MAX_COMPARED**2  # of 200 by 200
 
 
 def test_a_second_entry_for_a_role_is_left_out_and_the_first_stays():
@@ -444,7 +444,7 @@ def test_a_role_of_any_partition_that_botocore_knows_is_offered(partition):
 def test_a_partition_that_nobody_knows_takes_no_other_role_away():
     catalogue = parse(entry().replace("arn:aws:", "arn:aws-mars:") + REST, NOON)
     assert names(catalogue) == ["auditor", "operator"]
-    assert "partition is none of aws, aws-cn" in catalogue.problems[0].reason
+    assert "partition is not one of aws, aws-cn" in catalogue.problems[0].reason
 
 
 @pytest.mark.parametrize("item", ["7", '"x"', "[]", "true"])
@@ -498,7 +498,7 @@ async def test_a_bad_entry_is_logged_once_with_its_line_until_the_file_changes(f
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
     assert f"{file.path}, line 1: the role analyst has the unknown key `lable`" in errors[0]
-    assert "its last good form stays in force" in errors[0]
+    assert "its last good version stays in force" in errors[0]
 
 
 # --- Who can change the file -----------------------------------------------------------------
@@ -574,7 +574,7 @@ async def test_an_exposed_file_is_logged_and_told(file, caplog):
 async def test_a_file_whose_disk_hangs_is_not_waited_for_long_and_heals(file, monkeypatch):
     file.path.write_text(entry())
     good, gate = await file.current(), threading.Event()
-    monkeypatch.setattr(catalogue_file, "PATIENCE", 0.01)
+    monkeypatch.setattr(catalogue_file, "READ_TIMEOUT", 0.01)
     with monkeypatch.context() as disk:
         disk.setattr(CatalogueFile, "_look", lambda _: gate.wait(60))
         assert await file.current() is good
@@ -584,7 +584,7 @@ async def test_a_file_whose_disk_hangs_is_not_waited_for_long_and_heals(file, mo
     assert "does not answer" in str(file.problem)
     assert "does not answer" in refused.value.admin_hint
     gate.set()
-    monkeypatch.setattr(catalogue_file, "PATIENCE", 20)
+    monkeypatch.setattr(catalogue_file, "READ_TIMEOUT", 20)
     await file.current()
     await fresh.current()
     assert (file.problem, fresh.problem) == (None, None)
@@ -642,7 +642,7 @@ async def test_a_broken_file_keeps_the_last_good_catalogue_and_says_so_once(
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
     assert told in errors[0]
-    assert "the last good one stays in force" in errors[0]
+    assert "the last good version stays in force" in errors[0]
 
 
 async def test_a_mended_file_is_taken_again(file):
@@ -733,7 +733,7 @@ def test_a_bad_arn_is_reported_in_one_sentence():
     text = '[[roles]]\narn = "arn:aw:iam::111122223333:role/analyst"\nallow = "everyone"\n'
     (problem,) = parse(text, NOON).problems
     assert ").;" not in describe_bad_entry(problem)
-    assert describe_bad_entry(problem).startswith("line 1: The ARN's partition is none of ")
+    assert describe_bad_entry(problem).startswith("line 1: The ARN's partition is not one of ")
     assert describe_bad_entry(problem).endswith("; it is left out")
 
 

@@ -68,24 +68,24 @@ def test_the_roles_that_the_claim_names_are_offered_in_its_order(text, value, wa
     [
         (arn("x", FOREIGN), "not in `accounts`"),
         (f"arn:aws-cn:iam::{ACCOUNT}:role/x", "its partition"),
-        (f"arn:aws:iam::{ACCOUNT}:user/x", "not one of a role"),
-        (f"arn:aws:sts::{ACCOUNT}:assumed-role/x/y", "goes on with `iam`"),
-        (f"arn:aws:iam::{ACCOUNT}:role/x\n", "characters that IAM does not take"),
+        (f"arn:aws:iam::{ACCOUNT}:user/x", "not the ARN of a role"),
+        (f"arn:aws:sts::{ACCOUNT}:assumed-role/x/y", "continues with `iam`"),
+        (f"arn:aws:iam::{ACCOUNT}:role/x\n", "characters that IAM does not accept"),
         ("arn:", "six parts"),
-        ("", "no such name"),
-        ("../admin", "no such name"),
-        ("team/admin", "no such name"),
-        ("x:y", "no such name"),
-        ("x\n", "no such name"),
-        ("{name}", "no such name"),
-        ("änalyst", "no such name"),
-        ("x" * 65, "no such name"),
-        ("x" * 62, "characters that IAM does not take"),  # 65 with the template's own
-        (7, "no text"),
-        (True, "no text"),
-        (None, "no text"),
-        ([arn("x")], "no text"),
-        ({"role": arn("x")}, "no text"),
+        ("", "nor a role name"),
+        ("../admin", "nor a role name"),
+        ("team/admin", "nor a role name"),
+        ("x:y", "nor a role name"),
+        ("x\n", "nor a role name"),
+        ("{name}", "nor a role name"),
+        ("änalyst", "nor a role name"),
+        ("x" * 65, "nor a role name"),
+        ("x" * 62, "characters that IAM does not accept"),  # 65 with the template's own
+        (7, "not a text"),
+        (True, "not a text"),
+        (None, "not a text"),
+        ([arn("x")], "not a text"),
+        ({"role": arn("x")}, "not a text"),
     ],
 )
 def test_what_is_no_role_that_may_be_offered_is_left_out_and_told_in_a_line(value, why, caplog):
@@ -103,7 +103,7 @@ def test_names_are_left_out_where_there_is_nothing_to_put_them_into(caplog):
 @pytest.mark.parametrize("value", [7, True, {"roles": [arn("x")]}])
 def test_a_claim_of_another_kind_names_no_role(value, caplog):
     assert offered(FROM_CLAIM, value) == []
-    assert "It is no text" in caplog.text
+    assert "It is not a text" in caplog.text
 
 
 def test_one_line_a_token_is_logged_and_never_the_whole_claim(caplog):
@@ -123,8 +123,8 @@ def test_a_value_can_not_forge_a_line_of_the_log(caplog):
 
 
 def test_a_claim_gives_a_thousand_roles_at_most(monkeypatch, caplog):
-    assert roles_from_claim.MOST_ROLES == 1000
-    monkeypatch.setattr(roles_from_claim, "MOST_ROLES", 3)
+    assert roles_from_claim.MAX_ROLES == 1000
+    monkeypatch.setattr(roles_from_claim, "MAX_ROLES", 3)
     assert len(offered(BY_NAME, ["a", "b", "a", "c", "b", "d", "e"])) == 3
     assert "Left out 2 of 7" in caplog.text
     assert "more than 3 roles" in caplog.text
@@ -244,7 +244,7 @@ def table(**changes):
         (table(accounts='["*"]'), "needs `accounts`"),
         (table(accounts='["1111222233334"]'), "needs `accounts`"),
         (table(accounts='["1111222233\u0663\u0663"]'), "needs `accounts`"),
-        (table(partition='"aws-mars"'), "`partition` of `roles_from_claim` is none of"),
+        (table(partition='"aws-mars"'), "`partition` of `roles_from_claim` is not one of"),
         (table(arn='"analyst"'), "must have {name} once"),
         (table(arn=f'"{arn("x")}"'), "must have {name} once"),
         (table(arn=f'"{arn("{name}{name}")}"'), "must have {name} once"),
@@ -254,7 +254,7 @@ def table(**changes):
         (table(arn=f'"{arn("{name}", FOREIGN)}"'), "not in one of the `accounts`"),
         (table(arn=f'"arn:aws-cn:iam::{ACCOUNT}:role/{{name}}"'), "another `partition`"),
         (table(prefix="7"), "`prefix` must be a text"),
-        (table(region='"us east"'), "no region"),
+        (table(region='"us east"'), "is not a region"),
         (table(extra_environment='{AWS_PROFILE = "x"}'), "belongs to the role session"),
         (table(label='"x"'), "unknown key `label`"),
     ],
@@ -272,7 +272,7 @@ def test_it_must_be_one_table(text):
 
 def test_a_role_without_allow_that_the_claim_can_never_offer_is_a_mistake():
     problem = problem_of(f'{table()}[[roles]]\narn = "{arn("x", FOREIGN)}"\n')
-    assert "not one that `roles_from_claim` may offer" in problem.reason
+    assert "`roles_from_claim` may not offer it" in problem.reason
     assert problem.line == 5
 
 
