@@ -1,6 +1,6 @@
-"""An OpenID provider that does as a test says: right by default, and wrong in every way that is asked for.
+"""An OpenID provider that a test controls: correct by default, and wrong in any way that the test asks for.
 
-The real one is in tests/peers/; this one is for faults, which a real one does not have on demand.
+tests/peers/ uses a real one; this one is for faults, which a real one does not have on demand.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class OpenIdProvider(Serving):
         super().__init__(_server(Handler))
         self.issuer = self.url
 
-    # --- What it knows -------------------------------------------------------------------------
+    # --- Its documents and tokens -------------------------------------------------------------------------
 
     def metadata(self):
         found = {
@@ -112,7 +112,7 @@ class OpenIdProvider(Serving):
         return {name: value for name, value in found.items() if value is not None}
 
     def hold_tokens(self, until):
-        """Give no token until the event is set; what was asked for is done all the same."""
+        """Give no token until the event is set; the request has its effect all the same."""
         tokens = self._tokens
 
         def held(**claims):
@@ -124,7 +124,7 @@ class OpenIdProvider(Serving):
     # --- The user's part -----------------------------------------------------------------------
 
     def authorize(self, url, user=None):
-        """Do what the user does at the provider; return the callback's query, as the browser would."""
+        """Do what the user does at the provider; return the callback's query, as the browser sends it."""
         if user is not None:
             self.user = user
         asked = {k: v[0] for k, v in parse_qs(urlsplit(url).query).items()}
@@ -211,7 +211,7 @@ class OpenIdProvider(Serving):
 
     def _by_refresh_token(self, form):
         user = self.refresh_tokens.pop(form.get("refresh_token"), None)
-        if user is None:  # seen twice, or revoked: whoever holds its successors is out
+        if user is None:  # used twice, or revoked: its successors no longer work either
             self.refresh_tokens.clear()
             return "invalid_grant", {}
         self.user = user

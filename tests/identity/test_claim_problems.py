@@ -1,4 +1,4 @@
-"""Claims inside of claims, and those that can't be used: what an administrator is told."""
+"""Claims within claims, and the messages about claims that can't be used."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_claim_is_found_by_its_name_or_else_by_a_path(name, value):
     assert claim_by_path(KEYCLOAK, name) == value
 
 
-def test_a_user_is_known_by_nested_claims():
+def test_name_and_groups_may_be_nested_claims():
     token = make_token(realm_access={"roles": ["analysts"]}, profile={"name": "Alice"})
     identity = token.identity("profile.name", "realm_access.roles")
     assert (identity.name, identity.groups) == ("Alice", ("analysts",))
@@ -91,12 +91,12 @@ def test_groups_that_cannot_be_used_are_reported(groups, code, said):
         {"_claim_names": {"groups": "src1"}, "groups": []},
     ],
 )
-def test_groups_that_were_left_out_for_their_number_are_reported(claims):
+def test_groups_that_were_left_out_because_of_their_number_are_reported(claims):
     [problem] = problems(wanted=(), **claims)
     assert problem.code == "groups_left_out"
 
 
-def test_a_missing_claim_is_reported_where_rules_need_it():
+def test_a_missing_claim_is_reported_if_rules_need_it():
     claims = {"aud": ["wb"], "roles": ["analysts"], "wids": ["w\n"], "realm_access": {"roles": []}}
     [problem] = problems(groups_claim="realm_access.groups", **claims)
     assert problem.code == "groups_claim_missing"
@@ -128,10 +128,10 @@ def test_a_name_that_is_text_or_missing_is_not_reported(name):
     assert problems(name=name, groups=["analysts"]) == []
 
 
-def test_no_value_of_the_token_is_told():
+def test_no_value_of_the_token_is_quoted():
     claims = {"groups": [{"secret-a": "secret-b"}], "name": {"first": "secret-c"}}
-    told = "".join(problem.message for problem in problems(**claims))
-    assert "secret" not in told
+    message = "".join(problem.message for problem in problems(**claims))
+    assert "secret" not in message
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_no_value_of_the_token_is_told():
         (["analysts@example.com"], "directory"),
     ],
 )
-def test_groups_that_are_written_otherwise_are_said_to_be(groups, said):
+def test_groups_with_another_spelling_are_reported(groups, said):
     (problem,) = claim_problems({"groups": groups}, "name", "groups", ["analysts"])
     assert problem.code == "groups_written_otherwise"
     assert said in problem.message
@@ -155,7 +155,7 @@ def test_groups_that_are_written_otherwise_are_said_to_be(groups, said):
 @pytest.mark.parametrize(
     "groups", [["CN=users,OU=analysts-2"], ["users@analysts"], ["other\\users"]]
 )
-def test_groups_of_other_names_are_not_said_to_be_written_otherwise(groups):
+def test_groups_with_other_names_are_not_reported(groups):
     assert claim_problems({"groups": groups}, "name", "groups", ["analysts"]) == []
 
 

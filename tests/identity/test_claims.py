@@ -1,4 +1,4 @@
-"""What a provider may leave out, sent as null or empty instead: it counts as absent."""
+"""Optional members that a provider sends as null or empty: they count as missing."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ OPTIONAL_METADATA = (
 
 
 @NOTHING
-async def test_optional_metadata_that_hold_nothing_count_as_absent(
-    make, provider, tmp_path, nothing
-):
+async def test_empty_optional_metadata_count_as_missing(make, provider, tmp_path, nothing):
     provider.metadata_changes = dict.fromkeys(OPTIONAL_METADATA, nothing)
     provider.secret = "s3cret-of-the-client"
     (tmp_path / "secret").write_text(provider.secret)
@@ -31,7 +29,7 @@ async def test_optional_metadata_that_hold_nothing_count_as_absent(
 
 
 @NOTHING
-async def test_a_flow_whose_endpoint_holds_nothing_is_not_offered(make, provider, nothing):
+async def test_a_flow_with_an_empty_endpoint_is_not_offered(make, provider, nothing):
     provider.metadata_changes = {"device_authorization_endpoint": nothing}
     assert await make().sign_in.available_flows() == ["code"]
     provider.metadata_changes = {"authorization_endpoint": nothing}
@@ -39,7 +37,7 @@ async def test_a_flow_whose_endpoint_holds_nothing_is_not_offered(make, provider
 
 
 @NOTHING
-async def test_a_required_endpoint_that_holds_nothing_is_named(source, provider, nothing):
+async def test_an_empty_required_endpoint_is_named(source, provider, nothing):
     provider.metadata_changes = {"token_endpoint": nothing}
     with pytest.raises(IdpBadAnswer, match="has no token_endpoint"):
         await sign_in(source, provider)
@@ -59,7 +57,7 @@ async def test_an_endpoint_that_is_not_a_url_is_named(source, provider, name, ur
 
 
 @NOTHING
-async def test_optional_members_of_a_token_answer_that_hold_nothing_count_as_absent(
+async def test_empty_optional_members_of_a_token_response_count_as_missing(
     source, provider, nothing
 ):
     optional = ("refresh_token", "expires_in", "scope", "refresh_expires_in", "error")
@@ -69,9 +67,7 @@ async def test_optional_members_of_a_token_answer_that_hold_nothing_count_as_abs
 
 
 @NOTHING
-async def test_optional_claims_of_an_id_token_that_hold_nothing_count_as_absent(
-    source, provider, nothing
-):
+async def test_empty_optional_claims_of_an_id_token_count_as_missing(source, provider, nothing):
     provider.claims = dict.fromkeys(("azp", "nbf", "auth_time", "acr", "amr", "name"), nothing)
     await sign_in(source, provider)
     assert source.sign_in.state == "signed_in"
@@ -84,14 +80,14 @@ async def test_an_id_token_of_another_client_is_still_refused(source, provider):
 
 
 @NOTHING
-async def test_an_id_token_without_a_nonce_is_told_as_that(source, provider, nothing):
+async def test_an_id_token_without_a_nonce_is_reported(source, provider, nothing):
     provider.answers = {"id_token": provider.id_token(nonce=nothing)}
     with pytest.raises(TokenInvalid, match="it has no `nonce`"):
         await sign_in(source, provider)
 
 
 @NOTHING
-async def test_optional_members_of_a_device_answer_that_hold_nothing_count_as_absent(
+async def test_empty_optional_members_of_a_device_response_count_as_missing(
     source, provider, nothing
 ):
     answer = {
@@ -104,7 +100,7 @@ async def test_optional_members_of_a_device_answer_that_hold_nothing_count_as_ab
 
 
 @pytest.mark.parametrize("empty", ["iss", "error", "error_description"])
-async def test_an_empty_parameter_of_the_callback_counts_as_absent(source, provider, empty):
+async def test_an_empty_parameter_of_the_callback_counts_as_missing(source, provider, empty):
     begun = await source.sign_in.begin_code()
     query = {**provider.authorize(begun.authorization_url), empty: ""}
     await source.sign_in.finish_code(query, {begun.cookie_name: begun.cookie})

@@ -52,18 +52,18 @@ async def pid_in(file: Path) -> int:
     return int(file.read_text())
 
 
-async def test_a_printed_token_is_taken(program):
+async def test_a_printed_token_is_accepted(program):
     token = await program(f"print({TOKEN!r})").fetch(TokenRequest())
     assert token.reveal() == TOKEN
     assert token.received_at == NOON
 
 
-async def test_blanks_around_the_token_do_not_count(program):
+async def test_blanks_around_the_token_are_ignored(program):
     token = await program(f"printf '  %s \\r\\n\\n' {TOKEN}", shell=True).fetch(TokenRequest())
     assert token.reveal() == TOKEN
 
 
-async def test_a_byte_order_mark_before_the_token_does_not_count(program):
+async def test_a_byte_order_mark_before_the_token_is_ignored(program):
     token = await program(f"print('\\ufeff' + {TOKEN!r})").fetch(TokenRequest())
     assert token.reveal() == TOKEN
 
@@ -73,7 +73,7 @@ async def test_a_token_followed_by_a_sentence_is_refused(program):
         await program(f"print({TOKEN!r}); print('Signed in.')").fetch(TokenRequest())
 
 
-async def test_a_failing_program_is_told_with_its_last_words(program):
+async def test_a_failing_program_is_reported_with_its_last_words(program):
     source = program("echo working...; echo 'no network today' >&2; exit 3", shell=True)
     with pytest.raises(TokenSourceFailed) as failed:
         await source.fetch(TokenRequest())
@@ -82,12 +82,12 @@ async def test_a_failing_program_is_told_with_its_last_words(program):
     assert "working" not in failed.value.detail
 
 
-async def test_a_token_of_a_program_that_then_failed_is_not_taken(program):
+async def test_a_token_of_a_program_that_then_failed_is_not_used(program):
     with pytest.raises(TokenSourceFailed):
         await program(f"echo {TOKEN}; exit 1", shell=True).fetch(TokenRequest())
 
 
-async def test_a_program_killed_by_a_signal_is_told_so(program):
+async def test_a_program_killed_by_a_signal_is_reported(program):
     with pytest.raises(TokenSourceFailed, match="signal 9"):
         await program("kill -9 $$", shell=True).fetch(TokenRequest())
 
@@ -98,7 +98,7 @@ async def test_status_77_means_that_the_user_must_sign_in(program):
         await source.fetch(TokenRequest())
 
 
-async def test_a_program_that_prints_nothing_is_told_so(program):
+async def test_a_program_that_prints_nothing_is_reported(program):
     with pytest.raises(TokenSourceFailed, match="printed nothing"):
         await program("true", shell=True).fetch(TokenRequest())
 
@@ -141,7 +141,7 @@ async def test_no_program_or_module_of_the_notebooks_folder_is_run(tmp_path, mon
             await CommandTokenSource(command=command).fetch(TokenRequest())
 
 
-async def test_a_relative_path_is_told_as_the_reason(tmp_path, monkeypatch):
+async def test_a_relative_path_is_named_as_the_reason(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "get-token").write_text("#!/bin/sh\n")
     with pytest.raises(TokenSourceFailed, match="path is relative, but it runs in the folder /"):
@@ -181,7 +181,7 @@ async def test_a_program_that_ignores_sigterm_is_ended(program):
         await source.fetch(TokenRequest())
 
 
-async def test_what_a_finished_program_left_running_is_ended(program, tmp_path):
+async def test_children_of_a_finished_program_are_ended(program, tmp_path):
     source = program(
         f"sleep 1000 >/dev/null 2>&1 & echo $! > {tmp_path}/pid; echo {TOKEN}", shell=True
     )
@@ -225,7 +225,7 @@ async def test_a_program_that_prints_for_ever_is_ended(program):
     assert time.monotonic() - started < 5
 
 
-async def test_a_token_that_is_too_long_for_aws_is_told_by_its_largest_claim(program):
+async def test_for_a_token_that_is_too_long_for_aws_the_largest_claim_is_named(program):
     token = make_jwt(groups=["team"] * 3000)
     with pytest.raises(TokenInvalid, match=f"{len(token)} characters") as refused:
         await program(f"print({token!r})").fetch(TokenRequest())
@@ -237,7 +237,7 @@ async def test_a_program_that_complains_for_ever_is_ended(program):
         await program("exec yes >&2", shell=True, timeout=0.3).fetch(TokenRequest())
 
 
-async def test_a_program_that_says_much_on_standard_error_may_still_give_a_token(program):
+async def test_a_program_with_many_messages_may_still_give_a_token(program):
     source = program(f"import sys; sys.stderr.write('debug ' * 100_000); print({TOKEN!r})")
     assert (await source.fetch(TokenRequest())).reveal() == TOKEN
 
@@ -250,7 +250,7 @@ async def test_no_token_on_standard_error_is_shown(program, much):
     assert not any(piece in str(failed.value.as_problem()) for piece in TOKEN.split("."))
 
 
-async def test_what_is_shown_of_standard_error_is_short_and_in_one_line(program):
+async def test_standard_error_is_shown_as_one_short_line(program):
     source = program(r"printf 'a\033[31m\nb\377%0900d' 7 | sed 's/0/0 /g' >&2; exit 1", shell=True)
     with pytest.raises(TokenSourceFailed) as failed:
         await source.fetch(TokenRequest())
@@ -258,7 +258,7 @@ async def test_what_is_shown_of_standard_error_is_short_and_in_one_line(program)
     assert len(failed.value.detail) < 700
 
 
-async def test_the_environment_holds_nothing_secret(program, monkeypatch, tmp_path):
+async def test_the_environment_has_no_secrets(program, monkeypatch, tmp_path):
     for name in ("AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "JPY_API_TOKEN", "JUPYTERHUB_API_TOKEN"):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("LD_PRELOAD", "")
@@ -278,7 +278,7 @@ async def test_the_environment_holds_nothing_secret(program, monkeypatch, tmp_pa
     assert not any(name.startswith(("AWS_", "JPY", "LD_")) for name in lines)
 
 
-async def test_the_sources_own_audience_is_handed_over_when_none_is_asked_for(program, tmp_path):
+async def test_the_program_gets_the_sources_audience_if_no_other_is_asked_for(program, tmp_path):
     source = program(
         f'echo "$JUPYTER_WB_AWS_AUDIENCE" > {tmp_path}/aud; echo {TOKEN}', shell=True, audience="wb"
     )
@@ -307,12 +307,12 @@ def test_a_source_without_a_command_names_the_setting():
 
 
 @pytest.mark.parametrize("timeout", [0, -1, 31, "soon"])
-def test_a_time_out_that_could_not_hold_is_refused(timeout):
+def test_a_timeout_beyond_the_limit_is_refused(timeout):
     with pytest.raises(TraitError, match="timeout"):
         CommandTokenSource(timeout=timeout)
 
 
-def test_a_command_in_one_text_is_refused_since_no_shell_takes_it_apart():
+def test_a_command_in_one_text_is_refused_since_no_shell_splits_it():
     with pytest.raises(TraitError, match="is a list"):
         CommandTokenSource(command=["get-token --for aws"])
 
@@ -329,7 +329,7 @@ def test_a_command_in_one_text_is_refused_since_no_shell_takes_it_apart():
         ({"IDP_URL": "https://idp.example.com"}, "no https://idp.example.com", "https://idp.example.com"),
     ],
 )  # fmt: skip
-async def test_a_complaint_does_not_show_what_the_program_was_given(
+async def test_a_message_does_not_show_the_secrets_that_the_program_was_given(
     program, environment, said, shown
 ):
     source = program(
@@ -344,7 +344,7 @@ async def test_a_complaint_does_not_show_what_the_program_was_given(
     assert not [value for value in values if value in failed.value.detail]
 
 
-async def test_a_complaint_does_not_show_what_the_program_printed(program):
+async def test_a_message_does_not_show_the_token_that_the_program_printed(program):
     token = "opaque.token/of-the-command"
     program = program(
         f"import sys; print({token!r}); sys.stderr.write('opaque.token%2Fof'); sys.exit(1)"
@@ -354,7 +354,7 @@ async def test_a_complaint_does_not_show_what_the_program_printed(program):
     assert failed.value.detail.endswith("says: <secret>")
 
 
-async def test_a_complaint_does_not_show_a_proxys_password(program, monkeypatch):
+async def test_a_message_does_not_show_a_proxys_password(program, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://svc:Winter2026#x@127.0.0.1:9")
     source = program(
         "import os, sys; sys.stderr.write('bad ' + os.environ['HTTPS_PROXY']); sys.exit(1)"

@@ -1,4 +1,4 @@
-"""Token source `file`: a token file that someone else keeps current."""
+"""Token source `file`: a token file that another program refreshes."""
 
 import os
 import socket
@@ -32,7 +32,7 @@ async def test_the_token_is_read_with_or_without_a_newline(file, clock, end):
     assert token.received_at == NOON
 
 
-async def test_a_byte_order_mark_does_not_belong_to_the_token(file, clock):
+async def test_a_byte_order_mark_is_not_part_of_the_token(file, clock):
     file.write_text(TOKEN, encoding="utf-8-sig")
     assert (await source_of(file, clock).fetch(TokenRequest())).reveal() == TOKEN
 
@@ -61,7 +61,7 @@ async def test_kubernetes_swap_of_the_data_link_is_followed(tmp_path, clock):
     assert (before.reveal(), after.reveal()) == (TOKEN, NEXT)
 
 
-async def test_a_token_that_is_too_long_for_aws_is_told_by_its_largest_claim(file, clock):
+async def test_for_a_token_that_is_too_long_for_aws_the_largest_claim_is_named(file, clock):
     token = make_jwt(groups=["team"] * 3000)
     file.write_text(token)
     with pytest.raises(TokenInvalid, match=f"{len(token)} characters") as refused:
@@ -82,13 +82,13 @@ async def test_a_dangling_link_is_a_missing_file(file, clock):
 
 
 @pytest.mark.parametrize("content", ["", "\n", "   "])
-async def test_an_empty_file_is_told_so(file, clock, content):
+async def test_an_empty_file_is_reported(file, clock, content):
     file.write_text(content)
     with pytest.raises(TokenSourceFailed, match="is empty"):
         await source_of(file, clock).fetch(TokenRequest())
 
 
-async def test_half_a_token_is_no_token(file, clock):
+async def test_half_a_token_is_refused(file, clock):
     file.write_text(TOKEN[: len(TOKEN) // 3])
     with pytest.raises(TokenInvalid):
         await source_of(file, clock).fetch(TokenRequest())
@@ -103,7 +103,7 @@ async def test_a_huge_file_is_refused_without_reading_it_all(file, clock):
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x00" * 50, "tökén".encode()])
-async def test_binary_rubbish_is_no_token(file, clock, content):
+async def test_binary_rubbish_is_refused(file, clock, content):
     file.write_bytes(content)
     with pytest.raises(TokenInvalid):
         await source_of(file, clock).fetch(TokenRequest())
@@ -140,7 +140,7 @@ async def test_a_folder_in_the_files_place_is_refused_and_costs_no_descriptor(tm
 
 
 @pytest.mark.parametrize("path", ["~no-such-user/token", "a\0b"])
-async def test_a_path_that_can_not_be_is_a_failure_of_the_source(path, clock):
+async def test_an_impossible_path_is_a_failure_of_the_source(path, clock):
     with pytest.raises(TokenSourceFailed, match="can't be read"):
         await source_of(path, clock).fetch(TokenRequest())
 

@@ -1,4 +1,4 @@
-"""What others say is shown to people without anything like a secret in it."""
+"""Messages of others are shown without anything that looks like a secret."""
 
 import base64
 import random
@@ -15,7 +15,7 @@ from tests.conftest import make_jwt
 TOKEN = make_jwt()
 # AWS's own example.
 KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-# Dotted, as Microsoft's, Auth0's and Vault's are; the pieces beside the long one go as well.
+# Dotted, like those of Microsoft, Auth0 and Vault; the pieces beside the long one are removed too.
 REFRESH = f"0.AXoA6WgJJ9X2.{'Ag-AB_7x' * 12}.k9Zq"
 AROUND = [
     "{}",
@@ -30,7 +30,7 @@ AROUND = [
 
 
 def base64_of(count):
-    """Text as AWS makes it; by seed, since hypothesis likes bytes that no generator of keys does."""
+    """Text like AWS's; from a seed, since hypothesis prefers bytes that no generator of keys makes."""
     return st.integers().map(
         lambda seed: base64.b64encode(random.Random(seed).randbytes(count)).decode()
     )
@@ -42,13 +42,13 @@ def base64_of(count):
     ids=["a token", "its claims", "without its signature", "a key"],
 )
 @pytest.mark.parametrize("around", AROUND)
-def test_no_piece_of_a_token_or_key_is_left(secret, around):
+def test_no_part_of_a_token_or_key_remains(secret, around):
     text = redact_secrets(around.format(secret), 100_000)
     assert "<secret>" in text
     assert not any(piece in text for piece in secret.replace("/", ".").split("."))
 
 
-def test_nothing_of_a_dotted_refresh_token_is_left():
+def test_no_part_of_a_dotted_refresh_token_remains():
     assert redact_secrets(f"refresh_token={REFRESH} was refused", 500).endswith(
         "<secret> was refused"
     )
@@ -56,7 +56,7 @@ def test_nothing_of_a_dotted_refresh_token_is_left():
 
 
 @given(base64_of(30), st.sampled_from(AROUND))
-def test_no_piece_of_a_secret_key_is_left(key, around):
+def test_no_part_of_a_secret_key_remains(key, around):
     for written in (key, quote(key, safe="")):
         text = redact_secrets(around.format(written), 500)
         assert "<secret>" in text
@@ -64,7 +64,7 @@ def test_no_piece_of_a_secret_key_is_left(key, around):
 
 
 @given(st.integers(100, 900).flatmap(base64_of), st.sampled_from(AROUND))
-def test_no_piece_of_a_session_token_is_left(token, around):
+def test_no_part_of_a_session_token_remains(token, around):
     for written in (token, quote(token, safe="")):
         text = redact_secrets(around.format(written), 10_000)
         assert "<secret>" in text
@@ -87,22 +87,22 @@ def test_no_piece_of_a_session_token_is_left(token, around):
         "User: arn:aws:sts::111122223333:assumed-role/research/DataScientists2024/alice is not authorized",
     ],
 )
-def test_what_an_administrator_needs_to_see_is_left(text):
+def test_text_that_an_administrator_needs_remains(text):
     assert redact_secrets(text, 500) == text
 
 
 @given(st.text(max_size=2000), st.integers(1, 500))
 def test_any_text_becomes_one_short_printable_line(text, longest):
-    told = redact_secrets(text, longest)
-    assert len(told) <= longest
-    assert told.isprintable()
+    message = redact_secrets(text, longest)
+    assert len(message) <= longest
+    assert message.isprintable()
 
 
 @pytest.mark.parametrize(
     "piece", ["a", "a.", ".", "eyJ", "a/", "%2F", "A" * 39 + "/.", "a" * 39 + "."]
 )
 def test_a_long_text_costs_no_more_than_its_length(piece):
-    # Where each character costs the whole text, this takes hours: it would meet its time-out.
+    # If each character costs the whole text, this takes hours, and meets the test's timeout.
     assert len(redact_secrets(piece * 50_000, 500)) <= 500
 
 
@@ -124,7 +124,7 @@ PASSWORDS = ["Winter2026#x", "Winter/2026", "Winter?2026", "Win@ter2026", "Winte
         "{quoted}",
     ],
 )
-def test_nothing_of_a_proxys_user_and_password_is_left(said, password):
+def test_no_part_of_a_proxys_user_and_password_remains(said, password):
     url = f"http://svc:{password}@proxy.example.com:3128"
     basic = base64.b64encode(f"svc:{unquote(password)}".encode()).decode()
     beginning = re.split(r"[#/?@%: ]", password)[0].lower()
@@ -138,7 +138,7 @@ def test_nothing_of_a_proxys_user_and_password_is_left(said, password):
     st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=3, max_size=20),
     st.sampled_from(["https://me:{}@x.y/z", "//me:{}@x.y", "me:{}@x.y:1", "socks5://{}@x.y"]),
 )
-def test_no_userinfo_of_a_known_url_is_left(password, url):
+def test_no_userinfo_of_a_known_url_remains(password, url):
     left = redact_userinfo(f"{url.format(password)} can't be reached", url.format(password))
     words = set(re.findall(r"[a-zA-Z0-9]{3,}", unquote(password))) - {"can", "reached"}
     assert not any(re.search(rf"\b{word}\b", left) for word in words)
@@ -151,7 +151,7 @@ def test_a_url_in_a_text_loses_its_userinfo_and_nothing_else():
 
 @pytest.mark.parametrize("piece", ["/", "//", "a://", "a+", "a:", "@/", "a"])
 def test_a_long_text_without_a_users_name_costs_no_more_than_its_length_either(piece):
-    # A provider's document of 1 MiB may be quoted. Where each slash costs the whole text, this takes half an hour.
+    # A provider's document of 1 MiB may be quoted. If each slash costs the whole text, this takes half an hour.
     text = piece * (1024 * 1024 // len(piece))
     assert len(redact_userinfo(text)) <= len(text) + len("***")
 

@@ -1,4 +1,4 @@
-"""What we sent does not come back in a message, no matter who quotes it, and how."""
+"""The secrets that we sent do not come back in a message, however they are quoted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ AROUND = ["The token {} was refused.", '{{"refresh_token":"{}"}}', "{}", "<p>{}<
 
 @encoders
 @pytest.mark.parametrize("around", AROUND)
-def test_a_value_is_left_out_in_every_encoding(encode, around):
+def test_a_value_is_removed_in_every_encoding(encode, around):
     text = around.format(encode(SECRET))
     said = redact_values(text, [SECRET])
     assert encode(SECRET).rstrip("=") not in said
@@ -60,11 +60,11 @@ def test_encodings_may_be_on_top_of_each_other(encode, again):
     )
 
 
-def test_the_header_of_http_basic_is_left_out():
+def test_the_header_of_http_basic_is_removed():
     sent = base64.b64encode(f"client:{quote_plus(SECRET)}".encode()).decode()
     said = redact_values(f"Authorization: Basic {sent}", [SECRET, sent])
     assert said == "Authorization: Basic <secret>"
-    # Somebody who knows only the secret leaves nothing of it that is longer than a few characters.
+    # A program that knows only the secret leaves only a few characters of it.
     plain = base64.b64encode(f"client:{SECRET}".encode()).decode()
     left = redact_values(plain, [SECRET]).split("<secret>")
     assert len(left) == 2
@@ -73,7 +73,7 @@ def test_the_header_of_http_basic_is_left_out():
 
 @pytest.mark.parametrize("length", [8, 12, 20])
 @encoders
-def test_a_piece_of_eight_characters_is_left_out(encode, length):
+def test_a_piece_of_eight_characters_is_removed(encode, length):
     secret = secrets.token_urlsafe(32)
     for piece in (secret[:length], secret[-length:], secret[5 : 5 + length]):
         assert redact_values(f"token {piece}… unknown", [secret]) == "token <secret>… unknown"
@@ -82,7 +82,7 @@ def test_a_piece_of_eight_characters_is_left_out(encode, length):
 
 
 @pytest.mark.parametrize("value", ["a", "abc", "12345", "ééééé", "%41%42"])
-def test_a_text_is_left_out_whole_where_a_value_is_short(value):
+def test_a_whole_text_is_removed_if_a_value_is_short(value):
     assert redact_values("Anything at all.", ["long-enough-value", value]) == ""
 
 
@@ -112,7 +112,7 @@ def test_a_value_is_found_in_a_disguise(disguise):
     assert said.endswith(" was given.")
 
 
-def test_what_was_not_sent_is_left():
+def test_text_that_was_not_sent_remains():
     text = "Client authentication failed: 100% sure, see https://idp.example.com/a?b=c%20d"
     assert redact_values(text, [SECRET, None, ""]) == text
     assert redact_values(text, []) == text
@@ -129,7 +129,7 @@ NAMES = st.sampled_from([name for name in ENCODERS if "upper" not in name and "n
 
 
 @given(VALUES, NAMES, st.lists(NAMES, max_size=2), st.text(max_size=40), st.text(max_size=40))
-def test_no_mixture_of_encodings_brings_a_value_back(value, first, more, before, after):
+def test_no_mixture_of_encodings_hides_a_value(value, first, more, before, after):
     encoded = ENCODERS[first](value)
     for name in [n for n in more if "base64" not in n and "hex" not in n.lower()]:
         encoded = ENCODERS[name](encoded)
@@ -146,5 +146,5 @@ def test_any_text_and_any_values_give_a_text(text, values):
 
 @pytest.mark.parametrize("piece", ["%25", "a", "&amp;", "\\\\", "abcdefgh"])
 def test_a_long_text_costs_no_more_than_its_length(piece):
-    # A cost that grows with the square of the length would meet the time-out.
+    # If the cost grew with the square of the length, this would meet the test's timeout.
     assert len(redact_values(piece * 300_000, ["abcdefgh" * 3])) <= 20_000

@@ -1,4 +1,4 @@
-"""The web identity token: what is taken for one, what it says, and that it shows nowhere."""
+"""The web identity token: what counts as one, what it says, and that it is never shown."""
 
 import base64
 import copy
@@ -32,7 +32,7 @@ def unsigned(claims: object, header: object = None) -> str:
     return ".".join(parts)
 
 
-def test_a_token_that_is_too_long_is_told_by_its_largest_claim():
+def test_for_a_token_that_is_too_long_the_largest_claim_is_named():
     text = make_jwt(groups=["secret-group"] * 2000)
     with pytest.raises(TokenInvalid, match=f"{len(text)} characters") as refused:
         WebIdentityToken.parse(text, NOON)
@@ -44,7 +44,7 @@ def test_a_token_that_is_too_long_is_told_by_its_largest_claim():
     "text",
     ["x" * 30_000, "e30." + "A" * 30_000 + ".AA", unsigned([1] * 30_000), unsigned(b"[" * 30_000)],
 )
-def test_what_is_too_long_and_no_token_is_told_without_a_claim(text):
+def test_a_long_text_that_is_not_a_token_is_reported_without_a_claim(text):
     with pytest.raises(TokenInvalid, match="characters") as refused:
         WebIdentityToken.parse(text, NOON)
     assert "largest" not in refused.value.admin_hint
@@ -55,7 +55,7 @@ def test_the_size_is_that_of_the_text():
     assert WebIdentityToken.parse(text, NOON).size == len(text)
 
 
-def test_a_token_says_who_it_is_of_and_how_long_it_lives():
+def test_a_token_names_its_user_and_its_lifetime():
     token = make_token()
     identity = token.identity("preferred_username", "groups")
     assert (identity.issuer, identity.subject, identity.name) == (
@@ -83,7 +83,7 @@ def test_a_token_issued_in_the_future_counts_as_issued_when_it_was_received():
     assert token.issued_at == NOON
 
 
-def test_a_fraction_of_a_second_is_taken():
+def test_a_fraction_of_a_second_is_accepted():
     token = WebIdentityToken.parse(unsigned({"sub": "a", "exp": NOON.timestamp() + 0.5}), NOON)
     assert token.expires_at == NOON + timedelta(seconds=0.5)
 
@@ -95,7 +95,7 @@ def test_a_time_of_receipt_without_zone_is_read_as_local_time():
     assert abs(token.received_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_times_are_utc_whatever_zone_the_token_was_received_in():
+def test_times_are_utc_for_any_zone_of_the_time_of_receipt():
     token = WebIdentityToken.parse(
         unsigned({"sub": "a", "exp": 4e9}), NOON.astimezone(timezone(timedelta(hours=5)))
     )
@@ -128,14 +128,14 @@ def test_a_token_without_usable_claims_is_refused_by_the_claims_name(claims, nam
 
 @pytest.mark.parametrize("skew", [-600, 600])
 @pytest.mark.parametrize("second", [-62135596800, 253402300799], ids=["first", "last"])
-def test_the_ends_of_the_calendar_are_times_however_wrong_a_clock_is(second, skew):
+def test_the_ends_of_the_calendar_are_times_for_any_clock(second, skew):
     claims = {"sub": "a", "iat": min(second, 0), "exp": second}
     token = WebIdentityToken.parse(unsigned(claims), NOON, timedelta(seconds=skew))
     assert (token.expires_at > NOON) == (second > 0)
     assert token.issued_at < NOON
 
 
-def test_a_sub_that_is_not_text_is_not_said_to_be_missing():
+def test_a_sub_that_is_not_text_is_not_reported_as_missing():
     with pytest.raises(TokenInvalid, match="`sub` claim that is not text"):
         WebIdentityToken.parse(unsigned({"sub": 7, "exp": 4e9}), NOON)
 
@@ -162,13 +162,13 @@ def test_a_sub_that_is_not_text_is_not_said_to_be_missing():
         pytest.param(make_jwt() + "\ud800", id="a surrogate after it"),
     ],
 )
-def test_what_is_no_jwt_is_refused(text):
+def test_a_text_that_is_not_a_jwt_is_refused(text):
     with pytest.raises(TokenInvalid):
         WebIdentityToken.parse(text, NOON)
 
 
 @pytest.mark.parametrize("text", ["", "abc", "x" * (MAX_TOKEN_LENGTH + 1), "a" * 10_000_000])
-def test_lengths_that_sts_does_not_take_are_refused(text):
+def test_lengths_that_sts_does_not_accept_are_refused(text):
     with pytest.raises(TokenInvalid, match="characters"):
         WebIdentityToken.parse(text, NOON)
 
@@ -213,12 +213,12 @@ def test_random_claims_are_read_or_refused(claims):
         ({"groups": None}, ()),
     ],
 )
-def test_groups_are_texts_in_a_list_or_one_text(claims, groups):
+def test_groups_are_a_list_of_texts_or_one_text(claims, groups):
     assert make_token(**claims).identity("preferred_username", "groups").groups == groups
 
 
 @pytest.mark.parametrize("nothing", [None, "", [], {}])
-def test_an_optional_claim_that_holds_nothing_counts_as_absent(nothing):
+def test_an_empty_optional_claim_counts_as_missing(nothing):
     claims = {"sub": "a", "exp": 4e9, "iat": nothing, "iss": nothing, "name": nothing}
     token = WebIdentityToken.parse(unsigned(claims, {"alg": "RS256", "kid": None}), NOON)
     identity = token.identity("name", "groups")
@@ -250,7 +250,7 @@ def test_two_readings_of_one_text_are_the_same_token():
     assert not token.same_text(None)
 
 
-def test_a_fingerprint_tells_tokens_apart_and_is_no_part_of_them():
+def test_a_fingerprint_distinguishes_tokens_and_is_not_part_of_them():
     token, other = make_token(), make_token(sub="bob")
     assert token.fingerprint == make_token().fingerprint != other.fingerprint
     assert token.fingerprint not in token.reveal()
@@ -264,7 +264,7 @@ def shown(token):
     ]  # fmt: skip
 
 
-def test_no_printing_of_a_token_shows_its_text_or_claims():
+def test_printing_a_token_never_shows_its_text_or_claims():
     token = make_token(secret_claim="hunter2-claim")
     pieces = token.reveal().split(".")
     for text in shown(token):
@@ -286,10 +286,10 @@ def test_a_refusal_never_quotes_the_token(claims):
     text = unsigned(claims)
     with pytest.raises(TokenInvalid) as refused:
         WebIdentityToken.parse(text, NOON)
-    told = "".join(traceback.format_exception(refused.value)) + json.dumps(
+    message = "".join(traceback.format_exception(refused.value)) + json.dumps(
         refused.value.as_problem()
     )
-    assert not any(piece in told for piece in text.split("."))
+    assert not any(piece in message for piece in text.split("."))
 
 
 def test_a_token_can_not_be_changed():
@@ -312,11 +312,11 @@ def test_tokens_are_compared_by_identity_so_that_no_assertion_prints_them():
 def test_a_token_is_not_pickled_or_copied(bring_out, wrap):
     with pytest.raises(TypeError, match="not pickled or copied") as refused:
         bring_out(wrap(make_token()))
-    told = "".join(traceback.format_exception(refused.value))
-    assert make_token().reveal() not in told
+    message = "".join(traceback.format_exception(refused.value))
+    assert make_token().reveal() not in message
 
 
-def test_what_is_revealed_is_plain_text():
+def test_the_revealed_text_is_a_plain_str():
     text = make_token().reveal()
     assert type(text) is str
     assert pickle.loads(pickle.dumps(text)) == text

@@ -1,4 +1,4 @@
-"""The tokens in hand: shared fetches, verification that can't be skipped, sources that misbehave."""
+"""The token cache: shared fetches, verification that can't be skipped, sources that misbehave."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ class Binding(ScriptedSource):
     binds_role = True
 
 
-# --- Having and renewing -------------------------------------------------------------------
+# --- Fetching and refreshing -------------------------------------------------------------------
 
 
 async def test_the_first_token_is_fetched_and_kept(clock):
@@ -52,7 +52,7 @@ async def test_the_first_token_is_fetched_and_kept(clock):
     assert token_cache.status(None).token is token
 
 
-async def test_a_token_with_a_fifth_of_its_life_left_is_fetched_anew(clock):
+async def test_a_token_with_a_fifth_of_its_life_left_is_fetched_again(clock):
     token_cache = token_cache_of(clock, make_token(), make_token(jti="2"))
     first = await token_cache.current()
     clock.advance(0.8 * HOUR - 1)
@@ -61,7 +61,7 @@ async def test_a_token_with_a_fifth_of_its_life_left_is_fetched_anew(clock):
     assert (await token_cache.current()).claims["jti"] == "2"
 
 
-async def test_while_the_source_fails_a_living_token_is_good_enough(clock):
+async def test_while_the_source_fails_a_valid_token_is_returned(clock):
     token_cache = token_cache_of(clock, make_token(), TokenSourceFailed("down"))
     token = await token_cache.current()
     clock.advance(0.9 * HOUR)
@@ -78,7 +78,7 @@ async def test_a_failure_without_a_token_is_raised(clock):
     assert token_cache.status(None).token is None
 
 
-async def test_failures_are_counted_and_a_success_forgets_them(clock):
+async def test_failures_are_counted_and_a_success_resets_them(clock):
     failed = TokenSourceFailed("down")
     token_cache = token_cache_of(clock, failed, failed, make_token())
     for count in (1, 2):
@@ -94,7 +94,7 @@ async def test_failures_are_counted_and_a_success_forgets_them(clock):
     )
 
 
-async def test_a_failed_renewal_keeps_the_token_in_hand(clock):
+async def test_a_failed_refresh_keeps_the_current_token(clock):
     token_cache = token_cache_of(clock, make_token(), TokenSourceFailed("down"))
     token = await token_cache.refresh()
     with pytest.raises(TokenSourceFailed):
@@ -102,7 +102,7 @@ async def test_a_failed_renewal_keeps_the_token_in_hand(clock):
     assert token_cache.status(None).token is token
 
 
-async def test_the_same_token_again_is_no_failure_and_keeps_its_jitter(clock):
+async def test_the_same_token_again_is_not_a_failure_and_keeps_its_jitter(clock):
     token_cache = token_cache_of(clock, make_token(), lambda: make_token(received_at=clock.now()))
     first = await token_cache.refresh()
     jitter = token_cache.status(None).jitter
@@ -126,7 +126,7 @@ async def test_the_same_token_past_its_end_is_a_failure(clock):
     assert not token_cache.status(None).unchanged
 
 
-async def test_a_token_that_comes_expired_is_not_taken(clock):
+async def test_a_token_that_has_already_expired_is_not_accepted(clock):
     clock.advance(2 * HOUR)
     token_cache = token_cache_of(clock, make_token())
     with pytest.raises(TokenSourceFailed, match="has expired"):
@@ -134,7 +134,7 @@ async def test_a_token_that_comes_expired_is_not_taken(clock):
     assert token_cache.status(None).token is None
 
 
-async def test_an_expired_token_does_not_push_out_a_living_one(clock):
+async def test_an_expired_token_does_not_replace_a_valid_one(clock):
     token_cache = token_cache_of(clock, make_token(), make_token(iat=NOON - timedelta(hours=2)))
     token = await token_cache.refresh()
     with pytest.raises(TokenSourceFailed):
@@ -142,7 +142,7 @@ async def test_an_expired_token_does_not_push_out_a_living_one(clock):
     assert token_cache.status(None).token is token
 
 
-async def test_jitter_is_drawn_anew_for_each_token(clock):
+async def test_jitter_is_drawn_again_for_each_token(clock):
     token_cache = token_cache_of(clock, make_token(), make_token(jti="2"))
     await token_cache.refresh()
     first = token_cache.status(None).jitter
@@ -151,7 +151,7 @@ async def test_jitter_is_drawn_anew_for_each_token(clock):
     assert 0 <= first <= 1
 
 
-# --- One fetch for all ---------------------------------------------------------------------
+# --- Shared fetches ---------------------------------------------------------------------
 
 
 async def settle():
@@ -182,12 +182,14 @@ async def test_a_caller_that_hangs_up_cancels_no_other(clock):
     assert gone.cancelled()
 
 
-async def test_all_callers_of_a_failed_fetch_are_told(clock):
+async def test_all_callers_of_a_failed_fetch_get_the_error(clock):
     source = Gate(TokenSourceFailed("down"))
     source.open.set()
     token_cache = TokenCache(source, clock, random.Random(1))
-    told = await asyncio.gather(*(token_cache.refresh() for _ in range(3)), return_exceptions=True)
-    assert [str(error) for error in told] == ["down"] * 3
+    errors = await asyncio.gather(
+        *(token_cache.refresh() for _ in range(3)), return_exceptions=True
+    )
+    assert [str(error) for error in errors] == ["down"] * 3
     assert token_cache.status(None).failures == 1
 
 
@@ -200,7 +202,7 @@ async def test_a_source_that_binds_roles_is_asked_for_each_role(clock):
     assert token_cache.status(ANALYST) is not token_cache.status(AUDITOR)
 
 
-async def test_other_sources_are_not_told_of_roles(clock):
+async def test_other_sources_do_not_learn_the_role(clock):
     token_cache = token_cache_of(clock, make_token())
     await token_cache.current(ANALYST)
     assert token_cache.source.requests == [TokenRequest("", None)]
@@ -234,7 +236,7 @@ class Rude(Exception):
 
 
 class Odd(ScriptedSource):
-    """Raises what it is given, whatever it is."""
+    """Raises the exception that it is given."""
 
     async def fetch(self, request):
         raise self.answers[0]
@@ -249,14 +251,14 @@ class Odd(ScriptedSource):
     ],
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
-async def test_whatever_a_source_raises_is_its_failure_told_by_type_alone(clock, error):
+async def test_any_exception_of_a_source_is_reported_by_its_type_only(clock, error):
     token_cache = TokenCache(Odd(error), clock, random.Random(1))
     with pytest.raises(TokenSourceFailed, match=f"failed with {type(error).__name__}") as failed:
         await token_cache.refresh()
-    told = json.dumps(failed.value.as_problem())
-    assert "secret" not in told
-    assert make_jwt() not in told
-    assert "Odd must raise" in told
+    message = json.dumps(failed.value.as_problem())
+    assert "secret" not in message
+    assert make_jwt() not in message
+    assert "Odd must raise" in message
     assert token_cache.status(None).failures == 1
 
 
@@ -272,14 +274,14 @@ async def test_whatever_a_source_raises_is_its_failure_told_by_type_alone(clock,
         pytest.param(object(), id="an object"),
     ],
 )
-async def test_what_is_no_token_is_refused(clock, garbage):
+async def test_an_object_that_is_not_a_token_is_refused(clock, garbage):
     token_cache = token_cache_of(clock, "unused")
     token_cache.source.answers = [garbage]
     with pytest.raises(TokenInvalid, match="no WebIdentityToken"):
         await token_cache.refresh()
 
 
-async def test_a_source_that_forgets_its_time_out_is_given_up(clock, monkeypatch):
+async def test_a_source_without_a_timeout_is_given_up(clock, monkeypatch):
     monkeypatch.setattr(token_cache_module, "FETCH_TIMEOUT", 0.05)
     token_cache = TokenCache(Gate(make_token()), clock, random.Random(1))
     with pytest.raises(TokenSourceFailed, match=r"within 0\.05 s"):
@@ -301,7 +303,7 @@ async def test_times_that_a_source_made_up_are_not_believed(clock):
     assert (token.issued_at, token.expires_at) == (NOON, NOON + timedelta(hours=1))
 
 
-async def test_a_text_that_a_source_made_up_is_no_token(clock):
+async def test_a_text_that_a_source_made_up_is_refused(clock):
     made_up = replace(make_token(), _text="made up")
     with pytest.raises(TokenInvalid):
         await token_cache_of(clock, made_up).refresh()
@@ -337,7 +339,7 @@ async def test_every_new_token_is_verified_and_the_same_one_once(clock):
     assert recorder.seen == ["1", "2"]
 
 
-async def test_a_token_that_fails_verification_is_never_held(clock):
+async def test_a_token_that_fails_verification_is_never_kept(clock):
     recorder = Recorder(TokenInvalid("forged"))
     token_cache = verified(clock, recorder, make_token())
     for _ in range(2):
@@ -347,7 +349,7 @@ async def test_a_token_that_fails_verification_is_never_held(clock):
     assert len(recorder.seen) == 2
 
 
-async def test_a_subclass_of_the_token_can_not_talk_its_way_past_verification(clock):
+async def test_a_subclass_of_the_token_can_not_avoid_verification(clock):
     class Smooth(WebIdentityToken):
         def same_text(self, other):
             return True
@@ -383,7 +385,7 @@ async def test_without_an_issuer_the_signature_is_left_to_aws(clock):
     assert token_cache_of(clock, make_token())._verifier is None
 
 
-def test_a_holding_shows_no_token():
+def test_a_token_status_shows_no_token():
     token_status = TokenStatus()
     token_status.record_token(make_token(), NOON, 0.5)
     assert make_jwt().split(".")[1] not in repr(token_status)

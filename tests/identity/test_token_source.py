@@ -1,4 +1,4 @@
-"""The class that every token source extends, a third party's among them."""
+"""The class that every token source extends, including a third party's."""
 
 import pytest
 from traitlets import TraitError, Unicode
@@ -11,7 +11,7 @@ from tests.conftest import make_jwt
 
 
 class VaultTokenSource(TokenSource):
-    """What somebody else might write in a package of theirs."""
+    """A source that a third party might write in its own package."""
 
     secret_path = Unicode("", config=True)
 
@@ -49,7 +49,7 @@ async def test_a_third_partys_source_that_reads_rubbish_says_so(clock):
      " https://idp.example.com", "https://idp.example.com\n", "HTTPS://idp.example.com", "file:///etc",
      "https://idp.example.com?x=y"],
 )  # fmt: skip
-def test_an_issuer_that_is_no_url_is_refused_by_name(issuer):
+def test_an_issuer_that_is_not_a_url_is_refused_by_the_settings_name(issuer):
     with pytest.raises(TraitError, match=r"'issuer'.*VaultTokenSource.*https://") as refused:
         VaultTokenSource(config=Config({"VaultTokenSource": {"issuer": issuer}}))
     assert repr(issuer) in str(refused.value)
@@ -60,17 +60,17 @@ def test_an_issuer_that_is_no_url_is_refused_by_name(issuer):
     ["", "https://idp.example.com", "https://idp.example.com/", "http://127.0.0.1:9",
      "https://[::1]:8443/realms/a", "https://oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE"],
 )  # fmt: skip
-def test_an_issuer_is_taken_to_the_letter(issuer):
+def test_an_issuer_is_kept_exactly(issuer):
     assert VaultTokenSource(issuer=issuer).issuer == issuer
 
 
 @pytest.mark.parametrize("algorithms", [["HS256"], ["none"], ["RS256", "HS256"], ["rs256"], [""]])
-def test_algorithms_that_would_let_others_sign_are_refused_by_name(algorithms):
+def test_algorithms_that_would_let_others_sign_are_refused(algorithms):
     with pytest.raises(TraitError, match=f"'algorithms'.*VaultTokenSource.*not {algorithms[-1]}"):
         VaultTokenSource(algorithms=algorithms)
 
 
-def test_no_algorithm_at_all_is_refused():
+def test_an_empty_list_of_algorithms_is_refused():
     with pytest.raises(TraitError, match="takes one or more of RS256"):
         VaultTokenSource(algorithms=[])
 

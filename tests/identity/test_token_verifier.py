@@ -1,4 +1,4 @@
-"""Verification of tokens, against a real HTTP server that stands for the identity provider."""
+"""Verification of tokens, against a real HTTP server in place of the identity provider."""
 
 import asyncio
 import base64
@@ -28,14 +28,14 @@ DISCOVERY = "/.well-known/openid-configuration"
 
 
 class TokenVerifier(AsyncVerifier):
-    """The verifier, in an event loop of its own."""
+    """The verifier, in its own event loop."""
 
     def verify(self, token):
         asyncio.run(super().verify(token))
 
 
 class Provider:
-    """An identity provider on loopback: `documents` by path; what was asked for is in `asked`."""
+    """An identity provider on loopback: `documents` by path; `asked` lists the requests."""
 
     def __init__(self):
         provider = self
@@ -92,10 +92,10 @@ def ec_jwk(kid="e1", **more):
     }  # fmt: skip
 
 
-# --- What is taken -------------------------------------------------------------------------
+# --- Accepted tokens -------------------------------------------------------------------------
 
 
-def test_a_token_of_the_issuer_for_this_audience_is_taken(provider):
+def test_a_token_of_the_issuer_for_this_audience_is_accepted(provider):
     provider.verifier().verify(provider.token())
     assert provider.asked == [DISCOVERY, "/jwks"]
 
@@ -111,12 +111,12 @@ def test_one_of_several_audiences_is_enough(provider):
     provider.verifier().verify(provider.token(aud=["other", "wb"]))
 
 
-def test_an_elliptic_curve_signature_is_taken(provider):
+def test_an_elliptic_curve_signature_is_accepted(provider):
     provider.publish(public_jwk(), ec_jwk())
     provider.verifier().verify(provider.token(key=EC_KEY, kid="e1", algorithm="ES256"))
 
 
-def test_a_key_that_names_no_algorithm_fits_each_accepted_one_of_its_kind(provider):
+def test_a_key_that_names_no_algorithm_fits_each_accepted_one_of_its_type(provider):
     provider.publish({k: v for k, v in public_jwk().items() if k != "alg"})
     provider.verifier(algorithms=["RS512"]).verify(provider.token(algorithm="RS512"))
 
@@ -142,7 +142,7 @@ def test_a_provider_need_not_name_its_key_at_all(provider):
         None,
     ],
 )
-def test_a_key_that_is_none_does_not_spoil_the_others(provider, other):
+def test_a_broken_key_does_not_affect_the_others(provider, other):
     provider.publish(other, public_jwk())
     provider.verifier().verify(provider.token())
 
@@ -160,7 +160,7 @@ def test_clocks_may_differ_by_two_minutes(provider):
 
 
 @pytest.mark.parametrize("keys", [(KEY, OTHER_KEY), (OTHER_KEY, KEY)], ids=["first", "last"])
-def test_of_keys_with_one_name_any_may_have_signed(provider, keys):
+def test_any_of_several_keys_with_one_name_may_have_signed(provider, keys):
     provider.publish(*(public_jwk(key) for key in keys))
     verifier = provider.verifier()
     for key in keys:
@@ -168,27 +168,27 @@ def test_of_keys_with_one_name_any_may_have_signed(provider, keys):
     assert provider.asked == [DISCOVERY, "/jwks"]
 
 
-def test_keys_of_two_kinds_may_share_a_name(provider):
+def test_keys_of_two_types_may_share_a_name(provider):
     provider.publish(public_jwk(), ec_jwk(kid="k1"))
     verifier = provider.verifier()
     verifier.verify(provider.token())
     verifier.verify(provider.token(key=EC_KEY, algorithm="ES256"))
 
 
-def test_a_key_of_nobody_is_refused_where_several_share_its_name(provider):
+def test_an_unpublished_key_is_refused_if_several_share_its_name(provider):
     provider.publish(public_jwk(), {**public_jwk(), "kty": "oct"}, ec_jwk(kid="k1"))
     with pytest.raises(TokenInvalid, match="signature"):
         provider.verifier().verify(provider.token(key=OTHER_KEY))
 
 
-# --- Optional members that are null, empty or absent ---------------------------------------
+# --- Optional members that are null, empty or missing ---------------------------------------
 
 NOTHING = pytest.mark.parametrize("nothing", [None, "", [], {}], ids=json.dumps)
 
 
 @NOTHING
 @pytest.mark.parametrize("name", ["kid", "alg", "use", "key_ops", "x5c", "x5t", "d", "p"])
-def test_an_optional_member_of_a_key_that_holds_nothing_counts_as_absent(provider, name, nothing):
+def test_an_empty_optional_member_of_a_key_counts_as_missing(provider, name, nothing):
     provider.publish({**public_jwk(), name: nothing}, public_jwk(OTHER_KEY, "k2"))
     provider.verifier().verify(provider.token())
 
@@ -205,7 +205,7 @@ def test_a_key_without_a_name_may_have_signed_a_token_that_names_one(provider, o
 
 
 @pytest.mark.parametrize("kid", [None, ""])
-def test_a_token_whose_key_has_an_empty_name_is_one_that_names_none(provider, kid):
+def test_a_token_with_an_empty_key_name_names_no_key(provider, kid):
     provider.verifier().verify(with_header(provider, kid=kid))
 
 
@@ -229,25 +229,25 @@ def test_a_token_need_not_name_the_only_key_that_fits(provider, other):
 
 @NOTHING
 @pytest.mark.parametrize("name", ["nbf", "iat", "azp", "jti", "nonce", "groups"])
-def test_an_optional_claim_that_holds_nothing_counts_as_absent(provider, name, nothing):
+def test_an_empty_optional_claim_counts_as_missing(provider, name, nothing):
     provider.verifier().verify(odd_token(provider, **{name: nothing}))
 
 
 @pytest.mark.parametrize("name", ["iss", "aud"])
 @NOTHING
-def test_a_required_claim_that_holds_nothing_is_missing(provider, name, nothing):
+def test_an_empty_required_claim_is_missing(provider, name, nothing):
     with pytest.raises(TokenInvalid, match=f"`{name}` is missing"):
         provider.verifier().verify(odd_token(provider, **{name: nothing}))
 
 
 @pytest.mark.parametrize("alg", [None, ""])
-def test_a_token_without_an_algorithm_is_told_as_that(provider, alg):
+def test_a_token_without_an_algorithm_is_reported(provider, alg):
     with pytest.raises(TokenInvalid, match=r"what it is signed with \(`alg`\)"):
         provider.verifier().verify(with_header(provider, alg=alg))
 
 
 @pytest.mark.parametrize(
-    ("keys", "kid", "told"),
+    ("keys", "kid", "reason"),
     [
         ([public_jwk(OTHER_KEY, "k2")], "k1", "a key that .* does not publish"),
         ([public_jwk(OTHER_KEY, "k1")], "k1", "signature is not"),
@@ -257,19 +257,19 @@ def test_a_token_without_an_algorithm_is_told_as_that(provider, alg):
     ],
     ids=["unknown kid", "another key", "an EC key", "a bad modulus", "an EC key without a kid"],
 )
-def test_a_refusal_of_a_signature_says_why(provider, keys, kid, told):
+def test_a_refused_signature_is_explained(provider, keys, kid, reason):
     provider.publish(*keys)
-    with pytest.raises(TokenInvalid, match=told):
+    with pytest.raises(TokenInvalid, match=reason):
         provider.verifier().verify(provider.token(kid=kid))
 
 
-def test_a_time_that_is_not_a_number_is_told_as_that(provider):
+def test_a_time_that_is_not_a_number_is_reported(provider):
     with pytest.raises(TokenInvalid, match="`nbf` is not a number"):
         provider.verifier().verify(odd_token(provider, nbf="9"))
 
 
 def with_header(provider, key=KEY, **changes):
-    """Sign a token whose header is as it is said."""
+    """Sign a token with this header."""
     header = {"alg": "RS256", "kid": "k1", **changes}
     parts = (json.dumps(header), json.dumps({**provider.token().claims}))
     signed = ".".join(base64.urlsafe_b64encode(p.encode()).rstrip(b"=").decode() for p in parts)
@@ -299,7 +299,7 @@ def test_a_withdrawn_key_is_dropped_with_the_next_fetch(provider):
 
 
 @pytest.mark.parametrize("kid", ["k1", None])
-def test_a_key_that_changed_under_the_same_name_or_none_is_fetched_again(provider, kid):
+def test_a_key_that_changed_under_the_same_name_or_without_one_is_fetched_again(provider, kid):
     verifier = provider.verifier()
     verifier.verify(provider.token(kid=kid))
     provider.publish(public_jwk(OTHER_KEY))
@@ -308,7 +308,7 @@ def test_a_key_that_changed_under_the_same_name_or_none_is_fetched_again(provide
         verifier.verify(provider.token(kid=kid))
 
 
-def test_a_withdrawn_key_is_good_for_a_day_at_most(provider):
+def test_a_withdrawn_key_is_accepted_for_a_day_at_most(provider):
     verifier = provider.verifier()
     verifier.verify(provider.token())
     provider.publish(public_jwk(OTHER_KEY, "k2"))
@@ -326,7 +326,7 @@ def test_a_provider_that_is_down_then_does_not_matter(provider):
     verifier.verify(provider.token(later, iat=later, exp=later + timedelta(hours=1)))
 
 
-def test_an_unknown_key_makes_one_fetch_not_many(provider):
+def test_an_unknown_key_causes_one_fetch(provider):
     verifier = provider.verifier()
     with pytest.raises(TokenInvalid, match="does not publish") as refused:
         verifier.verify(provider.token(kid="k9"))
@@ -370,7 +370,7 @@ def test_a_token_without_a_signature_is_refused(provider):
 
 
 @pytest.mark.parametrize("name", ["none", "None", "NONE", "nOnE", "", "RS256 "])
-def test_no_spelling_of_alg_none_is_taken(provider, name):
+def test_no_spelling_of_alg_none_is_accepted(provider, name):
     _, payload, _ = provider.token().reveal().split(".")
     header = base64.urlsafe_b64encode(json.dumps({"alg": name, "kid": "k1"}).encode())
     forged = WebIdentityToken.parse(f"{header.rstrip(b'=').decode()}.{payload}.", NOON)
@@ -380,7 +380,7 @@ def test_no_spelling_of_alg_none_is_taken(provider, name):
 
 
 @pytest.mark.parametrize("alg", [None, 7, ["RS256"], {"a": 1}, "x" * 5000])
-def test_an_odd_alg_is_refused_in_few_words(provider, alg):
+def test_an_odd_alg_is_refused_in_a_few_words(provider, alg):
     _, payload, signature = provider.token().reveal().split(".")
     header = base64.urlsafe_b64encode(json.dumps({"alg": alg, "kid": "k1"}).encode())
     forged = WebIdentityToken.parse(f"{header.rstrip(b'=').decode()}.{payload}.{signature}", NOON)
@@ -393,7 +393,7 @@ def test_hs256_with_the_public_key_as_secret_is_refused(provider):
     pem = KEY.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    # PyJWT refuses to make such a token, so it is put together by hand.
+    # PyJWT refuses to make such a token, so this builds it.
     signer = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
     head = base64.urlsafe_b64encode(b'{"alg":"HS256","kid":"k1"}').rstrip(b"=").decode()
     signed = f"{head}.{provider.token().reveal().split('.')[1]}"
@@ -402,7 +402,7 @@ def test_hs256_with_the_public_key_as_secret_is_refused(provider):
         provider.verifier().verify(WebIdentityToken.parse(f"{signed}.{signature}", NOON))
 
 
-def test_a_published_symmetric_key_signs_nothing(provider):
+def test_a_published_symmetric_key_is_not_used(provider):
     secret = base64.urlsafe_b64encode(b"s" * 32).rstrip(b"=").decode()
     provider.publish({"kty": "oct", "kid": "k1", "k": secret, "alg": "HS256"})
     head = base64.urlsafe_b64encode(b'{"alg":"RS256","kid":"k1"}').rstrip(b"=").decode()
@@ -451,13 +451,13 @@ def test_a_wrong_audience_is_named(provider, aud):
 
 
 def odd_token(provider, **claims):
-    """Sign claims that PyJWT's own encoder would not take."""
+    """Sign claims that PyJWT's own encoder refuses."""
     payload = {"iss": provider.url, "aud": "wb", "sub": "alice", "exp": 4e9, **claims}
     text = jwt.PyJWS().encode(json.dumps(payload).encode(), KEY, "RS256", {"kid": "k1"})
     return WebIdentityToken.parse(text, NOON)
 
 
-def test_without_an_audience_of_our_own_nothing_is_taken(provider):
+def test_without_our_own_audience_no_token_is_accepted(provider):
     with pytest.raises(TokenInvalid, match="aud"):
         provider.verifier(audience="").verify(provider.token(aud=""))
 
@@ -482,12 +482,12 @@ def critical(provider, crit):
 
 @CRITICAL
 def test_a_token_whose_header_must_be_understood_is_refused(provider, crit):
-    with pytest.raises(TokenInvalid):  # by newer versions of PyJWT on parsing
+    with pytest.raises(TokenInvalid):  # newer versions of PyJWT refuse it when parsing
         provider.verifier().verify(WebIdentityToken.parse(critical(provider, crit), NOON))
 
 
 @CRITICAL
-def test_it_is_refused_where_pyjwt_looks_past_it(provider, crit, monkeypatch):
+def test_critical_extensions_are_refused_even_if_pyjwt_ignores_them(provider, crit, monkeypatch):
     def header_unjudged(text):
         return json.loads(jwt.utils.base64url_decode(text.partition(".")[0]))
 
@@ -499,7 +499,7 @@ def test_it_is_refused_where_pyjwt_looks_past_it(provider, crit, monkeypatch):
 
 
 @pytest.mark.parametrize("iss", [7, ["x"], {}])
-def test_an_issuer_that_is_no_text_is_refused(provider, iss):
+def test_an_issuer_that_is_not_text_is_refused(provider, iss):
     with pytest.raises(TokenInvalid, match="`iss` is"):
         provider.verifier().verify(odd_token(provider, iss=iss))
 
@@ -513,7 +513,7 @@ def test_an_issuer_with_a_trailing_slash_must_have_it_everywhere(provider):
     assert "only in the slash" in refused.value.admin_hint
 
 
-def test_a_discovery_document_whose_issuer_has_a_slash_more_is_told_as_that(provider):
+def test_a_discovery_document_whose_issuer_has_an_extra_slash_is_explained(provider):
     provider.documents[DISCOVERY]["issuer"] = f"{provider.url}/"
     with pytest.raises(TokenInvalid, match="discovery document") as refused:
         provider.verifier().verify(provider.token())
@@ -533,19 +533,19 @@ def test_a_token_that_is_not_valid_yet_is_refused(provider, nbf):
         provider.verifier().verify(odd_token(provider, nbf=nbf))
 
 
-def test_a_refusal_names_values_in_few_words_and_never_the_token(provider):
+def test_a_refusal_quotes_values_briefly_and_never_the_token(provider):
     token = provider.token(aud="x" * 3000)
     with pytest.raises(TokenInvalid) as refused:
         provider.verifier().verify(token)
-    told = json.dumps(refused.value.as_problem())
-    assert len(told) < 1500
-    assert not any(piece in told for piece in token.reveal().split("."))
+    message = json.dumps(refused.value.as_problem())
+    assert len(message) < 1500
+    assert not any(piece in message for piece in token.reveal().split("."))
 
 
-# --- A provider that is out of order -------------------------------------------------------
+# --- A provider that does not work -------------------------------------------------------
 
 
-def test_a_provider_that_is_down_is_a_failure_that_may_pass():
+def test_a_provider_that_is_down_is_a_temporary_failure():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         issuer = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -558,7 +558,7 @@ def test_a_provider_that_is_down_is_a_failure_that_may_pass():
     "document", [b"", b"<html>", b"[]", b'"text"', b"\xff", b"[" * 100_000, b" " * 2_000_000]
 )
 @pytest.mark.parametrize("path", [DISCOVERY, "/jwks"])
-def test_a_document_that_makes_no_sense_is_a_failure_of_the_source(provider, path, document):
+def test_a_nonsensical_document_is_a_failure_of_the_source(provider, path, document):
     provider.documents[path] = document
     with pytest.raises(TokenSourceFailed, match=path):
         provider.verifier().verify(provider.token())
@@ -586,7 +586,7 @@ def answer_500(handler):
 @pytest.mark.parametrize(
     "answer", [answer_rubbish, answer_half, answer_in_broken_chunks, answer_500]
 )
-def test_an_answer_that_is_broken_is_a_failure_of_the_source(provider, answer):
+def test_a_broken_response_is_a_failure_of_the_source(provider, answer):
     provider.documents["/jwks"] = answer
     with pytest.raises(
         TokenSourceFailed, match=r"/jwks can't be (read|reached)|/jwks is not available now"
@@ -594,7 +594,7 @@ def test_an_answer_that_is_broken_is_a_failure_of_the_source(provider, answer):
         provider.verifier().verify(provider.token())
 
 
-def test_a_provider_that_hangs_is_waited_for_only_so_long(provider):
+def test_a_provider_that_hangs_times_out(provider):
     over = threading.Event()
     provider.documents["/jwks"] = lambda _: over.wait(10)
     started = time.monotonic()
@@ -614,7 +614,7 @@ def test_a_provider_without_keys_is_a_failure_of_the_source(provider, keys):
 
 
 @pytest.mark.parametrize("issuer", [None, "", [], {}])
-def test_a_discovery_document_without_an_issuer_is_said_to_have_none(provider, issuer):
+def test_a_discovery_document_without_an_issuer_is_reported(provider, issuer):
     provider.documents[DISCOVERY]["issuer"] = issuer
     with pytest.raises(TokenInvalid, match="does not name its issuer"):
         provider.verifier().verify(provider.token())
@@ -630,7 +630,7 @@ def test_a_discovery_document_of_another_issuer_is_refused(provider, issuer):
 
 
 @pytest.mark.parametrize("uri", ["", "file:///etc/passwd", "ftp://x", "jwks", 7])
-def test_keys_are_read_by_http_only(provider, uri):
+def test_keys_are_fetched_by_http_only(provider, uri):
     provider.documents[DISCOVERY]["jwks_uri"] = uri
     with pytest.raises(TokenSourceFailed, match=r"not an http|where its keys are \(`jwks_uri`\)"):
         provider.verifier().verify(provider.token())
@@ -643,7 +643,7 @@ def test_a_provider_that_names_no_keys_is_a_failure_of_the_source(provider):
 
 
 @pytest.mark.parametrize("issuer", ["", "idp.example.com", "file:///etc"])
-def test_an_issuer_that_is_no_url_is_named(issuer):
+def test_an_issuer_that_is_not_a_url_is_named(issuer):
     token = WebIdentityToken.parse(make_jwt(iss=issuer), NOON)
     with pytest.raises(TokenSourceFailed, match=r"not an http\(s\) URL"):
         TokenVerifier(IdProvider(issuer), "wb", ["RS256"]).verify(token)
@@ -697,7 +697,7 @@ def test_no_proxy_stands_between_us_and_a_provider_on_this_machine(provider, mon
 
 def test_a_provider_elsewhere_is_reached_through_the_servers_proxy(provider, monkeypatch):
     issuer = "http://idp.example.invalid"
-    provider.documents = {  # a proxy is asked for whole URLs
+    provider.documents = {  # a proxy gets whole URLs
         f"{issuer}{DISCOVERY}": {"issuer": issuer, "jwks_uri": f"{issuer}/jwks"},
         f"{issuer}/jwks": {"keys": [public_jwk()]},
     }

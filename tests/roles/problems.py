@@ -1,4 +1,4 @@
-"""What is wrong with a roles file: as a whole, or with the one entry that is bad."""
+"""The problem of a roles file: of the whole file, or of its one bad entry."""
 
 from jupyter_wb_aws.roles.catalogue_parser import InvalidCatalogue, parse
 from tests.conftest import NOON

@@ -1,4 +1,4 @@
-"""The roles file: what it may say, what is told of a broken one, and that the last good one stays."""
+"""The roles file: its settings, messages about a broken one, and that the last good version stays."""
 
 import asyncio
 import logging
@@ -61,7 +61,7 @@ def entry(text="", arn="analyst", allow='allow = "everyone"'):
 # --- A good file ---------------------------------------------------------------------------
 
 
-def test_everything_that_a_role_may_have_is_read():
+def test_every_setting_of_a_role_is_read():
     role = parse(GOOD, NOON).offered_to(identity())[0]
     assert (str(role.arn), role.label, role.description) == (
         ARN.format("analyst"),
@@ -73,13 +73,13 @@ def test_everything_that_a_role_may_have_is_read():
     assert role.extra_environment == {"AWS_ENDPOINT_URL_S3": "https://s3.example.com"}
 
 
-def test_a_role_needs_no_more_than_an_arn_and_a_rule():
+def test_a_role_needs_only_an_arn_and_a_rule():
     (role,) = parse(entry(), NOON).offered_to(identity())
     assert (role.label, role.description, role.region, role.color) == ("analyst", "", None, None)
     assert (role.default, role.request_url, role.extra_environment) == (False, None, {})
 
 
-def test_users_are_offered_what_a_rule_gives_them_in_the_files_order():
+def test_users_are_offered_the_roles_of_their_rules_in_the_files_order():
     catalogue = parse(GOOD, NOON)
     assert names(catalogue) == ["analyst", "auditor"]
     assert names(catalogue, sub="bob", groups=[]) == ["analyst", "auditor"]
@@ -91,7 +91,7 @@ def test_users_are_offered_what_a_rule_gives_them_in_the_files_order():
     assert names(catalogue, groups=[], **{**finance, "staff": False}) == ["auditor"]
 
 
-def test_a_changed_token_of_the_same_user_is_judged_anew():
+def test_a_changed_token_of_the_same_user_is_matched_again():
     catalogue = parse(GOOD, NOON)
     assert names(catalogue) == ["analyst", "auditor"]
     assert names(catalogue, groups=["interns"]) == ["auditor"]
@@ -104,7 +104,7 @@ def test_the_same_user_is_matched_once(monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "# nothing", 'request_url = "https://x.example.com"'])
-def test_a_file_that_was_cut_off_is_not_taken_for_an_empty_list(text):
+def test_a_file_that_was_cut_off_does_not_count_as_an_empty_list(text):
     with pytest.raises(InvalidCatalogue, match="names no roles"):
         parse(text, NOON)
 
@@ -114,15 +114,15 @@ def test_an_empty_list_offers_nothing():
 
 
 @pytest.mark.parametrize("url", ["https://x", "http://x", "mailto:x@example.com"])
-def test_a_role_says_where_to_ask_for_it(url):
+def test_a_role_may_have_its_own_request_url(url):
     (role,) = parse(entry(f'request_url = "{url}"'), NOON).offered_to(identity())
     assert role.request_url == url
 
 
-# --- Picking -------------------------------------------------------------------------------
+# --- Offering ------------------------------------------------------------------------------
 
 
-def test_an_offered_role_can_be_picked():
+def test_an_offered_role_is_returned():
     arn = RoleArn.parse(ARN.format("analyst"))
     assert parse(GOOD, NOON).get_offered(identity(), arn).arn == arn
 
@@ -143,7 +143,7 @@ def test_a_role_that_is_not_offered_is_refused_with_where_to_ask(name, url):
     assert url in refused.value.hint
 
 
-def test_without_a_place_to_ask_none_is_named():
+def test_without_a_request_url_none_is_named():
     with pytest.raises(RoleNotAllowed) as refused:
         parse(entry(), NOON).get_offered(identity(), RoleArn.parse(ARN.format("x")))
     assert refused.value.request_url is None
@@ -157,7 +157,7 @@ def test_a_role_of_another_partition_is_another_role(partition):
         parse(GOOD, NOON).get_offered(identity(), arn)
 
 
-def test_the_default_role_is_the_configured_one_else_the_first_marked_so():
+def test_the_default_role_is_the_configured_one_else_the_first_marked_one():
     roles = parse(GOOD, NOON).offered_to(identity())
     assert default_role(roles, ARN.format("auditor")).arn.name == "auditor"
     assert default_role(roles, "").arn.name == "analyst"
@@ -215,7 +215,7 @@ def test_the_default_role_is_the_configured_one_else_the_first_marked_so():
         ("a = " + "[" * 5000, None, "nested too deeply"),
     ],
 )  # fmt: skip
-def test_a_broken_file_is_told_with_line_and_reason(text, line, reason):
+def test_a_broken_file_is_reported_with_line_and_reason(text, line, reason):
     problem = problem_of(text)
     assert reason in problem.reason
     assert problem.line == line
@@ -234,9 +234,9 @@ def test_a_broken_file_is_told_with_line_and_reason(text, line, reason):
         "{users = [], groups = []}",
     ],
 )  # fmt: skip
-def test_a_condition_without_a_value_is_refused_and_never_left_out(rule):
-    # As a template writes it for an empty variable: with the condition left out, the rule would
-    # let in more people than before.
+def test_a_condition_without_a_value_is_refused_and_never_ignored(rule):
+    # As a template writes it for an empty variable: without the condition, the rule would allow
+    # more users than before.
     catalogue = parse(entry(allow=f"allow = [{rule}]"), NOON)
     (problem,) = catalogue.problems
     assert problem.line == 1
@@ -263,7 +263,7 @@ GOOD_ITEM = f'{{arn = "{ARN.format("x")}", allow = "everyone"}}'
         ),
     ],
 )
-def test_a_bad_entry_has_its_line_however_the_file_is_written(text, line):
+def test_a_bad_entry_has_its_line_in_any_style_of_the_file(text, line):
     assert problem_of(text).line == line
 
 
@@ -320,7 +320,7 @@ def test_on_a_fresh_server_a_bad_entry_is_left_out_and_the_others_stay(wrong):
 
 
 @pytest.mark.parametrize("wrong", BAD)
-def test_on_a_running_server_the_last_good_form_of_a_bad_entry_stays(wrong):
+def test_on_a_running_server_the_last_good_version_of_a_bad_entry_stays(wrong):
     before = parse(entry('color = "teal"') + REST, NOON)
     catalogue = parse(REST + entry(wrong), NOON, before)
     assert names(catalogue) == ["auditor", "operator", "analyst"]
@@ -328,7 +328,7 @@ def test_on_a_running_server_the_last_good_form_of_a_bad_entry_stays(wrong):
     assert shown(catalogue) == [("analyst", "kept")]
 
 
-def test_the_last_good_form_outlives_more_mistakes_and_ends_with_the_entry():
+def test_the_last_good_version_survives_more_mistakes_and_ends_with_the_entry():
     catalogue = parse(entry('color = "teal"') + REST, NOON)
     for wrong in BAD:
         catalogue = parse(entry(wrong) + REST, NOON, catalogue)
@@ -374,7 +374,7 @@ def test_no_claim_offers_a_role_whose_entry_is_bad():
         entry().replace("[[roles]]", "[[rolse]]"), entry().replace("arn =", "Arn ="),
     ],
 )  # fmt: skip
-def test_an_entry_whose_arn_has_a_typo_is_known_by_the_one_that_is_missing(text):
+def test_an_entry_whose_arn_has_a_typo_is_recognized_by_the_one_that_is_missing(text):
     before = parse(entry('label = "The analyst"') + REST, NOON)
     catalogue = parse(REST + text, NOON, before)
     offered = names(catalogue)
@@ -383,7 +383,7 @@ def test_an_entry_whose_arn_has_a_typo_is_known_by_the_one_that_is_missing(text)
     assert ("analyst" in offered) == (catalogue.problems[0].effect == "kept")
 
 
-def test_of_two_missing_entries_the_one_that_is_alike_is_kept_and_the_other_withdrawn():
+def test_of_two_missing_entries_the_similar_one_is_kept_and_the_other_withdrawn():
     before = parse(entry() + entry(arn="deleted") + REST, NOON)
     catalogue = parse(entry().replace("aws:iam", "aws:iarn") + REST, NOON, before)
     assert names(catalogue) == ["analyst", "auditor", "operator"]
@@ -393,7 +393,7 @@ def test_of_two_missing_entries_the_one_that_is_alike_is_kept_and_the_other_with
 @pytest.mark.parametrize(
     "typo", ["arn:aws:iam::1111:role/new", "new", "arn:aws:iam::111122223333:user/new"]
 )
-def test_a_deleted_role_is_not_offered_since_another_ones_entry_is_bad(typo):
+def test_a_bad_entry_does_not_bring_a_deleted_role_back(typo):
     before = parse(entry(arn="deleted") + REST, NOON)
     catalogue = parse(entry().replace(ARN.format("analyst"), typo) + REST, NOON, before)
     assert names(catalogue) == ["auditor", "operator"]
@@ -401,7 +401,7 @@ def test_a_deleted_role_is_not_offered_since_another_ones_entry_is_bad(typo):
     assert [(bad.arn, bad.effect) for bad in catalogue.problems] == [(None, "left_out")]
 
 
-def test_while_it_is_not_known_which_entry_is_bad_no_role_is_known_to_be_gone():
+def test_while_a_bad_entry_is_not_recognized_no_role_counts_as_deleted():
     analysts = 'allow = [{groups = ["analysts"]}]'
     before = parse(entry(allow=analysts) + entry(arn="deleted") + REST, NOON)
     unknown = "[[roles]]\narn = 7\n" + REST
@@ -415,7 +415,7 @@ def test_while_it_is_not_known_which_entry_is_bad_no_role_is_known_to_be_gone():
     assert not parse(REST, NOON, catalogue).may_continue(identity(), analyst)
 
 
-def test_many_broken_arns_are_recognised_without_comparing_all_with_all(monkeypatch):
+def test_many_broken_arns_are_recognized_without_comparing_all_pairs(monkeypatch):
     compared = []
     real = previous_entries.SequenceMatcher
     monkeypatch.setattr(
@@ -448,7 +448,7 @@ def test_a_partition_that_nobody_knows_takes_no_other_role_away():
 
 
 @pytest.mark.parametrize("item", ["7", '"x"', "[]", "true"])
-def test_an_item_that_is_no_table_takes_no_other_role_away(item):
+def test_an_item_that_is_not_a_table_takes_no_other_role_away(item):
     catalogue = parse(f"roles = [{GOOD_ITEM}, {item}]", NOON)
     assert names(catalogue) == ["x"]
     assert "[[roles]] tables" in catalogue.problems[0].reason
@@ -467,7 +467,7 @@ def test_a_bad_setting_of_the_file_takes_no_role_away(wrong):
 @pytest.mark.parametrize(
     "typo", [("accounts", "acounts"), ("[roles_", "[role_"), ("[roles_from", "[from")]
 )
-def test_bad_roles_from_a_claim_keep_what_was_said_before_and_take_no_entry_away(typo):
+def test_a_bad_roles_from_claim_keeps_its_last_good_version_and_takes_no_entry_away(typo):
     good = '[roles_from_claim]\nclaim = "aws"\naccounts = ["111122223333"]\n'
     without_allow = entry(arn="reader", allow="")
     wanted = RoleArn.parse(ARN.format("claimed"))
@@ -506,7 +506,7 @@ async def test_a_bad_entry_is_logged_once_with_its_line_until_the_file_changes(f
 
 @pytest.fixture
 def private(tmp_path):
-    """A folder that nobody else can write to, nor anything above it; as far as the machine goes."""
+    """A folder that nobody else can write to, nor to any folder above it, if the machine allows."""
     tmp_path.chmod(0o755)
     path = tmp_path / "roles.toml"
     path.write_text(entry())
@@ -514,11 +514,11 @@ def private(tmp_path):
     return path
 
 
-def test_a_file_of_our_own_in_folders_of_our_own_is_not_exposed(private):
+def test_a_file_of_the_servers_user_in_folders_of_that_user_is_safe(private):
     assert writable_by_others(private) is None
 
 
-def test_a_file_or_folder_that_others_can_write_is_exposed(private):
+def test_a_file_or_folder_that_others_can_write_is_reported(private):
     private.chmod(0o666)
     assert writable_by_others(private) == f"{private} can be written by every user of this machine"
     private.chmod(0o644)
@@ -540,7 +540,7 @@ def test_a_link_is_followed_and_its_own_folder_counts_too(private, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_a_file_of_another_user_or_group_is_exposed(private):
+def test_a_file_of_another_user_or_group_is_reported(private):
     os.chown(private, 1, -1)
     assert "belongs to another user" in writable_by_others(private)
     os.chown(private, 0, 1)
@@ -550,7 +550,7 @@ def test_a_file_of_another_user_or_group_is_exposed(private):
     assert writable_by_others(private) is None
 
 
-def test_what_is_mounted_for_reading_only_is_not_exposed(private, monkeypatch):
+def test_a_file_on_a_read_only_mount_is_safe(private, monkeypatch):
     class ReadOnly:
         f_flag = os.ST_RDONLY
 
@@ -559,7 +559,7 @@ def test_what_is_mounted_for_reading_only_is_not_exposed(private, monkeypatch):
     assert writable_by_others(private) is None
 
 
-async def test_an_exposed_file_is_logged_and_told(file, caplog):
+async def test_a_file_that_others_can_write_is_logged_and_reported(file, caplog):
     file.path.parent.chmod(0o755)
     file.path.write_text(entry())
     file.path.chmod(0o666)
@@ -571,7 +571,7 @@ async def test_an_exposed_file_is_logged_and_told(file, caplog):
 # --- A disk that does not answer ---------------------------------------------------------------
 
 
-async def test_a_file_whose_disk_hangs_is_not_waited_for_long_and_heals(file, monkeypatch):
+async def test_a_file_whose_disk_hangs_times_out_and_recovers(file, monkeypatch):
     file.path.write_text(entry())
     good, gate = await file.current(), threading.Event()
     monkeypatch.setattr(catalogue_file, "READ_TIMEOUT", 0.01)
@@ -623,29 +623,29 @@ async def test_a_changed_file_is_read_again(file, clock):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reason"),
     [
         ("x = [", "line 1: "),
         (b"# one\n# \xff\n", "line 2: the file is not UTF-8"),
         ("a = " + "9" * 5000, "4300 digits"),
     ],
 )
-async def test_a_broken_file_keeps_the_last_good_catalogue_and_says_so_once(
-    file, caplog, text, told
+async def test_a_broken_file_keeps_the_last_good_catalogue_and_is_logged_once(
+    file, caplog, text, reason
 ):
     file.path.write_text(GOOD)
     good = await file.current()
     replace_with(file, text)
     for _ in range(3):
         assert await file.current() is good
-    assert told in describe(file.problem)
+    assert reason in describe(file.problem)
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
-    assert told in errors[0]
+    assert reason in errors[0]
     assert "the last good version stays in force" in errors[0]
 
 
-async def test_a_mended_file_is_taken_again(file):
+async def test_a_corrected_file_is_used_again(file):
     replace_with(file, GOOD)
     await file.current()
     replace_with(file, "broken =")
@@ -694,7 +694,7 @@ async def test_kubernetes_swap_of_the_data_link_is_followed(tmp_path, clock):
     assert (before, names(await file.current())) == (["one"], ["two"])
 
 
-async def test_a_fifo_or_folder_in_the_files_place_hangs_nobody(tmp_path, clock):
+async def test_a_fifo_or_folder_in_the_files_place_blocks_nobody(tmp_path, clock):
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path / "fifo", tmp_path, tmp_path / "a\0b"):
         with pytest.raises(CatalogueUnavailable):
@@ -709,7 +709,7 @@ async def test_many_readers_at_once_read_once(file, caplog):
     assert sum("(roles: 3)" in record.getMessage() for record in caplog.records) == 1
 
 
-async def test_a_file_that_may_not_be_read_is_told_so(file, monkeypatch):
+async def test_a_file_that_may_not_be_read_is_reported(file, monkeypatch):
     file.path.write_text(GOOD)
     await file.current()
     replace_with(file, entry(arn="new"))
@@ -717,7 +717,7 @@ async def test_a_file_that_may_not_be_read_is_told_so(file, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(type(file.path), "read_bytes", refuse)  # root may read anything
+    monkeypatch.setattr(type(file.path), "read_bytes", refuse)  # root may read everything
     await file.current()
     assert describe(file.problem) == "the file can't be read: Permission denied"
     monkeypatch.undo()
@@ -748,7 +748,7 @@ def test_a_bad_arn_is_reported_in_one_sentence():
         (entry() + 'reqest_url = "https://x"\n', "the nearest is `request_url`"),
     ],
 )  # fmt: skip
-def test_a_bad_entry_is_quoted_and_told_what_is_nearest(text, said):
+def test_a_bad_entry_is_quoted_with_the_nearest_valid_value(text, said):
     (bad,) = parse(text, NOON).problems
     assert said in describe_bad_entry(bad)
     assert ".;" not in describe_bad_entry(bad)

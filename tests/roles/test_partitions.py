@@ -1,4 +1,4 @@
-"""Partitions, their domains and regions are those of botocore's data."""
+"""Partitions, their domains and regions, as in botocore's data."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ def read_again():
     partitions.cache_clear()
 
 
-def test_every_partition_of_botocore_is_known_with_its_domains():
+def test_every_partition_of_botocore_has_its_domains():
     theirs = create_loader().load_data("partitions")["partitions"]
     assert list(partitions()) == [each["id"] for each in theirs]
     for each in theirs:
@@ -92,7 +92,7 @@ def test_without_botocores_data_the_public_partitions_are_known(
 
 def test_the_data_is_found_without_importing_botocore():
     script = "import sys; from jupyter_wb_aws.roles.role import RoleArn; RoleArn.parse('arn:aws:iam::111122223333:role/x'); print('botocore' in sys.modules)"
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert told.stdout.strip() == "False"
+    assert result.stdout.strip() == "False"

@@ -24,12 +24,12 @@ arns = st.builds(
 
 
 @given(arns)
-def test_an_arn_is_read_as_it_was_written(arn):
+def test_an_arn_is_parsed_and_formatted_to_the_same_text(arn):
     assert RoleArn.parse(str(arn)) == arn
 
 
 @given(st.text(max_size=120) | st.text(max_size=40).map("arn:aws:iam::111122223333:role/{}".format))
-def test_random_text_is_an_arn_to_the_letter_or_refused(text):
+def test_random_text_is_an_exact_arn_or_refused(text):
     try:
         arn = RoleArn.parse(text)
     except InvalidRoleArn as refused:
@@ -77,13 +77,13 @@ def test_the_parts_of_an_arn():
         ("arn:aws:iam::111122223333:role/" + "a/" * 500_000, "role name"),
     ],
 )
-def test_what_is_no_roles_arn_is_refused_by_the_part_that_is_wrong(text, part):
+def test_an_arn_of_something_else_is_refused_by_the_wrong_part(text, part):
     with pytest.raises(InvalidRoleArn, match=re.escape(part)) as refused:
         RoleArn.parse(text)
     assert len(refused.value.detail) < 200
 
 
-def test_dots_in_a_path_are_no_way_up():
+def test_dots_in_a_path_do_not_lead_up():
     # IAM allows them; an ARN is never used as a path of files.
     assert RoleArn.parse("arn:aws:iam::111122223333:role/../x").path == "/../"
 
@@ -97,7 +97,7 @@ def role(partition="aws", region=None):
     )
 
 
-def test_without_a_wish_the_region_is_the_roles_own():
+def test_the_region_is_the_roles_own_if_none_is_asked_for():
     assert role().region_for(None) is None
     assert role(region="us-east-2").region_for(None) == "us-east-2"
 
@@ -129,7 +129,7 @@ def test_a_stores_own_region_may_be_asked_for_by_its_name():
 
 
 def test_a_role_in_json_shows_what_a_user_needs_to_choose():
-    told = Role(
+    document = Role(
         ANALYST,
         "Analyst",
         "Reads.",
@@ -138,7 +138,7 @@ def test_a_role_in_json_shows_what_a_user_needs_to_choose():
         default=True,
         extra_environment={"A": "b"},
     ).as_json()
-    assert told == {
+    assert document == {
         "arn": str(ANALYST), "name": "analyst", "account_id": "111122223333", "label": "Analyst",
         "description": "Reads.", "region": "us-east-2", "color": "teal", "default": True, "request_url": None,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Roles that a claim of the token names: which are offered, how, and which never."""
+"""Roles that a claim of the token names: which are offered, and which never are."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_roles_that_the_claim_names_are_offered_in_its_order(text, value, wa
         ("{name}", "nor a role name"),
         ("änalyst", "nor a role name"),
         ("x" * 65, "nor a role name"),
-        ("x" * 62, "characters that IAM does not accept"),  # 65 with the template's own
+        ("x" * 62, "characters that IAM does not accept"),  # 65 with the template's part
         (7, "not a text"),
         (True, "not a text"),
         (None, "not a text"),
@@ -88,20 +88,20 @@ def test_the_roles_that_the_claim_names_are_offered_in_its_order(text, value, wa
         ({"role": arn("x")}, "not a text"),
     ],
 )
-def test_what_is_no_role_that_may_be_offered_is_left_out_and_told_in_a_line(value, why, caplog):
+def test_a_value_that_is_not_an_allowed_role_is_left_out_and_logged_in_one_line(value, why, caplog):
     assert offered(BY_NAME, [value, "analyst"]) == [arn("team/wb-analyst")]
     (record,) = caplog.records
     assert "Left out 1 of 2 values of the token's claim aws_roles" in record.getMessage()
     assert why in record.getMessage()
 
 
-def test_names_are_left_out_where_there_is_nothing_to_put_them_into(caplog):
+def test_names_are_left_out_without_a_template(caplog):
     assert offered(FROM_CLAIM, ["analyst"]) == []
     assert "there is no `arn` to put a name into" in caplog.text
 
 
 @pytest.mark.parametrize("value", [7, True, {"roles": [arn("x")]}])
-def test_a_claim_of_another_kind_names_no_role(value, caplog):
+def test_a_claim_of_another_type_names_no_role(value, caplog):
     assert offered(FROM_CLAIM, value) == []
     assert "It is not a text" in caplog.text
 
@@ -156,12 +156,12 @@ extra_environment = {{ C = "d" }}
 """
 
 
-def test_a_role_of_the_file_without_allow_is_offered_by_the_claim_alone():
+def test_a_role_of_the_file_without_allow_is_offered_only_by_the_claim():
     assert offered(BOTH) == []
     assert offered(BOTH, [arn("analyst")]) == [arn("analyst")]
 
 
-def test_a_role_of_the_file_keeps_what_the_file_says_of_it():
+def test_a_role_of_the_file_keeps_the_files_description():
     (role,) = parse(BOTH, NOON).offered_to(identity([arn("analyst")]))
     assert (role.label, role.description, role.region) == ("Analyst", "Reads.", "us-east-2")
     assert (role.color, role.default, role.extra_environment) == ("teal", True, {"A": "b"})
@@ -183,7 +183,7 @@ def test_a_rule_that_does_not_match_takes_nothing_from_the_claim():
     assert offered(BOTH, [arn("auditor")], groups=[]) == [arn("auditor")]
 
 
-def test_the_files_order_goes_before_the_claims():
+def test_the_files_order_comes_before_the_claims():
     named = [arn("z"), arn("analyst"), arn("a"), arn("auditor")]
     assert offered(BOTH, named) == [arn("auditor"), arn("analyst"), arn("z"), arn("a")]
 
@@ -195,7 +195,7 @@ def test_the_accounts_limit_the_claim_and_not_the_rules():
     assert offered(FROM_CLAIM + rule, value, groups=[]) == []
 
 
-def test_a_role_of_the_claim_can_be_picked_and_others_can_not():
+def test_a_role_of_the_claim_is_offered_and_others_are_not():
     catalogue = parse(BOTH, NOON)
     user = identity([arn("new")])
     assert catalogue.get_offered(user, RoleArn.parse(arn("new"))).region == "eu-west-1"
@@ -218,7 +218,7 @@ def test_a_default_role_may_come_by_the_claim(configured, possible):
     assert parse(BOTH, NOON).may_offer_default(configured) is possible
 
 
-def test_without_one_marked_so_the_claim_brings_no_default_role():
+def test_the_claim_brings_no_default_role_unless_one_is_marked():
     assert not parse(FROM_CLAIM, NOON).may_offer_default("")
 
 
@@ -259,18 +259,18 @@ def table(**changes):
         (table(label='"x"'), "unknown key `label`"),
     ],
 )
-def test_a_table_that_can_not_be_meant_is_refused_with_its_line(text, reason):
+def test_an_unusable_roles_from_claim_is_refused_with_its_line(text, reason):
     problem = problem_of(text)
     assert reason in problem.reason
     assert problem.line == 2
 
 
 @pytest.mark.parametrize("text", ["roles_from_claim = 7", "[[roles_from_claim]]\nclaim = 'x'"])
-def test_it_must_be_one_table(text):
+def test_roles_from_claim_must_be_one_table(text):
     assert "written as a [roles_from_claim] table" in problem_of(text).reason
 
 
-def test_a_role_without_allow_that_the_claim_can_never_offer_is_a_mistake():
+def test_a_role_without_allow_that_the_claim_may_not_offer_is_refused():
     problem = problem_of(f'{table()}[[roles]]\narn = "{arn("x", FOREIGN)}"\n')
     assert "`roles_from_claim` may not offer it" in problem.reason
     assert problem.line == 5
@@ -282,7 +282,7 @@ def test_another_partition_can_be_chosen():
     assert offered(text, [gov, arn("x")]) == [gov]
 
 
-# --- Whatever a claim says -------------------------------------------------------------------
+# --- Any claim -------------------------------------------------------------------
 
 PIECES = st.sampled_from(
     ["arn", ":", "::", "/", "aws", "aws-cn", "iam", "sts", "role", "role/", ACCOUNT, OTHER, FOREIGN, "{name}",

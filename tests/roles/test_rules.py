@@ -38,7 +38,7 @@ def rule(users=(), names=(), groups=(), **claims):
         rule(ratio=["0.5"]),
     ],
 )
-def test_a_rule_lets_in_whom_it_names(allow):
+def test_a_rule_allows_the_users_it_names(allow):
     claims = {"department": "research", "level": 3, "teams": ["red", "blue"], "staff": True}
     nested = {"realm_access": {"roles": ["analyst"]}}
     assert allow.matches(who(**claims, **nested, ratio=0.5))
@@ -73,7 +73,7 @@ def test_a_rule_lets_in_whom_it_names(allow):
         rule(groups=["analysts"], department=["sales"]),
     ],
 )
-def test_a_rule_lets_nobody_else_in(allow):
+def test_a_rule_allows_nobody_else(allow):
     claims = {"department": "research", "level": 3, "teams": ["red", "blue"], "staff": True}
     assert not allow.matches(who(**claims, nothing=None, nested={"x": "x"}))
 
@@ -99,7 +99,7 @@ rules = st.builds(
 
 
 @given(rules, identities)
-def test_another_condition_never_lets_more_people_in(allow, identity):
+def test_another_condition_never_allows_more_users(allow, identity):
     stricter = Rule(allow.users, allow.names, allow.groups, {**allow.claims, "w": frozenset({"a"})})
     assert not stricter.matches(identity)
     if allow.matches(identity) and allow.users:
@@ -111,7 +111,7 @@ def test_another_condition_never_lets_more_people_in(allow, identity):
 
 
 @given(rules, identities)
-def test_a_further_value_never_shuts_anyone_out(allow, identity):
+def test_another_value_never_excludes_anyone(allow, identity):
     if allow.matches(identity):
         wider = Rule(
             allow.users | {"zz"} if allow.users else allow.users,
@@ -123,5 +123,5 @@ def test_a_further_value_never_shuts_anyone_out(allow, identity):
 
 
 @given(identities)
-def test_a_rule_that_names_nothing_matches_nobody(identity):
+def test_a_rule_without_conditions_matches_nobody(identity):
     assert not Rule().matches(identity)

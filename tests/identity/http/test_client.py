@@ -1,4 +1,4 @@
-"""HTTP to the identity provider, over real TLS where that is what matters."""
+"""HTTP to the identity provider, over real TLS if that matters."""
 
 import asyncio
 import datetime as dt
@@ -26,7 +26,7 @@ def test_an_unknown_certificate_is_refused_and_the_setting_is_named(secure):
     assert secure.asked == []
 
 
-def test_a_ca_bundle_that_is_none_is_named(secure, tmp_path):
+def test_an_unusable_ca_bundle_is_named(secure, tmp_path):
     (tmp_path / "ca.pem").write_text("no certificate")
     with pytest.raises(IdpUnavailable, match=r"CA bundle .*ca\.pem can't be read"):
         get_json(secure.url, HttpSettings(ca_bundle=str(tmp_path / "ca.pem")))
@@ -40,21 +40,21 @@ def test_a_redirect_from_https_to_http_is_not_followed(secure, plain, certificat
 
 
 @pytest.mark.parametrize("to", ["file:///etc/passwd", "ftp://idp.example.com/"])
-def test_a_redirect_to_something_else_than_http_is_said_to_be_that(plain, to):
+def test_a_redirect_to_another_scheme_than_http_is_explained(plain, to):
     plain.answer = lambda handler: say(handler, b"", 302, Location=to)
     with pytest.raises(IdpUnavailable, match="away from http and https"):
         get_json(plain.url, HttpSettings())
 
 
 class Pieces(httpx2.AsyncByteStream):
-    """A body that has arrived already, in pieces of a byte."""
+    """A body that has already arrived, in chunks of one byte."""
 
     async def __aiter__(self):
         for _ in range(4000):
             yield b" "
 
 
-async def test_an_answer_in_tiny_pieces_lets_others_go_on():
+async def test_a_response_in_tiny_chunks_does_not_block_other_tasks():
     turns, reading = 0, asyncio.create_task(read_body(httpx2.Response(200, stream=Pieces())))
     while not reading.done():
         await asyncio.sleep(0)
@@ -87,7 +87,7 @@ def test_a_proxys_password_does_not_show():
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 @pytest.mark.parametrize("named", ["7", "date"])
-def test_the_provider_says_when_to_come_back(plain, status, named):
+def test_retry_after_is_reported(plain, status, named):
     later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=8)
     value = format_datetime(later, usegmt=True) if named == "date" else named
     plain.answer = lambda handler: say(handler, b"busy", status, Retry_After=value)
@@ -97,7 +97,7 @@ def test_the_provider_says_when_to_come_back(plain, status, named):
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-1", "9" * 400, "1e9"])
-def test_a_time_to_come_back_that_makes_no_sense_is_left_out_or_an_hour(plain, value):
+def test_a_retry_after_that_makes_no_sense_is_ignored_or_an_hour(plain, value):
     plain.answer = lambda handler: say(handler, b"busy", 503, Retry_After=value)
     with pytest.raises(IdpUnavailable) as refused:
         get_json(plain.url, HttpSettings())

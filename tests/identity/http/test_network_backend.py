@@ -28,7 +28,7 @@ from tests.openid import say
 
 @pytest.fixture
 def names(monkeypatch):
-    """The addresses that names have; names that are not in it are resolved as ever."""
+    """The addresses of names; names that are not in it are resolved by the system."""
     known, real = {}, socket.getaddrinfo
 
     def getaddrinfo(host, port, *args, **kwargs):
@@ -55,14 +55,14 @@ def test_ipv4_and_ipv6_addresses_take_turns(found, order):
 
 @pytest.mark.parametrize("addresses", [["::1", "127.0.0.1"], ["127.0.0.1", "::1"]])
 def test_every_address_of_a_name_is_tried(plain, names, addresses):
-    names["idp.example"] = addresses  # the server listens on 127.0.0.1 alone
+    names["idp.example"] = addresses  # the server listens only on 127.0.0.1
     url = plain.url.replace("localhost", "idp.example")
     assert get_json(url, HttpSettings()) == {"fine": True}
     assert plain.asked[0][1]["Host"].startswith("idp.example:")
 
 
 def test_an_address_that_does_not_answer_does_not_hold_up_the_next(plain, names):
-    # A socket whose queue is full takes no connection, and refuses none.
+    # A socket with a full queue neither accepts nor refuses a connection.
     full = socket.socket()
     full.bind(("127.0.0.2", int(plain.url.rpartition(":")[2])))
     full.listen(0)
@@ -91,7 +91,7 @@ def test_what_is_not_a_hosts_name_is_reported(host):
         get_json(f"http://{host}/", HttpSettings())
 
 
-async def test_what_hangs_holds_one_thread_for_each_key_and_a_few_in_all():
+async def test_hanging_work_blocks_one_thread_for_each_key_and_a_few_in_all():
     threads, over, began = Threads(), threading.Event(), []
 
     def hang(key):
@@ -142,7 +142,7 @@ async def test_a_failure_in_a_thread_is_raised_where_it_is_awaited():
 
 
 class Proxy(Serving):
-    """An HTTP proxy that connects every CONNECT to one server of this machine, or refuses."""
+    """An HTTP proxy that connects every CONNECT to one server on this machine, or refuses."""
 
     def __init__(self, port, context=None):
         proxy = self
@@ -244,10 +244,10 @@ def test_nothing_of_a_proxys_refusal_is_quoted(proxy, monkeypatch, caplog, url, 
     proxy.refusal = refuse
     with pytest.raises((IdpUnavailable, IdpBadAnswer)) as refused:
         get_json(url, HttpSettings())
-    told = f"{refused.value.detail} {refused.value.admin_hint} {caplog.text}"
-    assert str(status) in told
+    message = f"{refused.value.detail} {refused.value.admin_hint} {caplog.text}"
+    assert str(status) in message
     assert status == 403 or f"{url.partition(':')[0].upper()}_PROXY" in refused.value.detail
-    assert not any(piece in told for piece in ("svc", "Qx7", "zK9", basic))
+    assert not any(piece in message for piece in ("svc", "Qx7", "zK9", basic))
 
 
 def test_a_proxy_that_does_not_run_is_named(monkeypatch):
@@ -302,8 +302,8 @@ async def test_an_endpoint_with_a_user_name_in_it_is_refused_and_not_quoted(
     assert not any(piece in refused.value.detail for piece in ("svc", "Qx7", "zK9"))
 
 
-def test_a_ca_bundle_that_has_been_mended_is_read(secure, certificate, tmp_path):
-    bundle = write_certificate(tmp_path / "ca.pem")  # another's
+def test_a_corrected_ca_bundle_is_read(secure, certificate, tmp_path):
+    bundle = write_certificate(tmp_path / "ca.pem")  # not the server's
 
     async def get():
         http = HttpClient(HttpSettings(ca_bundle=str(bundle)))
@@ -317,7 +317,9 @@ def test_a_ca_bundle_that_has_been_mended_is_read(secure, certificate, tmp_path)
     assert asyncio.run(get()) == {"fine": True}
 
 
-async def test_a_secrets_file_that_hangs_holds_nobody(make, provider, tmp_path, monkeypatch):
+async def test_a_hanging_secret_file_blocks_no_thread_of_others(
+    make, provider, tmp_path, monkeypatch
+):
     monkeypatch.setattr("jupyter_wb_aws.identity.oidc.oauth_client.SECRET_FILE_TIMEOUT", 0.2)
     os.mkfifo(tmp_path / "secret")  # nobody writes to it
     source = make(client_secret_file=str(tmp_path / "secret"))
@@ -335,7 +337,7 @@ async def test_a_secrets_file_that_hangs_holds_nobody(make, provider, tmp_path, 
 @pytest.mark.parametrize(
     "logger", [None, "httpx2", "httpcore2", "httpcore2.http11", "httpcore2.connection"]
 )
-def test_nothing_of_a_request_is_logged_whatever_the_levels(plain, caplog, logger):
+def test_no_request_is_logged_at_any_level(plain, caplog, logger):
     plain.answer = lambda handler: say(
         handler,
         b'{"access_token": "Qx7-answer"}',
@@ -360,7 +362,7 @@ def test_nothing_of_a_request_is_logged_whatever_the_levels(plain, caplog, logge
     assert "Qx7" not in caplog.text.replace("document " + plain.url + "/?q=Qx7-query", "")
 
 
-def test_others_who_use_the_library_keep_their_logs(plain, caplog):
+def test_other_users_of_the_library_keep_their_logs(plain, caplog):
     get_json(plain.url, HttpSettings())
     caplog.set_level(logging.DEBUG)
 

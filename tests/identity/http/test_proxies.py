@@ -1,4 +1,4 @@
-"""Which proxy a URL is reached through, and what is said of one that can't be used."""
+"""Which proxy a URL is reached through, and the message about one that can't be used."""
 
 import os
 from urllib.parse import quote
@@ -57,13 +57,13 @@ def test_no_proxy_is_read_as_botocore_reads_it(variables, no_proxy, url):
     assert (found and f"{found.scheme}://{found.host}:{found.port}") == expected
 
 
-def test_an_ipv6_address_without_brackets_is_no_proxy_too(variables):
+def test_no_proxy_may_list_an_ipv6_address_without_brackets(variables):
     variables(HTTPS_PROXY="http://proxy.example.com", NO_PROXY="2001:db8::5")
     assert proxy_for("https://[2001:db8::5]:8443/", "") is None
 
 
 @pytest.mark.parametrize("no_proxy", NO_PROXY)
-def test_no_proxy_alone_stops_nothing(variables, no_proxy):
+def test_no_proxy_without_a_proxy_has_no_effect(variables, no_proxy):
     variables(NO_PROXY=no_proxy)
     assert [proxy_for(url, "") for url in URLS] == [None] * len(URLS)
 
@@ -133,9 +133,9 @@ def test_a_proxy_that_is_needed_and_can_not_be_used_is_named(variables, variable
     variables(**{variable: value})
     with pytest.raises(IdpUnavailable, match=why) as refused:
         proxy_for(IDP, "")
-    told = f"{refused.value.detail} {refused.value.admin_hint}"
-    assert variable in told
-    assert not any(piece in told for piece in ("Winter", "2026", "svc"))
+    message = f"{refused.value.detail} {refused.value.admin_hint}"
+    assert variable in message
+    assert not any(piece in message for piece in ("Winter", "2026", "svc"))
 
 
 @pytest.mark.parametrize("value", UNUSABLE)
@@ -149,7 +149,7 @@ def test_a_proxy_that_is_not_needed_does_not_matter(variables, value):
     assert proxy_for("https://other.example", "http://site:1").host == "site"
 
 
-def test_small_letters_win_and_an_empty_variable_is_none(variables):
+def test_lower_case_wins_and_an_empty_variable_means_no_proxy(variables):
     variables(HTTPS_PROXY="http://capitals:1", https_proxy="http://small:1")
     assert proxy_for(IDP, "").named_by == "https_proxy"
     variables(https_proxy="")
@@ -170,17 +170,17 @@ def test_a_setting_that_can_not_be_used_is_refused_and_not_quoted(value):
         ["http://svc:{}@proxy:3128", "svc:{}@proxy:3128", "http://{}:x@proxy", "htps://{}@proxy"]
     ),
 )
-def test_no_password_is_quoted_however_odd(monkeypatch, password, form):
+def test_no_password_is_quoted(monkeypatch, password, form):
     marked = f"Qx7{password}zK9"
     monkeypatch.setenv("HTTPS_PROXY", form.format(marked))
     try:
         proxy = proxy_for(IDP, "")
     except IdpUnavailable as problem:
-        told = f"{problem.detail}{problem.admin_hint}"
+        message = f"{problem.detail}{problem.admin_hint}"
     else:
-        told = repr(proxy)
+        message = repr(proxy)
         assert proxy.host == "proxy"
-    assert not any(piece.lower() in told.lower() for piece in ("Qx7", "zK9", quote(marked)))
+    assert not any(piece.lower() in message.lower() for piece in ("Qx7", "zK9", quote(marked)))
 
 
 QUOTES = {
@@ -218,5 +218,7 @@ async def test_a_proxy_that_quotes_its_credentials_is_not_quoted(
     source = make(issuer=ISSUER)
     with pytest.raises(WbAwsError) as refused:
         await source.sign_in.begin_device()
-    told = str(refused.value.as_problem())
-    assert not any(piece in told for piece in (password, password.lower(), "svc-acc", "c3ZjLWFjY"))
+    message = str(refused.value.as_problem())
+    assert not any(
+        piece in message for piece in (password, password.lower(), "svc-acc", "c3ZjLWFjY")
+    )

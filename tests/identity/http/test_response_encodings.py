@@ -1,4 +1,4 @@
-"""Answers that are compressed, though nobody asked for it: gateways do that."""
+"""Compressed responses that nobody asked for: gateways send them."""
 
 import gzip
 import tracemalloc
@@ -50,7 +50,7 @@ def bomb(layers):
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_a_bomb_in_one_chunk_is_refused_and_takes_no_memory(plain, layers):
+def test_a_decompression_bomb_in_one_chunk_is_refused_without_using_memory(plain, layers):
     body = bomb(layers)
     plain.answer = lambda handler: say(handler, body, Content_Encoding=", ".join(["gzip"] * layers))
     tracemalloc.start()
@@ -67,7 +67,7 @@ def test_a_bomb_in_one_chunk_is_refused_and_takes_no_memory(plain, layers):
     [b"", b"no gzip", ENCODED["gzip"][:-12], b"\x1f\x8b"],
     ids=["empty", "plain", "half", "begun"],
 )
-def test_an_answer_that_is_broken_is_reported(plain, body):
+def test_a_broken_response_is_reported(plain, body):
     plain.answer = lambda handler: say(handler, body, Content_Encoding="gzip")
     with pytest.raises(IdpBadAnswer, match=r"can't be read|is not a JSON object"):
         get_json(plain.url, HttpSettings())

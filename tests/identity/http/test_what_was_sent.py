@@ -1,4 +1,4 @@
-"""No message and no log line holds what this server sent to the identity provider."""
+"""No message and no log line contains the secrets that this server sent to the identity provider."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def client(make, tmp_path):
 
 
 def quoting(provider, path, say_it):
-    """Have the next request's secrets quoted in its answer; return the list that they are noted in."""
+    """Make the provider quote the next request's secrets in its response; return the list that they are added to."""
     seen = []
 
     def fault(handler):
@@ -138,7 +138,9 @@ async def test_a_sign_out_that_is_refused(client, provider, caplog, way):
 
 
 @pytest.mark.parametrize("secret", ["abc", "12345"])
-async def test_of_a_short_secret_nothing_that_the_provider_says_is_shown(client, provider, secret):
+async def test_with_a_short_secret_nothing_that_the_provider_says_is_shown(
+    client, provider, secret
+):
     answer = {"error": "invalid_client", "error_description": f"Not the secret: {secret}."}
     provider.faults["/token"] = [failing(401, answer)]
     with pytest.raises(WbAwsError, match="invalid_client") as refused:

@@ -1,4 +1,4 @@
-"""The URL at which the browser begins a sign-in (RFC 6749, 3.1 and 4.1.1; RFC 7636)."""
+"""The URL that begins a sign-in in the browser (RFC 6749, 3.1 and 4.1.1; RFC 7636)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jupyter_wb_aws.identity.oidc.authorization_url import s256_challenge, with_
 from tests.identity.signing_in import sign_in
 
 
-def test_the_challenge_is_the_rfcs():
+def test_the_challenge_is_that_of_the_rfcs_example():
     # RFC 7636, appendix B.
     verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
     assert s256_challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
@@ -30,7 +30,7 @@ def test_the_challenge_is_the_rfcs():
         ("https://idp/a#there", "https://idp/a?scope=a+b&state=%2B"),
     ],
 )
-def test_the_endpoints_own_query_stays_and_nothing_is_there_twice(endpoint, url):
+def test_the_endpoints_own_query_stays_and_no_parameter_occurs_twice(endpoint, url):
     assert with_parameters(endpoint, {"scope": "a b", "state": "+"}) == url
 
 
@@ -38,7 +38,7 @@ NAMES = st.sampled_from(["a", "b", "c d", "é", "e&f"])
 
 
 @given(st.dictionaries(NAMES, st.text()), st.dictionaries(NAMES, st.text()))
-def test_what_is_read_is_what_was_set(own, ours):
+def test_parameters_are_read_as_they_were_set(own, ours):
     endpoint = with_parameters("https://idp/a", own)
     found = parse_qsl(urlsplit(with_parameters(endpoint, ours)).query, keep_blank_values=True)
     assert dict(found) == {**own, **ours}

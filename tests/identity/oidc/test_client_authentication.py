@@ -72,7 +72,7 @@ def test_a_public_client_names_itself_in_the_form():
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_what_basic_encodes_is_decoded_to_the_same(client_id, secret):
+def test_basic_credentials_decode_to_the_same(client_id, secret):
     headers, _ = authentication("client_secret_basic", client_id, secret)
     plain = base64.b64decode(headers["Authorization"].removeprefix("Basic ")).decode("ascii")
     first, _, second = plain.partition(":")

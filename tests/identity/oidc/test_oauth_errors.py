@@ -49,11 +49,11 @@ BAD = HttpResponse(400, {}, b"")
         (407, "proxy_login", ErrorKind.UNCLEAR),
     ],
 )
-def test_what_the_refusal_of_a_refresh_means(status, error, means):
+def test_an_error_response_to_a_refresh_is_classified(status, error, means):
     assert classify(oauth_error(error, "", [], HttpResponse(status, {}, b""))) is means
 
 
-def test_a_code_of_a_specification_is_spelled_as_there():
+def test_a_registered_code_is_spelled_as_in_its_specification():
     assert oauth_error("Invalid-Grant", "", [], BAD).code == "invalid_grant"
     assert oauth_error("authorization_declined", "", [], BAD).code == "access_denied"
 

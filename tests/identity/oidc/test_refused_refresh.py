@@ -34,7 +34,7 @@ ENDED = {
     "a name of its own": (400, {"error": "refresh_token_expired"}),
     "scope": (400, {"error": "invalid_scope"}),
     "denied": (403, {"error": "access_denied"}),
-    "a description that is no text": (400, {"error": "invalid_grant", "error_description": {"en": "over"}}),
+    "a description that is not text": (400, {"error": "invalid_grant", "error_description": {"en": "over"}}),
 }  # fmt: skip
 UNCLEAR = {
     "proxy": failing(407, PAGE, Proxy_Authenticate="Basic"),
@@ -75,7 +75,7 @@ PASSING = {
 def signed_in(source, provider, jp_asyncio_loop):
     jp_asyncio_loop.run_until_complete(sign_in(source, provider))
     jp_asyncio_loop.run_until_complete(fetch(source))
-    # The provider's clock is real, and stands still for us.
+    # The provider's clock is real, and does not move for our purposes.
     provider.lifetime = 20_000
     return source
 
@@ -114,7 +114,7 @@ async def test_an_error_of_the_registration_does_not_end_it(signed_in, provider,
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-async def test_trouble_that_passes_does_not_end_it_even_if_the_token_expires(
+async def test_temporary_trouble_does_not_end_it_even_if_the_token_expires(
     signed_in, provider, fault
 ):
     for _ in range(2):
@@ -128,9 +128,7 @@ async def test_trouble_that_passes_does_not_end_it_even_if_the_token_expires(
 
 
 @pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nDate: "], ids=["nothing", "half"])
-async def test_a_connection_that_is_closed_without_an_answer_is_worth_another_try(
-    signed_in, provider, begun
-):
+async def test_a_connection_closed_without_a_response_is_tried_again(signed_in, provider, begun):
     provider.faults["/token"] = [cut_off(begun)]
     with pytest.raises(IdpUnavailable, match="closed before the answer") as unavailable:
         await fetch(signed_in)
@@ -142,7 +140,7 @@ unclear = pytest.mark.parametrize("fault", UNCLEAR.values(), ids=UNCLEAR)
 
 
 @unclear
-async def test_a_refusal_that_may_be_a_gateways_passes_while_the_token_lives(
+async def test_an_unclear_refusal_changes_nothing_while_the_token_is_valid(
     signed_in, provider, fault
 ):
     provider.faults["/token"] = [fault]
@@ -154,7 +152,7 @@ async def test_a_refusal_that_may_be_a_gateways_passes_while_the_token_lives(
 
 
 @unclear
-async def test_once_the_token_has_expired_it_wants_a_sign_in_and_comes_back_by_itself(
+async def test_once_the_token_has_expired_the_sign_in_is_suspended_and_recovers_by_itself(
     signed_in, provider, fault
 ):
     states = []
@@ -174,7 +172,7 @@ async def test_once_the_token_has_expired_it_wants_a_sign_in_and_comes_back_by_i
     assert first["refresh_token"] == second["refresh_token"] == third["refresh_token"]
 
 
-async def test_it_is_noticed_at_expiry_without_another_try(signed_in, provider):
+async def test_the_suspension_is_noticed_at_expiry_without_another_try(signed_in, provider):
     provider.faults["/token"] = [failing(403, PAGE)]
     with pytest.raises(IdpBadAnswer):
         await fetch(signed_in)
@@ -190,7 +188,7 @@ async def test_it_is_noticed_at_expiry_without_another_try(signed_in, provider):
     assert signed_in.sign_in.state == "signed_in"
 
 
-async def test_a_refresh_that_works_takes_the_doubt_away(signed_in, provider):
+async def test_a_refresh_that_works_clears_the_unclear_refusal(signed_in, provider):
     provider.faults["/token"] = [failing(403, PAGE)]
     with pytest.raises(IdpBadAnswer):
         await fetch(signed_in)
@@ -201,7 +199,7 @@ async def test_a_refresh_that_works_takes_the_doubt_away(signed_in, provider):
 
 @pytest.fixture
 def paused(signed_in, provider, jp_asyncio_loop):
-    """Have a sign-in whose token has expired while a gateway refuses each refresh."""
+    """A sign-in whose token has expired while a gateway refuses each refresh."""
     signed_in.clock.advance(3601)
     provider.faults["/token"] = [failing(403, PAGE)]
     with pytest.raises(SignInRequired):
@@ -210,16 +208,14 @@ def paused(signed_in, provider, jp_asyncio_loop):
 
 
 @pytest.mark.parametrize("fault", [failing(503), failing(401, {"error": "invalid_client"})])
-async def test_other_trouble_meanwhile_does_not_change_what_the_user_has_to_do(
-    paused, provider, fault
-):
+async def test_other_trouble_does_not_change_what_the_user_has_to_do(paused, provider, fault):
     provider.faults["/token"] = [fault]
     with pytest.raises(SignInRequired, match="403"):
         await fetch(paused)
     assert (await fetch(paused)).claims["sub"] == "alice"
 
 
-async def test_an_oauth_error_meanwhile_ends_it_for_good(paused, provider):
+async def test_an_oauth_error_ends_a_suspended_sign_in_for_good(paused, provider):
     provider.faults["/token"] = [failing(400, {"error": "invalid_grant"})]
     for _ in range(2):
         with pytest.raises(SignInRequired, match="invalid_grant"):
@@ -227,7 +223,7 @@ async def test_an_oauth_error_meanwhile_ends_it_for_good(paused, provider):
     assert len(provider.asked_for("/token")) == 3
 
 
-async def test_a_new_sign_in_brings_it_back(paused, provider):
+async def test_a_new_sign_in_ends_the_suspension(paused, provider):
     await sign_in(paused, provider)
     assert (paused.sign_in.state, paused.sign_in.problem) == ("signed_in", None)
     assert (await fetch(paused)).claims["sub"] == "alice"
@@ -236,7 +232,7 @@ async def test_a_new_sign_in_brings_it_back(paused, provider):
     assert provider.refresh_tokens == {}
 
 
-async def test_signing_out_revokes_what_was_kept(paused, provider):
+async def test_signing_out_revokes_the_refresh_token_that_was_kept(paused, provider):
     assert len(provider.refresh_tokens) == 1
     await sign_out(paused)
     assert provider.refresh_tokens == {}
@@ -245,7 +241,7 @@ async def test_signing_out_revokes_what_was_kept(paused, provider):
         await fetch(paused)
 
 
-async def test_a_sign_in_that_fails_meanwhile_leaves_it_as_it_was(paused, provider):
+async def test_a_failed_sign_in_leaves_the_suspended_one_unchanged(paused, provider):
     begun = await paused.sign_in.begin_code()
     assert paused.sign_in.state == "pending"
     query = {**provider.authorize(begun.authorization_url), "error": "access_denied"}
@@ -256,7 +252,9 @@ async def test_a_sign_in_that_fails_meanwhile_leaves_it_as_it_was(paused, provid
     assert paused.sign_in.problem is None
 
 
-async def test_a_sign_in_that_could_not_be_taken_over_leaves_it_as_it_was(paused, provider):
+async def test_a_sign_in_that_could_not_be_completed_leaves_the_suspended_one_unchanged(
+    paused, provider
+):
     async def refuse():
         raise IdpUnavailable("not now")
 
@@ -268,7 +266,7 @@ async def test_a_sign_in_that_could_not_be_taken_over_leaves_it_as_it_was(paused
     assert paused.sign_in.state == "signed_in"
 
 
-async def test_the_sites_greatest_age_counts_on(make, provider):
+async def test_the_maximum_age_also_ends_a_suspended_sign_in(make, provider):
     source = make(max_sign_in_age=5000.0)
     await sign_in(source, provider)
     await fetch(source)

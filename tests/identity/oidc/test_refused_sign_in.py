@@ -14,7 +14,7 @@ from tests.role_sessions.support import asleep, eventually
     "error",
     ["invalid_grant", "INVALID_GRANT", "interaction_required", "code_expired", "CodeAlreadyUsed"],
 )
-async def test_a_code_that_is_no_longer_good_means_another_try(source, provider, error):
+async def test_a_code_that_no_longer_works_asks_the_user_to_try_again(source, provider, error):
     provider.faults["/token"] = [failing(400, {"error": error, "error_description": "too late"})]
     with pytest.raises(SignInFailed, match="too late") as failed:
         await sign_in(source, provider)
@@ -25,7 +25,7 @@ async def test_a_code_that_is_no_longer_good_means_another_try(source, provider,
 @pytest.mark.parametrize(
     "error", ["too_many_requests", "slow_down", "server_error", "temporarily_unavailable"]
 )
-async def test_trouble_that_passes_is_said_to_pass(source, provider, error):
+async def test_temporary_trouble_is_reported_as_temporary(source, provider, error):
     provider.faults["/token"] = [failing(400, {"error": error}, Retry_After="9")]
     with pytest.raises(IdpUnavailable) as failed:
         await sign_in(source, provider)
@@ -35,7 +35,7 @@ async def test_trouble_that_passes_is_said_to_pass(source, provider, error):
         await source.sign_in.begin_device()
 
 
-async def test_a_gateways_page_is_worth_another_try(source, provider):
+async def test_a_gateways_page_asks_the_user_to_try_again(source, provider):
     provider.faults["/token"] = [failing(403, b"<html>no</html>")]
     with pytest.raises(IdpBadAnswer, match="403") as failed:
         await sign_in(source, provider)
@@ -50,7 +50,7 @@ async def begun(source, provider, answer):
     return begun
 
 
-async def test_a_device_code_that_is_no_longer_good_has_expired(source, provider):
+async def test_a_device_code_that_no_longer_works_has_expired(source, provider):
     await begun(source, provider, failing(400, {"error": "invalid_grant"}))
     await eventually(lambda: source.sign_in.problem)
     assert source.sign_in.problem.code == "sign_in_failed"
@@ -60,7 +60,7 @@ async def test_a_device_code_that_is_no_longer_good_has_expired(source, provider
 @pytest.mark.parametrize(
     "error", ["code_expired", "bad_verification_code", "device_code_used", "ExpiredCodeException"]
 )
-async def test_a_providers_own_name_for_the_end_of_a_device_code_means_another_try(
+async def test_a_providers_own_code_for_an_expired_device_code_asks_the_user_to_try_again(
     source, provider, error
 ):
     await begun(source, provider, failing(400, {"error": error}))
@@ -110,7 +110,7 @@ async def test_a_device_flow_ends_with_its_code_and_in_an_hour_at_the_latest(
 @pytest.mark.parametrize(
     "error", ["server_error", "TooManyRequestsException", "Slow_Down", "AUTHORIZATION_PENDING"]
 )
-async def test_trouble_that_passes_does_not_end_a_device_flow(source, provider, error):
+async def test_temporary_trouble_does_not_end_a_device_flow(source, provider, error):
     device = await begun(source, provider, failing(400, {"error": error}))
     await eventually(lambda: provider.asked_for("/token"))
     provider.approve_device(device.user_code)

@@ -1,4 +1,4 @@
-"""Signing in with OpenID Connect, against a provider on loopback that can do wrong."""
+"""Signing in with OpenID Connect, against a provider on loopback that can misbehave."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 # --- The code flow ---------------------------------------------------------------------------
 
 
-async def test_who_signs_in_is_known_and_their_token_is_there(source, provider):
+async def test_a_user_who_signs_in_is_known_and_has_a_token(source, provider):
     assert source.sign_in.state == "signed_out"
     await sign_in(source, provider)
     assert source.sign_in.state == "signed_in"
@@ -49,14 +49,14 @@ async def test_a_sign_in_under_way_is_pending_for_ten_minutes(source):
     assert source.sign_in.state == "signed_out"
 
 
-async def test_a_refresh_token_is_asked_for_as_the_standard_wants_it(source):
+async def test_a_refresh_token_is_requested_as_the_standard_says(source):
     url = (await source.sign_in.begin_code()).authorization_url
     assert "prompt=consent" in url
     assert "scope=openid+profile+offline_access" in url
     assert "code_challenge_method=S256" in url
 
 
-async def test_a_site_has_its_own_way_to_ask(make):
+async def test_a_site_can_set_the_requests_parameters(make):
     source = make(
         scopes=["openid", "email"], authorize_parameters={"access_type": "offline", "prompt": ""}
     )
@@ -65,7 +65,7 @@ async def test_a_site_has_its_own_way_to_ask(make):
     assert "prompt" not in url
 
 
-async def test_a_callback_is_good_once(source, provider):
+async def test_a_callback_works_once(source, provider):
     begun = await source.sign_in.begin_code()
     query = provider.authorize(begun.authorization_url)
     cookies = {begun.cookie_name: begun.cookie}
@@ -86,7 +86,7 @@ async def test_a_callback_comes_too_late_after_ten_minutes(source, provider):
 
 
 @pytest.mark.parametrize("change", [{"state": "made-up"}, {"state": ""}])
-async def test_a_state_that_nobody_began_is_refused(source, provider, change):
+async def test_an_unknown_state_is_refused(source, provider, change):
     begun = await source.sign_in.begin_code()
     query = {**provider.authorize(begun.authorization_url), **change}
     with pytest.raises(SignInFailed, match="not known here"):
@@ -112,14 +112,14 @@ async def test_the_cookie_of_another_attempt_does_not_count(source, provider):
         await source.sign_in.finish_code(query, {second.cookie_name: second.cookie})
 
 
-async def test_two_windows_may_both_begin(source, provider):
+async def test_two_windows_may_both_begin_a_sign_in(source, provider):
     first, second = await source.sign_in.begin_code(), await source.sign_in.begin_code()
     cookies = {first.cookie_name: first.cookie, second.cookie_name: second.cookie}
     await source.sign_in.finish_code(provider.authorize(first.authorization_url), cookies)
     assert source.sign_in.state == "signed_in"
 
 
-async def test_why_it_could_not_even_be_begun_is_kept(make, provider):
+async def test_the_reason_why_a_sign_in_could_not_begin_is_kept(make, provider):
     provider.metadata_changes = {"authorization_endpoint": "ftp://idp.example.com/"}
     source = make()
     with pytest.raises(IdpBadAnswer) as refused:
@@ -127,7 +127,7 @@ async def test_why_it_could_not_even_be_begun_is_kept(make, provider):
     assert source.sign_in.problem is refused.value
 
 
-async def test_many_that_were_begun_and_left_are_forgotten(source, provider):
+async def test_many_abandoned_sign_ins_are_forgotten(source, provider):
     first = await source.sign_in.begin_code()
     for _ in range(16):
         await source.sign_in.begin_code()
@@ -138,17 +138,17 @@ async def test_many_that_were_begun_and_left_are_forgotten(source, provider):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reason"),
     [
         ("access_denied", "provider refused"),
         ("server_error", "problem of its own"),
         ("<b>x", "does not say why"),
     ],
 )
-async def test_what_the_provider_says_is_told_in_words_of_ours(source, provider, error, told):
+async def test_an_error_of_the_provider_is_explained_in_our_words(source, provider, error, reason):
     begun = await source.sign_in.begin_code()
     state = provider.authorize(begun.authorization_url)["state"]
-    with pytest.raises(SignInFailed, match=told) as refused:
+    with pytest.raises(SignInFailed, match=reason) as refused:
         await source.sign_in.finish_code(
             {"state": state, "error": error}, {begun.cookie_name: begun.cookie}
         )
@@ -163,9 +163,7 @@ async def test_what_the_provider_says_is_told_in_words_of_ours(source, provider,
         (True, None, False), (True, "issuer", True), (True, "", False),
     ],
 )  # fmt: skip
-async def test_the_answer_must_be_of_the_provider_that_was_asked(
-    make, provider, promised, iss, fine
-):
+async def test_only_the_provider_that_was_asked_may_answer(make, provider, promised, iss, fine):
     provider.metadata_changes = {"authorization_response_iss_parameter_supported": promised}
     source = make()
     begun = await source.sign_in.begin_code()
@@ -193,7 +191,7 @@ BAD_ID_TOKENS = {
 
 
 @pytest.mark.parametrize("claims", BAD_ID_TOKENS.values(), ids=BAD_ID_TOKENS)
-async def test_an_id_token_that_is_not_this_sign_ins_is_refused(source, provider, claims):
+async def test_an_id_token_of_another_sign_in_is_refused(source, provider, claims):
     begun = await source.sign_in.begin_code()
     query = provider.authorize(begun.authorization_url)
     provider.codes[query["code"]] = {**provider.codes[query["code"]]}
@@ -238,21 +236,21 @@ async def test_a_provider_without_the_device_flow_leaves_the_code_flow(make, pro
         await make(redirect_uri=None).sign_in.choose_flow(None)
 
 
-async def test_a_site_may_want_one_flow_alone(make):
+async def test_a_site_may_allow_only_one_flow(make):
     assert await make(flows=["device"]).sign_in.available_flows() == ["device"]
     assert await make(flows=["device", "code"]).sign_in.choose_flow(None) == "device"
 
 
-async def test_an_odd_flow_is_told_in_few_words(source):
+async def test_an_odd_flow_is_quoted_in_a_few_characters(source):
     with pytest.raises(FlowNotAvailable) as refused:
         await source.sign_in.choose_flow("x" * 5000)
     assert len(refused.value.detail) < 200
 
 
-# --- Confidential clients, and which token ---------------------------------------------------
+# --- Confidential clients, and the token for AWS ---------------------------------------------------
 
 
-async def test_a_confidential_client_shows_its_secret(make, provider, tmp_path):
+async def test_a_confidential_client_sends_its_secret(make, provider, tmp_path):
     provider.secret = "s3cret-of-the-client"
     path = tmp_path / "secret"
     path.write_text("s3cret-of-the-client\n")
@@ -263,7 +261,7 @@ async def test_a_confidential_client_shows_its_secret(make, provider, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["set", "found out"])
-async def test_a_provider_may_want_the_secret_in_the_form(make, provider, tmp_path, how):
+async def test_a_provider_may_accept_the_secret_only_in_the_form(make, provider, tmp_path, how):
     path = tmp_path / "secret"
     path.write_text("s3cret")
     settings = {"token_endpoint_auth_method": "client_secret_post"} if how == "set" else {}
@@ -275,7 +273,7 @@ async def test_a_provider_may_want_the_secret_in_the_form(make, provider, tmp_pa
     assert provider.asked_for("/token")[0]["client_secret"] == "s3cret"
 
 
-async def test_a_wrong_secret_is_the_administrators(make, provider, tmp_path):
+async def test_a_wrong_secret_is_explained_to_the_administrator(make, provider, tmp_path):
     provider.secret = "right"
     path = tmp_path / "secret"
     path.write_text("wrong-secret")
@@ -285,7 +283,7 @@ async def test_a_wrong_secret_is_the_administrators(make, provider, tmp_path):
     assert "wrong-secret" not in str(refused.value.as_problem())
 
 
-async def test_an_access_token_can_be_the_one_for_aws(make, provider):
+async def test_aws_can_get_the_access_token(make, provider):
     source = make(web_identity="access_token", audience="sts.amazonaws.com")
     provider.answers = {"access_token": provider.id_token(aud="sts.amazonaws.com")}
     await sign_in(source, provider)
@@ -296,7 +294,7 @@ async def test_an_access_token_can_be_the_one_for_aws(make, provider):
 
 
 async def poll(source, seconds=5.0):
-    """Let the time of one interval pass, and wait until it has been asked."""
+    """Let one interval pass, and wait until the provider has been asked."""
     await asleep(source.clock)
     source.clock.advance(seconds)
 
@@ -318,7 +316,7 @@ async def test_a_code_that_is_entered_signs_in(source, provider):
     assert (await fetch(source)).claims["sub"] == "alice"
 
 
-async def test_it_asks_no_oftener_than_the_provider_wants(source, provider):
+async def test_it_polls_no_more_often_than_the_provider_allows(source, provider):
     await source.sign_in.begin_device()
     await poll(source, 4.9)
     await asyncio.sleep(0)
@@ -335,18 +333,18 @@ async def test_it_asks_no_oftener_than_the_provider_wants(source, provider):
     await asked(provider, 3)
 
 
-async def test_googles_way_to_say_that_nobody_has_finished_is_no_failure(source, provider):
+async def test_googles_response_for_pending_is_not_a_failure(source, provider):
     begun = await source.sign_in.begin_device()
     provider.faults["/token"] = [failing(428, {"error": "authorization_pending"})]
     await poll(source)
     await asked(provider, 1)
     provider.approve_device(begun.user_code)
-    await poll(source)  # as soon as before
+    await poll(source)  # after the same time as before
     await eventually(lambda: source.sign_in.state == "signed_in")
 
 
 @pytest.mark.parametrize("error", ["access_denied", "authorization_declined"])  # Entra ID's
-async def test_a_code_that_is_refused_is_told(source, provider, error):
+async def test_a_refused_code_is_reported(source, provider, error):
     begun = await source.sign_in.begin_device()
     provider.devices[begun.user_code] = error
     await poll(source)
@@ -386,9 +384,7 @@ async def test_trouble_at_the_provider_does_not_end_a_device_flow(source, provid
 
 
 @pytest.mark.parametrize("fault", ["garbage", "no object", "nothing"])
-async def test_a_token_answer_that_can_not_be_read_twice_ends_the_device_flow(
-    source, provider, fault
-):
+async def test_two_unreadable_token_responses_end_the_device_flow(source, provider, fault):
     begun = await source.sign_in.begin_device()
     provider.approve_device(begun.user_code)
     provider.faults["/token"] = [FAULTS[fault]] * 2
@@ -402,9 +398,7 @@ async def test_a_token_answer_that_can_not_be_read_twice_ends_the_device_flow(
 
 
 @pytest.mark.parametrize("fault", ["garbage", "nothing"])
-async def test_tokens_that_could_not_be_read_and_a_code_that_is_used_up_name_the_provider(
-    source, provider, fault
-):
+async def test_unreadable_tokens_followed_by_a_used_code_name_the_provider(source, provider, fault):
     await source.sign_in.begin_device()
     provider.faults["/token"] = [FAULTS[fault], failing(400, {"error": "invalid_grant"})]
     await poll(source)
@@ -426,7 +420,7 @@ async def test_a_code_that_expires_while_the_provider_is_away_names_the_provider
     assert source.sign_in.problem.code == "identity_provider_unavailable"
 
 
-async def test_a_code_that_may_just_be_typed_stays_good(source, provider):
+async def test_a_code_that_the_user_may_be_typing_stays_valid(source, provider):
     first = await source.sign_in.begin_device()
     assert await source.sign_in.begin_device() == first
     assert len(provider.asked_for("/device")) == 1
@@ -466,7 +460,7 @@ async def test_a_code_or_address_that_could_pretend_to_be_ours_is_not_shown(
     assert "evil" not in str(refused.value.as_problem()).lower()
 
 
-async def test_blanks_around_a_code_and_its_addresses_do_not_count(source, provider):
+async def test_blanks_around_a_code_and_its_addresses_are_ignored(source, provider):
     uri = "https://idp.example.com/device"
     fault = device_answer(
         user_code=" AB CD\n", verification_uri=f"{uri}\n", verification_uri_complete=f"{uri}?c=1\n"
@@ -495,7 +489,7 @@ async def test_a_device_answer_that_makes_no_sense_is_refused(source, provider, 
     assert source.sign_in.state == "signed_out"
 
 
-# --- Keeping it ------------------------------------------------------------------------------
+# --- Refreshing -----------------------------------------------------------------------------
 
 
 async def test_each_fetch_after_the_first_brings_a_new_token(source, provider):
@@ -525,7 +519,7 @@ async def test_two_refreshes_never_run_at_once(source, provider):
     assert len(provider.asked_for("/token")) == 2
 
 
-async def test_who_stops_waiting_does_not_lose_the_rotated_token(source, provider):
+async def test_a_caller_that_stops_waiting_does_not_lose_the_rotated_token(source, provider):
     await sign_in(source, provider)
     await fetch(source)
     answered = threading.Event()
@@ -558,7 +552,7 @@ async def test_trouble_at_the_provider_does_not_end_a_sign_in(source, provider, 
     await fetch(source)
 
 
-async def test_a_slow_provider_is_waited_for_only_so_long(make, provider):
+async def test_a_slow_provider_times_out(make, provider):
     source = make(timeout=0.2)
     await sign_in(source, provider)
     await fetch(source)
@@ -583,7 +577,7 @@ ODD_ANSWERS = {
 
 
 @pytest.mark.parametrize("fault", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
-async def test_an_odd_answer_does_not_end_a_sign_in(source, provider, fault):
+async def test_an_odd_response_does_not_end_a_sign_in(source, provider, fault):
     await sign_in(source, provider)
     first = await fetch(source)
     provider.faults["/token"] = [fault]
@@ -595,7 +589,7 @@ async def test_an_odd_answer_does_not_end_a_sign_in(source, provider, fault):
 @pytest.mark.parametrize(
     "oddity", [{"expires_in": "3600.0"}, {"expires_in": []}, {"expires_at": {}}, {"token_type": 7}]
 )
-async def test_a_rotated_token_is_kept_whatever_else_stands_beside_it(source, provider, oddity):
+async def test_a_rotated_token_is_kept_with_anything_beside_it(source, provider, oddity):
     await sign_in(source, provider)
     await fetch(source)
     provider.answers = oddity
@@ -604,7 +598,7 @@ async def test_a_rotated_token_is_kept_whatever_else_stands_beside_it(source, pr
     assert source.sign_in.state == "signed_in"
 
 
-async def test_a_rotated_token_is_kept_though_the_id_token_is_bad(source, provider):
+async def test_a_rotated_token_is_kept_even_if_the_id_token_is_bad(source, provider):
     await sign_in(source, provider)
     await fetch(source)
     provider.claims = {"azp": "another"}
@@ -625,12 +619,12 @@ async def test_a_provider_that_moves_its_endpoint_is_followed(source, provider):
     assert source.sign_in.state == "signed_in"
 
 
-async def test_many_looks_at_a_provider_that_hangs_are_one(source, provider):
+async def test_many_callers_share_one_request_to_a_hanging_provider(source, provider):
     over = threading.Event()
     provider.faults["/.well-known/openid-configuration"] = [hanging(over) for _ in range(9)]
     looks = [asyncio.create_task(source.sign_in.available_flows()) for _ in range(9)]
     await eventually(lambda: provider.asked)
-    async with asyncio.timeout(2):  # and the threads that all share are free
+    async with asyncio.timeout(2):  # and the threads that all of Jupyter shares are free
         await asyncio.gather(*(asyncio.to_thread(int) for _ in range(20)))
     assert len(provider.asked) == 1
     over.set()
@@ -640,7 +634,7 @@ async def test_many_looks_at_a_provider_that_hangs_are_one(source, provider):
 
 
 @pytest.mark.parametrize("error", ["invalid_grant", "interaction_required", "login_required"])
-async def test_a_sign_in_that_the_provider_ended_is_over(source, provider, error):
+async def test_a_sign_in_that_the_provider_ended_has_ended_here(source, provider, error):
     await sign_in(source, provider)
     await fetch(source)
     provider.faults["/token"] = [failing(400, {"error": error, "error_description": "closed"})]
@@ -653,7 +647,7 @@ async def test_a_sign_in_that_the_provider_ended_is_over(source, provider, error
     assert len(provider.asked_for("/token")) == 2
 
 
-async def test_a_refusal_that_is_not_the_users_does_not_end_it(source, provider):
+async def test_a_refusal_that_the_user_did_not_cause_does_not_end_it(source, provider):
     await sign_in(source, provider)
     await fetch(source)
     provider.faults["/token"] = [failing(401, {"error": "invalid_client"})]
@@ -689,7 +683,7 @@ async def test_a_sign_in_without_a_refresh_token_lasts_as_long_as_its_token(sour
         await fetch(source)
 
 
-async def test_a_refresh_that_turns_into_somebody_else_ends_the_sign_in(source, provider):
+async def test_a_refresh_for_another_user_ends_the_sign_in(source, provider):
     await sign_in(source, provider)
     await fetch(source)
     provider.answers = {"id_token": provider.id_token(sub="mallory")}
@@ -698,7 +692,7 @@ async def test_a_refresh_that_turns_into_somebody_else_ends_the_sign_in(source, 
     assert source.sign_in.user is None
 
 
-async def test_new_signing_keys_are_no_trouble(source, provider):
+async def test_new_signing_keys_are_accepted(source, provider):
     await sign_in(source, provider)
     await fetch(source)
     provider.key, provider.kid = OTHER_KEY, "k2"
@@ -706,7 +700,7 @@ async def test_new_signing_keys_are_no_trouble(source, provider):
 
 
 @pytest.mark.parametrize("ahead", [-120, -60, 60, 120])
-async def test_clocks_may_differ_by_two_minutes_even_where_tokens_live_for_one(
+async def test_clocks_may_differ_by_two_minutes_even_if_tokens_live_for_one(
     source, provider, ahead
 ):
     provider.lifetime, provider.clock_ahead = 60, ahead
@@ -738,7 +732,7 @@ async def test_the_age_counts_from_the_sign_in_at_the_provider(make, provider):
 
 
 @pytest.mark.parametrize("at", [10**400, -1, True, "noon", None])
-async def test_an_odd_time_of_sign_in_is_no_defect(make, provider, at):
+async def test_an_odd_time_of_sign_in_is_ignored(make, provider, at):
     source = make(max_sign_in_age=1000.0)
     provider.claims = {"auth_time": at}
     try:
@@ -747,7 +741,7 @@ async def test_an_odd_time_of_sign_in_is_no_defect(make, provider, at):
         assert at == -1
 
 
-async def test_a_provider_that_pays_no_heed_to_the_age_is_named(make, provider):
+async def test_a_provider_that_ignores_the_maximum_age_is_named(make, provider):
     source = make(max_sign_in_age=1000.0)
     provider.claims = {"auth_time": source.clock.now().timestamp() - 5000}
     with pytest.raises(SignInFailed) as refused:
@@ -774,7 +768,7 @@ async def test_a_provider_that_left_the_token_out_once_is_asked_again(source, pr
     assert source.sign_in.expires_at is None
 
 
-async def test_a_refresh_of_the_former_sign_in_does_not_disturb_the_new_one(source, provider):
+async def test_a_refresh_of_the_previous_sign_in_does_not_disturb_the_new_one(source, provider):
     await sign_in(source, provider)
     await fetch(source)
     answered = threading.Event()
@@ -789,7 +783,7 @@ async def test_a_refresh_of_the_former_sign_in_does_not_disturb_the_new_one(sour
     assert source.sign_in.user.subject == "bob"
 
 
-async def test_where_the_token_for_aws_is_none_nobody_is_signed_in(source, provider):
+async def test_without_a_token_for_aws_nobody_is_signed_in(source, provider):
     async def refuse():
         raise TokenInvalid("no")
 
@@ -804,7 +798,7 @@ async def test_where_the_token_for_aws_is_none_nobody_is_signed_in(source, provi
     assert source.sign_in.problem.code == "token_invalid"
 
 
-# --- Ending it -------------------------------------------------------------------------------
+# --- Ending --- -------------------------------------------------------------------------------
 
 
 async def test_signing_out_revokes_and_ends_the_session_there(source, provider):
@@ -822,7 +816,7 @@ async def test_signing_out_revokes_and_ends_the_session_there(source, provider):
         await fetch(source)
 
 
-async def test_after_signing_out_the_provider_asks_who_it_is(source, provider):
+async def test_after_signing_out_the_provider_asks_the_user_to_log_in(source, provider):
     await sign_in(source, provider)
     await sign_out(source)
     assert "prompt=login+consent" in (await source.sign_in.begin_code()).authorization_url
@@ -839,7 +833,7 @@ async def test_signing_out_works_while_the_provider_is_down(source, provider):
     assert source.sign_in.state == "signed_out"
 
 
-async def test_what_was_begun_before_signing_out_ends_nowhere(source, provider):
+async def test_a_flow_begun_before_signing_out_is_not_completed(source, provider):
     begun = await source.sign_in.begin_code()
     device = await source.sign_in.begin_device()
     await asleep(source.clock)
@@ -853,7 +847,7 @@ async def test_what_was_begun_before_signing_out_ends_nowhere(source, provider):
     assert source.sign_in.user is None
 
 
-async def test_what_comes_after_signing_out_is_revoked(source, provider):
+async def test_tokens_that_come_after_signing_out_are_revoked(source, provider):
     begun = await source.sign_in.begin_code()
     query = provider.authorize(begun.authorization_url)
     may_answer = threading.Event()
@@ -869,7 +863,7 @@ async def test_what_comes_after_signing_out_is_revoked(source, provider):
     await eventually(lambda: provider.refresh_tokens == {})
 
 
-async def test_signing_out_revokes_what_earlier_sign_ins_left(source, provider):
+async def test_signing_out_revokes_the_tokens_of_earlier_sign_ins(source, provider):
     await sign_in(source, provider)
     await sign_in(source, provider)
     assert len(provider.refresh_tokens) == 2
@@ -878,14 +872,14 @@ async def test_signing_out_revokes_what_earlier_sign_ins_left(source, provider):
     assert provider.refresh_tokens == {}
 
 
-async def test_what_a_sign_in_that_failed_brought_is_revoked(source, provider):
+async def test_the_tokens_of_a_failed_sign_in_are_revoked(source, provider):
     provider.claims = {"azp": "another"}
     with pytest.raises(TokenInvalid):
         await sign_in(source, provider)
     await eventually(lambda: provider.refresh_tokens == {})
 
 
-async def test_two_that_ask_for_a_code_at_once_have_the_same(source, provider):
+async def test_concurrent_requests_for_a_code_get_the_same(source, provider):
     first, second = await asyncio.gather(
         source.sign_in.begin_device(), source.sign_in.begin_device()
     )
@@ -893,7 +887,7 @@ async def test_two_that_ask_for_a_code_at_once_have_the_same(source, provider):
     assert len(provider.asked_for("/device")) == 1
 
 
-async def test_after_the_server_has_stopped_nothing_is_begun(source, provider):
+async def test_after_the_server_has_stopped_nothing_begins(source, provider):
     await source.sign_in.available_flows()
     await source.close()
     for begin in (source.sign_in.begin_code, source.sign_in.begin_device):
@@ -901,7 +895,7 @@ async def test_after_the_server_has_stopped_nothing_is_begun(source, provider):
             await begin()
 
 
-async def test_who_waited_for_the_former_sign_in_gets_the_new_ones_token(source, provider):
+async def test_a_caller_that_waited_for_the_previous_sign_in_gets_the_new_token(source, provider):
     await sign_in(source, provider)
     await fetch(source)
     answered = threading.Event()
@@ -913,7 +907,7 @@ async def test_who_waited_for_the_former_sign_in_gets_the_new_ones_token(source,
     assert (await waiting).claims["sub"] == "alice"
 
 
-async def test_a_callback_that_anybody_made_up_changes_nothing(source, provider):
+async def test_a_forged_callback_changes_nothing(source, provider):
     await sign_in(source, provider)
     provider.refresh_tokens.clear()
     await fetch(source)
@@ -925,7 +919,9 @@ async def test_a_callback_that_anybody_made_up_changes_nothing(source, provider)
     assert source.sign_in.problem is why
 
 
-async def test_signing_in_again_does_not_revoke_what_another_server_may_hang_on(source, provider):
+async def test_signing_in_again_does_not_revoke_tokens_that_another_server_may_share(
+    source, provider
+):
     await sign_in(source, provider)
     await sign_in(source, provider)
     assert provider.revoked == []
