@@ -82,6 +82,11 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self.set(self._now + timedelta(seconds=seconds))
 
+    @property
+    def has_sleepers(self) -> bool:
+        """Whether any task waits for this clock."""
+        return any(not future.done() for _, future in self._sleepers)
+
 
 def pytest_configure():
     """Take back what a shell does to jobs in the background: programs that tests start would ignore Ctrl+C."""

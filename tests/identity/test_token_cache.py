@@ -277,7 +277,7 @@ async def test_any_exception_of_a_source_is_reported_by_its_type_only(clock, err
 async def test_an_object_that_is_not_a_token_is_refused(clock, garbage):
     token_cache = token_cache_of(clock, "unused")
     token_cache.source.answers = [garbage]
-    with pytest.raises(TokenInvalid, match="no WebIdentityToken"):
+    with pytest.raises(TokenInvalid, match="not a WebIdentityToken"):
         await token_cache.refresh()
 
 
@@ -323,10 +323,11 @@ class Recorder:
 
 
 def verified(clock, recorder, *answers):
-    token_cache = token_cache_of(clock, *answers, issuer="https://idp.example.com", audience="wb")
-    assert token_cache._verifier is not None
-    token_cache._verifier = recorder
-    return token_cache
+    class Verified(ScriptedSource):
+        def verifier(self, audience=""):
+            return recorder
+
+    return TokenCache(Verified(*answers), clock, random.Random(1))
 
 
 async def test_every_new_token_is_verified_and_the_same_one_once(clock):
@@ -376,13 +377,13 @@ async def test_the_sources_own_audience_is_verified_before_the_sites(clock):
         random.Random(1),
         "site",
     )
-    assert own._verifier.audience == "own"
+    assert own.source.verifier().audience == "own"
     site = token_cache_of(clock, make_token(), issuer="https://i", audience="")
-    assert site._verifier.audience == ""
+    assert site.source.verifier().audience == ""
 
 
 async def test_without_an_issuer_the_signature_is_left_to_aws(clock):
-    assert token_cache_of(clock, make_token())._verifier is None
+    assert token_cache_of(clock, make_token()).source.verifier() is None
 
 
 def test_a_token_status_shows_no_token():

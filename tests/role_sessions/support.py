@@ -96,7 +96,7 @@ async def asleep(clock):
     """Let the event loop turn until whoever runs in the background waits for the clock."""
     for _ in range(5):
         await asyncio.sleep(0)
-    await eventually(lambda: any(not future.done() for _, future in clock._sleepers))
+    await eventually(lambda: clock.has_sleepers)
 
 
 async def eventually(condition, seconds=10.0):

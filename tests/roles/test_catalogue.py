@@ -571,14 +571,21 @@ async def test_a_file_that_others_can_write_is_logged_and_reported(file, caplog)
 # --- A disk that does not answer ---------------------------------------------------------------
 
 
-async def test_a_file_whose_disk_hangs_times_out_and_recovers(file, monkeypatch):
+async def test_a_file_whose_disk_hangs_times_out_and_recovers(file, clock, monkeypatch):
     file.path.write_text(entry())
     good, gate = await file.current(), threading.Event()
     monkeypatch.setattr(catalogue_file, "READ_TIMEOUT", 0.01)
+    real = type(file.path).stat
+
+    def hang(path, **kwargs):
+        if path == file.path:
+            gate.wait(60)
+        return real(path, **kwargs)
+
     with monkeypatch.context() as disk:
-        disk.setattr(CatalogueFile, "_look", lambda _: gate.wait(60))
+        disk.setattr(type(file.path), "stat", hang)
         assert await file.current() is good
-        fresh = CatalogueFile(file.path, file._clock)
+        fresh = CatalogueFile(file.path, clock)
         with pytest.raises(CatalogueUnavailable) as refused:
             await fresh.current()
     assert "does not answer" in str(file.problem)

@@ -78,10 +78,6 @@ ways = pytest.mark.parametrize(
 )
 
 
-def waits(clock):
-    return any(not future.done() for _, future in clock._sleepers)
-
-
 def nothing_of(seen, *texts):
     assert seen
     for value in [*seen, SECRET, BASIC]:

@@ -939,9 +939,11 @@ async def test_nothing_secret_shows(source, provider, caplog):
         failing(400, {"error": "invalid_grant", "error_description": f"bad {t}"})
         for t in provider.refresh_tokens
     ]
-    shown.append(repr(source.sign_in._grant))
     with pytest.raises(SignInRequired) as over:
         await fetch(source)
+    provider.faults["/token"].clear()
+    await sign_in(source, provider)
+    shown.append(repr(await source.sign_in.sign_out()))
     shown += [repr(over.value), str(over.value.as_problem()), caplog.text]
     secrets = [*provider.issued, query["state"], begun.cookie]
     assert not [s for s in secrets for text in shown if s in text]
