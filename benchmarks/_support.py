@@ -106,7 +106,11 @@ class Server:
         self.process = psutil.Process(self._process.pid)
 
     def first_answer(self, timeout: float = 60) -> float:
-        """Return the seconds from the start to the first answered request."""
+        """Return the seconds from the start to the first answered request.
+
+        Raises:
+            RuntimeError: if the server ends, or does not answer in time.
+        """
         while True:
             try:
                 client = self.client()

@@ -37,7 +37,11 @@ def answers(port: int) -> bool:
 
 
 def run(clone: Path, environment: dict[str, str]) -> tuple[float, float]:
-    """Start the demo and end it; return the seconds that each takes."""
+    """Start the demo and end it; return the seconds that each takes.
+
+    Raises:
+        RuntimeError: if the demo ends, or does not answer in time.
+    """
     port = free_port()
     began = time.perf_counter()
     with (clone.parent / "demo.log").open("wb") as log:

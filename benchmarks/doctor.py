@@ -71,7 +71,11 @@ class SlowHandler(FakeHandler):
 
 
 def timed(command: list[str], env: Mapping[str, str]) -> tuple[float, str]:
-    """Run a command; return the ms that it takes, and its output."""
+    """Run a command; return the ms that it takes, and its output.
+
+    Raises:
+        RuntimeError: if it fails.
+    """
     began = time.perf_counter()
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     took = (time.perf_counter() - began) * 1000
@@ -81,7 +85,11 @@ def timed(command: list[str], env: Mapping[str, str]) -> tuple[float, str]:
 
 
 def check_that_all_was_reached(report: Mapping[str, Any]) -> None:
-    """Check that everything was asked and answered; otherwise nothing would be measured."""
+    """Check that everything was asked and answered; otherwise nothing would be measured.
+
+    Raises:
+        RuntimeError: if not.
+    """
     wrong = [f["code"] for f in report["findings"] if f["severity"] != "info"]
     infos = {f["code"] for f in report["findings"]}
     if wrong or "server_not_found" in infos or report["call"]["outcome"] != "ok":

@@ -57,7 +57,11 @@ async def start_kernel(server: Server, client: HTTPConnection) -> tuple[float, f
 
 
 def check_that_kernels_have_the_role(client: HTTPConnection) -> None:
-    """Start a kernel, and check that it has the role session; otherwise nothing would be measured."""
+    """Start a kernel, and check that it has the role session; otherwise nothing would be measured.
+
+    Raises:
+        RuntimeError: if it does not.
+    """
     kernel_id = json.loads(ask(client, "POST", "/api/kernels", {"name": "python3"})[1])["id"]
     listed = json.loads(ask(client, "GET", "/aws/assignments")[1])["assignments"]
     if [entry["running"]["role_arn"] for entry in listed] != [role_arn(0)]:

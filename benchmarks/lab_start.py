@@ -42,7 +42,16 @@ def seen(page: Page, *names: str) -> dict[str, float]:
 
 
 def measure(browser: Browser, server: Server, *, enabled: bool) -> dict[str, float]:
-    """Open JupyterLab twice, and return the figures."""
+    """Open JupyterLab twice, and return the figures in ms.
+
+    Args:
+        browser: opens a window of its own.
+        server: serves JupyterLab.
+        enabled: whether it has the extension.
+
+    Raises:
+        RuntimeError: if the extension runs in the server without it.
+    """
     names = ("card", "roles") if enabled else ("card",)
     context = browser.new_context()
     page = context.new_page()

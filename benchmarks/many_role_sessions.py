@@ -77,7 +77,13 @@ def report_memory(memory: list[tuple[float, float]]) -> None:
 
 
 def report_idle(busy: Server, idle: Server, seconds: float) -> float:
-    """Report the CPU of both servers while nothing is due; return the share in percent."""
+    """Report the CPU of both servers while nothing is due; return the share in percent.
+
+    Args:
+        busy: the server with role sessions.
+        idle: the server without.
+        seconds: how long to measure.
+    """
     before = busy.cpu(), idle.cpu()
     time.sleep(seconds)
     spent = busy.cpu() - before[0], idle.cpu() - before[1]

@@ -41,7 +41,13 @@ while True:
 
 
 def with_apps(config: dict[str, Any], program: Path, rounds: int) -> dict[str, Any]:
-    """Add one app for each round."""
+    """Add one app for each round.
+
+    Args:
+        config: the server's settings.
+        program: the app's program.
+        rounds: how many apps.
+    """
     command = [sys.executable, "-I", "-S", str(program), "{port}"]
     return {
         **config,
@@ -57,7 +63,11 @@ def launch(client: HTTPConnection, number: int) -> tuple[float, float, str]:
 
 
 def real_servers(rounds: int, base: Path) -> None:
-    """Measure and report the first part."""
+    """Measure and report the first part.
+
+    Raises:
+        RuntimeError: if the apps do not have the role session.
+    """
     aws = FakeAws()
     (base / "without").mkdir()
     program = base / "app.py"
@@ -91,7 +101,11 @@ def real_servers(rounds: int, base: Path) -> None:
 
 
 async def the_launch_itself(base: Path) -> None:
-    """Measure and report the second part."""
+    """Measure and report the second part.
+
+    Raises:
+        RuntimeError: if a launch did not reach the start.
+    """
     from _launching import home_with_profiles, started
 
     from jupyter_wb_aws.injection.environment import SiteSettings

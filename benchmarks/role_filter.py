@@ -50,7 +50,13 @@ for (const box of [plain, document.querySelector('.jp-AwsRoles-filter')]) {
 
 
 def press(page: Page, box: str, key: str) -> dict[str, float]:
-    """Press a key in a box, and return the times that it takes."""
+    """Press a key in a box, and return the times that it takes.
+
+    Args:
+        page: has both boxes.
+        box: the selector of the box.
+        key: the key's name.
+    """
     page.focus(box)
     page.evaluate("() => { window.taken = []; }")
     page.keyboard.press(key)

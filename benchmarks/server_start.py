@@ -34,14 +34,27 @@ SETTLED = 1.0
 
 
 def start(home: Path, kind: str, aws: FakeAws, *python: str) -> Server:
-    """Start a server of one kind."""
+    """Start a server of one kind.
+
+    Args:
+        home: the server's home folder.
+        kind: one of `KINDS`.
+        aws: the STS and identity provider.
+        python: options for the interpreter.
+    """
     home.mkdir(parents=True)
     config: dict[str, Any] = site(home, aws) if kind == "configured" else {}
     return Server(home, config, enabled=kind != "without", python=python)
 
 
 def measure(home: Path, kind: str, aws: FakeAws) -> dict[str, float]:
-    """Start a server, and return its figures."""
+    """Start a server, and return its figures in ms and MiB.
+
+    Args:
+        home: the server's home folder.
+        kind: one of `KINDS`.
+        aws: the STS and identity provider.
+    """
     server = start(home, kind, aws)
     try:
         seconds, cpu = server.first_answer(), server.cpu()
@@ -53,7 +66,13 @@ def measure(home: Path, kind: str, aws: FakeAws) -> dict[str, float]:
 
 
 def imported(home: Path, kind: str, aws: FakeAws) -> set[str]:
-    """Return the names of the modules that a server of one kind imports at its start."""
+    """Return the names of the modules that a server of one kind imports at its start.
+
+    Args:
+        home: the server's home folder.
+        kind: one of `KINDS`.
+        aws: the STS and identity provider.
+    """
     server = start(home, kind, aws, "-X", "importtime")
     try:
         server.first_answer()

@@ -117,7 +117,10 @@ GENERATORS: dict[str, Callable[[], str]] = {
 
 
 def fill_in(_app: Sphinx, _page: str, source: list[str]) -> None:
-    """Replace the marks in a page with the generated text."""
+    """Replace the marks in a page with the generated text.
+
+    Sphinx calls this; the page's text is the only item of `source`.
+    """
     source[0] = MARK.sub(lambda found: GENERATORS[found[1]](), source[0])
 
 

@@ -33,7 +33,13 @@ class Protocol(Enum):
 
 
 class AwsError(Exception):
-    """An error with AWS's code, message and HTTP status."""
+    """An error of AWS.
+
+    Args:
+        code: AWS's error code.
+        message: AWS's message.
+        status: the HTTP status.
+    """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)

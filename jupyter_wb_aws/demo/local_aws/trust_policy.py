@@ -39,7 +39,11 @@ class TrustRequest:
     context: Mapping[str, tuple[str, ...]]
 
     def values(self, key: str) -> tuple[str, ...]:
-        """Return the values of a condition key, whose name is not case-sensitive."""
+        """Return the values of a condition key, whose name is not case-sensitive.
+
+        Raises:
+            _CannotEvaluate: if the key is not supported.
+        """
         key = key.lower()
         if key in self.context:
             return self.context[key]
