@@ -17,15 +17,15 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlsplit
 
+from jupyter_wb_aws.demo.background_server import BackgroundServer
 from jupyter_wb_aws.demo.names import CLIENT_ID
-from jupyter_wb_aws.demo.serving import Serving
 from tests.conftest import KEY, make_jwt, public_jwk
 
 CLIENT = CLIENT_ID
 REDIRECT_URI = "http://127.0.0.1:8888/aws/sign-in/callback"
 
 
-class OpenIdProvider(Serving):
+class OpenIdProvider(BackgroundServer):
     """A provider on loopback, with a user who is signed in there (`user`) and consents to everything.
 
     `asked` holds each request's path and form; `issued`, every token and code ever given out. A test

@@ -18,8 +18,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from jupyter_wb_aws.demo import request_page
+from jupyter_wb_aws.demo.background_server import BackgroundServer
 from jupyter_wb_aws.demo.names import CLIENT_ID
-from jupyter_wb_aws.demo.serving import Serving
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.demo.users import User
@@ -55,7 +55,7 @@ class SigningKey:
         }
 
 
-class Issuer(Serving):
+class Issuer(BackgroundServer):
     """An issuer at `http://127.0.0.1:PORT`, from its creation until `close`.
 
     Args:

@@ -22,10 +22,10 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
 
+from jupyter_wb_aws.demo.background_server import BackgroundServer
 from jupyter_wb_aws.demo.local_aws import accounts
 from jupyter_wb_aws.demo.local_aws.strict import StrictAws
 from jupyter_wb_aws.demo.names import BUCKET, REGION
-from jupyter_wb_aws.demo.serving import Serving
 from tests.clients.certificates import Authority
 
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -93,7 +93,7 @@ def _form(environ):
     return parse_qsl(body.decode())
 
 
-class LocalAmazon(Serving):
+class LocalAmazon(BackgroundServer):
     """What a `LocalAws` holds, at AWS's names; `calls` are what it was asked.
 
     Whoever asks STS the same again at once has the same answer. botocore, which renews at each

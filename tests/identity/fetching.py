@@ -3,12 +3,12 @@
 import asyncio
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from jupyter_wb_aws.demo.serving import Serving
+from jupyter_wb_aws.demo.background_server import BackgroundServer
 from jupyter_wb_aws.identity.http.client import HttpClient
 from tests.openid import say
 
 
-class Answering(Serving):
+class Answering(BackgroundServer):
     """A server that answers every request as `answer` says; its URL is `url`."""
 
     def __init__(self, context=None):

@@ -8,16 +8,16 @@ from typing import Any
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
+from jupyter_wb_aws.demo.background_server import BackgroundServer
 from jupyter_wb_aws.demo.local_aws import accounts
 from jupyter_wb_aws.demo.local_aws.seed import seed
 from jupyter_wb_aws.demo.local_aws.strict import StrictAws
-from jupyter_wb_aws.demo.serving import Serving
 
 _instance_lock = threading.Lock()
 """Held by the only instance in this process, because moto's state belongs to the process."""
 
 
-class LocalAws(Serving):
+class LocalAws(BackgroundServer):
     """STS and S3 at one URL, with the demo's account, from its creation until `close`.
 
     There can be only one in a process, because moto's state belongs to the process. The state is

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 from traitlets import TraitError
 
-from jupyter_wb_aws.demo.serving import Serving
+from jupyter_wb_aws.demo.background_server import BackgroundServer
 from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, IdpUnavailable
 from jupyter_wb_aws.identity.file_source import FileTokenSource
 from jupyter_wb_aws.identity.http.client import HttpClient, HttpSettings
@@ -141,7 +141,7 @@ async def test_a_failure_in_a_thread_is_raised_where_it_is_awaited():
 # --- Proxies -----------------------------------------------------------------------------------
 
 
-class Proxy(Serving):
+class Proxy(BackgroundServer):
     """An HTTP proxy that connects every CONNECT to one server on this machine, or refuses."""
 
     def __init__(self, port, context=None):

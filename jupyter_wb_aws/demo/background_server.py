@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _POLL_INTERVAL = 0.05
 
 
-class Serving:
+class BackgroundServer:
     """Base class of the demo's servers; a context manager.
 
     Args:
