@@ -93,7 +93,7 @@ class FakeSts:
 
 
 async def asleep(clock):
-    """Let the event loop turn until whoever runs in the background waits for the clock."""
+    """Let the event loop turn until what runs in the background waits for the clock."""
     for _ in range(5):
         await asyncio.sleep(0)
     await eventually(lambda: clock.has_sleepers)

@@ -78,7 +78,7 @@ async def test_an_end_is_noticed_at_once_without_the_clock(sleeper, clock):
 
     async with asyncio.timeout(5):
         await waiting
-    assert clock._sleepers == []
+    assert not clock.has_sleepers
 
 
 async def test_a_wait_that_is_cancelled_leaves_no_descriptor(sleeper, clock):
@@ -97,7 +97,7 @@ async def test_a_wait_that_is_cancelled_leaves_no_descriptor(sleeper, clock):
     [Process(NOBODY, "1"), Process(os.getpid(), "1")],
     ids=["no process", "another process"],
 )
-async def test_what_is_gone_already_is_told_at_once(process, clock):
+async def test_what_is_gone_already_is_reported_at_once(process, clock):
     async with asyncio.timeout(5):
         await wait_for_exit(process, clock)
 
@@ -108,7 +108,7 @@ async def test_without_a_descriptor_it_is_looked_for_by_the_clock(sleeper, clock
 
     monkeypatch.setattr(os, "pidfd_open", refused)
     waiting = asyncio.create_task(wait_for_exit(find(sleeper.pid), clock))
-    while not clock._sleepers:
+    while not clock.has_sleepers:
         await asyncio.sleep(0.01)
     sleeper.kill()
     sleeper.wait()

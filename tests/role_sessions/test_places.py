@@ -37,7 +37,9 @@ def test_folders_of_this_user_and_of_root_are_safe(way):
 
 @pytest.mark.parametrize("mode", [0o777, 0o757, 0o775, 0o770, 0o733])
 def test_a_folder_above_that_others_can_write_to_is_named_with_its_mode(way, mode, monkeypatch):
-    monkeypatch.setattr(places, "_own_group", lambda _gid: False)
+    monkeypatch.setattr(
+        places.grp, "getgrgid", lambda _: SimpleNamespace(gr_name="staff", gr_mem=["alice", "bob"])
+    )
     way.parents[1].chmod(mode)
 
     assert exposed_folders(way) == [
@@ -232,8 +234,26 @@ def test_a_link_that_goes_while_it_is_followed_fails_nothing(tmp_path, monkeypat
     assert exposed_folders(tmp_path / "link" / "ours") == []
 
 
-def test_only_a_group_that_is_the_users_alone_may_write(tmp_path, monkeypatch):
-    alice = SimpleNamespace(pw_name="alice", pw_gid=1000)
+def owned(way, monkeypatch, uid, gid):
+    """Let all folders on the way belong to somebody."""
+    real = os.lstat
+
+    def lstat(path):
+        status = list(real(path))
+        if way.is_relative_to(path):
+            status[4:6] = uid, gid
+        return os.stat_result(status)
+
+    monkeypatch.setattr(os, "lstat", lstat)
+
+
+@pytest.mark.parametrize(
+    ("own_gid", "gid", "safe"),
+    [(1000, 1000, True), (1000, 1001, False), (1000, 1002, False), (1002, 1002, False)],
+    ids=["the user's own", "staff", "not the user's first", "with another member"],
+)
+def test_only_a_group_that_is_the_users_alone_may_write(way, monkeypatch, own_gid, gid, safe):
+    alice = SimpleNamespace(pw_name="alice", pw_gid=own_gid)
     groups = {1000: ("alice", []), 1001: ("staff", ["alice", "bob"]), 1002: ("alice", ["bob"])}
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(places.pwd, "getpwuid", lambda _: alice)
@@ -241,22 +261,27 @@ def test_only_a_group_that_is_the_users_alone_may_write(tmp_path, monkeypatch):
         places.grp, "getgrgid", lambda gid: SimpleNamespace(gr_name=groups[gid][0], gr_mem=groups[gid][1])
     )  # fmt: skip
 
-    assert [places._own_group(gid) for gid in (1000, 1001, 1002)] == [True, False, False]
-    alice.pw_gid = 1002
-    assert not places._own_group(1002)
+    way.parent.chmod(0o770)
+    owned(way, monkeypatch, 1000, gid)
+
+    assert (exposed_folders(way) == []) == safe
 
 
-def test_a_user_or_group_without_a_name_is_nobody_special(monkeypatch):
+def test_a_user_or_group_without_a_name_is_nobody_special(way, monkeypatch):
     def unknown(_number):
         raise KeyError
 
     monkeypatch.setattr(places.pwd, "getpwuid", unknown)
 
-    assert not places._own_group(0)
-    assert places._user(4711) == "4711"
+    way.parent.chmod(0o770)
+    owned(way, monkeypatch, os.geteuid(), 1000)
+    assert "Others can write" in exposed_folders(way)[-1]
+    owned(way, monkeypatch, 4711, 1000)
+    assert "belongs to the user 4711" in exposed_folders(way)[-1]
 
 
-def test_where_there_is_no_table_of_users_every_owner_may_be_one(tmp_path, monkeypatch):
+def test_where_there_is_no_table_of_users_every_owner_may_be_one(way, tmp_path, monkeypatch):
     monkeypatch.setattr(places, "UID_MAP", tmp_path / "missing")
+    owned(way, monkeypatch, NOBODY, NOBODY)
 
-    assert places._is_a_user(NOBODY)
+    assert "belongs to the user" in exposed_folders(way)[0]
