@@ -29,6 +29,12 @@ class Ending:
     3. The end is logged and reported as an event.
     4. If it was the default, "no AWS role" takes its place.
     5. The records are saved.
+
+    Args:
+        context: what all parts share.
+        sessions: the role sessions.
+        files: their files.
+        choices: may have one of them as the default.
     """
 
     def __init__(

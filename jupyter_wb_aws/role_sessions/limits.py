@@ -19,7 +19,13 @@ InUse = Callable[[], AbstractSet[str]]
 
 
 class Limits:
-    """Decides when there are too many role sessions, and which have been idle for too long."""
+    """Decides when there are too many role sessions, and which have been idle for too long.
+
+    Args:
+        context: what all parts share; its settings have the limits.
+        sessions: the role sessions.
+        in_use: returns the ids of those that a running process uses.
+    """
 
     def __init__(self, context: Context, sessions: Registry, in_use: InUse) -> None:
         self._context = context

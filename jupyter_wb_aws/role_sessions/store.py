@@ -85,6 +85,12 @@ class Store:
     """One server's slot, held until `close`. Blocking.
 
     `problem` is a sentence about what the last server left and this one can't read, or None.
+
+    Args:
+        folder: the folder of the store.
+        slot: the slot's name.
+        lock: the descriptor of its locked file.
+        temporary: whether the slot is removed when the server stops.
     """
 
     def __init__(self, folder: PrivateFolder, slot: str, lock: int, *, temporary: bool) -> None:

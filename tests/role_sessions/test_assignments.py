@@ -28,7 +28,7 @@ async def test_the_next_kernel_takes_the_new_default(site):
         assert manager.choices.assign_to_kernel("another") == ProcessRole("role", auditor)
 
 
-async def test_a_kernel_started_before_any_role_was_picked_takes_the_default_at_its_next_restart(
+async def test_a_kernel_started_before_any_role_was_chosen_takes_the_default_at_its_next_restart(
     site,
 ):
     async with site.server() as manager:
@@ -94,7 +94,7 @@ async def test_to_look_what_a_kernel_would_get_changes_nothing(site):
         assert site.emitted("kernel_without_role") == []
 
 
-async def test_the_user_is_told_of_a_kernel_that_starts_without_the_role_it_had(site, caplog):
+async def test_a_kernel_that_starts_without_the_role_it_had_is_reported(site, caplog):
     async with site.server() as manager:
         analyst, _ = await manager.starter.start(ANALYST)
         manager.choices.assign_to_kernel(KERNEL)
@@ -120,39 +120,39 @@ async def test_the_users_choice_for_one_kernel_wins_over_what_it_had(site):
         assert manager.choices.assignments.chosen(KERNEL) == Assignment(auditor.id, "by_user")
 
 
-async def test_a_choice_for_one_kernel_and_what_it_is_started_with_are_told(site):
+async def test_a_choice_for_one_kernel_and_what_it_is_started_with_are_reported(site):
     async with site.server() as manager:
         analyst, _ = await manager.starter.start(ANALYST)
         assignments = manager.choices.assignments
 
-        def told():
+        def reported():
             return len(site.emitted("assignment_changed"))
 
         assignments.choose(KERNEL, analyst.id)
-        assert told() == 1
+        assert reported() == 1
         assignments.record_start(KERNEL, ProcessRole("role", analyst))
-        assert told() == 2
+        assert reported() == 2
         assignments.record_start(
             KERNEL, ProcessRole("role", analyst)
         )  # restarted, with what it had
-        assert told() == 2
+        assert reported() == 2
         assignments.forget_choice(KERNEL)
 
         assert site.emitted("assignment_changed") == 3 * [{"kernel_id": KERNEL}]
 
 
-def test_a_kernel_is_told_whose_aws_variables_are_removed_from_now_on_or_no_more():
-    told = []
-    assignments = Assignments(told.append)
+def test_a_kernel_whose_aws_variables_are_removed_from_now_on_or_no_longer_is_reported():
+    reported = []
+    assignments = Assignments(reported.append)
 
     assignments.record_start(KERNEL, ProcessRole("untouched"))
-    assert told == []  # nothing was known of it, and nothing was done to it
+    assert reported == []  # nothing was known of it, and nothing was done to it
     assignments.record_start(KERNEL, ProcessRole("no_role"))
-    assert told == [KERNEL]
+    assert reported == [KERNEL]
     assignments.record_start(KERNEL, ProcessRole("no_role"))
-    assert told == [KERNEL]
+    assert reported == [KERNEL]
     assignments.record_start(KERNEL, ProcessRole("untouched"))
-    assert told == [KERNEL, KERNEL]
+    assert reported == [KERNEL, KERNEL]
 
 
 async def test_a_kernel_for_which_no_aws_role_was_chosen_has_none_and_nobody_is_warned(site):
@@ -176,7 +176,7 @@ async def test_a_kernel_whose_choice_is_taken_back_goes_with_the_default_again(s
         assert manager.choices.assign_to_kernel(KERNEL) == ProcessRole("role", analyst)
 
 
-async def test_what_was_never_chosen_leaves_whatever_starts_untouched(site):
+async def test_if_nothing_was_ever_chosen_what_starts_is_untouched(site):
     async with site.server() as manager:
         await manager.starter.start(ANALYST, default=False)
 
@@ -184,7 +184,7 @@ async def test_what_was_never_chosen_leaves_whatever_starts_untouched(site):
         assert manager.choices.assign_to_kernel(KERNEL).kind == "untouched"
 
 
-async def test_after_the_default_has_ended_whatever_starts_has_no_role(site):
+async def test_after_the_default_has_ended_what_starts_has_no_role(site):
     async with site.server() as manager:
         analyst, _ = await manager.starter.start(ANALYST)
         await manager.ending.end_by_user(analyst.id)
@@ -212,7 +212,7 @@ def test_of_a_kernel_that_never_ran_nothing_is_known():
     assert Assignments().chosen(KERNEL) is None
 
 
-def test_kernels_that_are_no_more_are_forgotten():
+def test_kernels_that_have_gone_are_forgotten():
     assignments = Assignments()
     assignments.choose(KERNEL, None)
     assignments.record_start(KERNEL, ProcessRole("no_role"))

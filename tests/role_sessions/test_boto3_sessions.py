@@ -91,7 +91,7 @@ async def test_asking_again_asks_sts_nothing(site, sts):
         assert key_of(first) == key_of(again) == "ASIA1"
 
 
-async def test_a_renewal_sends_the_token_that_is_in_the_file_by_then(site, sts):
+async def test_a_refresh_sends_the_token_that_is_in_the_file_by_then(site, sts):
     async with site.server() as manager:
         role_session, _ = await manager.starter.start(ANALYST)
         session = boto3_sessions_of(manager, sts).boto3_session("a")
@@ -202,7 +202,7 @@ async def test_a_token_that_has_expired_says_why_there_is_no_other(site, sts):
     assert sts.requests == []
 
 
-async def test_a_token_file_that_is_gone_is_told(site, sts):
+async def test_a_missing_token_file_is_reported(site, sts):
     async with site.server() as manager:
         role_session, _ = await manager.starter.start(ANALYST)
         session = boto3_sessions_of(manager, sts).boto3_session("a")

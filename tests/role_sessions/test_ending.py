@@ -1,4 +1,4 @@
-"""Ending role sessions, by the user or because they are no longer theirs."""
+"""Ending role sessions, by the user or because they no longer are theirs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_an_ended_role_session_leaves_no_file(site):
         assert site.files() == []
 
 
-async def test_ending_tells_until_when_issued_credentials_may_live(site):
+async def test_ending_says_until_when_issued_credentials_may_live(site):
     async with site.server() as manager:
         session, _ = await manager.starter.start(ANALYST)
         site.clock.advance(600)
@@ -119,7 +119,7 @@ async def test_ending_the_default_leaves_no_aws_role_behind(site):
             manager.choices.default_session()
 
 
-async def test_before_anything_was_picked_there_is_no_default_role_session(site):
+async def test_before_anything_was_chosen_there_is_no_default_role_session(site):
     async with site.server() as manager:
         with pytest.raises(NoRoleSession, match="No role was chosen yet"):
             manager.choices.default_session()

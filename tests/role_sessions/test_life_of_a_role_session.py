@@ -1,4 +1,4 @@
-"""Properties of a role session's whole life: whatever happens, in whatever order."""
+"""Properties of a role session's whole life: after any events, in any order."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_role_session_is_what_its_file_is_good_for_and_ends_only_when_it_is_en
             assert life.manager.sessions.is_default(session)
             if state in (State.ACTIVE, State.DEGRADED):
                 assert life.what_is_in(session).expires_at > life.clock.now()
-            if session.file_fingerprint:  # a living one never loses its file, whatever its state
+            if session.file_fingerprint:  # a living one never loses its file, in any state
                 assert life.what_is_in(session).fingerprint == session.file_fingerprint
 
         life.mood = "works"

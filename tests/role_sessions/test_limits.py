@@ -190,7 +190,7 @@ async def test_what_shows_that_it_is_wanted_gives_it_the_full_time(site, use):
         assert session.ended is None
 
 
-async def test_being_the_default_is_no_use(site):
+async def test_being_the_default_does_not_count_as_use(site):
     async with site.server(idle_timeout=HOUR) as manager:
         session, _ = await manager.starter.start(ANALYST)
         await manager.refresher.step()

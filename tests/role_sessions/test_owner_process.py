@@ -44,7 +44,7 @@ def test_a_process_of_another_container_is_not_one_of_the_same_pid_here(sleeper)
 
 
 @pytest.mark.parametrize("pid", [0, -1, NOBODY, 2**80])
-def test_what_is_no_process_is_not_found(pid):
+def test_an_id_without_a_process_is_not_found(pid):
     with pytest.raises(ProcessNotFound, match=str(pid)):
         find(pid)
 
@@ -61,7 +61,7 @@ def test_a_later_process_of_the_same_pid_is_another_one(sleeper):
     assert not is_running(Process(sleeper.pid, "1"))
 
 
-def test_a_strange_name_is_no_hindrance(tmp_path):
+def test_a_strange_name_does_no_harm(tmp_path):
     strange = tmp_path / "x) Z 1 (y"
     strange.symlink_to("/bin/sleep")
     with subprocess.Popen([strange, "600"]) as process:

@@ -17,7 +17,7 @@ NOBODY = 65534
 
 @pytest.fixture
 def way(tmp_path, monkeypatch):
-    """A folder within folders, all of this user's, whatever is above the test's own."""
+    """A folder within folders, all of this user's; what is above the test's own does not count."""
     folder = tmp_path / "above" / "parent" / "ours"
     folder.mkdir(parents=True)
     for each in (folder, *folder.parents[:2]):
@@ -67,9 +67,7 @@ def test_a_folder_above_of_another_user_is_named(way, monkeypatch):
     assert any("belongs to the user" in sentence for sentence in exposed_folders(way))
 
 
-def test_an_owner_that_this_container_does_not_know_is_nobody_who_could_write(
-    way, monkeypatch, tmp_path
-):
+def test_an_owner_that_this_container_does_not_know_cannot_write(way, monkeypatch, tmp_path):
     (tmp_path / "uid_map").write_text("         0     100000       1000\n")
     monkeypatch.setattr(places, "UID_MAP", tmp_path / "uid_map")
     real = os.lstat
@@ -113,7 +111,7 @@ def test_a_loop_of_links_comes_to_an_end(tmp_path):
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o277])
-def test_parents_that_we_make_are_0700_whatever_the_umask(tmp_path, mask):
+def test_parents_that_we_make_are_0700_regardless_of_the_umask(tmp_path, mask):
     before = os.umask(mask)
     try:
         PrivateFolder.open(tmp_path / "a" / "b" / "ours").close()
@@ -133,7 +131,7 @@ def test_parents_that_were_there_keep_their_mode(tmp_path):
     assert (tmp_path / "a").stat().st_mode & 0o7777 == 0o755
 
 
-def test_a_folder_of_another_users_is_not_ours_to_use(tmp_path, monkeypatch):
+def test_a_folder_of_another_user_is_not_ours_to_use(tmp_path, monkeypatch):
     require_own(None)
     require_own(tmp_path / "missing")
     require_own(tmp_path)
@@ -143,9 +141,7 @@ def test_a_folder_of_another_users_is_not_ours_to_use(tmp_path, monkeypatch):
         require_own(tmp_path)
 
 
-def test_a_file_where_a_folder_should_be_is_named_as_such_whoever_it_belongs_to(
-    tmp_path, monkeypatch
-):
+def test_a_file_in_the_place_of_a_folder_is_named_as_such_for_any_owner(tmp_path, monkeypatch):
     (tmp_path / "passwd").touch()
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
 

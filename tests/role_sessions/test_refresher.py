@@ -1,4 +1,4 @@
-"""The background loop: what is renewed when, what is told, and what a failure changes."""
+"""The background loop: what is refreshed when, what is reported, and what a failure changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def states(site):
     return [data["state"] for data in site.emitted("state_changed")]
 
 
-async def test_a_token_is_renewed_in_its_file_before_it_expires(site):
+async def test_a_token_is_replaced_in_its_file_before_it_expires(site):
     async with site.server() as manager:
         session, _ = await manager.starter.start(ANALYST)
         old = session.token_file.read_text()
@@ -43,7 +43,7 @@ async def test_a_token_is_renewed_in_its_file_before_it_expires(site):
         assert manager.sessions.state_of(session) is State.ACTIVE
 
 
-async def test_a_refresh_is_told_once(site):
+async def test_a_refresh_is_reported_once(site):
     async with site.server() as manager:
         session, _ = await manager.starter.start(ANALYST)
         site.clock.advance(48 * MINUTE)
@@ -66,11 +66,11 @@ async def test_no_event_and_no_log_line_gives_a_token_away(site, caplog):
         token = session.token_file.read_text()
         await manager.ending.end_by_user(session.id)
 
-    told = f"{site.events} {caplog.text} {session!r}"
-    assert not [part for part in token.split(".") if part in told]
+    reported = f"{site.events} {caplog.text} {session!r}"
+    assert not [part for part in token.split(".") if part in reported]
 
 
-async def test_the_loop_renews_by_itself(site):
+async def test_the_loop_refreshes_by_itself(site):
     async with site.server() as manager:
         session, _ = await manager.starter.start(ANALYST)
         old = session.token_file.read_text()
@@ -151,7 +151,7 @@ async def test_a_failing_source_degrades_then_expires_and_comes_back_by_itself(s
         assert states(site) == ["degraded", "expired", "active"]
 
 
-async def test_a_state_is_told_once_however_often_it_is_looked_at(site):
+async def test_a_state_is_reported_once_however_often_it_is_looked_at(site):
     source = site.fresh()
     async with site.server(source) as manager:
         session, _ = await manager.starter.start(ANALYST)
@@ -165,7 +165,7 @@ async def test_a_state_is_told_once_however_often_it_is_looked_at(site):
         ]
 
 
-async def test_a_failure_is_told_with_its_count_and_followed_by_a_pause(site):
+async def test_a_failure_is_reported_with_its_count_and_followed_by_a_pause(site):
     source = site.fresh()
     async with site.server(source) as manager:
         await manager.starter.start(ANALYST)
@@ -211,22 +211,22 @@ async def test_signed_out_at_the_provider_loses_nothing(site):
         assert manager.sessions.state_of(session) is State.ACTIVE
 
 
-async def test_a_file_that_somebody_else_renews_is_followed_without_being_called_failing(site):
-    renewal = NOON + timedelta(minutes=52)
-    old, renewed = make_token(), make_token(iat=renewal)
-    source = ScriptedSource(lambda: old if site.clock.now() < renewal else renewed)
+async def test_a_file_that_another_program_refreshes_is_followed_without_being_called_failing(site):
+    refreshed_at = NOON + timedelta(minutes=52)
+    old, refreshed = make_token(), make_token(iat=refreshed_at)
+    source = ScriptedSource(lambda: old if site.clock.now() < refreshed_at else refreshed)
     async with site.server(source) as manager:
         session, _ = await manager.starter.start(ANALYST)
         for _ in range(2 * 53):
             site.clock.advance(30)
             await manager.refresher.step()
 
-        assert session.token_file.read_text() == renewed.reveal()
+        assert session.token_file.read_text() == refreshed.reveal()
         assert site.emitted("refresh_failed") == []
         assert states(site) == []
 
 
-async def test_a_late_renewal_by_somebody_else_degrades_when_little_is_left(site):
+async def test_a_late_refresh_by_another_program_degrades_when_little_is_left(site):
     async with site.server(ScriptedSource(make_token())) as manager:
         session, _ = await manager.starter.start(ANALYST)
         site.clock.advance(53 * MINUTE)
@@ -259,7 +259,7 @@ async def test_a_hundred_role_sessions_are_one_fetch(site):
         assert len(site.emitted("token_refreshed")) == 100
 
 
-async def test_tokens_bound_to_roles_are_renewed_one_by_one(site):
+async def test_tokens_bound_to_roles_are_refreshed_one_by_one(site):
     class Binding(ScriptedSource):
         binds_role = True
         failing = ()
@@ -329,7 +329,7 @@ async def test_a_forced_refresh_that_fails_says_why_and_keeps_the_old_token(site
         assert states(site) == ["degraded"]
 
 
-async def test_an_ended_role_session_needs_no_more_fetches(site):
+async def test_an_ended_role_session_needs_no_further_fetches(site):
     async with site.server() as manager:
         session, _ = await manager.starter.start(ANALYST)
         await manager.ending.end_by_user(session.id)

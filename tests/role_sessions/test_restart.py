@@ -281,7 +281,7 @@ async def test_nothing_secret_is_in_the_store(site):
         {"credential_lifetime": 1e300},
     ],
 )
-async def test_a_record_that_makes_no_sense_is_lost_and_the_others_are_not(site, change, caplog):
+async def test_an_invalid_record_is_lost_and_the_others_are_not(site, change, caplog):
     async with site.server() as manager:
         await manager.starter.start(ANALYST)
         other, _ = await manager.starter.start(AUDITOR)
@@ -296,7 +296,7 @@ async def test_a_record_that_makes_no_sense_is_lost_and_the_others_are_not(site,
         assert manager.choices.assign_to_process().kind == "no_role"
 
 
-async def test_a_garbage_store_gives_no_role_away_and_that_is_told(site):
+async def test_a_garbage_store_gives_no_role_away_and_is_reported(site):
     async with site.server() as manager:
         await manager.choices.set_default(None)
     (site.state_dir / f"{slot_name(site.home)}.json").write_bytes(b"\0garbage")
@@ -344,7 +344,7 @@ async def test_while_the_default_role_is_being_started_nothing_else_is_given(sit
     assert given.kind == "no_role"
 
 
-async def test_a_store_that_cannot_be_had_never_fails_a_start(site):
+async def test_an_unusable_store_never_fails_a_start(site):
     site.state_dir.write_text("a file where the folder should be")
 
     async with site.server() as manager:

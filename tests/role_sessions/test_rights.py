@@ -44,7 +44,7 @@ def site(site):
     return site
 
 
-def renewed(site, **claims):
+def new_tokens(site, **claims):
     return lambda: make_token(site.clock.now(), iat=site.clock.now(), **claims)
 
 
@@ -53,10 +53,10 @@ def renewed(site, **claims):
 
 async def test_a_token_without_the_group_ends_the_role_session_at_the_next_refresh(site, caplog):
     caplog.set_level("INFO")
-    source = ScriptedSource(renewed(site))
+    source = ScriptedSource(new_tokens(site))
     async with site.server(source) as manager:
         session, _ = await manager.starter.start(ANALYST)
-        source.answers[:] = [renewed(site, groups=["interns"])]
+        source.answers[:] = [new_tokens(site, groups=["interns"])]
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()
@@ -69,11 +69,11 @@ async def test_a_token_without_the_group_ends_the_role_session_at_the_next_refre
 
 
 async def test_a_claim_that_changed_ends_only_what_needed_it(site):
-    source = ScriptedSource(renewed(site, audits=True))
+    source = ScriptedSource(new_tokens(site, audits=True))
     async with site.server(source) as manager:
         analyst, _ = await manager.starter.start(ANALYST)
         auditor, _ = await manager.starter.start(AUDITOR)
-        source.answers[:] = [renewed(site, audits=False)]
+        source.answers[:] = [new_tokens(site, audits=False)]
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()
@@ -84,10 +84,10 @@ async def test_a_claim_that_changed_ends_only_what_needed_it(site):
 
 
 async def test_a_token_of_a_withdrawn_role_is_never_in_its_file(site):
-    source = ScriptedSource(renewed(site))
+    source = ScriptedSource(new_tokens(site))
     async with site.server(source) as manager:
         session, _ = await manager.starter.start(ANALYST)
-        source.answers[:] = [renewed(site, groups=[])]
+        source.answers[:] = [new_tokens(site, groups=[])]
 
         with pytest.raises(RoleSessionEnded, match="no longer in your list of roles"):
             await manager.refresher.refresh(session.id)
@@ -96,11 +96,11 @@ async def test_a_token_of_a_withdrawn_role_is_never_in_its_file(site):
 
 
 async def test_a_kernel_of_a_withdrawn_role_has_none_at_its_next_start(site):
-    source = ScriptedSource(renewed(site))
+    source = ScriptedSource(new_tokens(site))
     async with site.server(source) as manager:
         session, _ = await manager.starter.start(ANALYST)
         manager.choices.assign_to_kernel("kernel")
-        source.answers[:] = [renewed(site, groups=[])]
+        source.answers[:] = [new_tokens(site, groups=[])]
         with pytest.raises(RoleSessionEnded):
             await manager.refresher.refresh(session.id)
 
@@ -112,11 +112,11 @@ async def test_a_role_that_the_claim_names_no_longer_ends(site):
     site.roles_file.write_text(
         '[roles_from_claim]\nclaim = "aws"\naccounts = ["111122223333"]\ncolor = "red"\n'
     )
-    source = ScriptedSource(renewed(site, aws=[ANALYST, AUDITOR]))
+    source = ScriptedSource(new_tokens(site, aws=[ANALYST, AUDITOR]))
     async with site.server(source) as manager:
         analyst, _ = await manager.starter.start(ANALYST)
         auditor, _ = await manager.starter.start(AUDITOR)
-        source.answers[:] = [renewed(site, aws=[AUDITOR])]
+        source.answers[:] = [new_tokens(site, aws=[AUDITOR])]
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()
@@ -165,11 +165,11 @@ async def test_a_broken_or_unreadable_file_takes_no_role_away(site, broken):
 
 
 async def test_a_token_that_lost_the_group_counts_while_the_file_is_broken(site):
-    source = ScriptedSource(renewed(site))
+    source = ScriptedSource(new_tokens(site))
     async with site.server(source) as manager:
         session, _ = await manager.starter.start(ANALYST)
         site.roles_file.write_text("broken [")
-        source.answers[:] = [renewed(site, groups=[])]
+        source.answers[:] = [new_tokens(site, groups=[])]
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()
@@ -206,7 +206,7 @@ def hang(monkeypatch):
     return look
 
 
-async def test_a_file_system_that_hangs_does_not_stop_the_renewal(site, hang, monkeypatch):
+async def test_a_file_system_that_hangs_does_not_stop_the_refreshes(site, hang, monkeypatch):
     async with site.server() as manager:
         session, _ = await manager.starter.start(ANALYST)
         old = session.token_file.read_text()
@@ -224,11 +224,11 @@ async def test_a_file_system_that_hangs_does_not_stop_the_renewal(site, hang, mo
 async def test_a_token_is_judged_by_the_last_good_file_while_the_file_system_hangs(
     site, hang, monkeypatch
 ):
-    source = ScriptedSource(renewed(site))
+    source = ScriptedSource(new_tokens(site))
     async with site.server(source) as manager:
         session, _ = await manager.starter.start(ANALYST)
         monkeypatch.setattr(CatalogueFile, "_read_if_changed", hang)
-        source.answers[:] = [renewed(site, groups=[])]
+        source.answers[:] = [new_tokens(site, groups=[])]
         site.clock.advance(48 * MINUTE)
         await manager.refresher.step()
         hang.may_go_on.set()
@@ -250,10 +250,10 @@ async def test_what_the_file_says_of_a_role_holds_for_the_running_role_session(s
 
 
 async def test_another_users_token_is_judged_as_such_and_not_by_its_roles(site):
-    source = ScriptedSource(renewed(site))
+    source = ScriptedSource(new_tokens(site))
     async with site.server(source) as manager:
         session, _ = await manager.starter.start(ANALYST)
-        source.answers[:] = [renewed(site, sub="bob", groups=[])]
+        source.answers[:] = [new_tokens(site, sub="bob", groups=[])]
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()
@@ -273,7 +273,7 @@ async def test_without_a_change_nothing_is_judged_twice(site, monkeypatch):
         assert judged == []
 
 
-# --- A typo is no withdrawal -----------------------------------------------------------------
+# --- A typo withdraws nothing -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -304,11 +304,11 @@ async def test_a_typo_in_an_entry_ends_no_role_session_on_a_running_or_a_new_ser
 
 
 async def test_a_token_that_lost_the_group_counts_while_the_entry_is_bad(site):
-    source = ScriptedSource(renewed(site))
+    source = ScriptedSource(new_tokens(site))
     async with site.server(source) as manager:
         session, _ = await manager.starter.start(ANALYST)
         site.roles_file.write_text(RULES.replace('[{ groups = ["analysts"] }]', "7"))
-        source.answers[:] = [renewed(site, groups=[])]
+        source.answers[:] = [new_tokens(site, groups=[])]
         site.clock.advance(48 * MINUTE)
 
         await manager.refresher.step()
@@ -317,7 +317,7 @@ async def test_a_token_that_lost_the_group_counts_while_the_entry_is_bad(site):
 
 
 async def test_a_bad_entry_of_one_role_withdraws_no_other_and_keeps_no_deleted_one(site):
-    source = ScriptedSource(renewed(site, audits=True))
+    source = ScriptedSource(new_tokens(site, audits=True))
     async with site.server(source) as manager:
         analyst, _ = await manager.starter.start(ANALYST)
         auditor, _ = await manager.starter.start(AUDITOR)

@@ -40,7 +40,7 @@ def started(**fields):
         pytest.param(quiet(TOKEN), {}, 59, State.ACTIVE, id="its token lives"),
         pytest.param(quiet(TOKEN), {}, 60, State.EXPIRED, id="its token is over"),
         pytest.param(
-            quiet(TOKEN, problem=FAILING), {}, 59, State.DEGRADED, id="no successor to be had"
+            quiet(TOKEN, problem=FAILING), {}, 59, State.DEGRADED, id="no successor available"
         ),
         pytest.param(
             quiet(TOKEN, problem=FAILING), {}, 60, State.EXPIRED, id="no successor, and over"
@@ -72,7 +72,7 @@ def started(**fields):
         ),
     ],
 )  # fmt: skip
-def test_the_state_tells_what_the_token_in_the_file_is_good_for(
+def test_the_state_says_what_the_token_in_the_file_is_good_for(
     token_status, fields, minutes, state
 ):
     if "file_fingerprint" in fields:
@@ -82,12 +82,12 @@ def test_the_state_tells_what_the_token_in_the_file_is_good_for(
     assert session.state(token_status, NOON + minutes * MINUTE) is state
 
 
-def test_a_newer_token_in_hand_does_not_hide_that_the_one_in_the_file_has_expired():
-    renewed = make_token(received_at=NOON + 50 * MINUTE, iat=NOON + 50 * MINUTE)
+def test_a_newer_current_token_does_not_hide_that_the_one_in_the_file_has_expired():
+    refreshed = make_token(received_at=NOON + 50 * MINUTE, iat=NOON + 50 * MINUTE)
     session = started(file_problem=FULL_DISK)
 
-    assert session.state(quiet(renewed), NOON + 59 * MINUTE) is State.DEGRADED
-    assert session.state(quiet(renewed), NOON + 61 * MINUTE) is State.EXPIRED
+    assert session.state(quiet(refreshed), NOON + 59 * MINUTE) is State.DEGRADED
+    assert session.state(quiet(refreshed), NOON + 61 * MINUTE) is State.EXPIRED
 
 
 # --- Properties ------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def test_active_and_degraded_promise_a_living_token_in_the_file(situation):
 
 
 @given(situations)
-def test_whatever_happened_a_new_token_in_the_file_makes_it_active_again(situation):
+def test_a_new_token_in_the_file_always_makes_it_active_again(situation):
     healed = {
         **situation,
         "ended": False,
@@ -154,7 +154,7 @@ def test_whatever_happened_a_new_token_in_the_file_makes_it_active_again(situati
 
 
 @given(situations)
-def test_an_active_role_session_has_no_problem_to_tell(situation):
+def test_an_active_role_session_has_no_problem_to_show(situation):
     if state_of(**situation) is State.ACTIVE:
         assert situation["token_status"].problem is None
         assert situation["file_problem"] is None

@@ -41,7 +41,7 @@ def living_tokens(draw):
 @pytest.mark.parametrize(
     ("jitter", "minutes"), [(0.0, 48), (0.5, 45), (1.0, 42)], ids=["latest", "middle", "earliest"]
 )
-def test_an_hours_token_is_renewed_between_70_and_80_percent_of_its_life(jitter, minutes):
+def test_an_hours_token_is_refreshed_between_70_and_80_percent_of_its_life(jitter, minutes):
     token_status = quiet(make_token(), jitter=jitter)
 
     assert next_refresh(token_status, NOON) == NOON + timedelta(minutes=minutes)

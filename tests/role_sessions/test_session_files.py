@@ -12,7 +12,7 @@ from jupyter_wb_aws.role_sessions.role_session import State
 from tests.role_sessions.support import ANALYST, AUDITOR, asleep, eventually, full_disk
 
 
-async def test_a_role_session_has_its_stand_ins_beside_its_token(site):
+async def test_a_role_session_has_its_placeholders_beside_its_token(site):
     async with site.server() as manager:
         session, _ = await manager.starter.start(ANALYST)
         stem = session.token_file.stem
@@ -75,7 +75,7 @@ async def test_role_sessions_that_came_back_to_a_refused_folder_heal_with_it(sit
         assert back.token_file.exists()
 
 
-async def test_a_folder_that_was_deleted_is_made_anew_with_every_file(site):
+async def test_a_folder_that_was_deleted_is_made_again_with_every_file(site):
     async with site.server() as manager:
         first, _ = await manager.starter.start(ANALYST)
         second, _ = await manager.starter.start(AUDITOR)
@@ -148,7 +148,7 @@ async def test_a_forced_refresh_that_cannot_be_written_says_so(site, monkeypatch
                 await manager.refresher.refresh(session.id)
 
 
-async def test_the_folder_of_a_server_that_never_had_one_is_closed_without_ado(site):
+async def test_a_server_without_a_folder_closes_like_any_other(site):
     site.token_dir.parent.mkdir()
     site.token_dir.touch()
 

@@ -50,7 +50,7 @@ async def sign_in(source, provider, user="alice"):
     )
 
 
-async def test_a_sign_in_is_taken_over_before_anybody_is_told(now_site, make_source, provider):
+async def test_a_sign_in_is_taken_over_before_it_is_reported(now_site, make_source, provider):
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
@@ -109,7 +109,7 @@ async def test_the_greatest_age_is_seen_without_a_refresh_that_is_due(
             await manager.starter.start(ANALYST)
 
 
-async def test_waiting_for_the_user_is_told_once(now_site, make_source, provider):
+async def test_waiting_for_the_user_is_reported_once(now_site, make_source, provider):
     source = make_source()
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
@@ -178,11 +178,11 @@ async def test_no_kernel_of_the_next_user_starts_as_the_former(now_site, make_so
         await sign_in(source, provider)
         session, _ = await manager.starter.start(ANALYST)
         given = []
-        renew = manager.token_cache.refresh_all
+        refresh_all = manager.token_cache.refresh_all
 
         async def slowly():
             given.append(manager.choices.assign_to_kernel("k1"))
-            await renew()
+            await refresh_all()
             given.append(manager.choices.assign_to_kernel("k2"))
 
         manager.token_cache.refresh_all = slowly
@@ -254,7 +254,7 @@ async def test_nobody_is_signed_in_where_the_next_user_could_not_be(
     async with now_site.server(source) as manager:
         await sign_in(source, provider)
         session, _ = await manager.starter.start(ANALYST)
-        renew = manager.token_cache.refresh_all
+        refresh_all = manager.token_cache.refresh_all
 
         async def refuse():
             raise TokenInvalid("no")
@@ -262,7 +262,7 @@ async def test_nobody_is_signed_in_where_the_next_user_could_not_be(
         manager.token_cache.refresh_all = refuse
         with pytest.raises(TokenInvalid):
             await sign_in(source, provider, "bob")
-        manager.token_cache.refresh_all = renew
+        manager.token_cache.refresh_all = refresh_all
         assert source.sign_in.user is None
         assert session.ended.reason == "identity_changed"
         await eventually(lambda: provider.refresh_tokens == {})

@@ -71,7 +71,7 @@ async def test_a_started_role_session_is_active_and_known(site):
         ]
 
 
-async def test_sts_is_told_who_what_and_where_with_the_variables_of_site_and_role(site):
+async def test_sts_is_asked_with_user_role_and_region_and_the_variables_of_site_and_role(site):
     site.roles_file.write_text(
         f'[[roles]]\narn = "{ANALYST}"\nallow = "everyone"\n'
         'extra_environment = { AWS_ENDPOINT_URL_STS = "https://role.example" }\n'
@@ -137,7 +137,7 @@ async def test_another_region_is_another_role_session(site):
         assert first.token_file != second.token_file
 
 
-async def test_a_role_that_was_ended_starts_anew(site):
+async def test_a_role_that_was_ended_starts_again(site):
     async with site.server() as manager:
         first, _ = await manager.starter.start(ANALYST)
         await manager.ending.end_by_user(first.id)
@@ -175,7 +175,7 @@ async def test_a_source_that_binds_tokens_to_roles_gives_each_its_own(site):
         assert analyst.token_file.read_text() != auditor.token_file.read_text()
 
 
-async def test_an_ailing_role_session_is_revived_when_it_is_asked_for_again(site):
+async def test_a_role_session_that_needs_attention_is_revived_when_it_is_asked_for_again(site):
     source = site.fresh()
     async with site.server(source) as manager:
         session, _ = await manager.starter.start(ANALYST)
@@ -262,7 +262,7 @@ async def test_a_role_that_is_not_in_the_users_catalogue_is_refused(site):
         assert manager.sessions.living() == []
 
 
-async def test_the_catalogue_is_asked_anew_at_each_start(site):
+async def test_the_catalogue_is_asked_again_at_each_start(site):
     async with site.server() as manager:
         await manager.starter.start(ANALYST)
         site.roles_file.write_text(site.roles_file.read_text().replace("everyone", "nobody") + "\n")
@@ -273,7 +273,7 @@ async def test_the_catalogue_is_asked_anew_at_each_start(site):
 
 
 @pytest.mark.parametrize("arn", ["", "analyst", "arn:aws:iam::1:role/x", "arn:aws:s3:::bucket"])
-async def test_what_is_no_roles_arn_is_never_shown_to_sts(site, arn):
+async def test_what_is_not_a_roles_arn_is_never_shown_to_sts(site, arn):
     async with site.server() as manager:
         with pytest.raises(InvalidRoleArn):
             await manager.starter.start(arn)
@@ -282,7 +282,7 @@ async def test_what_is_no_roles_arn_is_never_shown_to_sts(site, arn):
 
 
 @pytest.mark.parametrize("region", ["", "cn-north-1", "us-gov-west-1", "nowhere", "us-east-2\n"])
-async def test_a_region_that_is_none_of_the_roles_partition_is_refused(site, region):
+async def test_a_region_outside_the_roles_partition_is_refused(site, region):
     async with site.server() as manager:
         with pytest.raises(InvalidRegion):
             await manager.starter.start(ANALYST, region)
@@ -337,7 +337,7 @@ async def test_an_unknown_role_session_can_not_be_made_the_default(site):
         assert manager.sessions.default == NOTHING_CHOSEN
 
 
-async def test_choosing_what_is_chosen_already_is_told_to_nobody(site):
+async def test_choosing_what_is_chosen_already_is_not_reported(site):
     async with site.server() as manager:
         session, _ = await manager.starter.start(ANALYST)
         await manager.choices.set_default(session.id)
@@ -609,7 +609,7 @@ async def test_a_role_marked_as_default_may_be_offered_by_a_claim_alone(site):
         assert str(manager.choices.default_session().role.arn) == AUDITOR
 
 
-async def test_a_default_role_is_tried_again_until_a_token_can_be_had(site):
+async def test_a_default_role_is_tried_again_until_a_token_is_available(site):
     source = ScriptedSource(SignInRequired(), TokenSourceFailed(), make_token())
     async with site.server(source, default_role=ANALYST) as manager:
         await eventually(lambda: source.requests)
@@ -629,7 +629,7 @@ async def test_a_default_role_that_aws_refuses_is_not_tried_again(site, caplog):
         assert len(site.sts.requests) == 1
 
 
-async def test_a_default_role_that_is_not_the_users_is_told_and_not_started(site, caplog):
+async def test_a_default_role_that_is_not_the_users_is_reported_and_not_started(site, caplog):
     async with site.server(default_role=FINANCE) as manager:
         await eventually(lambda: "is not offered to the user" in caplog.text)
 
@@ -701,7 +701,7 @@ class StartsAnother:
         self.sessions.add(make_session())
 
 
-async def test_what_starts_in_another_thread_is_no_hindrance_to_a_look(site):
+async def test_what_starts_in_another_thread_does_not_disturb_a_look(site):
     sessions = site.manager().sessions
     first = StartsAnother(sessions)
     sessions.add(first)

@@ -279,9 +279,7 @@ GOOD = {"version": 1, "default": {"chosen": True, "session_id": None}, "records"
         json.dumps(GOOD).encode()[:-5],
     ],
 )  # fmt: skip
-def test_a_file_that_makes_no_sense_counts_as_no_aws_role_and_is_told(
-    folder, home, content, caplog
-):
+def test_an_invalid_file_counts_as_no_aws_role_and_is_reported(folder, home, content, caplog):
     with opened(folder, home) as store:
         (folder / f"{store.slot}.json").write_bytes(content)
 
@@ -376,7 +374,7 @@ def test_a_lock_that_goes_while_one_looks_for_it_is_none(folder, home, monkeypat
         assert swept(first) == []
 
 
-def test_a_lock_that_another_server_made_anew_is_not_taken_for_the_old_one(
+def test_a_lock_that_another_server_made_again_is_not_taken_for_the_old_one(
     folder, home, monkeypatch
 ):
     real = fcntl.flock
@@ -460,7 +458,7 @@ def test_a_store_of_a_newer_version_is_kept_aside_when_this_one_saves(folder, ho
 
 
 @pytest.mark.parametrize("version", [True, 1.0, "1", 0, -1, None, [1]], ids=repr)
-def test_a_version_that_is_no_version_is_garbage(folder, home, version):
+def test_a_version_that_is_not_a_number_is_garbage(folder, home, version):
     with opened(folder, home) as store:
         put(folder / f"{store.slot}.json", json.dumps({**GOOD, "version": version}).encode())
 

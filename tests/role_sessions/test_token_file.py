@@ -41,7 +41,7 @@ def mode(path):
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o277])
-def test_files_are_0600_in_a_0700_folder_whatever_the_umask(tmp_path, mask):
+def test_files_are_0600_in_a_0700_folder_regardless_of_the_umask(tmp_path, mask):
     with umask(mask), contextlib.closing(TokenDirectory.open(tmp_path / "tokens")) as directory:
         directory.write("a.token", "secret")
 
@@ -136,7 +136,7 @@ def test_a_folder_that_may_not_even_be_looked_at_is_a_clear_refusal(tmp_path):
             (tmp_path / "closed").chmod(0)
         try:
             TokenDirectory.open(tmp_path / "closed" / "tokens")
-        except Exception as error:  # noqa: BLE001 - whatever it is, the test wants to see it
+        except Exception as error:  # noqa: BLE001 - the test wants to see it
             answers.put((type(error).__name__, str(error)))
         else:
             answers.put(("nothing", ""))
@@ -145,9 +145,9 @@ def test_a_folder_that_may_not_even_be_looked_at_is_a_clear_refusal(tmp_path):
     child.start()
     child.join(20)
 
-    kind, told = answers.get()
+    kind, reported = answers.get()
     assert kind == "TokenDirectoryRefused"
-    assert "can't be made (Permission denied)" in told
+    assert "can't be made (Permission denied)" in reported
 
 
 def test_refusals_leave_no_descriptor_open(tmp_path):
@@ -190,7 +190,7 @@ def test_a_reader_that_has_the_file_open_reads_the_old_token_to_its_end(director
 
 
 @pytest.mark.parametrize("call", ["fsync", "rename", "fchmod"])
-def test_a_full_disk_is_told_and_keeps_the_old_token(directory, monkeypatch, call):
+def test_a_full_disk_is_reported_and_keeps_the_old_token(directory, monkeypatch, call):
     directory.write("a.token", "old")
 
     def fail(*_, **__):
@@ -263,7 +263,7 @@ def test_a_removed_file_is_gone_and_removing_it_again_is_no_failure(directory):
     assert directory.names() == []
 
 
-def test_a_file_that_cannot_be_removed_is_told(directory, caplog):
+def test_a_file_that_cannot_be_removed_is_reported(directory, caplog):
     (directory.path / "a.token").mkdir()
 
     directory.remove("a.token")
@@ -292,7 +292,7 @@ def test_a_folder_that_was_moved_away_is_known_to_be_gone(directory, tmp_path):
 
 
 def read_until(stop, path, tokens, ready, answers):
-    """Read the file over and over; tell how often, and what was wrong with it."""
+    """Read the file over and over; return how often, and what was wrong with it."""
     reads, wrong = 0, []
     ready.release()
     while not stop.is_set():
@@ -328,12 +328,12 @@ def test_readers_in_other_processes_see_only_whole_tokens_and_never_a_gap(direct
     for number in range(600):
         directory.write("a.token", tokens[number % len(tokens)].decode())
     stop.set()
-    told = [answers.get() for _ in readers]
+    reported = [answers.get() for _ in readers]
     for reader in readers:
         reader.join(20)
 
-    assert [wrong for _, wrong in told] == [[], []]
-    assert all(reads > 100 for reads, _ in told)
+    assert [wrong for _, wrong in reported] == [[], []]
+    assert all(reads > 100 for reads, _ in reported)
 
 
 # --- The file browser ------------------------------------------------------------------------
@@ -375,7 +375,7 @@ def test_a_hidden_root_shows_what_is_in_it(tmp_path):
     assert is_shown_by_file_browser(root / "tokens", root, allow_hidden=False)
 
 
-def test_a_loop_of_symlinks_is_no_visible_folder(tmp_path):
+def test_a_loop_of_symlinks_is_not_a_visible_folder(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
 
     assert not is_shown_by_file_browser(tmp_path / "loop", tmp_path / "home", allow_hidden=False)

@@ -126,7 +126,7 @@ async def test_sts_is_asked_where_no_role_session_speaks_for_it(site):
         assert len(site.sts.requests) == before + 2
 
 
-async def test_sts_is_asked_where_the_other_role_session_ails(site):
+async def test_sts_is_asked_if_the_other_role_session_needs_attention(site):
     site.sts.answers_with_the_name = True
     async with site.server() as manager:
         shared, _ = await manager.starter.start(ANALYST)
@@ -138,7 +138,7 @@ async def test_sts_is_asked_where_the_other_role_session_ails(site):
         assert len(site.sts.requests) == 2
 
 
-async def test_sts_is_asked_where_its_word_is_as_old_as_credentials_get(site, clock):
+async def test_sts_is_asked_if_its_answer_is_as_old_as_credentials_get(site, clock):
     site.sts.answers_with_the_name = True
     async with site.server() as manager:
         shared, _ = await manager.starter.start(ANALYST)
@@ -153,7 +153,7 @@ async def test_sts_is_asked_where_its_word_is_as_old_as_credentials_get(site, cl
         assert len(site.sts.requests) == 2
 
 
-async def test_a_restart_of_the_server_does_not_renew_the_word_of_sts(site, clock):
+async def test_a_restart_of_the_server_does_not_prolong_the_answer_of_sts(site, clock):
     site.sts.answers_with_the_name = True
     async with site.server() as manager:
         shared, _ = await manager.starter.start(ANALYST)
@@ -179,7 +179,7 @@ async def test_what_did_not_ask_sts_itself_speaks_for_nobody(site):
 
 
 async def test_sts_is_asked_where_the_caller_identity_does_not_name_the_role_session(site):
-    async with site.server() as manager:  # FakeSts answers with CALLER, whoever asks
+    async with site.server() as manager:  # FakeSts always answers with CALLER
         await manager.starter.start(ANALYST)
         await manager.starter.start_unshared(ANALYST)
 
