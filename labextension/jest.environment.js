@@ -1,6 +1,6 @@
 const { TestEnvironment } = require('jest-environment-jsdom');
 
-/** What browsers have and jsdom lacks: fetch is Node's, the rest does as little as it may. */
+/** Adds what jsdom lacks: fetch is Node's, the rest are minimal stand-ins. */
 module.exports = class extends TestEnvironment {
   async setup() {
     await super.setup();

@@ -110,14 +110,14 @@ test.each(DRAWN)('the %s is drawn', async (_, draw) => {
   React.act(() => root.unmount());
 });
 
-test('a state that is new is shown by its name, with what to do', () => {
+test('an unknown state is shown by its name, with what to do', () => {
   const status = statusOf(VIEW, 0, trans)!;
 
   expect(status.health).toBe(NEW);
   expect(status.sentence).toContain('Reload it');
 });
 
-test('no notification is made of what is new', () => {
+test('unknown states and reasons cause no notification', () => {
   const words = { trans, kernelName: () => '' };
 
   const known = nextNotices(withEnding(NOTHING_REMEMBERED, SESSION), VIEW, 0, words);
@@ -125,7 +125,7 @@ test('no notification is made of what is new', () => {
   expect(known.notices).toEqual([]);
 });
 
-test('a way to sign in that is new is not offered, and those that are known are', () => {
+test('an unknown way to sign in is not offered, the known ones are', () => {
   const step = stepOf(VIEW, null, 0);
 
   expect(step).toMatchObject({ kind: 'start', flow: 'device' });

@@ -25,7 +25,7 @@ test.each([
   ['a build in development', '1.1.0', '1.1.0.dev3', '1.1.0.dev3', false],
   ['a server of the next build in development', '1.1.0', '1.1.0.dev3', '1.1.0.dev4', true],
   ['a version that is not a number', '1.0.0', 'unknown', 'unknown', false]
-])('a reload is asked for where it helps: %s', (_, page, first, now, helps) => {
+])('a reload is asked for if it helps: %s', (_, page, first, now, helps) => {
   expect(reloadHelps(page, first, now)).toBe(helps);
 });
 
@@ -60,7 +60,7 @@ test('a page asks once when its server has been upgraded, and a button loads it 
   expect(reload).toHaveBeenCalledTimes(1);
 });
 
-test('what was asked goes when the server is as it was', () => {
+test('the question disappears when the server has its old version again', () => {
   const { reads } = aPage();
   reads('1.0.0');
   reads('1.1.0');
@@ -70,7 +70,7 @@ test('what was asked goes when the server is as it was', () => {
   expect(Notification.dismiss).toHaveBeenCalledWith('id-1');
 });
 
-test('a server that does not say its version is asked nothing of', () => {
+test('a server that does not say its version causes no question', () => {
   const { reads } = aPage();
 
   reads(null);
@@ -87,7 +87,7 @@ test('a reload that has not helped is not asked for again', () => {
   expect(emit).toHaveBeenCalledTimes(1);
 });
 
-test('a browser that keeps nothing asks all the same', () => {
+test('a browser without storage asks too', () => {
   const refusing = () => {
     throw new DOMException('no', 'SecurityError');
   };

@@ -12,7 +12,7 @@ function kept(composite: Record<string, unknown>) {
   return { settings, change };
 }
 
-test('without any, everything is shown', () => {
+test('without settings, everything is shown', () => {
   expect(new Settings().values).toEqual({ statusBar: true, launcher: true, notifications: true });
 });
 

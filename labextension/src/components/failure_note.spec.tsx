@@ -10,7 +10,7 @@ jest.mock('@jupyterlab/apputils', () => ({ Clipboard: { copyToSystem: jest.fn() 
 
 const trans = nullTranslator.load('any');
 
-test('a failure is scrolled to once, in browsers that give a promise for it, too', () => {
+test('a failure is scrolled into view once, also in browsers whose scrolling returns a promise', () => {
   (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
   const scroll = jest.fn(() => Promise.resolve());
   Object.assign(Element.prototype, { scrollIntoView: scroll });
@@ -30,7 +30,7 @@ test('a failure is scrolled to once, in browsers that give a promise for it, too
   expect(node.textContent).toBe('');
 });
 
-test('that a text was copied is said for two seconds', () => {
+test('a copy is confirmed for two seconds', () => {
   (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
   jest.useFakeTimers();
   const node = document.createElement('div');

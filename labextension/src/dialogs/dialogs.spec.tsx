@@ -86,7 +86,7 @@ async function pickDialog(model: ReturnType<typeof aModel>) {
   return { dialog: dialog!, node, option };
 }
 
-test('the dialog to pick a role shows what is chosen as it is now', async () => {
+test('the dialog to pick a role follows the default role', async () => {
   const model = aModel();
   const { dialog, option } = await pickDialog(model);
   expect(dialog.buttons.map(button => button.label)).toEqual(['Close']);

@@ -31,17 +31,17 @@ test.each([
   '<a href="https://example.com/">Ask for this role</a>',
   '<details><summary>Details</summary></details>',
   '<input type="search">'
-])('Enter on %s is not the dialog’s', body => {
+])('the dialog leaves Enter to %s', body => {
   const nodes = aDialog(body).querySelectorAll('.jp-Dialog-body *');
 
   expect(press(nodes[nodes.length - 1]!, 'Enter')).toBe(false);
 });
 
-test('Enter on a button of the dialog’s own is', () => {
+test('the dialog handles Enter on its own buttons', () => {
   expect(press(aDialog('').querySelector('button')!, 'Enter')).toBe(true);
 });
 
-test('Escape closes, once there is nothing that was typed', () => {
+test('Escape closes once the text field is empty', () => {
   const input = aDialog('<input>').querySelector('input')!;
   expect(press(input, 'Escape')).toBe(true);
 
@@ -49,7 +49,7 @@ test('Escape closes, once there is nothing that was typed', () => {
   expect(press(input, 'Escape')).toBe(false);
 });
 
-test('keys of an input method that is composing are its own', () => {
+test('the dialog leaves keys to an input method that is composing', () => {
   const input = aDialog('<input>').querySelector('input')!;
 
   expect(press(input, 'Escape', { isComposing: true })).toBe(false);

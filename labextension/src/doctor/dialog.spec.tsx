@@ -35,7 +35,7 @@ async function shown(...answers: (() => Promise<DoctorReport>)[]) {
   return { node, ask, before, press };
 }
 
-test('findings are shown with what they hit and what to do, and copied', async () => {
+test('findings are shown with the programs they affect and what to do, and can be copied', async () => {
   const report = aReport(aFinding('profile_static_keys', { sdks: ['JavaScript'] }));
   const { node, before, press } = await shown(() => Promise.resolve(report));
 

@@ -6,7 +6,7 @@ import { caller, checksWithoutFindings, heading, isCommand, reportText, verdict 
 const trans = nullTranslator.load('any');
 const INFO = aFinding('endpoint_set', { severity: 'info', sdks: [], remedy: '' });
 
-test('the verdict counts what is wrong, and leaves out what is only worth knowing', () => {
+test('the verdict counts errors and warnings, not what is worth knowing', () => {
   expect(verdict(aReport(INFO), trans)).toBe('AWS credentials work in what you start now.');
   const worse = aReport(
     aFinding('static_keys'),
@@ -17,7 +17,7 @@ test('the verdict counts what is wrong, and leaves out what is only worth knowin
   expect(verdict(worse, trans)).toBe('In what you start now: 2 errors, 1 warning.');
 });
 
-test('what was found is named by the worst of it', () => {
+test('the heading names the worst severity', () => {
   const warning = aFinding('clock_off', { severity: 'warning' });
   expect(heading(aReport(INFO), trans)).toBe('Worth knowing');
   expect(heading(aReport(warning, INFO), trans)).toBe('Warnings');
@@ -42,7 +42,7 @@ test('the caller is named with the provider, and not if the call failed', () => 
   expect(caller({ ...report, call: null }, trans)).toBe('');
 });
 
-test('a report is copied with each code, what it hits, and what to do', () => {
+test('a copied report has each code, the programs it affects, and what to do', () => {
   const report = aReport(aFinding('static_keys', { admin_hint: 'Their keys.' }), INFO);
   expect(reportText(report, trans).split('\n')).toEqual([
     'In what you start now: 1 error. (2026-11-25T12:00:00Z)',

@@ -19,7 +19,7 @@ test('a kernel that the server did not restart is recognized', async () => {
   expect(await restartKernel(document)).toBe(false);
 });
 
-test('a kernel that restarts is not restarted once more', async () => {
+test('a kernel that is restarting is not restarted again', async () => {
   const { document, kernel, sessionContext } = aDocument();
   kernel.status = 'restarting';
 
@@ -39,7 +39,7 @@ function viewOf(read: number): IView {
   return { ...NOTHING_KNOWN, situation: 'ready', read };
 }
 
-test('that the server knows nothing of a kernel counts once it was asked since the document has it', () => {
+test('an unknown kernel counts only if the server was asked after the document got it', () => {
   const { document, sessionContext } = aDocument();
   const { model, read } = aModel();
   sessionContext.session.kernel = null;
@@ -54,7 +54,7 @@ test('that the server knows nothing of a kernel counts once it was asked since t
   expect(isSettled(document, viewOf(4))).toBe(true);
 });
 
-test('of a kernel that a document has already when it is shown the server is asked', () => {
+test('the server is asked about a kernel that the document already has', () => {
   const { model, read } = aModel();
 
   followKernel(aDocument().document, model);
@@ -62,7 +62,7 @@ test('of a kernel that a document has already when it is shown the server is ask
   expect(read).toHaveBeenCalledTimes(1);
 });
 
-test('a kernel that has started again is asked for', () => {
+test('the server is asked about a kernel that has restarted', () => {
   const { document, sessionContext } = aDocument();
   const { model, read } = aModel();
   followKernel(document, model);

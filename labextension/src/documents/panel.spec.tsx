@@ -11,7 +11,7 @@ const ANALYST = aSession('analyst', { label: 'Analyst' });
 test.each([
   ['says that it has it already', 'ready', 1],
   ['has gone meanwhile', 'unreachable', 0]
-] as const)('where the server %s (%s), the panel closes %i times', async (_, situation, times) => {
+] as const)('if the server %s (%s), the panel closes %i times', async (_, situation, times) => {
   (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
   const { document } = aDocument();
   const model = new FakeRoles({

@@ -74,19 +74,19 @@ describe('What is offered', () => {
     return offerOf(remembered, documentRole(view, 'kernel-1', true), view);
   };
 
-  it('is the role that the notebook was used with, where the kernel has another or none', () => {
+  it('is the role that the notebook was last used with, if the kernel has another or none', () => {
     const offer = { roleArn: ARN, available: true };
     expect(offered(ARN, {})).toEqual(offer);
     expect(offered(ARN, { running: auditor })).toEqual(offer);
   });
 
-  it('is nothing where nothing is remembered, or where the kernel has it or gets it', () => {
+  it('is nothing if nothing is remembered, or if the kernel has the role or gets it', () => {
     expect(offered(null, { running: auditor })).toBeNull();
     expect(offered(ARN, { running: analyst })).toBeNull();
     expect(offered(ARN, { running: auditor, chosen: analyst })).toBeNull();
   });
 
-  it('is the role again where its role session has ended', () => {
+  it('is the role again if its role session has ended', () => {
     expect(offered(ARN, { running: analyst, living: [] })?.available).toBe(true);
   });
 
@@ -99,7 +99,7 @@ describe('What is offered', () => {
     expect(offered(ARN, { roles: [], more })).toBeNull();
   });
 
-  it('is nothing without a kernel, or where the server does not know it', () => {
+  it('is nothing without a kernel, or if the server does not know it', () => {
     expect(offered(ARN, { more: { assignments: [] } })).toBeNull();
   });
 });

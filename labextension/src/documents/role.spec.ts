@@ -175,7 +175,7 @@ describe('What the toolbar says', () => {
     expect(said(view).text).toBe('analyst (ended)');
   });
 
-  it('is quiet without a kernel, and says what one would get', () => {
+  it('says without a kernel what a new one would get', () => {
     expect(said(viewOf({ byDefault: ANALYST }), null)).toEqual({
       text: 'No kernel',
       short: 'No kernel',

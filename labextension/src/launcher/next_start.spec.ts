@@ -40,11 +40,11 @@ test.each([
   expect(choiceWords(picking, trans)).toBe(`Wait until Auditor is ready: ${words}`);
 });
 
-test('a role that is started for one kernel changes nothing of what starts next', () => {
+test('a role that starts for one kernel does not change what starts next', () => {
   expect(choiceWords({ ...ANALYST, starting: [AUDITOR.arn] }, trans)).toContain('work as Analyst.');
 });
 
-test('what is selected is what was chosen', () => {
+test('the default role is the one that was chosen', () => {
   expect(defaultArn(ANALYST)).toBe('arn:aws:iam::111122223333:role/analyst');
   expect(defaultArn(NO_ROLE)).toBeNull();
   expect(defaultArn(NOTHING_CHOSEN)).toBeUndefined();

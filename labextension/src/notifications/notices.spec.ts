@@ -90,7 +90,7 @@ describe('when the page is opened', () => {
 });
 
 describe('signing in', () => {
-  test('is one thing, however many role sessions want it', () => {
+  test('is one notification for any number of role sessions', () => {
     const known = after(CALM, [
       aView([OUT, aSession('auditor', { state: 'sign_in_required' })]),
       1
@@ -105,7 +105,7 @@ describe('signing in', () => {
     expect(keys(after([aView([OUT]), 0], [aView([ACTIVE]), 5]))).toEqual([]);
   });
 
-  test('has no button where there is nothing to sign in to', () => {
+  test('has no button if no sign-in is needed', () => {
     const signIn = { ...SIGNED_OUT, state: 'not_needed' } as const;
     expect(after([aView([OUT], { signIn }), 0]).notices[0]?.actions).toEqual([]);
   });
@@ -130,7 +130,7 @@ describe('a failed refresh', () => {
     ]);
   });
 
-  test('is nobody’s business when the next try succeeds', () => {
+  test('is not reported if the next attempt succeeds', () => {
     expect(
       keys(after(CALM, [aView([DEGRADED]), 0], [aView([ACTIVE]), 2], [aView([DEGRADED]), SOON]))
     ).toEqual([]);
@@ -186,7 +186,7 @@ describe('a failed refresh', () => {
     );
   });
 
-  test('is looked at again when its moment is over, then as its minutes pass', () => {
+  test('is checked again after the grace period, then as the minutes pass', () => {
     const known = after(CALM, [aView([DEGRADED]), 0]);
     expect(nextLook(known, NOON + 1000)).toBe(GRACE - 1000);
     expect(nextLook(known, NOON + GRACE)).toBe(15_000);
@@ -249,7 +249,7 @@ test('a role session that AWS refuses by now is reported with what the administr
   ]);
 });
 
-describe('a kernel whose role session is over', () => {
+describe('a kernel whose role session has ended', () => {
   function kernel(change: Partial<Assignment>): Assignment {
     return anAssignment('k', null, {
       chosen: { session_id: 'gone', how: 'by_default' },
@@ -277,7 +277,7 @@ describe('a kernel whose role session is over', () => {
   });
 });
 
-test('while the server does not answer, what is up stays', () => {
+test('while the server does not answer, notifications stay', () => {
   const lost = aView([OUT], { situation: 'unreachable' });
   expect(keys(after([aView([OUT]), 0], [lost, 5]))).toEqual(['sign-in-required']);
   expect(keys(after([aView([]), 0], [lost, 5]))).toEqual([]);

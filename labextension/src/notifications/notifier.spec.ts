@@ -49,7 +49,7 @@ beforeEach(() => {
   Notification.dismiss();
 });
 
-test('a notification comes, and goes by itself', () => {
+test('a notification appears, and goes when its reason is over', () => {
   const { show } = aModel();
   show(OUT);
   expect(messages()).toEqual([expect.stringContaining('Sign in again')]);
@@ -57,7 +57,7 @@ test('a notification comes, and goes by itself', () => {
   expect(messages()).toEqual([]);
 });
 
-test('its button signs in, and leaves it up until that is done', () => {
+test('its button signs in; the notification stays until that is done', () => {
   const { show, signIn } = aModel();
   show(OUT);
   const [action] = Notification.manager.notifications[0]?.options.actions ?? [];
@@ -69,7 +69,7 @@ test('its button signs in, and leaves it up until that is done', () => {
   expect(messages()).toHaveLength(1);
 });
 
-test('one that the user has dismissed does not come again for the same thing', () => {
+test('a dismissed notification does not come back for the same reason', () => {
   const { show } = aModel();
   show(OUT);
   Notification.dismiss();
@@ -77,7 +77,7 @@ test('one that the user has dismissed does not come again for the same thing', (
   expect(messages()).toEqual([]);
 });
 
-test('its minutes go by in place, without opening a toast that was closed', () => {
+test('its minutes are updated in place, without opening a closed toast', () => {
   const { model, show } = aModel();
   show({ ...DEGRADED, state: 'active' });
   show(DEGRADED);
@@ -103,7 +103,7 @@ test('its minutes go by in place, without opening a toast that was closed', () =
   expect(Notification.manager.notifications[0]?.options.autoClose).toBe(false);
 });
 
-test('something new in it opens the toast again', () => {
+test('a new topic opens the toast again', () => {
   const { model, show } = aModel();
   show();
   for (const name of ['analyst', 'auditor']) {

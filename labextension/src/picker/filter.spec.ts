@@ -41,7 +41,7 @@ test.each([
   expect(found(query)).toEqual(labels);
 });
 
-test('a role in which a word begins with what was typed comes before one that merely holds it', () => {
+test('a role with a word that begins with the query comes before one that only contains it', () => {
   expect(found('t')).toEqual(['Data analyst', 'Auditor', 'Analyst']);
   expect(found('aud')).toEqual(['Auditor']);
   expect(found('a')).toEqual(['Data analyst', 'Auditor', 'Analyst']);

@@ -14,7 +14,7 @@ test('“no AWS role” is the first line', () => {
   expect(lines('')).toEqual([null, 'analyst', 'auditor']);
 });
 
-test('a role that is offered stands before all, once', () => {
+test('the role to offer comes first, and only once', () => {
   expect(lines('', aRole('auditor').arn)).toEqual(['auditor', null, 'analyst']);
 });
 

@@ -80,7 +80,7 @@ function refusing(): Promise<never> {
   return Promise.reject(new Refused(problem));
 }
 
-test('how many roles there are is shown, and how many of them match what was typed', () => {
+test('the number of roles is shown, and how many match the query', () => {
   const { type, count, node, offer } = aPicker();
   expect(count()).toBe('2 roles');
 
@@ -104,7 +104,7 @@ test('without roles there is no count', () => {
   expect(count()).toBe('');
 });
 
-test('what was said of a pick goes when the user types on', async () => {
+test('the message about a pick disappears when the user types', async () => {
   const { type, press, said } = aPicker();
   type('aud');
   await press('Enter');
@@ -115,7 +115,7 @@ test('what was said of a pick goes when the user types on', async () => {
   expect(said()).toBe('1 role');
 });
 
-test('why a pick failed goes when the user types on', async () => {
+test('the failure of a pick disappears when the user types', async () => {
   const { type, press, alert } = aPicker(refusing);
   type('aud');
   await press('Enter');
@@ -126,7 +126,7 @@ test('why a pick failed goes when the user types on', async () => {
   expect(alert()).toBeNull();
 });
 
-test('what was said stays where it is chosen, and goes when another role is chosen elsewhere', async () => {
+test('the message stays with the role that was picked, and disappears when another is chosen elsewhere', async () => {
   const { type, press, said, show } = aPicker();
   type('aud');
   await press('Enter');
@@ -138,7 +138,7 @@ test('what was said stays where it is chosen, and goes when another role is chos
   expect(said()).toBe('');
 });
 
-test('why a pick failed goes when the role is chosen elsewhere', async () => {
+test('the failure of a pick disappears when the role is chosen elsewhere', async () => {
   const { type, press, alert, show } = aPicker(refusing);
   type('aud');
   await press('Enter');
@@ -160,7 +160,7 @@ test('Enter of an input method picks nothing', async () => {
   expect(picks).toHaveBeenCalledWith(AUDITOR.arn);
 });
 
-test('where the marked role has gone from the list, Enter starts no other one', async () => {
+test('if the marked role has left the list, Enter does not start another one', async () => {
   const { type, press, picks, offer } = aPicker();
   type('a');
   await press('ArrowDown');

@@ -61,7 +61,7 @@ function aPlugin(consoles: IConsoles | null = null) {
   return { changed, model, item: factories.get('Notebook')! };
 }
 
-/** A notebook's panel, as far as its control asks for it. */
+/** A notebook's panel, as far as its button asks for it. */
 function aPanel() {
   const { sessionContext, document } = aDocument();
   const content = {
@@ -74,47 +74,53 @@ function aPanel() {
   return { panel: { title, node: document.node, sessionContext, context }, sessionContext };
 }
 
-function drawn(): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, 50));
+/** A shown button listens to the model twice: to hide itself, and to render. */
+const LISTENERS = 2;
+
+/** Wait for React, which renders in its own time; jest's timeout ends the wait. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) {
+    await new Promise(resolve => setTimeout(resolve, 1));
+  }
 }
 
 test('a closed notebook is no longer followed', async () => {
   const { changed, model, item } = aPlugin();
   const { panel, sessionContext } = aPanel();
-  const control = item(panel);
-  Widget.attach(control, document.body);
-  await drawn();
-  expect(changed.connected.size).toBeGreaterThan(0);
+  const button = item(panel);
+  Widget.attach(button, document.body);
+  await until(() => changed.connected.size === LISTENERS);
   expect(model.read).toHaveBeenCalled();
 
-  control.dispose();
+  button.dispose();
   sessionContext.disposed.emit(undefined);
   Signal.clearData(sessionContext); // as JupyterLab's own does then
-  await drawn();
 
-  expect(changed.connected.size).toBe(0);
+  await until(() => changed.connected.size === 0);
 });
 
-test('a toolbar that is made again leaves nothing of the one before, and no second document', async () => {
+test('a new toolbar of a panel leaves nothing of the old one, and no second document', async () => {
   const { changed, model, item } = aPlugin();
   const { panel, sessionContext } = aPanel();
   const first = item(panel);
   Widget.attach(first, document.body);
-  await drawn();
-  const followed = changed.connected.size;
+  await until(() => changed.connected.size === LISTENERS);
   Widget.detach(first); // and not disposed of
-  await drawn();
-  expect(changed.connected.size).toBe(0);
+  await until(() => changed.connected.size === 0);
 
   const second = item(panel);
   Widget.attach(second, document.body);
-  await drawn();
-  expect(changed.connected.size).toBe(followed);
+  await until(() => changed.connected.size === LISTENERS);
   model.read.mockClear();
   sessionContext.kernelChanged.emit(undefined);
   expect(model.read).toHaveBeenCalledTimes(1);
   second.dispose();
 });
+
+/** Let promises that are resolved already call back. */
+function promisesSettled(): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve));
+}
 
 /** JupyterLab's consoles, one of which is open, and what is in its toolbar. */
 function consolesWith(load: () => Promise<unknown>) {
@@ -129,10 +135,10 @@ function consolesWith(load: () => Promise<unknown>) {
   return { tracker, settings: { load }, items, add: () => widgetAdded.emit(aConsole()) };
 }
 
-test('where consoles have an empty toolbar, the control is put into those that are and come', async () => {
+test('where consoles have an empty toolbar, present and new ones get the button', async () => {
   const consoles = consolesWith(() => Promise.resolve({ schema: { properties: {} } }));
   aPlugin(consoles);
-  await drawn();
+  await promisesSettled();
   expect(consoles.items).toEqual(['awsRole']);
 
   consoles.add();
@@ -148,11 +154,11 @@ test.each([
       throw new Error('no such plugin');
     }
   ]
-])('where %s, nothing is put into the toolbars of consoles', async (_, schema) => {
+])('where %s, the toolbars of consoles stay as they are', async (_, schema) => {
   // eslint-disable-next-line @typescript-eslint/require-await -- it rejects
   const consoles = consolesWith(async () => schema());
   aPlugin(consoles);
-  await drawn();
+  await promisesSettled();
 
   consoles.add();
 

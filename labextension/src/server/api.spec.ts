@@ -55,7 +55,7 @@ test('calls go below the base URL, with a body that says it is JSON', async () =
   ]);
 });
 
-test('a problem is a refusal that speaks the server’s words', async () => {
+test('a problem is a refusal with the server’s words', async () => {
   const problem = aProblem('trust_refused');
   const { api } = anApi(json(problem, 403));
 
@@ -82,7 +82,7 @@ test.each([
   await expect(api.health()).rejects.toBeInstanceOf(kind);
 });
 
-test('an answer without content is none', async () => {
+test('an empty answer gives nothing', async () => {
   const { api } = anApi(() => new Response(null, { status: 204 }));
 
   await expect(api.setDefault(null)).resolves.toBeUndefined();

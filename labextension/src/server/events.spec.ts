@@ -62,7 +62,7 @@ test('our events are reported by their names, and no others', () => {
   expect(listener.event.mock.calls).toEqual([['state-changed']]);
 });
 
-test('a lost stream is tried again, ever more rarely, until it is there', () => {
+test('a lost stream is retried with growing waits until it opens', () => {
   const { listener, latest } = aStream();
   const waits: number[] = [];
   for (let attempt = 0; attempt < 8; attempt++) {
@@ -97,7 +97,7 @@ test('a stream that is cut and opens again is not reported as unavailable', () =
   expect(listener.unavailable).not.toHaveBeenCalled();
 });
 
-test('a page that is looked at again does not wait', () => {
+test('a page that becomes visible connects at once', () => {
   const { latest } = aStream();
   latest().onclose?.();
 
@@ -113,7 +113,7 @@ function setHidden(hidden: boolean) {
   document.dispatchEvent(new Event('visibilitychange'));
 }
 
-test('a page that is looked at after a while reads, since its stream may be dead', () => {
+test('a page that was hidden for long reads, since its stream may be dead', () => {
   const { listener, latest } = aStream();
   latest().onopen?.();
 
@@ -129,7 +129,7 @@ test('a page that is looked at after a while reads, since its stream may be dead
   expect(FakeSocket.all).toHaveLength(1);
 });
 
-test('a network that comes back brings a new stream', () => {
+test('when the network comes back, there is a new stream', () => {
   const { stream, listener, latest } = aStream();
   const old = latest();
   old.onopen?.();
@@ -144,7 +144,7 @@ test('a network that comes back brings a new stream', () => {
   expect(listener.connected).toHaveBeenCalledTimes(2);
 });
 
-test('one that is disposed of stays silent', () => {
+test('a disposed stream reports nothing', () => {
   const { stream, listener, latest } = aStream();
   const socket = latest();
 

@@ -116,7 +116,7 @@ test('a role session that is not shared is not the role’s own', async () => {
   expect(sessionOfRole(model.view, server.sessions[0]!.role_arn)?.id).toBe('id-analyst');
 });
 
-test('a hint reads again, and reads the list of roles only where that may differ', async () => {
+test('a hint reads again, and the list of roles only if it may have changed', async () => {
   const { server, model } = aServer();
   await model.read();
   server.calls.length = 0;
@@ -131,7 +131,7 @@ test('a hint reads again, and reads the list of roles only where that may differ
   expect(server.calls).toContain('roles');
 });
 
-test('a storm of hints is answered by two reads: the present one, and one after it', async () => {
+test('many hints at once cause two reads: the current one, and one after it', async () => {
   const { server, model } = aServer();
   await model.read();
   server.calls.length = 0;
@@ -158,7 +158,7 @@ test('a view has the number of its read', async () => {
   expect(model.view.read).toBe(reads + 2);
 });
 
-test('what came in during a read is not lost', async () => {
+test('a hint during a read is not lost', async () => {
   const { server, model } = aServer();
   await model.read();
 
@@ -170,7 +170,7 @@ test('what came in during a read is not lost', async () => {
   expect(model.view.sessions).toHaveLength(1);
 });
 
-test('a server that has gone leaves what was known, marked as old', async () => {
+test('when the server goes away, the last view stays, marked as old', async () => {
   const { server, model } = aServer();
   server.sessions = [aSession('analyst')];
   await model.read();
@@ -214,7 +214,7 @@ test('a server where nothing is set up says what to set', async () => {
   expect(server.calls).toEqual(['health']);
 });
 
-test('whether the server is another is found out where that is asked', async () => {
+test('a read finds out whether the server was replaced, if asked to', async () => {
   const { server, model } = aServer();
   await model.read();
   expect(model.view.version).toBe('1.0.0');
@@ -253,7 +253,7 @@ test('picking makes the default, and shows which role is starting', async () => 
   expect(model.view.starting).toEqual([]);
 });
 
-test('a start that ends after everything was forgotten leaves another one under way', async () => {
+test('a start that ends after a reset leaves another start running', async () => {
   const { server, model } = aServer();
   await model.read();
   const releases: (() => void)[] = [];
@@ -314,7 +314,7 @@ test('an end by somebody else is announced with its reason; one of ours is not',
   expect(reasons).toEqual(['role_withdrawn']);
 });
 
-test('times are compared with the server’s clock, where the browser’s is wrong', () => {
+test('times are compared with the server’s clock if the browser’s is wrong', () => {
   const { model } = aServer();
 
   model.noteServerTime(1_001_000, 1_000_000);

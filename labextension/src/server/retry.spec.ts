@@ -17,7 +17,7 @@ beforeEach(() => {
   jest.useFakeTimers();
 });
 
-test('a read that failed is done again, ever more rarely, while the stream is open', () => {
+test('a failed read is retried with growing waits while the stream is open', () => {
   const { read, become } = aModel(true);
 
   void become('unreachable');
@@ -35,7 +35,7 @@ test('a read that failed is done again, ever more rarely, while the stream is op
   expect(read).toHaveBeenCalledTimes(6);
 });
 
-test('without a stream nothing is asked: the next one reads', () => {
+test('without a stream nothing is retried: its next connection reads', () => {
   const { read, become } = aModel(false);
 
   void become('unreachable');

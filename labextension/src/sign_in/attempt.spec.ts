@@ -57,7 +57,7 @@ test.each([
   expect(stepOf(aView({}, change), null, NOON).kind).toBe(kind);
 });
 
-test('where no sign-in is needed, that is said', () => {
+test('where no sign-in is needed, the dialog says so', () => {
   expect(stepOf(aView({ state: 'not_needed' }), null, NOON)).toEqual({ kind: 'not_needed' });
 });
 
@@ -73,7 +73,7 @@ test('one flow leaves no other way', () => {
   expect(otherWay(view, stepOf(view, null, NOON))).toBeNull();
 });
 
-test('it is said why the last sign-in is over', () => {
+test('the dialog says why the last sign-in ended', () => {
   const problem = aProblem('sign_in_required');
   expect(stepOf(aView({ problem }), null, NOON)).toMatchObject({ reason: problem.detail });
 });
@@ -83,18 +83,18 @@ test('without a flow the user can’t sign in, and the reason is shown', () => {
   expect(stepOf(aView({ flows: [], problem }), null, NOON)).toEqual({ kind: 'no_way', problem });
 });
 
-test('a sign-in that was begun elsewhere does not keep from beginning one here', () => {
+test('a sign-in that began elsewhere does not prevent one here', () => {
   expect(stepOf(aView(PENDING), null, NOON).kind).toBe('start');
 });
 
-test('while the server is asked, that is said', () => {
+test('while the server is asked, the dialog says so', () => {
   expect(stepOf(aView({}), { ...CODE, begun: null }, NOON)).toEqual({
     kind: 'beginning',
     flow: 'code'
   });
 });
 
-test('what the server refused is shown', () => {
+test('a refusal of the server is shown', () => {
   const error = new Error('no');
   expect(stepOf(aView({}), { ...CODE, begun: null, error }, NOON)).toMatchObject({
     kind: 'failed',
@@ -129,7 +129,7 @@ test.each([
   expect(stepOf(aView(PENDING), device({ verification_uri }), NOON)).toMatchObject({ address });
 });
 
-test('a browser is sent to no script by the code flow', () => {
+test('the code flow never sends a browser to a script', () => {
   const begun = { flow: 'code', authorization_url: 'javascript:alert(1)' } as const;
   expect(stepOf(aView(PENDING), { ...CODE, begun }, NOON).kind).toBe('no_way');
 });
@@ -156,18 +156,18 @@ test.each([
   });
 });
 
-test('a refusal in the window counts while a device code is still good', () => {
+test('a refusal in the window counts while a device code is still valid', () => {
   const view = aView({ ...PENDING, problem: aProblem('sign_in_failed') });
   expect(stepOf(view, CODE, NOON).kind).toBe('failed');
   expect(stepOf(view, DEVICE, NOON).kind).toBe('device');
 });
 
-test('a provider that can’t be asked just now does not end what is under way', () => {
+test('a provider that does not answer does not end a sign-in', () => {
   const view = aView({ ...PENDING, problem: aProblem('identity_provider_timeout') });
   expect(stepOf(view, CODE, NOON).kind).toBe('code');
 });
 
-test('what the server said before it went away ends nothing', () => {
+test('an old answer of the server does not end a sign-in', () => {
   const view = aView({}, { situation: 'unreachable' });
   expect(stepOf(view, DEVICE, NOON).kind).toBe('device');
 });

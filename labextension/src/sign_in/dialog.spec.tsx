@@ -28,11 +28,11 @@ function drawn(change: Partial<SignInState>): string {
   return node.textContent;
 }
 
-test('that others may use the server is said before the sign-in', () => {
+test('the dialog says before the sign-in that others may use the server', () => {
   expect(drawn({ notices: [SHARED] })).toContain(SHARED.message);
 });
 
-test('a server of one’s own has nothing to say, nor has one where somebody is signed in', () => {
+test('it says nothing on an unshared server, or after the sign-in', () => {
   expect(drawn({})).not.toContain('work as you');
   expect(drawn({ state: 'signed_in', notices: [SHARED] })).not.toContain(SHARED.message);
 });

@@ -129,7 +129,7 @@ test.each([
   expect(sentence).toContain('the last known state');
 });
 
-test('what has ended is not called a choice of the user’s', () => {
+test('an ended role session is not called the user’s choice', () => {
   const choice = { session_id: null, chosen: true, ended: 'Analyst' };
 
   expect(statusOf({ ...READY, choice }, NOW, trans)?.sentence).toContain(
@@ -140,7 +140,7 @@ test('what has ended is not called a choice of the user’s', () => {
   ).toContain('There is no default role');
 });
 
-test('what is shown is said to be for what starts next', () => {
+test('the sentence says that the role is for what starts next', () => {
   expect(statusOf(withRole(), NOW, trans)?.sentence).toBe(
     'What you start next uses analyst. AWS credentials are kept fresh.'
   );
@@ -152,6 +152,6 @@ test('the role’s colour is the catalogue’s', () => {
   expect(statusOf(view, NOW, trans)?.color).toBe('#c00');
 });
 
-test('a role that is not in the catalogue any more has no colour', () => {
+test('a role that has left the catalogue has no colour', () => {
   expect(statusOf(withRole(), NOW, trans)?.color).toBeNull();
 });

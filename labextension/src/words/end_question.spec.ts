@@ -53,7 +53,7 @@ function ended(label: string, ...times: (string | null)[]) {
   return times.map(credentialsExpireAt => ({ label, credentialsExpireAt }));
 }
 
-test('of several ends, the latest time counts', () => {
+test('after several ends, the latest time counts', () => {
   const times = ['2026-11-25T11:00:00Z', null, '2026-11-25T12:00:00.5Z', '2026-11-25T11:30:00Z'];
 
   const words = endedWords(ended('Analyst', ...times), trans);
@@ -62,7 +62,7 @@ test('of several ends, the latest time counts', () => {
   expect(words).toContain(`until ${clockTime(times[2]!)}`);
 });
 
-test('where nothing was issued, nothing is in use', () => {
+test('without issued credentials, none are in use', () => {
   expect(endedWords(ended('Analyst', null), trans)).toBe(
     'Ended: Analyst. No program has AWS credentials from it.'
   );

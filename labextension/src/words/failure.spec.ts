@@ -17,7 +17,7 @@ test.each<[unknown, string]>([
   expect(failureOf(error, trans).title).toBe(title);
 });
 
-test('only where the server does not answer it is said that nothing is lost', () => {
+test('only an unanswered request says that nothing is lost', () => {
   expect(failureOf(new Unreachable(), trans).hint).toContain('Nothing is lost.');
   expect(failureOf(new Error('The kernel is dead.'), trans).hint).toBe('');
 });
