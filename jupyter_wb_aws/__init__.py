@@ -15,27 +15,26 @@ __version__ = "0.1.0"
 def boto3_session(serverapp: ServerApp, consumer: str, session_id: str | None = None) -> Session:
     """Return a `boto3.Session` for a role session, for code that runs inside the server.
 
-    Its credentials are fetched when they are first needed and renewed before they expire, from the
-    role session's token file. It takes nothing from the server's own `AWS_*` variables and `~/.aws`:
-    region, endpoints, proxy and CA bundle are those that the role session's kernels have. Once the
-    role session has ended, requests raise `RoleSessionEnded` before they are sent.
+    The session fetches credentials when it first needs them and refreshes them before they expire, from the
+    role session's token file. It ignores the server's own `AWS_*` variables and `~/.aws`: region, endpoints,
+    proxy and CA bundle are those of the role session's kernels. Once the role session has ended, requests
+    raise `RoleSessionEnded` before they are sent.
 
-    Asking again is a look-up, so ask each time rather than keep what was returned: that follows the
-    user to another default role session. It may be called in any thread; it waits for no network, but
-    the first call in a server imports boto3. What boto3 does blocks: use a worker thread.
+    A second call is only a look-up, so call this each time instead of keeping the session: then your code
+    follows the user to another default role. Any thread may call it. It does not wait for the network, but the
+    first call in a server imports boto3. boto3's own calls block: use a worker thread.
 
     Args:
         serverapp: the Jupyter Server (`self.serverapp` of a handler, `self.parent` of a contents manager).
-        consumer: who asks, 1 to 24 characters: it stands at the end of AWS's RoleSessionName, and so
-            in CloudTrail.
-        session_id: the role session; None is the default one.
+        consumer: the name of your extension, 1 to 24 characters. It is at the end of AWS's RoleSessionName,
+            and so in CloudTrail.
+        session_id: the role session; None means the default one.
 
     Raises:
         NotConfigured: if the extension is not loaded or not set up.
         NoRoleSession: if there is no default role session.
-        RoleSessionNotFound, RoleSessionEnded, RoleSessionNotShared: if the one that is named can't be
-            used.
-        ValueError: if `consumer` can't stand in a session name.
+        RoleSessionNotFound, RoleSessionEnded, RoleSessionNotShared: if the named one can't be used.
+        ValueError: if `consumer` can't be part of a session name.
     """
     from jupyter_wb_aws.errors import NotConfigured
 
@@ -49,11 +48,11 @@ def boto3_session(serverapp: ServerApp, consumer: str, session_id: str | None = 
 
 
 def _jupyter_server_extension_points() -> list[dict[str, object]]:
-    """Tell Jupyter Server what to load.
+    """Return the extension that Jupyter Server loads.
 
-    Source: jupyter_server, "Server Extensions", which calls this function by name.
+    Jupyter Server calls this function by name (jupyter_server, "Server Extensions").
     """
-    # Imported here so that the command line, which needs no server, stays quick to start.
+    # Imported here so that the command line, which needs no server, starts quickly.
     from jupyter_wb_aws.app import WbAwsApp
 
     return [{"module": "jupyter_wb_aws.app", "app": WbAwsApp}]

@@ -1,14 +1,14 @@
-"""Short-lived child processes of ours: `python -m MODULE` in an environment that the server does not have.
+"""Runs short-lived child processes: `python -m MODULE` in an environment other than the server's.
 
-boto3 reads `os.environ`, `~/.aws` and the proxy variables by itself, and botocore stays in memory once it
-is imported. A child with the environment of a kernel goes where the kernel's boto3 goes, and takes its
-memory with it. See docs/decisions/0010-child-processes.md.
+boto3 reads `os.environ`, `~/.aws` and the proxy variables itself, and botocore stays in memory once it is
+imported. A child with the environment of a kernel calls AWS as the kernel's boto3 does, and frees its memory
+when it ends. See docs/decisions/0010-child-processes.md.
 
-1. One JSON document goes in by standard input, so that no token stands on a command line or in an
-   environment; one comes back by standard output, of a bounded size. Standard error is discarded.
-2. The child has a session and process group of its own: a SIGINT that is meant for the server does not
-   reach it, and what it has started ends with it.
-3. It is killed at its deadline, and when the caller is cancelled. Waiting for a free place counts.
+1. The child reads one JSON document from standard input, so that no token is on a command line or in an
+   environment. It writes one of limited size to standard output. Standard error is discarded.
+2. The child has its own session and process group: a SIGINT for the server does not reach it, and the
+   processes that it has started end with it.
+3. It is killed at its deadline, and when the caller is cancelled. Waiting for a free slot counts.
 4. Nothing runs in the thread pool that the whole server shares.
 """
 
@@ -28,26 +28,26 @@ from typing import Any
 from jupyter_wb_aws.errors import HelperProcessFailed, StartTimeout
 
 MAX_PROCESSES = 4
-BUSY = "This server was busy with other roles, and did not get to this request in time."
+BUSY = "This server was busy with other roles and could not start this request in time."
 WHY_BUSY = (
     f"Each start of a role, `identity --verify` and `doctor` runs a helper process, at most {MAX_PROCESSES} at once."
-    " They take long where AWS STS does not answer, or the machine is slow."
+    " They take long if AWS STS does not answer or the machine is slow."
 )
-# The longest answer is the doctor's report, some ten KiB.
+# The longest answer is the doctor's report, about ten KiB.
 MAX_ANSWER_BYTES = 1024 * 1024
-# A process that was killed is gone at once, unless the kernel of the machine holds it (a disk that hangs).
+# Seconds. A killed process ends at once, unless it waits for a disk that hangs.
 KILL_TIMEOUT = 1.0
-# These decide how Python itself starts and which libraries it loads; a kernel's own may be of another Python.
+# These variables decide how Python starts and which libraries it loads; a kernel's may be for another Python.
 INTERPRETER_PREFIXES = ("PYTHON", "LD_", "DYLD_", "__PYVENV")
-# The flags by which the server's Python may have been told to ignore some of them (`python -I` and the like).
+# The flags with which the server's Python may ignore some of them (`python -I` and the like).
 FLAGS = {"isolated": "-I", "ignore_environment": "-E", "no_user_site": "-s"}
 
 
 class ChildProcesses:
-    """Runs them, at most `max_processes` at once; the rest wait for their turn."""
+    """Runs at most `max_processes` child processes at once; the others wait."""
 
     def __init__(self, max_processes: int = MAX_PROCESSES) -> None:
-        self._places = asyncio.Semaphore(max_processes)
+        self._slots = asyncio.Semaphore(max_processes)
 
     async def ask(
         self,
@@ -58,31 +58,31 @@ class ChildProcesses:
         timeout: float,
         slot_deadline: float | None = None,
     ) -> Any:
-        """Run a module of ours in this environment, and return what it answers to the question.
+        """Run a module of ours in an environment, and return its answer to the question.
 
         Args:
-            module: its name; its answer is one JSON document.
-            environment: the child's; the variables of the interpreter itself are the server's own.
-            question: goes to its standard input, as JSON.
-            timeout: seconds until it is killed, the time that it waits for a place included.
-            slot_deadline: until when it waits for a place, of the event loop's time; None is as long as `timeout`.
+            module: its name, as in `python -m`.
+            environment: the child's; the interpreter's own variables are the server's.
+            question: sent to its standard input as JSON.
+            timeout: seconds until it is killed; includes waiting for a free slot.
+            slot_deadline: when to stop waiting for a free slot, in the event loop's time; None means until `timeout`.
 
         Raises:
             TimeoutError: at the deadline.
-            StartTimeout: if it has no place in time.
+            StartTimeout: if no slot is free in time.
             HelperProcessFailed: if it can't be started, is killed, or gives no answer.
         """
         async with asyncio.timeout(timeout):
-            await self._take_place(slot_deadline)
+            await self._acquire_slot(slot_deadline)
             try:
                 return await _run(module, environment, json.dumps(question, default=str).encode())
             finally:
-                self._places.release()
+                self._slots.release()
 
-    async def _take_place(self, by: float | None) -> None:
+    async def _acquire_slot(self, deadline: float | None) -> None:
         try:
-            async with asyncio.timeout_at(by):
-                await self._places.acquire()
+            async with asyncio.timeout_at(deadline):
+                await self._slots.acquire()
         except TimeoutError:
             raise StartTimeout(BUSY, admin_hint=WHY_BUSY) from None
 
@@ -96,7 +96,7 @@ async def _run(module: str, environment: Mapping[str, str], question: bytes) -> 
         await _end(process)
     if answer is None:
         raise HelperProcessFailed(
-            f"The helper process {module} wrote more than {MAX_ANSWER_BYTES} bytes, and was ended.",
+            f"The helper process {module} wrote more than {MAX_ANSWER_BYTES} bytes and was killed.",
             admin_hint=_by_hand(module),
         )
     if status:
@@ -105,7 +105,7 @@ async def _run(module: str, environment: Mapping[str, str], question: bytes) -> 
         return json.loads(answer)
     except ValueError:  # not JSON, or not even text
         raise HelperProcessFailed(
-            f"The helper process {module} gave no answer that can be read.",
+            f"The helper process {module} gave an answer that can't be read.",
             admin_hint=_by_hand(module),
         ) from None
 
@@ -113,7 +113,7 @@ async def _run(module: str, environment: Mapping[str, str], question: bytes) -> 
 async def _started(module: str, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
     try:
         return await asyncio.create_subprocess_exec(
-            # -P: nothing in a folder that happens to be the current one is imported.
+            # -P: import nothing from the current folder.
             sys.executable, *_flags(), "-P", "-m", module,
             env=child_environment(environment, os.environ), cwd="/", start_new_session=True,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
@@ -130,9 +130,9 @@ def _flags() -> list[str]:
 def child_environment(wanted: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a child: `wanted`, with the interpreter's variables of `own`.
 
-    Our package and boto3 are then found where the server finds them. A relative folder in PYTHONPATH is
-    one of the server's current folder, which is not the child's; an empty one is that folder itself,
-    which holds notebooks and no packages.
+    The child then finds our package and boto3 where the server finds them. Relative folders in PYTHONPATH are
+    made absolute, because the child starts in another folder. An empty entry is dropped: it means the current
+    folder, which holds notebooks and no packages.
     """
     environment = {n: v for n, v in wanted.items() if not n.startswith(INTERPRETER_PREFIXES)}
     environment |= {n: v for n, v in own.items() if n.startswith(INTERPRETER_PREFIXES)}
@@ -144,10 +144,10 @@ def child_environment(wanted: Mapping[str, str], own: Mapping[str, str]) -> dict
 
 
 async def _talk(process: asyncio.subprocess.Process, question: bytes) -> bytes | None:
-    """Send the question, and read the whole answer; None where it is too long."""
+    """Send the question, and return the whole answer; None if it is too long."""
     assert process.stdin is not None
     assert process.stdout is not None
-    # Written as the child reads, while its answer is read: neither side may wait for the other.
+    # Writing does not wait for the child, so neither side blocks the other.
     process.stdin.write(question)
     process.stdin.close()
     answer = bytearray()
@@ -159,7 +159,7 @@ async def _talk(process: asyncio.subprocess.Process, question: bytes) -> bytes |
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """End it with all that it has started."""
+    """Kill it, with all processes that it has started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a zombie
         os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(TimeoutError):
@@ -175,12 +175,12 @@ def _not_started(error: OSError | ValueError | RuntimeError) -> HelperProcessFai
         errno.EMFILE: "Raise the server's limit of open files: `ulimit -n`.",
         errno.ENFILE: "Raise the machine's limit of open files.",
         errno.E2BIG: "Make `extra_environment` and the server's environment smaller.",
-        errno.ENOENT: f"The server's Python, {sys.executable}, is gone: restart the server after an update.",
+        errno.ENOENT: f"The server's Python, {sys.executable}, no longer exists: restart the server after an update.",
     }
     why = os.strerror(number) if number else "an environment variable can't be passed on"
     return HelperProcessFailed(
         f"The server could not start a helper process: {why}.",
-        admin_hint=remedy.get(number or 0, f"It is {sys.executable} that the server starts."),
+        admin_hint=remedy.get(number or 0, f"The server tried to start {sys.executable}."),
     )
 
 
@@ -188,7 +188,7 @@ def _failed(module: str, status: int) -> HelperProcessFailed:
     if status == -signal.SIGKILL:
         return HelperProcessFailed(
             f"The helper process {module} was killed.",
-            admin_hint="Memory was most likely short: give the server's machine or container some 60 MiB more.",
+            admin_hint="Memory was most likely short: give the server's machine or container about 60 MiB more.",
         )
     how = f"ended by signal {-status}" if status < 0 else f"ended with status {status}"
     return HelperProcessFailed(f"The helper process {module} {how}.", admin_hint=_by_hand(module))

@@ -1,4 +1,4 @@
-"""Time as everything here sees it, so that tests can set it."""
+"""The clock that all our code uses, so that tests can set the time."""
 
 from __future__ import annotations
 
@@ -8,31 +8,37 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What waits or dates something takes one of these."""
+    """Everything that waits, or needs the time, takes one of these."""
 
     def now(self) -> datetime:
-        """Return the wall-clock time, with its time zone (UTC)."""
+        """Return the wall-clock time, aware, in UTC."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return after `seconds`; of no promise after a suspend or a clock jump."""
+        """Return after `seconds`; a suspend or a clock change may make it longer or shorter."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's clock."""
 
     def now(self) -> datetime:
         """Return the machine's time."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait by the event loop's timer."""
+        """Wait with the event loop's timer."""
         await asyncio.sleep(seconds)
 
 
 async def wait_for_event(event: asyncio.Event, clock: Clock, seconds: float) -> bool:
-    """Wait until `event` is set, or so many seconds have passed; return whether it is set."""
+    """Wait until `event` is set or the time has passed, and return whether it is set.
+
+    Args:
+        event: the event.
+        clock: measures the time.
+        seconds: the longest wait.
+    """
     if event.is_set():
         return True
     timer = asyncio.ensure_future(clock.sleep(seconds))
@@ -47,5 +53,5 @@ async def wait_for_event(event: asyncio.Event, clock: Clock, seconds: float) -> 
 
 
 def rfc3339(moment: datetime) -> str:
-    """Write a time as the REST contract does: RFC 3339, UTC, whole seconds."""
+    """Format a time as the REST contract does: RFC 3339, UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,8 +1,8 @@
-"""Threads for work on a disk that may hang, apart from those that all of Jupyter shares.
+"""Threads for work on a disk that may hang, separate from the pool that all of Jupyter shares.
 
-A file system that does not answer (NFS, FUSE) holds a thread for as long as it likes: nothing can
-cancel a system call. In asyncio's own pool, a few such threads would stop Jupyter's contents and
-kernels, and they would hold up the end of the process, which waits for that pool.
+A file system that does not answer (NFS, FUSE) blocks a thread for any time: nothing can cancel a system
+call. In asyncio's own pool, a few such threads would stop Jupyter's contents and kernels, and would delay
+the end of the process, which waits for that pool.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ T = TypeVar("T")
 
 
 class DiskThreads:
-    """At most `most` threads at once; they end when nothing is left to do, and never delay an exit.
+    """Runs work in at most `max_threads` threads. They end when no work is left, and never delay an exit.
 
-    It may be used from any event loop, and from any thread.
+    Any event loop and any thread may use it.
     """
 
-    def __init__(self, most: int = 1) -> None:
-        self._most = most
+    def __init__(self, max_threads: int = 1) -> None:
+        self._max_threads = max_threads
         self._running = 0
         self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._lock = threading.Lock()
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run it in a thread, and return what it returns. A cancelled caller leaves it running."""
+        """Run `work` in a thread, and return its result. It goes on if the caller is cancelled."""
         return await asyncio.wrap_future(self.submit(work, *args, **kwargs))
 
     def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Have it run in a thread.
+        """Schedule `work` to run in a thread.
 
         Raises:
-            RuntimeError: if the machine has no room for a thread; the next call tries again.
+            RuntimeError: if the machine can't start a thread; the next call tries again.
         """
         future: Future[T] = Future()
         with self._lock:
-            # Where a disk hangs, nothing else takes away what nobody waits for any longer.
+            # While a disk hangs, nothing else removes work that was cancelled.
             self._waiting = deque(one for one in self._waiting if not one[0].cancelled())
-            if self._running < self._most:
+            if self._running < self._max_threads:
                 threading.Thread(target=self._work, name="wb-aws disk", daemon=True).start()
                 self._running += 1
             self._waiting.append((future, partial(work, *args, **kwargs)))
@@ -62,7 +62,7 @@ class DiskThreads:
                 continue
             try:
                 result = work()
-            except BaseException as error:  # noqa: BLE001 - it is for the one who waits
+            except BaseException as error:  # noqa: BLE001 - raised in the caller
                 future.set_exception(error)
             else:
                 future.set_result(result)

@@ -1,4 +1,4 @@
-"""Is an address this very machine's? Then no proxy stands in between."""
+"""Recognizes addresses of this machine; no proxy is used for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHORT_FORMS = re.compile(r"[0-9a-fx.]+", re.ASCII)
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether a URL's host is this machine, by its look: nothing is resolved."""
+    """Return whether a URL's host is this machine. Names are not resolved."""
     try:
         return is_loopback_host(urlsplit(url).hostname or "")
     except ValueError:  # not a URL
@@ -20,13 +20,13 @@ def is_loopback(url: str) -> bool:
 
 
 def is_loopback_host(host: str) -> bool:
-    """Tell the same of a host alone; an IPv6 address is without brackets.
+    """Return whether a host is this machine; an IPv6 address has no brackets.
 
-    Names are those of RFC 6761, 6.3, and addresses count in every spelling that connects: C's short,
-    decimal, octal and hexadecimal forms (inet_aton(3)), an IPv4 address within an IPv6 one, a zone, and
-    the unspecified address, which leads to this machine too.
+    Names follow RFC 6761, section 6.3. Addresses are recognized in every spelling that connects: C's short,
+    decimal, octal and hexadecimal forms (inet_aton(3)), IPv4 in IPv6, with a zone, and the unspecified address,
+    which leads to this machine too.
     """
-    # Full-width digits and dots: what opens a connection takes them for plain ones (IDNA, RFC 3490, 3.1).
+    # Full-width digits and dots connect like plain ones (IDNA, RFC 3490, section 3.1).
     name = unicodedata.normalize("NFKC", host).replace("\u3002", ".").lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -39,7 +39,7 @@ def is_loopback_host(host: str) -> bool:
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        if SHORT_FORMS.fullmatch(text):  # inet_aton alone takes anything after a blank
+        if SHORT_FORMS.fullmatch(text):  # inet_aton alone accepts anything after a blank
             return ipaddress.IPv4Address(socket.inet_aton(text))
         return ipaddress.ip_address(text)
     except (OSError, ValueError):  # a name

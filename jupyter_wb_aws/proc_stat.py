@@ -1,4 +1,4 @@
-"""What Linux tells of a process. Source: proc(5), "/proc/pid/stat"."""
+"""Reads a process's state on Linux, for the command line, which must start fast. Source: proc(5), "/proc/pid/stat"."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PROC = Path("/proc")
 
 
 class Stat(NamedTuple):
-    """A process's state (`Z` and `X` have ended), its parent, and its start in clock ticks since boot."""
+    """A process's state (`Z` and `X`: ended), its parent, and its start in clock ticks since boot."""
 
     state: str
     parent: int
@@ -17,16 +17,16 @@ class Stat(NamedTuple):
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended; one that waits for its parent has."""
+        """Whether it has not ended; a zombie has."""
         return self.state not in {"Z", "X"}
 
 
 def stat_of(pid: int | str) -> Stat | None:
-    """Look at a process, by its id or as ``"self"``; None where there is no such one, or no /proc."""
+    """Return the state of a process, by id or ``"self"``; None if it does not exist, or there is no /proc."""
     try:
-        told = (PROC / str(pid) / "stat").read_bytes()
+        text = (PROC / str(pid) / "stat").read_bytes()
     except OSError:
         return None
-    # The command's name is in parentheses and may hold any bytes: parentheses, blanks, no UTF-8.
-    fields = told.rpartition(b")")[2].decode("ascii").split()
+    # The command's name is in parentheses, and may contain parentheses, blanks and bytes that are not UTF-8.
+    fields = text.rpartition(b")")[2].decode("ascii").split()
     return Stat(fields[0], int(fields[1]), fields[19])

@@ -1,4 +1,4 @@
-"""Where our folders may be on this machine: what the site has set, else what the environment names."""
+"""Where our folders may be on this machine: where the site's settings say, or where the environment says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def token_places(setting: str, environment: Mapping[str, str] = os.environ) -> l
     """Return where token files may be, best first.
 
     Args:
-        setting: `WbAwsApp.token_dir`; nothing else takes its place.
+        setting: `WbAwsApp.token_dir`; if set, no other place is tried.
+        environment: of the server.
     """
     if setting:
         return [Place(Path(setting).expanduser().absolute() / FOLDER, "WbAwsApp.token_dir")]
@@ -31,10 +32,11 @@ def token_places(setting: str, environment: Mapping[str, str] = os.environ) -> l
 def store_places(setting: str, environment: Mapping[str, str] = os.environ) -> list[Place]:
     """Return where the records of role sessions may be, best first.
 
-    What lies below the later ones may be gone after a restart of the machine, but not of the server.
+    The later places may be empty after a restart of the machine, but not of the server.
 
     Args:
-        setting: `WbAwsApp.state_dir`; nothing else takes its place.
+        setting: `WbAwsApp.state_dir`; if set, no other place is tried.
+        environment: of the server.
     """
     if setting:
         return [Place(Path(setting).expanduser().absolute(), "WbAwsApp.state_dir")]
@@ -48,10 +50,9 @@ def store_places(setting: str, environment: Mapping[str, str] = os.environ) -> l
 def _runtime_folders(
     environment: Mapping[str, str],
 ) -> Iterator[tuple[str, Path, Path | None]]:
-    """Give each folder with what names it, and the folder that has to be this user's own.
+    """Yield each folder with the name of its source, and the folder that this user must own.
 
-    Source: XDG Base Directory Specification: a path that is not absolute is invalid, and is refused
-    where it is opened.
+    By the XDG Base Directory Specification, a relative path is invalid; it is refused when it is opened.
     """
     if named := environment.get("XDG_RUNTIME_DIR"):
         yield "XDG_RUNTIME_DIR", Path(named), Path(named)
@@ -59,7 +60,7 @@ def _runtime_folders(
         jupyter_runtime_dir, "JUPYTER_RUNTIME_DIR", "Jupyter's runtime folder", environment
     ):
         yield name, path, None
-    # Anybody can make a folder in /tmp: the one with our name has to be this user's own.
+    # Anyone can make a folder in /tmp: this user must own the one with our name.
     for name, shared in (("TMPDIR", environment.get("TMPDIR")), ("/tmp", "/tmp")):  # noqa: S108
         if shared:
             own = Path(shared) / f"{FOLDER}-{os.geteuid()}"
@@ -71,6 +72,6 @@ def _jupyters(
 ) -> Iterator[tuple[str, Path]]:
     try:
         path = Path(folder()).absolute()
-    except (RuntimeError, OSError):  # no home folder is known
+    except (RuntimeError, OSError):  # the home folder is not known
         return
     yield (variable if environment.get(variable) else usual), path

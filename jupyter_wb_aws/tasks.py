@@ -1,4 +1,4 @@
-"""Tasks that have an owner: who awaits them, and who cancels them."""
+"""asyncio tasks with an owner, which awaits and cancels them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Tasks:
-    """The tasks of one owner. A caller that stops waiting for one cancels nothing."""
+    """The tasks of one owner. A caller that stops waiting for a task does not cancel it."""
 
     def __init__(self) -> None:
         self._closed = False
@@ -20,10 +20,10 @@ class Tasks:
         self._by_key: dict[Hashable, asyncio.Task[Any]] = {}
 
     def begin(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        """Start it; the owner waits for its end.
+        """Start a task; the owner waits for its end.
 
         Raises:
-            ServerStopping: if the owner has ended its tasks.
+            ServerStopping: if the owner accepts no more tasks.
         """
         if self._closed:
             work.close()
@@ -34,13 +34,29 @@ class Tasks:
         return task
 
     async def do(self, work: Coroutine[Any, Any, T], name: str) -> T:
-        """Start it, and return what it returns."""
+        """Start a task, and return its result.
+
+        Raises:
+            ServerStopping: if the owner accepts no more tasks, or has cancelled this one.
+        """
         return await _outcome(self.begin(work, name))
 
     async def once(
         self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]], name: str
     ) -> tuple[T, bool]:
-        """Join what runs under this key, else start it; tell also whether this call started it."""
+        """Wait for the task that runs under this key, or start it.
+
+        Args:
+            key: tasks with the same key run once at a time.
+            work: makes the task's coroutine.
+            name: of the task.
+
+        Returns:
+            the task's result, and whether this call started it.
+
+        Raises:
+            ServerStopping: if the owner accepts no more tasks, or has cancelled this one.
+        """
         begun = key not in self._by_key
         if begun:
             task = self._by_key[key] = self.begin(work(), name)
@@ -48,13 +64,13 @@ class Tasks:
         return await _outcome(self._by_key[key]), begun
 
     async def finish(self) -> None:
-        """Wait until all of them have come to their end by themselves; no more can be started."""
+        """Wait until all tasks have finished; then accept no more."""
         while self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
         self._closed = True
 
     async def cancel(self) -> None:
-        """Cancel all of them, and wait until they are gone; no more can be started."""
+        """Cancel all tasks and wait for their end; then accept no more."""
         while self._running:
             for task in self._running:
                 task.cancel()
@@ -63,7 +79,7 @@ class Tasks:
 
 
 async def _outcome(task: asyncio.Task[T]) -> T:
-    """Wait for a task that goes on if its waiter is cancelled.
+    """Wait for a task, which goes on if the caller is cancelled.
 
     Raises:
         ServerStopping: if the owner has cancelled the task.

@@ -1,7 +1,7 @@
-"""Settings of a site's configuration that nobody reads: misspelt, renamed, or in the wrong section.
+"""Finds settings in a site's configuration that have no effect: misspelt, renamed, or in the wrong section.
 
-traitlets names some of them in the log, and others not at all: those of a section that no class has, those
-that begin with a capital letter. Some settings are limits, and must not vanish without a word.
+traitlets logs some of them, but not those in a section without a class, or that begin with a capital
+letter. Some settings are limits, which must not be ignored silently.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from traitlets.config import Config, Configurable
 from traitlets.config.loader import LazyConfigValue
 
 ENDING = "TokenSource"
-# As alike as two names of a few letters are with one wrong.
-ALIKE = 0.6
+# The similarity of two short names that differ in one letter.
+MIN_SIMILARITY = 0.6
 
 
 def unknown_settings(
     config: Config, classes: Mapping[str, type[Configurable]], others: Iterable[str] = ()
 ) -> list[str]:
-    """Name each setting that nobody reads, with the nearest one that there is; no value is named.
+    """Return a sentence for each setting without effect, with the most similar known one; values are not shown.
 
     Args:
-        config: the whole configuration, of files and the command line.
-        classes: the classes of this extension that are in use or have a section, by the section's name.
-        others: the names of its other sections.
+        config: the whole configuration, from files and the command line.
+        classes: the extension's configurable classes, by the section's name.
+        others: the names of further sections that are known.
     """
     sections = {*classes, *others}
     sentences: list[str] = []
     for section, settings in sorted(config.items()):
         if (
             not isinstance(settings, dict) or not settings
-        ):  # a plain one where the name is in lower case
+        ):  # a name in lower case may hold a plain value
             continue
         if section in classes:
             sentences += _of_section(section, settings, classes)
@@ -46,7 +46,7 @@ def unknown_settings(
 
 
 def sections_of(config: Config) -> set[str]:
-    """Return the names of all sections, those inside of another one too."""
+    """Return the names of all sections, including nested ones."""
     inner = (settings for settings in config.values() if isinstance(settings, Config))
     return {*config, *(name for settings in inner for name in settings)}
 
@@ -58,9 +58,7 @@ def _of_section(
     for name, value in sorted(settings.items()):
         if name in known or _is_nothing(value):
             continue
-        if isinstance(
-            value, Config
-        ):  # a section for what this one makes: c.WbAwsApp.FileTokenSource
+        if isinstance(value, Config):  # a nested section: c.WbAwsApp.FileTokenSource
             if name in classes:
                 yield from _of_section(name, value, classes)
             else:
@@ -70,14 +68,14 @@ def _of_section(
 
 
 def _settings_of(section: str, classes: Mapping[str, type[Configurable]]) -> set[str]:
-    """Return what may stand in a section: a base class's holds settings of those derived from it, too."""
+    """Return the settings of a section; that of a base class may have settings of derived classes too."""
     cls = classes[section]
     derived = [other for other in classes.values() if issubclass(other, cls)]
     return {name for each in derived for name in each.class_trait_names(config=True)}
 
 
 def _is_nothing(value: Any) -> bool:
-    """Tell whether a name was only read in a configuration file: traitlets makes it then."""
+    """Return whether a value is empty: traitlets creates one when a configuration file reads a name."""
     if isinstance(value, Config):
         return not value
     return isinstance(value, LazyConfigValue) and not value.to_dict()
@@ -89,12 +87,12 @@ def _nearest(section: str, name: str, classes: Mapping[str, type[Configurable]])
     if elsewhere:
         return f"{elsewhere[0]}.{name}"
     by_lower = {trait.lower(): trait for trait in own}
-    close = get_close_matches(name.lower(), by_lower, 1, ALIKE)
+    close = get_close_matches(name.lower(), by_lower, 1, MIN_SIMILARITY)
     return f"{section}.{by_lower[close[0]]}" if close else None
 
 
 def _nearest_section(section: str, known: Iterable[str]) -> str | None:
-    """Return the class that a section is most likely meant for; None for another project's."""
+    """Return the class that a section is most likely meant for; None if it belongs to another project."""
     lower = section.lower()
     by_lower = {name.lower(): name for name in known}
     if lower in by_lower:
@@ -102,13 +100,13 @@ def _nearest_section(section: str, known: Iterable[str]) -> str | None:
     if "wbaws" in lower:
         return "WbAwsApp"
     kind = section.removesuffix(ENDING)
-    if kind != section:  # a site's own source, unless it is all but one of ours
+    if kind != section:  # a site's own source, unless its name is close to one of ours
         kinds = {
             name.removesuffix(ENDING).lower(): name
             for name in by_lower.values()
             if name.endswith(ENDING)
         }
-        alike = get_close_matches(kind.lower(), filter(None, kinds), 1, ALIKE)
+        alike = get_close_matches(kind.lower(), filter(None, kinds), 1, MIN_SIMILARITY)
         return kinds[alike[0]] if alike else None
     close = get_close_matches(lower, by_lower, 1, 0.85)
     return by_lower[close[0]] if close else None

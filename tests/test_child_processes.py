@@ -37,7 +37,7 @@ def module(tmp_path, monkeypatch):
 
 
 def lives(pid):
-    """Tell whether a process is there, and not merely waited for."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -69,7 +69,7 @@ async def test_a_child_has_the_environment_that_is_asked_for_and_a_session_of_it
     assert len(answer["argv"]) == 1
 
 
-async def test_the_interpreter_is_the_servers_whatever_a_kernel_has(module, tmp_path):
+async def test_the_interpreter_is_the_servers_in_any_kernels_environment(module, tmp_path):
     decoy = tmp_path / "decoy"
     decoy.mkdir()
     (decoy / "json.py").write_text("raise SystemExit(7)")
@@ -215,14 +215,14 @@ async def test_the_thread_pool_that_all_share_is_not_used(module):
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "was killed"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", f"signal {signal.SIGSEGV:d}"),
         ("raise RuntimeError('secret')", "status 1"),
-        ("print('not JSON: secret')", "no answer that can be read"),
+        ("print('not JSON: secret')", "an answer that can't be read"),
         pytest.param(
             "import sys; sys.stdout.buffer.write(b'\\xff\\xfe')",
-            "no answer that can be read",
+            "an answer that can't be read",
             id="not UTF-8",
         ),
-        ("", "no answer that can be read"),
-        ("import os; os.close(0); print('{')", "no answer that can be read"),
+        ("", "an answer that can't be read"),
+        ("import os; os.close(0); print('{')", "an answer that can't be read"),
         ("print('1' * 3_000_000)", "more than"),
         ("import sys; sys.stderr.write('secret' * 100_000); sys.exit(3)", "status 3"),
     ],
@@ -262,7 +262,7 @@ async def test_a_variable_that_can_not_be_passed_on_is_explained():
         (RuntimeError("can't start new thread"), "ulimit -u"),
         (OSError(errno.ENOMEM, "no"), "memory"),
         (OSError(errno.EMFILE, "no"), "ulimit -n"),
-        (OSError(errno.EIO, "no"), "starts"),
+        (OSError(errno.EIO, "no"), "tried to start"),
     ],
 )
 async def test_a_machine_that_has_no_room_for_a_process_is_explained(monkeypatch, fault, hint):

@@ -28,5 +28,5 @@ async def test_the_machines_clock_waits():
         ),
     ],
 )
-def test_times_are_told_in_utc_and_whole_seconds(moment, text):
+def test_times_are_written_in_utc_and_whole_seconds(moment, text):
     assert rfc3339(moment) == text

@@ -55,7 +55,7 @@ async def test_a_failure_reaches_everybody_who_waits_and_is_not_kept():
             raise failure
 
     asked = [tasks.once("key", work, "work") for _ in range(2)]
-    assert [str(told) for told in await asyncio.gather(*asked, return_exceptions=True)] == [
+    assert [str(raised) for raised in await asyncio.gather(*asked, return_exceptions=True)] == [
         "first",
         "first",
     ]

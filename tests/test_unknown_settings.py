@@ -28,7 +28,7 @@ CLASSES = {
 }
 
 
-def told(sections):
+def sentences_for(sections):
     return unknown_settings(Config(sections), CLASSES, NAMES)
 
 
@@ -44,7 +44,7 @@ def told(sections):
     ],
 )  # fmt: skip
 def test_an_unknown_setting_is_named_with_the_nearest(section, name, nearest):
-    (sentence,) = told({section: {name: "secret-value"}})
+    (sentence,) = sentences_for({section: {name: "secret-value"}})
     assert sentence.startswith(f"`{section}.{name}` is not a setting of jupyter_wb_aws")
     assert (f"the nearest is `{nearest}`" in sentence) == (nearest is not None), sentence
     assert "secret-value" not in sentence
@@ -59,7 +59,7 @@ def test_an_unknown_setting_is_named_with_the_nearest(section, name, nearest):
     ],
 )  # fmt: skip
 def test_a_section_that_is_all_but_one_of_ours_is_named(section, nearest):
-    (sentence,) = told({section: {"client_id": "x"}})
+    (sentence,) = sentences_for({section: {"client_id": "x"}})
     assert f"`{section}` is not a class of jupyter_wb_aws" in sentence
     assert "client_id" in sentence
     assert f"the nearest is `{nearest}`" in sentence
@@ -76,16 +76,17 @@ def test_a_section_that_is_all_but_one_of_ours_is_named(section, nearest):
     ],
 )  # fmt: skip
 def test_what_is_read_and_what_is_of_others_is_not_named(sections):
-    assert told(sections) == []
+    assert sentences_for(sections) == []
 
 
 def test_a_section_within_ours_is_looked_at_too():
     assert (
-        "WbAwsApp.OidcTokenSorce" in told({"WbAwsApp": {"OidcTokenSorce": {"client_id": "x"}}})[0]
+        "WbAwsApp.OidcTokenSorce"
+        in sentences_for({"WbAwsApp": {"OidcTokenSorce": {"client_id": "x"}}})[0]
     )
     assert (
         "`OidcTokenSource.clientid`"
-        in told({"WbAwsApp": {"OidcTokenSource": {"clientid": "x"}}})[0]
+        in sentences_for({"WbAwsApp": {"OidcTokenSource": {"clientid": "x"}}})[0]
     )
 
 

@@ -42,7 +42,7 @@ def test_old_files_with_keys_are_credentials_that_come_after_a_role(name):
 @pytest.mark.parametrize(
     "name", ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME", "JUPYTER_WB_AWS_ROLE"]
 )  # fmt: skip
-def test_a_role_sessions_own_variables_are_credentials_that_do_not_shadow(name):
+def test_a_role_sessions_own_variables_are_credentials_without_a_conflict(name):
     assert is_credential(name)
     assert not is_conflicting(name)
     assert extra_environment_error({name: "x"})
@@ -66,13 +66,16 @@ def test_endpoints_proxies_and_bundles_may_be_added(name):
 
 
 @pytest.mark.parametrize("name", ["", "A B", "A=B", "9A", "A-B", "Ä", "A\0", "A\n", "ª"])
-def test_what_is_no_name_of_a_variable_is_refused(name):
-    assert extra_environment_error({name: "x"}) == f"{name!r} is no name of an environment variable"
+def test_what_is_not_the_name_of_a_variable_is_refused(name):
+    assert (
+        extra_environment_error({name: "x"})
+        == f"{name!r} is not the name of an environment variable"
+    )
 
 
 @pytest.mark.parametrize("value", [7, None, True, ["x"], "a\0b"])
-def test_what_is_no_text_is_refused(value):
-    assert extra_environment_error({"A": value}) == "the value of A is no text"
+def test_what_is_not_text_is_refused(value):
+    assert extra_environment_error({"A": value}) == "the value of A is not text"
 
 
 @pytest.mark.skipif(
@@ -115,7 +118,7 @@ def test_what_may_be_added_can_be_in_an_environment(name, value):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "masked"),
     [
         ("HTTPS_PROXY", "http://u:pw@proxy:3128", "http://***@proxy:3128"),
         ("HTTPS_PROXY", "http://u:p@ss@proxy", "http://***@proxy"),
@@ -133,9 +136,9 @@ def test_what_may_be_added_can_be_in_an_environment(name, value):
         ("STORE", "https://u:pw@a/x@y https://b", "https://***@a/x@y https://b"),
     ],
 )
-def test_a_password_is_masked_whole(name, value, told):
-    assert without_passwords({name: value}) == {name: told}
-    assert is_masked(name, told)
+def test_a_password_is_masked_whole(name, value, masked):
+    assert without_passwords({name: value}) == {name: masked}
+    assert is_masked(name, masked)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +151,6 @@ def test_a_password_is_masked_whole(name, value, told):
         ("MAIL", "***@example.com"),
     ],
 )
-def test_what_holds_no_password_is_told_as_it_is(name, value):
+def test_a_value_without_a_password_is_unchanged(name, value):
     assert without_passwords({name: value}) == {name: value}
     assert not is_masked(name, value)

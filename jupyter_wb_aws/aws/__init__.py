@@ -1,1 +1,1 @@
-"""What we ask of AWS, and what its errors mean."""
+"""Calls to AWS STS, what its errors mean, and how SDKs read the user's AWS files."""

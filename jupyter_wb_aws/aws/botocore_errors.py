@@ -1,7 +1,7 @@
-"""Botocore's exceptions as `StsFailure`s: a kind and a few fields. Imports botocore.
+"""Turns botocore's exceptions into `StsFailure`s. Imports botocore.
 
-Of what botocore and urllib3 say about a connection nothing is taken over: their sentences quote the URL of
-a proxy or an endpoint, and with it a password, or the half of one that stands before a `#`.
+Messages of botocore and urllib3 about a connection are not passed on: they quote the URL of a proxy or an
+endpoint, and with it a password, or the part of one before a `#`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 def failure_from_exception(
     error: Exception, *, url: str = "", proxy: str | None = None, sent: bool = True
 ) -> StsFailure:
-    """Describe what went wrong.
+    """Return what went wrong, as a kind and a few fields.
 
     Args:
-        error: what botocore raised.
-        url: the endpoint that was asked; empty where it is not known.
+        error: the exception that botocore raised.
+        url: the endpoint that was called; empty if it is not known.
         proxy: the variable that names the proxy of this URL, if it has one.
-        sent: whether a request was begun; else it is the settings that botocore refuses.
+        sent: whether a request was sent; if not, botocore rejected the settings.
     """
     name = type(error).__name__
     if isinstance(error, boto.ClientError):
@@ -47,7 +47,7 @@ def failure_from_exception(
 
 
 def _host(error: boto.HTTPClientError | boto.ConnectionError) -> str:
-    """Return the host that could not be reached; empty where a user or password may be in the URL."""
+    """Return the host that could not be reached; empty if the URL may contain a user or password."""
     try:
         parts = urlsplit(str(error.kwargs.get("endpoint_url") or ""))
         host = parts.hostname or ""
@@ -57,11 +57,11 @@ def _host(error: boto.HTTPClientError | boto.ConnectionError) -> str:
 
 
 def _sentence(error: Exception, url: str) -> str:
-    """Return what botocore says of settings, without what may be secret in it."""
+    """Return botocore's message about settings, without anything secret."""
     if isinstance(error, boto.ParamValidationError):  # the token is a parameter
         return ""
     if isinstance(error, boto.ConfigParseError):  # quotes lines of the file, which may hold a key
-        return f"{error.kwargs.get('path')} can't be parsed as a file of profiles."
+        return f"{error.kwargs.get('path')} can't be parsed as a profile file."
     return redact_secrets(
         redact_userinfo(str(error), url, *urls_in(os.environ)), MAX_MESSAGE_LENGTH
     )

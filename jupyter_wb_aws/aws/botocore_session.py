@@ -1,6 +1,6 @@
-"""botocore without the machine's own AWS settings: nothing is taken from `AWS_*` variables or `~/.aws`.
+"""botocore without the machine's own AWS settings: it reads neither `AWS_*` variables nor `~/.aws`.
 
-Import it where botocore is needed anyway: it costs a hundred milliseconds and a dozen MiB.
+Import this only where botocore is needed anyway: it takes 100 ms and a dozen MiB.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 def isolated_session(
     environment: Mapping[str, str] | None = None, region: str | None = None
 ) -> Session:
-    """Make a botocore session that takes its settings from `environment` in place of `os.environ`."""
+    """Return a botocore session that reads its settings from `environment` instead of `os.environ`."""
     session = Session(session_vars=_variables(environment or {}))
     session.set_config_variable("config_file", os.devnull)
     session.set_config_variable("credentials_file", os.devnull)
@@ -31,7 +31,7 @@ def isolated_session(
     session.set_config_variable("sts_regional_endpoints", "regional")
     if region is not None:
         session.set_config_variable("region", region)
-    # Without ~/.aws/models, where a user may keep another idea of a service.
+    # Without ~/.aws/models, where a user may keep other service models.
     loader = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
     session.register_component("data_loader", loader)
     return session
@@ -40,11 +40,10 @@ def isolated_session(
 def _variables(
     environment: Mapping[str, str],
 ) -> dict[str, tuple[str | None, None, Any, Any]]:
-    """Cut every tie between botocore's settings and `os.environ`.
+    """Detach all of botocore's settings from `os.environ`.
 
-    `session_vars` maps a setting to (name in a profile, environment variable, default, conversion);
-    ours replace botocore's own, with the variable left out, and its value in `environment`, where it
-    has one, in place of the default.
+    `session_vars` maps a setting to (name in a profile, environment variable, default, conversion). Ours
+    leave out the variable, and have its value in `environment`, if set, as the default.
     """
     cut: dict[str, tuple[str | None, None, Any, Any]] = {}
     for setting, (_, names, default, convert) in DEFAULTS.items():
@@ -56,21 +55,23 @@ def _variables(
 
 
 def silence_botocore() -> None:
-    """Keep botocore from logging at DEBUG: it logs whole requests and answers, with all secrets."""
+    """Keep botocore from logging at DEBUG, where it logs whole requests and responses with all secrets."""
     for name in ["botocore", *logging.root.manager.loggerDict]:
         if name == "botocore" or (name.startswith("botocore.") and logging.getLogger(name).level):
             logger = logging.getLogger(name)
             logger.setLevel(max(logger.level, logging.INFO))
 
 
-def proxied(make: Callable[[dict[str, str] | None], T], environment: Mapping[str, str]) -> T:
-    """Make a client that goes through the proxies which a kernel's boto3 would take.
+def make_with_proxies(
+    make: Callable[[dict[str, str] | None], T], environment: Mapping[str, str]
+) -> T:
+    """Make a client that uses the proxies that a kernel's boto3 would use.
 
-    botocore takes them from `os.environ`, by the client's endpoint, which is known once there is a client.
+    botocore reads them from `os.environ`, by the client's endpoint, which is known only once there is a client.
 
     Args:
-        make: makes a client with these proxies; None lets botocore find the machine's own.
-        environment: the role session's variables, which win over the server's own.
+        make: makes a client with these proxies; with None, botocore uses the machine's own.
+        environment: the role session's variables, which override the server's own.
     """
     if not proxies_in({**os.environ, **environment}):
         return make({} if proxies_in(os.environ) else None)
@@ -80,9 +81,9 @@ def proxied(make: Callable[[dict[str, str] | None], T], environment: Mapping[str
 
 
 def proxies_for(endpoint: str | None, environment: Mapping[str, str]) -> dict[str, str] | None:
-    """Return the proxies to `endpoint`, by scheme; None where there are none at all.
+    """Return the proxies for `endpoint` by scheme; None if no proxy is set.
 
-    A loopback endpoint is never reached through a proxy, nor one that NO_PROXY names.
+    No proxy is used for a loopback endpoint, or for one that NO_PROXY names.
     """
     proxies = proxies_in({**os.environ, **environment})
     if endpoint and (is_loopback(endpoint) or bypasses(endpoint, proxies.get("no", ""))):

@@ -1,4 +1,4 @@
-"""What IAM looks at in a web identity token, and what of it IAM won't take. Pure.
+"""What IAM reads in a web identity token, and what it does not accept. Pure.
 
 Sources: IAM User Guide, "Create an OpenID Connect (OIDC) identity provider in IAM", "Available keys
 for AWS OIDC federation" (`azp` before `aud`), "Pass session tags in AWS STS"; botocore's service
@@ -20,33 +20,33 @@ from jupyter_wb_aws.loopback import is_loopback_host
 from jupyter_wb_aws.roles.role import RoleArn
 
 TAGS, SOURCE_IDENTITY = "https://aws.amazon.com/tags", "https://aws.amazon.com/source_identity"
-# The same tags for providers that can't nest claims: STS reads both forms.
+# The same tags for providers that can't nest claims; STS reads both forms.
 FLAT_TAG = f"{TAGS}/principal_tags/"
 MAX_TAGS, MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 50, 128, 256
 SOURCE_IDENTITY_FORM = re.compile(r"[\w+=,.@-]{2,256}", re.ASCII)
 MAX_ISSUER_LENGTH = 255
-# These IAM knows without a provider of the account's own, by that name.
+# IAM knows these issuers without an identity provider in the account.
 BUILT_IN = frozenset({"accounts.google.com"})
-# Names that no public DNS has: RFC 6761, 6762 and 8375, and ICANN's for private use.
+# Names that public DNS never has: RFC 6761, 6762 and 8375, and ICANN's name for private use.
 PRIVATE_ZONES = ("localhost", "local", "internal", "home.arpa", "test", "invalid")
-# A value of a token is told as far as that; IAM takes issuers and audiences of up to 255 characters.
+# How much of a token's value is shown; IAM takes issuers and audiences of up to 255 characters.
 MAX_SHOWN = 255
-# Of STS's limit; groups and tags grow.
-NEAR = 0.8
-# The file is renewed when a fifth of that is left; a program may read it just before.
+# Warn from this part of STS's limit on, because groups and tags grow.
+NEAR_LIMIT = 0.8
+# The file is refreshed when a fifth of the life is left; a program may read it just before.
 MIN_LIFETIME = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimWarning:
-    """Something that will not work with IAM, or hardly; `code` is stable."""
+    """Something that will not, or may not, work with IAM; `code` is stable."""
 
     code: str
     message: str
 
 
 def audience_of(claims: Mapping[str, Any]) -> str | None:
-    """Return the audience that AWS compares: `azp` where there is one, else the only `aud`."""
+    """Return the audience that AWS compares: `azp` if there is one, otherwise the only `aud`."""
     audience = claims.get("azp") or claims.get("aud")
     if isinstance(audience, list) and len(audience) == 1:
         (audience,) = audience
@@ -54,14 +54,14 @@ def audience_of(claims: Mapping[str, Any]) -> str | None:
 
 
 def provider_of(claims: Mapping[str, Any]) -> str | None:
-    """Return the issuer as IAM names it, without its scheme: the front of condition keys, too."""
+    """Return the issuer as IAM names it, without its scheme; condition keys begin with it."""
     issuer = claims.get("iss")
     name = issuer.rpartition("://")[2] if isinstance(issuer, str) else ""
     return printable(name) or None
 
 
 def principal_of(claims: Mapping[str, Any], role: RoleArn) -> str | None:
-    """Return what a trust policy of `role`'s account has as `Federated` for this issuer."""
+    """Return the `Federated` principal for this issuer in trust policies of `role`'s account."""
     name = provider_of(claims)
     if name is None or name in BUILT_IN:
         return name
@@ -69,7 +69,7 @@ def principal_of(claims: Mapping[str, Any], role: RoleArn) -> str | None:
 
 
 def tags_of(claims: Mapping[str, Any]) -> dict[str, str]:
-    """Return the session tags, as far as they can be read; see `TAGS` and `FLAT_TAG`."""
+    """Return the session tags that can be read; see `TAGS` and `FLAT_TAG`."""
     nested = claims.get(TAGS)
     found = nested.get("principal_tags") if isinstance(nested, Mapping) else None
     flat = {
@@ -83,7 +83,7 @@ def tags_of(claims: Mapping[str, Any]) -> dict[str, str]:
 
 
 def claims_for_aws(claims: Mapping[str, Any]) -> dict[str, object]:
-    """Pick what IAM looks at, null where the token has none of it; nothing of it is secret."""
+    """Return the claims that IAM reads, None for those that the token lacks. None of them is secret."""
     return {
         **{name: _shortened(claims.get(name)) for name in ("iss", "aud", "azp", "sub")},
         "amr": _listed(claims.get("amr")),
@@ -93,7 +93,7 @@ def claims_for_aws(claims: Mapping[str, Any]) -> dict[str, object]:
 
 
 def issuer_problems(claims: Mapping[str, Any]) -> list[ClaimWarning]:
-    """Say why IAM can't take the issuer at all; nothing if it can."""
+    """Return why IAM can't accept the issuer; an empty list if it can."""
     issuer = claims.get("iss")
     if not isinstance(issuer, str) or not issuer:
         return [ClaimWarning("issuer_missing", "The token has no issuer (`iss`).")]
@@ -102,48 +102,53 @@ def issuer_problems(claims: Mapping[str, Any]) -> list[ClaimWarning]:
     try:
         parts = urlsplit(issuer)
         host, has_port = parts.hostname or "", ":" in parts.netloc.rpartition("]")[2]
-    except ValueError:  # no URL
+    except ValueError:  # not a URL
         return [
-            ClaimWarning("issuer_not_https", f"The issuer {printable(issuer)!r} is no https URL.")
+            ClaimWarning(
+                "issuer_not_https", f"The issuer {printable(issuer)!r} is not an https URL."
+            )
         ]
     seen = f"The issuer {printable(issuer)!r}"
     wrong = []
     if parts.scheme != "https":
-        wrong.append(ClaimWarning("issuer_not_https", f"{seen} is no https URL, as IAM wants it."))
+        wrong.append(
+            ClaimWarning("issuer_not_https", f"{seen} is not an https URL, which IAM requires.")
+        )
     if has_port:
-        wrong.append(ClaimWarning("issuer_port", f"{seen} has a port; IAM wants one without."))
+        wrong.append(ClaimWarning("issuer_port", f"{seen} has a port, which IAM does not allow."))
     if parts.query or parts.fragment:
-        text = f"{seen} has a query or a fragment; IAM wants one without."
+        text = f"{seen} has a query or a fragment, which IAM does not allow."
         wrong.append(ClaimWarning("issuer_query", text))
     if _is_private(host):
-        text = f"{seen} is of a private network; AWS fetches its keys from the internet."
+        text = f"{seen} is in a private network, but AWS fetches its keys from the internet."
         wrong.append(ClaimWarning("issuer_not_public", text))
     if len(issuer) > MAX_ISSUER_LENGTH:
-        text = f"The issuer has {len(issuer)} characters; IAM takes {MAX_ISSUER_LENGTH}."
+        text = f"The issuer has {len(issuer)} characters; IAM allows {MAX_ISSUER_LENGTH}."
         wrong.append(ClaimWarning("issuer_too_long", text))
     return wrong
 
 
 def audience_problems(claims: Mapping[str, Any]) -> list[ClaimWarning]:
-    """Say what is odd about the audience, as AWS looks at it."""
+    """Return what is wrong with the audience, as AWS reads it."""
     aud, azp = claims.get("aud"), claims.get("azp")
     if not aud:
-        text = "The token has no audience (`aud`); AWS takes none without. Id tokens have one, some providers' access tokens don't."
+        text = "The token has no audience (`aud`), which AWS requires. Id tokens have one; some providers' access tokens don't."
         return [ClaimWarning("audience_missing", text)]
     if isinstance(aud, list) and len(aud) > 1 and not azp:
-        text = f"The token has {len(aud)} audiences (`aud`) and no `azp` that says which one counts; AWS may refuse it."
+        text = f"The token has {len(aud)} audiences (`aud`) and no `azp` that says which one counts. AWS may refuse it."
         return [ClaimWarning("several_audiences", text)]
     if isinstance(azp, str) and azp and azp not in (aud if isinstance(aud, list) else [aud]):
-        text = f"AWS compares `azp`, {printable(azp)!r}, and not `aud`, {printable(aud)!r}: register `azp` with IAM, and name it as the trust policy's audience."
+        text = f"AWS compares `azp`, {printable(azp)!r}, and not `aud`, {printable(aud)!r}. Register the value of `azp` with IAM, and use it as the audience in the trust policy."
         return [ClaimWarning("azp_counts", text)]
     return []
 
 
 def claim_warnings(token: WebIdentityToken, *, at_aws: bool) -> list[ClaimWarning]:
-    """List what of a token won't work with IAM, or hardly.
+    """List what in a token will not, or may not, work with IAM.
 
     Args:
-        at_aws: whether AWS itself will see it; a store with an STS of its own has its own rules.
+        token: the token.
+        at_aws: whether AWS itself checks it; a store with its own STS has its own rules.
     """
     found = list(_limits(token))
     if at_aws:
@@ -159,24 +164,24 @@ def claim_warnings(token: WebIdentityToken, *, at_aws: bool) -> list[ClaimWarnin
 
 
 def printable(value: object, max_length: int = MAX_SHOWN) -> str:
-    """Write a token's value in one printable line, cut where it is long."""
-    text = value if isinstance(value, str) else repr(value)
-    printable = "".join(c if c.isprintable() else "?" for c in text[: max_length + 1])
-    return printable if len(printable) <= max_length else f"{printable[: max_length - 1]}…"
+    """Return a token's value as one printable line of at most `max_length` characters."""
+    whole = value if isinstance(value, str) else repr(value)
+    text = "".join(c if c.isprintable() else "?" for c in whole[: max_length + 1])
+    return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
 
 
 def _times(claims: Mapping[str, Any]) -> Iterator[ClaimWarning]:
     broken = [name for name in ("exp", "iat", "nbf") if isinstance(claims.get(name), float)]
     if broken:
         names = ", ".join(f"`{name}`" for name in broken)
-        text = f"{names} must be whole seconds for AWS, and the token has fractions."
+        text = f"AWS requires whole seconds in {names}, but the token has fractions."
         yield ClaimWarning("times_not_whole", text)
 
 
 def _session(claims: Mapping[str, Any]) -> Iterator[ClaimWarning]:
     source = claims.get(SOURCE_IDENTITY)
     if source is not None and not SOURCE_IDENTITY_FORM.fullmatch(str(source)):
-        text = f"The source identity {printable(source)!r} is none that AWS takes: 2 to 256 letters, digits and _+=,.@-"
+        text = f"AWS does not accept the source identity {printable(source)!r}; it allows 2 to 256 letters, digits and _+=,.@-"
         yield ClaimWarning("source_identity_unfit", text)
     tags = tags_of(claims)
     named = claims.get(TAGS)
@@ -187,8 +192,8 @@ def _session(claims: Mapping[str, Any]) -> Iterator[ClaimWarning]:
     fit = all(len(k) <= MAX_KEY_LENGTH and len(v) <= MAX_VALUE_LENGTH for k, v in tags.items())
     if (named is not None and not readable) or not fit or len(tags) > MAX_TAGS:
         text = (
-            f"The session tags (`{TAGS}`) are none that AWS takes: `principal_tags` has up to {MAX_TAGS}"
-            f" keys of {MAX_KEY_LENGTH} characters, each with a list of one text of {MAX_VALUE_LENGTH}."
+            f"AWS does not accept the session tags (`{TAGS}`): `principal_tags` may have up to {MAX_TAGS} keys of up to"
+            f" {MAX_KEY_LENGTH} characters, each with a list of one string of up to {MAX_VALUE_LENGTH} characters."
         )
         yield ClaimWarning("tags_unfit", text)
 
@@ -196,12 +201,12 @@ def _session(claims: Mapping[str, Any]) -> Iterator[ClaimWarning]:
 def _limits(token: WebIdentityToken) -> Iterator[ClaimWarning]:
     life = token.expires_at - token.issued_at
     if life < MIN_LIFETIME:
-        text = f"The token lives for {life.total_seconds():.0f} s; a program that reads it late is refused."
+        text = f"The token lives for {life.total_seconds():.0f} s, so AWS may refuse a program that reads it late."
         yield ClaimWarning("short_life", text)
-    if token.size > NEAR * MAX_TOKEN_LENGTH:
+    if token.size > NEAR_LIMIT * MAX_TOKEN_LENGTH:
         name, size = largest_claim(token.claims)
         text = (
-            f"The token has {token.size} of the {MAX_TOKEN_LENGTH} characters that AWS takes; its largest claim is"
+            f"The token has {token.size} of the {MAX_TOKEN_LENGTH} characters that AWS allows. Its largest claim is"
             f" `{printable(name)}` ({size})."
         )
         yield ClaimWarning("near_size_limit", text)

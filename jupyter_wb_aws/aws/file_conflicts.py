@@ -1,4 +1,4 @@
-"""Would the user's own `~/.aws` files keep a role session from working in some SDK?
+"""Finds what in the user's own `~/.aws` files conflicts with a role session in some SDK.
 
 Measured for boto3, the AWS CLI, the SDK for JavaScript, pyarrow and others; the tables are in
 docs/decisions/0003-environment.md. Only the profile `default` matters, since `AWS_PROFILE` is removed.
@@ -17,7 +17,7 @@ from jupyter_wb_aws.aws.safe_read import FileContent, read_file
 if TYPE_CHECKING:
     from jupyter_wb_aws.aws.profile_files import ProfileFile, Value
 
-# A [default] with one of these gives some SDK credentials before it looks at a web identity.
+# With one of these in [default], some SDK finds credentials before it tries the web identity.
 CONFLICTING_KEYS = frozenset(
     {
         "aws_access_key_id",
@@ -38,13 +38,13 @@ COMMENT = re.compile(r"(^|\s)[;#]")
 
 
 def find_conflict(environment: Mapping[str, str], cwd: str | None = "") -> str | None:
-    """Say what in the user's files would win over a role session or break it; None where nothing does.
+    """Return what in the user's files would override or break a role session, in words; None if nothing does.
 
-    It never raises and never hangs: a kernel is about to start.
+    It never raises and never hangs, since a kernel is about to start.
 
     Args:
-        environment: of the process that is about to start, before anything was changed.
-        cwd: the folder that it starts in; empty for this process's own, None where it is not known.
+        environment: of the process that is about to start, with the user's own files in it.
+        cwd: the folder that it starts in; empty for this process's own, None if it is not known.
     """
     of_boto3: dict[str, tuple[Path, ProfileFile]] = {}
     for variable in VARIABLES:
@@ -55,7 +55,7 @@ def find_conflict(environment: Mapping[str, str], cwd: str | None = "") -> str |
             if _says_nothing(file):
                 continue
             if file.problem == "too_long":
-                return f"{file.path}, which is too long to look into,"
+                return f"{file.path}, which is too long to check,"
             parsed = _parsed(file, text_encoding(environment))
             if isinstance(parsed, str):
                 return f"{file.path}, which can't be read as a profile ({parsed})"
@@ -63,19 +63,20 @@ def find_conflict(environment: Mapping[str, str], cwd: str | None = "") -> str |
                 return f"{found[0]} of [default] in {file.path}"
             if parsed.sections and name == boto3_path(environment, variable):
                 of_boto3[variable] = (file.path, parsed)
-    return _spoiler(of_boto3, environment) if of_boto3 else None
+    return _breaking_setting(of_boto3, environment) if of_boto3 else None
 
 
 def _says_nothing(file: FileContent) -> bool:
-    """Tell whether a file is empty, or not there for any SDK: most users have no such files."""
+    """Return whether every SDK ignores a file. Most users have no such files."""
     return file.ignored_by_sdks if file.problem is not None else not file.content.strip()
 
 
 def describe_conflict(conflict: str, of_a_key: str) -> str:
-    """Say what a finding of `find_conflict` does, without the full stop.
+    """Return a sentence about a conflict, without the full stop.
 
     Args:
-        of_a_key: what is said of a key in a file; of a file that can't be read, SDKs fail with it.
+        conflict: the result of `find_conflict`.
+        of_a_key: what a key in a file does. For a file that can't be read, the sentence says that SDKs fail.
     """
     path, unusable, why = conflict.partition(", which ")
     if unusable:
@@ -84,21 +85,19 @@ def describe_conflict(conflict: str, of_a_key: str) -> str:
 
 
 def hidden_files_message(conflict: str) -> str:
-    """Say that the user's own files are set aside, and why; `conflict` is of `find_conflict`."""
-    why = describe_conflict(
-        conflict, "would win over this role in some AWS SDKs, or keep it from working"
-    )
+    """Return why the user's own files are hidden; `conflict` is the result of `find_conflict`."""
+    why = describe_conflict(conflict, "would override this role in some AWS SDKs, or break it")
     unreadable = ", which " in conflict
     end = (
-        ". Correct that file to use your profiles."
+        ". To use your profiles, correct that file."
         if unreadable
-        else "; profiles in them can't be named there."
+        else ". Your profiles can't be used there."
     )
-    return f"{why}, so your own ~/.aws files are set aside where this role is used{end}"
+    return f"{why}, so your own ~/.aws files are hidden where this role is used{end}"
 
 
 def _parsed(file: FileContent, encoding: str) -> ProfileFile | str:
-    """Parse a file in an encoding; of a file that breaks some SDK, return why, with the line."""
+    """Return the parsed file; if it breaks some SDK, the reason with the line."""
     if file.problem is not None:
         return "it is not a regular file" if file.problem == "no_file" else "it can't be opened"
     from jupyter_wb_aws.aws import profile_files
@@ -106,24 +105,23 @@ def _parsed(file: FileContent, encoding: str) -> ProfileFile | str:
     try:
         parsed = profile_files.parse(file.content, encoding)
         if encoding != "utf-8" and not file.content.isascii():
-            profile_files.parse(file.content)  # in which other SDKs read it, whatever the locale
+            profile_files.parse(file.content)  # as other SDKs read it in any locale
     except profile_files.ProfileParseError as error:
         return f"line {error.line}: {error}" if error.line else str(error)
     return parsed
 
 
 def _keys_of_default(file: FileContent, parsed: ProfileFile) -> set[str]:
-    """Return the keys of the profile `default` as any SDK finds them."""
+    """Return all keys that any SDK finds in the profile `default`."""
     sections = parsed.sections
     keys = {key for section in sections if is_default_profile(section) for key in sections[section]}
     return keys | keys_line_by_line(file.text).keys()
 
 
 def keys_line_by_line(text: str) -> dict[str, int]:
-    """Return the keys of the profile `default` as the SDK for JavaScript sees them, with their lines.
+    """Return the keys of the profile `default` as the SDK for JavaScript finds them, with their lines.
 
-    It goes line by line, and takes an indented line for a key of its own, unless it stands below a key
-    without a value. Source: @smithy/shared-ini-file-loader, `parseIni`.
+    It reads line by line. An indented line is a key of its own, unless it follows a key without a value. Source: @smithy/shared-ini-file-loader, `parseIni`.
     """
     keys: dict[str, int] = {}
     if "default" not in text:
@@ -143,7 +141,7 @@ def keys_line_by_line(text: str) -> dict[str, int]:
 
 
 def is_default_profile(section: str) -> bool:
-    """Tell whether a header is `[default]` or `[profile default]`, as the SDKs read it.
+    """Return whether a header is `[default]` or `[profile default]`, as the SDKs read it.
 
     Source: AWS SDKs and Tools Reference Guide, "Format of the config file".
     """
@@ -157,10 +155,10 @@ def is_default_profile(section: str) -> bool:
         return False
 
 
-def _spoiler(
+def _breaking_setting(
     files: Mapping[str, tuple[Path, ProfileFile]], environment: Mapping[str, str]
 ) -> str | None:
-    """Say which setting of [default] makes SDKs fail, or sends the web identity token elsewhere."""
+    """Return the setting of [default] that makes SDKs fail, or sends the web identity token elsewhere."""
     from jupyter_wb_aws.aws.profile_files import ProfileFile, default_section, services_of
     from jupyter_wb_aws.aws.profile_values import foreign_sts_setting, invalid_settings
 

@@ -1,6 +1,6 @@
-"""The two files of AWS profiles, found and read by botocore's rules.
+"""Reads the two files of AWS profiles by botocore's rules.
 
-Without botocore, since a server's start must not pay for its import; `tests/aws/test_profile_files.py`
+It does not import botocore, which would slow down the server's start; `tests/aws/test_profile_files.py`
 compares each rule with botocore's own code. Source: botocore.configloader, botocore.configprovider
 (`config_file`, `credentials_file`), posixpath.
 """
@@ -19,14 +19,14 @@ from typing import Any
 Value = str | dict[str, str]
 Section = dict[str, Value]
 
-# The pattern of configparser's options takes time that grows with the square of a run of blanks.
+# configparser's pattern for options takes time quadratic in the length of a run of blanks.
 LONG_RUN_OF_BLANKS = re.compile(r"\S[^\S\n]{256,}\S")
 MARK = b"\xef\xbb\xbf"
 PLAIN = re.compile(r"[\w.@/ -]{1,64}")
 
 
 class ProfileParseError(Exception):
-    """A file that botocore refuses to parse, with the line and the reason; no value of the file is in it."""
+    """A file that botocore refuses to parse, with the line and the reason, but no value of the file."""
 
     def __init__(self, reason: str, line: int | None = None) -> None:
         super().__init__(reason)
@@ -36,27 +36,29 @@ class ProfileParseError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProfileFile:
-    """A parsed file: its sections, and in which lines they begin and their options stand."""
+    """A parsed file: its sections, and the lines of their headers and options."""
 
     sections: Mapping[str, Section] = field(default_factory=dict, repr=False)
     headers: Mapping[str, int] = field(default_factory=dict)
     lines: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def line_of(self, section: str, option: str) -> int | None:
-        """Return the line of an option; `[DEFAULT]` gives its own to every section (configparser)."""
+        """Return the line of an option; every section inherits those of `[DEFAULT]` (configparser)."""
         return self.lines.get((section, option)) or self.lines.get(("DEFAULT", option))
 
 
 def parse(content: bytes, encoding: str = "utf-8") -> ProfileFile:
-    """Parse a file as botocore does, which opens it as text in the encoding of its process's locale.
+    """Parse a file as botocore does, which opens it in the encoding of its process's locale.
 
     Raises:
-        ProfileParseError: if botocore would raise ConfigParseError, or be busy for long.
+        ProfileParseError: if botocore would raise ConfigParseError, or take very long.
     """
     text = content.decode(encoding, errors="replace")
     if run := LONG_RUN_OF_BLANKS.search(text):
         line = text.count("\n", 0, run.start()) + 1
-        raise ProfileParseError("it holds so many blanks in a row that SDKs read it for long", line)
+        raise ProfileParseError(
+            "it has so many blanks in a row that SDKs take very long to read it", line
+        )
     parser = _NumberedParser()
     try:
         parser.read_file(parser.numbered(io.TextIOWrapper(io.BytesIO(content), encoding)))
@@ -72,7 +74,7 @@ def parse(content: bytes, encoding: str = "utf-8") -> ProfileFile:
 
 
 class _NumberedParser(configparser.RawConfigParser):
-    """configparser, which does not say by itself in which line things stand."""
+    """configparser with line numbers, which it does not have itself."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +82,7 @@ class _NumberedParser(configparser.RawConfigParser):
         self.option_lines: dict[tuple[str, str], int] = {}
         self._line = 0
         self._section: str | None = None
-        self.SECTCRE: Any = self  # as documented: what finds a section's header
+        self.SECTCRE: Any = self  # as documented: matches a section's header
 
     def numbered(self, lines: Iterable[str]) -> Iterator[str]:
         for self._line, text in enumerate(lines, 1):
@@ -104,7 +106,7 @@ class _NumberedParser(configparser.RawConfigParser):
 def _value(
     parser: _NumberedParser, section: str, option: str, text: str, content: bytes
 ) -> str | dict[str, str]:
-    """Return an option's value, a dict for one that is written over indented lines."""
+    """Return an option's value; a dict if it is written in indented lines."""
     if not text.startswith("\n"):
         return text
     nested = {}
@@ -121,7 +123,7 @@ def _value(
 
 
 def _without_equals(content: bytes, begin: int) -> int:
-    """Return the first line below line `begin` that has no `=`."""
+    """Return the number of the first line after `begin` that has no `=`."""
     lines = io.TextIOWrapper(io.BytesIO(content), "latin-1")
     for number, line in enumerate(lines, 1):
         text = line.strip()
@@ -136,22 +138,22 @@ def _unusable(
     if content.startswith(MARK):
         return ProfileParseError("it begins with a byte order mark (BOM)", 1)
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return ProfileParseError("it is UTF-16, and has to be UTF-8", 1)
+        return ProfileParseError("it is UTF-16, but must be UTF-8", 1)
     if isinstance(error, UnicodeDecodeError):
         try:
             content.decode(encoding)
-        except UnicodeDecodeError as whole:  # the other one counts from the beginning of a chunk
+        except UnicodeDecodeError as whole:  # the first error counts from the start of a chunk
             error = whole
         line = content.count(b"\n", 0, error.start) + 1
         return ProfileParseError(f"a byte in it is not {_encoding_name(encoding)}", line)
     if isinstance(error, configparser.MissingSectionHeaderError):
         cut_off = error.line.lstrip().startswith("[")
-        reason = "its `[` has no `]`" if cut_off else "it stands before the first [section]"
+        reason = "its `[` has no `]`" if cut_off else "it is before the first [section]"
         return ProfileParseError(reason, error.lineno)
     if isinstance(error, configparser.DuplicateSectionError):
-        return ProfileParseError(f"the section {_name(error.section)} is there twice", error.lineno)
+        return ProfileParseError(f"the section {_name(error.section)} occurs twice", error.lineno)
     if isinstance(error, configparser.DuplicateOptionError):
-        where = f"{_name(error.option)} is there twice in {_name(error.section)}"
+        where = f"{_name(error.option)} occurs twice in {_name(error.section)}"
         return ProfileParseError(where, error.lineno)
     lines = [number for number, _ in getattr(error, "errors", ())]
     reason = "it is neither a [section] nor `key = value`"
@@ -159,7 +161,7 @@ def _unusable(
 
 
 def _name(text: str) -> str:
-    """Return a name in quotes; what does not look like one may be a secret in a wrong place."""
+    """Return a name in quotes, unless it does not look like one and may be a misplaced secret."""
     return f"`{text}`" if PLAIN.fullmatch(text) else "(a name that is not shown)"
 
 
@@ -171,7 +173,7 @@ def _encoding_name(encoding: str) -> str:
 
 
 def profiles_in(file: ProfileFile, *, is_config: bool) -> dict[str, str]:
-    """Return the section of each profile by the profile's name (botocore's `build_profile_map`)."""
+    """Return the section of each profile, by the profile's name (botocore's `build_profile_map`)."""
     if not is_config:
         return {section: section for section in file.sections}
     profiles = {}
@@ -184,7 +186,7 @@ def profiles_in(file: ProfileFile, *, is_config: bool) -> dict[str, str]:
 
 
 def default_section(file: ProfileFile, *, is_config: bool) -> Section:
-    """Return the settings of the profile `default`; of a config file, the last section that is it counts."""
+    """Return the settings of the profile `default`; in a config file, its last section counts."""
     found: Section = file.sections.get("default", {})
     for section, values in file.sections.items() if is_config else ():
         if section == "default" or (
@@ -197,7 +199,7 @@ def default_section(file: ProfileFile, *, is_config: bool) -> Section:
 
 
 def services_of(profile: Mapping[str, Value], config: ProfileFile) -> Section | None:
-    """Return the ``[services NAME]`` of the config file that a profile names; None where there is none."""
+    """Return the ``[services NAME]`` section that a profile names; None if there is none."""
     name, found = profile.get("services"), None
     for section, values in config.sections.items() if name is not None else ():
         if section.startswith("services") and _second_word(section) == name:

@@ -1,4 +1,4 @@
-"""Which files of profiles the SDKs read in an environment, and in which encoding botocore does.
+"""Which profile files the SDKs read in an environment, and in which encoding botocore reads them.
 
 Source: botocore.configprovider (`config_file`, `credentials_file`), botocore.configloader, posixpath;
 PEP 538 and PEP 540 for the encoding.
@@ -20,7 +20,7 @@ VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})", re.ASCII)
 
 
 def boto3_path(environment: Mapping[str, str], variable: str) -> str:
-    """Return the path that botocore reads for a variable of `VARIABLES`; empty where it reads none."""
+    """Return the path that botocore reads for a variable of `VARIABLES`; empty if it reads none."""
     name = environment.get(variable, VARIABLES[variable])
     return expand_user(expand_variables(name, environment), environment)
 
@@ -28,7 +28,7 @@ def boto3_path(environment: Mapping[str, str], variable: str) -> str:
 def paths(environment: Mapping[str, str], variable: str) -> list[str]:
     """Return each path that some SDK reads for a variable, botocore's first.
 
-    Others take an empty variable for one that is not set, and expand nothing but ``~/``.
+    Other SDKs treat an empty variable as not set, and expand only ``~/``.
     """
     other = environment.get(variable) or VARIABLES[variable]
     if other.startswith("~/"):
@@ -37,7 +37,7 @@ def paths(environment: Mapping[str, str], variable: str) -> list[str]:
 
 
 def expand_variables(text: str, environment: Mapping[str, str]) -> str:
-    """Replace ``$NAME`` and ``${NAME}`` as `os.path.expandvars` does, with another environment."""
+    """Replace ``$NAME`` and ``${NAME}`` as `os.path.expandvars` does, but from `environment`."""
 
     def value(found: re.Match[str]) -> str:
         name = found[1][1:-1] if found[1].startswith("{") else found[1]
@@ -47,7 +47,7 @@ def expand_variables(text: str, environment: Mapping[str, str]) -> str:
 
 
 def expand_user(path: str, environment: Mapping[str, str]) -> str:
-    """Replace a leading ``~`` or ``~user`` as `os.path.expanduser` does, with another environment."""
+    """Replace a leading ``~`` or ``~user`` as `os.path.expanduser` does, but from `environment`."""
     if not path.startswith("~"):
         return path
     user, slash, rest = path[1:].partition("/")
@@ -64,9 +64,9 @@ def expand_user(path: str, environment: Mapping[str, str]) -> str:
 
 
 def text_encoding(environment: Mapping[str, str]) -> str:
-    """Return the encoding in which a Python program of this environment opens text files.
+    """Return the encoding in which a Python program with this environment opens text files.
 
-    A locale that is not installed counts as ``C``; which ones are is not looked at.
+    Python treats a locale that is not installed as ``C``; this function does not check which are installed.
     """
     utf8_mode = environment.get("PYTHONUTF8")
     if utf8_mode == "1":

@@ -1,8 +1,8 @@
-"""Which settings of the default profile keep the role from working, no matter which credentials are used.
+"""Which settings of the default profile break the role, with any credentials.
 
-botocore reads these whether or not the profile gives credentials, and raises, or sends the web
-identity token elsewhere. Measured with botocore 1.44 for every variable of its configuration and
-values of every kind; `tests/aws/test_profile_values.py` does it again with the installed one.
+botocore reads these even if the profile gives no credentials. It then raises, or sends the web identity
+token elsewhere. This was measured with botocore 1.44, for every variable of its configuration and values of
+every kind; `tests/aws/test_profile_values.py` repeats it with the installed version.
 """
 
 from __future__ import annotations
@@ -30,59 +30,59 @@ Check = Callable[[Value], str | None]
 def _one_of(*known: str, any_case: bool = True) -> Check:
     def check(value: Value) -> str | None:
         text = value.lower() if any_case and isinstance(value, str) else value
-        return None if text in known else f"has to be one of {', '.join(known)}"
+        return None if text in known else f"must be one of {', '.join(known)}"
 
     return check
 
 
-def _integer(least: int | None = None, most: int | None = None) -> Check:
+def _integer(minimum: int | None = None, maximum: int | None = None) -> Check:
     def check(value: Value) -> str | None:
         try:
             number = int(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):
-            return "has to be a whole number"
-        if least is not None and number < least:
-            return f"has to be {least} or more"
-        return f"has to be {most} or less" if most is not None and number > most else None
+            return "must be a whole number"
+        if minimum is not None and number < minimum:
+            return f"must be {minimum} or more"
+        return f"must be {maximum} or less" if maximum is not None and number > maximum else None
 
     return check
 
 
 def _table(value: Value) -> str | None:
-    return None if isinstance(value, dict) else "has to be followed by indented lines `key = value`"
+    return None if isinstance(value, dict) else "must be followed by indented lines `key = value`"
 
 
 def _text(value: Value) -> str | None:
-    return None if isinstance(value, str) else "has to be written in one line"
+    return None if isinstance(value, str) else "must be written in one line"
 
 
 def _region(value: Value) -> str | None:
     fits = isinstance(value, str) and REGION.fullmatch(value)
-    return None if fits else "has to be a region, such as eu-central-1"
+    return None if fits else "must be a region, such as eu-central-1"
 
 
 def _address(value: Value) -> str | None:
     fits = isinstance(value, str) and (not value or URL.fullmatch(value))
-    return None if fits else "has to be a URL"
+    return None if fits else "must be a URL"
 
 
 def _bundle(value: Value) -> str | None:
     file = read_file(Path(value)) if isinstance(value, str) and value else None
     if file is not None and not file.problem and any(mark in file.content for mark in PEM):
         return None
-    return "has to name a file of certificates (PEM); `~` and `$` are not expanded"
+    return "must name a file of certificates (PEM); `~` and `$` are not expanded"
 
 
 @functools.cache
 def _data_of_botocore() -> Path | None:
-    """Return the folder of botocore's own data, found without importing it."""
+    """Return the folder of botocore's own data, without importing botocore."""
     spec = importlib.util.find_spec("botocore")
     places = spec.submodule_search_locations if spec else None
     return Path(next(iter(places)), "data") if places else None
 
 
 def _versions(value: Value) -> str | None:
-    """Check versions of services' APIs against botocore's data; it fails on one that it does not have."""
+    """Check the API versions of services against botocore's data; it fails on unknown ones."""
     data = _data_of_botocore()
     if not isinstance(value, dict) or data is None:
         return _table(value)
@@ -101,7 +101,7 @@ _boolean = _one_of("true", "false")
 _checksum = _one_of("when_supported", "when_required")
 _us_east_1 = _one_of("legacy", "regional", any_case=False)
 
-# The setting, the variable that wins over it (where there is one), and what its value has to be.
+# Each setting, the variable that overrides it (if any), and the check of its value.
 CHECKS: dict[str, tuple[str | None, Check]] = {
     "account_id_endpoint_mode": ("AWS_ACCOUNT_ID_ENDPOINT_MODE", _one_of("preferred", "disabled", "required")),
     "api_versions": (None, _versions),
@@ -137,12 +137,12 @@ OF_S3: dict[str, Check] = {
 def invalid_settings(
     profile: Mapping[str, Value], services: Section | None, environment: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Give each setting of the default profile that breaks an SDK, with what it has to be.
+    """Yield each setting of the default profile that breaks an SDK, and what it must be.
 
     Args:
-        profile: of both files together.
-        services: the section that its `services` names, None where there is none.
-        environment: of the process; a variable that is set there wins over the file.
+        profile: merged from both files.
+        services: the section that its `services` names, or None.
+        environment: of the process; variables override settings.
     """
     for key, (variable, check) in CHECKS.items():
         if key in profile and (not variable or variable not in environment):
@@ -167,7 +167,7 @@ def _unusable_for_s3(s3: Value | None) -> Iterator[tuple[str, str]]:
 
 def _unusable_services(services: Section | None) -> Iterator[tuple[str, str]]:
     if not services:
-        yield "services", "has to name a [services] section that is there"
+        yield "services", "must name a [services] section that exists"
     elif wrong := [name for name, value in services.items() if not isinstance(value, dict)]:
         yield "services", f"names a section whose `{wrong[0]}` {_table('')}"
 
@@ -175,10 +175,15 @@ def _unusable_services(services: Section | None) -> Iterator[tuple[str, str]]:
 def foreign_sts_setting(
     profile: Mapping[str, Value], services: Section | None, environment: Mapping[str, str]
 ) -> str | None:
-    """Name the setting by which the web identity token goes elsewhere, if any.
+    """Return the setting that sends the web identity token to another STS, or None.
 
-    That is an endpoint that is not AWS's; or, where the process's environment names the endpoint of a
-    store, the setting by which the SDKs ignore that.
+    It names an endpoint that is not AWS's; or, if the environment names a store's endpoint, it makes the SDKs
+    ignore that.
+
+    Args:
+        profile: merged from both files.
+        services: the section that its `services` names, or None.
+        environment: of the process.
     """
     ignored = profile.get(IGNORES, "")
     if (by_variable := environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")) is not None:

@@ -1,4 +1,4 @@
-"""Which proxy a URL is asked through, by an environment that may be another's than ours. Pure.
+"""Which proxy is used for a URL, in any environment. Pure.
 
 Source: `urllib.request`, whose rules botocore follows.
 """
@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 
 def proxies_in(environment: Mapping[str, str]) -> dict[str, str]:
-    """FileContent the variables as `urllib.request.getproxies_environment` does: by scheme, and ``no``.
+    """Read the variables as `urllib.request.getproxies_environment` does: by scheme, and ``no``.
 
-    The lower-case one wins, even where it is set to nothing.
+    The lower-case variable wins, even if it is empty.
     """
     named = [(n, value) for n, value in environment.items() if n.lower().endswith("_proxy")]
     proxies = {name.lower()[:-6]: value for name, value in named}
@@ -21,7 +21,7 @@ def proxies_in(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def bypasses(url: str, no_proxy: str) -> bool:
-    """Tell whether `no_proxy` names a URL's host."""
+    """Return whether `no_proxy` names a URL's host."""
     from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
     host = urlsplit(url).netloc.rpartition("@")[2]
@@ -29,7 +29,7 @@ def bypasses(url: str, no_proxy: str) -> bool:
 
 
 def urls_in(environment: Mapping[str, str]) -> list[str]:
-    """Return the variables' values that are URLs and may hold a user and a password."""
+    """Return the values that are URLs and may contain a user and a password."""
     return [
         value
         for name, value in environment.items()
@@ -38,7 +38,7 @@ def urls_in(environment: Mapping[str, str]) -> list[str]:
 
 
 def variable_for(url: str, environment: Mapping[str, str]) -> str | None:
-    """Name the variable whose proxy a URL is asked through, if there is one."""
+    """Return the variable that names the proxy for a URL, or None."""
     try:
         scheme, proxies = urlsplit(url).scheme, proxies_in(environment)
         if scheme not in proxies or bypasses(url, proxies.get("no", "")):

@@ -1,4 +1,4 @@
-"""A `boto3.Session` whose credentials renew themselves, and which knows nothing of the machine's own."""
+"""A `boto3.Session` that refreshes its credentials and ignores the machine's own AWS settings."""
 
 from __future__ import annotations
 
@@ -17,24 +17,28 @@ from botocore.credentials import (
 )
 from botocore.utils import CLIENT_NAME_TO_HYPHENIZED_SERVICE_ID_OVERRIDES, SERVICE_NAME_ALIASES
 
-from jupyter_wb_aws.aws.botocore_session import isolated_session, proxied, silence_botocore
+from jupyter_wb_aws.aws.botocore_session import (
+    isolated_session,
+    make_with_proxies,
+    silence_botocore,
+)
 from jupyter_wb_aws.aws.sts import Credentials
 
 METHOD = "jupyter-wb-aws"
 LONG_AGO = datetime.fromtimestamp(0, UTC)
-# botocore tries a renewal from the first on, and fails a request whose renewal fails from the second
-# on. Its own are 15 and 10 minutes, however short the credentials' life is: a role whose sessions
-# last 15 minutes would cost a call of STS for each request.
+# Time before expiry. From the first on, botocore tries to refresh; from the second on, a request fails if its
+# refresh fails. botocore's own values are 15 and 10 minutes, for credentials of any lifetime: a role with
+# sessions of 15 minutes would cost a call to STS for each request.
 ADVISORY_REFRESH, MANDATORY_REFRESH = timedelta(minutes=15), timedelta(minutes=1)
 
 
 class Boto3Session(boto3.session.Session):
-    """As its base; settings are `environment`'s, and clients may be made in several threads.
+    """A session with the settings of `environment`; several threads may make clients at once.
 
     Args:
         credentials: what requests are signed with.
-        environment: what stands in for the `AWS_*` and proxy variables.
-        region: of clients for which none is named.
+        environment: replaces the process's `AWS_*` and proxy variables.
+        region: the default region of clients.
     """
 
     def __init__(
@@ -70,17 +74,17 @@ class Boto3Session(boto3.session.Session):
             return super(Boto3Session, self).client(service_name, *args, **ours)
 
         with self._making:
-            return proxied(make, environment)
+            return make_with_proxies(make, environment)
 
 
 class RefreshingCredentials(RefreshableCredentials):
     """Credentials that are fetched when they are first needed, and again before they expire.
 
     Args:
-        fetch: asks for them.
-        check: called before each request is signed; what it raises goes to whoever makes the request.
+        fetch: fetches them from STS.
+        check: called before each request is signed; its exceptions reach the code that makes the request.
         lifetime: how long they are expected to live.
-        now: tells the time.
+        now: returns the current time.
     """
 
     def __init__(
@@ -104,13 +108,13 @@ class RefreshingCredentials(RefreshableCredentials):
         )
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """Return what one request is signed with."""
+        """Return the credentials for one request."""
         self._check()
         return RedactedCredentials(*super().get_frozen_credentials())
 
 
 class RedactedCredentials(ReadOnlyCredentials):
-    """As its base, which is a tuple and would show its items."""
+    """Credentials whose `repr` does not show them; the base class is a tuple."""
 
     __slots__ = ()
 
@@ -119,7 +123,7 @@ class RedactedCredentials(ReadOnlyCredentials):
 
 
 class _OneProvider(CredentialProvider):
-    """The only provider of its chain: where it fails, no other is asked."""
+    """The only provider of its chain: if it fails, no other is asked."""
 
     METHOD = METHOD
 
@@ -132,7 +136,7 @@ class _OneProvider(CredentialProvider):
 
 
 def _metadata(fetched: Credentials) -> dict[str, str]:
-    """Shape credentials as botocore's refresh wants them."""
+    """Return credentials in the form that botocore's refresh needs."""
     return {
         "access_key": fetched.access_key_id,
         "secret_key": fetched.secret_access_key,
@@ -142,10 +146,10 @@ def _metadata(fetched: Credentials) -> dict[str, str]:
 
 
 def _signed_by_key(service: str) -> dict[str, Any]:
-    """Keep AWS_BEARER_TOKEN_BEDROCK of the server's own from winning over the role.
+    """Keep the server's own AWS_BEARER_TOKEN_BEDROCK from overriding the role.
 
-    Source: botocore.handlers, which looks into `os.environ` unless a client's configuration says how
-    to sign; older versions know neither.
+    Source: botocore.handlers, which reads `os.environ` unless a client's configuration says how to sign;
+    older versions know neither.
     """
     known = "auth_scheme_preference" in Config.OPTION_DEFAULTS
     return {"auth_scheme_preference": "sigv4"} if known and service.startswith("bedrock") else {}

@@ -1,4 +1,4 @@
-"""FileContent files that may be anything: a FIFO does not hang it, and no file is too long for it."""
+"""Reads files that may be anything: a FIFO does not block it, and it reads no more than `MAX_SIZE`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Problem = Literal["missing", "unreadable", "no_file", "too_long"]
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """A file as it was found; `problem` is why there is no content, else None."""
+    """A file's content; `problem` says why there is none."""
 
     path: Path
     content: bytes = field(default=b"", repr=False)
@@ -25,27 +25,27 @@ class FileContent:
 
     @property
     def text(self) -> str:
-        """The content as the SDKs read text."""
+        """The content, decoded as the SDKs do."""
         return self.content.decode("utf-8-sig", errors="replace")
 
     @property
     def ignored_by_sdks(self) -> bool:
-        """Whether every SDK goes on as if it were not there: no file, a folder, or /dev/null."""
+        """Whether every SDK ignores it: it does not exist, or is a folder or /dev/null."""
         if self.mode == 0 or stat.S_ISDIR(self.mode):
             return True
         return stat.S_ISCHR(self.mode) and self.device == Path(os.devnull).stat().st_rdev
 
 
 def read_file(path: Path) -> FileContent:
-    """FileContent a file to its end, if it is a regular file."""
+    """Read a regular file to its end; anything else is a problem."""
     mode = 0
     try:
-        # Not opened where it is anything else: a device may act on that.
+        # Don't open anything else: opening a device may have effects.
         status = path.stat()
         mode = status.st_mode
         if not stat.S_ISREG(mode):
             return FileContent(path, b"", "no_file", mode, status.st_rdev)
-        # O_NONBLOCK: should a FIFO have taken its place, opening it would wait for a writer.
+        # O_NONBLOCK: if a FIFO has replaced the file, opening it would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except (FileNotFoundError, NotADirectoryError):
         return FileContent(path, problem="missing")
@@ -68,5 +68,5 @@ def read_file(path: Path) -> FileContent:
 
 
 def expanded(name: str, home: str) -> Path:
-    """Return a path with a leading `~` replaced by this HOME."""
+    """Return a path with a leading `~` replaced by `home`."""
     return Path(f"{home}{name[1:]}") if home and name.startswith("~/") else Path(name)

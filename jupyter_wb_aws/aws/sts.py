@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The second try is cut short where a start would take longer than its 20 s in all.
+# The second attempt is cut short if the start would take longer than its 20 s in all.
 CONNECT_TIMEOUT, READ_TIMEOUT, MAX_ATTEMPTS = 3, 6, 2
-# Where STS is called when a role names no region: the global endpoint's region of each partition.
+# The region in which STS is called if a role names none: that of each partition's global endpoint.
 # In China both regions have one; sites may have allowed this one in a firewall.
 HOME_REGION = {name: each.home_region for name, each in partitions().items()} | {
     "aws-cn": "cn-north-1"
@@ -42,20 +42,20 @@ AWS_DOMAINS = tuple(f".{domain}" for each in partitions().values() for domain in
 
 @dataclass(frozen=True, slots=True)
 class CallerIdentity:
-    """Who AWS says we are, in the words of `aws sts get-caller-identity`."""
+    """Who AWS says we are, with the fields of `aws sts get-caller-identity`."""
 
     user_id: str
     account: str
     arn: str
 
     def as_json(self) -> dict[str, str]:
-        """Shape it as STS does."""
+        """Return it with STS's field names."""
         return {"UserId": self.user_id, "Account": self.account, "Arn": self.arn}
 
 
 @dataclass(frozen=True, slots=True)
 class AssumedRole:
-    """What a successful AssumeRoleWithWebIdentity said, without the credentials."""
+    """The result of a successful AssumeRoleWithWebIdentity, without the credentials."""
 
     caller: CallerIdentity
     credentials_expire_at: datetime
@@ -73,11 +73,11 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class StsRequest:
-    """Everything one call depends on.
+    """Everything that one call depends on.
 
     `environment`: for `InProcessSts`, the role session's `extra_environment`, and nothing else is taken from
     `AWS_*` variables or `~/.aws`; for a child process, the whole environment that a kernel would get.
-    `deadline`: when nobody waits for the answer any longer, of the event loop's time; None if that is open.
+    `deadline`: when the caller stops waiting, in the event loop's time; None if it does not.
     """
 
     role: RoleArn
@@ -89,10 +89,10 @@ class StsRequest:
 
 
 class InProcessSts:
-    """A client of AWS STS in this process; its calls block, and may come from several threads at once.
+    """A client of AWS STS in this process. Its calls block; several threads may call it at once.
 
-    One botocore session serves all of them: each would else read and keep AWS's endpoint data of its
-    own, in 40 ms and some MiB, which botocore's reference cycles keep for long.
+    All calls share one botocore session. A session of its own for each would load AWS's endpoint data again,
+    which takes 40 ms and some MiB, and botocore's reference cycles keep it for long.
     """
 
     def __init__(self) -> None:
@@ -100,10 +100,10 @@ class InProcessSts:
         self._making = threading.Lock()  # botocore's clients are thread-safe, its sessions are not
 
     def assume(self, request: StsRequest) -> AssumedRole:
-        """Call AssumeRoleWithWebIdentity; where its answer names nobody, GetCallerIdentity too.
+        """Call AssumeRoleWithWebIdentity, and GetCallerIdentity if the answer does not name the caller.
 
         Raises:
-            WbAwsError: what `sts_errors.explain_exception` makes of STS's error.
+            WbAwsError: STS's error, explained by `sts_errors`.
         """
         from jupyter_wb_aws.aws.sts_calls import find_caller
 
@@ -115,10 +115,10 @@ class InProcessSts:
         return _explained(request, call)
 
     def credentials(self, request: StsRequest) -> Credentials:
-        """Call AssumeRoleWithWebIdentity, for a program that asks for the credentials themselves.
+        """Call AssumeRoleWithWebIdentity and return the credentials.
 
         Raises:
-            WbAwsError: what `sts_errors.explain_exception` makes of STS's error.
+            WbAwsError: STS's error, explained by `sts_errors`.
         """
         given = _explained(request, lambda: self._assume(request))["Credentials"]
         return Credentials(
@@ -129,10 +129,10 @@ class InProcessSts:
         )
 
     def verify(self, request: StsRequest) -> CallerIdentity:
-        """Ask STS now who the role session is: a fresh assume, then GetCallerIdentity.
+        """Ask STS again who the role session is: AssumeRoleWithWebIdentity, then GetCallerIdentity.
 
         Raises:
-            WbAwsError: what `sts_errors.explain_exception` makes of STS's error.
+            WbAwsError: STS's error, explained by `sts_errors`.
         """
         from jupyter_wb_aws.aws.sts_calls import verify_caller
 
@@ -148,13 +148,28 @@ class InProcessSts:
         return assume(self._maker(request), role, request.session_name, token)
 
     def _maker(self, request: StsRequest) -> MakeClient:
-        return lambda credentials: self._client(request, credentials)
+        return lambda credentials: self.client(request, credentials)
 
-    def _client(self, request: StsRequest, credentials: Mapping[str, Any] | None) -> STSClient:
+    def client(
+        self, request: StsRequest, credentials: Mapping[str, Any] | None = None
+    ) -> STSClient:
+        """Make a boto3 client of STS.
+
+        Args:
+            request: its region, and its environment's endpoint, proxies and CA bundle, are used.
+            credentials: STS's ``Credentials``; None for unsigned requests.
+
+        Raises:
+            StsUnavailable: if the endpoint is not an http(s) URL.
+        """
         from botocore import UNSIGNED
         from botocore.config import Config
 
-        from jupyter_wb_aws.aws.botocore_session import isolated_session, proxied, silence_botocore
+        from jupyter_wb_aws.aws.botocore_session import (
+            isolated_session,
+            make_with_proxies,
+            silence_botocore,
+        )
         from jupyter_wb_aws.aws.sts_calls import TolerantParsers
 
         silence_botocore()
@@ -193,7 +208,7 @@ class InProcessSts:
             if self._session is None:
                 self._session = isolated_session()
                 self._session.register_component("response_parser_factory", TolerantParsers())
-            return cast("STSClient", proxied(make, environment))
+            return cast("STSClient", make_with_proxies(make, environment))
 
 
 def configured_endpoint(environment: Mapping[str, str]) -> str | None:
@@ -204,10 +219,10 @@ def configured_endpoint(environment: Mapping[str, str]) -> str | None:
 
 
 def is_aws_endpoint(endpoint: str | None) -> bool:
-    """Tell whether an STS endpoint (None: that of the region) is AWS's own, and no other store's."""
+    """Return whether an STS endpoint (None: that of the region) is AWS's own, not a store's."""
     try:
         host = urlsplit(endpoint or "").hostname or ""
-    except ValueError:  # no URL
+    except ValueError:  # not a URL
         return False
     return not endpoint or f".{host}".endswith(AWS_DOMAINS)
 
@@ -235,8 +250,8 @@ def _explained(request: StsRequest, call: Callable[[], T]) -> T:
 def caller_from(named: Mapping[str, str] | None, request: StsRequest) -> CallerIdentity:
     """Return the caller identity that an answer names.
 
-    Where it names nobody, it is the one that AWS would give to the request, without an id: no later
-    question depends on it, and a user sees as whom they asked.
+    If it names none, return the one that AWS would give to the request, without an id: no later call depends on
+    it, and users see as whom they asked.
     """
     if named is None:
         role = request.role

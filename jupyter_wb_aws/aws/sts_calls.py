@@ -1,7 +1,7 @@
-"""Calls an STS, and reads its answer: AWS's own, or that of a store that imitates it. Imports botocore.
+"""Calls an STS and reads its answer: AWS's own, or that of a store that imitates it. Blocking; imports botocore.
 
-A store's answer may lack what AWS's has, or hold it in another form. Credentials must be in it; who the caller
-is, is taken from wherever it is said. Blocking.
+A store's answer may lack what AWS's has, or have it in another form. It must contain credentials; the caller is
+taken from any place that names it.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from botocore.utils import parse_timestamp
 from jupyter_wb_aws.aws.sts_errors import failure_from_response
 from jupyter_wb_aws.errors import StsBadAnswer
 
-# Makes a client of STS: with these credentials, or with none, for an unsigned request.
+# Makes a client of STS: with these credentials, or with None for unsigned requests.
 MakeClient = Callable[[Mapping[str, Any] | None], Any]
-# How long AWS lets credentials live where no duration is asked for.
+# How long AWS lets credentials live if no duration is requested.
 DEFAULT_LIFETIME = timedelta(hours=1)
-# That of a caller, or of any other thing in AWS; a store's may lack the account.
+# A caller's ARN, or any other; a store's may lack the account.
 ARN = re.compile(r"arn:[\w-]+:[\w-]+:.*(:|/)\S+")
-# As seconds, a larger number is a time in the year 5138 or later: these are milliseconds.
+# A larger number is milliseconds: as seconds it would be in the year 5138 or later.
 MAX_SECONDS = 1e11
 
 
 class TolerantParsers:
-    """In the place of botocore's `response_parser_factory`, for clients of STS alone."""
+    """Replaces botocore's `response_parser_factory`, for clients of STS only."""
 
     def create_parser(self, protocol_name: str) -> QueryParser:
-        """Make a parser that leaves times as they are, and reads errors that are not XML."""
+        """Return a parser that leaves times as text, and reads errors that are not XML."""
         assert protocol_name == "query", protocol_name  # as STS speaks it
         return _TolerantParser(timestamp_parser=str)
 
@@ -49,12 +49,12 @@ class _TolerantParser(QueryParser):
     def _do_modeled_error_parse(self, response: Any, shape: Any) -> Any:
         try:
             return super()._do_modeled_error_parse(response, shape)  # type: ignore[misc]
-        except ResponseParserError:  # its code is one of AWS's, its form is not
+        except ResponseParserError:  # its code is AWS's, but its form is not
             return {}
 
 
 def _error_in(body: bytes) -> dict[str, Any]:
-    """FileContent an error that is JSON; of another, only its status is known."""
+    """Read an error in JSON; of any other form only the status is known."""
     found: Any = None
     with contextlib.suppress(ValueError):
         found = json.loads(body)
@@ -74,13 +74,19 @@ def _error_in(body: bytes) -> dict[str, Any]:
 def assume(make_client: MakeClient, role: str, session_name: str, token: str) -> dict[str, Any]:
     """Call AssumeRoleWithWebIdentity.
 
+    Args:
+        make_client: makes a client of STS.
+        role: its ARN.
+        session_name: the RoleSessionName.
+        token: the web identity token.
+
     Returns:
-        ``Credentials``, with an aware `datetime` as ``Expiration``, and ``Caller``: what the answer says of
-        the caller, as GetCallerIdentity shapes it, None where it names nobody. ``Sure`` tells whether that
-        is an assumed role's ARN, so that there is no need to ask.
+        ``Credentials``, with an aware `datetime` as ``Expiration``, and ``Caller``: the caller that the answer
+        names, in the form of GetCallerIdentity, or None. ``Sure``: whether that is an assumed role's ARN, so
+        that GetCallerIdentity is not needed.
 
     Raises:
-        StsBadAnswer: if the answer holds no credentials.
+        StsBadAnswer: if the answer contains no credentials.
         botocore's exceptions.
     """
     answer = make_client(None).assume_role_with_web_identity(
@@ -88,7 +94,7 @@ def assume(make_client: MakeClient, role: str, session_name: str, token: str) ->
     )
     credentials = answer.get("Credentials") or {}
     if not (credentials.get("AccessKeyId") and credentials.get("SecretAccessKey")):
-        raise StsBadAnswer("AWS STS's answer holds no credentials.")
+        raise StsBadAnswer("AWS STS's answer contains no credentials.")
     kept = {n: credentials.get(n) for n in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
     expiration = expiration_of(credentials.get("Expiration"), datetime.now(UTC))
     user = answer.get("AssumedRoleUser") or {}
@@ -96,13 +102,13 @@ def assume(make_client: MakeClient, role: str, session_name: str, token: str) ->
     return {
         "Credentials": {**kept, "Expiration": expiration},
         "Caller": {"UserId": user_id, "Account": "", "Arn": arn} if arn else None,
-        # Ceph has a tag of another name for the id.
+        # Ceph has another tag for the id.
         "Sure": bool(arn and (user_id or ARN.match(arn))),
     }
 
 
 def expiration_of(value: object, now: datetime) -> datetime:
-    """FileContent a time as AWS or a store writes it; without a zone it is UTC, and none at all is in an hour.
+    """Parse a time as AWS or a store writes it. Without a zone it is UTC; an empty one means in an hour.
 
     Raises:
         StsBadAnswer: if it is not a time.
@@ -114,22 +120,20 @@ def expiration_of(value: object, now: datetime) -> datetime:
         with contextlib.suppress(ValueError):
             if float(text) > MAX_SECONDS:
                 text = str(float(text) / 1000)
-        # Go writes `2026-11-24 13:00:00 +0000 UTC`, a zone twice.
+        # Go writes the zone twice: `2026-11-24 13:00:00 +0000 UTC`.
         time: datetime = parse_timestamp(text.removesuffix(" UTC") if "+" in text else text)
     except (ValueError, OverflowError, OSError, RuntimeError):
-        raise StsBadAnswer(
-            "AWS STS's answer holds no credentials that say when they expire."
-        ) from None
+        raise StsBadAnswer("AWS STS's answer does not say when the credentials expire.") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def find_caller(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, str] | None:
-    """Return who the caller is: by the answer of `assume`, else by GetCallerIdentity.
+    """Return who the caller is: from the answer of `assume`, or from GetCallerIdentity.
 
-    A store that refuses to say so has let the user into the role all the same: then it is None.
+    Return None if a store refuses to say; it has given the user the role all the same.
 
     Raises:
-        botocore's exceptions, where STS can't be reached or is busy.
+        botocore's exceptions, if STS can't be reached or is busy.
     """
     named: dict[str, str] | None = assumed["Caller"]
     if assumed["Sure"]:
@@ -143,15 +147,15 @@ def find_caller(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str
         if (failure.status >= 500 and not failure.lacks_operation) or failure.status == 429:
             raise
         return named
-    except Exception:  # noqa: BLE001 - botocore's parsers raise anything where an answer is not STS's
+    except Exception:  # noqa: BLE001 - botocore's parsers raise anything if an answer is not STS's
         return named
 
 
 def verify_caller(make_client: MakeClient, assumed: Mapping[str, Any]) -> dict[str, str] | None:
-    """Ask GetCallerIdentity; of a store that does not have it, return what `assume` said.
+    """Call GetCallerIdentity; if a store does not have it, return the caller of `assume`.
 
     Raises:
-        StsBadAnswer: if STS names nobody.
+        StsBadAnswer: if STS names no caller.
         botocore's exceptions.
     """
     try:
@@ -167,10 +171,10 @@ def get_caller_identity(make_client: MakeClient, assumed: Mapping[str, Any]) -> 
     """Call GetCallerIdentity with the credentials of `assumed`.
 
     Raises:
-        StsBadAnswer: if STS names nobody.
+        StsBadAnswer: if STS names no caller.
         botocore's exceptions.
     """
     answer = make_client(assumed["Credentials"]).get_caller_identity()
     if not answer.get("Arn"):
-        raise StsBadAnswer("AWS STS's answer names nobody.")
+        raise StsBadAnswer("AWS STS's answer names no caller.")
     return {name: str(answer.get(name) or "") for name in ("UserId", "Account", "Arn")}

@@ -1,8 +1,8 @@
-"""What an error of AWS STS means: a cause, a hint for the user and one for the administrator.
+"""What an error of AWS STS means: the cause, a hint for the user and one for the administrator.
 
 Source: the errors of AssumeRoleWithWebIdentity in the AWS STS API Reference and in botocore's
-service model, whose error shapes carry AWS's codes. `token_hints` says what is wrong with a token.
-An error is explained from its code and a few fields, so that the server does not need botocore for it.
+service model, whose error shapes carry AWS's codes. `token_hints` explains what is wrong with a token.
+An error is explained from its code and a few fields, so the server does not need botocore for it.
 """
 
 from __future__ import annotations
@@ -35,33 +35,34 @@ DOWN = frozenset(
 TOKEN_REFUSED = frozenset(
     {"InvalidIdentityToken", "IDPRejectedClaim", "ExpiredTokenException", "InvalidParameterValue"}
 )
-# Of a ValidationError that is about the token (AWS shows no more of it).
+# In a ValidationError about the token; AWS shows no more of it.
 TOKEN_UNFIT = re.compile("'webIdentityToken' failed to satisfy constraint")
-# How S3-compatible stores answer to an operation that they don't have.
+# How S3-compatible stores refuse an operation that they don't have.
 NO_SUCH_OPERATION = frozenset({"InvalidAction", "NotImplemented", "MethodNotAllowed", "UnsupportedOperation", "UnknownOperationException"})  # fmt: skip
 NO_SUCH_OPERATION_STATUS = frozenset({404, 405, 501})
 # Source: AWS General Reference, "AWS Security Token Service endpoints and quotas".
 REGIONAL = re.compile(r"sts(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?P<domain>.+)")
 RETRY_AFTER = 5
-# So much of AWS's own sentence is told.
+# How much of AWS's own message is shown.
 MAX_MESSAGE_LENGTH = 500
 
-OTHERS = frozenset({"AccessDenied", "IDPCommunicationError", "RegionDisabledException", "ValidationError", PACKED})  # fmt: skip
+OTHER_CODES = frozenset({"AccessDenied", "IDPCommunicationError", "RegionDisabledException", "ValidationError", PACKED})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class StsFailure:
-    """What went wrong with a call of STS; a child process sends it as JSON.
+    """Why a call to STS failed; a child process sends it as JSON.
 
     Args:
         kind: `refused`: STS answered with an error. `slow`: it did not answer in time. `unreachable`:
-            there was no answer. `bad_answer`: it can't be read. `settings`: boto3 made no request.
-        name: the kind of exception.
-        code: STS's code, and `message` its sentence; for `settings`, `message` is botocore's sentence.
-        status: of HTTP.
-        proxy: the variable that names the proxy of this call, if it has one.
+            there was no answer. `bad_answer`: the answer can't be read. `settings`: boto3 sent no request.
+        name: the type of the exception.
+        code: STS's code.
+        message: STS's message; for `settings`, botocore's.
+        status: the HTTP status.
+        proxy: the variable that names the proxy of this call, if any.
         empty: whether the answer had no body.
-        host: of the endpoint that could not be reached, where it is known.
+        host: the host that could not be reached, if known.
     """
 
     kind: Literal["refused", "slow", "unreachable", "bad_answer", "settings"]
@@ -75,17 +76,17 @@ class StsFailure:
 
     @property
     def lacks_operation(self) -> bool:
-        """Whether this is how a store answers that does not have the operation."""
+        """Whether a store answers like this if it does not have the operation."""
         return self.kind == "refused" and (
             self.status in NO_SUCH_OPERATION_STATUS or self.code in NO_SUCH_OPERATION
         )
 
 
 def failure_from_response(response: Mapping[str, Any]) -> StsFailure:
-    """FileContent the response that botocore's ClientError carries.
+    """Read the response in botocore's ClientError.
 
-    AWS's errors have their code within ``Error``. Stores also send S3's form, which botocore then
-    holds at the top level, or names in lower case.
+    AWS's errors have their code in ``Error``. Stores also use S3's form, which botocore has at the top level,
+    or lower-case names.
     """
     code, message = "", ""
     for document in (response.get("Error"), response.get("error"), response):
@@ -99,7 +100,7 @@ def failure_from_response(response: Mapping[str, Any]) -> StsFailure:
 
 
 def canonical(code: str) -> str:
-    """Return AWS's own spelling of a code that we know, however a store writes it."""
+    """Return AWS's own spelling of a known code, in any spelling of a store."""
     return _CANONICAL.get(_plain(code), code)
 
 
@@ -108,18 +109,21 @@ def _plain(code: str) -> str:
 
 
 _CANONICAL = {
-    _plain(code): code for code in THROTTLING | DOWN | TOKEN_REFUSED | NO_SUCH_OPERATION | OTHERS
+    _plain(code): code
+    for code in THROTTLING | DOWN | TOKEN_REFUSED | NO_SUCH_OPERATION | OTHER_CODES
 }
 
 
 def explain_exception(
     error: Exception, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool = True
 ) -> WbAwsError:
-    """Turn a botocore exception of a call for `role` into the failure that the user sees.
+    """Turn a botocore exception into the error that the user sees.
 
     Args:
-        claims: of the web identity token that was sent; only what `claims_for_aws` picks is shown.
-        at_aws: whether AWS itself was asked, and no store with an STS of its own.
+        error: what a call to STS raised.
+        role: the role that was requested.
+        claims: of the web identity token that was sent; only those of `claims_for_aws` are shown.
+        at_aws: whether AWS itself was called, not a store with its own STS.
     """
     from jupyter_wb_aws.aws.botocore_errors import failure_from_exception
 
@@ -129,7 +133,14 @@ def explain_exception(
 def explain_failure(
     failure: StsFailure, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool = True
 ) -> WbAwsError:
-    """As `explain_exception`, of a failure whose exception may have been another process's."""
+    """Turn a failure, which may come from another process, into the error that the user sees.
+
+    Args:
+        failure: why the call failed.
+        role: the role that was requested.
+        claims: of the web identity token that was sent; only those of `claims_for_aws` are shown.
+        at_aws: whether AWS itself was called, not a store with its own STS.
+    """
     if failure.kind == "refused" and not (failure.proxy and failure.status == 407):
         return _explain_refusal(failure, role, claims, at_aws=at_aws)
     if failure.kind == "slow":
@@ -141,15 +152,15 @@ def explain_failure(
     if failure.kind == "settings":
         return StsUnavailable(
             f"boto3 can't use the AWS settings that notebooks get here ({failure.name}).",
-            hint="The details say what boto3 refuses: correct it where it is in your own ~/.aws files, else tell"
-            " your administrator.",
-            admin_hint=f"boto3 says: {failure.message} Look at `extra_environment`, the server's own"
-            " variables, and the user's ~/.aws/config.",
+            hint="The details show what boto3 rejects. If it is in your own ~/.aws files, correct it; otherwise send the"
+            " details to your administrator.",
+            admin_hint=f"boto3 says: {failure.message} Check `extra_environment`, the server's own variables, and the"
+            " user's ~/.aws/config.",
         )
     if failure.kind == "bad_answer":
         return StsBadAnswer(
-            f"AWS STS's answer can't be read ({failure.name}).",
-            admin_hint="Does the STS endpoint (or a proxy in between) really speak the AWS Query protocol?",
+            f"The answer of AWS STS can't be read ({failure.name}).",
+            admin_hint="Check that the STS endpoint, or a proxy in between, speaks the AWS Query protocol.",
         )
     if failure.proxy:
         return StsUnavailable(
@@ -161,21 +172,21 @@ def explain_failure(
     if (region := _unknown_region(failure.host)) is not None:
         return StsUnavailable(
             f"AWS STS can't be reached{at} ({failure.name}), and botocore does not know the region {region}.",
-            hint="Tell your administrator: the role's region is probably misspelt.",
+            hint="Send this to your administrator: the role's region is probably misspelt.",
             admin_hint=f"Correct the region {region} where it is set: the role's `region` in the roles file,"
             " `extra_environment`, or the `region` of the request. If it is a new region, update botocore.",
             retry_after=RETRY_AFTER,
         )
     return StsUnavailable(
         f"AWS STS can't be reached{at} ({failure.name}).",
-        admin_hint="The server needs a way to the STS endpoint of the role's region: look at proxies,"
-        " CA bundles and network policies.",
+        admin_hint="The server must be able to reach the STS endpoint of the role's region: check proxies, CA bundles and"
+        " network policies.",
         retry_after=RETRY_AFTER,
     )
 
 
 def _unknown_region(host: str) -> str | None:
-    """Return the region in the name of an STS of AWS's that botocore's data does not list."""
+    """Return the region in the host name of an AWS STS, if botocore's data does not list it."""
     found = REGIONAL.fullmatch(host)
     if found is None or not any(found["domain"] in p.domains for p in partitions().values()):
         return None
@@ -185,9 +196,9 @@ def _unknown_region(host: str) -> str | None:
 
 def _about_proxy(variable: str) -> str:
     return (
-        f"Requests to STS go through the proxy that {variable} names: is its value a URL such as"
-        " http://proxy.example.com:3128, with every special character of a password percent-encoded, and"
-        " does it let STS through? Where STS is reached without a proxy, add its host to NO_PROXY."
+        f"Requests to STS go through the proxy that {variable} names. Its value must be a URL such as"
+        " http://proxy.example.com:3128, with every special character of a password percent-encoded, and the proxy"
+        " must allow STS. If STS is reachable without a proxy, add its host to NO_PROXY."
     )
 
 
@@ -197,12 +208,12 @@ def _explain_refusal(
     code, status, message = failure.code, failure.status, failure.message
     if code == "AccessDenied" or (status == 403 and failure.empty):
         return TrustRefused(
-            f"AWS does not let you use the role {role.name}: it is set up for others, or it does not exist.",
-            hint="Pick another role, or send the details to your administrator.",
+            f"AWS does not let you use the role {role.name}: its trust policy does not allow you, or it does not exist.",
+            hint="Choose another role, or send the details to your administrator.",
             admin_hint=trust_hint(message, role, claims, at_aws=at_aws),
         )
     if code in THROTTLING or status == 429:
-        return Throttled("AWS STS has had too many requests.", retry_after=RETRY_AFTER)
+        return Throttled("AWS STS received too many requests.", retry_after=RETRY_AFTER)
     if code == "IDPCommunicationError":
         return StsUnavailable(
             "AWS could not reach your identity provider to check your sign-in.",
@@ -212,24 +223,24 @@ def _explain_refusal(
         )
     if failure.lacks_operation:
         return StsBadAnswer(
-            f"What is asked as AWS STS does not have this operation ({code or status}).",
-            admin_hint="The endpoint is the one of a service, or of a store without an STS: look at"
+            f"The STS endpoint does not support this operation ({code or status}).",
+            admin_hint="The endpoint belongs to another service, or to a store without an STS: check"
             " AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL in `extra_environment`.",
         )
     if code in DOWN or status >= 500:
-        return StsUnavailable("AWS STS says that it is down.", retry_after=RETRY_AFTER)
+        return StsUnavailable("AWS STS reports that it is down.", retry_after=RETRY_AFTER)
     if not code:
         by_store = trust_hint(message, role, claims, at_aws=at_aws) if status == 403 else ""
         return StsBadAnswer(
             f"AWS STS answered with an error that has no code (status {status}).",
-            admin_hint="A proxy, a firewall or a web server in between may have answered in its place."
+            admin_hint="A proxy, a firewall or a web server in between may have answered instead."
             + (f" If it was the STS itself: {by_store}" if by_store else ""),
         )
     said = redact_secrets(message, MAX_MESSAGE_LENGTH)
     if code in TOKEN_REFUSED or TOKEN_UNFIT.search(message):
         return TokenRefused(
             f"AWS did not accept the web identity token ({code}). It says: {said}",
-            hint="Tell your administrator; nothing is wrong on your side.",
+            hint="Send the details to your administrator; you did nothing wrong.",
             admin_hint=token_hint(code, message, role, claims, at_aws=at_aws),
         )
     hint = f"Sent for {role}."

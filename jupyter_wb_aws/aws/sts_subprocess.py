@@ -1,4 +1,4 @@
-"""Asks STS by a child process that has the environment of a kernel; see docs/decisions/0010-child-processes.md."""
+"""Calls STS from a child process with the environment of a kernel; see docs/decisions/0010-child-processes.md."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from jupyter_wb_aws.errors import StsBadAnswer, StsTimeout
 MODULE = "jupyter_wb_aws.aws.sts_subprocess_main"
 # A start's own deadline comes first.
 ANSWER_TIMEOUT = 20.0
-# A process that gets its place later than so long before the deadline would come too late.
+# A process that starts later than this before the deadline would answer too late.
 MIN_TIME = 0.3
 
 
 class StsClient(Protocol):
-    """What a role's start asks; the tests have one of their own."""
+    """The calls to STS that role sessions need."""
 
     async def assume(self, request: StsRequest) -> AssumedRole:
-        """Ask whether the user may have the role."""
+        """Assume the role."""
 
     async def verify(self, request: StsRequest) -> CallerIdentity:
-        """Ask now who the role session is."""
+        """Ask STS again who the role session is."""
 
 
 class SubprocessSts:
-    """Asks STS; of each request, `environment` is the whole environment of a kernel.
+    """Calls STS; each request's `environment` is the whole environment of a kernel.
 
     Args:
         children: runs the processes.
@@ -45,17 +45,17 @@ class SubprocessSts:
         self._children = children
 
     async def assume(self, request: StsRequest) -> AssumedRole:
-        """Call AssumeRoleWithWebIdentity; where its answer names nobody, GetCallerIdentity too.
+        """Call AssumeRoleWithWebIdentity, and GetCallerIdentity if the answer does not name the caller.
 
         Raises:
-            WbAwsError: what `sts_errors.explain_failure` makes of STS's error, or of the process's.
+            WbAwsError: STS's error, explained by `sts_errors`, or the process's.
         """
         found = await self._ask(request, verify=False)
         expiration = datetime.fromisoformat(found["expiration"])
         return AssumedRole(caller_from(found["caller"], request), expiration)
 
     async def verify(self, request: StsRequest) -> CallerIdentity:
-        """Ask STS now who the role session is: a fresh assume, then GetCallerIdentity.
+        """Ask STS again who the role session is: AssumeRoleWithWebIdentity, then GetCallerIdentity.
 
         Raises:
             WbAwsError: as `assume`.
@@ -77,7 +77,7 @@ class SubprocessSts:
 
 
 def request_for(request: StsRequest, *, verify: bool) -> dict[str, Any]:
-    """Return what the child process is asked."""
+    """Return the message for the child process; it contains the token."""
     return {
         "role": str(request.role),
         "region": request.region or HOME_REGION.get(request.role.partition),
@@ -89,10 +89,10 @@ def request_for(request: StsRequest, *, verify: bool) -> dict[str, Any]:
 
 
 def parse_answer(found: dict[str, Any], request: StsRequest) -> dict[str, Any]:
-    """Return what the child process has found.
+    """Return the child process's result.
 
     Raises:
-        WbAwsError: what went wrong instead.
+        WbAwsError: if the result is a failure.
     """
     if (sentence := found.get("bad_answer")) is not None:
         raise StsBadAnswer(sentence)

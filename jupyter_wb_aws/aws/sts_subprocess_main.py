@@ -1,8 +1,8 @@
-"""`python -m jupyter_wb_aws.aws.sts_subprocess_main`: asks STS with boto3's own rules, in a kernel's environment.
+"""`python -m jupyter_wb_aws.aws.sts_subprocess_main`: calls STS as boto3 does, in a kernel's environment.
 
-The server starts it (`sts_subprocess`). The question comes by standard input, the web identity token in it; the
-answer goes to standard output. The role is assumed by an explicit call: boto3's chain of credentials, and
-with it the machine's metadata service, is never asked.
+The server starts it (`sts_subprocess`). It reads the question, which contains the web identity token, from
+standard input, and writes the answer to standard output. It assumes the role by an explicit call, so boto3's
+credential chain never runs, and never asks the machine's metadata service.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from jupyter_wb_aws.aws import sts
 
-# Should the server die, and nobody kill this process: seconds.
+# Seconds, in case the server dies and cannot kill this process.
 MAX_LIFETIME = 60
 
 
@@ -25,20 +25,22 @@ def main() -> None:
     """Answer one question."""
     signal.alarm(MAX_LIFETIME)
     asked = json.load(sys.stdin)
-    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"  # AWS_DEFAULTS_MODE=auto asks it for a region
+    os.environ["AWS_EC2_METADATA_DISABLED"] = (
+        "true"  # with AWS_DEFAULTS_MODE=auto, boto3 would ask it for a region
+    )
     json.dump(answer(asked), sys.stdout)
 
 
 def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask STS.
+    """Call STS.
 
     Args:
-        asked: ``role`` (its ARN), ``region`` (where the environment names none), ``session_name``,
-            ``token``; ``verify``: ask GetCallerIdentity too; ``credentials``: give them in the answer.
+        asked: ``role`` (its ARN), ``region`` (used if the environment names none), ``session_name``,
+            ``token``; ``verify``: call GetCallerIdentity too; ``credentials``: return them in the answer.
 
     Returns:
-        ``caller`` (or None), ``expiration`` and, if asked for, ``credentials``; else ``failure``, the
-        fields of a `StsFailure`, or ``bad_answer``, a sentence. ``endpoint`` is the one that was asked.
+        ``caller`` (or None), ``expiration`` and, if asked for, ``credentials``; or ``failure``, the
+        fields of an `StsFailure`; or ``bad_answer``, a sentence. ``endpoint`` is the URL that was called.
     """
     from jupyter_wb_aws.aws.botocore_errors import failure_from_exception
     from jupyter_wb_aws.aws.proxies import variable_for
@@ -70,7 +72,7 @@ def _ask(client: _Client, asked: Mapping[str, Any]) -> dict[str, Any]:
 class _Client:
     """Makes clients of STS as boto3 would in this environment.
 
-    `url` is the endpoint of the last, and `sent` whether any request was begun.
+    `url` is the endpoint of the last one; `sent` is whether any request was sent.
     """
 
     def __init__(self, region: str | None) -> None:
@@ -80,12 +82,12 @@ class _Client:
         self.sent = False
 
     def make(self, credentials: Mapping[str, Any] | None) -> Any:
-        """Make a client: unsigned, or with these credentials."""
+        """Make a client with these credentials, or an unsigned one."""
         from botocore import UNSIGNED
         from botocore.config import Config
 
         keys = credentials or {}
-        # Timeouts and tries are ours, so that an explained error comes before the deadline.
+        # Our own timeouts and attempts, so that an error is explained before the deadline.
         config = Config(
             connect_timeout=sts.CONNECT_TIMEOUT,
             read_timeout=sts.READ_TIMEOUT,
@@ -95,7 +97,7 @@ class _Client:
         session = self._session = self._session or self._make_session()
         region = session.get_config_variable("region")
         if region is None and (credentials or self._region != sts.HOME_REGION["aws"]):
-            # AWS's first partition has a global STS for unsigned calls; all else needs a region.
+            # The partition `aws` has a global STS for unsigned calls; everything else needs a region.
             region = self._region
         client = session.create_client(
             "sts",

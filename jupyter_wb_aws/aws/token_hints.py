@@ -1,8 +1,7 @@
-"""What an administrator has to change, where a token does not work with IAM. Pure.
+"""What an administrator has to change if a token does not work with IAM. Pure.
 
-STS has one code for most of what can be wrong with a token, so that its sentence has to be read as
-well. The sentences are those that people quote in public: AWS documents none of them, so one that
-is not known gets the hint that holds for all.
+STS has one code for most problems of a token, so its message must be read as well. AWS documents none of
+these messages; those here are quoted by people in public. An unknown one gets a general hint.
 """
 
 from __future__ import annotations
@@ -30,27 +29,35 @@ from jupyter_wb_aws.identity.token import MAX_TOKEN_LENGTH, largest_claim
 from jupyter_wb_aws.roles.role import RoleArn
 
 PACKED = "PackedPolicyTooLarge"
-# A claim that is only shown, and stands in no command, is told as far as that.
-SEEN = 200
+# How much of a claim is shown; in commands, claims are shown in full.
+MAX_CLAIM_LENGTH = 200
 Claims = Mapping[str, Any]
 
 
 def claims_seen(claims: Claims) -> str:
-    """Name the public claims that IAM compares: what an administrator needs to find the mismatch."""
+    """Return the public claims that IAM compares, so that an administrator can find the mismatch."""
     named = ("iss", "aud", "azp", "sub") if claims.get("azp") else ("iss", "aud", "sub")
     return ", ".join(f"{name} = {_seen(claims.get(name))}" for name in named)
 
 
 def _seen(value: object) -> str:
-    return repr(printable(value, SEEN)) if isinstance(value, str) else printable(value, SEEN)
+    return (
+        repr(printable(value, MAX_CLAIM_LENGTH))
+        if isinstance(value, str)
+        else printable(value, MAX_CLAIM_LENGTH)
+    )
 
 
 def token_hint(code: str, message: str, role: RoleArn, claims: Claims, *, at_aws: bool) -> str:
-    """Say what to change, by STS's code and sentence.
+    """Return what to change, from STS's code and message.
 
     Args:
-        at_aws: whether AWS itself was asked. AWS's own sentences are known anywhere (a test's AWS
-            has them too); what AWS alone can't take is told only of AWS.
+        code: STS's code.
+        message: STS's message.
+        role: the role that was requested.
+        claims: of the token that was sent.
+        at_aws: whether AWS itself was called. AWS's messages are recognized anywhere, but limits of AWS are
+            mentioned only if AWS was called.
     """
     hint = _BY_CODE.get(code) or next(
         (hint for sentence, hint in _BY_SENTENCE if re.search(sentence, message, re.IGNORECASE)),
@@ -61,25 +68,32 @@ def token_hint(code: str, message: str, role: RoleArn, claims: Claims, *, at_aws
         return hint(role, claims)
     why = " ".join(problem.message for problem in impossible)
     return (
-        f"{why} Only tokens of another issuer can work with AWS, or a store with an STS of its own"
+        f"{why} Use tokens of another issuer with AWS, or use a store with its own STS"
         f" (`AWS_ENDPOINT_URL` in `extra_environment`). Seen: {claims_seen(claims)}."
     )
 
 
 def trust_hint(message: str, role: RoleArn, claims: Claims, *, at_aws: bool = True) -> str:
-    """Say what the role's trust policy must hold for this token to be let in."""
-    if not at_aws and "Not authorized to perform" not in message:  # the words of AWS
+    """Return what the role's trust policy must contain to accept this token.
+
+    Args:
+        message: STS's message.
+        role: the role that was requested.
+        claims: of the token that was sent.
+        at_aws: whether AWS itself was called, not a store with its own STS.
+    """
+    if not at_aws and "Not authorized to perform" not in message:  # AWS's message
         return (
-            f"The store does not let this token have {role}: the role's trust policy wants another (the"
-            " store's condition keys may have other names than IAM's), the store does not know the token's"
-            f" issuer, or it has no such role. Seen: {claims_seen(claims)}."
+            f"The store does not allow this token to use {role}: the role's trust policy requires another (the store's"
+            " condition keys may have other names than IAM's), the store does not know the token's issuer, or the"
+            f" role does not exist. Seen: {claims_seen(claims)}."
         )
     needed = _actions(claims)
     for action in needed[1:]:
         if action in message:
             return (
                 f"The trust policy of {role} lacks the action {action}, which a token with"
-                f" {_WHY[action]} needs: add it to the statement's Action. Seen: {claims_seen(claims)}."
+                f" {_WHY[action]} needs. Add it to the statement's Action. Seen: {claims_seen(claims)}."
             )
     principal = principal_of(claims, role)
     return (
@@ -102,7 +116,7 @@ _WHY = {"sts:TagSession": "session tags", "sts:SetSourceIdentity": "a source ide
 
 
 def _conditions(claims: Claims) -> list[str]:
-    """Write what the token says as lines of a policy's Condition."""
+    """Return the token's claims as lines of a policy's Condition."""
     name = provider_of(claims)
     values = {f"{name}:aud": audience_of(claims), f"{name}:sub": claims.get("sub")}
     values |= {f"aws:RequestTag/{printable(key)}": value for key, value in tags_of(claims).items()}
@@ -112,9 +126,9 @@ def _conditions(claims: Claims) -> list[str]:
 def _no_provider(role: RoleArn, claims: Claims) -> str:
     issuer = printable(claims.get("iss"))
     slash = (
-        "This issuer ends with a slash: a provider that was created without it is another one."
+        "This issuer ends with a slash; a provider that was created without the slash does not match it."
         if issuer.endswith("/")
-        else "This issuer has no slash at its end: a provider that was created with one is another one."
+        else "This issuer has no slash at its end; a provider that was created with one does not match it."
     )
     return (
         f"Account {role.account_id} has no IAM identity provider for the token's issuer, {issuer!r}."
@@ -127,7 +141,7 @@ def _wrong_audience(role: RoleArn, claims: Claims) -> str:
     odd = "".join(f"{problem.message} " for problem in audience_problems(claims))
     audience = audience_of(claims)
     if audience is None:
-        return f"{odd}Have the identity provider put one audience into the token. Seen: {claims_seen(claims)}."
+        return f"{odd}Configure the identity provider to put one audience into the token. Seen: {claims_seen(claims)}."
     if provider_of(claims) in BUILT_IN:
         return (
             f"{odd}The trust policy of {role} must name this audience. Seen: {claims_seen(claims)}."
@@ -144,16 +158,16 @@ def _no_key(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001 - as all of t
     discovery = f"{printable(claims.get('iss')).rstrip('/')}/.well-known/openid-configuration"
     return (
         f"AWS could not get the key that signed the token. From the internet, and within 5 s, it must be"
-        f" able to fetch {discovery} and the `jwks_uri` that it names, and find the token's `kid` there:"
-        f" look at firewalls and lists of allowed addresses; try curl {shlex.quote(discovery)} from outside"
-        f" of your network. Seen: {claims_seen(claims)}."
+        f" able to fetch {discovery} and the `jwks_uri` in it, and find the token's `kid` there."
+        f" Check firewalls and lists of allowed addresses; try curl {shlex.quote(discovery)} from outside"
+        f" your network. Seen: {claims_seen(claims)}."
     )
 
 
 def _thumbprint(role: RoleArn, claims: Claims) -> str:
     return (
-        "The certificate of the identity provider's web server is none that the IAM identity provider"
-        " knows; it has been replaced, perhaps. Set it: aws iam update-open-id-connect-provider-thumbprint"
+        "The IAM identity provider does not know the certificate of the identity provider's web server, which"
+        " may have been replaced. Set it: aws iam update-open-id-connect-provider-thumbprint"
         f" --open-id-connect-provider-arn {_quoted(principal_of(claims, role))} --thumbprint-list"
         f" THUMBPRINT (of the top certificate authority). Seen: {claims_seen(claims)}."
     )
@@ -161,24 +175,24 @@ def _thumbprint(role: RoleArn, claims: Claims) -> str:
 
 def _other_roles(role: RoleArn, claims: Claims) -> str:
     return (
-        f"The token's claim `https://aws.amazon.com/roles` lists the only roles that it is good for, and"
-        f" {role} is not among them: have the identity provider add it. Seen: {claims_seen(claims)}."
+        f"The token's claim `https://aws.amazon.com/roles` lists the only roles that it is valid for, and"
+        f" {role} is not among them. Configure the identity provider to add it. Seen: {claims_seen(claims)}."
     )
 
 
 def _no_id_token(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
     return (
-        "AWS takes an id token, signed with RS256, RS384, RS512, ES256, ES384 or ES512, with `iss`, `sub`,"
-        " `aud`, `iat` and `exp`, the times in whole seconds. An access token often lacks one of them: have"
-        f" the token source give the id token. Seen: {claims_seen(claims)}."
+        "AWS requires an id token, signed with RS256, RS384, RS512, ES256, ES384 or ES512, with `iss`, `sub`,"
+        " `aud`, `iat` and `exp`, the times in whole seconds. An access token often lacks one of them: configure"
+        f" the token source to return the id token. Seen: {claims_seen(claims)}."
     )
 
 
 def _unfit(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
     name, size = largest_claim(claims)
     return (
-        f"AWS takes tokens of up to {MAX_TOKEN_LENGTH} characters. The token's largest claim is `{printable(name)}`, with"
-        f" about {size} of them: have the identity provider leave it out, or put less into it."
+        f"AWS accepts tokens of up to {MAX_TOKEN_LENGTH} characters. The token's largest claim is `{printable(name)}`, with"
+        f" about {size} of them. Configure the identity provider to omit or shorten it."
     )
 
 
@@ -190,21 +204,21 @@ def _too_many_tags(role: RoleArn, claims: Claims) -> str:  # noqa: ARG001
     return (
         f"The token's {len(sizes)} session tags (`{TAGS}`) do not fit into the space that AWS packs them into,"
         f" which can be less than its other limits allow. The largest is `{printable(largest)}`, with"
-        f" {sizes[largest]} characters: have the identity provider send fewer or shorter ones."
+        f" {sizes[largest]} characters. Configure the identity provider to send fewer or shorter tags."
     )
 
 
 def _general(role: RoleArn, claims: Claims) -> str:
     return (
-        f"Account {role.account_id} needs an IAM identity provider whose URL is the token's issuer to the letter"
-        f" (a trailing slash counts) and whose audiences hold the token's: {claims_seen(claims)}."
+        f"Account {role.account_id} needs an IAM identity provider whose URL is exactly the token's issuer"
+        f" (a trailing slash counts) and whose audiences include the token's: {claims_seen(claims)}."
     )
 
 
 def _store(role: RoleArn, claims: Claims) -> str:
     return (
-        f"The store's STS must know the token's issuer, to the letter (a trailing slash counts), its audience"
-        f" and its keys, and let it have {role}. Seen: {claims_seen(claims)}."
+        f"The store's STS must know exactly the token's issuer (a trailing slash counts), its audience and its"
+        f" keys, and allow it to use {role}. Seen: {claims_seen(claims)}."
     )
 
 

@@ -120,7 +120,7 @@ def environment(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str
     changed = with_role(base, variables(session, base))
     stood_in = "AWS_CONFIG_FILE" in session["environment"]
     if not stood_in and (winner := find_conflict(changed)) is not None:
-        _warn(f"{describe_conflict(winner, 'will win over this role in some AWS SDKs')}.")
+        _warn(f"{describe_conflict(winner, 'will override this role in some AWS SDKs')}.")
     return changed
 
 

@@ -1,7 +1,7 @@
-"""`python -m jupyter_wb_aws.doctor`: the doctor in a process that has the environment in question.
+"""`python -m jupyter_wb_aws.doctor`: the doctor in a process that has the environment to check.
 
-The server starts it with what a notebook or terminal would get, and passes on stdin what it knows
-itself; the report goes to stdout. For people there is `jupyter wb-aws doctor`.
+The server starts it with the environment of a notebook or terminal, and sends what it knows itself on stdin.
+The report goes to stdout. Users run `jupyter wb-aws doctor` instead.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from jupyter_wb_aws.doctor.facts import ServerFacts
 
 
 def main() -> None:
-    """FileContent what the server knows, look at this process, and write the report."""
+    """Read what the server knows, check this process, and write the report."""
     asked = json.load(sys.stdin)
-    # This interpreter has started with the server's PYTHONPATH and the like; what it starts has the kernel's.
+    # This interpreter started with the server's PYTHONPATH and the like; what it starts gets the kernel's.
     os.environ.clear()
     os.environ.update(asked["environment"])
     server = ServerFacts(**asked["server"])

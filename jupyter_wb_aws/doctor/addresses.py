@@ -14,21 +14,21 @@ from jupyter_wb_aws.doctor.profiles import Profile
 from jupyter_wb_aws.identity.redact import redact_userinfo
 from jupyter_wb_aws.roles.partitions import partition_of
 
-# The machine's metadata service gives out the machine's own role: never asked, not even whether it
-# is there. Source: EC2 User Guide, "Access instance metadata"; the name is Google Cloud's.
+# The machine's metadata service hands out the machine's own role. Never call it, not even to see whether
+# it exists. Source: EC2 User Guide, "Access instance metadata"; one name is Google Cloud's.
 METADATA = frozenset({"169.254.169.254", "fd00:ec2::254"})
 METADATA_NAMES = frozenset(
     {"instance-data", "instance-data.ec2.internal", "metadata.google.internal"}
 )
-# A user and a password before a host, in a text. Without a scheme: as far as no path and no ARN looks
-# like it, since a role session's name may hold an `@`.
+# A user and password before a host, in a text. Without a scheme it must not match a path or an ARN:
+# a role session's name may contain an `@`.
 USER = re.compile(r"(?:(?<=://)\S*|[^\s\"'/]*:[^\s\"'/]*)@")
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 PROXIES = {"https": ("https_proxy", "HTTPS_PROXY"), "http": ("http_proxy", "HTTP_PROXY")}
 
 
 def is_metadata(host: str) -> bool:
-    """Tell whether a host, or an address that it has, is the machine's metadata service."""
+    """Return whether a host name or address is that of the machine's metadata service."""
     name = host.lower().rstrip(".").partition("%")[0]
     try:
         address = ipaddress.ip_address(_plain(name))
@@ -39,7 +39,7 @@ def is_metadata(host: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    """Write an IPv4 address as usual; C's way, in which one number, hexadecimal or octal will do."""
+    """Normalize an IPv4 address; C also accepts a single number, hexadecimal and octal ones."""
     try:
         return socket.inet_ntoa(socket.inet_aton(name))
     except (OSError, ValueError):
@@ -47,16 +47,16 @@ def _plain(name: str) -> str:
 
 
 def parts_of(url: str) -> SplitResult:
-    """Split a URL as SDKs do: without a scheme, what is there is the host.
+    """Split a URL as SDKs do: without a scheme, it begins with the host.
 
     Raises:
-        ValueError: if it is no URL.
+        ValueError: if it is not a URL.
     """
     return urlsplit(url if "://" in url else f"//{url}")
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL; empty where there is none."""
+    """Return the host of a URL, or an empty string."""
     try:
         return parts_of(url).hostname or ""
     except ValueError:
@@ -64,9 +64,9 @@ def host_of(url: str) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """Return a URL without user, password and query, to be shown.
+    """Return a URL without user, password and query, fit to be shown.
 
-    Up to the last `@`, wherever it is: a password that should have been escaped may hold anything.
+    Everything up to the last `@` is removed: a password that should have been escaped may contain anything.
     """
     scheme = SCHEME.match(url)
     try:
@@ -77,39 +77,42 @@ def without_secrets(url: str) -> str:
 
 
 def masked(text: str, environment: Mapping[str, str]) -> str:
-    """Return what botocore or Python says, without the user and password of any URL in it.
+    """Return a message of botocore or Python without the user and password of any URL in it.
 
     Args:
-        environment: whose proxies and endpoints may be quoted, a part of one included.
+        text: the message.
+        environment: its proxies and endpoints may be quoted, in whole or in part.
     """
     return USER.sub("***@", redact_userinfo(text, *urls_in(environment)))
 
 
 def ignores_endpoints(environment: Mapping[str, str]) -> bool:
-    """Tell whether SDKs are told to ignore endpoints that variables or profiles name."""
+    """Return whether SDKs have to ignore the endpoints of variables and profiles."""
     return environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
 
 
 def sts_endpoint(environment: Mapping[str, str], profile: Profile | None) -> str | None:
-    """Return the endpoint that boto3 has for STS by configuration, None for AWS's own."""
+    """Return the STS endpoint that boto3's configuration names; None for AWS's own."""
     if ignores_endpoints(environment):
         return None
     return configured_endpoint(environment) or (profile.sts_endpoint if profile else None)
 
 
 def sts_url(environment: Mapping[str, str], profile: Profile | None) -> str:
-    """Return where boto3 asks STS; it reads AWS_DEFAULT_REGION only, and asks the global STS without."""
+    """Return where boto3 calls STS: it reads only AWS_DEFAULT_REGION, and otherwise calls the global STS."""
     if endpoint := sts_endpoint(environment, profile):
         return endpoint
     region = environment.get("AWS_DEFAULT_REGION") or (profile.text("region") if profile else None)
     if not region or environment.get("AWS_STS_REGIONAL_ENDPOINTS") == "legacy":
         return "https://sts.amazonaws.com"
-    partition = partition_of(region)  # for others, botocore takes that of the first partition
+    partition = partition_of(
+        region
+    )  # for unknown regions, botocore uses the domain of the first partition
     return f"https://sts.{region}.{partition.domains[0] if partition else 'amazonaws.com'}"
 
 
 def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
-    """Return the proxy that a URL is asked through, as `urllib` and botocore choose it."""
+    """Return the proxy for a URL, as `urllib` and botocore choose it."""
     try:
         scheme, proxies = urlsplit(url).scheme, proxies_in(environment)
     except ValueError:  # not a URL

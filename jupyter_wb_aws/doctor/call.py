@@ -1,8 +1,7 @@
-"""The real call: GetCallerIdentity in this very process, by the chain that every boto3 program has.
+"""The real call: GetCallerIdentity in this process, with the credential chain of every boto3 program.
 
-Three things differ from a program's own call: the machine's metadata service is never asked, a
-sign-in that would be renewed, and written below ~/.aws, is left as it is, and it does not wait for
-long.
+It differs from a program's own call in three ways: it never calls the machine's metadata service, it never
+refreshes a sign-in (boto3 would write it below ~/.aws), and its timeouts are short.
 """
 
 from __future__ import annotations
@@ -26,18 +25,18 @@ WEB_IDENTITY = "assume-role-with-web-identity"
 
 
 def call(facts: Facts, claims: Mapping[str, Any]) -> CallResult:
-    """Call STS as the process that asks would.
+    """Call STS as a program in this process would.
 
     Args:
-        facts: of this process: its environment must be `os.environ`.
+        facts: of this process; their environment must be `os.environ`.
         claims: of the token in the token file, for hints.
     """
-    # The container's own credentials are the only ones that botocore asks for past its events.
+    # botocore asks for the container's own credentials without emitting an event.
     container = facts.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
     if container and (reason := leads_to_metadata(container, None)) is not None:
         return _not_made(reason)
     try:
-        # boto3's chain is botocore's; boto3 itself would cost as much again, and adds nothing here.
+        # boto3's chain is botocore's. Importing boto3 takes as long again, and adds nothing here.
         import botocore.session
     except ImportError:
         return CallResult(
@@ -45,7 +44,7 @@ def call(facts: Facts, claims: Mapping[str, Any]) -> CallResult:
             detail="boto3 is not installed for this Python.",
             hint="Run: pip install boto3",
         )
-    # Before a session is made: botocore reads it then.
+    # botocore reads it when it makes a session.
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     provider = None
     try:
@@ -67,13 +66,13 @@ def call(facts: Facts, claims: Mapping[str, Any]) -> CallResult:
 
 
 def _who(session: Any) -> CallerIdentity | None:
-    """Call GetCallerIdentity; None where the STS is a store's that does not have it."""
+    """Call GetCallerIdentity; None if the STS is a store's and does not have it."""
     from botocore.exceptions import ClientError
 
     from jupyter_wb_aws.aws.sts_calls import TolerantParsers
     from jupyter_wb_aws.aws.sts_errors import failure_from_response
 
-    # Only now: the providers' own clients read other protocols, and times.
+    # Not earlier: the providers' own clients use other protocols, and need parsed times.
     session.register_component("response_parser_factory", TolerantParsers())
     try:
         answer = session.create_client("sts").get_caller_identity()
@@ -118,14 +117,14 @@ def _failed(
 
 
 def _said(error: Exception) -> str:
-    """Return what an error says; one about a file of profiles quotes lines of it, which may hold a key."""
+    """Return an error's message, unless it quotes lines of a profile file, which may contain a key."""
     if type(error).__name__ == "ConfigParseError":
-        return f"{getattr(error, 'kwargs', {}).get('path')} can't be parsed as a file of profiles."
+        return f"{getattr(error, 'kwargs', {}).get('path')} can't be parsed as a profile file."
     return str(error)
 
 
 def _explained(error: Exception, facts: Facts, claims: Mapping[str, Any]) -> WbAwsError | None:
-    """Explain STS's refusal of the role as the server does; None for what is no refusal."""
+    """Explain STS's refusal of the role as the server does; None for any other error."""
     from botocore.exceptions import ClientError
 
     from jupyter_wb_aws.aws.sts_errors import explain_exception

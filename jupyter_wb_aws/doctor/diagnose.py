@@ -1,7 +1,7 @@
-"""The whole of it: gathers the facts, asks everybody at once, looks at each, and reports.
+"""The whole diagnosis: gather the facts, send all requests at once, run the checks, and report.
 
-Nothing is changed, neither in files nor in AWS, but for what a profile's `credential_process` does,
-which boto3 would run: a sign-in that boto3 would renew is left as it is. What is sent is a request to STS, one to the
+It changes nothing in files or in AWS, except for what a profile's `credential_process` does, which boto3
+would run too. It does not refresh a sign-in that boto3 would. It sends one request to STS, one to the
 identity provider, and the calls of boto3's own chain.
 """
 
@@ -29,13 +29,13 @@ from jupyter_wb_aws.doctor.profiles import user_profiles
 from jupyter_wb_aws.identity.token import WebIdentityToken
 
 T = TypeVar("T")
-# Seconds for all that waits for others: a call has two tries, and a name may take long to resolve.
+# Seconds for all requests together: a call has two attempts, and resolving a name may take long.
 CHECK_TIMEOUT = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found, worst first; `looked_at` is what each check said, in their order."""
+    """All findings; `looked_at` has those of each check, in the order of the checks."""
 
     facts: Facts
     looked_at: Mapping[str, list[Finding]]
@@ -43,12 +43,12 @@ class Report:
 
     @property
     def findings(self) -> list[Finding]:
-        """All findings, the worst first."""
+        """All findings, worst first."""
         return sorted_findings([f for found in self.looked_at.values() for f in found])
 
     @property
     def status(self) -> str:
-        """The worst severity, ``ok`` where nothing is worse than an info."""
+        """The worst severity; ``ok`` if nothing is worse than an info."""
         worst = next((f.severity for f in self.findings), Severity.INFO)
         return "ok" if worst is Severity.INFO else worst.value
 
@@ -79,13 +79,13 @@ def diagnose(
     ask_server: Callable[[], ServerFacts | None],
     timeout: float = CHECK_TIMEOUT,
 ) -> Report:
-    """Look at this process.
+    """Check this process.
 
     Args:
         environment: a copy of `os.environ`, whose variables boto3 reads itself.
         place: what kind of process it is.
-        ask_server: asks the Jupyter server; may take its time.
-        timeout: seconds to wait for all others.
+        ask_server: asks the Jupyter server; it may block.
+        timeout: seconds for all requests together.
     """
     facts = gather(environment, datetime.now(UTC), place)
     token = token_in(facts)
@@ -111,7 +111,7 @@ def diagnose(
 
 
 def _without_pointing_at_nothing(looked_at: dict[str, list[Finding]]) -> dict[str, list[Finding]]:
-    """Replace the remedy "mend the findings above" where there is none above."""
+    """Replace the remedy "fix the findings above" if there are none above."""
     findings = [finding for found in looked_at.values() for finding in found]
     if any(f.severity is not Severity.INFO and f.remedy != ABOVE for f in findings):
         return looked_at
@@ -122,9 +122,9 @@ def _without_pointing_at_nothing(looked_at: dict[str, list[Finding]]) -> dict[st
 
 
 class _Asked(Generic[T]):
-    """A question in a thread of its own, that nobody waits for longer than they like.
+    """A question that is answered in a thread of its own.
 
-    A daemon: a `credential_process` that hangs must not keep the interpreter from its end.
+    The thread is a daemon: a `credential_process` that hangs must not keep the interpreter from exiting.
     """
 
     def __init__(self, question: Callable[[], T]) -> None:
@@ -135,11 +135,11 @@ class _Asked(Generic[T]):
     def _ask(self) -> None:
         try:
             self._answers.put(self._question())
-        except BaseException as error:  # noqa: BLE001 - raised where the answer is wanted
+        except BaseException as error:  # noqa: BLE001 - raised again by `answer`
             self._answers.put(error)
 
     def answer(self, deadline: float, late: T) -> T:
-        """Return the answer; `late` where none came in time."""
+        """Return the answer, or `late` if there is none by the deadline."""
         try:
             answer: Any = self._answers.get(timeout=max(deadline - time.monotonic(), 0.01))
         except queue.Empty:

@@ -1,4 +1,4 @@
-"""Everything that the checks look at; gathered by `gather.py`, `probes.py` and `call.py`."""
+"""Everything that the checks need; `gather.py`, `probes.py` and `call.py` collect it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Place = Literal["kernel", "terminal", "server"]
 
 @dataclass(frozen=True, slots=True)
 class CachedCredentials:
-    """An entry of the `aws` command's cache: whose it is, and until when; never the keys."""
+    """An entry of the `aws` command's cache: its role session and expiry, never the keys."""
 
     path: Path
     session_name: str
@@ -27,10 +27,10 @@ class CachedCredentials:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What became of a request without credentials.
+    """The result of a request without credentials.
 
-    `problem` is why there was no answer. `ahead` is how far the other's clock is ahead of ours.
-    `issuer` is what a discovery document calls its issuer.
+    `problem` says why there was no answer. `ahead` is how far the server's clock is ahead of ours.
+    `issuer` is the issuer that a discovery document names.
     """
 
     url: str
@@ -42,10 +42,10 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What became of GetCallerIdentity with boto3's own chain.
+    """The result of GetCallerIdentity with boto3's own chain.
 
-    `provider` is botocore's name of the provider that won; `identity` is None where the STS does not say
-    whose credentials these are. `error` is the kind of what went wrong.
+    `provider` is botocore's name of the provider that won. `identity` is None if the STS does not say
+    whose credentials these are. `error` is STS's code or the exception's type.
     """
 
     outcome: Literal["ok", "failed", "slow", "not_made"]
@@ -70,10 +70,10 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What the Jupyter server says, in the shapes of the REST contract; `problem`: why it doesn't.
+    """The Jupyter server's answers, in the shapes of the REST contract; `problem` says why there are none.
 
-    `no_role_chosen`: the user chose "no AWS role" for this process; only the server itself tells. So it does
-    `files_named`: the variables that name the user's own profile files, where other files are read instead.
+    Only the server itself knows two of these. `no_role_chosen`: the user chose "no AWS role" for this process.
+    `files_named`: the variables that name the user's own profile files, if these are hidden.
     """
 
     problem: Mapping[str, Any] | None = None
@@ -87,16 +87,16 @@ class ServerFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of one process.
+    """What is known about one process.
 
     Args:
-        environment: its variables; some are secret.
+        environment: its variables; some values are secret.
         now: this machine's time.
         place: what kind of process it is, if it is one of Jupyter's.
-        startup_lines: where the user's shell sets a variable, by its name.
-        renviron: where the user's `.Renviron` sets AWS's variables, by their name.
-        bundles: what is wrong with the CA bundle that a variable names, by the variable.
-        user_profiles: the user's own profiles, where the files of a role session stand in for them.
+        startup_lines: where the user's shell sets a variable, by the variable's name.
+        renviron: where the user's `.Renviron` sets an AWS variable, by the variable's name.
+        bundles: what is wrong with the CA bundle that a variable names, by the variable's name.
+        user_profiles: the user's own profiles, if their files are hidden.
     """
 
     environment: Mapping[str, str] = field(repr=False)
@@ -116,17 +116,17 @@ class Facts:
     user_profiles: Profiles | None = None
 
     def get(self, name: str) -> str:
-        """Return a variable's value; empty where it is not set."""
+        """Return a variable's value; an empty string if it is not set."""
         return self.environment.get(name, "")
 
     @property
     def has_role(self) -> bool:
-        """Whether the process has what a role session gives: a role and a token file."""
+        """Whether the process has a role and a token file, as a role session gives them."""
         return bool(self.get("AWS_ROLE_ARN") and self.get("AWS_WEB_IDENTITY_TOKEN_FILE"))
 
     @property
     def lacks_role(self) -> bool:
-        """Whether the process has neither a role nor, as far as is known, other credentials."""
+        """Whether the process has no role and, as far as is known, no other credentials."""
         if self.get("AWS_ROLE_ARN") or self.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
             return False
         call = self.call
@@ -134,28 +134,28 @@ class Facts:
 
     @property
     def role_sessions(self) -> Sequence[Mapping[str, Any]]:
-        """The server's role sessions, as far as they are known."""
+        """The server's role sessions, if they are known."""
         return self.server.sessions if self.server else ()
 
     @property
     def not_set_up(self) -> bool:
-        """Whether the server is known to offer no AWS roles at all."""
+        """Whether the server is known to offer no AWS roles."""
         problem = self.server.problem if self.server else None
         return problem is not None and problem.get("code") in NOT_SET_UP
 
     @property
     def default_role(self) -> str | None:
-        """The role that what starts next gets, as far as it is known."""
+        """The label of the default role, if there is one and it is known."""
         return next((str(s["label"]) for s in self.role_sessions if s["default"]), None)
 
     @property
     def no_role_chosen(self) -> bool:
-        """Whether the user wants no role here."""
+        """Whether the user chose "no AWS role" for this process."""
         return self.server is not None and self.server.no_role_chosen
 
     @property
     def chosen_profile(self) -> str | None:
-        """The name of the profile that a variable chooses, as the SDK for JavaScript sees it first."""
+        """The profile that a variable names, in the order of the SDK for JavaScript."""
         names = (self.environment.get(n) for n in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"))
         return next((name for name in names if name is not None), None)
 

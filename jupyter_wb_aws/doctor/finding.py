@@ -1,4 +1,4 @@
-"""What the doctor says: findings by stable codes, and the report that holds them."""
+"""Findings of the doctor, with stable codes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad it is.
+    """How bad a finding is.
 
-    ``error``: in the SDKs named, calls fail, go out unsigned, or are made as somebody else.
-    ``warning``: it works now, and may not later, or is not safe. ``info``: worth knowing.
+    ``error``: in the SDKs listed, calls fail, go out unsigned, or are made as another caller.
+    ``warning``: it works now, but may not later, or it is not safe. ``info``: worth knowing.
     """
 
     ERROR = "error"
@@ -24,13 +24,13 @@ WORST_FIRST = list(Severity)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was found.
+    """One finding.
 
     Args:
-        code: stable; `codes.py` says what each means.
-        sdks: those that it hits, by the names of `codes.py`; empty where it hits none by itself.
-        message: what was seen, as a sentence; never a secret.
-        remedy: the exact command, or the line to change; empty where there is nothing to do.
+        code: stable; `codes.py` says what it means.
+        sdks: the affected SDKs, by their names in `codes.py`; empty if none is affected by this alone.
+        message: what was seen, as sentences; never a secret.
+        remedy: the exact command, or the line to change; empty if there is nothing to do.
         admin_hint: what to hand to an administrator, or None.
     """
 
@@ -54,5 +54,5 @@ class Finding:
 
 
 def sorted_findings(findings: Sequence[Finding]) -> list[Finding]:
-    """Put the worst first, and otherwise keep the order in which things were looked at."""
+    """Sort by severity, worst first; otherwise keep the order of the checks."""
     return sorted(findings, key=lambda finding: WORST_FIRST.index(finding.severity))

@@ -1,4 +1,4 @@
-"""Gathers what can be known without the network; changes nothing."""
+"""Gathers what can be known without the network. Changes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STARTUP_FILES = (
     ".config/fish/config.fish",
 )  # fmt: skip
 ASSIGNMENT = re.compile(r"\s*(?:export\s+|set\s+-\w+\s+|declare\s+-x\s+)?(?P<name>\w+)[= ]")
-# Who reads which, docs/doctor.md.
+# docs/doctor.md says which SDK reads which.
 BUNDLES = (
     "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
 )  # fmt: skip
@@ -27,7 +27,13 @@ MAX_CACHE_FILES = 200
 
 
 def gather(environment: Mapping[str, str], now: datetime, place: Place | None) -> Facts:
-    """Look at the files that this environment leads to."""
+    """Read the files that this environment leads to.
+
+    Args:
+        environment: of the process to check.
+        now: this machine's time.
+        place: what kind of process it is.
+    """
     home = environment.get("HOME", "")
     token = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")
     login = environment.get("AWS_LOGIN_CACHE_DIRECTORY") or f"{home}/.aws/login/cache"
@@ -54,7 +60,7 @@ def _json_files(folder: Path) -> list[Path]:
 
 
 def _cached(folder: Path) -> Iterator[CachedCredentials]:
-    """Give the entries of the cache that hold credentials (awscli, `JSONFileCache`)."""
+    """Yield the entries of the cache that contain credentials (awscli, `JSONFileCache`)."""
     for path in _json_files(folder):
         try:
             entry = json.loads(read_file(path).content)
@@ -68,7 +74,7 @@ def _cached(folder: Path) -> Iterator[CachedCredentials]:
 
 
 def _startup_lines(home: Path) -> dict[str, Line]:
-    """Find where the user's shell sets AWS's variables, proxies and the like."""
+    """Find the lines where the user's shell sets variables."""
     found: dict[str, Line] = {}
     for name in STARTUP_FILES:
         found = _assignments(home / name) | found
@@ -76,7 +82,7 @@ def _startup_lines(home: Path) -> dict[str, Line]:
 
 
 def _renviron(environment: Mapping[str, str], home: str) -> dict[str, Line]:
-    """Find what R sets of AWS's variables at its start (R, `help(Startup)`)."""
+    """Find the AWS variables that R sets when it starts (R, `help(Startup)`)."""
     name = environment.get("R_ENVIRON_USER") or (f"{home}/.Renviron" if home else "")
     found = _assignments(expanded(name, home)) if name else {}
     return {name: line for name, line in found.items() if name.startswith("AWS_")}
@@ -92,7 +98,7 @@ def _assignments(path: Path) -> dict[str, Line]:
 
 
 def _bundles(variable: str, value: str) -> Literal["missing", "broken"] | None:
-    """Look at what a variable names; SSL_CERT_DIR may name several folders, as PATH does."""
+    """Check what a variable names; SSL_CERT_DIR may name several folders, as PATH does."""
     if variable != "SSL_CERT_DIR":
         return _bundle(value)
     wrong = [_bundle(folder) for folder in value.split(os.pathsep) if folder]

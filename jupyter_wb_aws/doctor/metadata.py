@@ -1,4 +1,4 @@
-"""Who leads to the machine's metadata service, which is never asked: by address, by name, by proxy."""
+"""Keeps the doctor away from the machine's metadata service, by address, by name and by proxy."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from jupyter_wb_aws.doctor.addresses import (
     without_secrets,
 )
 
-# What boto3 sends to renew a sign-in, whose answer it writes below ~/.aws.
-RENEWALS = {
+# boto3's requests that refresh a sign-in; it writes the answers below ~/.aws.
+SIGN_IN_REFRESHES = {
     "before-send.sso-oidc.CreateToken": "IAM Identity Center (SSO)",
     "before-send.signin.CreateOAuth2Token": "`aws login`",
 }
 
 
 class RequestBlocked(Exception):
-    """A request that the doctor does not make; its text says which, and is fit to be shown."""
+    """The doctor does not send this request; the text says why, and is fit to be shown."""
 
 
 def leads_to_metadata(url: str, proxy: str | None) -> str | None:
-    """Say what leads to the metadata service when `url` is asked for, or None.
+    """Return why a request to `url` would reach the metadata service, or None.
 
-    A name is resolved, since anybody's DNS may name that address; not where there is a proxy, which
-    resolves it itself.
+    Names are resolved, because any DNS name may have that address. With a proxy they are not: the proxy
+    resolves them.
     """
     if is_metadata(host_of(url)) or (proxy is None and _resolves_to_metadata(url)):
         return f"{without_secrets(url)} leads to the machine's metadata service"
@@ -39,15 +39,15 @@ def leads_to_metadata(url: str, proxy: str | None) -> str | None:
 
 
 def guard(environment: Mapping[str, str]) -> Callable[..., None]:
-    """Return a handler of botocore's `before-send`, by which every request of every client passes.
+    """Return a handler of botocore's `before-send` event, which every request of every client emits.
 
-    It raises `RequestBlocked` for what leads to the metadata service, and for what would renew a sign-in.
+    The handler raises `RequestBlocked` for requests to the metadata service, and for those that refresh a sign-in.
     """
 
     def refuse(request: Any, event_name: str, **_: object) -> None:
-        if (sign_in := RENEWALS.get(event_name)) is not None:
+        if (sign_in := SIGN_IN_REFRESHES.get(event_name)) is not None:
             raise RequestBlocked(
-                f"boto3 would renew a sign-in of {sign_in}, and write it below ~/.aws"
+                f"boto3 would refresh a sign-in of {sign_in}, and write it below ~/.aws"
             )
         url = str(request.url)
         if (reason := leads_to_metadata(url, proxy_for(url, environment))) is not None:
@@ -60,6 +60,6 @@ def _resolves_to_metadata(url: str) -> bool:
     try:
         parts = parts_of(url)
         found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
-    except (OSError, ValueError):  # a name without an address is not asked either
+    except (OSError, ValueError):  # a name without an address gets no request either
         return False
     return any(is_metadata(str(address[4][0])) for address in found)

@@ -1,7 +1,7 @@
-"""Asks STS and the identity provider whether they are there, without credentials, by plain GET.
+"""Checks by a plain GET, without credentials, whether STS and the identity provider answer.
 
-As boto3 would: through the process's proxies, trusting its CA bundle. No redirect is followed, and
-the machine's metadata service is never asked, by whatever name.
+Requests go as boto3's would, through the process's proxies and with its CA bundle. They follow no redirect,
+and never go to the machine's metadata service, under any name.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MAX_MESSAGE_LENGTH = 200
 
 
 def probe_sts(environment: Mapping[str, str], profile: Profile | None) -> ProbeResult:
-    """Ask the STS that boto3 would ask; its answer is of no matter, its time is."""
+    """Call the STS that boto3 would call. Any answer will do; its `Date` is compared with our clock."""
     url = sts_url(environment, profile)
     bundle = environment.get("AWS_CA_BUNDLE") or environment.get("REQUESTS_CA_BUNDLE")
     of_profile = profile.text("ca_bundle") if profile else None
@@ -43,7 +43,7 @@ def probe_sts(environment: Mapping[str, str], profile: Profile | None) -> ProbeR
 
 
 def probe_idp(issuer: str, environment: Mapping[str, str]) -> ProbeResult:
-    """Ask a token's issuer for its discovery document (OpenID Connect Discovery, section 4)."""
+    """Fetch the discovery document of a token's issuer (OpenID Connect Discovery, section 4)."""
     url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
     return _ask(url, environment, None, reads_issuer=True)
 
@@ -61,12 +61,12 @@ def _ask(
 ) -> ProbeResult:
     shown = without_secrets(url)
     if not url.startswith(("http://", "https://")):
-        return ProbeResult(shown, "unreachable", "it is no http(s) URL")
+        return ProbeResult(shown, "unreachable", "it is not an http(s) URL")
     try:
         parts = urlsplit(url)
     except ValueError:
-        return ProbeResult(shown, "unreachable", "it is no http(s) URL")
-    # As boto3 does; urllib would take the user for a part of the host's name.
+        return ProbeResult(shown, "unreachable", "it is not an http(s) URL")
+    # As boto3 does; urllib would take the user for a part of the host name.
     url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     proxy = None if reads_issuer and is_loopback(url) else proxy_for(url, environment)
     try:
@@ -78,7 +78,7 @@ def _ask(
             *_https(url, bundle),
         )
         return _asked(opener, url, shown, reads_issuer=reads_issuer)
-    except Exception as error:  # noqa: BLE001 - whatever a name, a proxy or a certificate may cause
+    except Exception as error:  # noqa: BLE001 - a name, a proxy or a certificate may cause anything
         return _failed(shown, error, proxy, environment)
 
 
@@ -95,7 +95,7 @@ def _asked(
     try:
         answer: Any = opener.open(url, timeout=TIMEOUT)
     except urllib.error.HTTPError as refusal:
-        answer = refusal  # it is there, and that is what was asked
+        answer = refusal  # an error is an answer too
     with answer:
         middle = before + (datetime.now(UTC) - before) / 2
         content = answer.read(MAX_DOCUMENT_SIZE) if reads_issuer and answer.status == 200 else b""
@@ -131,7 +131,9 @@ def _failed(
             shown, "certificate", f"its certificate is not trusted ({reason.verify_message})"
         )
     if isinstance(reason, ssl.SSLError | FileNotFoundError):
-        return ProbeResult(shown, "certificate", "the CA bundle can't be used, or it speaks no TLS")
+        return ProbeResult(
+            shown, "certificate", "the CA bundle can't be used, or the server does not speak TLS"
+        )
     if isinstance(reason, TimeoutError):
         why = f"no answer within {TIMEOUT:g} s"
     elif isinstance(reason, socket.gaierror):
@@ -144,7 +146,7 @@ def _failed(
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Hands a redirect back as the answer."""
+    """Returns a redirect as the answer."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Follow none."""
+        """Follow no redirect."""

@@ -1,8 +1,7 @@
-"""The user's AWS profiles, as the SDKs read them, with the lines where things stand.
+"""The user's AWS profiles as the SDKs read them, with line numbers.
 
-Source: AWS SDKs and Tools Reference Guide, "Format of the config file"; botocore.configloader. The
-values may be secret, so they show in no `repr`; which *kind* of credentials a profile gives is what
-matters here.
+Source: AWS SDKs and Tools Reference Guide, "Format of the config file"; botocore.configloader. Only the
+kind of credentials that a profile gives matters here. Values may be secret, so no `repr` shows them.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from jupyter_wb_aws.role_sessions.session_files import placeholder_files
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a file, 0 for the file as a whole; written as editors and compilers do."""
+    """A line of a file, 0 for the whole file; its text is that of compilers: ``path:number``."""
 
     path: Path
     number: int
@@ -42,9 +41,9 @@ class Line:
 
 @dataclass(slots=True)
 class Profile:
-    """One profile, of both files together: the credentials file wins, key by key.
+    """One profile, merged from both files; each key of the credentials file overrides the config file's.
 
-    `line_by_line` are keys that only SDKs which read line by line find in it.
+    `line_by_line` has the keys that SDKs find which read line by line.
     """
 
     name: str
@@ -55,17 +54,17 @@ class Profile:
     line_by_line: dict[str, Line] = field(default_factory=dict)
 
     def has(self, *keys: str) -> bool:
-        """Tell whether all of these are set to something."""
+        """Return whether all of these are set and not empty."""
         return all(self.values.get(key) for key in keys)
 
     def text(self, key: str) -> str:
-        """Return a value that is written in one line; empty where there is none."""
+        """Return a one-line value; an empty string if there is none."""
         value = self.values.get(key)
         return value if isinstance(value, str) else ""
 
     @property
     def wb_aws_role(self) -> str | None:
-        """The role that its `credential_process` asks us for, if it does; None for another program."""
+        """The role for which `credential_process` runs `jupyter wb-aws credential-process`, or None."""
         try:
             program, *words = shlex.split(self.text("credential_process"))
         except ValueError:
@@ -81,7 +80,7 @@ class Profile:
 
     @property
     def sts_endpoint(self) -> str | None:
-        """The endpoint that it names for STS, in its section of services or for all (botocore's order)."""
+        """The STS endpoint that it names, in its services section or for all services (botocore's order)."""
         of_sts = (self.services or {}).get("sts")
         named = of_sts.get("endpoint_url") if isinstance(of_sts, dict) else None
         return named or self.text("endpoint_url") or None
@@ -89,7 +88,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class BrokenFile:
-    """A file that boto3 can't parse, or that is not a file (`problem`)."""
+    """A file that boto3 can't parse, or can't read (`problem`)."""
 
     line: Line
     reason: str = ""
@@ -98,7 +97,7 @@ class BrokenFile:
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """What stands in the two files that boto3 reads."""
+    """The contents of the two files that boto3 reads."""
 
     config: Path | None = None
     credentials: Path | None = None
@@ -108,7 +107,7 @@ class Profiles:
 
 
 def read_profiles(environment: Mapping[str, str]) -> Profiles:
-    """FileContent the files that boto3 reads in this process, whose environment is given."""
+    """Read the files that boto3 reads in a process with this environment."""
     profiles: dict[str, Profile] = {}
     files: dict[str, Path | None] = {}
     broken, unreadable = [], []
@@ -136,11 +135,11 @@ def read_profiles(environment: Mapping[str, str]) -> Profiles:
 
 
 def user_profiles(environment: Mapping[str, str], named: Mapping[str, str]) -> Profiles | None:
-    """FileContent the user's own files where a role session's stand in for them, None elsewhere.
+    """Read the user's own files if they are hidden; None if they are not.
 
     Args:
         environment: of this process.
-        named: the variables that name the user's own files, as far as they are known.
+        named: the variables that name the user's own files, if they are known.
     """
     token = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")
     config = environment.get("AWS_CONFIG_FILE")
@@ -151,7 +150,7 @@ def user_profiles(environment: Mapping[str, str], named: Mapping[str, str]) -> P
 
 
 def _merge(file: FileContent, profiles: dict[str, Profile], *, is_config: bool) -> None:
-    """Add a file's profiles.
+    """Merge a file's profiles into `profiles`.
 
     Raises:
         ProfileParseError: if botocore can't parse the file.

@@ -51,9 +51,9 @@ class AssignmentsHandler(WbAwsHandler):
         assignments = choices.assignments
         listed = []
         if self.server_state.kernels is not None:
-            living = self.server_state.kernels.living()
+            living = self.server_state.kernels.kernel_ids()
             assignments.prune(set(living))
-            elsewhere = set(self.server_state.kernels.living_elsewhere())
+            elsewhere = set(self.server_state.kernels.remote_kernel_ids())
             listed += [
                 entry(
                     "kernel",
@@ -81,7 +81,7 @@ class AssignmentsHandler(WbAwsHandler):
         choices = self.manager.choices
         default = self.manager.sessions.default
         chosen = Assignment(default.session_id, "by_default") if default.chosen else None
-        renewed = "r_session" if apps.r_sessions.start_by_themselves(app_id) else "relaunch"
+        renewed = "r_session" if apps.r_sessions.follows_default(app_id) else "relaunch"
         return {
             **entry("app", app_id, chosen, given, choices.next_role()),
             "renewed_by": renewed,
@@ -118,7 +118,10 @@ class KernelAssignmentHandler(WbAwsHandler):
         self.finish()
 
     def _must_live(self, kernel_id: str) -> None:
-        if self.server_state.kernels is None or kernel_id not in self.server_state.kernels.living():
+        if (
+            self.server_state.kernels is None
+            or kernel_id not in self.server_state.kernels.kernel_ids()
+        ):
             raise KernelNotFound("No kernel of this server has that id.")
 
 

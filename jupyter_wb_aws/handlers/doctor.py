@@ -76,9 +76,9 @@ class DoctorHandler(WbAwsHandler):
     def _of_kernel(self, kernel_id: str) -> tuple[Mapping[str, str], ProcessRole, str]:
         """Return what a kernel was started with, as far as it comes from here and its kernelspec."""
         kernels = self.server_state.kernels
-        if kernels is None or kernel_id not in kernels.living():
+        if kernels is None or kernel_id not in kernels.kernel_ids():
             raise KernelNotFound("No kernel of this server has that id.")
-        if kernel_id in kernels.living_elsewhere():
+        if kernel_id in kernels.remote_kernel_ids():
             raise KernelNotFound("This kernel runs elsewhere, where this server can't look.")
         given = self.manager.choices.assignments.running(kernel_id) or UNTOUCHED
         spec = kernels.kernels.get_kernel(kernel_id).kernel_spec

@@ -73,7 +73,7 @@ class HealthHandler(WbAwsHandler):
 
     def _kernels_elsewhere(self) -> list[dict[str, str]]:
         kernels = self.server_state.kernels
-        if kernels is None or not (elsewhere := kernels.living_elsewhere()):
+        if kernels is None or not (elsewhere := kernels.remote_kernel_ids()):
             return []
         text = f"Kernels that run elsewhere, by a provisioner of their own, get no AWS role: {len(elsewhere)}."
         return [{"code": "kernels_elsewhere", "message": text}]

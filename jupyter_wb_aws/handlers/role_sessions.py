@@ -94,15 +94,12 @@ def _notices(site: SiteSettings, conflict: str | None) -> list[dict[str, str]]:
     if conflict is None:
         if site.user_aws_files != "hide":
             return []
-        text = (
-            "This server sets your own ~/.aws files aside where a role is used; profiles in them can't be"
-            " named there."
-        )
+        text = "This server hides your own ~/.aws files where a role is used. Your profiles can't be used there."
         return [{"code": "own_aws_files_set_aside", "message": text}]
     if site.user_aws_files == "keep":
         text = (
-            f"{describe_conflict(conflict, 'wins over this role in some AWS SDKs, or keeps it from working')}; `jupyter wb-aws doctor`"
-            " says what to change."
+            f"{describe_conflict(conflict, 'overrides this role in some AWS SDKs, or breaks it')}. Run `jupyter wb-aws doctor` to see"
+            " what to change."
         )
         return [{"code": "own_aws_files_win", "message": text}]
     return [{"code": "own_aws_files_set_aside", "message": hidden_files_message(conflict)}]

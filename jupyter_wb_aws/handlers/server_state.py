@@ -68,4 +68,4 @@ class ServerState:
     def role_sessions_in_use(self) -> set[str]:
         """Return the ids of the role sessions that living processes of this server use."""
         parts = (self.kernels, self.terminals, self.apps)
-        return set().union(*(part.used() for part in parts if part is not None))
+        return set().union(*(part.session_ids_in_use() for part in parts if part is not None))

@@ -1,4 +1,4 @@
-"""What is in the environment of a process: a pure function of the role session and the site."""
+"""The environment of a process: a pure function of its role session and the site's settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.session_files import placeholder_files
 from jupyter_wb_aws.variables import (
     CONFLICTING,
-    CREDENTIAL,
+    REMOVED_WITHOUT_ROLE,
     ROLE_LABEL,
     is_reserved,
     with_role,
@@ -22,13 +22,13 @@ UserAwsFiles = Literal["hide_if_conflicting", "hide", "keep"]
 
 @dataclass(frozen=True, slots=True)
 class SiteSettings:
-    """What the site adds to every role session, and when the user's own files are stood in for."""
+    """What the site adds to every role session, and when the user's own AWS files are hidden."""
 
     extra_environment: Mapping[str, str] = field(default_factory=dict)
     user_aws_files: UserAwsFiles = "hide_if_conflicting"
 
     def hides_user_files(self, *, has_conflict: bool) -> bool:
-        """Tell whether files of the role session's own stand in for `~/.aws`."""
+        """Return whether `~/.aws` is hidden: AWS's variables name the role session's placeholder files instead."""
         return self.user_aws_files == "hide" or (
             self.user_aws_files == "hide_if_conflicting" and has_conflict
         )
@@ -41,13 +41,13 @@ def process_environment(
     *,
     has_conflict: bool = False,
 ) -> dict[str, str]:
-    """Return the environment that a process gets instead of `base`.
+    """Return the environment of a process.
 
     Args:
-        base: what it would have got without us.
-        process_role: its role session, or one of the three kinds of none.
+        base: the environment without us.
+        process_role: its role session, or one of the three kinds of "no role".
         site: the site's settings.
-        has_conflict: whether the user's own `~/.aws` files would win over the role in some SDK.
+        has_conflict: whether the user's own `~/.aws` files would override the role in some SDK.
     """
     if process_role.kind == "untouched":
         return dict(base)
@@ -59,19 +59,24 @@ def process_environment(
 def environment_with_user_files(
     base: Mapping[str, str], process_role: ProcessRole, site: SiteSettings
 ) -> dict[str, str]:
-    """Return the environment in which the user's own `~/.aws` files would be read, to look at them.
+    """Return the environment of a process in which the user's own `~/.aws` files are not hidden, to check them.
 
-    What another role session has set in `base` is not in it: a server may itself run under a role, and
-    that one's stand-ins do not reach its kernels.
+    It lacks what another role session has set in `base`: a server may itself run under a role, whose
+    placeholder files do not matter to its kernels.
+
+    Args:
+        base: the environment without us.
+        process_role: the process's role session, or one of the three kinds of "no role".
+        site: the site's settings.
     """
     return process_environment(base, process_role, replace(site, user_aws_files="keep"))
 
 
 def removed_names(process_role: ProcessRole) -> frozenset[str]:
-    """Return the names that `process_environment` removes, besides those with a prefix of `CONFLICTING_PREFIXES`."""
+    """Return the names that `process_environment` removes, besides those that begin with `CONFLICTING_PREFIXES`."""
     if process_role.kind == "untouched":
         return frozenset()
-    return CONFLICTING if process_role.session else CONFLICTING | CREDENTIAL
+    return CONFLICTING if process_role.session else CONFLICTING | REMOVED_WITHOUT_ROLE
 
 
 def role_session_variables(
@@ -79,8 +84,13 @@ def role_session_variables(
 ) -> dict[str, str]:
     """Return the variables of a role session; none of them is secret.
 
-    Both region variables are set, since boto3 reads only the one and the SDK for JavaScript only
-    the other. `AWS_ENDPOINT_URL_STS` is not: any value of it breaks pyarrow.
+    Both region variables are set, because boto3 reads only one and the SDK for JavaScript only the other.
+    `AWS_ENDPOINT_URL_STS` is not set: any value breaks pyarrow.
+
+    Args:
+        process_role: the role session; there are no variables without one.
+        site: the site's settings.
+        has_conflict: whether the user's own `~/.aws` files would override the role in some SDK.
     """
     session = process_role.session
     if session is None:
@@ -106,5 +116,5 @@ def role_session_variables(
 
 
 def _extra(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return those that an `extra_environment` may set; the rest was refused where it was read."""
+    """Return the variables that an `extra_environment` may set; the others were refused when it was read."""
     return {name: value for name, value in variables.items() if not is_reserved(name)}

@@ -1,10 +1,10 @@
 """Kernels get their role session at every start and restart: docs/decisions/0001-kernels.md.
 
-The server's `MultiKernelManager` makes each `KernelManager` with its `kernel_manager_factory`. We
-wrap that factory, and on each kernel manager that it makes the one method through which every
-launch passes (by hand, automatic after a crash; sync and async): `_async_launch_kernel`. The classes
-that the site configured stay as they are. It is a private name of jupyter_client, the only one we
-lean on: CI runs against the oldest and the newest version we support.
+The server's `MultiKernelManager` makes each `KernelManager` with its `kernel_manager_factory`. We wrap that
+factory, and on each kernel manager that it makes, `_async_launch_kernel`: every launch calls this method, by
+hand or automatic after a crash, sync or async. The classes that the site configured stay as they are. The
+method is a private name of jupyter_client, the only one that we depend on; CI runs against the oldest and the
+newest version that we support.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ log = logging.getLogger(__name__)
 
 
 class KernelInjection:
-    """Puts role sessions into the kernels of one server.
+    """Gives role sessions to the kernels of one server.
 
     Args:
         kernels: the server's MappingKernelManager (jupyter_server.services.kernels).
-        manager: knows which role session a kernel has.
+        manager: knows which role session each kernel has.
         site: the site's settings.
     """
 
@@ -46,11 +46,11 @@ class KernelInjection:
         self._manager = manager
         self._site = site
         self._factory: Callable[..., Any] | None = None
-        self._elsewhere: set[str] = set()
+        self._remote: set[str] = set()
         self._conflict_check = ConflictCheck()
 
     def install(self) -> None:
-        """Wrap the factory, now and whenever the site's configuration makes another one."""
+        """Wrap the factory, and each new one that the site's configuration sets."""
         self.kernels.observe(self._factory_changed, "kernel_manager_factory")
         self._wrap(self.kernels.kernel_manager_factory)
 
@@ -72,15 +72,15 @@ class KernelInjection:
 
         async def launch(kernel_cmd: list[str], **kwargs: Any) -> None:
             if not isinstance(kernel.provisioner, LocalProvisioner):
-                # It runs where our token file does not exist.
-                self._elsewhere.add(kernel.kernel_id)
+                # It may run where our token file does not exist.
+                self._remote.add(kernel.kernel_id)
                 log.warning(
                     "Kernel %s gets no AWS role: its provisioner %s may start it on another machine",
                     kernel.kernel_id, type(kernel.provisioner).__name__,
                 )  # fmt: skip
                 await inner(kernel_cmd, **kwargs)
                 return
-            await self._manager.sessions.ready()  # a choice of the last run may still be on its way
+            await self._manager.sessions.ready()  # a choice of the last run may not be restored yet
             process_role = self._manager.choices.assign_to_kernel(kernel.kernel_id)
             base = os.environ if kwargs.get("env") is None else kwargs["env"]
             cwd = kwargs.get("cwd") or ""
@@ -89,7 +89,7 @@ class KernelInjection:
                 process_role.session is not None
                 and await self._conflict_check.find(looked_at, cwd) is not None
             )
-            # `kwargs` is the launch's own copy: what a later restart starts from stays clean.
+            # `kwargs` is a copy for this launch; a later restart begins with the original.
             kwargs["env"] = process_environment(
                 base, process_role, self._site, has_conflict=has_conflict
             )
@@ -100,19 +100,19 @@ class KernelInjection:
 
         kernel._async_launch_kernel = launch  # noqa: SLF001
 
-    def living_elsewhere(self) -> list[str]:
-        """Return the ids of those kernels that were left alone, since they run elsewhere."""
-        self._elsewhere.intersection_update(self.living())
-        return sorted(self._elsewhere)
+    def remote_kernel_ids(self) -> list[str]:
+        """Return the ids of kernels that get no role because they may run on another machine."""
+        self._remote.intersection_update(self.kernel_ids())
+        return sorted(self._remote)
 
-    def living(self) -> list[str]:
+    def kernel_ids(self) -> list[str]:
         """Return the ids of the server's kernels."""
         return list(self.kernels.list_kernel_ids())
 
-    def used(self) -> set[str]:
-        """Return the ids of the role sessions that living kernels have, or will have at their restart."""
+    def session_ids_in_use(self) -> set[str]:
+        """Return the ids of the role sessions that running kernels have, or get at their restart."""
         assignments, used = self._manager.choices.assignments, set()
-        for kernel_id in self.living():
+        for kernel_id in self.kernel_ids():
             if (process_role := assignments.running(kernel_id)) and process_role.session:
                 used.add(process_role.session.id)
             if (chosen := assignments.chosen(kernel_id)) and chosen.session_id:
@@ -120,10 +120,15 @@ class KernelInjection:
         return used
 
     async def start(self, session: RoleSession, name: str | None, path: str | None) -> Any:
-        """Start a kernel with a role session apart from the default.
+        """Start a kernel with a role session, independent of the default role.
+
+        Args:
+            session: the role session.
+            name: the kernelspec; None means the server's default.
+            path: the notebook's folder, as in `/api/kernels`.
 
         Returns:
-            the model that `/api/kernels` gives.
+            the kernel's model, as in `/api/kernels`.
         """
         kernel_id = str(uuid.uuid4())
         self._manager.choices.assignments.choose(kernel_id, session.id)

@@ -1,9 +1,9 @@
 """Apps behind jupyter-server-proxy get a role at each launch: docs/decisions/0008-proxied-apps.md.
 
-Each app's handler keeps its process in a `state` that all of the app's requests share, and puts it
-there before it starts it. We stand in for that dict, which reaches every app, however it was
-configured; and wrap the `start` of each process, through which every launch passes, the automatic one
-after a crash too. Command and environment of a process are two private names of simpervisor.
+Each app's handler keeps its process in a dict `state`, which all of the app's requests share, and stores it there
+before it starts it. We replace that dict, which works for every app, however it is configured. We also wrap the
+`start` of each process, which every launch calls, even the automatic one after a crash. A process's command and
+environment are two private names of simpervisor.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from jupyter_wb_aws.injection.environment import (
     environment_with_user_files,
     process_environment,
 )
-from jupyter_wb_aws.injection.rstudio import RSessions
+from jupyter_wb_aws.injection.rstudio import RStudioSessions
 from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class State(dict[str, Any]):
-    """What jupyter-server-proxy knows of one app; tells of each process before it is started."""
+    """The state of one app in jupyter-server-proxy; calls `prepare` with each process before it starts."""
 
     def __init__(self, before: dict[str, Any], prepare: Callable[[Any], None]) -> None:
         super().__init__(before)
@@ -47,7 +47,7 @@ class State(dict[str, Any]):
 
 @dataclass(slots=True)
 class App:
-    """One configured app; `process_role` is what its process was given at its last launch."""
+    """One configured app; `process_role` is the role of its last launch."""
 
     id: str
     state: dict[str, Any]
@@ -55,12 +55,12 @@ class App:
 
     @property
     def running(self) -> bool:
-        """Whether it has a living process of jupyter-server-proxy's."""
+        """Whether jupyter-server-proxy has a running process for it."""
         return bool(getattr(self.state.get("proc"), "running", False))
 
 
 class ProxiedAppInjection:
-    """Puts the default role session into the proxied apps of one server.
+    """Gives the default role session to the proxied apps of one server.
 
     Args:
         web_app: the server's tornado application.
@@ -74,38 +74,37 @@ class ProxiedAppInjection:
         self._site = site
         self._apps: dict[str, App] = {}
         self._conflict_check = ConflictCheck()
-        self.r_sessions = RSessions(manager, site)
+        self.r_sessions = RStudioSessions(manager, site)
 
     def install(self) -> None:
-        """Find the apps, when every extension has added its handlers."""
+        """Find the apps, after all extensions have added their handlers."""
         base_url = self._web_app.settings["base_url"]
         for rule in rules_below(self._web_app.default_router):
             state = rule.target_kwargs.get("state")
             if not hasattr(rule.target, "ensure_process") or not isinstance(state, dict):
                 continue
             if isinstance(state, State):
-                continue  # the router for any host has it as well
+                continue  # the router for any host has the same rule
             app = App(app_id(rule.matcher.regex.pattern, base_url), {})
             app.state = State(state, lambda process, app=app: self._prepare(app, process))  # type: ignore[misc]
             rule.target_kwargs["state"] = app.state
             self._apps[app.id] = app
 
     def _prepare(self, app: App, process: Any) -> None:
-        """Have each start of a process compute anew what it gets."""
+        """Make each start of a process compute its environment again."""
         command = getattr(process, "_proc_args", None)
         options = getattr(process, "_proc_kwargs", None)
         if not command or options is None:
-            if not isinstance(
-                process, str
-            ):  # where nothing is to be started, a sentence stands there
+            if not isinstance(process, str):  # a text if there is nothing to start
                 log.error(
-                    "%r gets no AWS role: this jupyter-server-proxy is not known here", app.id
+                    "%r gets no AWS role: this version of jupyter-server-proxy is not supported",
+                    app.id,
                 )
             return
         inner, base = process.start, options.get("env") or os.environ
 
         async def start() -> None:
-            await self._manager.sessions.ready()  # a choice of the last run may still be on its way
+            await self._manager.sessions.ready()  # a choice of the last run may not be restored yet
             process_role = self._manager.choices.assign_to_process()
             cwd = options.get("cwd") or ""
             looked_at = environment_with_user_files(base, process_role, self._site)
@@ -119,7 +118,7 @@ class ProxiedAppInjection:
             process._proc_kwargs = {**options, "env": environment}  # noqa: SLF001 - see the module's docstring
             process._proc_args = await self.r_sessions.command_for(app.id, command, base)  # noqa: SLF001
             if app.state.get("proc") is not process:
-                return  # relaunched meanwhile: nobody would ever end it
+                return  # relaunched meanwhile: this process would never be terminated
             await inner()
             app.process_role = process_role
             self._manager.choices.app_changed(app.id)
@@ -127,15 +126,15 @@ class ProxiedAppInjection:
         process.start = start
 
     def running(self) -> dict[str, ProcessRole]:
-        """Return what each living app was launched with."""
+        """Return the role of each running app."""
         return {
             app.id: app.process_role
             for app in self._apps.values()
             if app.running and app.process_role
         }
 
-    def used(self) -> set[str]:
-        """Return the ids of the role sessions that living apps have, or their R sessions may have."""
+    def session_ids_in_use(self) -> set[str]:
+        """Return the ids of the role sessions that running apps have, or their R sessions may have."""
         used = set()
         for app_id, process_role in self.running().items():
             used |= {process_role.session.id} if process_role.session else set()
@@ -143,7 +142,7 @@ class ProxiedAppInjection:
         return used
 
     async def relaunch(self, app_id: str) -> None:
-        """Stop an app, so that the next request launches it with what is the default then.
+        """Stop an app, so that its next request launches it with the current default role.
 
         Raises:
             AppNotFound: if no app has this id.
@@ -155,23 +154,23 @@ class ProxiedAppInjection:
             raise AppNotFound("No proxied app of this server has that id.")
         lock = app.state.get("proc_lock")
         if lock is None or "proc" not in app.state:
-            return  # nobody has asked for it yet
+            return  # no request has launched it yet
         async with lock:
             process = app.state.get("proc")
             if process is None or isinstance(process, str):
                 return
             if process.running:
                 await process_tree.terminate_tree(process, process_tree.TERMINATE_TIMEOUT)
-            # Port and socket stay: a request that waits for the lock has read them already.
+            # Keep port and socket: a request that waits for the lock has read them already.
             remove_socket(app.state.get("unix_socket"))
             del app.state["proc"]
             app.process_role = None
-        log.info("%r was stopped; its next request launches it anew", app_id)
+        log.info("%r was stopped; its next request launches it again", app_id)
         self._manager.choices.app_changed(app_id)
 
 
 def rules_below(router: Any) -> Iterator[Any]:
-    """Give all rules of a router, and of those below it. Source: tornado.routing.RuleRouter."""
+    """Yield all rules of a router and of its nested routers. Source: tornado.routing.RuleRouter."""
     for rule in router.rules:
         if hasattr(rule.target, "rules"):
             yield from rules_below(rule.target)
@@ -180,13 +179,13 @@ def rules_below(router: Any) -> Iterator[Any]:
 
 
 def app_id(pattern: str, base_url: str) -> str:
-    """Return an app's name: what its URLs begin with, in jupyter-server-proxy's own configuration."""
+    """Return an app's name in jupyter-server-proxy's configuration: the beginning of its URLs."""
     path = re.sub(r"[($].*", "", pattern).removeprefix(base_url.rstrip("/"))
     return path.strip("/")
 
 
 def remove_socket(path: str | None) -> None:
-    """Remove the Unix socket of a process that is no more, on which the next could not listen."""
+    """Remove the Unix socket of a process that has ended, so that the next one can listen on it."""
     with contextlib.suppress(OSError):
         if path and stat.S_ISSOCK(Path(path).stat().st_mode):
             Path(path).unlink()

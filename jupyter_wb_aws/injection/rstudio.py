@@ -1,9 +1,9 @@
-"""RStudio's R sessions get what is the default when they start: docs/decisions/0008-proxied-apps.md.
+"""RStudio's R sessions get the default role when they start: docs/decisions/0008-proxied-apps.md.
 
-`rserver` starts `rsession` with an environment built anew, so that its own environment brings no role
-in. What it executes is `--rsession-path`: we name a script there that sets the role's variables, and
-then becomes the real `rsession`. The script lies beside the token files and is written anew whenever
-the default changes; a shell that reads the old one reads it to its end.
+`rserver` starts `rsession` with a new environment, so a role in its own environment does not reach it. It
+executes the program in `--rsession-path`: we name a script there, which sets the role's variables and then
+becomes the real `rsession`. The script is beside the token files, and is replaced each time the default role
+changes. A shell that is reading the old script reads it to its end.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from jupyter_wb_aws.variables import CONFLICTING_PREFIXES
 log = logging.getLogger(__name__)
 
 OPTION = "--rsession-path"
-# The roles file and ~/.aws change without a word to us.
-LOOK_AGAIN = 10.0
-# Whoever chose another default waits for it.
-PATIENCE = 2.0
+# Seconds. The roles file and ~/.aws may change without notice.
+CHECK_INTERVAL = 10.0
+# Seconds. The user who changes the default role waits for it.
+WRITE_TIMEOUT = 2.0
 
 
 @dataclass(slots=True)
 class Script:
-    """What one `rserver` starts its R sessions with; `offered`: the role sessions that they may have.
+    """The script that one `rserver` runs; `offered` has the ids of the role sessions that it has given.
 
-    `content` is empty while it is not known what is in the file.
+    `content` is empty while the file's content is not known.
     """
 
     path: Path
@@ -57,8 +57,8 @@ class Script:
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class RSessions:
-    """Keeps the scripts of one server.
+class RStudioSessions:
+    """Writes the scripts that start R sessions, for all RStudio apps of one server.
 
     Args:
         manager: knows the default role session, and the folder of the token files.
@@ -77,7 +77,13 @@ class RSessions:
     async def command_for(
         self, app_id: str, command: Sequence[str], environment: Mapping[str, str]
     ) -> Sequence[str]:
-        """Return the command that starts an app: with our script in it, if it is RStudio's."""
+        """Return the command that starts an app, with our script in it if the app is RStudio.
+
+        Args:
+            app_id: the app's name.
+            command: the app's own command.
+            environment: the app's environment, without a role.
+        """
         at = rserver_in(command)
         if at is None:
             return command
@@ -90,7 +96,7 @@ class RSessions:
         try:
             await self._write(script)
         except (WbAwsError, OSError) as problem:
-            log.error("R sessions of %r get no AWS role: %s", app_id, _words(problem))
+            log.error("R sessions of %r get no AWS role: %s", app_id, _sentence(problem))
             return command
         if not await self._threads.run(os.access, script.path, os.X_OK):
             log.error(
@@ -104,39 +110,39 @@ class RSessions:
         return [*command[: at + 1], f"{OPTION}={script.path}", *without_option(command[at + 1 :])]
 
     def offered(self, app_id: str) -> set[str]:
-        """Return the ids of the role sessions that R sessions of an app may have."""
+        """Return the ids of the role sessions that an app's R sessions may have."""
         return self._scripts[app_id].offered if app_id in self._scripts else set()
 
-    def start_by_themselves(self, app_id: str) -> bool:
-        """Tell whether an app's R sessions get the default when they start, without its relaunch."""
+    def follows_default(self, app_id: str) -> bool:
+        """Return whether an app's R sessions get the default role without a relaunch of the app."""
         return app_id in self._scripts
 
     async def follow(self) -> None:
-        """Have what starts from now on get what is the default now."""
+        """Rewrite the scripts, so that new R sessions get the current default role."""
         for script in list(self._scripts.values()):
             try:
                 async with asyncio.timeout(
-                    PATIENCE
-                ):  # a folder on NFS: it is written when it can be
+                    WRITE_TIMEOUT
+                ):  # on NFS, it is written when the disk answers
                     await self._write(script)
             except TimeoutError:
-                log.error("R sessions get what was the default before, until the disk answers")
+                log.error("R sessions get the previous default role until the disk answers")
             except (WbAwsError, OSError) as problem:
-                log.error("R sessions get what was the default before: %s", _words(problem))
+                log.error("R sessions get the previous default role: %s", _sentence(problem))
 
     async def close(self) -> None:
-        """Stop looking; the scripts go with the token files."""
+        """Stop checking; the scripts are removed with the token files."""
         await self._tasks.cancel()
 
     async def _keep(self) -> None:
         while True:
-            await self._manager.clock.sleep(LOOK_AGAIN)
+            await self._manager.clock.sleep(CHECK_INTERVAL)
             await self.follow()
 
     async def _write(self, script: Script) -> None:
-        async with script.one_at_a_time:  # the last one to ask what is the default writes last
+        async with script.one_at_a_time:  # who reads the default role last also writes last
             process_role = self._manager.choices.next_role()
-            # Each R session starts in the folder of its project.
+            # Each R session starts in the folder of its project, so cwd is not known.
             looked_at = environment_with_user_files(script.environment, process_role, self._site)
             conflict = await self._conflict_check.find(looked_at, None, find_conflict)
             has_conflict = conflict is not None
@@ -146,22 +152,29 @@ class RSessions:
             if process_role.session is not None:
                 script.offered.add(process_role.session.id)
             if content != script.content or not await self._threads.run(script.path.exists):
-                script.content = ""  # should we be cancelled, the disk goes on by itself
+                script.content = ""  # if we are cancelled, the write goes on
                 await self._manager.files.write_script(script.path, content)
                 script.content = content
 
 
-def _words(problem: WbAwsError | OSError) -> str:
+def _sentence(problem: WbAwsError | OSError) -> str:
     return problem.detail if isinstance(problem, WbAwsError) else str(problem)
 
 
 def script_text(
     process_role: ProcessRole, site: SiteSettings, rsession: Path, *, has_conflict: bool
 ) -> str:
-    """Write the script, for a plain POSIX shell. It makes the changes of `environment.process_environment`."""
+    """Return the script, for a POSIX shell. It changes the environment as `process_environment` does.
+
+    Args:
+        process_role: the role for new R sessions.
+        site: the site's settings.
+        rsession: the real program.
+        has_conflict: whether the user's own `~/.aws` files would override the role in some SDK.
+    """
     lines = [
         "#!/bin/sh",
-        "# Written by jupyter_wb_aws whenever the default AWS role changes: starts an R session with it.",
+        "# Written by jupyter_wb_aws each time the default AWS role changes. Starts an R session with that role.",
     ]
     names, prefixes = removed_names(process_role), CONFLICTING_PREFIXES
     if names:
@@ -176,7 +189,7 @@ def script_text(
 
 
 def rserver_in(command: Sequence[str]) -> int | None:
-    """Return where in a command RStudio's `rserver` is (an `env` or `nice` may stand before it)."""
+    """Return the index of RStudio's `rserver` in a command (`env` or `nice` may precede it), or None."""
     return next((at for at, word in enumerate(command) if Path(word).name == "rserver"), None)
 
 
@@ -191,9 +204,9 @@ def without_option(words: Iterable[str]) -> list[str]:
 
 
 def rsession_of(command: Sequence[str], environment: Mapping[str, str]) -> Path | None:
-    """Find what an `rserver` would execute: by its command, its rserver.conf, else beside it.
+    """Find the program that `rserver` would execute: in its command, in rserver.conf, or beside it.
 
-    Source: rstudio, ServerOptions.cpp; a path that is not absolute is one below where it is installed.
+    Source: rstudio, ServerOptions.cpp; a relative path is below the installation folder.
     """
     rserver = shutil.which(command[0], path=environment.get("PATH"))
     if rserver is None:

@@ -1,4 +1,4 @@
-"""What the server itself would pass on: the environment in which it asks STS for a role."""
+"""The environment in which the server calls STS: that of a process that it would start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from jupyter_wb_aws.role_sessions.role_session import RoleSession
 async def environment_of(
     session: RoleSession, *, site: SiteSettings, conflict_check: ConflictCheck
 ) -> dict[str, str]:
-    """Return the environment of a process that this server would start with a role session now."""
+    """Return the environment of a process that this server would start with a role session.
+
+    Args:
+        session: the role session.
+        site: the site's settings.
+        conflict_check: checks the user's own `~/.aws` files.
+    """
     process_role = ProcessRole("role", session)
     conflict = await conflict_check.find(
         environment_with_user_files(os.environ, process_role, site), None

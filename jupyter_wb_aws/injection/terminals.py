@@ -1,7 +1,7 @@
 """Terminals get their role session when they start: docs/decisions/0002-terminals.md.
 
-Wrapping `make_term_env` of the server's terminal manager reaches every terminal; what a client
-passes as `extra_env` has had its say by then.
+We wrap `make_term_env` of the server's terminal manager, which every terminal uses. A client's `extra_env`
+has been applied by then.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
 
 class TerminalInjection:
-    """Puts role sessions into the terminals of one server.
+    """Gives role sessions to the terminals of one server.
 
     Args:
         terminals: the server's TerminalManager (jupyter_server_terminals).
@@ -47,7 +47,7 @@ class TerminalInjection:
         )
 
     def install(self) -> None:
-        """Wrap the terminal manager's way to an environment, and note who got which."""
+        """Wrap how the terminal manager makes environments, and record the role of each terminal."""
         self.terminals.make_term_env = self._with_role(self.terminals.make_term_env)
         self.terminals.new_terminal = self._noted(self.terminals.new_terminal)
 
@@ -56,7 +56,7 @@ class TerminalInjection:
         def make_term_env(*args: Any, **kwargs: Any) -> dict[str, str]:
             chosen = self._chosen.get()
             if chosen is not None and chosen.session is not None and chosen.session.ended:
-                chosen = NO_AWS_ROLE  # it ended while the request was looked at
+                chosen = NO_AWS_ROLE  # it ended while the request was processed
             process_role = chosen or self._manager.choices.assign_to_process()
             assignment = (
                 Assignment(process_role.session.id, "by_user" if chosen else "by_default")
@@ -78,7 +78,7 @@ class TerminalInjection:
     def _noted(self, inner: Any) -> Any:
         @functools.wraps(inner)
         def new_terminal(*args: Any, **kwargs: Any) -> Any:
-            terminal = inner(*args, **kwargs)  # calls make_term_env, and nothing comes in between
+            terminal = inner(*args, **kwargs)  # calls make_term_env, and nothing runs in between
             if self._last is not None:
                 self._given[terminal] = self._last
             return terminal
@@ -86,15 +86,15 @@ class TerminalInjection:
         return new_terminal
 
     def running(self) -> dict[str, tuple[Assignment | None, ProcessRole]]:
-        """Return how each living terminal got its role session, and what it was started with."""
+        """Return how each running terminal got its role session, and the role that it started with."""
         return {
             name: self._given[terminal]
             for name, terminal in self.terminals.terminals.items()
             if terminal in self._given
         }
 
-    def used(self) -> set[str]:
-        """Return the ids of the role sessions that living terminals have."""
+    def session_ids_in_use(self) -> set[str]:
+        """Return the ids of the role sessions of running terminals."""
         return {
             process_role.session.id
             for _, process_role in self.running().values()
@@ -102,10 +102,10 @@ class TerminalInjection:
         }
 
     async def start(self, session: RoleSession) -> Any:
-        """Start a terminal with a role session apart from the default.
+        """Start a terminal with a role session, independent of the default role.
 
         Returns:
-            the model that `/api/terminals` gives.
+            the terminal's model, as in `/api/terminals`.
         """
         token = self._chosen.set(ProcessRole("role", session))
         try:

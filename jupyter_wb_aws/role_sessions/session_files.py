@@ -282,14 +282,14 @@ def file_names(session: RoleSession) -> list[str]:
 
 
 def placeholder_files(token_file: Path) -> tuple[Path, Path]:
-    """Return the role session's stand-ins for `~/.aws/config` and `~/.aws/credentials`."""
+    """Return the paths of the placeholders for `~/.aws/config` and `~/.aws/credentials`."""
     return token_file.with_suffix(".config"), token_file.with_suffix(".credentials")
 
 
 def placeholder_contents(session: RoleSession) -> dict[str, str]:
-    """Name and content of the stand-ins.
+    """Return the content of each placeholder, by its file name.
 
-    They hold nothing but the reason for their being; see docs/decisions/0003-environment.md.
+    It only says why the file exists; see docs/decisions/0003-environment.md.
     """
     why = f"# Stands in for your own file while the AWS role {session.role.arn.name} is in use.\n"
     return {path.name: why for path in placeholder_files(session.token_file)}

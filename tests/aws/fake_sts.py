@@ -1,4 +1,4 @@
-"""An STS on loopback that answers as it is told, in AWS's Query protocol."""
+"""An STS on loopback that answers as a test says, in AWS's Query protocol."""
 
 import re
 import threading

@@ -1,4 +1,4 @@
-"""Profile files of the user's own, and the setting in each that would win over the role."""
+"""The user's own profile files, and the setting in each that overrides the role."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What IAM looks at in a token, and what it won't take."""
+"""What IAM reads in a token, and what it does not accept."""
 
 import json
 from datetime import timedelta
@@ -140,7 +140,7 @@ def test_tags_are_read_in_both_forms(claims, tags):
     assert tags_of(claims) == tags
 
 
-def test_only_what_iam_looks_at_is_picked():
+def test_only_claims_that_iam_reads_are_kept():
     token = make_token(
         azp="wb", amr=["pwd"], email="a@example.com", **{TAGS: NESTED, SOURCE_IDENTITY: "alice"}
     )
@@ -160,12 +160,10 @@ def test_what_is_missing_is_null():
 
 
 def test_long_and_unprintable_values_are_made_fit():
-    picked = claims_for_aws(
-        {"sub": "x" * 9000, "aud": ["y" * 9000] * 90, "iss": "a\x1b[31m\u202eb"}
-    )
-    assert len(picked["sub"]) == 255
-    assert len(picked["aud"]) == 50
-    assert picked["iss"] == "a?[31m?b"
+    kept = claims_for_aws({"sub": "x" * 9000, "aud": ["y" * 9000] * 90, "iss": "a\x1b[31m\u202eb"})
+    assert len(kept["sub"]) == 255
+    assert len(kept["aud"]) == 50
+    assert kept["iss"] == "a?[31m?b"
 
 
 # --- Warnings ------------------------------------------------------------------------------
@@ -239,7 +237,7 @@ values = st.recursive(
 
 
 @given(st.dictionaries(names, values))
-def test_whatever_a_token_claims_it_is_picked_and_judged(claims):
+def test_any_claims_are_kept_and_judged(claims):
     token = make_token()
     object.__setattr__(token, "claims", claims)
     assert json.dumps(claims_for_aws(claims)).isprintable()

@@ -1,4 +1,4 @@
-"""Which of the user's own ~/.aws files would win over the picked role in some SDK."""
+"""Which of the user's own ~/.aws files override the role in some SDK."""
 
 import os
 import re
@@ -21,11 +21,11 @@ def home(tmp_path):
 @pytest.mark.parametrize(("file", "text", "key"), CONFLICTING)
 def test_what_would_win_is_found_and_named(home, file, text, key):
     (home / ".aws" / file).write_text(text)
-    told = find_conflict({"HOME": str(home)})
-    assert told == (f"{key} of [default] in {home}/.aws/{file}" if key else None)
+    conflict = find_conflict({"HOME": str(home)})
+    assert conflict == (f"{key} of [default] in {home}/.aws/{file}" if key else None)
 
 
-def test_without_files_or_a_home_nothing_wins(tmp_path):
+def test_without_files_or_a_home_there_is_no_conflict(tmp_path):
     assert find_conflict({"HOME": str(tmp_path)}) is None
     assert find_conflict({"HOME": "/no/such/home"}) is None
     assert find_conflict({}) is None
@@ -54,7 +54,7 @@ def test_a_tilde_is_the_home_of_the_process_that_starts(home, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["~no-such-user/config", "/dev/null", "/", "/no/such", "a\0b"])
-def test_a_name_that_leads_to_no_file_is_no_file(name):
+def test_a_path_without_a_file_is_no_conflict(name):
     assert find_conflict({"HOME": "/no/such/home", "AWS_CONFIG_FILE": name}) is None
 
 
@@ -67,9 +67,9 @@ def test_a_name_that_leads_to_no_file_is_no_file(name):
 )  # fmt: skip
 def test_a_file_that_breaks_some_sdk_is_kept_away_from_all(home, text):
     (home / ".aws" / "config").write_text(text)
-    told = find_conflict({"HOME": str(home)})
+    conflict = find_conflict({"HOME": str(home)})
     named = re.escape(f"{home}/.aws/config")
-    assert re.fullmatch(rf"{named}, which can't be read as a profile \(.+[^.]\)", told)
+    assert re.fullmatch(rf"{named}, which can't be read as a profile \(.+[^.]\)", conflict)
 
 
 def test_a_file_of_another_encoding_is_still_read(home):
@@ -121,8 +121,8 @@ def test_any_settings_in_any_sections_keep_no_process_from_starting(
     (home / ".aws").mkdir(parents=True, exist_ok=True)
     (home / ".aws" / "config").write_text(config)
     (home / ".aws" / "credentials").write_text(credentials)
-    told = find_conflict({"HOME": str(home)})
-    assert told is None or str(home) in told
+    conflict = find_conflict({"HOME": str(home)})
+    assert conflict is None or str(home) in conflict
 
 
 @given(st.text(max_size=200))
@@ -130,8 +130,8 @@ def test_any_text_is_read_or_called_unreadable(tmp_path_factory, text):
     home = tmp_path_factory.getbasetemp() / "random"
     (home / ".aws").mkdir(parents=True, exist_ok=True)
     (home / ".aws" / "config").write_bytes(text.encode("utf-8", "surrogatepass"))
-    told = find_conflict({"HOME": str(home)})
-    assert told is None or str(home) in told
+    conflict = find_conflict({"HOME": str(home)})
+    assert conflict is None or str(home) in conflict
 
 
 # --- What botocore reads, and where ----------------------------------------------------------
@@ -147,9 +147,9 @@ def test_any_text_is_read_or_called_unreadable(tmp_path_factory, text):
 )  # fmt: skip
 def test_a_file_on_which_boto3_fails_is_kept_away_from_all(home, file, content):
     (home / ".aws" / file).write_bytes(content)
-    told = find_conflict({"HOME": str(home)})
+    conflict = find_conflict({"HOME": str(home)})
     named = re.escape(f"{home}/.aws/{file}")
-    assert re.fullmatch(rf"{named}, which can't be read as a profile \(.+[^.]\)", told)
+    assert re.fullmatch(rf"{named}, which can't be read as a profile \(.+[^.]\)", conflict)
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_a_file_that_boto3_reads_and_that_says_nothing_of_credentials_is_left_al
 @pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
 def test_a_literal_dollar_is_expanded_as_boto3_expands_it(home, variable, name):
     (home / "work.cfg").write_text("[default]\ncredential_process = x\n")
-    told = find_conflict({"HOME": str(home), "W": str(home), variable: name})
-    assert told == f"credential_process of [default] in {home}/work.cfg"
+    conflict = find_conflict({"HOME": str(home), "W": str(home), variable: name})
+    assert conflict == f"credential_process of [default] in {home}/work.cfg"
 
 
 def test_a_file_that_only_other_sdks_find_counts_too(home):
@@ -241,8 +241,8 @@ def test_a_file_that_may_not_be_opened_is_kept_away(home, monkeypatch):
 )
 def test_what_only_javascript_takes_for_credentials_counts_too(home, text, key):
     (home / ".aws" / "config").write_text(text)
-    told = find_conflict({"HOME": str(home)})
-    assert told == (f"{key} of [default] in {home}/.aws/config" if key else None)
+    conflict = find_conflict({"HOME": str(home)})
+    assert conflict == (f"{key} of [default] in {home}/.aws/config" if key else None)
 
 
 @pytest.mark.parametrize("locale", [{"LC_ALL": "zh_TW.BIG5"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
@@ -252,16 +252,16 @@ def test_a_file_is_kept_away_from_a_process_whose_locale_can_not_read_it(home, l
     assert find_conflict({"HOME": str(home), **locale})
 
 
-def test_the_credentials_file_wins_over_a_setting_of_the_other_file(home):
+def test_the_credentials_file_overrides_the_config_file(home):
     (home / ".aws" / "config").write_text("[default]\nmax_attempts = x\n")
     assert find_conflict({"HOME": str(home)}) == f"max_attempts of [default] in {home}/.aws/config"
     (home / ".aws" / "credentials").write_text("[default]\nmax_attempts = 3\n")
     assert find_conflict({"HOME": str(home)}) is None
 
 
-def test_a_file_that_is_too_long_to_look_into_is_kept_away_and_not_called_broken(home):
+def test_a_file_that_is_too_long_to_check_is_a_conflict_but_not_called_broken(home):
     (home / ".aws" / "config").write_text("[a]\n" + "# x\n" * 300_000)
-    reason = f"{home}/.aws/config, which is too long to look into,"
+    reason = f"{home}/.aws/config, which is too long to check,"
     assert find_conflict({"HOME": str(home)}) == reason
 
 
@@ -284,24 +284,26 @@ def test_a_profile_that_ignores_the_endpoints_of_a_role_is_in_its_way(home, vari
     assert found == (f"{expected} of [default] in {file}" if expected else None)
 
 
-def test_a_file_that_can_not_be_read_is_told_in_plain_sentences_with_the_line(home):
+def test_an_unreadable_file_is_explained_with_the_line(home):
     (home / ".aws" / "config").write_bytes(b"\xef\xbb\xbf[default]\nregion = eu-west-1\n")
-    told = hidden_files_message(find_conflict({"HOME": str(home)}))
-    assert told.startswith(
+    conflict = hidden_files_message(find_conflict({"HOME": str(home)}))
+    assert conflict.startswith(
         f"{home}/.aws/config can't be read as a profile (line 1: it begins with a byte order mark (BOM)). "
     )
-    assert "Correct that file" in told
-    assert "would win" not in told
+    assert "correct that file" in conflict
+    assert "would override" not in conflict
 
 
-def test_a_file_that_is_too_long_is_told_in_plain_sentences(home):
+def test_a_file_that_is_too_long_is_explained(home):
     (home / ".aws" / "config").write_bytes(b"#" * 2_000_000)
-    told = hidden_files_message(find_conflict({"HOME": str(home)}))
-    assert told.startswith(f"{home}/.aws/config is too long to look into. ")
+    conflict = hidden_files_message(find_conflict({"HOME": str(home)}))
+    assert conflict.startswith(f"{home}/.aws/config is too long to check. ")
 
 
-def test_a_key_that_wins_is_told_as_before(home):
+def test_a_key_that_overrides_the_role_is_named(home):
     (home / ".aws" / "config").write_text("[default]\ncredential_process = x\n")
-    told = hidden_files_message(find_conflict({"HOME": str(home)}))
-    assert told.startswith(f"credential_process of [default] in {home}/.aws/config would win over")
+    conflict = hidden_files_message(find_conflict({"HOME": str(home)}))
+    assert conflict.startswith(
+        f"credential_process of [default] in {home}/.aws/config would override"
+    )
     assert describe_conflict("x of [default] in y", "will win.") == "x of [default] in y will win."

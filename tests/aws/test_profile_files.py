@@ -86,8 +86,8 @@ def test_a_file_is_read_as_botocore_reads_it_or_refused_where_botocore_refuses(f
         (b"# mine\n[default\nregion = x\n", 2, "its `[` has no `]`"),
         (b"[default]\n" + b"# c\n" * 5000 + b"\xff\n", 5002, "not UTF-8"),
         (b"# c\nregion = x\n", 2, "before the first [section]"),
-        (b"[default]\n[a]\n[default]\n", 3, "`default` is there twice"),
-        (b"[default]\nregion = x\nregion = y\n", 3, "`region` is there twice in `default`"),
+        (b"[default]\n[a]\n[default]\n", 3, "`default` occurs twice"),
+        (b"[default]\nregion = x\nregion = y\n", 3, "`region` occurs twice in `default`"),
         (b"[default]\ns3 =\n  a = b\n  # c\n  junk\n", 5, "below `s3` has no `=`"),
         (b"[DEFAULT]\ns3 =\n  junk\n[default]\n", 3, "below `s3` has no `=`"),
         (b"[default]\nregion = x\n[profile a\n", 3, "neither a [section] nor"),
@@ -186,11 +186,11 @@ def test_the_file_of_a_variable_is_the_one_that_botocore_reads(
 )  # fmt: skip
 def test_the_encoding_is_the_one_in_which_python_opens_text(variables):
     script = "import locale; print(locale.getpreferredencoding(False))"
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", script], env=variables, capture_output=True, text=True, check=True
     )
     names = {"utf-8": "utf-8", "ANSI_X3.4-1968": "ascii", "UTF-8": "utf-8", "US-ASCII": "ascii"}
-    assert text_encoding(variables) == names[told.stdout.strip()]
+    assert text_encoding(variables) == names[done.stdout.strip()]
 
 
 def test_the_encoding_of_a_named_locale_is_that_of_its_codeset():

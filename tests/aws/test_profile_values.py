@@ -29,7 +29,7 @@ class Raw(io.BytesIO):
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    """Give what boto3 raises, None where it works as the role; and what is said of the file."""
+    """Return what boto3 raises, or None if it works as the role; and what we report about the file."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     config, token = tmp_path / "config", tmp_path / "token"
@@ -127,7 +127,7 @@ def test_a_bundle_has_to_be_a_file_of_certificates(run, tmp_path):
         assert "ca_bundle of [default]" in run(f"[default]\nca_bundle = {name}\n")[1]
 
 
-def test_a_variable_wins_over_the_file_that_has_a_bad_value():
+def test_a_variable_overrides_a_bad_value_in_the_file():
     profile = {"max_attempts": "x", "endpoint_url": "http://x"}
     assert [key for key, _ in invalid_settings(profile, None, {})] == ["max_attempts"]
     assert list(invalid_settings(profile, None, {"AWS_MAX_ATTEMPTS": "3"})) == []

@@ -1,4 +1,4 @@
-"""A boto3 session of ours: what it takes no notice of, how its credentials renew, what it hides."""
+"""A boto3 session of ours: what it ignores, how it refreshes its credentials, what it hides."""
 
 import logging
 import threading
@@ -19,7 +19,7 @@ SECRETS = ("secret-1", "session-token-1")
 
 
 class Bank:
-    """Gives numbered credentials for an hour, by a clock that a test moves; or what it is told to raise."""
+    """Gives numbered credentials for an hour, by a clock that a test moves; or raises what a test says."""
 
     def __init__(self):
         self.clock = FakeClock()
@@ -64,7 +64,7 @@ def test_nothing_is_fetched_before_it_is_needed_and_then_once(bank):
     assert keys == {"ASIA1"}
 
 
-def test_credentials_are_renewed_before_they_expire(bank):
+def test_credentials_are_refreshed_before_they_expire(bank):
     credentials = bank.credentials()
     credentials.get_frozen_credentials()
 
@@ -83,7 +83,7 @@ def test_a_role_whose_sessions_last_a_quarter_of_an_hour_costs_no_call_each_requ
     assert credentials.get_frozen_credentials().access_key == "ASIA1"
 
 
-def test_a_renewal_that_fails_fails_no_request_while_there_is_time(bank):
+def test_a_failed_refresh_fails_no_request_while_there_is_time(bank):
     credentials = bank.credentials()
     credentials.get_frozen_credentials()
     bank.failure = StsUnavailable("Down.")
@@ -253,7 +253,7 @@ def test_other_certificates_and_ignored_endpoints_are_those_of_a_kernel(session,
     assert client.meta.endpoint_url == "https://s3.us-east-2.amazonaws.com"
 
 
-def test_what_a_client_is_made_with_wins(session):
+def test_a_clients_own_arguments_override_the_session(session):
     made = session(AWS_ENDPOINT_URL="https://a.example")
     client = made.client("s3", endpoint_url="https://b.example", config=Config(read_timeout=5))
 

@@ -1,4 +1,4 @@
-"""Tokens that a strict AWS refuses, and what an administrator is told of each, end to end."""
+"""Tokens that a strict AWS refuses, and what an administrator learns of each, end to end."""
 
 import os
 
@@ -28,15 +28,15 @@ def _no_ambient_aws(monkeypatch):
 
 
 def refused(aws, text, role="analyst"):
-    """Return how the role is refused to this token."""
+    """Return the error with which AWS refuses the role to this token."""
     token = WebIdentityToken.parse(text, SystemClock().now())
     request = StsRequest(
         RoleArn.parse(role_arn(role)), None, "alice-1", token, {"AWS_ENDPOINT_URL": aws.url}
     )
     with pytest.raises(WbAwsError) as failed:
         InProcessSts().assume(request)
-    told = str(failed.value.as_problem())
-    assert not any(part in told for part in text.split("."))
+    shown = str(failed.value.as_problem())
+    assert not any(part in shown for part in text.split("."))
     return failed.value
 
 
@@ -99,7 +99,7 @@ def test_an_identity_provider_that_is_away_is_named_with_where_aws_looks(aws):
 
 
 @pytest.mark.parametrize("role", ["misconfigured", "no-such-role"])
-def test_a_subject_that_is_not_trusted_is_told_as_the_line_of_the_trust_policy(aws, idp, role):
+def test_an_untrusted_subject_is_shown_as_a_line_of_the_trust_policy(aws, idp, role):
     failure = refused(aws, idp.mint(), role)
     host = idp.issuer.removeprefix("http://")
     assert isinstance(failure, TrustRefused)
@@ -128,6 +128,6 @@ def test_an_action_that_the_trust_policy_lacks_is_named(aws, idp, claims, action
     assert f"lacks the action {action}" in refused(aws, idp.mint(**claims), role).admin_hint
 
 
-def test_an_expired_token_is_told_with_its_time(aws, idp):
+def test_an_expired_token_is_reported_with_its_time(aws, idp):
     hint = refused(aws, idp.mint(exp=1_700_000_000, iat=1_600_000_000, nbf=None)).admin_hint
     assert "2023-11-14 22:13:20 UTC" in hint

@@ -1,4 +1,4 @@
-"""Our STS client, against a fake STS: what it sends, what it reads, and what it takes no notice of."""
+"""Our STS client, against a fake STS: what it sends, what it reads, and what it ignores."""
 
 import logging
 import os
@@ -36,7 +36,7 @@ ME = CallerIdentity(
 
 @pytest.fixture(autouse=True)
 def _no_second_try(monkeypatch):
-    """Keep botocore from waiting between tries; the test of the tries sets them back."""
+    """Keep botocore from waiting between attempts; the test of the attempts restores them."""
     monkeypatch.setattr(sts, "MAX_ATTEMPTS", 1)
 
 
@@ -132,7 +132,7 @@ def test_calls_of_many_threads_at_once_each_go_to_their_own_region(fake):
 def test_the_endpoint_is_that_of_the_roles_region_and_partition(monkeypatch, arn, region, endpoint):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "sa-east-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
-    client = InProcessSts()._client(StsRequest(RoleArn.parse(arn), region, "alice-1", TOKEN), None)
+    client = InProcessSts().client(StsRequest(RoleArn.parse(arn), region, "alice-1", TOKEN), None)
     assert client.meta.endpoint_url == f"https://{endpoint}"
 
 
@@ -201,7 +201,7 @@ def test_ambient_variables_files_models_and_proxies_count_for_nothing(fake):
 
 @pytest.mark.usefixtures("hostile")
 def test_in_a_hostile_environment_the_endpoint_is_still_the_roles():
-    client = InProcessSts()._client(StsRequest(ARN, "us-east-2", "alice-1", TOKEN), None)
+    client = InProcessSts().client(StsRequest(ARN, "us-east-2", "alice-1", TOKEN), None)
     assert client.meta.endpoint_url == "https://sts.us-east-2.amazonaws.com"
     assert client.meta.config.retries["total_max_attempts"] == 1
 
@@ -229,7 +229,7 @@ def test_a_roles_own_proxy_is_used_for_an_endpoint_elsewhere():
     ],
 )
 def test_a_proxy_that_no_proxy_excludes_is_not_used(environment, proxies):
-    client = InProcessSts()._client(
+    client = InProcessSts().client(
         StsRequest(ARN, "us-east-2", "alice-1", TOKEN, environment), None
     )
     assert client.meta.config.proxies == proxies
@@ -249,7 +249,7 @@ def test_no_proxy_leads_to_this_machine(endpoint):
     assert proxies_for(endpoint, {"HTTPS_PROXY": "http://p:1"}) == {}
 
 
-def test_a_ca_bundle_of_the_role_that_is_not_there_is_told_with_a_hint():
+def test_a_missing_ca_bundle_of_the_role_is_reported_with_a_hint():
     request = StsRequest(
         ARN, None, "alice-1", TOKEN,
         {"AWS_ENDPOINT_URL_STS": "https://127.0.0.1:9", "AWS_CA_BUNDLE": "/no/such/bundle"},
@@ -300,14 +300,14 @@ WITHOUT_KEY = CREDENTIALS.replace("ASIAFAKEKEY", "")
     ],
     ids=answer_id,
 )
-def test_each_answer_has_its_failure_which_tells_no_secret(fake, answer, kind):
+def test_each_answer_has_its_failure_without_a_secret(fake, answer, kind):
     fake.answers["AssumeRoleWithWebIdentity"] = answer
     with pytest.raises(WbAwsError) as failed:
         InProcessSts().assume(request_to(fake))
     assert type(failed.value) is kind, failed.value
     assert failed.value.hint
-    told = "".join(traceback.format_exception(failed.value)) + str(failed.value.as_problem())
-    assert not any(secret in told for secret in SECRETS)
+    shown = "".join(traceback.format_exception(failed.value)) + str(failed.value.as_problem())
+    assert not any(secret in shown for secret in SECRETS)
 
 
 def test_an_answer_that_breaks_off_is_a_failure_of_sts(fake):
@@ -318,7 +318,7 @@ def test_an_answer_that_breaks_off_is_a_failure_of_sts(fake):
         InProcessSts().assume(request_to(fake))
 
 
-def test_a_refused_caller_identity_is_told_too(fake):
+def test_a_refused_caller_identity_is_reported_too(fake):
     fake.answers["GetCallerIdentity"] = error("AccessDenied", 403)
     with pytest.raises(TrustRefused):
         InProcessSts().verify(request_to(fake))
@@ -326,7 +326,7 @@ def test_a_refused_caller_identity_is_told_too(fake):
 
 def test_a_caller_identity_without_an_arn_makes_no_sense(fake):
     fake.answers["GetCallerIdentity"] = caller(arn="")
-    with pytest.raises(StsBadAnswer, match="names nobody"):
+    with pytest.raises(StsBadAnswer, match="names no caller"):
         InProcessSts().verify(request_to(fake))
 
 
@@ -360,7 +360,7 @@ def test_an_sts_that_is_not_there_is_unreachable():
     "endpoint",
     ["sts.example.com", "file:///etc/passwd", "//sts.example.com", "ftp://svc:Winter2026#x@a"],
 )
-def test_an_endpoint_that_is_no_url_is_named(endpoint):
+def test_an_endpoint_that_is_not_a_url_is_named(endpoint):
     request = StsRequest(ARN, None, "alice-1", TOKEN, {"AWS_ENDPOINT_URL_STS": endpoint})
     with pytest.raises(StsUnavailable, match="is not an http") as failed:
         InProcessSts().assume(request)
@@ -402,7 +402,7 @@ def test_two_tries_fit_into_the_time_that_a_start_may_take():
     "loggers",
     [["botocore"], ["botocore", "botocore.endpoint", "botocore.parsers", "botocore.hooks"], [""]],
 )
-def test_debug_logging_tells_no_secret(fake, caplog, loggers):
+def test_debug_logging_shows_no_secret(fake, caplog, loggers):
     caplog.set_level(1)
     for name in loggers:
         caplog.set_level(1, name)

@@ -1,4 +1,4 @@
-"""What an error of STS means, told to the user and to the administrator."""
+"""What an error of STS means, for the user and the administrator."""
 
 import pytest
 from botocore import exceptions as boto
@@ -30,16 +30,16 @@ def client_error(code, message="", status=400):
 
 
 def test_a_refused_trust_names_the_role_and_what_the_policy_must_match():
-    told = explain_exception(client_error("AccessDenied"), ROLE, CLAIMS)
-    assert isinstance(told, TrustRefused)
-    assert str(ROLE) in told.admin_hint
+    explained = explain_exception(client_error("AccessDenied"), ROLE, CLAIMS)
+    assert isinstance(explained, TrustRefused)
+    assert str(ROLE) in explained.admin_hint
     for value in (
         "https://idp.example.com",
         '"idp.example.com:aud": "wb"',
         '"idp.example.com:sub": "alice"',
     ):
-        assert value in told.admin_hint
-    assert "a@example.com" not in str(told.as_problem())
+        assert value in explained.admin_hint
+    assert "a@example.com" not in str(explained.as_problem())
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,12 @@ def test_a_refused_trust_names_the_role_and_what_the_policy_must_match():
         ("ExpiredTokenException", "clocks"),
     ],
 )
-def test_a_refused_token_tells_why_and_what_to_compare(code, hint):
-    told = explain_exception(client_error(code, "No provider found."), ROLE, CLAIMS)
-    assert isinstance(told, TokenRefused)
-    assert "No provider found." in told.detail
-    assert hint in told.admin_hint
-    assert "iss = 'https://idp.example.com'" in told.admin_hint
+def test_a_refused_token_is_explained_with_what_to_compare(code, hint):
+    explained = explain_exception(client_error(code, "No provider found."), ROLE, CLAIMS)
+    assert isinstance(explained, TokenRefused)
+    assert "No provider found." in explained.detail
+    assert hint in explained.admin_hint
+    assert "iss = 'https://idp.example.com'" in explained.admin_hint
 
 
 @pytest.mark.parametrize("code", ["IDPCommunicationError", "ServiceUnavailable", "Throttling"])
@@ -68,16 +68,16 @@ def test_what_may_pass_says_when_to_try_again(code):
 @pytest.mark.parametrize(
     "around", ["{}", '{{"token":"{}","at":"https://idp"}}', "bad token={}&next=/x", "'{}'"]
 )
-def test_a_token_that_sts_echoes_is_not_told_on(code, around):
+def test_a_token_that_sts_echoes_is_not_shown(code, around):
     token = make_jwt()
-    told = explain_exception(client_error(code, around.format(token)), ROLE, CLAIMS)
-    assert not any(piece in str(told.as_problem()) for piece in token.split("."))
+    explained = explain_exception(client_error(code, around.format(token)), ROLE, CLAIMS)
+    assert not any(piece in str(explained.as_problem()) for piece in token.split("."))
 
 
 def test_long_claims_and_messages_are_cut():
     claims = {"iss": "x" * 9000, "aud": ["y" * 9000], "sub": "z" * 9000}
-    told = explain_exception(client_error("InvalidIdentityToken", "no " * 9000), ROLE, claims)
-    assert len(str(told.as_problem())) < 4000
+    explained = explain_exception(client_error("InvalidIdentityToken", "no " * 9000), ROLE, claims)
+    assert len(str(explained.as_problem())) < 4000
     assert len(claims_seen(claims)) < 700
 
 
@@ -99,21 +99,21 @@ def test_long_claims_and_messages_are_cut():
         ),
     ],
 )
-def test_other_errors_are_told_by_their_kind_alone(error, kind):
-    told = explain_exception(error, ROLE, CLAIMS)
-    assert isinstance(told, kind)
-    assert "hunter2" not in str(told.as_problem())
+def test_other_errors_are_reported_by_their_kind_only(error, kind):
+    explained = explain_exception(error, ROLE, CLAIMS)
+    assert isinstance(explained, kind)
+    assert "hunter2" not in str(explained.as_problem())
 
 
 @pytest.mark.parametrize(
     "error", [boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ConnectionClosedError]
 )
 def test_a_connection_that_fails_names_the_host_of_sts(error):
-    told = explain_exception(
+    explained = explain_exception(
         error(endpoint_url="https://sts.us-east-2.amazonaws.com/"), ROLE, CLAIMS
     )
-    assert "at sts.us-east-2.amazonaws.com" in told.detail
-    assert "does not know" not in told.detail
+    assert "at sts.us-east-2.amazonaws.com" in explained.detail
+    assert "does not know" not in explained.detail
 
 
 @pytest.mark.parametrize(
@@ -126,34 +126,34 @@ def test_a_connection_that_fails_names_the_host_of_sts(error):
     ],
 )
 def test_a_region_that_botocore_does_not_know_is_named(host, region):
-    told = explain_exception(
+    explained = explain_exception(
         boto.EndpointConnectionError(endpoint_url=f"https://{host}/"), ROLE, CLAIMS
     )
-    assert f"at {host}" in told.detail
-    assert f"botocore does not know the region {region}" in told.detail
-    assert region in told.admin_hint
+    assert f"at {host}" in explained.detail
+    assert f"botocore does not know the region {region}" in explained.detail
+    assert region in explained.admin_hint
 
 
 @pytest.mark.parametrize("host", ["sts.amazonaws.com", "sts.minio-1.example.com", "localhost:9000"])
 def test_other_hosts_of_an_sts_are_named_without_a_region(host):
-    told = explain_exception(
+    explained = explain_exception(
         boto.EndpointConnectionError(endpoint_url=f"https://{host}/"), ROLE, CLAIMS
     )
-    assert f"at {host.partition(':')[0]}" in told.detail
-    assert "region " not in told.detail
+    assert f"at {host.partition(':')[0]}" in explained.detail
+    assert "region " not in explained.detail
 
 
 @pytest.mark.parametrize(
     "url", ["https://me:hun#ter2@s3.example.com/", "https://me:x@h/", "https://[/"]
 )
 def test_a_url_with_a_user_names_no_host(url):
-    told = explain_exception(boto.EndpointConnectionError(endpoint_url=url), ROLE, CLAIMS)
-    assert told.detail == "AWS STS can't be reached (EndpointConnectionError)."
+    explained = explain_exception(boto.EndpointConnectionError(endpoint_url=url), ROLE, CLAIMS)
+    assert explained.detail == "AWS STS can't be reached (EndpointConnectionError)."
 
 
 @given(st.text(max_size=40), st.text(max_size=300), st.integers(0, 599))
 def test_any_code_message_and_status_is_explained(code, message, status):
-    told = explain_exception(client_error(code, message, status), ROLE, CLAIMS)
-    assert told.status in (403, 502, 503)
-    assert told.detail.isprintable() or not code.isprintable()
-    assert told.hint
+    explained = explain_exception(client_error(code, message, status), ROLE, CLAIMS)
+    assert explained.status in (403, 502, 503)
+    assert explained.detail.isprintable() or not code.isprintable()
+    assert explained.hint

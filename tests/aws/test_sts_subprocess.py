@@ -1,4 +1,4 @@
-"""Asking STS by a real child process: what it is given, how it ends, and what the server keeps of it."""
+"""Calling STS from a real child process: what it gets, how it ends, and what the server keeps of it."""
 
 import asyncio
 import logging
@@ -109,7 +109,7 @@ async def test_a_child_that_is_killed_is_explained(ask, fake):
 
 
 def children():
-    """Return the children of this process that ask STS."""
+    """Return the children of this process that call STS."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -156,10 +156,10 @@ async def test_a_start_that_gets_no_place_in_time_says_that_the_server_is_busy(f
     children = ChildProcesses(0)
     late = replace(request(fake.url), deadline=asyncio.get_running_loop().time() + 0.01)
 
-    with pytest.raises(StartTimeout, match="This server was busy with other roles") as told:
+    with pytest.raises(StartTimeout, match="This server was busy with other roles") as raised:
         await SubprocessSts(children).assume(late)
 
-    assert "at most 4 at once" in told.value.admin_hint
+    assert "at most 4 at once" in raised.value.admin_hint
     assert fake.calls == []
 
 

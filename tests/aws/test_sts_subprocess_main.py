@@ -38,14 +38,14 @@ ASSUME, WHO = "AssumeRoleWithWebIdentity", "GetCallerIdentity"
 
 @pytest.fixture
 def proxy():
-    """A proxy that records what it is asked, and answers as STS would."""
+    """A proxy that records its requests, and answers as STS does."""
     with FakeSts() as proxy:
         yield proxy
 
 
 @pytest.fixture
 def kernel(monkeypatch, tmp_path):
-    """Give this process the environment of a kernel, and ask STS as the child does."""
+    """Give this process the environment of a kernel, and call STS as the child does."""
     monkeypatch.setattr(sts, "MAX_ATTEMPTS", 1)
 
     def ask(role=ROLE, region=None, *, verify=False, credentials=False, raw=False, **environment):

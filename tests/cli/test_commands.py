@@ -223,11 +223,11 @@ def test_start_without_default_picks_nothing(server, run):
 
 
 def test_start_tells_the_notices(server, run):
-    session = role_session("analyst", notices=[{"code": "x", "message": "~/.aws is set aside."}])
+    session = role_session("analyst", notices=[{"code": "x", "message": "~/.aws is hidden."}])
     server.answers["POST /aws/sessions"] = (
         200, "application/json", json.dumps(session).encode()
     )  # fmt: skip
-    assert "Note: ~/.aws is set aside." in run("start", "analyst").out
+    assert "Note: ~/.aws is hidden." in run("start", "analyst").out
 
 
 def test_start_takes_a_region(server, run):

@@ -141,7 +141,7 @@ async def test_a_file_of_the_command_lines_own_that_wins_is_told(api, wb_aws, tm
 
     ran = await wb_aws("exec", "analyst", "--", "true", env={"AWS_CONFIG_FILE": str(config)})
 
-    assert "will win over this role" in ran.err
+    assert "will override this role" in ran.err
     assert str(config) in ran.err
 
 

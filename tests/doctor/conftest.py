@@ -1,4 +1,4 @@
-"""A process that asks the doctor: its home folder, its variables, and a strict local AWS behind it."""
+"""A process that runs the doctor: its home folder, its variables, and a strict local AWS."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def token_file(home, client_file):
 
 @pytest.fixture
 def plain_env(home, aws, tmp_path):
-    """What a process has without a role: a region, and where AWS is."""
+    """The environment of a process without a role: a region, and the address of AWS."""
     return {
         "HOME": str(home),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -65,7 +65,7 @@ def plain_env(home, aws, tmp_path):
 
 @pytest.fixture
 def role_env(plain_env, token_file):
-    """What a role session adds."""
+    """The environment with a role session."""
     return {
         **plain_env,
         "AWS_ROLE_ARN": ANALYST,
@@ -76,7 +76,7 @@ def role_env(plain_env, token_file):
 
 @pytest.fixture
 def ask(tmp_path):
-    """Run `jupyter wb-aws doctor` in a process, and note whom it connects to."""
+    """Run `jupyter wb-aws doctor` in a process, and record its connections."""
 
     def ask(env, *words):
         log = tmp_path / "connected"

@@ -55,7 +55,7 @@ def home(tmp_path):
 
 @pytest.fixture
 def role_env(home):
-    """What a role session gives a process."""
+    """The environment that a role session gives a process."""
     file = home / "the.token"
     file.write_text(make_jwt())
     file.chmod(0o600)
@@ -80,7 +80,7 @@ def only(check, facts):
     return finding
 
 
-def test_a_role_session_as_we_give_it_has_no_finding_but_what_is_worth_knowing(role_env):
+def test_a_role_session_has_only_info_findings(role_env):
     facts = gather(role_env, NOON, "terminal")
     worse = [
         f for check in CHECKS.values() for f in check(facts) if f.severity is not Severity.INFO
@@ -110,7 +110,7 @@ PAIR = {"AWS_ACCESS_KEY_ID": "AKIAENV", "AWS_SECRET_ACCESS_KEY": "env-secret"}
         ({"BOTO_CONFIG": "/x"}, "last_resort_files", "info", set()),
     ],
 )  # fmt: skip
-def test_what_in_the_environment_comes_before_the_role(role_env, more, code, severity, sdks):
+def test_variables_that_override_the_role(role_env, more, code, severity, sdks):
     finding = only(keys.check, Facts({**role_env, **more}, NOON, "terminal"))
     assert (finding.code, finding.severity) == (code, severity)
     assert sdks <= set(finding.sdks)
@@ -118,21 +118,21 @@ def test_what_in_the_environment_comes_before_the_role(role_env, more, code, sev
     assert all(name in finding.remedy for name in more)
 
 
-def test_a_variable_is_removed_where_one_is_and_from_the_line_that_sets_it(role_env, home):
+def test_the_remedy_removes_a_variable_and_names_the_line_that_sets_it(role_env, home):
     (home / ".bashrc").write_text("# mine\nexport AWS_ACCESS_KEY_ID=AKIAENV\n")
     env = {**role_env, **PAIR}
-    told = {
+    remedies = {
         place: only(keys.check, gather(env, NOON, place)).remedy
         for place in ("terminal", "kernel", "server")
     }
-    assert told["terminal"] == (
+    assert remedies["terminal"] == (
         f"Run: unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY; and remove the line {home}/.bashrc:2"
     )
-    assert 'os.environ.pop("AWS_SECRET_ACCESS_KEY", None)' in told["kernel"]
-    assert told["server"].startswith("Start the Jupyter server without AWS_ACCESS_KEY_ID and")
+    assert 'os.environ.pop("AWS_SECRET_ACCESS_KEY", None)' in remedies["kernel"]
+    assert remedies["server"].startswith("Start the Jupyter server without AWS_ACCESS_KEY_ID and")
 
 
-def test_the_machines_role_that_two_sdks_ask_for_all_the_same_is_told():
+def test_two_sdks_that_still_ask_for_the_machines_role_are_reported():
     without = Facts({"AWS_EC2_METADATA_DISABLED": "true"}, NOON)
     finding = only(keys.check, without)
     assert finding.code == "metadata_not_disabled"
@@ -172,7 +172,7 @@ STARTED = "jupyter wb-aws start Analyst. Then:"
         ("kernel", [{**ANALYST, "default": True}], {"JUPYTER_WB_AWS_KERNEL_ID": "k"}, f"Run in the notebook: !{STARTED} Restart the kernel"),
     ],
 )  # fmt: skip
-def test_no_role_is_told_with_what_gives_one(place, sessions, more, remedy):
+def test_no_role_is_reported_with_how_to_get_one(place, sessions, more, remedy):
     facts = Facts(more, NOON, place, server=ServerFacts(sessions=sessions))
     finding = only(role.check, facts)
     assert (finding.code, finding.severity) == ("no_role", Severity.ERROR)
@@ -190,7 +190,7 @@ def test_no_role_is_told_with_what_gives_one(place, sessions, more, remedy):
         ("terminal", [role_session("auditor", default=True)], "Open a new terminal."),
     ],
 )
-def test_after_the_end_of_its_role_session_a_process_is_told_what_helps(
+def test_after_the_end_of_its_role_session_a_process_gets_a_remedy(
     role_env, place, sessions, remedy
 ):
     gone = {"AWS_WEB_IDENTITY_TOKEN_FILE": "/no/such", "JUPYTER_WB_AWS_ROLE": "Analyst"}
@@ -231,7 +231,7 @@ def test_regions(home, regions, in_file, code):
     assert set(codes(region.check, gather(env, NOON, None))) == ({code} if code else set())
 
 
-def test_a_legacy_sts_endpoint_is_told(role_env):
+def test_a_legacy_sts_endpoint_is_reported(role_env):
     facts = Facts({**role_env, "AWS_STS_REGIONAL_ENDPOINTS": "legacy"}, NOON)
     assert codes(region.check, facts) == ["sts_global"]
 
@@ -239,7 +239,7 @@ def test_a_legacy_sts_endpoint_is_told(role_env):
 # --- Profiles ------------------------------------------------------------------------------
 
 
-def shadowed_home(home, config="", credentials=""):
+def conflicting_home(home, config="", credentials=""):
     (home / ".aws/config").write_text(config)
     (home / ".aws/credentials").write_text(credentials)
 
@@ -266,8 +266,8 @@ SHADOWS = [
 
 
 @pytest.mark.parametrize(("config", "credentials", "chosen", "code", "sdks"), SHADOWS)
-def test_every_kind_of_shadowed_home(role_env, home, config, credentials, chosen, code, sdks):
-    shadowed_home(home, config, credentials)
+def test_every_kind_of_conflicting_home(role_env, home, config, credentials, chosen, code, sdks):
+    conflicting_home(home, config, credentials)
     env = role_env if chosen is None else {**role_env, "AWS_PROFILE": chosen}
     found = [
         f for f in profiles.check(gather(env, NOON, "terminal")) if f.severity != Severity.INFO
@@ -289,16 +289,16 @@ def test_every_kind_of_shadowed_home(role_env, home, config, credentials, chosen
         ("'", Severity.ERROR),
     ],
 )
-def test_a_profile_that_gets_the_role_from_us_is_the_roles_way(role_env, home, command, severity):
-    shadowed_home(home, f"[profile mine]\ncredential_process = {command}\n")
+def test_a_profile_that_gets_the_role_from_us_is_an_info(role_env, home, command, severity):
+    conflicting_home(home, f"[profile mine]\ncredential_process = {command}\n")
     env = {**role_env, "AWS_PROFILE": "mine", "JUPYTER_WB_AWS_ROLE": "Analyst"}
     finding = only(profiles.check, gather(env, NOON, "terminal"))
     assert (finding.code, finding.severity) == ("profile_credential_process", severity)
     assert (finding.remedy == "") == (severity is Severity.INFO)
 
 
-def test_a_process_whose_profile_gets_a_role_from_us_lacks_none(home):
-    shadowed_home(
+def test_a_process_whose_profile_gets_a_role_from_us_has_a_role(home):
+    conflicting_home(
         home, f"[profile mine]\ncredential_process = jupyter-wb-aws credential-process {ARN}\n"
     )
     called = CallResult("ok", "custom-process", WHO)
@@ -307,13 +307,13 @@ def test_a_process_whose_profile_gets_a_role_from_us_lacks_none(home):
         assert (finding.severity, finding.remedy) == (Severity.INFO, "")
 
 
-def test_a_shadow_is_an_info_where_there_is_no_role_to_shadow(home):
-    shadowed_home(home, credentials=f"[default]\n{STATIC}")
+def test_a_conflict_is_an_info_without_a_role(home):
+    conflicting_home(home, credentials=f"[default]\n{STATIC}")
     assert only(profiles.check, gather({"HOME": str(home)}, NOON, None)).severity is Severity.INFO
 
 
 def test_the_line_to_change_is_named(role_env, home):
-    shadowed_home(home, "# mine\n[default]\nregion = x\ncredential_process = /opt/get\n")
+    conflicting_home(home, "# mine\n[default]\nregion = x\ncredential_process = /opt/get\n")
     finding = only(profiles.check, gather(role_env, NOON, "terminal"))
     assert f"{home}/.aws/config:4" in finding.message
     assert (
@@ -323,10 +323,8 @@ def test_the_line_to_change_is_named(role_env, home):
 
 
 @pytest.mark.parametrize(("file", "text", "key"), CONFLICTING)
-def test_what_the_role_session_stands_in_for_is_what_the_doctor_finds(
-    role_env, home, file, text, key
-):
-    """Here a credential_source alone differs: no SDK looks at it without a role."""
+def test_the_doctor_finds_the_conflicts_for_which_files_are_hidden(role_env, home, file, text, key):
+    """A credential_source alone differs here: no SDK reads it without a role."""
     (home / ".aws" / file).write_text(text)
     assert (find_conflict(role_env) is not None) == (key is not None)
     found = codes(profiles.check, gather(role_env, NOON, None))
@@ -334,7 +332,7 @@ def test_what_the_role_session_stands_in_for_is_what_the_doctor_finds(
     assert bool(conflicts) == (key not in {None, "credential_source"})
 
 
-def test_what_r_sets_at_its_start_is_told_without_its_value(role_env, home):
+def test_what_r_sets_at_its_start_is_reported_without_its_value(role_env, home):
     (home / ".Renviron").write_text("EDITOR=vi\n# AWS_PROFILE=x\nAWS_ACCESS_KEY_ID=AKIAUSER\n")
     finding = only(renviron.check, gather(role_env, NOON, "kernel"))
     assert (finding.code, finding.severity, finding.sdks) == ("renviron", Severity.WARNING, ("R",))
@@ -352,8 +350,8 @@ def test_rs_file_is_where_r_looks_for_it(role_env, home):
     assert codes(renviron.check, gather(moved, NOON, None)) == ["renviron"]
 
 
-def test_files_that_stand_in_leave_no_shadow(role_env, home):
-    shadowed_home(home, credentials=f"[default]\n{STATIC}")
+def test_hidden_files_do_not_conflict(role_env, home):
+    conflicting_home(home, credentials=f"[default]\n{STATIC}")
     files = {
         "AWS_CONFIG_FILE": str(home / "none"),
         "AWS_SHARED_CREDENTIALS_FILE": str(home / "none"),
@@ -362,7 +360,7 @@ def test_files_that_stand_in_leave_no_shadow(role_env, home):
 
 
 def test_named_profiles_and_two_variables_for_one(role_env, home):
-    shadowed_home(home, credentials=OTHER)
+    conflicting_home(home, credentials=OTHER)
     assert codes(profiles.check, gather(role_env, NOON, None)) == ["named_profiles"]
     both = {"AWS_PROFILE": "other", "AWS_DEFAULT_PROFILE": "another"}
     found = codes(profiles.check, gather({**role_env, **both}, NOON, None))
@@ -381,7 +379,7 @@ def test_a_fifo_and_a_file_without_rights_do_not_hang_it(role_env, home):
         (b"[default]\n# f\xfcr\n", 2, "not UTF-8", "iconv"),
         ("[default]\n".encode("utf-16"), 1, "UTF-16", "iconv -f UTF-16 -t UTF-8"),
         (b"[default]\ns3 =\n  junk\n", 3, "has no `=`", "Correct or remove line 3"),
-        (b"[a]\n[b]\n[a]\n", 3, "is there twice", "Correct or remove line 3"),
+        (b"[a]\n[b]\n[a]\n", 3, "occurs twice", "Correct or remove line 3"),
     ],
 )
 def test_a_broken_file_is_named_with_line_reason_and_remedy(
@@ -411,7 +409,7 @@ def test_the_remedy_for_a_byte_order_mark_removes_it(role_env, home):
         "[default] x\nregion: eu-west-1\n",
     ],
 )
-def test_a_file_that_boto3_accepts_is_not_called_broken(role_env, home, text):
+def test_a_file_that_boto3_accepts_is_not_reported_as_broken(role_env, home, text):
     (home / ".aws/config").write_text(text)
     assert "profile_file_broken" not in codes(profiles.check, gather(role_env, NOON, "terminal"))
 
@@ -435,7 +433,7 @@ def test_a_setting_that_breaks_an_sdk_is_named_with_its_line(role_env, home, tex
     assert "secret" not in finding.message
 
 
-def test_a_file_that_is_set_aside_is_named_without_being_an_error(role_env, home):
+def test_a_broken_hidden_file_is_named_but_not_an_error(role_env, home):
     (home / ".aws/config").write_bytes(b"\xef\xbb\xbf[default]\n")
     (home / ".aws/credentials").write_text("[default]\nmax_attempts = x\n")
     token = Path(role_env["AWS_WEB_IDENTITY_TOKEN_FILE"])
@@ -459,7 +457,7 @@ def test_a_relative_path_of_a_profile_file_is_named(role_env):
     assert (finding.code, finding.remedy) == ("profile_path_relative", "Run: unset AWS_CONFIG_FILE")
 
 
-def test_a_relative_path_of_the_users_own_file_is_named_where_another_is_read(role_env):
+def test_a_relative_path_of_a_hidden_file_is_named(role_env):
     token = Path(role_env["AWS_WEB_IDENTITY_TOKEN_FILE"])
     aside = {
         "AWS_CONFIG_FILE": str(token.with_suffix(".config")),
@@ -517,7 +515,7 @@ def test_what_may_be_wrong_with_a_token_file(role_env, home, content, mode, foun
     assert codes(token.check, gather(role_env, NOON, None)) == found
 
 
-def test_a_token_file_that_is_none(role_env, home, monkeypatch):
+def test_a_token_file_that_is_not_a_file(role_env, home, monkeypatch):
     monkeypatch.chdir(home)
     os.mkfifo(home / "fifo")
     for path, found in {
@@ -531,19 +529,19 @@ def test_a_token_file_that_is_none(role_env, home, monkeypatch):
         assert codes(token.check, gather(env, NOON, None)) == found
 
 
-def test_claims_that_iam_will_not_take_are_told_where_aws_is_asked(role_env, home):
+def test_claims_that_iam_does_not_accept_are_reported_if_aws_is_called(role_env, home):
     file = Path(role_env["AWS_WEB_IDENTITY_TOKEN_FILE"])
     file.write_text(make_jwt(iss="http://idp.example.com", aud=None))
     aws = {k: v for k, v in role_env.items() if k != "AWS_ENDPOINT_URL"}
     found = list(token.check(gather(aws, NOON, None)))
     assert {f.code for f in found} == {"token_unfit"}
-    told = " ".join(f.message for f in found)
-    assert "no https URL" in told
-    assert "no audience" in told
+    shown = " ".join(f.message for f in found)
+    assert "not an https URL" in shown
+    assert "no audience" in shown
     assert codes(token.check, gather(role_env, NOON, None)) == []
 
 
-def test_a_token_that_is_not_the_servers_is_told(role_env):
+def test_a_token_that_is_not_the_servers_is_reported(role_env):
     claims = {"iss": "https://idp.example.com", "aud": "wb", "azp": None, "sub": "bob"}
     server = ServerFacts(token_source=token_source(claims=claims))
     facts = replace(gather(role_env, NOON, None), server=server)
@@ -594,7 +592,7 @@ def test_proxy_variables(role_env, more, found):
 
 
 @pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
-def test_the_variable_for_no_proxy_that_is_read_is_the_one_to_change(role_env, name):
+def test_the_remedy_changes_the_no_proxy_variable_that_boto3_reads(role_env, name):
     others = {k: v for k, v in role_env.items() if k != "no_proxy"}
     env = {**others, "http_proxy": "http://p:3128", name: "example.com"}
     finding = only(endpoints.check_proxies, Facts(env, NOON, "terminal"))
@@ -602,7 +600,7 @@ def test_the_variable_for_no_proxy_that_is_read_is_the_one_to_change(role_env, n
 
 
 @pytest.mark.parametrize("host", ["127.1", "[::1]", "0x7f.1"])
-def test_a_proxy_is_passed_by_under_the_spelling_that_the_endpoint_has(role_env, host):
+def test_no_proxy_lists_the_endpoint_as_it_is_spelled(role_env, host):
     env = {**role_env, "AWS_ENDPOINT_URL": f"http://{host}:5000", "http_proxy": "http://p:3128"}
     finding = only(endpoints.check_proxies, Facts(env, NOON, "terminal"))
     listed = finding.remedy.partition("=")[2].strip("'")
@@ -822,7 +820,7 @@ def test_what_the_server_knows(role_env, server, found):
 
 @pytest.mark.parametrize("code", ["not_configured", "not_enabled"])
 @pytest.mark.parametrize("place", ["terminal", "kernel", None])
-def test_where_no_roles_are_set_up_that_is_the_first_and_only_error(code, place):
+def test_without_roles_on_the_server_that_is_the_only_error(code, place):
     facts = Facts({}, NOON, place, server=ServerFacts({"code": code, "detail": "Set X.issuer."}))
     first, second = [*role.check(facts), *server_check.check(facts)]
     assert (first.code, first.severity) == ("server_not_set_up", Severity.ERROR)
@@ -832,7 +830,7 @@ def test_where_no_roles_are_set_up_that_is_the_first_and_only_error(code, place)
     assert "wb-aws start" not in first.remedy + second.remedy
 
 
-def test_a_process_with_other_credentials_needs_no_server_that_is_set_up():
+def test_a_process_with_other_credentials_needs_no_roles_on_the_server():
     called = CallResult("ok", "env", WHO)
     problem = {"code": "not_configured", "detail": "Set X.issuer."}
     facts = Facts({}, NOON, "terminal", server=ServerFacts(problem), call=called)
@@ -843,7 +841,7 @@ def test_a_process_with_other_credentials_needs_no_server_that_is_set_up():
     ]
 
 
-def test_a_role_session_whose_server_is_gone_is_warned_of_until_when_it_works(role_env):
+def test_a_role_session_without_its_server_is_a_warning_with_the_expiry(role_env):
     env = {**role_env, "JUPYTER_WB_AWS_ROLE": "Analyst"}
     gone = ServerFacts({"code": "no_server", "detail": "None runs."})
     finding = only(server_check.check, replace(gather(env, NOON, "terminal"), server=gone))
@@ -851,7 +849,7 @@ def test_a_role_session_whose_server_is_gone_is_warned_of_until_when_it_works(ro
     assert "until the token expires at 2026-" in finding.message
 
 
-def test_without_a_role_session_a_server_that_is_gone_is_an_info(role_env):
+def test_without_a_role_session_a_missing_server_is_an_info(role_env):
     gone = ServerFacts({"code": "no_server", "detail": "None runs."})
     finding = only(server_check.check, replace(gather(role_env, NOON, None), server=gone))
     assert (finding.code, finding.severity) == ("server_not_found", Severity.INFO)
@@ -883,14 +881,14 @@ WEB = "assume-role-with-web-identity"
         (CallResult("not_made", detail="No boto3."), ["call_not_made"]),
     ],
 )
-def test_what_became_of_the_real_call(role_env, called, found):
+def test_results_of_the_real_call(role_env, called, found):
     assert codes(call.check, Facts(role_env, NOON, call=called)) == found
 
 
 # --- All of them ---------------------------------------------------------------------------
 
 
-def test_every_code_is_found_somewhere_and_every_finding_has_a_code():
+def test_every_code_is_used_and_every_finding_has_a_code():
     folder = Path(jupyter_wb_aws.doctor.__file__).parent / "checks"
     source = "".join(path.read_text() for path in folder.glob("*.py"))
     assert set(CODES) <= set(re.findall(r'"([a-z_0-9]+)"', source))
@@ -898,13 +896,13 @@ def test_every_code_is_found_somewhere_and_every_finding_has_a_code():
 
 
 def test_no_key_and_no_token_is_in_a_report_or_in_the_facts(role_env, home):
-    shadowed_home(home, f"[default]\n{SOURCED}", f"[default]\n{STATIC}")
+    conflicting_home(home, f"[default]\n{SOURCED}", f"[default]\n{STATIC}")
     secrets = {
         **PAIR,
         "AWS_SESSION_TOKEN": "session-secret",
         "AWS_BEARER_TOKEN_BEDROCK": "bearer-secret",
     }
     facts = gather({**role_env, **secrets}, NOON, "kernel")
-    told = repr(facts) + repr([list(check(facts)) for check in CHECKS.values()])
+    shown = repr(facts) + repr([list(check(facts)) for check in CHECKS.values()])
     for secret in (*secrets.values(), "user-secret", "AKIAUSER", make_jwt().rpartition(".")[2]):
-        assert secret not in told
+        assert secret not in shown

@@ -1,4 +1,4 @@
-"""`jupyter wb-aws doctor` in processes of every kind, with real calls to the strict local AWS."""
+"""`jupyter wb-aws doctor` in all kinds of processes, with real calls to the strict local AWS."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ echo '{"Version": 1, "AccessKeyId": "AKIAPROCESS", "SecretAccessKey": "process-s
 WEB = "assume-role-with-web-identity"
 
 
-def test_a_process_with_a_role_session_is_well_and_works_as_the_role(ask, role_env):
+def test_a_process_with_a_role_session_has_no_error_and_works_as_the_role(ask, role_env):
     asked = ask(role_env, "--json")
     assert asked.codes("error", "warning") == []
     assert asked.code == 0
@@ -42,7 +42,7 @@ def test_a_process_with_a_role_session_is_well_and_works_as_the_role(ask, role_e
     assert asked.report["token"]["claims"]["sub"] == "alice"
 
 
-def test_people_read_who_they_are_and_by_which_provider(ask, role_env):
+def test_the_report_shows_the_caller_and_the_provider(ask, role_env):
     asked = ask(role_env)
     assert asked.code == 0
     assert asked.out.startswith("All is well: ")
@@ -69,7 +69,7 @@ HOMES = [
 
 
 @pytest.mark.parametrize(("config", "credentials", "chosen", "code", "provider"), HOMES)
-def test_every_kind_of_shadowed_home_is_found_and_who_wins_is_told(
+def test_every_kind_of_conflicting_home_is_found_with_the_provider_that_wins(
     ask, role_env, home, config, credentials, chosen, code, provider
 ):
     (home / ".aws/config").write_text(config.format(home=home) if "{home}" in config else config)
@@ -107,7 +107,7 @@ def test_no_line_of_a_broken_file_is_shown(ask, role_env, home):
     assert "wJalr" not in asked.out
 
 
-def test_no_remedy_points_at_findings_that_are_not_there(ask, role_env, home):
+def test_no_remedy_refers_to_missing_findings(ask, role_env, home):
     (home / ".aws/config").write_text("[default]\nregion = eu-west-1\n")
     asked = ask({**role_env, "AWS_METADATA_SERVICE_TIMEOUT": "x"}, "--json")
     (finding,) = [f for f in asked.report["findings"] if f["code"] == "call_failed"]
@@ -116,7 +116,7 @@ def test_no_remedy_points_at_findings_that_are_not_there(ask, role_env, home):
     assert not above
 
 
-def test_keys_in_the_environment_win_and_are_told_without_being_shown(ask, role_env):
+def test_keys_in_the_environment_are_reported_without_their_values(ask, role_env):
     asked = ask({**role_env, **KEYS}, "--json")
     assert asked.code == 1
     assert asked.codes("error") == ["static_keys", "call_failed"]
@@ -129,11 +129,11 @@ def test_a_role_that_refuses_is_explained_as_the_server_explains_it(ask, role_en
     asked = ask({**role_env, "AWS_ROLE_ARN": MISCONFIGURED}, "--json")
     (finding,) = [f for f in asked.report["findings"] if f["severity"] == "error"]
     assert finding["code"] == "call_failed"
-    assert "it is set up for others, or it does not exist" in finding["message"]
+    assert "its trust policy does not allow you, or it does not exist" in finding["message"]
     assert "alice" in finding["admin_hint"]
 
 
-def test_a_token_with_a_newline_is_told_and_refused(ask, role_env, token_file):
+def test_a_token_with_a_newline_is_reported_and_refused(ask, role_env, token_file):
     token_file.write_text(token_file.read_text() + "\n")
     asked = ask(role_env, "--json")
     assert "token_file_newline" in asked.codes("error")
@@ -171,7 +171,7 @@ sso_start_url = https://x
 
 
 def sign_in(home, name, hours):
-    """Leave what `aws sso login` leaves; of the form that renews itself."""
+    """Write the files of `aws sso login`, in the form that refreshes itself."""
     until = (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
     path = home / f".aws/sso/cache/{hashlib.sha1(name.encode()).hexdigest()}.json"
     path.parent.mkdir(parents=True)
@@ -211,7 +211,7 @@ def sign_in(home, name, hours):
         ("", "role", {"http_proxy": "2852039166:3128"}),
     ],
 )  # fmt: skip
-def test_the_machines_metadata_service_is_never_asked(
+def test_the_machines_metadata_service_is_never_called(
     ask, plain_env, role_env, home, config, kind, change
 ):
     (home / ".aws/config").write_text(config)
@@ -225,8 +225,8 @@ def test_the_machines_metadata_service_is_never_asked(
         assert "endpoint_metadata" in asked.codes("error")
 
 
-def test_whom_a_process_connects_to_is_seen(ask, role_env):
-    """Else the test above could not fail."""
+def test_the_connections_of_a_process_are_recorded(ask, role_env):
+    """Without this, the test above could not fail."""
     assert connections(ask(role_env), "127.0.0.1")
 
 
@@ -236,8 +236,8 @@ def connections(asked, host):
 
 
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "http_proxy", "AWS_CONTAINER_CREDENTIALS_FULL_URI"])  # fmt: skip
-def test_no_name_that_leads_to_the_metadata_service_is_asked(plain_env, monkeypatch, name):
-    """Of anybody's DNS: here the resolver is ours, and nothing connects."""
+def test_no_name_of_the_metadata_service_is_called(plain_env, monkeypatch, name):
+    """Any DNS name may lead there. Here the resolver is ours, and nothing connects."""
     env = {**plain_env, **(KEYS if name != "AWS_CONTAINER_CREDENTIALS_FULL_URI" else {})}
     env[name] = "https://looks.example.com:80/" if "FULL" in name else "http://looks.example.com"
     for variable in [n for n in os.environ if n.startswith("AWS_") or n.lower().endswith("_proxy")]:
@@ -258,8 +258,8 @@ def refuse():
     raise ConnectionRefusedError
 
 
-def test_a_sign_in_that_would_be_renewed_is_left_as_it_is(ask, plain_env, home):
-    """boto3 would write the new one below ~/.aws; the last was used up at the provider, besides."""
+def test_a_sign_in_that_boto3_would_refresh_is_left_unchanged(ask, plain_env, home):
+    """boto3 would write the new one below ~/.aws, and the provider would no longer accept the old one."""
     (home / ".aws/config").write_text(NEW_SSO)
     kept = sign_in(home, "s", hours=-1)
     before = kept.read_text()
@@ -269,8 +269,8 @@ def test_a_sign_in_that_would_be_renewed_is_left_as_it_is(ask, plain_env, home):
     assert kept.read_text() == before
 
 
-def test_a_sign_in_of_aws_login_is_not_renewed_either():
-    """Its request needs a library of its own, so here the very name of the event is looked at."""
+def test_a_sign_in_of_aws_login_is_not_refreshed_either():
+    """Its request needs another library, so this test checks only the event's name."""
     model = botocore.session.Session().get_service_model("signin")
     operation = model.operation_model("CreateOAuth2Token")
     event = f"before-send.{model.service_id.hyphenize()}.{operation.name}"
@@ -286,7 +286,7 @@ def test_it_changes_nothing(ask, role_env, home):
     assert {p: (p.stat().st_mtime_ns, p.stat().st_mode) for p in home.rglob("*")} == before
 
 
-def test_a_program_that_hangs_does_not_hold_it_up(home, monkeypatch):
+def test_a_program_that_hangs_does_not_block_the_doctor(home, monkeypatch):
     (home / ".aws/config").write_text("[default]\ncredential_process = sleep 5\n")
     env = {
         "HOME": str(home),
@@ -298,7 +298,7 @@ def test_a_program_that_hangs_does_not_hold_it_up(home, monkeypatch):
             monkeypatch.delenv(name)
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    report = diagnose(env, None, lambda: None, longest=1.0)
+    report = diagnose(env, None, lambda: None, timeout=1.0)
     assert "call_slow" in {finding.code for finding in report.findings}
 
 
@@ -313,7 +313,7 @@ def test_without_a_role_it_says_how_to_get_one(ask, plain_env):
     assert {"no_credentials", "server_not_found"} <= set(asked.codes("info"))
 
 
-def test_what_follows_from_having_no_role_is_no_fault_of_its_own(ask, plain_env, nobody):
+def test_consequences_of_having_no_role_are_not_errors(ask, plain_env, nobody):
     without = {k: v for k, v in plain_env.items() if k not in {"AWS_REGION", "AWS_DEFAULT_REGION"}}
     asked = ask({**without, "AWS_ENDPOINT_URL": nobody}, "--json")
     assert asked.codes("error") == ["no_role"]
@@ -321,7 +321,7 @@ def test_what_follows_from_having_no_role_is_no_fault_of_its_own(ask, plain_env,
     assert "AWS_REGION=" not in asked.out
 
 
-def test_with_credentials_of_another_kind_having_no_role_is_a_warning(ask, plain_env, late):
+def test_without_a_role_but_with_other_credentials_there_is_a_warning(ask, plain_env, late):
     keys = ask({**plain_env, **KEYS, "AWS_ENDPOINT_URL": late}, "--json")
     assert "no_role" in keys.codes("warning")
 
@@ -395,13 +395,13 @@ def test_a_clock_that_is_off_is_found_against_sts(ask, plain_env, late):
 
 @pytest.fixture
 def nobody():
-    """A URL where nobody listens."""
+    """A URL where nothing listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
-def test_who_can_not_be_reached_is_told(ask, role_env, nobody, token_file):
+def test_what_can_not_be_reached_is_reported(ask, role_env, nobody, token_file):
     asked = ask({**role_env, "AWS_ENDPOINT_URL": nobody}, "--json")
     assert {"sts_unreachable", "call_failed"} <= set(asked.codes("error"))
     assert "idp_unreachable" not in asked.out  # the demo's is there
@@ -445,7 +445,7 @@ def test_what_the_real_call_says_has_no_password(ask, role_env, url):
 
 
 @pytest.mark.parametrize("answer", [(405, ""), (501, "<html>"), error("InvalidAction")])
-def test_a_store_that_does_not_say_who_the_caller_is_is_nothing_wrong(ask, role_env, answer):
+def test_a_store_that_does_not_name_the_caller_is_not_an_error(ask, role_env, answer):
     with FakeSts() as store:
         store.answers["GetCallerIdentity"] = answer
         # Live credentials: boto3 would not sign with others.

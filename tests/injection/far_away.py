@@ -1,4 +1,4 @@
-"""A kernel provisioner that is no LocalProvisioner, as those of clusters are."""
+"""A kernel provisioner that is not a LocalProvisioner, like those of clusters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A site's own kernel manager class, which must stay in charge."""
+"""A site's own kernel manager class, which must stay in use."""
 
 from __future__ import annotations
 

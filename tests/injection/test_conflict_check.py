@@ -1,4 +1,4 @@
-"""The user's own files on a disk that hangs: they are set aside, and nobody waits long."""
+"""The user's own files on a disk that hangs: they are hidden, and nobody waits long."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def hanging(monkeypatch):
     gate.set()
 
 
-async def test_files_that_cannot_be_read_in_time_count_as_in_the_way(hanging, caplog):
+async def test_files_that_cannot_be_read_in_time_are_a_conflict(hanging, caplog):
     files = ConflictCheck()
 
     assert await asyncio.gather(*(files.find({}) for _ in range(10))) == [NOT_READ_IN_TIME] * 10
@@ -32,7 +32,7 @@ async def test_files_that_cannot_be_read_in_time_count_as_in_the_way(hanging, ca
     assert "does not answer" in caplog.text
 
 
-async def test_the_servers_own_look_for_a_start_does_not_wait_for_them_either(hanging):
+async def test_a_start_does_not_wait_for_a_disk_that_hangs(hanging):
     files = [ConflictCheck() for _ in range(40)]  # more than asyncio has threads
 
     environments = await asyncio.gather(
@@ -43,7 +43,7 @@ async def test_the_servers_own_look_for_a_start_does_not_wait_for_them_either(ha
     assert await asyncio.to_thread(lambda: "free") == "free"
 
 
-async def test_files_that_can_be_read_say_it_themselves(tmp_path):
+async def test_files_that_can_be_read_are_checked(tmp_path):
     (tmp_path / ".aws").mkdir()
     environment = {"HOME": str(tmp_path)}
     assert await ConflictCheck().find(environment) is None

@@ -1,4 +1,4 @@
-"""What a process finds in its environment, for each kind of role session and of none."""
+"""The environment of a process, with a role session and for each kind of "no role"."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def role(**fields):
 # --- The three kinds of no role --------------------------------------------------------------
 
 
-def test_where_nothing_was_ever_chosen_the_environment_is_left_exactly_as_it_is():
+def test_without_any_choice_the_environment_is_unchanged():
     assert (
         process_environment(INHERITED, UNTOUCHED, SiteSettings({"FOO": "bar"}, "hide")) == INHERITED
     )
 
 
-def test_no_role_removes_every_credential_an_inherited_role_and_the_machines_role_too():
+def test_no_role_removes_credentials_an_inherited_role_and_the_machines_role():
     assert process_environment(INHERITED, NO_AWS_ROLE, SiteSettings({"FOO": "bar"})) == {
         **PLAIN,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -89,7 +89,7 @@ def test_a_role_session_is_what_every_sdk_finds_first():
     }
 
 
-def test_a_role_takes_back_what_another_one_has_set():
+def test_a_role_removes_the_variables_of_another_role():
     store = make_role(extra_environment={"AWS_ENDPOINT_URL": "https://store.example"})
     base = process_environment(INHERITED, role(role=store), SiteSettings(), has_conflict=True)
 
@@ -100,7 +100,7 @@ def test_a_role_takes_back_what_another_one_has_set():
     )
 
 
-def test_no_role_takes_back_what_a_role_has_set():
+def test_no_role_removes_the_variables_of_a_role():
     store = make_role(extra_environment={"AWS_ENDPOINT_URL": "https://store.example"})
     base = process_environment(PLAIN, role(role=store), SiteSettings(), has_conflict=True)
     assert {"AWS_ENDPOINT_URL", "AWS_CONFIG_FILE"} <= base.keys()
@@ -118,7 +118,7 @@ def test_an_inherited_role_label_does_not_outlive_the_role():
     )
 
 
-def test_a_role_without_a_region_leaves_the_region_variables_alone():
+def test_a_role_without_a_region_keeps_the_region_variables():
     environment = process_environment(
         {"AWS_REGION": "eu-west-1"}, role(region=None), SiteSettings()
     )
@@ -140,12 +140,12 @@ def test_without_a_role_session_there_are_no_role_variables(kind):
 
 
 def test_the_sites_variables_reach_the_role_session_and_the_roles_own_win():
-    picked = make_role(extra_environment={"AWS_ENDPOINT_URL_S3": "https://role.example"})
+    chosen = make_role(extra_environment={"AWS_ENDPOINT_URL_S3": "https://role.example"})
     site = SiteSettings(
         {"AWS_ENDPOINT_URL_S3": "https://site.example", "HTTPS_PROXY": "http://proxy"}
     )
 
-    environment = process_environment({"HTTPS_PROXY": "http://old"}, role(role=picked), site)
+    environment = process_environment({"HTTPS_PROXY": "http://old"}, role(role=chosen), site)
 
     assert environment["AWS_ENDPOINT_URL_S3"] == "https://role.example"
     assert environment["HTTPS_PROXY"] == "http://proxy"
@@ -161,7 +161,7 @@ def test_a_site_may_choose_how_sts_is_found():
 
 
 @pytest.mark.parametrize(
-    ("policy", "has_conflict", "set_aside"),
+    ("policy", "has_conflict", "hidden"),
     [
         ("hide_if_conflicting", True, True),
         ("hide_if_conflicting", False, False),
@@ -171,16 +171,16 @@ def test_a_site_may_choose_how_sts_is_found():
         ("keep", False, False),
     ],
 )
-def test_the_users_own_files_are_set_aside_as_the_site_decides(policy, has_conflict, set_aside):
+def test_the_users_own_files_are_hidden_as_the_site_decides(policy, has_conflict, hidden):
     environment = process_environment(
         {}, role(), SiteSettings(user_aws_files=policy), has_conflict=has_conflict
     )
 
-    assert ("AWS_CONFIG_FILE" in environment) is set_aside
-    assert ("AWS_SHARED_CREDENTIALS_FILE" in environment) is set_aside
+    assert ("AWS_CONFIG_FILE" in environment) is hidden
+    assert ("AWS_SHARED_CREDENTIALS_FILE" in environment) is hidden
 
 
-def test_the_stand_ins_are_the_files_that_the_role_session_writes():
+def test_the_placeholders_are_the_files_that_the_role_session_writes():
     session = make_session()
 
     named = {path.name for path in placeholder_files(session.token_file)}
@@ -195,9 +195,7 @@ def test_the_stand_ins_are_the_files_that_the_role_session_writes():
 @given(
     base=environments, kind=givens, extra=environments, policy=policies, has_conflict=st.booleans()
 )
-def test_the_environment_that_was_there_is_never_changed_itself(
-    base, kind, extra, policy, has_conflict
-):
+def test_the_original_environment_is_never_modified(base, kind, extra, policy, has_conflict):
     before = dict(base)
 
     after = process_environment(base, kind, SiteSettings(extra, policy), has_conflict=has_conflict)
@@ -207,7 +205,7 @@ def test_the_environment_that_was_there_is_never_changed_itself(
 
 
 @given(base=environments, extra=environments, has_conflict=st.booleans())
-def test_nothing_that_would_win_over_the_role_is_left(base, extra, has_conflict):
+def test_nothing_that_overrides_the_role_is_left(base, extra, has_conflict):
     environment = process_environment(base, role(), SiteSettings(extra), has_conflict=has_conflict)
 
     assert not [name for name in environment if is_conflicting(name)]
@@ -236,14 +234,14 @@ def test_a_variable_is_removed_and_never_blanked(base, kind, policy, has_conflic
 
 
 @given(extra=environments, of_role=environments, policy=policies, region=st.none() | st.just("r"))
-def test_no_extra_variable_takes_the_place_of_a_role_sessions_own(extra, of_role, policy, region):
+def test_no_extra_variable_replaces_a_role_sessions_own(extra, of_role, policy, region):
     plain = role(region=region)
     with_extra = role(region=region, role=make_role(extra_environment=of_role))
 
     own = process_environment({}, plain, SiteSettings(user_aws_files=policy))
     environment = process_environment({}, with_extra, SiteSettings(extra, policy))
 
-    of_session = RESERVED - {NAMES_SET}  # which tells of the others, too
+    of_session = RESERVED - {NAMES_SET}  # which names the others
     reserved = {name: value for name, value in environment.items() if name in of_session}
     assert reserved == {name: value for name, value in own.items() if name in of_session}
 

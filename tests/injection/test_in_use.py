@@ -1,4 +1,4 @@
-"""Which role sessions are in use: those that living kernels and terminals have."""
+"""Which role sessions are in use: those of running kernels and terminals."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.site import ANALYST, AUDITOR
 @pytest.fixture
 def in_use(jp_serverapp):
     points = jp_serverapp.extension_manager.extension_points
-    return points["jupyter_wb_aws"].app._role_sessions_in_use
+    return points["jupyter_wb_aws"].app.server_state.role_sessions_in_use
 
 
-async def test_what_a_kernel_has_is_in_use_until_the_kernel_is_gone(api, in_use):
+async def test_a_kernels_role_session_is_in_use_until_the_kernel_ends(api, in_use):
     session = await api.start(ANALYST)
     assert in_use() == set()
     kernel_id = (await api("POST", "/api/kernels", {"name": "python3"})).data["id"]
@@ -26,7 +26,7 @@ async def test_what_a_kernel_has_is_in_use_until_the_kernel_is_gone(api, in_use)
     assert in_use() == set()
 
 
-async def test_what_a_kernel_will_have_at_its_next_restart_is_in_use_too(api, in_use):
+async def test_a_role_session_for_a_kernels_next_restart_is_in_use_too(api, in_use):
     analyst, auditor = await api.start(ANALYST), await api.start(AUDITOR)
     kernel_id = (await api("POST", "/api/kernels", {"name": "python3"})).data["id"]
 
@@ -35,7 +35,7 @@ async def test_what_a_kernel_will_have_at_its_next_restart_is_in_use_too(api, in
     assert in_use() == {analyst["id"], auditor["id"]}
 
 
-async def test_what_a_terminal_has_is_in_use_until_the_terminal_is_gone(api, in_use):
+async def test_a_terminals_role_session_is_in_use_until_the_terminal_ends(api, in_use):
     await api.start(ANALYST)
     auditor = await api.start(AUDITOR)
     name = (await api("POST", f"/aws/sessions/{auditor['id']}/terminals")).data["name"]

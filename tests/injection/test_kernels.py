@@ -61,7 +61,7 @@ def jp_server_config(site_config, managers, monkeypatch):
 
 @pytest.fixture
 def environment(jp_serverapp):
-    """Reads the environment of a kernel's process, once there is one other than `last`."""
+    """Reads the environment of a kernel's process, as soon as it is another one than `last`."""
 
     async def read(kernel_id, last=None):
         async with asyncio.timeout(30):
@@ -130,7 +130,7 @@ async def test_a_kernel_has_the_default_role_and_keeps_it_until_the_user_chooses
     assert role_in(restarted) == AUDITOR
     assert without_decoys(restarted)
 
-    # And "no AWS role" is no other role.
+    # And "no AWS role" is not another role.
     await api("PUT", f"/aws/assignments/{kernel_id}", {"session_id": None})
     await crash(pid)
     without, _ = await environment(kernel_id, pid)
@@ -149,7 +149,7 @@ async def gone(api, kernel_id):
 
 
 @pytest.mark.parametrize("managers", [MANAGERS["a site's own"]])
-async def test_a_sites_own_kernel_manager_stays_in_charge(api, environment):
+async def test_a_sites_own_kernel_manager_stays_in_use(api, environment):
     await api.start()
 
     found, _ = await environment(await start_by_kernels_api(api))
@@ -157,7 +157,7 @@ async def test_a_sites_own_kernel_manager_stays_in_charge(api, environment):
     assert found["SITE"] == "was here"
 
 
-async def test_where_nothing_was_chosen_the_environment_is_left_as_it_is(api, environment):
+async def test_without_any_choice_a_kernels_environment_is_unchanged(api, environment):
     found, _ = await environment(await start_by_kernels_api(api))
 
     assert {name: found.get(name) for name in DECOYS} == DECOYS
@@ -193,7 +193,7 @@ async def test_a_kernel_whose_role_session_has_ended_never_gets_another_role(
     assert f"Kernel {kernel_id} starts without an AWS role" in caplog.text
 
 
-async def test_no_aws_role_chosen_takes_every_credential_away(api, environment):
+async def test_choosing_no_aws_role_removes_every_credential(api, environment):
     await api("PUT", "/aws/default", {"session_id": None})
 
     found, _ = await environment(await start_by_kernels_api(api))
@@ -202,7 +202,7 @@ async def test_no_aws_role_chosen_takes_every_credential_away(api, environment):
     assert found["AWS_EC2_METADATA_DISABLED"] == "true"
 
 
-async def test_a_kernel_can_have_a_role_apart_from_the_default(api, environment):
+async def test_a_kernel_can_have_another_role_than_the_default(api, environment):
     analyst, auditor = await api.start(ANALYST), await api.start(AUDITOR)
 
     answer = await api("POST", f"/aws/sessions/{auditor['id']}/kernels", {"name": "python3"})
@@ -223,7 +223,7 @@ async def test_a_kernel_can_have_a_role_apart_from_the_default(api, environment)
     assert (await api("GET", "/aws/identity")).data["session_id"] == analyst["id"]
 
 
-async def test_a_kernel_left_as_it_was_is_told_from_one_without_a_role(api):
+async def test_an_untouched_kernel_differs_from_one_without_a_role(api):
     async def shown():
         (entry,) = (await api("GET", "/aws/assignments")).data["assignments"]
         return entry["given"], entry["next"]
@@ -238,7 +238,7 @@ async def test_a_kernel_left_as_it_was_is_told_from_one_without_a_role(api):
     assert await shown() == ("no_role", {"given": "no_role", "session_id": None})
 
 
-async def test_assignments_tell_what_is_chosen_from_what_runs(api, environment):
+async def test_assignments_distinguish_the_chosen_role_from_the_running_one(api, environment):
     analyst, auditor = await api.start(ANALYST), await api.start(AUDITOR)
     kernel_id = await start_by_kernels_api(api)
     await api("PUT", f"/aws/assignments/{kernel_id}", {"session_id": auditor["id"]})
@@ -267,7 +267,7 @@ async def test_renaming_a_document_does_not_undo_the_role(api, environment):
     assert without_decoys(found)
 
 
-async def test_a_kernelspec_that_sets_a_key_does_not_win_over_the_role(
+async def test_a_kernelspec_that_sets_a_key_does_not_override_the_role(
     api, environment, jp_data_dir
 ):
     spec = jp_data_dir / "kernels" / "keyed"
@@ -292,7 +292,7 @@ async def test_a_kernelspec_that_sets_a_key_does_not_win_over_the_role(
     assert role_in(found) == ANALYST
 
 
-async def test_a_kernel_that_runs_elsewhere_is_left_alone_and_that_is_said(
+async def test_a_kernel_on_another_machine_is_unchanged_and_reported(
     api, environment, jp_data_dir, jp_serverapp, caplog, monkeypatch
 ):
     factory = KernelProvisionerFactory.instance(parent=jp_serverapp)
@@ -328,7 +328,7 @@ async def test_the_servers_own_environment_never_changes(api, environment):
     assert dict(os.environ) == before
 
 
-async def test_own_aws_files_that_would_win_do_not_reach_the_kernel(
+async def test_own_aws_files_that_conflict_do_not_reach_the_kernel(
     api, environment, monkeypatch, tmp_path
 ):
     own = tmp_path / "credentials"

@@ -1,4 +1,4 @@
-"""A kernel that starts while the server is still reading what its last run left."""
+"""A kernel that starts while the server is still reading the records of its last run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which processes belong to an app, among all those of a machine, and how they are terminated."""
+"""Which processes belong to an app, and how they are terminated."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def end_of(pid):
             await asyncio.sleep(0.01)
 
 
-def test_a_strange_name_is_no_hindrance(strange):
+def test_a_strange_name_does_no_harm(strange):
     assert strange.pid in {process.pid for process in descendants(os.getpid())}
 
 

@@ -13,6 +13,7 @@ from jupyter_server.auth.authorizer import Authorizer
 from jupyter_server_proxy import handlers as proxy
 
 from jupyter_wb_aws.injection import process_tree
+from jupyter_wb_aws.injection.proxied_apps import app_id, rules_below
 from tests.site import ANALYST, AUDITOR
 
 APPS = Path(__file__).parent / "apps"
@@ -42,7 +43,7 @@ def jp_server_config(site_config, servers):
 
 @pytest.fixture
 def ask(api, jp_serverapp, jp_asyncio_loop):
-    """Ask an app for its process id and environment; it is launched by that where it has to be."""
+    """Ask an app for its process id and environment; the request launches it if it is not running."""
 
     async def ask(name, path="environment"):
         answer = await api("GET", f"/{name}/{path}")
@@ -51,8 +52,8 @@ def ask(api, jp_serverapp, jp_asyncio_loop):
 
     yield ask
     apps = jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app.server_state.apps
-    for app_id in apps.running():
-        jp_asyncio_loop.run_until_complete(apps.relaunch(app_id))
+    for name in apps.running():
+        jp_asyncio_loop.run_until_complete(apps.relaunch(name))
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ async def test_an_app_gets_the_default_role_session_when_it_is_launched(api, env
         assert session["environment"].items() <= seen.items(), name
 
 
-async def test_the_site_s_configuration_stays_and_names_that_would_win_go(
+async def test_the_sites_configuration_stays_without_conflicting_names(
     api, environment_of, monkeypatch
 ):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOFTHESERVER")
@@ -89,7 +90,7 @@ async def test_the_site_s_configuration_stays_and_names_that_would_win_go(
     assert os.environ["AWS_ACCESS_KEY_ID"] == "AKIAOFTHESERVER"
 
 
-async def test_nothing_is_changed_where_nothing_was_ever_chosen(api, environment_of, monkeypatch):
+async def test_without_any_choice_an_app_is_unchanged(api, environment_of, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOFTHESERVER")
 
     seen = await environment_of("with_site_environment")
@@ -104,7 +105,7 @@ async def test_nothing_is_changed_where_nothing_was_ever_chosen(api, environment
     }  # fmt: skip
 
 
-async def test_no_aws_role_takes_every_credential_away(api, environment_of, monkeypatch):
+async def test_no_aws_role_removes_every_credential(api, environment_of, monkeypatch):
     monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/pod")
     await api("PUT", "/aws/default", {"session_id": None})
 
@@ -125,7 +126,7 @@ async def test_a_role_session_that_has_ended_leaves_no_role(api, environment_of)
     assert seen["AWS_EC2_METADATA_DISABLED"] == "true"
 
 
-async def test_an_app_that_crashed_is_launched_with_what_is_the_default_by_then(api, ask):
+async def test_a_crashed_app_is_launched_with_the_current_default_role(api, ask):
     await api.start(ANALYST)
     before = await ask("shiny")
     await api.start(AUDITOR, default=True)
@@ -139,7 +140,7 @@ async def test_an_app_that_crashed_is_launched_with_what_is_the_default_by_then(
     assert answer.data["environment"]["AWS_ROLE_ARN"] == AUDITOR
 
 
-async def test_what_is_chosen_and_what_runs_are_told_apart(api, ask):
+async def test_the_default_role_and_an_apps_own_role_are_distinguished(api, ask):
     analyst = await api.start(ANALYST)
     assert await of_app(api, "shiny") is None  # nobody has asked for it yet
     await ask("shiny")
@@ -157,7 +158,7 @@ async def test_what_is_chosen_and_what_runs_are_told_apart(api, ask):
     }
 
 
-async def test_what_an_app_runs_with_is_in_use(api, ask, jp_serverapp):
+async def test_an_apps_role_session_is_in_use(api, ask, jp_serverapp):
     app = jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app
     in_use = app.server_state.role_sessions_in_use
     session = await api.start(ANALYST)
@@ -168,6 +169,19 @@ async def test_what_an_app_runs_with_is_in_use(api, ask, jp_serverapp):
 
     await api("POST", "/aws/apps/shiny/relaunch")
     assert in_use() == set()
+
+
+def process_of(jp_serverapp, name):
+    """Return the process that jupyter-server-proxy keeps for an app."""
+    base_url = jp_serverapp.web_app.settings["base_url"]
+    rules = rules_below(jp_serverapp.web_app.default_router)
+    apps = [rule for rule in rules if "proc" in (rule.target_kwargs.get("state") or {})]
+    (rule,) = {
+        id(rule.target_kwargs["state"]): rule
+        for rule in apps
+        if app_id(rule.matcher.regex.pattern, base_url) == name
+    }.values()
+    return rule.target_kwargs["state"]["proc"]
 
 
 def lives(pid):
@@ -183,7 +197,7 @@ async def relaunch(api, name):
 
 
 @pytest.mark.parametrize("name", ["shiny", "on_socket", "behind_a_shell"])
-async def test_a_relaunched_app_has_what_is_the_default_now(api, ask, name):
+async def test_a_relaunched_app_has_the_current_default_role(api, ask, name):
     await api.start(ANALYST)
     before = await ask(name)
     auditor = await api.start(AUDITOR, default=True)
@@ -214,7 +228,7 @@ async def test_a_relaunch_during_the_automatic_one_leaves_no_second_process(
 ):
     apps = jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app.server_state.apps
     await ask("shiny")
-    process = apps._apps["shiny"].state["proc"]
+    process = process_of(jp_serverapp, "shiny")
     under_way, go_on = asyncio.Event(), asyncio.Event()
 
     async def slowly(app_id, command, environment):
@@ -235,7 +249,7 @@ async def test_a_relaunch_during_the_automatic_one_leaves_no_second_process(
     assert await of_app(api, "shiny") is None
 
 
-async def test_relaunching_what_does_not_run_is_nothing(api, ask):
+async def test_relaunching_an_app_that_does_not_run_does_nothing(api, ask):
     await relaunch(api, "shiny")
     await ask("shiny")
     await relaunch(api, "shiny")
@@ -244,7 +258,7 @@ async def test_relaunching_what_does_not_run_is_nothing(api, ask):
     assert await ask("shiny")
 
 
-async def test_an_app_that_ends_by_itself_can_be_had_again_by_a_relaunch(api, ask):
+async def test_an_app_that_ends_by_itself_can_be_relaunched(api, ask):
     before = await ask("shiny", "end")
     async with asyncio.timeout(30):
         while await of_app(api, "shiny"):
@@ -255,7 +269,7 @@ async def test_an_app_that_ends_by_itself_can_be_had_again_by_a_relaunch(api, as
     assert (await ask("shiny"))["pid"] != before["pid"]
 
 
-async def test_an_app_that_does_not_heed_sigterm_is_killed(api, ask, monkeypatch):
+async def test_an_app_that_ignores_sigterm_is_killed(api, ask, monkeypatch):
     monkeypatch.setattr(process_tree, "TERMINATE_TIMEOUT", 0.1)
     before = await ask("stubborn")
 
@@ -265,7 +279,7 @@ async def test_an_app_that_does_not_heed_sigterm_is_killed(api, ask, monkeypatch
     assert (await ask("stubborn"))["pid"] != before["pid"]
 
 
-async def test_relaunching_an_app_that_there_is_not_is_404(api):
+async def test_relaunching_an_unknown_app_is_404(api):
     answer = await api("POST", "/aws/apps/nothing/relaunch")
 
     assert (answer.status, answer.data["code"]) == (404, "app_not_found")
@@ -288,7 +302,7 @@ class TestRights:
         assert (answer.status, answer.data["code"]) == (403, "forbidden")
 
 
-async def test_whoever_listens_hears_of_a_launch_and_of_a_relaunch(api, ask, jp_serverapp):
+async def test_events_report_a_launch_and_a_relaunch(api, ask, jp_serverapp):
     heard = []
 
     async def listener(logger, schema_id, data):
@@ -323,7 +337,7 @@ class TestR:
 
 
 class OfItsOwn(proxy.SuperviseAndProxyHandler):
-    """As packages did it before jupyter-server-proxy had a configuration."""
+    """As packages did before jupyter-server-proxy had a configuration."""
 
     def get_cmd(self):
         return [*IN_PYTHON, str(self.port)]
@@ -332,7 +346,7 @@ class OfItsOwn(proxy.SuperviseAndProxyHandler):
         return {"OF_ITS_OWN": "1"}
 
 
-async def test_an_app_with_a_handler_of_its_own_gets_it_too(api, ask, jp_serverapp):
+async def test_an_app_with_its_own_handler_gets_the_role_too(api, ask, jp_serverapp):
     session = await api.start(ANALYST)
     rule = (rf"{jp_serverapp.base_url}of-its-own/(.*)", OfItsOwn, {"state": {}})
     jp_serverapp.web_app.add_handlers(".*", [rule])

@@ -1,4 +1,4 @@
-"""The main job: real AWS calls from a real kernel and a real terminal, by the environment alone."""
+"""Real AWS calls from a real kernel and a real terminal, with nothing but the environment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def jp_server_config(site_config, tmp_path, monkeypatch):
     return site_config
 
 
-async def test_a_kernel_calls_aws_as_the_picked_role_and_as_another_after_a_restart(api, run):
+async def test_a_kernel_calls_aws_as_the_chosen_role_and_as_another_after_a_restart(api, run):
     analyst, auditor = await api.start(ANALYST), await api.start(AUDITOR)
     kernel_id = (await api("POST", "/api/kernels", {"name": "python3"})).data["id"]
 
@@ -58,7 +58,7 @@ async def test_a_kernel_calls_aws_as_the_picked_role_and_as_another_after_a_rest
         ),
     ],
 )
-async def test_a_kernel_works_as_the_role_over_any_file_of_the_users(
+async def test_a_kernel_works_as_the_role_with_any_user_files(
     api, run, tmp_path, monkeypatch, name, content
 ):
     home = tmp_path / "home"
@@ -73,7 +73,7 @@ async def test_a_kernel_works_as_the_role_over_any_file_of_the_users(
     assert await run(kernel_id, WHO) == session["identity"]["Arn"]
 
 
-async def test_a_server_that_runs_under_another_role_sets_its_users_files_aside_all_the_same(
+async def test_a_server_that_runs_under_another_role_still_hides_its_users_files(
     api, run, tmp_path, monkeypatch
 ):
     (tmp_path / "home" / ".aws").mkdir(exist_ok=True)
@@ -101,7 +101,7 @@ async def test_a_terminal_calls_aws_with_the_aws_command(api, jp_ws_fetch):
     }
 
 
-async def test_a_terminal_can_have_a_role_apart_from_the_default(api, jp_ws_fetch):
+async def test_a_terminal_can_have_another_role_than_the_default(api, jp_ws_fetch):
     await api.start(ANALYST)
     auditor = await api.start(AUDITOR)
 
@@ -117,7 +117,7 @@ async def test_a_terminal_can_have_a_role_apart_from_the_default(api, jp_ws_fetc
     assert said == f"{{{ANALYST}}}"
 
 
-async def test_an_extra_env_of_the_client_does_not_bring_a_key_back(api, jp_ws_fetch):
+async def test_a_clients_extra_env_does_not_restore_a_key(api, jp_ws_fetch):
     await api.start()
     body = {"extra_env": {"AWS_ACCESS_KEY_ID": "AKIACLIENT", "MINE": "kept"}}
     name = (await api("POST", "/api/terminals", body)).data["name"]
@@ -128,7 +128,7 @@ async def test_an_extra_env_of_the_client_does_not_bring_a_key_back(api, jp_ws_f
 
 
 async def terminal(jp_ws_fetch, name, command, until):
-    """Type a command into a terminal; return what it printed from the first brace to `until`."""
+    """Type a command into a terminal; return its output from the first brace to `until`."""
     socket = await jp_ws_fetch("terminals", "websocket", name)
     # The marker is joined by the shell, so that the echo of the typed line does not hold it.
     await socket.write_message(

@@ -1,4 +1,4 @@
-"""RStudio: a stand-in for its server starts R sessions as that does, with a real R behind them."""
+"""RStudio: a substitute for its server starts R sessions as RStudio does, with a real R."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from jupyter_wb_aws.injection import rstudio
 from jupyter_wb_aws.injection.environment import SiteSettings, process_environment
-from jupyter_wb_aws.injection.rstudio import RSessions, rsession_of, script_text
+from jupyter_wb_aws.injection.rstudio import RStudioSessions, rsession_of, script_text
 from jupyter_wb_aws.role_sessions.assignments import NO_AWS_ROLE, UNTOUCHED, ProcessRole
 from tests.conftest import FakeClock
 from tests.role_sessions.support import asleep, make_role, make_session
@@ -54,7 +54,7 @@ def extension(jp_serverapp):
 
 @pytest.fixture
 def start_r_session(api, extension, jp_asyncio_loop):
-    """Start an R session in RStudio, which is launched by that where it has to be."""
+    """Start an R session in RStudio; the request launches RStudio if it is not running."""
 
     async def start_r_session():
         answer = await api("GET", "/rstudio/new")
@@ -72,7 +72,7 @@ def start_r_session(api, extension, jp_asyncio_loop):
 
 
 @needs_r
-async def test_each_r_session_has_what_is_the_default_when_it_starts(api, start_r_session):
+async def test_each_r_session_has_the_current_default_role(api, start_r_session):
     before = await start_r_session()
     analyst = await api.start(ANALYST)
     first = await start_r_session()
@@ -91,7 +91,7 @@ async def test_each_r_session_has_what_is_the_default_when_it_starts(api, start_
 
 
 @needs_r
-async def test_the_real_rsession_gets_its_arguments_as_they_were(start_r_session):
+async def test_the_real_rsession_gets_its_arguments_unchanged(start_r_session):
     session = await start_r_session()
 
     assert session.arguments[-4:] == ARGUMENTS
@@ -120,7 +120,7 @@ async def test_assignments_say_that_a_new_r_session_is_enough(api, start_r_sessi
 
     assert (entry["id"], entry["renewed_by"]) == ("rstudio", "r_session")
     # An R session of before may still run.
-    assert extension._role_sessions_in_use() == {analyst["id"], auditor["id"]}
+    assert extension.server_state.role_sessions_in_use() == {analyst["id"], auditor["id"]}
 
 
 @needs_r
@@ -137,7 +137,7 @@ async def test_only_the_user_can_read_the_script_and_it_goes_with_the_server(
 
 
 @needs_r
-async def test_a_folder_in_which_nothing_can_be_executed_is_told(
+async def test_a_folder_in_which_nothing_can_be_executed_is_reported(
     api, start_r_session, monkeypatch, caplog
 ):
     monkeypatch.setattr(rstudio.os, "access", lambda path, mode: Path(path).suffix != ".script")
@@ -213,7 +213,7 @@ HOSTILE = 'it\'s "quoted" $HOME `id` \\ \n and a second line'
 
 @pytest.mark.parametrize("given", ["untouched", "no_role", "role"])
 @pytest.mark.parametrize("has_conflict", [True, False])
-def test_the_script_changes_an_environment_as_everything_else_of_ours_does(
+def test_the_script_changes_an_environment_as_process_environment_does(
     tmp_path, given, has_conflict
 ):
     given = {
@@ -245,13 +245,14 @@ def test_the_script_changes_an_environment_as_everything_else_of_ours_does(
 
 
 class FakeManager:
-    """Has a default that a test changes, and writes scripts as slowly as `gate` lets it."""
+    """Has a default role that a test changes, and writes scripts as slowly as `gate` allows."""
 
     def __init__(self, folder):
         self.folder = folder
+        self.files = self
         self.clock = FakeClock()
         self.now = NO_AWS_ROLE
-        self.choices = SimpleNamespace(followers=[], next_by_default=lambda: self.now)
+        self.choices = SimpleNamespace(followers=[], next_role=lambda: self.now)
         self.written = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -267,7 +268,7 @@ class FakeManager:
 
     async def looked_again(self):
         await asleep(self.clock)
-        self.clock.advance(rstudio.LOOK_AGAIN)
+        self.clock.advance(rstudio.CHECK_INTERVAL)
         await asleep(self.clock)
 
 
@@ -278,13 +279,13 @@ def manager(tmp_path):
 
 @pytest.fixture
 def r_sessions(manager, jp_asyncio_loop):
-    made = RSessions(manager, SiteSettings())
+    made = RStudioSessions(manager, SiteSettings())
     yield made
     jp_asyncio_loop.run_until_complete(made.close())
 
 
-async def test_what_changes_without_a_choice_is_noticed_too(manager, r_sessions):
-    """The roles file, the user's own ~/.aws, a default role that did not come."""
+async def test_changes_without_a_choice_are_noticed_too(manager, r_sessions):
+    """Such as the roles file, the user's own ~/.aws, or a default role that did not start."""
     await r_sessions.command_for("rstudio", [RSERVER], {})
     await manager.looked_again()
     assert len(manager.written) == 1
@@ -297,7 +298,7 @@ async def test_what_changes_without_a_choice_is_noticed_too(manager, r_sessions)
     assert "METADATA" not in manager.written[1]
 
 
-async def test_a_folder_that_cannot_be_looked_into_ends_nothing(
+async def test_an_unreadable_folder_does_not_stop_the_updates(
     manager, r_sessions, monkeypatch, caplog
 ):
     def refused(path):
@@ -312,7 +313,7 @@ async def test_a_folder_that_cannot_be_looked_into_ends_nothing(
     manager.now = UNTOUCHED
     await manager.looked_again()
 
-    assert "R sessions get what was the default before" in caplog.text
+    assert "R sessions get the previous default role" in caplog.text
     assert len(manager.written) == 2
 
 
@@ -336,9 +337,9 @@ async def test_a_slow_disk_does_not_stop_the_server(manager, r_sessions, monkeyp
     assert threading.main_thread() not in threads
 
 
-async def test_a_former_default_is_never_written_over_a_later_one(manager, r_sessions, monkeypatch):
+async def test_an_older_default_never_overwrites_a_newer_one(manager, r_sessions, monkeypatch):
     looking, go_on = threading.Event(), threading.Event()
-    monkeypatch.setattr(rstudio, "LOOK_AGAIN", 600)
+    monkeypatch.setattr(rstudio, "CHECK_INTERVAL", 600)
     await r_sessions.command_for("rstudio", [RSERVER], {})
     manager.now = ProcessRole("role", make_session())
 
@@ -360,10 +361,10 @@ async def test_a_former_default_is_never_written_over_a_later_one(manager, r_ses
     assert "AWS" not in manager.written[-1].replace("AWS role", "")
 
 
-async def test_a_default_that_came_late_is_written_over_even_by_the_one_before(
+async def test_a_late_write_is_overwritten_even_by_the_previous_default(
     manager, r_sessions, monkeypatch
 ):
-    monkeypatch.setattr(rstudio, "PATIENCE", 0.05)
+    monkeypatch.setattr(rstudio, "WRITE_TIMEOUT", 0.05)
     await r_sessions.command_for("rstudio", [RSERVER], {})
     manager.gate.clear()
     manager.now = UNTOUCHED

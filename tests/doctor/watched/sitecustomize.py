@@ -1,4 +1,4 @@
-"""Loaded by an interpreter that has this folder in PYTHONPATH: notes every address it connects to."""
+"""Records every address that a Python process connects to, if this folder is in its PYTHONPATH."""
 
 import os
 import sys
