@@ -121,9 +121,8 @@ class RStudioSessions:
         """Rewrite the scripts, so that new R sessions get the current default role."""
         for script in list(self._scripts.values()):
             try:
-                async with asyncio.timeout(
-                    WRITE_TIMEOUT
-                ):  # on NFS, it is written when the disk answers
+                # On NFS, the script is written when the disk answers.
+                async with asyncio.timeout(WRITE_TIMEOUT):
                     await self._write(script)
             except TimeoutError:
                 log.error("R sessions get the previous default role until the disk answers")
