@@ -36,13 +36,13 @@ test: $(LAB) lint test-lab  ## every check, and every test with today's versions
 	@VENV="$(VENV)" .ci/need-clients
 	$(PYTEST) $(AT_ONCE) -m "not long" $(COVERAGE) $(ARGS)
 
-test-all: test-oldest test-labs test-long test  ## and the oldest versions of Jupyter we support, and what takes minutes
+test-all: test-oldest test-labs test-long test  ## and the oldest versions of Jupyter we support, and what takes long
 
 test-long: $(LAB)
 	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
 	@VENV="$(VENV)" .ci/need-code-server
-	@VENV="$(VENV)" .ci/need-clients --debian
+	@VENV="$(VENV)" .ci/need-clients --all
 	$(PYTEST) $(AT_ONCE) -m long $(ARGS)
 
 test-lab: $(LAB)  ## the unit tests of the JupyterLab extension
@@ -86,7 +86,7 @@ diagrams:  ## draw the diagrams of docs/architecture.md again
 
 # As root: the clients look for AWS by its own names, see tests/clients/amazon.py.
 compatibility: $(STAMP)  ## make the table of AWS clients in docs/clients.md again
-	@VENV="$(VENV)" .ci/need-clients --debian
+	@VENV="$(VENV)" .ci/need-clients --all
 	WB_AWS_COMPATIBILITY=1 $(PYTEST) tests/clients
 
 lint: $(LAB)  ## every linter
@@ -120,6 +120,8 @@ requirements:  ## compile the pinned requirements again
 	    --extra dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    requirements/clients.in -o requirements/clients.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    requirements/clients-few.in -o requirements/clients-few.txt
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    - -o requirements/bootstrap.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -19,6 +19,7 @@ from tests.browser.documents import (
     role_button,
 )
 from tests.browser.lab import THEMES
+from tests.marks import long
 
 REMEMBERED = {"jupyter_wb_aws": {"role_arn": role_arn("auditor")}}
 UNTIL_A_FILE_IS_THERE = """\
@@ -87,7 +88,7 @@ def test_a_role_picked_by_keyboard_works_after_the_restart_and_not_before(lab, d
 
 # Before JupyterLab 4.6, a toolbar that is clicked gives the focus to its notebook, unless the click did.
 @pytest.mark.labs
-@pytest.mark.parametrize("how", ["click", "Enter", "Space", "ArrowDown"])
+@pytest.mark.parametrize("how", ["click", "Enter", *long("Space", "ArrowDown")])
 def test_the_panel_stays_open_until_a_role_is_picked(lab, demo, how):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, f"by-{how.lower()}.ipynb", {}))
@@ -340,7 +341,8 @@ def test_a_notebook_without_a_kernel_says_so_and_leads_to_one(lab, demo):
 
 
 @pytest.mark.labs
-@pytest.mark.parametrize("theme", THEMES)
+# test_looks.py shows the panel to axe in every theme.
+@pytest.mark.parametrize("theme", ["light", *long("dark", "high-contrast")])
 def test_axe_finds_nothing_in_any_theme(lab, demo, theme):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, f"{theme}.ipynb", REMEMBERED))

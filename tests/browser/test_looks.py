@@ -19,12 +19,11 @@ LOOKS = {
 }
 
 
-# All of them take five minutes; `make test` looks at the two that most people have.
+# All of them take five minutes; `make test` has the one that JupyterLab starts with.
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(look, marks=[] if look in {"light", "dark"} else pytest.mark.long)
-        for look in LOOKS
+        pytest.param(look, marks=[] if look == "light" else pytest.mark.long) for look in LOOKS
     ],
 )
 def look(request):

@@ -13,6 +13,7 @@ from tests.browser.documents import (
     role_button,
 )
 from tests.browser.lab import DARK, LIGHT, opened_lab
+from tests.marks import long
 
 pytestmark = pytest.mark.labs
 
@@ -75,7 +76,7 @@ def test_the_toolbar_switches_the_role_of_a_notebook(browser, demo):
         assert [error for error in lab.recorder.own_errors if STOCK not in error] == []
 
 
-@pytest.mark.parametrize("how", ["click", "Enter"])
+@pytest.mark.parametrize("how", ["click", *long("Enter")])
 def test_the_panel_in_the_toolbar_stays_open(browser, demo, how):
     demo.start("auditor", default=True)
     path = notebook_file(demo, f"seven-by-{how.lower()}.ipynb", {})
@@ -117,7 +118,7 @@ def test_a_role_session_is_ended_on_the_file_page(tree, demo):
     assert "Analyst" not in labels
 
 
-@pytest.mark.parametrize("theme", [LIGHT, DARK])
+@pytest.mark.parametrize("theme", [LIGHT, *long(DARK)])
 def test_axe_finds_nothing_on_the_tab(tree, demo, theme):
     demo.start("analyst", default=True)
     tree.use_theme(theme)

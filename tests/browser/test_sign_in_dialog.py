@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.lab import DARK, HIGH_CONTRAST, LIGHT, opened_lab
+from tests.marks import long
 from tests.running_demo import started_demo
 
 POPUPS_BLOCKED = "window.open = () => null"
@@ -261,7 +262,7 @@ def test_a_cancelled_sign_out_ends_nothing(lab, demo):
 
 
 @pytest.mark.labs
-@pytest.mark.parametrize("theme", [LIGHT, DARK, HIGH_CONTRAST])
+@pytest.mark.parametrize("theme", [LIGHT, *long(DARK, HIGH_CONTRAST)])
 def test_every_theme_is_readable(lab, theme):
     lab.use_theme(theme)
     try:

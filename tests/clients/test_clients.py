@@ -8,10 +8,10 @@ from jupyter_wb_aws.demo.local_aws import accounts
 from jupyter_wb_aws.demo.names import REGION
 from tests.clients import table
 
-FROM_DEBIAN = {"aws_v2", "rclone", "r"}
+# The others take a gigabyte of packages, and Debian's: `.ci/need-clients --all`.
+FEW = {"boto3", "aws_v1"}
 ALL = [
-    pytest.param(name, marks=[pytest.mark.long] if name in FROM_DEBIAN else [])
-    for name in table.CLIENTS
+    pytest.param(name, marks=[] if name in FEW else [pytest.mark.long]) for name in table.CLIENTS
 ]
 
 README = "Projects of the Colorado team.\n2025/rainfall.csv: monthly rainfall in Boulder, in mm.\n"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.long  # with DuckDB, pyarrow and rclone
+
 SECRET = """
 database.sql("CREATE OR REPLACE SECRET (TYPE s3, PROVIDER credential_chain)")
 """
@@ -44,7 +46,6 @@ except subprocess.TimeoutExpired:
 """
 
 
-@pytest.mark.long
 def test_a_script_with_pyarrow_hangs_at_its_end_unless_it_finalises(clients):
     pyarrow, _, _ = clients("pyarrow")
     finalise = "del files; import pyarrow.fs; pyarrow.fs.finalize_s3()"
@@ -62,7 +63,6 @@ print(subprocess.run(command, env=env, capture_output=True, text=True, check=Fal
 WITHOUT_CA_BUNDLE = {"bucket": "colorado-projects", "without": ["AWS_CA_BUNDLE"]}
 
 
-@pytest.mark.long
 def test_rclone_takes_no_ca_bundle_of_awss(clients):
     rclone, _, _ = clients("rclone")
     told = {**WITHOUT_CA_BUNDLE, "region": ",region=us-east-2", "more": {}}
@@ -71,7 +71,6 @@ def test_rclone_takes_no_ca_bundle_of_awss(clients):
     assert "Projects of" in rclone.run(RCLONE.format(**told))
 
 
-@pytest.mark.long
 def test_rclone_looks_for_a_bucket_in_us_east_1_unless_its_region_is_named(clients):
     rclone, _, _ = clients("rclone")
     named = {"RCLONE_S3_REGION": "us-east-2"}

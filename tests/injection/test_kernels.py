@@ -88,9 +88,6 @@ async def start_by_kernels_api(api):
     return (await api("POST", "/api/kernels", {"name": "python3"})).data["id"]
 
 
-STARTS = {"/api/sessions": start_by_sessions_api, "/api/kernels": start_by_kernels_api}
-
-
 def role_in(environment):
     return environment.get("AWS_ROLE_ARN")
 
@@ -99,8 +96,15 @@ def without_decoys(environment):
     return not any(environment.get(name) == value for name, value in DECOYS.items())
 
 
+# By /api/sessions as JupyterLab does it; /api/kernels leads into the same managers.
 @pytest.mark.parametrize("managers", MANAGERS.values(), ids=MANAGERS.keys())
-@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS.keys())
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(start_by_sessions_api, id="/api/sessions"),
+        pytest.param(start_by_kernels_api, id="/api/kernels", marks=pytest.mark.long),
+    ],
+)
 async def test_a_kernel_has_the_default_role_and_keeps_it_until_the_user_chooses(
     api, environment, run, start
 ):

@@ -51,6 +51,7 @@ async def test_it_goes_on_by_itself_over_restarts_and_new_keys(
     assert (await api("GET", "/aws/sign-in")).data["state"] == "signed_in"
 
 
+@pytest.mark.long  # test_refresher.py shows the same with a clock that it moves
 async def test_a_provider_that_is_away_is_waited_for(
     api, run, heard, provider, new_person, new_kernel
 ):
@@ -72,10 +73,13 @@ async def test_a_provider_that_is_away_is_waited_for(
 @pytest.mark.parametrize(
     "end",
     [
-        lambda provider: provider.restart(keep_state=False),
-        lambda provider: provider.revoke("alice"),
+        pytest.param(
+            lambda provider: provider.restart(keep_state=False),
+            id="the provider lost its state",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(lambda provider: provider.revoke("alice"), id="an administrator revoked it"),
     ],
-    ids=["the provider lost its state", "an administrator revoked it"],
 )
 async def test_signing_in_again_brings_everything_back(
     api, run, heard, provider, new_person, new_kernel, end
