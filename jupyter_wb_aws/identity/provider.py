@@ -14,7 +14,7 @@ from jupyter_wb_aws.identity.redact import redact_userinfo
 
 # OIDC Core 2, "Issuer Identifier": a URL without query or fragment. AWS requires https; demos use http.
 HTTP_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
-# Characters of a value by others in a message.
+# How many characters of a provider's value a message quotes.
 MAX_SHOWN = 200
 
 Jwk = Mapping[str, Any]
@@ -131,7 +131,7 @@ def may_hold_userinfo(url: str) -> bool:
 
 
 def shown(value: object, redact: Callable[[str], str] = redact_userinfo) -> str:
-    """Return a value by others for a message: quoted and shortened, after `redact`."""
+    """Return a provider's value for a message: quoted and shortened, after `redact`."""
     text = redact_userinfo(redact(repr(value)))
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 

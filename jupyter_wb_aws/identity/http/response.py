@@ -14,7 +14,7 @@ from jupyter_wb_aws.errors import IdpBadAnswer, IdpUnavailable
 from jupyter_wb_aws.identity.redact import redact_userinfo
 
 MAX_RETRY_AFTER = timedelta(hours=1)
-# Characters of a text by others in a sentence of ours.
+# How many characters of other programs' text a message quotes.
 MAX_SHOWN = 200
 
 

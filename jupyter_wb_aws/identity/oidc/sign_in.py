@@ -210,9 +210,8 @@ class SignIn:
                 await self._accept(response, None, epoch)
         except WbAwsError as problem:
             self._device_failed(device, problem)
-        except (
-            Exception
-        ):  # a defect of ours: nobody awaits this task, but a user waits for its result
+        # A defect of ours. Nobody awaits this task, but a user waits for its result.
+        except Exception:
             log.exception("The device flow failed")
             self._device_failed(device, SignInFailed("Something went wrong on this server."))
 
