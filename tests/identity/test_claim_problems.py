@@ -69,11 +69,11 @@ def problems(wanted=("analysts",), groups_claim="groups", name_claim="name", **c
         ([["analysts"]], "groups_claim_unusable", "1 of 1 items .* a list"),
         (7, "groups_claim_unusable", "is a number"),
         (True, "groups_claim_unusable", "is true or false"),
-        (["/analysts", "/x"], "groups_written_otherwise", "paths"),
-        (["/lab/analysts/"], "groups_written_otherwise", "paths"),
-        ("analysts,auditors", "groups_written_otherwise", "several in one text"),
-        ("[analysts, auditors]", "groups_written_otherwise", "several in one text"),
-        (["x analysts"], "groups_written_otherwise", "several in one text"),
+        (["/analysts", "/x"], "groups_written_otherwise", "as a path"),
+        (["/lab/analysts/"], "groups_written_otherwise", "as a path"),
+        ("analysts,auditors", "groups_written_otherwise", "contain several of the names"),
+        ("[analysts, auditors]", "groups_written_otherwise", "contain several of the names"),
+        (["x analysts"], "groups_written_otherwise", "contain several of the names"),
     ],
 )
 def test_groups_that_cannot_be_used_are_reported(groups, code, said):
@@ -112,9 +112,9 @@ def test_groups_that_can_be_used_are_not_reported(groups):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        (["alice"], "is a list, and not text"),
-        ({"given": "A", "n": 1}, "is an object, and not text: .* `name.given`"),
-        (7, "is a number, and not text"),
+        (["alice"], "is a list, not text"),
+        ({"given": "A", "n": 1}, "is an object, not text: .* `name.given`"),
+        (7, "is a number, not text"),
     ],
 )
 def test_a_name_that_is_not_text_is_reported(name, said):

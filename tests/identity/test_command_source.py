@@ -313,7 +313,7 @@ def test_a_timeout_beyond_the_limit_is_refused(timeout):
 
 
 def test_a_command_in_one_text_is_refused_since_no_shell_splits_it():
-    with pytest.raises(TraitError, match="is a list"):
+    with pytest.raises(TraitError, match="must be a list"):
         CommandTokenSource(command=["get-token --for aws"])
 
 
