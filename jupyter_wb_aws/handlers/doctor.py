@@ -39,7 +39,7 @@ class DoctorHandler(WbAwsHandler):
     async def get(self) -> None:
         """Look, and tell; nothing is changed."""
         self.refuse_other_sites()  # a profile's credential_process is run
-        await self.manager.sessions.ready()
+        await self.manager.sessions.wait_until_ready()
         base, given, place = self._asked_for()
         site = self.server_state.site or SiteSettings()
         conflict = await self.server_state.conflict_check.find(

@@ -81,7 +81,7 @@ class Choices:
         session.last_used = self._context.clock.now()
         await self._set(DefaultChoice(chosen=True, session_id=session.id), ended=None)
 
-    async def end(self, session: RoleSession) -> None:
+    async def unset_default(self, session: RoleSession) -> None:
         """Leave "no AWS role" behind, if an ended role session was the default."""
         if self._sessions.is_default(session):
             await self._set(NO_ROLE, ended=session)

@@ -119,7 +119,7 @@ class Ending:
             "session_ended",
             {"session_id": session.id, "reason": reason, "credentials_expire_at": until},
         )
-        await self._choices.end(session)  # 4
+        await self._choices.unset_default(session)  # 4
         self._sessions.forget_old_ends()
         self._sessions.changed.set()
         await self._sessions.save()  # 5

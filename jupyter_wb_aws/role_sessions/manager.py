@@ -112,7 +112,7 @@ class RoleSessionManager:
     @property
     def notices(self) -> list[tuple[str, str]]:
         """What users and administrators should know of our folders and the token's claims, as (code, sentence)."""
-        late, lost = self.sessions.late_notice, self.records.problem
+        late, lost = self.sessions.last_run_notice, self.records.problem
         return [
             *([("last_run_unknown", late)] if late else []),
             *([("store_failed", lost)] if lost else []),
@@ -128,7 +128,7 @@ class RoleSessionManager:
         """
         self.sessions.begin_restore()
         opening = self.context.tasks.begin(self._bring_back(), "open")
-        if await self.sessions.ready():
+        if await self.sessions.wait_until_ready():
             await asyncio.shield(opening)
 
     async def _bring_back(self) -> None:

@@ -22,7 +22,7 @@ READY_TIMEOUT = 5.0
 # So many ended role sessions are remembered for GET /aws/sessions/{id}.
 MAX_ENDED = 200
 
-LATE = (
+LAST_RUN_UNKNOWN = (
     "What the last run of this server left could not be read yet, since a disk does not answer. Until it does,"
     " kernels, terminals and apps start without AWS credentials."
 )
@@ -37,18 +37,18 @@ class Registry:
         context: what all parts share.
         token_cache: has the tokens, from which a role session's state follows.
         records: keep the role sessions for the server's next run.
-        late_hint: what an administrator can do where the last run's records can't be read in time.
+        last_run_hint: what an administrator can do where the last run's records can't be read in time.
     """
 
     def __init__(
-        self, context: Context, token_cache: TokenCache, records: Records, late_hint: str
+        self, context: Context, token_cache: TokenCache, records: Records, last_run_hint: str
     ) -> None:
         self.default = NOTHING_CHOSEN
         self.changed = asyncio.Event()
         self._context = context
         self._token_cache = token_cache
         self._records = records
-        self._late_hint = late_hint
+        self._late_hint = last_run_hint
         self._sessions: dict[str, RoleSession] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._restored = asyncio.Event()
@@ -170,12 +170,12 @@ class Registry:
         return self._restored.is_set()
 
     @property
-    def late_notice(self) -> str | None:
+    def last_run_notice(self) -> str | None:
         """A sentence for users and administrators where the last run's records are late."""
-        return f"{LATE} {self._late_hint}" if self._late and not self.restored else None
+        return f"{LAST_RUN_UNKNOWN} {self._late_hint}" if self._late and not self.restored else None
 
     def begin_restore(self) -> None:
-        """Let `ready` wait from now on, in this event loop."""
+        """Let `wait_until_ready` wait from now on, in this event loop."""
         self._loop = asyncio.get_running_loop()
         self._restored.clear()
 
@@ -185,10 +185,10 @@ class Registry:
         self.settle_default(default)
 
     def end_restore(self) -> None:
-        """Let everyone go on who waits in `ready`."""
+        """Let everyone go on who waits in `wait_until_ready`."""
         self._restored.set()
 
-    async def ready(self) -> bool:
+    async def wait_until_ready(self) -> bool:
         """Wait a few seconds until the last run's role sessions are back; return whether they are.
 
         A synchronous kernel manager launches its kernels on an event loop of its own, while the
@@ -200,7 +200,7 @@ class Registry:
             return True
         if not self._late:
             self._late = True
-            log.error("%s", LATE)
+            log.error("%s", LAST_RUN_UNKNOWN)
         return False
 
     async def require_ready(self) -> None:
@@ -209,5 +209,5 @@ class Registry:
         Raises:
             LastRunUnknown: if they are not.
         """
-        if not await self.ready():
-            raise LastRunUnknown(LATE, admin_hint=self._late_hint)
+        if not await self.wait_until_ready():
+            raise LastRunUnknown(LAST_RUN_UNKNOWN, admin_hint=self._late_hint)

@@ -21,7 +21,7 @@ from jupyter_wb_aws.roles.role import Role, RoleArn
 # The roles file may be on a file system that hangs: tokens are refreshed all the same.
 ROLES_FILE_TIMEOUT = 5.0
 # A file written within this many seconds may be half of one, with fewer roles in it.
-SETTLING = 1.0
+MIN_FILE_AGE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +115,8 @@ class Rights:
         if not sessions:
             return {}
         revoked = self._judged(sessions, await self._look())
-        if "role_withdrawn" in revoked.values() and self._catalogue.modified_within(SETTLING):
-            await self._context.clock.sleep(SETTLING)
+        if "role_withdrawn" in revoked.values() and self._catalogue.modified_within(MIN_FILE_AGE):
+            await self._context.clock.sleep(MIN_FILE_AGE)
             revoked = self._judged(sessions, await self._look())
         return revoked
 

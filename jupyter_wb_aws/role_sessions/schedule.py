@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.identity.token_cache import REFRESH_AT, TokenStatus
 
-JITTER = 0.1
+MAX_JITTER = 0.1
 MIN_PAUSE = timedelta(seconds=1)
 MAX_BACK_OFF = timedelta(seconds=60)
 # Seconds. A failure may ask for a longer pause than the back-off, but not for a longer one than this: a
@@ -51,7 +51,7 @@ def next_refresh(token_status: TokenStatus, now: datetime) -> datetime:
 
 def refresh_time(token: WebIdentityToken, jitter: float) -> datetime:
     """Return 80 % of the token's life, up to 10 % of it earlier by `jitter` (0 to 1)."""
-    return token.time_at_fraction(REFRESH_AT - JITTER * jitter)
+    return token.time_at_fraction(REFRESH_AT - MAX_JITTER * jitter)
 
 
 def back_off(failures: int, jitter: float, retry_after: int | None) -> timedelta:

@@ -170,16 +170,16 @@ class SessionFiles:
     # --- In a thread -----------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._folders.best()
+        self._folders.open_best()
         self._sweep_new()
 
     def _sweep_new(self) -> None:
         if self._may_sweep:
-            for directory in self._folders.not_swept():
+            for directory in self._folders.take_unswept():
                 self._try_to_sweep(directory)
 
     def _sweep_others(self) -> None:
-        for directory in self._folders.others():
+        for directory in self._folders.open_others():
             self._try_to_sweep(directory)
 
     def _try_to_sweep(self, directory: TokenDirectory) -> None:
@@ -208,7 +208,7 @@ class SessionFiles:
         """Write the token, and return the path of its file: another one if it had to move."""
         folder, name = session.token_file.parent, session.token_file.name
         try:
-            directory = self._folders.at(folder)
+            directory = self._folders.open_at(folder)
             self._sweep_new()
             _write_into(directory, session, token, new=session.file_fingerprint is None)
         except TokenDirectoryOpenToOthers:
@@ -217,7 +217,7 @@ class SessionFiles:
             until = session.file_expires_at
             if until is not None and until > self._clock.now():
                 raise  # processes read the token that is there
-            other = self._folders.best(folder, problem)
+            other = self._folders.open_best(folder, problem)
             self._sweep_new()
             _write_into(other, session, token, new=True)
             log.warning("The token file of role session %s moved to %s", session.id, other.path)
@@ -225,10 +225,10 @@ class SessionFiles:
         return session.token_file
 
     def _write_script(self, path: Path, content: str) -> None:
-        self._folders.at(path.parent).write(path.name, content, executable=True)
+        self._folders.open_at(path.parent).write(path.name, content, executable=True)
 
     def _remove(self, session: RoleSession) -> None:
-        if (directory := self._folders.opened(session.token_file.parent)) is not None:
+        if (directory := self._folders.get_open(session.token_file.parent)) is not None:
             for name in file_names(session):
                 directory.remove(name)
 
@@ -237,10 +237,10 @@ class SessionFiles:
         missing = []
         for folder in {session.token_file.parent for session in written}:
             theirs = [session for session in written if session.token_file.parent == folder]
-            directory = self._folders.opened(folder)
+            directory = self._folders.get_open(folder)
             if directory is None or directory.is_gone():
                 log.error("The folder for token files, %s, was deleted or moved", folder)
-                self._folders.forget(folder)
+                self._folders.close_one(folder)
                 missing += theirs
                 continue
             try:
@@ -256,7 +256,7 @@ class SessionFiles:
         return missing
 
     def _close(self) -> None:
-        for directory in self._folders.all_opened():
+        for directory in self._folders.all_open():
             try:
                 names = names_of_slots(directory.names(), [self._records.slot])
             except OSError as error:

@@ -64,7 +64,7 @@ class SignInChanges:
         """End another user's role sessions, and bring those of this one back to life."""
         # First of all: nothing that starts from here on is the former user's.
         self._ending.mark(self._rights.of_other_users(), "identity_changed")
-        await self._sessions.ready()
+        await self._sessions.wait_until_ready()
         await self._refresher.refresh_all()
         self._default_role.begin()
 
@@ -82,7 +82,7 @@ class SignInChanges:
         if sign_in is None:
             raise SignInNotNeeded
         # A disk that hangs keeps nobody signed in: the last run's role sessions end once they are known.
-        self.signed_out_early = not await self._sessions.ready()
+        self.signed_out_early = not await self._sessions.wait_until_ready()
         return await self._context.tasks.do(self._sign_out(sign_in), "sign out")
 
     async def _sign_out(self, sign_in: SignIn) -> tuple[SignOutResult, datetime | None]:

@@ -60,7 +60,7 @@ class TokenFolders:
         self._opened: dict[Path, TokenDirectory] = {}
         self._swept: set[Path] = set()
 
-    def best(
+    def open_best(
         self, failed: Path | None = None, because: TokenDirectoryRefused | None = None
     ) -> TokenDirectory:
         """Return the current folder, or open the first that can be used.
@@ -95,7 +95,7 @@ class TokenFolders:
         self.problem = _none_of(refused)
         raise self.problem
 
-    def at(self, folder: Path) -> TokenDirectory:
+    def open_at(self, folder: Path) -> TokenDirectory:
         """Return this folder, opened again if necessary.
 
         Raises:
@@ -116,21 +116,21 @@ class TokenFolders:
             self.problem = None
         return directory
 
-    def opened(self, folder: Path) -> TokenDirectory | None:
+    def get_open(self, folder: Path) -> TokenDirectory | None:
         """Return this folder if it is open."""
         return self._opened.get(folder)
 
-    def all_opened(self) -> list[TokenDirectory]:
+    def all_open(self) -> list[TokenDirectory]:
         """Return all folders that are open."""
         return list(self._opened.values())
 
-    def not_swept(self) -> list[TokenDirectory]:
+    def take_unswept(self) -> list[TokenDirectory]:
         """Return the open folders that were not returned before, to be cleared of what dead servers left."""
         new = [d for path, d in self._opened.items() if path not in self._swept]
         self._swept.update(directory.path for directory in new)
         return new
 
-    def others(self) -> Iterator[TokenDirectory]:
+    def open_others(self) -> Iterator[TokenDirectory]:
         """Open the existing folders at the other places, which an earlier server may have used."""
         for place in self._places:
             path = self._path(place)
@@ -139,7 +139,7 @@ class TokenFolders:
                     with contextlib.closing(TokenDirectory.open(path)) as directory:
                         yield directory
 
-    def forget(self, folder: Path) -> None:
+    def close_one(self, folder: Path) -> None:
         """Close a folder that was deleted or moved."""
         self._swept.discard(folder)
         if (directory := self._opened.pop(folder, None)) is not None:
@@ -155,7 +155,7 @@ class TokenFolders:
     def close(self) -> None:
         """Close all folders; their files stay."""
         for folder in list(self._opened):
-            self.forget(folder)
+            self.close_one(folder)
 
     # --- One place -------------------------------------------------------------------------
 

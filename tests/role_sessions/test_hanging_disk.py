@@ -85,14 +85,14 @@ async def test_a_kernel_of_then_has_no_credentials_and_its_next_restart_asks_aga
         await manager.starter.start(ANALYST)
 
     async with late_server(site, disk) as manager:
-        assert await after_patience(site, manager.sessions.ready()) is False
+        assert await after_patience(site, manager.sessions.wait_until_ready()) is False
         given = manager.choices.assign_to_kernel("k")
         assert given.kind == "no_role"
         assert site.emitted("kernel_without_role") == [{"kernel_id": "k", "session_id": None}]
         assert "last_run_unknown" in dict(manager.notices)
 
         disk.answer()
-        assert await manager.sessions.ready()
+        assert await manager.sessions.wait_until_ready()
         assert manager.choices.assign_to_kernel("k").kind == "role"
         assert manager.notices == []
 
@@ -105,7 +105,7 @@ async def test_where_nothing_was_ever_chosen_a_kernel_of_then_is_not_left_to_the
         assert manager.choices.assign_to_process().kind == "no_role"
 
         disk.answer()
-        assert await manager.sessions.ready()
+        assert await manager.sessions.wait_until_ready()
         assert manager.choices.assign_to_kernel("k").kind == "untouched"
 
 
@@ -184,7 +184,7 @@ async def test_the_end_of_a_role_session_does_not_wait_for_its_files(site, disk,
 
 async def test_disks_that_hang_take_none_of_the_threads_that_all_of_jupyter_shares(site, disk):
     async with late_server(site, disk) as manager:
-        waiting = [asyncio.ensure_future(manager.sessions.ready()) for _ in range(100)]
+        waiting = [asyncio.ensure_future(manager.sessions.wait_until_ready()) for _ in range(100)]
         await asyncio.sleep(0)
 
         assert await asyncio.to_thread(lambda: "free") == "free"

@@ -448,7 +448,7 @@ async def test_a_kernel_of_a_synchronous_kernel_manager_does_not_wait_for_the_la
 
     # Its launch runs on a loop of its own, in another thread, while the server's stands still.
     async def launch():
-        await manager.sessions.ready()
+        await manager.sessions.wait_until_ready()
         return manager.choices.assign_to_kernel("k")
 
     given = []

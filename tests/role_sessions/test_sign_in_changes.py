@@ -365,7 +365,7 @@ async def test_a_sign_out_while_the_disk_hangs_ends_what_comes_back_from_it(
     now_site.clock.advance(READY_TIMEOUT)
     await leaving
     may_go_on.set()
-    assert await manager.sessions.ready()
+    assert await manager.sessions.wait_until_ready()
 
     assert manager.sessions.living() == []
     assert manager.choices.assign_to_process().kind == "no_role"
