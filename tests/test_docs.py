@@ -268,7 +268,7 @@ def test_a_command_exists_and_takes_its_arguments(command, capsys):
             if not words:
                 return  # the command by its name
             if words[-1] not in {"--help", "-h"}:
-                main._parse(words)
+                main.parse(words)
             else:
                 assert main.main(words) == 0
                 assert "usage:" in capsys.readouterr().out

@@ -51,6 +51,49 @@ def test_the_import_of_a_test_module_is_seen(line):
     assert imported_test_modules(ast.parse(line))
 
 
+# --- Private names ----------------------------------------------------------------------------------
+
+PRIVATE = re.compile(r"_[a-zA-Z]\w*")
+
+
+def private_names(tree):
+    """Yield the private names that a module reads or patches in what is not its own object."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and PRIVATE.fullmatch(node.attr):
+            if not (isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}):
+                yield node.attr
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in {
+            "setattr",
+            "delattr",
+        }:
+            texts = [arg.value for arg in node.args[:2] if isinstance(arg, ast.Constant)]
+            names = [text.rpartition(".")[2] for text in texts if isinstance(text, str)]
+            yield from (name for name in names if PRIVATE.fullmatch(name))
+
+
+def test_private_names_are_used_only_where_there_is_no_public_way():
+    lines = (TESTS / "private_names.txt").read_text("utf-8").splitlines()
+    allowed = {tuple(line.split(" ", 2)[:2]) for line in lines if not line.startswith("#")}
+    used = {(path, name) for path, tree in MODULES.items() for name in private_names(tree)}
+
+    assert used - allowed == set(), "use a public way, or explain in tests/private_names.txt"
+    assert allowed - used == set(), "no longer used: take it out of tests/private_names.txt"
+    assert all(len(line.split(" ", 2)[2:]) == 1 for line in lines), "a reason is missing"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "manager._files",
+        "monkeypatch.setattr(module, '_TIMEOUT', 1)",
+        "monkeypatch.setattr('a.module._TIMEOUT', 1)",
+        "made()._session.proxies",
+    ],
+)
+def test_the_use_of_a_private_name_is_seen(line):
+    assert list(private_names(ast.parse(line)))
+
+
 # --- The names of parametrised tests ---------------------------------------------------------------
 # A value gets its name from parameter_ids.py or, better, from the test itself: `id=`, `ids=`.
 

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> NoReturn:
     session = role_environment.start_role_session(
         connect(), args, shared=False, process=_this_process()
     )
-    _become(args.command, role_environment.environment(session, os.environ))
+    become(args.command, role_environment.environment(session, os.environ))
 
 
 def _no_command(args: argparse.Namespace) -> str:
@@ -57,8 +57,12 @@ def _this_process() -> dict[str, object]:
     return {"pid": os.getpid()} | ({"started": stat.started} if stat else {})
 
 
-def _become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
-    """Replace this process; where that fails, its end ends the role session."""
+def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Replace this process; where that fails, its end ends the role session.
+
+    Raises:
+        CliError: if the command can't be run.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     # Python ignores these, and what is ignored stays so in the command: `yes | head` would complain.
@@ -71,11 +75,11 @@ def _become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     except OSError as error:
         if error.errno == errno.ENOEXEC:  # a script without a first line that says whose: execvp(3)
             os.execve("/bin/sh", ["sh", error.filename, *command[1:]], environment)  # noqa: S606
-        raise _refused(command[0], error, environment) from None
+        raise os_refusal(command[0], error, environment) from None
 
 
-def _refused(name: str, error: OSError, environment: Mapping[str, str]) -> CliError:
-    """Tell why, with the exit code that a shell has for it (POSIX, "Exit Status for Commands")."""
+def os_refusal(name: str, error: OSError, environment: Mapping[str, str]) -> CliError:
+    """Explain why, with the exit code that a shell has for it (POSIX, "Exit Status for Commands")."""
     missing = isinstance(error, FileNotFoundError | NotADirectoryError) or not _is_there(
         name, environment
     )

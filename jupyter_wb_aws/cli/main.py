@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str]) -> int:
     as_json = False
     try:
-        command, args = _parse(words)
+        command, args = parse(words)
         as_json = getattr(args, "json", False)
         code = command.run(args)
         if sys.stdout is not None:  # else it was closed before we began
@@ -95,7 +95,7 @@ def _not_written(error: OSError) -> CliError:
     )
 
 
-def _parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
+def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     """Read the words; only the command that they name is imported."""
     parser = argparse.ArgumentParser(
         prog="jupyter wb-aws",

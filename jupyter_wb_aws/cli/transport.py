@@ -100,7 +100,7 @@ def _send_by_socket(request: Request, connection: socket.socket, deadline: Deadl
     with connection:
         connection.settimeout(deadline.left())  # of all that is sent
         connection.sendall(_encoded(request))
-        return _read(_until_closed(connection, deadline))
+        return read_answer(_until_closed(connection, deadline))
 
 
 def _encoded(request: Request) -> bytes:
@@ -133,7 +133,12 @@ def _until_closed(connection: socket.socket, deadline: Deadline) -> bytes:
     raise AnswerTooLarge
 
 
-def _read(answer: bytes) -> Response:
+def read_answer(answer: bytes) -> Response:
+    """Read an answer of HTTP/1.x that is complete.
+
+    Raises:
+        ConnectionAbortedError: if it is not HTTP, or was cut off.
+    """
     head, end, body = answer.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     version, _, rest = first.partition(" ")

@@ -55,7 +55,7 @@ def answer(server, tmp_path):
 @pytest.fixture(autouse=True)
 def became(monkeypatch):
     calls = []
-    monkeypatch.setattr(exec_command, "_become", lambda *call: calls.append(call))
+    monkeypatch.setattr(exec_command, "become", lambda *call: calls.append(call))
     return calls
 
 
@@ -166,7 +166,7 @@ def test_a_line_break_in_a_device_code_is_not_printed(server, run):
 def test_a_length_of_thousands_of_digits_is_no_http(server, run):
     answer = b"HTTP/1.0 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n{}"
     with pytest.raises(ConnectionAbortedError, match="speaks no HTTP"):
-        transport._read(answer)
+        transport.read_answer(answer)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000, "{", '"roles"', "null", "7", "[]"])

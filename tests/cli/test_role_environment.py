@@ -21,7 +21,7 @@ def token_file(tmp_path):
 def became(monkeypatch):
     """What the process would have become: the command and its environment."""
     calls = []
-    monkeypatch.setattr(exec_command, "_become", lambda *call: calls.append(call))
+    monkeypatch.setattr(exec_command, "become", lambda *call: calls.append(call))
     return calls
 
 
@@ -59,9 +59,9 @@ def test_a_folder_of_path_that_cannot_be_searched_is_no_denial(tmp_path):
     (tmp_path / "there").touch()
     denied, path = PermissionError(13, "Permission denied"), {"PATH": str(tmp_path)}
 
-    assert exec_command._refused("nothing", denied, path).exit_code == 127
-    assert exec_command._refused("there", denied, path).exit_code == 126
-    assert exec_command._refused("/nothing", denied, path).exit_code == 126
+    assert exec_command.os_refusal("nothing", denied, path).exit_code == 127
+    assert exec_command.os_refusal("there", denied, path).exit_code == 126
+    assert exec_command.os_refusal("/nothing", denied, path).exit_code == 126
 
 
 @pytest.mark.parametrize("words", [["exec", "analyst", "--", "ls"], ["env", "analyst"]])

@@ -226,7 +226,7 @@ def test_a_token_that_the_library_cannot_send_is_not_shown(monkeypatch, run):
 def test_a_length_that_is_no_number_is_no_http(length):
     answer = f"HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n".encode("latin-1")
     with pytest.raises(ConnectionAbortedError, match="speaks no HTTP"):
-        transport._read(answer)
+        transport.read_answer(answer)
 
 
 def test_a_server_without_authentication_gets_an_xsrf_pair(runtime, unregistered, run):
