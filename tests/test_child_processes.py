@@ -1,4 +1,4 @@
-"""Short-lived processes of ours: what they are given, how they end, and what becomes of their failures."""
+"""Short-lived child processes: what they get, how they end, and how their failures are explained."""
 
 import asyncio
 import errno
@@ -60,7 +60,7 @@ async def test_a_question_goes_in_and_its_answer_comes_back(module):
     assert answer["asked"] == {"a": [1, "é"]}
 
 
-async def test_a_child_has_the_environment_that_is_asked_for_and_a_session_of_its_own(module):
+async def test_a_child_has_the_requested_environment_and_its_own_session(module):
     answer = await ask(module(ECHO), {"HTTPS_PROXY": "http://proxy.example"})
     assert answer["environment"]["HTTPS_PROXY"] == "http://proxy.example"
     assert "HOME" not in answer["environment"]
@@ -156,7 +156,7 @@ async def test_a_caller_that_is_cancelled_kills_it(module, tmp_path):
     await until(lambda: not any(map(lives, pids(where))))
 
 
-async def test_what_a_child_leaves_behind_ends_with_it(module, tmp_path):
+async def test_processes_that_a_child_leaves_behind_end_with_it(module, tmp_path):
     program = """
         import json, subprocess
         left = subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -193,7 +193,7 @@ async def test_many_at_once_are_all_answered(module):
     assert answers == list(range(12))
 
 
-async def test_the_thread_pool_that_all_share_is_not_used(module):
+async def test_the_shared_thread_pool_is_not_used(module):
     class Refusing:
         def submit(self, *args, **kwargs):
             raise AssertionError("the shared thread pool")
@@ -234,13 +234,13 @@ async def test_a_child_that_gives_no_answer_is_explained(module, program, detail
     assert "secret" not in str(failed.value.as_problem())
 
 
-async def test_a_module_that_is_not_there_is_explained():
+async def test_a_missing_module_is_explained():
     with pytest.raises(HelperProcessFailed, match="status 1") as failed:
         await ask("no_such_module_of_ours")
     assert "-m no_such_module_of_ours" in failed.value.admin_hint
 
 
-async def test_a_python_that_is_gone_is_named(monkeypatch):
+async def test_a_missing_python_is_named(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(HelperProcessFailed, match="could not start") as failed:
         await ask("anything")
@@ -265,7 +265,7 @@ async def test_a_variable_that_can_not_be_passed_on_is_explained():
         (OSError(errno.EIO, "no"), "tried to start"),
     ],
 )
-async def test_a_machine_that_has_no_room_for_a_process_is_explained(monkeypatch, fault, hint):
+async def test_a_process_that_can_not_start_is_explained(monkeypatch, fault, hint):
     async def fails(*args, **kwargs):
         raise fault
 

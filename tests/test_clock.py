@@ -1,4 +1,4 @@
-"""Time as everything here sees it."""
+"""The clock, and how times are written."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

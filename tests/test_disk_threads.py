@@ -28,7 +28,7 @@ print("over")
 """
 
 
-async def test_what_the_work_returns_or_raises_comes_back():
+async def test_a_result_or_an_exception_reaches_the_caller():
     threads = DiskThreads()
 
     assert await threads.run(int, "7") == 7
@@ -36,7 +36,7 @@ async def test_what_the_work_returns_or_raises_comes_back():
         await threads.run(int, "seven")
 
 
-async def test_work_waits_for_its_turn_and_what_was_cancelled_meanwhile_is_left_out():
+async def test_work_waits_for_a_thread_and_cancelled_work_is_skipped():
     threads, gate, done = DiskThreads(1), threading.Event(), []
     first = asyncio.ensure_future(threads.run(gate.wait, 20))
     second = asyncio.ensure_future(threads.run(done.append, "second"))
@@ -51,7 +51,7 @@ async def test_work_waits_for_its_turn_and_what_was_cancelled_meanwhile_is_left_
     assert done == ["third"]
 
 
-async def test_work_that_hangs_leaves_asyncios_own_threads_alone():
+async def test_work_that_hangs_does_not_block_asyncios_own_threads():
     threads, gate = DiskThreads(4), threading.Event()
     hanging = [asyncio.ensure_future(threads.run(gate.wait, 20)) for _ in range(50)]
     await asyncio.sleep(0)
@@ -70,7 +70,7 @@ def test_work_that_hangs_does_not_delay_the_end_of_the_process():
     assert ended.stdout == "over\n"
 
 
-async def test_a_machine_without_room_for_a_thread_fails_one_call_and_not_the_next(monkeypatch):
+async def test_a_thread_that_can_not_start_fails_only_one_call(monkeypatch):
     threads = DiskThreads()
 
     def refuse(_):
@@ -83,7 +83,7 @@ async def test_a_machine_without_room_for_a_thread_fails_one_call_and_not_the_ne
     assert await threads.run(int, "7") == 7
 
 
-async def test_what_nobody_waits_for_any_longer_is_let_go_while_the_disk_hangs():
+async def test_cancelled_work_is_removed_while_the_disk_hangs():
     threads, gate = DiskThreads(), threading.Event()
     hanging = asyncio.ensure_future(threads.run(gate.wait, 20))
     await asyncio.sleep(0)
@@ -110,7 +110,7 @@ async def test_what_nobody_waits_for_any_longer_is_let_go_while_the_disk_hangs()
     await hanging
 
 
-async def test_no_thread_stays_when_nothing_is_left_to_do():
+async def test_threads_end_when_no_work_is_left():
     threads = DiskThreads()
     names = []
 

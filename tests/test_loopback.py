@@ -1,4 +1,4 @@
-"""Addresses of this very machine, to which no proxy leads."""
+"""Addresses of this machine, for which no proxy is used."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from jupyter_wb_aws.loopback import is_loopback
      "http://localhost..", "http://127.0.0.1./", "http://idp.localhost", "http://a.b.LocalHost.:1", "http://u:p@127.1:1",
      "http://\uff11\uff12\uff17.0.0.1", "http://127\u30020\u30020\u30021", "http://\u24db\uff4fcalhost"],
 )  # fmt: skip
-def test_this_machine_is_known_by_its_names(url):
+def test_names_and_addresses_of_this_machine_are_recognized(url):
     assert is_loopback(url)
 
 
@@ -27,5 +27,5 @@ def test_this_machine_is_known_by_its_names(url):
      "http://cafe", "http://.", "http://127.0.0.1.1.1", "http://4294967296", "http://face.fa",
      "http://\uff11\uff12\uff18.0.0.1"],
 )  # fmt: skip
-def test_others_are_not(url):
+def test_other_names_and_addresses_are_not_this_machine(url):
     assert not is_loopback(url)

@@ -25,7 +25,7 @@ def described(places):
 UID = os.geteuid()
 
 
-def test_what_the_site_sets_is_the_only_place():
+def test_a_setting_of_the_site_is_the_only_place():
     assert described(token_places("/run/site", {})) == [
         ("WbAwsApp.token_dir", "/run/site/jupyter_wb_aws")
     ]
@@ -61,7 +61,7 @@ def test_an_empty_variable_counts_as_none():
     ]  # fmt: skip
 
 
-def test_a_variable_of_jupyters_is_named(monkeypatch):
+def test_jupyters_variable_is_named(monkeypatch):
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", "/run/jupyter")
     monkeypatch.setenv("JUPYTER_DATA_DIR", "/srv/jupyter")
 
@@ -75,20 +75,20 @@ def test_a_variable_of_jupyters_is_named(monkeypatch):
     )
 
 
-def test_a_runtime_folder_has_to_be_this_users_and_may_hold_a_hidden_one():
+def test_this_user_must_own_the_runtime_folder_which_may_have_a_hidden_one():
     place = token_places("", {"XDG_RUNTIME_DIR": "/run/user/1000"})[0]
 
     assert place.below == Path("/run/user/1000")
     assert place.hidden_path == Path("/run/user/1000/.jupyter_wb_aws")
 
 
-def test_a_relative_runtime_folder_is_not_taken_for_one_below_the_working_directory():
+def test_a_relative_runtime_folder_is_not_below_the_working_directory():
     place = token_places("", {"XDG_RUNTIME_DIR": "run"})[0]
 
     assert not place.path.is_absolute()
 
 
-def test_where_no_home_is_known_the_other_places_remain(monkeypatch):
+def test_without_a_home_the_other_places_remain(monkeypatch):
     def no_home():
         raise RuntimeError("Could not determine home directory.")
 

@@ -1,4 +1,4 @@
-"""Tasks that outlive those who wait for them, and end with their owner."""
+"""Tasks outlive their callers, and end with their owner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jupyter_wb_aws.errors import ServerStopping
 from jupyter_wb_aws.tasks import Tasks
 
 
-async def test_who_stops_waiting_cancels_nothing():
+async def test_a_caller_that_stops_waiting_cancels_nothing():
     tasks, gate, done = Tasks(), asyncio.Event(), []
 
     async def work():
@@ -27,7 +27,7 @@ async def test_who_stops_waiting_cancels_nothing():
     assert done == ["done"]
 
 
-async def test_who_asks_for_what_runs_already_joins_it():
+async def test_a_second_caller_joins_the_running_task():
     tasks, gate, begun = Tasks(), asyncio.Event(), []
 
     async def work():
@@ -47,7 +47,7 @@ async def test_who_asks_for_what_runs_already_joins_it():
     assert begun == [1]
 
 
-async def test_a_failure_reaches_everybody_who_waits_and_is_not_kept():
+async def test_a_failure_reaches_every_caller_and_is_not_kept():
     tasks, answers = Tasks(), [ValueError("first"), None]
 
     async def work():
@@ -63,7 +63,7 @@ async def test_a_failure_reaches_everybody_who_waits_and_is_not_kept():
     assert await tasks.once("key", work, "work") == (None, True)
 
 
-async def test_cancelling_ends_what_runs_and_what_that_begins_in_its_end():
+async def test_cancelling_ends_tasks_and_those_that_they_start_while_ending():
     tasks, ended = Tasks(), []
 
     async def last_words():
@@ -90,7 +90,7 @@ async def test_cancelling_ends_what_runs_and_what_that_begins_in_its_end():
 
 
 @pytest.mark.parametrize("way", ["do", "once"])
-async def test_a_request_whose_work_ends_with_the_server_reads_so(way):
+async def test_a_request_that_ends_with_the_server_says_so(way):
     tasks = Tasks()
     waits = (
         tasks.do(asyncio.Event().wait(), "x")

@@ -1,4 +1,4 @@
-"""Settings that nobody reads are named, with the nearest one that there is."""
+"""Settings without effect are named, with the most similar known one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def sentences_for(sections):
         ("OurTokenSource", "region_of_u", "OurTokenSource.region_of_us"),
     ],
 )  # fmt: skip
-def test_an_unknown_setting_is_named_with_the_nearest(section, name, nearest):
+def test_an_unknown_setting_is_named_with_the_most_similar_one(section, name, nearest):
     (sentence,) = sentences_for({section: {name: "secret-value"}})
     assert sentence.startswith(f"`{section}.{name}` is not a setting of jupyter_wb_aws")
     assert (f"the nearest is `{nearest}`" in sentence) == (nearest is not None), sentence
@@ -58,7 +58,7 @@ def test_an_unknown_setting_is_named_with_the_nearest(section, name, nearest):
         ("CommandTokenSourc", "CommandTokenSource"), ("Tokensource", "TokenSource"), ("oidcTokenSource", "OidcTokenSource"),
     ],
 )  # fmt: skip
-def test_a_section_that_is_all_but_one_of_ours_is_named(section, nearest):
+def test_a_section_that_resembles_one_of_ours_is_named(section, nearest):
     (sentence,) = sentences_for({section: {"client_id": "x"}})
     assert f"`{section}` is not a class of jupyter_wb_aws" in sentence
     assert "client_id" in sentence
@@ -75,11 +75,11 @@ def test_a_section_that_is_all_but_one_of_ours_is_named(section, nearest):
         {"OidcTokenSorce": {}}, {"GenericOAuthenticator": {"client_id": "x"}}, {"JupyterApp": {"x": 1}}, {"IdentityProvider": {"token": 1}},
     ],
 )  # fmt: skip
-def test_what_is_read_and_what_is_of_others_is_not_named(sections):
+def test_known_settings_and_those_of_other_projects_are_not_named(sections):
     assert sentences_for(sections) == []
 
 
-def test_a_section_within_ours_is_looked_at_too():
+def test_a_nested_section_is_checked_too():
     assert (
         "WbAwsApp.OidcTokenSorce"
         in sentences_for({"WbAwsApp": {"OidcTokenSorce": {"client_id": "x"}}})[0]
@@ -90,7 +90,7 @@ def test_a_section_within_ours_is_looked_at_too():
     )
 
 
-def test_what_a_configuration_file_only_read_is_not_named():
+def test_a_name_that_a_configuration_file_only_reads_is_not_named():
     config = Config()
     _ = config.WbAwsApp.unknown, config.WbAwsApp.Unknown, config.OidcTokenSorce
     assert unknown_settings(config, CLASSES, NAMES) == []
@@ -108,7 +108,7 @@ def jp_server_config(site_config):
     return site_config
 
 
-async def test_health_and_log_name_settings_that_nobody_reads(api, caplog, jp_serverapp):
+async def test_health_and_log_name_settings_without_effect(api, caplog, jp_serverapp):
     notices = (await api("GET", "/aws/health")).data["notices"]
     messages = [notice["message"] for notice in notices if notice["code"] == "unknown_setting"]
     assert len(messages) == 2

@@ -23,7 +23,7 @@ from jupyter_wb_aws.variables import (
      "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
      "AWS_BEARER_TOKEN_BEDROCK", "AWS_BEARER_TOKEN_S3_TABLES"],
 )  # fmt: skip
-def test_what_would_win_over_a_role_is_known_and_is_a_credential(name):
+def test_a_conflicting_variable_is_a_credential(name):
     assert is_conflicting(name)
     assert is_credential(name)
     assert (
@@ -53,7 +53,7 @@ def test_a_role_sessions_own_variables_are_credentials_without_a_conflict(name):
     ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE", "AWS_EC2_METADATA_DISABLED", "PATH", "AWS_PROFILES",
      "AWS_CREDENTIAL_EXPIRATION"],
 )  # fmt: skip
-def test_other_variables_are_no_credentials(name):
+def test_other_variables_are_not_credentials(name):
     assert not is_credential(name)
 
 
@@ -83,7 +83,7 @@ def test_what_is_not_text_is_refused(value):
     reason="this botocore knows no bearer tokens",
 )
 @pytest.mark.parametrize("service", ["bedrock", "s3tables", "any-other service"])
-def test_the_bearer_tokens_that_botocore_sends_in_place_of_a_role_are_known(service):
+def test_the_bearer_tokens_that_botocore_sends_instead_of_a_role_are_known(service):
     asked = []
 
     class Watched(dict):
@@ -96,7 +96,7 @@ def test_the_bearer_tokens_that_botocore_sends_in_place_of_a_role_are_known(serv
     assert all(is_conflicting(name) for name in asked)
 
 
-def test_botocore_looks_into_the_old_files_after_the_web_identity():
+def test_botocore_reads_the_old_files_after_the_web_identity():
     from botocore.credentials import create_credential_resolver
     from botocore.session import Session
 
@@ -105,12 +105,12 @@ def test_botocore_looks_into_the_old_files_after_the_web_identity():
     assert web < min(order.index("ec2-credentials-file"), order.index("boto-config"))
 
 
-def test_nothing_to_add_is_fine():
+def test_an_empty_extra_environment_is_valid():
     assert extra_environment_error({}) is None
 
 
 @given(st.text(max_size=10), st.text(max_size=10))
-def test_what_may_be_added_can_be_in_an_environment(name, value):
+def test_a_valid_extra_variable_can_be_in_an_environment(name, value):
     if extra_environment_error({name: value}) is None:
         assert "=" not in name
         assert "\0" not in name + value
@@ -136,7 +136,7 @@ def test_what_may_be_added_can_be_in_an_environment(name, value):
         ("STORE", "https://u:pw@a/x@y https://b", "https://***@a/x@y https://b"),
     ],
 )
-def test_a_password_is_masked_whole(name, value, masked):
+def test_a_whole_password_is_masked(name, value, masked):
     assert without_passwords({name: value}) == {name: masked}
     assert is_masked(name, masked)
 

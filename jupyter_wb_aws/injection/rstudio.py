@@ -54,7 +54,7 @@ class Script:
     environment: Mapping[str, str]
     content: str = ""
     offered: set[str] = field(default_factory=set)
-    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class RStudioSessions:
@@ -139,7 +139,7 @@ class RStudioSessions:
             await self.follow()
 
     async def _write(self, script: Script) -> None:
-        async with script.one_at_a_time:  # who reads the default role last also writes last
+        async with script.lock:  # who reads the default role last also writes last
             process_role = self._manager.choices.next_role()
             # Each R session starts in the folder of its project, so cwd is not known.
             looked_at = environment_with_user_files(script.environment, process_role, self._site)

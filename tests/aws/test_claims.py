@@ -46,7 +46,7 @@ def codes(problems):
         ({}, None),
     ],
 )
-def test_aws_compares_azp_else_the_only_audience(claims, audience):
+def test_aws_compares_azp_or_the_only_audience(claims, audience):
     assert audience_of(claims) == audience
 
 
@@ -155,11 +155,11 @@ def test_only_claims_that_iam_reads_are_kept():
     }
 
 
-def test_what_is_missing_is_null():
+def test_missing_claims_are_null():
     assert set(claims_for_aws({"sub": "alice"}).values()) == {"alice", None}
 
 
-def test_long_and_unprintable_values_are_made_fit():
+def test_long_and_unprintable_values_are_made_printable():
     kept = claims_for_aws({"sub": "x" * 9000, "aud": ["y" * 9000] * 90, "iss": "a\x1b[31m\u202eb"})
     assert len(kept["sub"]) == 255
     assert len(kept["aud"]) == 50
@@ -188,7 +188,7 @@ def test_long_and_unprintable_values_are_made_fit():
         ({TAGS: {"principal_tags": {str(n): ["a"] for n in range(51)}}}, ["tags_unfit"]),
     ],
 )
-def test_what_aws_will_not_take_is_warned_of(claims, code):
+def test_claims_that_aws_does_not_accept_are_reported(claims, code):
     assert codes(claim_warnings(make_token(**claims), at_aws=True)) == code
 
 
@@ -201,19 +201,19 @@ def test_what_aws_will_not_take_is_warned_of(claims, code):
         {TAGS: "Team=analytics"},
     ],
 )
-def test_a_store_with_an_sts_of_its_own_has_its_own_rules(claims):
+def test_a_store_with_its_own_sts_has_its_own_rules(claims):
     assert claim_warnings(make_token(**claims), at_aws=False) == []
 
 
 @pytest.mark.parametrize("at_aws", [True, False])
-def test_a_token_that_lives_shortly_is_warned_of(at_aws):
+def test_a_short_lived_token_is_reported(at_aws):
     token = make_token(exp=NOON + timedelta(seconds=60))
     (warning,) = claim_warnings(token, at_aws=at_aws)
     assert (warning.code, "60 s" in warning.message) == ("short_life", True)
 
 
 @pytest.mark.parametrize("at_aws", [True, False])
-def test_a_token_near_the_size_limit_is_warned_of_by_its_largest_claim(at_aws):
+def test_a_token_near_the_size_limit_is_reported_with_its_largest_claim(at_aws):
     token = make_token(groups=[f"secret-group-{n}" for n in range(700)])
     (warning,) = claim_warnings(token, at_aws=at_aws)
     assert warning.code == "near_size_limit"
@@ -222,7 +222,7 @@ def test_a_token_near_the_size_limit_is_warned_of_by_its_largest_claim(at_aws):
     assert "secret-group" not in warning.message
 
 
-def test_the_largest_claim_is_known_by_its_name_and_about_its_size():
+def test_the_largest_claim_has_its_name_and_approximate_size():
     claims = {"sub": "alice", "groups": ["x" * 300]}
     name, size = largest_claim(claims)
     assert name == "groups"

@@ -19,7 +19,7 @@ def home(tmp_path):
 
 
 @pytest.mark.parametrize(("file", "text", "key"), CONFLICTING)
-def test_what_would_win_is_found_and_named(home, file, text, key):
+def test_a_conflict_is_found_and_named(home, file, text, key):
     (home / ".aws" / file).write_text(text)
     conflict = find_conflict({"HOME": str(home)})
     assert conflict == (f"{key} of [default] in {home}/.aws/{file}" if key else None)
@@ -32,7 +32,7 @@ def test_without_files_or_a_home_there_is_no_conflict(tmp_path):
 
 
 @pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
-def test_files_named_by_a_variable_are_looked_at_in_place_of_the_usual(home, variable):
+def test_files_named_by_a_variable_are_checked_instead_of_the_default(home, variable):
     usual = "config" if variable == "AWS_CONFIG_FILE" else "credentials"
     (home / ".aws" / usual).write_text(f"[default]\n{STATIC}")
     (home / "other").write_text("[default]\nregion = x\n")
@@ -42,7 +42,7 @@ def test_files_named_by_a_variable_are_looked_at_in_place_of_the_usual(home, var
     assert find_conflict(environment) == f"credential_process of [default] in {home}/other"
 
 
-def test_an_empty_variable_means_the_usual_file(home):
+def test_an_empty_variable_means_the_default_file(home):
     (home / ".aws" / "config").write_text("[default]\ncredential_process = x\n")
     assert find_conflict({"HOME": str(home), "AWS_CONFIG_FILE": ""})
 
@@ -65,7 +65,7 @@ def test_a_path_without_a_file_is_no_conflict(name):
         "[default]\nregion = x\nregion = y\n", "[default]\nno value\n", "\x00",
     ],
 )  # fmt: skip
-def test_a_file_that_breaks_some_sdk_is_kept_away_from_all(home, text):
+def test_a_file_that_breaks_some_sdk_is_a_conflict(home, text):
     (home / ".aws" / "config").write_text(text)
     conflict = find_conflict({"HOME": str(home)})
     named = re.escape(f"{home}/.aws/config")
@@ -79,7 +79,7 @@ def test_a_file_of_another_encoding_is_still_read(home):
     assert find_conflict({"HOME": str(home)})
 
 
-def test_a_fifo_hangs_no_kernels_start_and_is_kept_away(home):
+def test_a_fifo_does_not_block_a_kernels_start_and_is_a_conflict(home):
     os.mkfifo(home / ".aws" / "credentials")
     assert find_conflict({"HOME": str(home)})
 
@@ -114,7 +114,7 @@ SETTINGS = st.builds(
 @given(
     *[st.lists(st.sampled_from(HEADERS) | SETTINGS, max_size=8).map("\n".join) for _ in range(2)]
 )
-def test_any_settings_in_any_sections_keep_no_process_from_starting(
+def test_no_settings_in_any_section_keep_a_process_from_starting(
     tmp_path_factory, config, credentials
 ):
     home = tmp_path_factory.getbasetemp() / "settings"
@@ -126,7 +126,7 @@ def test_any_settings_in_any_sections_keep_no_process_from_starting(
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_read_or_called_unreadable(tmp_path_factory, text):
+def test_any_text_is_read_or_reported_as_unreadable(tmp_path_factory, text):
     home = tmp_path_factory.getbasetemp() / "random"
     (home / ".aws").mkdir(parents=True, exist_ok=True)
     (home / ".aws" / "config").write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -145,7 +145,7 @@ def test_any_text_is_read_or_called_unreadable(tmp_path_factory, text):
         b"[default]\ns3 =\n  junk\n", b"[profile a]\n[profile a]\n", b"[default]\nx" + b" " * 100_000 + b"y\n",
     ],
 )  # fmt: skip
-def test_a_file_on_which_boto3_fails_is_kept_away_from_all(home, file, content):
+def test_a_file_on_which_boto3_fails_is_a_conflict(home, file, content):
     (home / ".aws" / file).write_bytes(content)
     conflict = find_conflict({"HOME": str(home)})
     named = re.escape(f"{home}/.aws/{file}")
@@ -160,7 +160,7 @@ def test_a_file_on_which_boto3_fails_is_kept_away_from_all(home, file, content):
         b"[default]\ns3 =\n  addressing_style = path\n\n  max_queue_size = 5\n", b"[profile a b c]\nx = 1\n", b"[sso-session s]\n",
     ],
 )  # fmt: skip
-def test_a_file_that_boto3_reads_and_that_says_nothing_of_credentials_is_left_alone(home, content):
+def test_a_readable_file_without_credentials_is_no_conflict(home, content):
     (home / ".aws" / "config").write_bytes(content)
     assert find_conflict({"HOME": str(home)}) is None
 
@@ -185,7 +185,7 @@ def test_a_file_that_only_other_sdks_find_counts_too(home):
     assert find_conflict({"HOME": "/no/such/home", "AWS_CONFIG_FILE": str(odd)})
 
 
-def test_a_relative_path_leads_from_the_folder_in_which_the_process_starts(home):
+def test_a_relative_path_is_relative_to_the_process_folder(home):
     (home / "work.cfg").write_text("[default]\ncredential_process = x\n")
     environment = {"HOME": "/no/such/home", "AWS_CONFIG_FILE": "work.cfg"}
     assert (
@@ -205,7 +205,7 @@ def test_the_home_of_a_process_without_home_is_that_of_its_user(home, monkeypatc
     assert find_conflict({}) == f"credential_process of [default] in {home}/.aws/config"
 
 
-def test_devices_links_and_folders_hang_nothing(home):
+def test_devices_links_and_folders_block_nothing(home):
     config = home / ".aws" / "config"
     environment = {"HOME": str(home)}
     for target, kept_away in (
@@ -219,7 +219,7 @@ def test_devices_links_and_folders_hang_nothing(home):
         assert (find_conflict(environment) is not None) is kept_away, target
 
 
-def test_a_file_that_may_not_be_opened_is_kept_away(home, monkeypatch):
+def test_a_file_that_may_not_be_opened_is_a_conflict(home, monkeypatch):
     (home / ".aws" / "config").write_text("")
 
     def refuse(*_):
@@ -239,14 +239,14 @@ def test_a_file_that_may_not_be_opened_is_kept_away(home, monkeypatch):
         ("[default]\nnote = x # \n  # aws_access_key_id = x\n", None),
     ],
 )
-def test_what_only_javascript_takes_for_credentials_counts_too(home, text, key):
+def test_credentials_that_only_javascript_finds_are_a_conflict_too(home, text, key):
     (home / ".aws" / "config").write_text(text)
     conflict = find_conflict({"HOME": str(home)})
     assert conflict == (f"{key} of [default] in {home}/.aws/config" if key else None)
 
 
 @pytest.mark.parametrize("locale", [{"LC_ALL": "zh_TW.BIG5"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
-def test_a_file_is_kept_away_from_a_process_whose_locale_can_not_read_it(home, locale):
+def test_a_file_that_the_locale_can_not_read_is_a_conflict(home, locale):
     (home / ".aws" / "config").write_text("[default]\n# für Ärzte\n", encoding="utf-8")
     assert find_conflict({"HOME": str(home)}) is None
     assert find_conflict({"HOME": str(home), **locale})
@@ -277,7 +277,7 @@ def test_a_file_that_is_too_long_to_check_is_a_conflict_but_not_called_broken(ho
         ),
     ],
 )
-def test_a_profile_that_ignores_the_endpoints_of_a_role_is_in_its_way(home, variables, expected):
+def test_a_profile_that_ignores_the_endpoints_of_a_role_is_a_conflict(home, variables, expected):
     file = home / ".aws" / "config"
     file.write_text("[default]\nignore_configured_endpoint_urls = true\n")
     found = find_conflict({"HOME": str(home), **variables})

@@ -101,7 +101,7 @@ def test_a_refusal_names_line_and_reason_and_no_value(content, line, reason):
     assert (refused.value.line, reason in refused.value.reason) == (line, True)
 
 
-def test_what_may_be_a_secret_in_a_wrong_place_is_in_no_refusal():
+def test_a_misplaced_secret_is_in_no_refusal():
     secret = b"wJalrXUtnFEMI+K7MDENG"
     for content in (secret, b"[a]\n" + secret, b"[a]\n%s==\n%s==\n" % (secret, secret)):
         with pytest.raises(ProfileParseError) as refused:

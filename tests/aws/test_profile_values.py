@@ -98,7 +98,7 @@ def test_a_value_that_breaks_boto3_is_found(run, setting, value):
         "ignore_configured_endpoint_urls = true\nendpoint_url = http://x",
     ],
 )  # fmt: skip
-def test_a_value_with_which_boto3_works_is_left_alone(run, text):
+def test_a_value_with_which_boto3_works_is_not_reported(run, text):
     assert run(f"[default]\n{text}\n") == (None, None)
 
 
@@ -120,7 +120,7 @@ def test_more_values_that_break_boto3_or_send_the_token_elsewhere(run, text):
     )
 
 
-def test_a_bundle_has_to_be_a_file_of_certificates(run, tmp_path):
+def test_a_bundle_must_be_a_file_of_certificates(run, tmp_path):
     (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     assert run(f"[default]\nca_bundle = {tmp_path}/ca.pem\n")[1] is None
     for name in ("~/ca.pem", "/no/such.pem", "/dev/zero", str(tmp_path), f"{tmp_path}/token"):
@@ -139,7 +139,7 @@ def test_a_variable_overrides_a_bad_value_in_the_file():
     )
 
 
-def test_the_endpoint_of_another_service_is_the_users_own_business():
+def test_the_endpoint_of_another_service_is_not_reported():
     file = parse(b"[default]\nservices = s\n[services s]\ns3 =\n  endpoint_url = http://x\n")
     profile = file.sections["default"]
     assert foreign_sts_setting(profile, services_of(profile, file), {}) is None
@@ -158,7 +158,7 @@ def test_a_version_of_an_api_that_boto3_does_not_have_is_found(run, service):
     assert "api_versions of [default]" in found
 
 
-def test_versions_of_apis_that_boto3_has_are_left_alone(run):
+def test_versions_of_apis_that_boto3_has_are_not_reported(run):
     text = (
         "[default]\napi_versions =\n  sts = 2011-06-15\n  ec2 = 2016-11-15\n  no-such-service = 1\n"
     )

@@ -74,7 +74,7 @@ def test_credentials_are_refreshed_before_they_expire(bank):
     assert credentials.get_frozen_credentials().access_key == "ASIA2"
 
 
-def test_a_role_whose_sessions_last_a_quarter_of_an_hour_costs_no_call_each_request(bank):
+def test_a_role_with_sessions_of_15_minutes_does_not_cost_a_call_for_each_request(bank):
     credentials = bank.credentials(timedelta(minutes=15))
     credentials.get_frozen_credentials()
 
@@ -119,9 +119,7 @@ def test_no_secret_shows_in_a_repr_or_the_log(bank, session, fake, caplog):
     assert not [secret for secret in SECRETS if secret in shown]
 
 
-def test_the_servers_own_variables_and_files_count_for_nothing(
-    session, fake, monkeypatch, tmp_path
-):
+def test_the_servers_own_variables_and_files_are_ignored(session, fake, monkeypatch, tmp_path):
     (tmp_path / "config").write_text(
         "[default]\nregion = eu-west-1\nendpoint_url = http://evil.example\n"
     )

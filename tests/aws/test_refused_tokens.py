@@ -63,7 +63,7 @@ def test_the_command_names_the_accounts_own_provider(aws, idp):
     assert f"arn:aws:iam::{ACCOUNT_ID}:oidc-provider/{host} " in hint
 
 
-def test_a_provider_that_is_registered_as_the_hint_says_is_known(aws):
+def test_a_provider_that_is_registered_as_the_hint_says_is_accepted(aws):
     with IdentityProvider() as other:
         hint = refused(aws, other.mint()).admin_hint
         assert (
@@ -89,7 +89,7 @@ def test_keys_that_aws_does_not_find_are_named_with_where_it_looks(aws, idp):
     assert "`kid`" in failure.admin_hint
 
 
-def test_an_identity_provider_that_is_away_is_named_with_where_aws_looks(aws):
+def test_an_unreachable_identity_provider_is_named_with_where_aws_looks(aws):
     with IdentityProvider() as gone:
         token = gone.mint()
         accounts.register_provider(gone.issuer, [CLIENT_ID])

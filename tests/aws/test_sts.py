@@ -72,14 +72,14 @@ def test_a_role_is_assumed_with_one_unsigned_call(fake):
     assert "Authorization" not in headers
 
 
-def test_the_caller_is_shaped_as_sts_does():
+def test_the_caller_has_the_fields_of_sts():
     assert ME.as_json() == {"UserId": ME.user_id, "Account": ME.account, "Arn": ME.arn}
 
 
 @pytest.mark.parametrize(
     "user", ["", "<AssumedRoleUser/>", "<AssumedRoleUser><Arn>arn:x</Arn></AssumedRoleUser>"]
 )
-def test_where_the_answer_names_nobody_the_caller_is_asked_for(fake, user):
+def test_get_caller_identity_is_called_if_the_answer_names_no_caller(fake, user):
     fake.answers["AssumeRoleWithWebIdentity"] = assumed(CREDENTIALS + user)
     assert InProcessSts().assume(request_to(fake)).caller == ME
     assert fake.actions == ["AssumeRoleWithWebIdentity", "GetCallerIdentity"]
@@ -101,7 +101,7 @@ def test_an_arn_without_an_account_is_read_with_the_roles_account(fake, arn):
     assert (got.arn, got.account) == (arn, "111122223333")
 
 
-def test_a_stores_own_idea_of_a_caller_is_taken(fake):
+def test_a_stores_own_form_of_a_caller_is_accepted(fake):
     fake.answers["GetCallerIdentity"] = caller("arn:aws:sts::assumed-role/x", "x", "000000000000")
     assert InProcessSts().verify(request_to(fake)).account == "000000000000"
 
@@ -189,7 +189,7 @@ def hostile(monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("hostile")
-def test_ambient_variables_files_models_and_proxies_count_for_nothing(fake):
+def test_ambient_variables_files_models_and_proxies_are_ignored(fake):
     assert InProcessSts().assume(request_to(fake)).caller == ME
     assert InProcessSts().verify(request_to(fake)) == ME
     for _, _, headers in fake.calls:
@@ -245,7 +245,7 @@ def test_a_proxy_that_can_not_be_used_is_named_without_its_password(url):
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:1", "http://127.1.2.3", "http://[::1]:1"])
-def test_no_proxy_leads_to_this_machine(endpoint):
+def test_no_proxy_is_used_for_this_machine(endpoint):
     assert proxies_for(endpoint, {"HTTPS_PROXY": "http://p:1"}) == {}
 
 
@@ -324,13 +324,13 @@ def test_a_refused_caller_identity_is_reported_too(fake):
         InProcessSts().verify(request_to(fake))
 
 
-def test_a_caller_identity_without_an_arn_makes_no_sense(fake):
+def test_a_caller_identity_without_an_arn_is_refused(fake):
     fake.answers["GetCallerIdentity"] = caller(arn="")
     with pytest.raises(StsBadAnswer, match="names no caller"):
         InProcessSts().verify(request_to(fake))
 
 
-def test_credentials_without_a_secret_make_no_sense(fake):
+def test_credentials_without_a_secret_are_refused(fake):
     content = CREDENTIALS.replace("fake-secret-access-key", "")
     fake.answers["AssumeRoleWithWebIdentity"] = assumed(content)
     with pytest.raises(StsBadAnswer):
@@ -348,7 +348,7 @@ def test_an_sts_that_hangs_is_given_up(fake, monkeypatch):
     assert len(fake.calls) == 1
 
 
-def test_an_sts_that_is_not_there_is_unreachable():
+def test_a_missing_sts_is_unreachable():
     request = StsRequest(
         ARN, None, "alice-1", TOKEN, {"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9"}
     )
@@ -375,7 +375,7 @@ def test_a_broken_url_is_a_failure_of_sts():
     assert "endpoint" in failed.value.admin_hint
 
 
-def test_what_may_pass_is_tried_twice(fake, monkeypatch):
+def test_a_temporary_failure_is_tried_twice(fake, monkeypatch):
     monkeypatch.setattr(sts, "MAX_ATTEMPTS", 2)
     fake.answers["AssumeRoleWithWebIdentity"] = error("InternalFailure", 500)
     with pytest.raises(StsUnavailable):
@@ -391,7 +391,7 @@ def test_a_refusal_is_not_tried_again(fake, monkeypatch):
     assert len(fake.calls) == 1
 
 
-def test_two_tries_fit_into_the_time_that_a_start_may_take():
+def test_two_attempts_fit_into_the_time_of_a_start():
     assert (sts.CONNECT_TIMEOUT + sts.READ_TIMEOUT) * 2 < 20
 
 

@@ -60,7 +60,7 @@ def test_a_refused_token_is_explained_with_what_to_compare(code, hint):
 
 
 @pytest.mark.parametrize("code", ["IDPCommunicationError", "ServiceUnavailable", "Throttling"])
-def test_what_may_pass_says_when_to_try_again(code):
+def test_a_temporary_failure_says_when_to_try_again(code):
     assert explain_exception(client_error(code), ROLE, CLAIMS).retry_after
 
 

@@ -52,7 +52,7 @@ async def test_a_role_is_assumed_and_the_caller_named(ask, fake):
     assert fake.actions == [ASSUME, ASSUME, WHO]
 
 
-async def test_the_proxies_are_those_of_the_environment_that_is_given(ask, fake, monkeypatch):
+async def test_the_proxies_are_those_of_the_given_environment(ask, fake, monkeypatch):
     with FakeSts() as proxy:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # the server's own
         away = {"HTTP_PROXY": proxy.url, "NO_PROXY": "127.0.0.1"}
@@ -69,7 +69,7 @@ async def test_a_refusal_is_explained_as_in_this_process(ask, fake):
     assert str(ROLE) in refused.value.admin_hint
 
 
-async def test_a_store_that_names_nobody_is_answered_for(ask, fake):
+async def test_a_store_that_names_no_caller_gets_the_requested_one(ask, fake):
     fake.answers[ASSUME] = assumed(CREDENTIALS)
     fake.answers[WHO] = 405, ""
     caller = (await ask.assume(request(fake.url))).caller
@@ -152,7 +152,7 @@ async def test_many_starts_at_once_are_all_answered_four_at_a_time(ask, fake):
     assert 1 <= most <= 4
 
 
-async def test_a_start_that_gets_no_place_in_time_says_that_the_server_is_busy(fake):
+async def test_a_start_without_a_free_slot_says_that_the_server_is_busy(fake):
     children = ChildProcesses(0)
     late = replace(request(fake.url), deadline=asyncio.get_running_loop().time() + 0.01)
 

@@ -116,7 +116,7 @@ def test_a_proxy_that_no_proxy_excludes_sees_nothing(kernel, fake, proxy, enviro
         {"FTP_PROXY": "http://["},
     ],
 )
-def test_a_proxy_that_the_endpoint_does_not_need_is_of_no_matter(kernel, fake, environment):
+def test_a_proxy_that_the_endpoint_does_not_need_does_not_matter(kernel, fake, environment):
     assert kernel(AWS_ENDPOINT_URL=fake.url, **environment)["caller"]["Arn"] == ME
 
 
@@ -125,12 +125,12 @@ def test_a_proxy_that_the_endpoint_needs_is_used(kernel, proxy):
     assert proxy.actions == [ASSUME]
 
 
-def test_of_two_endpoints_the_one_of_sts_is_asked(kernel, fake):
+def test_of_two_endpoints_the_one_of_sts_is_called(kernel, fake):
     kernel(AWS_ENDPOINT_URL=ELSEWHERE, AWS_ENDPOINT_URL_STS=fake.url)
     assert fake.actions == [ASSUME]
 
 
-def test_an_endpoint_of_the_users_config_file_is_asked(kernel, fake, tmp_path):
+def test_an_endpoint_of_the_users_config_file_is_called(kernel, fake, tmp_path):
     config = tmp_path / "config"
     config.write_text(f"[default]\nservices = lab\n[services lab]\nsts =\n  endpoint_url = {fake.url}\n")  # fmt: skip
     kernel(AWS_CONFIG_FILE=str(config))
@@ -185,7 +185,7 @@ def test_a_partition_without_a_global_sts_has_one_where_no_region_is_named(kerne
     assert found["endpoint"] == "https://sts.us-gov-west-1.amazonaws.com"
 
 
-def test_the_chain_of_credentials_is_never_asked(kernel, fake, tmp_path):
+def test_the_credential_chain_is_never_used(kernel, fake, tmp_path):
     config = tmp_path / "config"
     config.write_text(f"[default]\ncredential_process = touch {tmp_path}/asked\n")
     found = kernel(
@@ -252,7 +252,7 @@ def test_an_endpoint_that_can_not_be_used_shows_no_password(kernel, url, caplog)
     assert "svc" not in said
 
 
-def test_a_proxy_that_wants_a_password_is_named(kernel, proxy):
+def test_a_proxy_that_requires_a_password_is_named(kernel, proxy):
     proxy.answers[ASSUME] = 407, "<html>Proxy Authentication Required</html>"
     with pytest.raises(StsUnavailable, match="HTTP_PROXY"):
         kernel(AWS_ENDPOINT_URL=ELSEWHERE, HTTP_PROXY=proxy.url)
@@ -266,7 +266,7 @@ def test_a_proxy_that_does_not_answer_is_named(kernel, proxy, monkeypatch):
     assert "HTTP_PROXY" in failed.value.admin_hint
 
 
-def test_an_sts_that_is_not_there_is_unreachable(kernel):
+def test_a_missing_sts_is_unreachable(kernel):
     with pytest.raises(StsUnavailable, match="EndpointConnectionError"):
         kernel(AWS_ENDPOINT_URL="http://127.0.0.1:9")
 
@@ -476,7 +476,7 @@ def test_each_error_of_a_store_has_its_failure(kernel, fake, answer, kind):
         (None, NOON + timedelta(hours=1)),
     ],
 )
-def test_an_expiration_is_read_however_a_store_writes_it(written, read):
+def test_an_expiration_is_read_in_every_form_of_a_store(written, read):
     assert expiration_of(written, NOON) == read
 
 
@@ -486,7 +486,7 @@ def test_what_is_not_a_time_is_refused(written):
         expiration_of(written, NOON)
 
 
-def test_credentials_that_do_not_say_when_they_expire_are_taken_for_an_hour(kernel, fake):
+def test_credentials_without_an_expiration_are_assumed_to_live_for_an_hour(kernel, fake):
     content = CREDENTIALS.replace("<Expiration>2026-11-24T13:00:00Z</Expiration>", "")
     fake.answers[ASSUME] = assumed(content + ASSUMED_USER)
     left = datetime.fromisoformat(kernel(AWS_ENDPOINT_URL=fake.url)["expiration"]) - datetime.now(UTC)  # fmt: skip

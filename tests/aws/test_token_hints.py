@@ -63,7 +63,7 @@ def explained(code, message="", *, at_aws=True, status=400, **claims):
         ("It is Tuesday.", {}, ["Account 111122223333 needs an IAM identity provider", "trailing slash"]),
     ],
 )  # fmt: skip
-def test_each_thing_that_can_be_wrong_with_a_token_has_its_own_hint(message, claims, parts):
+def test_each_problem_of_a_token_has_its_own_hint(message, claims, parts):
     failure = explained("InvalidIdentityToken", message, **claims)
     assert isinstance(failure, TokenRefused)
     for part in parts:
@@ -74,7 +74,7 @@ def test_each_thing_that_can_be_wrong_with_a_token_has_its_own_hint(message, cla
     assert "a@example.com" not in str(failure.as_problem())
 
 
-def test_no_two_of_them_are_alike():
+def test_no_two_hints_are_the_same():
     messages = [NO_PROVIDER, AUDIENCE, NO_KEY, THUMBPRINT, NO_ROLE_CLAIM, NO_JWT, "It is Tuesday."]
     hints = {explained("InvalidIdentityToken", message).admin_hint for message in messages}
     assert len(hints) == len(messages)
@@ -99,7 +99,7 @@ def test_an_issuer_that_iam_cannot_take_is_named_and_no_command_that_cannot_help
 
 
 @pytest.mark.parametrize("message", [NO_PROVIDER, NO_KEY, AUDIENCE, "It is Tuesday."])
-def test_a_store_with_an_sts_of_its_own_may_take_any_issuer(message):
+def test_a_store_with_its_own_sts_may_accept_any_issuer(message):
     hint = explained(
         "InvalidIdentityToken", message, at_aws=False, iss="http://127.0.0.1:8080"
     ).admin_hint
