@@ -37,7 +37,7 @@ export function OptionRow(props: {
   const starting = option.arn !== null && view.starting.includes(option.arn);
   const about =
     option.kind === 'none'
-      ? trans.__('What you start has no AWS credentials')
+      ? trans.__('Without AWS credentials')
       : option.kind === 'named'
         ? trans.__('Not in your list; pick it to see where to ask for it')
         : [role!.account_id, role!.region, role!.description].filter(Boolean).join(' · ');
