@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
     from jupyter_wb_aws.handlers.server_state import ServerState
-    from jupyter_wb_aws.identity.token_source import TokenSource
+    from jupyter_wb_aws.identity.source import TokenSource
 
 
 def configurable_classes() -> list[type[Any]]:

@@ -9,7 +9,7 @@ from traitlets import TraitError
 from traitlets.utils.importstring import import_item
 
 if TYPE_CHECKING:
-    from jupyter_wb_aws.identity.token_source import TokenSource
+    from jupyter_wb_aws.identity.source import TokenSource
 
 # By name, so that a server imports only the one it uses.
 SOURCES = {
@@ -27,7 +27,7 @@ def source_class(name: str) -> type[TokenSource] | None:
     """
     if not name:
         return None
-    from jupyter_wb_aws.identity.token_source import TokenSource
+    from jupyter_wb_aws.identity.source import TokenSource
 
     try:
         found = import_item(SOURCES.get(name, name))

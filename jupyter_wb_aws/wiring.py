@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
     from jupyter_wb_aws.app import WbAwsApp
-    from jupyter_wb_aws.identity.token_source import TokenSource
+    from jupyter_wb_aws.identity.source import TokenSource
     from jupyter_wb_aws.injection.environment import SiteSettings, UserAwsFiles
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
     from jupyter_wb_aws.role_sessions.settings import Settings
@@ -89,7 +89,7 @@ def _report_unknown_settings(
     """Name settings that nothing reads: in the log, as notices, and beside what is missing."""
     sections = sections_of(app.config)
     # The settings of another source may stand beside those of the one in use.
-    paths = (*SOURCES.values(), "jupyter_wb_aws.identity.token_source.TokenSource")
+    paths = (*SOURCES.values(), "jupyter_wb_aws.identity.source.TokenSource")
     named = {path.rpartition(".")[2]: path for path in paths}
     read = [import_item(path) for name, path in named.items() if name in sections]
     classes: dict[str, type] = {cls.__name__: cls for cls in (type(app), *read)}

@@ -12,8 +12,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import WebIdentityToken
-from jupyter_wb_aws.identity.token_source import TokenRequest, TokenSource
 from tests.parameter_ids import readable_id
 
 pytest_plugins = [

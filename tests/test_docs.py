@@ -38,7 +38,7 @@ from jupyter_wb_aws.identity.claim_problems import ClaimCode
 from jupyter_wb_aws.identity.command_source import CommandTokenSource
 from jupyter_wb_aws.identity.file_source import FileTokenSource
 from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
-from jupyter_wb_aws.identity.token_source import TokenRequest, TokenSource
+from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
 from jupyter_wb_aws.role_sessions.role_session import EndReason, State
 from jupyter_wb_aws.roles.catalogue_parser import CLAIM_KEYS, KEYS, parse
 from jupyter_wb_aws.wiring import missing_setting

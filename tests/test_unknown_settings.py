@@ -9,7 +9,7 @@ from traitlets.config import Config
 from jupyter_wb_aws.app import WbAwsApp
 from jupyter_wb_aws.identity.file_source import FileTokenSource
 from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
-from jupyter_wb_aws.identity.token_source import TokenSource
+from jupyter_wb_aws.identity.source import TokenSource
 from jupyter_wb_aws.named_token_sources import SOURCES
 from jupyter_wb_aws.unknown_settings import unknown_settings
 

@@ -22,7 +22,7 @@ from sphinx.application import Sphinx
 from jupyter_wb_aws.app import configurable_classes
 from jupyter_wb_aws.cli import main
 from jupyter_wb_aws.events import NAMES
-from jupyter_wb_aws.identity.token_source import TokenSource
+from jupyter_wb_aws.identity.source import TokenSource
 
 MARK = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
 WIDTH = "100"  # of the help texts

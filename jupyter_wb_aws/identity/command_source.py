@@ -18,8 +18,8 @@ from traitlets.utils.bunch import Bunch
 from jupyter_wb_aws.errors import SignInRequired, TokenSourceFailed
 from jupyter_wb_aws.identity.redact import redact_secrets, redact_userinfo
 from jupyter_wb_aws.identity.redact_values import redact_values
+from jupyter_wb_aws.identity.source import FETCH_TIMEOUT, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import MAX_TOKEN_READ, WebIdentityToken
-from jupyter_wb_aws.identity.token_source import FETCH_TIMEOUT, TokenRequest, TokenSource
 
 # The variables that a well-behaved program needs to find its own files, its language and the network.
 # None of them should hold a secret.

@@ -12,8 +12,8 @@ from traitlets import Unicode
 
 from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import TokenSourceFailed
+from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import MAX_TOKEN_READ, WebIdentityToken
-from jupyter_wb_aws.identity.token_source import TokenRequest, TokenSource
 
 
 class FileTokenSource(TokenSource):

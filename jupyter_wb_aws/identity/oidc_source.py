@@ -17,8 +17,8 @@ from jupyter_wb_aws.identity.oidc.oauth_client import OAuthClient
 from jupyter_wb_aws.identity.oidc.sign_in import SignIn
 from jupyter_wb_aws.identity.provider import HTTP_URL
 from jupyter_wb_aws.identity.redact import redact_userinfo
+from jupyter_wb_aws.identity.source import FETCH_TIMEOUT, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import WebIdentityToken
-from jupyter_wb_aws.identity.token_source import FETCH_TIMEOUT, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token_verifier import TokenVerifier
 
 PROTOCOL_PARAMETERS = frozenset(

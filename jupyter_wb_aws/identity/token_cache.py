@@ -10,8 +10,8 @@ from functools import partial
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInRequired, TokenInvalid, TokenSourceFailed, WbAwsError
+from jupyter_wb_aws.identity.source import FETCH_TIMEOUT, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
-from jupyter_wb_aws.identity.token_source import FETCH_TIMEOUT, TokenRequest, TokenSource
 
 # The kubelet's rule for projected service-account tokens: refresh at this part of the token's life.
 REFRESH_AT = 0.8

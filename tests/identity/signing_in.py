@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from jupyter_wb_aws.identity.token_source import TokenRequest
+from jupyter_wb_aws.identity.source import TokenRequest
 from tests.conftest import FakeClock
 
 

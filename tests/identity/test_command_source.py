@@ -12,7 +12,7 @@ from traitlets import TraitError
 
 from jupyter_wb_aws.errors import SignInRequired, TokenInvalid, TokenSourceFailed
 from jupyter_wb_aws.identity.command_source import CommandTokenSource
-from jupyter_wb_aws.identity.token_source import TokenRequest
+from jupyter_wb_aws.identity.source import TokenRequest
 from tests.conftest import NOON, make_jwt
 
 TOKEN = make_jwt()

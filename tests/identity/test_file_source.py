@@ -7,7 +7,7 @@ import pytest
 
 from jupyter_wb_aws.errors import TokenInvalid, TokenSourceFailed
 from jupyter_wb_aws.identity.file_source import FileTokenSource
-from jupyter_wb_aws.identity.token_source import TokenRequest
+from jupyter_wb_aws.identity.source import TokenRequest
 from tests.conftest import NOON, make_jwt
 
 TOKEN, NEXT = make_jwt(), make_jwt(jti="2")

@@ -10,9 +10,9 @@ import pytest
 
 from jupyter_wb_aws.errors import SignInRequired, TokenInvalid, TokenSourceFailed
 from jupyter_wb_aws.identity import token_cache as token_cache_module
+from jupyter_wb_aws.identity.source import TokenRequest
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.identity.token_cache import TokenCache, TokenStatus
-from jupyter_wb_aws.identity.token_source import TokenRequest
 from tests.conftest import NOON, FakeClock, ScriptedSource, make_jwt, make_token
 
 ANALYST = "arn:aws:iam::111122223333:role/analyst"

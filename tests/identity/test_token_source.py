@@ -5,8 +5,8 @@ from traitlets import TraitError, Unicode
 from traitlets.config import Config
 
 from jupyter_wb_aws.errors import TokenInvalid
+from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import WebIdentityToken
-from jupyter_wb_aws.identity.token_source import TokenRequest, TokenSource
 from tests.conftest import make_jwt
 
 
