@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class WbAwsError(Exception):
-    """Base of every failure that is told to a user.
+    """Base of every failure that is shown to a user.
 
     Args:
         detail: what happened this time, as a sentence.
@@ -38,10 +38,9 @@ class WbAwsError(Exception):
         self.retry_after = retry_after
 
     def as_problem(self) -> dict[str, object]:
-        """Shape this failure as the REST contract does.
+        """Return this failure as the REST contract shapes it (RFC 9457, problem details).
 
-        Source: RFC 9457 (problem details); `message` and `reason` are what JupyterLab's
-        ServerConnection.ResponseError shows.
+        JupyterLab's ServerConnection.ResponseError shows `message` and `reason`.
         """
         return {
             "type": f"urn:jupyter-wb-aws:problem:{self.code}",
@@ -69,7 +68,7 @@ class BadRequest(WbAwsError):
 
 
 class InvalidRoleArn(BadRequest):
-    """Text that should be an IAM role's ARN and isn't."""
+    """The text is not the ARN of an IAM role."""
 
     code = "invalid_role_arn"
     title = "Not the ARN of an IAM role"
@@ -77,7 +76,7 @@ class InvalidRoleArn(BadRequest):
 
 
 class InvalidRegion(BadRequest):
-    """Text that should be an AWS region and isn't, or not one of the role's partition."""
+    """The text is not an AWS region, or not one of the role's partition."""
 
     code = "invalid_region"
     title = "Not a region of this role's partition"
@@ -85,7 +84,7 @@ class InvalidRegion(BadRequest):
 
 
 class NotFound(WbAwsError):
-    """Nothing is known by that name."""
+    """Nothing has that name."""
 
     code = "not_found"
     status = 404
@@ -102,7 +101,7 @@ class RoleSessionNotFound(NotFound):
 
 
 class RoleSessionEnded(WbAwsError):
-    """The role session is over, and what was asked needs a living one."""
+    """The role session has ended, and the request needs one that has not."""
 
     code = "role_session_ended"
     status = 409
@@ -111,12 +110,12 @@ class RoleSessionEnded(WbAwsError):
 
 
 class RoleSessionNotShared(WbAwsError):
-    """The role session is for whoever started it alone, and was to be given to something else."""
+    """The role session belongs to the program that started it, and the request would share it."""
 
     code = "role_session_not_shared"
     status = 409
     title = "This role session is not shared"
-    hint = "Start the role for yourself: without `shared`, or by `jupyter wb-aws start ROLE`."
+    hint = "Start the role without `shared`, or with `jupyter wb-aws start ROLE`."
 
 
 class TooManyRoleSessions(WbAwsError):
@@ -125,7 +124,7 @@ class TooManyRoleSessions(WbAwsError):
     code = "too_many_role_sessions"
     status = 409
     title = "Too many role sessions at once"
-    hint = "Wait until those that are being started are there, then end one that you need no more."
+    hint = "Wait until those that are starting have started, then end one that you no longer need."
 
 
 class KernelNotFound(NotFound):
@@ -145,25 +144,23 @@ class AppNotFound(NotFound):
 
 
 class ProcessNotFound(NotFound):
-    """The server sees no process of that id."""
+    """The server sees no process with that id."""
 
     code = "process_not_found"
     title = "No such process"
-    hint = "Ask on the machine, and in the container, that the Jupyter server runs in."
+    hint = "Run this on the machine, and in the container, that the Jupyter server runs in."
 
 
 class NoRoleSession(NotFound):
-    """The question needs a default role session, and there is none."""
+    """The call needs a default role session, and there is none."""
 
     code = "no_role_session"
     title = "No role session"
-    hint = (
-        "Pick a role: `jupyter wb-aws roles` lists yours, `jupyter wb-aws start ROLE` starts one."
-    )
+    hint = "`jupyter wb-aws roles` lists your roles, `jupyter wb-aws start ROLE` starts one."
 
 
 class NotConfigured(NotFound):
-    """The extension is installed, and nobody has said where tokens and roles come from."""
+    """The extension is installed but not set up: it does not know where tokens or roles come from."""
 
     code = "not_configured"
     title = "AWS roles are not set up on this server"
@@ -188,11 +185,8 @@ class RoleNotAllowed(WbAwsError):
         hint = "`jupyter wb-aws roles` lists the roles that you may use."
         if request_url:
             hint += f" Ask for this one at {request_url}"
-        super().__init__(
-            detail,
-            hint=hint,
-            admin_hint="A role is offered by an `allow` rule in the roles file that matches this user.",
-        )
+        admin_hint = "The roles file offers a role by an `allow` rule that matches the user."
+        super().__init__(detail, hint=hint, admin_hint=admin_hint)
         self.request_url = request_url
 
     def as_problem(self) -> dict[str, object]:
@@ -201,7 +195,7 @@ class RoleNotAllowed(WbAwsError):
 
 
 class TrustRefused(WbAwsError):
-    """STS said AccessDenied: the role's trust policy does not let this user in."""
+    """STS answered AccessDenied: the role's trust policy does not allow this user."""
 
     code = "trust_refused"
     status = 403
@@ -217,7 +211,7 @@ class TokenRefused(WbAwsError):
 
 
 class SignInRequired(WbAwsError):
-    """No token can be had until the user signs in (again)."""
+    """No token is available until the user signs in (again)."""
 
     code = "sign_in_required"
     status = 409
@@ -226,12 +220,12 @@ class SignInRequired(WbAwsError):
 
 
 class SignInNotNeeded(WbAwsError):
-    """The token source gives tokens without the user: there is nothing to sign in to."""
+    """The token source gets tokens without the user, so there is nothing to sign in to."""
 
     code = "sign_in_not_needed"
     status = 409
     title = "No sign-in is needed here"
-    hint = "Your administrator has set this server up so that it gets your tokens by itself. Just pick a role."
+    hint = "This server gets your tokens by itself. Pick a role."
 
 
 class FlowNotAvailable(WbAwsError):
@@ -240,11 +234,11 @@ class FlowNotAvailable(WbAwsError):
     code = "flow_not_available"
     status = 400
     title = "This way to sign in is not offered here"
-    hint = "Take another way, if there is one: `jupyter wb-aws sign-in` finds it. Else tell your administrator."
+    hint = "Run `jupyter wb-aws sign-in`: it finds a way that works here. If there is none, contact your administrator."
 
 
 class SignInFailed(WbAwsError):
-    """A sign-in that was begun did not come to its end."""
+    """A sign-in that was begun was not completed."""
 
     code = "sign_in_failed"
     status = 400
@@ -260,8 +254,8 @@ class TokenSourceFailed(WbAwsError):
 
     code = "token_source_failed"
     status = 503
-    title = "No web identity token could be had"
-    hint = "Try again in a minute; if it goes on, tell your administrator."
+    title = "No web identity token is available"
+    hint = "Try again in a minute. If it still fails, contact your administrator."
 
 
 class IdpUnavailable(TokenSourceFailed):
@@ -280,34 +274,34 @@ class IdpTimeout(TokenSourceFailed):
 
 
 class IdpBadAnswer(TokenSourceFailed):
-    """The identity provider's answer makes no sense, or refuses what this server asks for."""
+    """The identity provider's answer can't be understood, or refuses what this server asks for."""
 
     code = "identity_provider_bad_answer"
     status = 502
     title = "The identity provider's answer can't be used"
-    hint = "Tell your administrator; trying again won't help."
+    hint = "Contact your administrator; trying again won't help."
 
 
 class TokenInvalid(WbAwsError):
-    """What the token source gave is no usable web identity token."""
+    """The token source's answer is not a usable web identity token."""
 
     code = "token_invalid"
     status = 502
-    title = "The token source's answer is no usable token"
-    hint = "Tell your administrator; trying again won't help."
+    title = "The token source's answer is not a usable token"
+    hint = "Contact your administrator; trying again won't help."
 
 
 class CatalogueUnavailable(WbAwsError):
-    """The roles file can't be read, and no earlier good one is in memory."""
+    """The roles file can't be read, and no earlier good version is in memory."""
 
     code = "catalogue_unavailable"
     status = 503
     title = "The list of roles can't be read"
-    hint = "Tell your administrator that the roles file is broken."
+    hint = "Let your administrator know that the roles file is broken."
 
 
 class ServerStopping(WbAwsError):
-    """This Jupyter Server is being stopped."""
+    """This Jupyter Server is stopping."""
 
     code = "server_stopping"
     status = 503
@@ -334,21 +328,21 @@ class StsUnavailable(WbAwsError):
 
 
 class StsBadAnswer(WbAwsError):
-    """STS's answer makes no sense."""
+    """STS's answer can't be understood."""
 
     code = "sts_bad_answer"
     status = 502
-    title = "AWS STS gave an answer that makes no sense"
-    hint = "Try again; if it goes on, tell your administrator."
+    title = "The answer of AWS STS can't be used"
+    hint = "Try again. If it still fails, contact your administrator."
 
 
 class StsRejected(WbAwsError):
-    """STS refused the request for a reason that is none of the others."""
+    """STS refused the request for another reason."""
 
     code = "sts_rejected"
     status = 502
     title = "AWS STS rejected the request"
-    hint = "Tell your administrator; trying again won't help."
+    hint = "Contact your administrator; trying again won't help."
 
 
 class StsTimeout(WbAwsError):
@@ -357,16 +351,16 @@ class StsTimeout(WbAwsError):
     code = "timeout"
     status = 504
     title = "No answer in time"
-    hint = "Try again; if it goes on, tell your administrator."
+    hint = "Try again. If it still fails, contact your administrator."
 
 
 class StartTimeout(WbAwsError):
-    """A role was not started in time, and STS is not why: a token, a disk or a helper process was slow."""
+    """The role did not start in time, and not because of STS: a token, a disk or a helper process was slow."""
 
     code = "start_timeout"
     status = 504
     title = "The role did not start in time"
-    hint = "Try again; if it goes on, tell your administrator."
+    hint = "Try again. If it still fails, contact your administrator."
 
 
 class DoctorTimeout(WbAwsError):
@@ -375,7 +369,7 @@ class DoctorTimeout(WbAwsError):
     code = "doctor_timeout"
     status = 504
     title = "The doctor did not finish in time"
-    hint = "Try again; if it goes on, tell your administrator."
+    hint = "Try again. If it still fails, contact your administrator."
 
 
 class HelperProcessFailed(WbAwsError):
@@ -384,7 +378,7 @@ class HelperProcessFailed(WbAwsError):
     code = "helper_process_failed"
     status = 503
     title = "A helper process of the server failed"
-    hint = "Try again; if it goes on, tell your administrator."
+    hint = "Try again. If it still fails, contact your administrator."
 
 
 class LastRunUnknown(WbAwsError):
@@ -393,7 +387,7 @@ class LastRunUnknown(WbAwsError):
     code = "last_run_unknown"
     status = 503
     title = "The role sessions of the last run are not known yet"
-    hint = "Try again in a minute; if it goes on, ask your administrator to look at the disk."
+    hint = "Try again in a minute. If it still fails, ask your administrator to check the disk."
 
 
 class TokenDirectoryRefused(WbAwsError):
@@ -402,4 +396,4 @@ class TokenDirectoryRefused(WbAwsError):
     code = "token_dir_refused"
     status = 503
     title = "The folder for token files is not safe"
-    hint = "Tell your administrator; see `WbAwsApp.token_dir`."
+    hint = "Contact your administrator, who can set `WbAwsApp.token_dir`."

@@ -180,7 +180,7 @@ def test_a_failed_refresh_is_reported_once_until_it_recovers(analyst, demo, no_t
 
     notification.get_by_role("button", name="Copy details for your administrator").click()
     copied = analyst.page.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith("No web identity token could be had (token_source_failed)")
+    assert copied.startswith("No web identity token is available (token_source_failed)")
     expect(notification).to_be_visible()
 
     over = toast(analyst, "AWS access as Analyst has expired.")
