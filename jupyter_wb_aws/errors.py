@@ -224,7 +224,7 @@ class SignInNotNeeded(WbAwsError):
 
     code = "sign_in_not_needed"
     status = 409
-    title = "No sign-in is needed here"
+    title = "This server needs no sign-in"
     hint = "This server gets your tokens by itself. Pick a role."
 
 

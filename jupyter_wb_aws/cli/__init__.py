@@ -1,1 +1,1 @@
-"""`jupyter wb-aws …`: one module a command."""
+"""`jupyter wb-aws …`: one module for each command, and what the commands share."""

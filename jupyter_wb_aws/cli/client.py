@@ -1,4 +1,4 @@
-"""The only caller of the server, by the REST contract."""
+"""The client of the server's REST interface."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from jupyter_wb_aws.cli.server_info import default_runtime_dir
 from jupyter_wb_aws.cli.sockets import Deadline
 from jupyter_wb_aws.cli.transport import AnswerTooLarge, Request, Response, is_local_server, send
 
-TIMEOUT_SECONDS = 30.0
-"""Longer than the 20 s that starting a role session may take, so that the server answers first."""
+REQUEST_TIMEOUT = 30.0
+"""Seconds; a role session may take 20 s to start, so the server always answers first."""
 
-# Members of the contract's answers: of these types wherever an answer has them.
+# Members of the contract's answers, which always have these types.
 LISTS, OBJECTS = (
     {"sessions", "roles", "notices", "problems", "findings"},
     {"token_source", "catalogue", "user", "role"},
@@ -30,36 +30,36 @@ HTTP_OK, HTTP_NO_CONTENT, HTTP_MULTIPLE_CHOICES = 200, 204, 300
 
 
 class Answer(NamedTuple):
-    """What the server said: as it came, and read."""
+    """The server's answer, as text and as data."""
 
     text: str
     data: Any
 
 
 class Client:
-    """Asks one Jupyter server.
+    """Calls one Jupyter server.
 
     Args:
-        connection: which server, and its token.
-        timeout: seconds that a call may take, however slowly the server answers.
+        connection: the server and its token.
+        timeout: seconds after which a call fails, even if the server is still sending.
     """
 
-    def __init__(self, connection: Connection, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, connection: Connection, timeout: float = REQUEST_TIMEOUT) -> None:
         self._connection = connection
         self._timeout = timeout
 
     @property
     def url(self) -> str:
-        """Where the server is, as this process reaches it; ends in a slash."""
+        """The server's URL as this process reaches it; it ends with a slash."""
         return self._connection.url.rstrip("/") + "/"
 
     def get(self, path: str, **query: str) -> Answer:
-        """Ask for something."""
+        """GET `path`."""
         suffix = f"?{urlencode(query)}" if query else ""
         return self._ask("GET", path + suffix)
 
     def post(self, path: str, body: Mapping[str, object]) -> Answer:
-        """Have something done."""
+        """POST JSON to `path`."""
         return self._ask("POST", path, json.dumps(body).encode())
 
     def put(self, path: str, body: object) -> Answer:
@@ -67,7 +67,7 @@ class Client:
         return self._ask("PUT", path, json.dumps(body).encode())
 
     def delete(self, path: str) -> Answer:
-        """Have something ended."""
+        """DELETE `path`."""
         return self._ask("DELETE", path)
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
@@ -102,8 +102,8 @@ class Client:
         if self._connection.token:
             headers["Authorization"] = f"token {self._connection.token}"
         else:
-            # A server without authentication still wants the pair (tornado, check_xsrf_cookie), and to
-            # see that no web page asks: none could set this header (W3C Fetch Metadata, 2.4).
+            # A server without authentication still needs the pair (tornado, check_xsrf_cookie), and proof
+            # that no web page is calling: no page can set this header (W3C Fetch Metadata, 2.4).
             headers |= {"Cookie": "_xsrf=none", "X-XSRFToken": "none", "Sec-Fetch-Site": "none"}
         return headers
 
@@ -124,7 +124,7 @@ class Client:
         code = problem.get("code") if problem else None
         not_let_in = code == "not_authenticated" or (not problem and response.status in {401, 403})
         if not_let_in and not self._connection.token:
-            # The runtime file says nothing of PasswordIdentityProvider.hashed_password.
+            # The runtime file does not mention PasswordIdentityProvider.hashed_password.
             return server_errors.no_token(url)
         if problem is None:
             return server_errors.no_problem_document(url, response.status)
@@ -132,7 +132,7 @@ class Client:
 
 
 def _members_of(url: str) -> type[dict[str, Any]]:
-    """Make the type of the answer's JSON objects, in which a missing member has a sentence."""
+    """Return the type of the answer's JSON objects, which explains a missing member."""
 
     class Members(dict[str, Any]):
         def __missing__(self, name: str) -> Any:
@@ -142,7 +142,7 @@ def _members_of(url: str) -> type[dict[str, Any]]:
 
 
 def _wrong_in(data: Any) -> str | None:
-    """Say what can't be in an answer of the contract, where that is so."""
+    """Return what is wrong in an answer by the contract, as the end of a sentence; None if nothing is."""
     if not isinstance(data, dict):
         return "it is not an object"
     for name in LISTS & data.keys():
@@ -155,7 +155,7 @@ def _wrong_in(data: Any) -> str | None:
 
 
 def _problem_of(response: Response) -> tuple[dict[str, object] | None, str]:
-    """Read the contract's problem off an error, if it is one, and its text."""
+    """Return the problem document of an error and its text; None if it has none."""
     if response.media_type != "application/problem+json":
         return None, ""
     try:
@@ -167,9 +167,13 @@ def _problem_of(response: Response) -> tuple[dict[str, object] | None, str]:
 
 
 def connect() -> Client:
-    """Find this process's server."""
-    # jupyter_core takes 30 ms to import. Most have its usual folder, and who finds the server there
-    # that this very process belongs to need not ask it.
+    """Find this process's server.
+
+    Raises:
+        CliError: if there is none, there are several, or it can't be called.
+    """
+    # jupyter_core takes 30 ms to import. Most users have its default folder; if this process's own server
+    # is in there, jupyter_core is not needed.
     own = find_own_server(os.environ, default_runtime_dir(os.environ))
     if own is not None:
         return Client(own)
@@ -179,5 +183,5 @@ def connect() -> Client:
 
 
 def quote(text: str) -> str:
-    """Make text safe as one segment of a path."""
+    """Quote text so that it is one segment of a path."""
     return quote_url(text, safe="")

@@ -1,7 +1,7 @@
 """``jupyter wb-aws credential-process ROLE``: AWS credentials for an SDK's `credential_process`.
 
-Source: AWS SDKs and Tools Reference Guide, "Process credential provider". The server hands out no
-credential: this command reads the token file, and calls STS itself.
+Source: AWS SDKs and Tools Reference Guide, "Process credential provider". The server never hands out
+credentials: this command reads the token file and calls STS itself.
 """
 
 from __future__ import annotations
@@ -29,14 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print credentials to whoever has asked by a pipe."""
+    """Print credentials to the program at the other end of a pipe."""
     if sys.stdout.isatty():
         raise local_problem(
             "secret_on_screen",
-            "This is for a program, and not for the screen",
-            detail="It would print AWS credentials, which belong to a program and not on the screen or"
-            " into a notebook.",
-            hint="Name it in ~/.aws/config: credential_process = jupyter wb-aws credential-process ROLE",
+            "This command is for programs, not for the screen",
+            detail="This command prints AWS credentials, which must not appear on the screen or in a notebook.",
+            hint="Use it in ~/.aws/config: credential_process = jupyter wb-aws credential-process ROLE",
             exit_code=ExitCode.CANNOT_ASK,
         )
     session = role_environment.start_role_session(connect(), args, default=False)
@@ -66,7 +65,7 @@ def _assumed(session: Mapping[str, Any]) -> Credentials:
 
 
 def _content(path: str, most: int) -> str:
-    # The server's answer names the file: a FIFO must not be waited at, nor a device read for ever.
+    # The server's answer names the file, so don't wait for a FIFO or read a device without end.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         return os.read(descriptor, most).decode("ascii", errors="replace")

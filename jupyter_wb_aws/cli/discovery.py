@@ -1,11 +1,11 @@
-"""Which Jupyter server to ask, and with which token.
+"""Find the Jupyter server to call, and its token.
 
 1. ``JUPYTER_SERVER_URL``: jupyter_server_terminals sets it in every terminal.
 2. ``JPY_PARENT_PID``: jupyter_client sets it in every kernel, to the server's process id.
-3. Else the only server that runs.
+3. Otherwise, the only running server.
 
-One server started from within another inherits the other's variables: where 1 and 2 disagree,
-the server that is the nearer ancestor of this process is ours.
+A server that was started within another inherits the other's variables. If 1 and 2 disagree, ours is
+the server that is the nearer ancestor of this process.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Connection(NamedTuple):
-    """Where to ask.
+    """A server to call.
 
     Attributes:
         url: the server's base URL, without a token in it.
-        token: the server's API token; empty where the server asks for none.
+        token: the server's API token; empty if the server needs none.
         socket: the path of its Unix socket, if it listens on one.
-        named_by_file: whether a runtime file of this user's names it, and not only the environment.
+        named_by_file: whether a runtime file of this user names it, and not only the environment.
     """
 
     url: str
@@ -44,7 +44,7 @@ class Connection(NamedTuple):
     named_by_file: bool = True
 
     def __repr__(self) -> str:
-        """Show all but the token."""
+        """Leave out the token."""
         return f"Connection({self.shown!r})"
 
     @property
@@ -56,10 +56,15 @@ class Connection(NamedTuple):
 def find_own_server(
     env: Mapping[str, str], runtime_dir: Path, net: Path | None = None
 ) -> Connection | None:
-    """Find the server that this process belongs to, if it is certain.
+    """Find the server that this process belongs to; None if it is not certain.
 
     Args:
-        net: the folder of the kernel's tables of sockets; tests have their own.
+        env: the environment of this process.
+        runtime_dir: Jupyter's runtime folder.
+        net: the folder with the kernel's tables of sockets; tests have their own.
+
+    Raises:
+        CliError: if JUPYTER_SERVER_URL is not a URL, or the server can't be called.
     """
     url, pid = _named(env), env.get("JPY_PARENT_PID", "")
     if not url and not pid:
@@ -70,10 +75,15 @@ def find_own_server(
 
 
 def find_server(env: Mapping[str, str], runtime_dir: Path, net: Path | None = None) -> Connection:
-    """Find the server that this process belongs to, else the only one.
+    """Find the server that this process belongs to, or else the only one.
+
+    Args:
+        env: the environment of this process.
+        runtime_dir: Jupyter's runtime folder.
+        net: the folder with the kernel's tables of sockets; tests have their own.
 
     Raises:
-        CliError: if there is none, or several, or one that can't be asked.
+        CliError: if there is none, there are several, or the one can't be called.
     """
     url = _named(env)
     servers, skipped = list_running_servers(runtime_dir, net)
@@ -94,10 +104,10 @@ def find_server(env: Mapping[str, str], runtime_dir: Path, net: Path | None = No
 
 
 def _named(env: Mapping[str, str]) -> str:
-    """Return the URL of JUPYTER_SERVER_URL, without a user and a token; empty if there is none.
+    """Return JUPYTER_SERVER_URL without a user and a token; empty if it is not set.
 
     Raises:
-        CliError: if it is not one.
+        CliError: if it is not a URL.
     """
     given = env.get("JUPYTER_SERVER_URL", "")
     url = base_url(given)
@@ -116,7 +126,7 @@ def _server_of_this_process(url: str, pid: str, servers: Sequence[ServerInfo]) -
 
 
 def _place(url: str) -> tuple[str, ...]:
-    """Reduce a URL to what tells two servers apart: localhost and 127.0.0.1 are one place."""
+    """Reduce a URL to what distinguishes two servers: localhost and 127.0.0.1 are the same."""
     parts = urlsplit(url)
     host = "localhost" if is_local_host(parts.hostname) else str(parts.hostname)
     where = parts.netloc if parts.scheme == "http+unix" else f"{host}:{parts.port}"
@@ -124,7 +134,7 @@ def _place(url: str) -> tuple[str, ...]:
 
 
 def _connection(server: ServerInfo, env: Mapping[str, str], *, named: bool) -> Connection:
-    """Take the server's own token; the environment's is for the server that the environment names."""
+    """Use the server's own token; the environment's token is for the server that it names."""
     token = server.token or (_token_from(env) if named else "")
     if not token and server.has_password:
         raise no_token(without_token(server.url))
@@ -132,17 +142,17 @@ def _connection(server: ServerInfo, env: Mapping[str, str], *, named: bool) -> C
 
 
 def _is_of_this_hub(server: ServerInfo, env: Mapping[str, str]) -> bool:
-    """Tell whether this process's JupyterHub variables name the server, by its path."""
+    """Return whether this process's JupyterHub variables name the server, by its path."""
     prefix = env.get("JUPYTERHUB_SERVICE_PREFIX", "")
     return bool(prefix) and urlsplit(server.url).path.rstrip("/") == prefix.rstrip("/")
 
 
 def _token_from(env: Mapping[str, str]) -> str:
-    """Take the token that the server itself was given by its environment, if we inherited it.
+    """Return the token that the server got from its own environment, if we inherited it.
 
-    JupyterHub's older single-user servers keep their API token out of the runtime file. They
-    accept it like any token of the hub's that may access them (jupyterhub/services/auth.py,
-    `get_token`; jupyterhub/roles.py, the scopes of `server`).
+    Older single-user servers of JupyterHub keep their API token out of the runtime file, but accept it
+    like any token of the hub that may access them (jupyterhub/services/auth.py, `get_token`;
+    jupyterhub/roles.py, the scopes of `server`).
     """
     if env.get("JUPYTER_TOKEN"):
         return env["JUPYTER_TOKEN"]
@@ -166,22 +176,22 @@ def _none(runtime_dir: Path, skipped: Sequence[str]) -> CliError:
 
 
 def _not_running(url: str, others: Sequence[ServerInfo], skipped: Sequence[str]) -> CliError:
-    running = f"; these do: {_urls(others)}" if others else ""
+    running = f"; running are: {_urls(others)}" if others else ""
     where = (
-        f"JUPYTER_SERVER_URL names {shown(url)}, where no Jupyter server of yours runs{running}."
+        f"JUPYTER_SERVER_URL is {shown(url)}, but no Jupyter server of yours runs there{running}."
     )
     return local_problem(
         "no_server",
         "This terminal's Jupyter server is no longer running",
         detail=_with(where, skipped),
-        hint="Run this in a terminal of a running server, or set JUPYTER_SERVER_URL to its URL"
-        " (and JUPYTER_TOKEN to its token if it is on another machine).",
+        hint="Run this in a terminal of a running server, or set JUPYTER_SERVER_URL to its URL (and"
+        " JUPYTER_TOKEN to its token if it runs on another machine).",
         exit_code=ExitCode.CANNOT_ASK,
     )
 
 
 def _is_listened_at(url: str, net: Path | None) -> bool:
-    """Tell whether a process of this user's listens where a URL of this machine leads."""
+    """Return whether a process of this user listens at a URL of this machine."""
     parts = urlsplit(url)
     if parts.scheme not in DEFAULT_PORTS or not is_local_host(parts.hostname):
         return False
@@ -192,10 +202,10 @@ def _is_listened_at(url: str, net: Path | None) -> bool:
 def _has_no_file(
     url: str, runtime_dir: Path, others: Sequence[ServerInfo], skipped: Sequence[str]
 ) -> CliError:
-    known = f" These servers of yours have a file there: {_urls(others)}." if others else ""
+    known = f" These servers of yours have one there: {_urls(others)}." if others else ""
     where = (
-        f"A process of yours listens at {shown(url)}, which JUPYTER_SERVER_URL names, but no file in {runtime_dir}"
-        f" tells its token: a server may have another runtime folder, as that of `jupyter wb-aws demo` has.{known}"
+        f"A process of yours listens at {shown(url)}, which JUPYTER_SERVER_URL names, but no file in {runtime_dir} has"
+        f" its token. The server may have another runtime folder, as in `jupyter wb-aws demo`.{known}"
     )
     return local_problem(
         "no_token",
@@ -207,13 +217,13 @@ def _has_no_file(
 
 
 def _with(sentence: str, skipped: Sequence[str]) -> str:
-    """Add why files were passed over: the one that is looked for may be among them."""
+    """Add why files were skipped: the right one may be among them."""
     more = [*skipped[:MAX_REASONS], *(["…"] if len(skipped) > MAX_REASONS else [])]
     return " ".join([sentence, *more])
 
 
 def _not_a_url() -> CliError:
-    """Say so without the words: a password may be among them."""
+    """Explain it without the URL, which may contain a password."""
     return local_problem(
         "no_server",
         "Not the URL of a Jupyter server",
@@ -229,6 +239,6 @@ def _several(servers: Sequence[ServerInfo]) -> CliError:
         "several_servers",
         "Several Jupyter servers are running",
         detail=f"Several Jupyter servers are running: {_urls(servers)}.",
-        hint="Run this in a terminal of the one you mean, or set JUPYTER_SERVER_URL to its URL.",
+        hint="Run this in a terminal of the right one, or set JUPYTER_SERVER_URL to its URL.",
         exit_code=ExitCode.CANNOT_ASK,
     )

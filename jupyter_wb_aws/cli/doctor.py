@@ -1,6 +1,6 @@
-"""``jupyter wb-aws doctor``: why AWS credentials don't work in this very process.
+"""``jupyter wb-aws doctor``: why AWS credentials don't work in this process.
 
-It needs no server: what a server would know is left out then.
+It works without a server too, but then leaves out what only the server knows.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:  # a dozen milliseconds, which the others need not pay
     from jupyter_wb_aws.doctor.facts import Place, ServerFacts
     from jupyter_wb_aws.doctor.finding import Finding
 
-TIMEOUT_SECONDS = 5.0
+SERVER_TIMEOUT = 5.0
 EXIT_CODES = """\
 exit codes:
-  0    nothing of severity "error" was found
-  1    something was
-  2    it could not run
+  0    no finding of severity "error"
+  1    at least one finding of severity "error"
+  2    the doctor could not run
 
-It changes nothing, but for what a profile's credential_process does, which boto3 would run; and it
-never asks the machine's metadata service (169.254.169.254). What each code means, and which SDKs it
-is about: docs/doctor.md.
+The doctor changes nothing, except for what a profile's credential_process does, which boto3 runs. It
+never calls the machine's metadata service (169.254.169.254). docs/doctor.md explains each code and
+which SDKs it affects.
 """
 HEADINGS = {"ok": "All is well", "warning": "It works, but", "error": "Something is wrong"}
 
@@ -45,17 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Look at everything, and tell what was found."""
+    """Check everything and report the findings."""
     from jupyter_wb_aws.doctor.diagnose import diagnose
 
     try:
         report = diagnose(dict(os.environ), _place(), _ask_server)
-    except Exception as defect:  # noqa: BLE001 - told by its kind: its text might hold a secret
+    except Exception as defect:  # noqa: BLE001 - reported by its kind: its text might contain a secret
         raise _could_not_run(defect) from None
     if args.json:
         say_json(json.dumps(report.as_json(), indent=2))
     else:
-        _tell(report)
+        _print_result(report)
     return ExitCode.FAILED if report.status == "error" else ExitCode.OK
 
 
@@ -65,7 +65,7 @@ def _could_not_run(defect: Exception) -> CliError:
         "internal_error",
         "The doctor could not run",
         detail=f"The doctor could not run: {type(defect).__name__} ({Path(frame.filename).name}, line {frame.lineno}).",
-        hint="It is a defect; please report this line.",
+        hint="This is a defect; please report this line.",
         exit_code=ExitCode.CANNOT_ASK,
     )
 
@@ -76,13 +76,13 @@ def _place() -> Place | None:
 
 
 def _ask_server() -> ServerFacts:
-    """Ask what this process's server knows; why it can't be asked is a finding."""
+    """Ask this process's server what it knows; if it can't be asked, that is a finding."""
     from jupyter_core.paths import jupyter_runtime_dir
 
     from jupyter_wb_aws.doctor.facts import ServerFacts
 
     try:
-        client = Client(find_server(os.environ, Path(jupyter_runtime_dir())), TIMEOUT_SECONDS)
+        client = Client(find_server(os.environ, Path(jupyter_runtime_dir())), SERVER_TIMEOUT)
         health = client.get("/aws/health").data
         if health["status"] == "not_configured":
             return ServerFacts({"code": "not_configured", "detail": health["message"]})
@@ -101,12 +101,12 @@ def _ask_server() -> ServerFacts:
 # --- For people ----------------------------------------------------------------------------
 
 
-def _tell(report: Report) -> None:
+def _print_result(report: Report) -> None:
     findings = report.findings
-    _tell_summary(report)
+    _print_summary(report)
     for finding in findings:
         say()
-        _tell_finding(finding)
+        _print_finding(finding)
     fine = [what for what, found in report.looked_at.items() if not found]
     if fine:
         say()
@@ -114,7 +114,7 @@ def _tell(report: Report) -> None:
             say(line)
 
 
-def _tell_summary(report: Report) -> None:
+def _print_summary(report: Report) -> None:
     counts = [
         f"{count} {severity}{'s' * (count > 1 and severity != 'info')}"
         for severity in ("error", "warning", "info")
@@ -139,17 +139,17 @@ def _tell_summary(report: Report) -> None:
             say(line)
 
 
-def _tell_finding(finding: Finding) -> None:
+def _print_finding(finding: Finding) -> None:
     sdks = f"  [{', '.join(finding.sdks)}]" if finding.sdks else ""
     say(f"{finding.severity.upper():<8} {finding.code}{sdks}")
-    _tell_wrapped("", finding.message)
+    _print_wrapped("", finding.message)
     if finding.remedy:
-        # A command stays in one line, to be copied.
+        # A command stays on one line, ready to copy.
         say(f"  -> {finding.remedy}")
     if finding.admin_hint:
-        _tell_wrapped("For your administrator: ", finding.admin_hint)
+        _print_wrapped("For your administrator: ", finding.admin_hint)
 
 
-def _tell_wrapped(lead: str, text: str) -> None:
+def _print_wrapped(lead: str, text: str) -> None:
     for line in wrapped(f"{lead}{text}"):
         say(f"  {line}")

@@ -1,4 +1,4 @@
-"""``jupyter wb-aws end``: be this role no longer."""
+"""``jupyter wb-aws end``: end a role session."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "session",
         metavar="ROLE-or-ID",
         nargs="?",
-        help="a role session by its id or role; the default one without it",
+        help="the role session, by its id or role (default: the default role session)",
     )
     which.add_argument("--all", action="store_true", help="end all role sessions")
     parser.add_argument(
         "--json",
         action="store_true",
-        help='print the server\'s answer; with --all: {"sessions": [{"id", …its answer}]}',
+        help='print the server\'s answer; with --all: {"sessions": [{"id", …the answer}]}',
     )
 
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         say_json(answer.text)
     else:
-        _tell(session, answer)
+        _print_result(session, answer)
     return ExitCode.OK
 
 
@@ -60,11 +60,11 @@ def _end_all(client: Client, sessions: Sequence[Session], *, as_json: bool) -> N
         answer = _end(client, session)
         answers.append({"id": session["id"], **answer.data})
         if not as_json:
-            _tell(session, answer)
+            _print_result(session, answer)
     if as_json:
         say_json(json.dumps({"sessions": answers}))
     elif not sessions:
-        say("There was no role session.")
+        say("You have no role session.")
 
 
 def _default(sessions: Sequence[Session]) -> Session:
@@ -85,15 +85,15 @@ def _no_default(sessions: Sequence[Session]) -> CliError:
     )
 
 
-def _tell(session: Session, answer: Answer) -> None:
+def _print_result(session: Session, answer: Answer) -> None:
     say(f"Ended {lookup.describe(session)} (role session {session['id']}).")
     until = answer.data["credentials_expire_at"]
     if until is not None:
         say(
-            f"Programs that hold AWS credentials of it may go on until {_when(until)}; the others stop now."
+            f"Programs that already have its AWS credentials can use them until {_when(until)}; others stop now."
         )
     if session["default"]:
-        say("What you start from now on has no AWS role.")
+        say("New notebooks and terminals have no AWS role.")
     if this_process.was_started_with(
         session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ
     ):
@@ -101,13 +101,15 @@ def _tell(session: Session, answer: Answer) -> None:
 
 
 def _here() -> str:
-    """Say what becomes of the place where this was typed."""
+    """Say what changes for the kernel or terminal in which the command ran."""
     if this_process.place(os.environ) == "kernel":
         return (
-            "This notebook's kernel was started with it: `!jupyter wb-aws start ROLE` here, then"
-            " Kernel > Restart Kernel, gives it a role again."
+            "This notebook's kernel was started with it. To give it a role again, run `!jupyter wb-aws start ROLE`"
+            " here, then Kernel > Restart Kernel."
         )
-    return "This terminal was started with it, and its prompt may go on naming it: open a new one."
+    return (
+        "This terminal was started with it, and its prompt may still show it. Open a new terminal."
+    )
 
 
 def _when(until: str) -> str:

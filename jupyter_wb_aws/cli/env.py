@@ -21,28 +21,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("shell", "dotenv"),
         default="shell",
-        help="lines for `eval` in a POSIX shell (this is so without the option), or for a .env file",
+        help="lines for `eval` in a POSIX shell (the default), or for a .env file",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what makes the shell's environment that of the role."""
+    """Print lines that give a shell the role's environment."""
     session = role_environment.start_role_session(connect(), args, default=False)
     changed = role_environment.environment(session, os.environ)
     added = {name: value for name, value in changed.items() if os.environ.get(name) != value}
-    # What is there by chance already belongs to it as well: the file may be read elsewhere.
+    # Include variables that already have the right value: the file may be read elsewhere.
     added |= {name: changed[name] for name in session["environment"] if name in changed}
     removed = sorted(CONFLICTING | (os.environ.keys() - changed.keys()))
     write = _shell if args.format == "shell" else _dotenv
     lines = [line + "\n" for line in write(added, filter(is_name, removed))]
-    # As bytes: a value with a letter that the output's encoding lacks must not become another value.
+    # As bytes: a character that the output's encoding lacks must not change a value.
     sys.stdout.flush()
     sys.stdout.buffer.write(os.fsencode("".join(lines)))
     return ExitCode.OK
 
 
 def _shell(added: Mapping[str, str], removed: Iterable[str]) -> Iterator[str]:
-    """Write it for POSIX shells."""
+    """Write lines for POSIX shells."""
     for name in removed:
         yield f"unset {name}"
     for name, value in sorted(added.items()):
@@ -50,11 +50,11 @@ def _shell(added: Mapping[str, str], removed: Iterable[str]) -> Iterator[str]:
 
 
 def _dotenv(added: Mapping[str, str], removed: Iterable[str]) -> Iterator[str]:
-    """Write it for what reads .env files, which can't take a variable away."""
-    yield "# These must not be set beside it, or they win over the role:"
+    """Write lines for readers of .env files, which can't remove a variable."""
+    yield "# Don't set these variables too: they take precedence over the role."
     yield f"# {' '.join(removed)}"
     for name, value in sorted(added.items()):
-        # Some readers take each line for a variable, quoted or not.
+        # Some readers treat each line as a variable, quoted or not.
         if value.splitlines() not in ([], [value]):
             raise _of_several_lines(name)
         yield f"{name}={_quoted(value)}"
@@ -63,15 +63,15 @@ def _dotenv(added: Mapping[str, str], removed: Iterable[str]) -> Iterator[str]:
 def _of_several_lines(name: str) -> CliError:
     return local_problem(
         "not_for_dotenv",
-        "A .env file can't hold this role's variables",
-        detail=f"The value of {name} has several lines, which a .env file can't hold.",
+        "A .env file can't contain this role's variables",
+        detail=f"The value of {name} has several lines, which a .env file can't contain.",
         hint="Use `jupyter wb-aws exec`, or `jupyter wb-aws env` without --format dotenv.",
         exit_code=ExitCode.FAILED,
     )
 
 
 def _quoted(value: str) -> str:
-    """Quote only where it is needed: `docker run --env-file` takes quotes as they stand."""
+    """Quote only if necessary: `docker run --env-file` keeps quotes as part of the value."""
     if value == shlex.quote(value):
         return value
     if "'" not in value:

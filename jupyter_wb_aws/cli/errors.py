@@ -1,4 +1,4 @@
-"""What the command line can't do, and the exit codes that tell a script so."""
+"""Failures of the command line, and its exit codes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ EXIT_CODES_HELP = """\
 exit codes:
   0    done
   1    the server refused, failed or did not answer; the message says why
-  2    could not ask: wrong arguments, no server or several, a ROLE that fits none or several
+  2    could not ask: wrong arguments, no server or several, a ROLE that matches none or several
   3    AWS roles are not set up on this server
-  4    there is no such role session, or none at all
+  4    there is no such role session, or no role session
   126  exec: the command can't be executed
   127  exec: the command was not found
   130  interrupted (Ctrl-C)
-  141  whoever read the output went away
+  141  the reader of the output has gone
 """
 
 _EXIT_CODE_OF_PROBLEM = {
@@ -41,13 +41,13 @@ _EXIT_CODE_OF_PROBLEM = {
 
 
 class CliError(Exception):
-    """A command can't go on; shaped as the REST contract's problem, so that `--json` has one form.
+    """A command failed; shaped as the REST contract's problem, so that `--json` has one form.
 
     Args:
         problem: title, detail, code, hint … as in ``openapi.yaml``'s Problem; `status` is null
-            where no server answered.
-        exit_code: what a script gets.
-        text: the server's own words, byte for byte, where there are any.
+            if no server answered.
+        exit_code: the exit code of the command.
+        text: the server's answer, byte for byte, if there was one.
     """
 
     def __init__(
@@ -68,7 +68,15 @@ def refused_by_server(problem: dict[str, object], text: str | None) -> CliError:
 def local_problem(
     code: str, title: str, *, detail: str = "", hint: str = "", exit_code: ExitCode
 ) -> CliError:
-    """Make a problem that the command line found by itself."""
+    """Make a problem that the command line itself found.
+
+    Args:
+        code: its stable code.
+        title: what is wrong, in a few words.
+        detail: the same as a sentence, with the particulars; the title if left out.
+        hint: what the user can do.
+        exit_code: the exit code of the command.
+    """
     problem: dict[str, object] = {
         "type": f"urn:jupyter-wb-aws:problem:{code}",
         "title": title,

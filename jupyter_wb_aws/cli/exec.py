@@ -1,7 +1,7 @@
-"""``jupyter wb-aws exec ROLE -- COMMAND``: run a command under a role session of its own.
+"""``jupyter wb-aws exec ROLE -- COMMAND``: run a command with a role session of its own.
 
-This process becomes the command: signals, the terminal, job control and the exit code are the
-command's own, and its process id is the one with whose end the server ends the role session.
+This process becomes the command, so signals, the terminal, job control and the exit code are the
+command's own. The server ends the role session when this process id ends.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from jupyter_wb_aws.proc_stat import stat_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments; what follows `--` is cut off before they are read."""
+    """Declare the command's arguments; the words after `--` are not among them."""
     parser.usage = "jupyter wb-aws exec [-h] [--region REGION] ROLE -- COMMAND [ARGUMENT ...]"
     role_environment.add_arguments(parser)
     parser.add_argument("misplaced", nargs="*", default=[], help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> NoReturn:
-    """Start the role session, and become the command."""
+    """Start the role session and become the command."""
     if not args.command or args.misplaced:
         raise local_problem(
             "no_command",
             "No command to run",
             detail=_no_command(args),
-            hint="All of the command stands after `--`, for example: jupyter wb-aws exec analyst -- Rscript report.R",
+            hint="Write the whole command after `--`, for example: jupyter wb-aws exec analyst -- Rscript report.R",
             exit_code=ExitCode.CANNOT_ASK,
         )
     session = role_environment.start_role_session(
@@ -53,19 +53,19 @@ def _no_command(args: argparse.Namespace) -> str:
 
 
 def _this_process() -> dict[str, object]:
-    stat = stat_of("self")  # None but on Linux
+    stat = stat_of("self")  # None unless on Linux
     return {"pid": os.getpid()} | ({"started": stat.started} if stat else {})
 
 
 def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
-    """Replace this process; where that fails, its end ends the role session.
+    """Replace this process; if that fails, the end of this process ends the role session.
 
     Raises:
         CliError: if the command can't be run.
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    # Python ignores these, and what is ignored stays so in the command: `yes | head` would complain.
+    # Python ignores these signals, and the command would inherit that: `yes | head` would complain.
     for name in ("SIGPIPE", "SIGXFSZ"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     if not command[0]:
@@ -73,13 +73,13 @@ def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     try:
         os.execvpe(command[0], list(command), environment)  # noqa: S606 - this is what we are for
     except OSError as error:
-        if error.errno == errno.ENOEXEC:  # a script without a first line that says whose: execvp(3)
+        if error.errno == errno.ENOEXEC:  # a script without an interpreter line: execvp(3)
             os.execve("/bin/sh", ["sh", error.filename, *command[1:]], environment)  # noqa: S606
         raise os_refusal(command[0], error, environment) from None
 
 
 def os_refusal(name: str, error: OSError, environment: Mapping[str, str]) -> CliError:
-    """Explain why, with the exit code that a shell has for it (POSIX, "Exit Status for Commands")."""
+    """Explain why, with the exit code of a shell (POSIX, "Exit Status for Commands")."""
     missing = isinstance(error, FileNotFoundError | NotADirectoryError) or not _is_there(
         name, environment
     )
@@ -103,7 +103,7 @@ def _not_found(name: str) -> CliError:
 
 
 def _is_there(name: str, environment: Mapping[str, str]) -> bool:
-    """Tell whether there is such a file: a folder of PATH that can't be looked into says "denied" too."""
+    """Return whether there is such a file: "denied" may also mean a folder of PATH that can't be read."""
     if "/" in name:
         return True
     return any((Path(folder) / name).exists() for folder in os.get_exec_path(environment))

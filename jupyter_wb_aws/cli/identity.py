@@ -1,4 +1,4 @@
-"""``jupyter wb-aws identity``: who the user is to AWS, in what starts from now on."""
+"""``jupyter wb-aws identity``: who the user is to AWS with the default role."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--session",
         metavar="ID",
-        help="another role session than the default one, by its id or role",
+        help="a role session other than the default one, by its id or role",
     )
-    parser.add_argument("--verify", action="store_true", help="ask AWS now")
+    parser.add_argument("--verify", action="store_true", help="call AWS now")
     parser.add_argument("--json", action="store_true", help="print the server's answer")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Tell the caller identity, with the keys of ``aws sts get-caller-identity``."""
+    """Print the caller identity, with the keys of ``aws sts get-caller-identity``."""
     client = connect()
     query = {"verify": "true"} if args.verify else {}
     if args.session is not None:
         sessions = client.get("/aws/sessions").data["sessions"]
         query["session_id"] = str(lookup.role_session(args.session, sessions)["id"])
-    answer, picked = _asked(client, query)
+    answer, is_default = _identity(client, query)
     if args.json:
         say_json(answer.text)
         return ExitCode.OK
@@ -39,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     say(f"{'Role session':<13} {answer.data['session_id']}")
     say(f"{'User':<13} {one_line(answer.data['user']['name'])}")
     sessions = client.get("/aws/sessions").data["sessions"]
-    if not picked:
-        say("\nThat is this process. No role is picked for what you start next.")
+    if not is_default:
+        say("\nThis is the identity of this process. You have no default role.")
     elif args.session is None and (note := this_process.other_role_note(sessions, os.environ)):
         say(f"\n{note}")
     for session in sessions:
@@ -50,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _asked(client: Client, query: dict[str, str]) -> tuple[Answer, bool]:
-    """Ask who it is, and tell whether it was picked: else it is the one that this process has."""
+def _identity(client: Client, query: dict[str, str]) -> tuple[Answer, bool]:
+    """Return the identity, and False if it is only that of this process, for lack of a default role."""
     try:
         return client.get("/aws/identity", **query), True
     except CliError as error:

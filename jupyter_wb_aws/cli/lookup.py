@@ -1,4 +1,4 @@
-"""Which role or role session the user means by a word."""
+"""Find the role or role session that the user means by a word."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ NOT_SHARED = "for one program"
 
 
 def role_arn(word: str, roles: Callable[[], Sequence[Thing]]) -> str:
-    """Turn ROLE into an ARN: one already, else a unique name, else a unique label.
+    """Return the ARN for ROLE, which is an ARN, a unique name or a unique label.
 
     Args:
         word: what the user typed.
-        roles: asks for the roles offered to the user; not called for an ARN.
+        roles: returns the roles offered to the user; not called for an ARN.
 
     Raises:
-        CliError: if no role fits, or several do.
+        CliError: if no role matches, or several do.
     """
     if word.startswith("arn:"):
         return word
     offered = roles()
-    found = _first_that_fit(word, offered, [_key("name"), _key("label")])
+    found = _first_match(word, offered, [_key("name"), _key("label")])
     arns = {str(role["arn"]): role for role in found}
     if not arns:
         raise _no_role(word, offered)
@@ -35,17 +35,17 @@ def role_arn(word: str, roles: Callable[[], Sequence[Thing]]) -> str:
 
 
 def role_session(word: str, sessions: Sequence[Thing]) -> Thing:
-    """Find the role session with this id, else the only one of this role.
+    """Return the role session with this id, or else the only one of this role.
 
     Raises:
-        CliError: if none fits, or several do.
+        CliError: if none matches, or several do.
     """
     named = [session for session in sessions if session["id"] == word]
-    # By its role, the one is meant that the user has picked, and not what a command has to itself.
+    # A role means the role session that the user started, not one that a command has to itself.
     by_role = [_key("role_arn"), role_name, _key("label")]
-    picked = [session for session in sessions if session["shared"]]
-    found = named or _first_that_fit(word, picked, by_role)
-    found = found or _first_that_fit(word, sessions, by_role)
+    shared = [session for session in sessions if session["shared"]]
+    found = named or _first_match(word, shared, by_role)
+    found = found or _first_match(word, sessions, by_role)
     if not found:
         raise _no_session(word)
     if len(found) > 1:
@@ -54,12 +54,12 @@ def role_session(word: str, sessions: Sequence[Thing]) -> Thing:
 
 
 def role_name(session: Thing) -> str:
-    """Read a role's name off the role session's ARN."""
+    """Return the role's name, from the role session's ARN."""
     return str(session["role_arn"]).rpartition("/")[2]
 
 
 def describe(session: Thing) -> str:
-    """Name a role session by its role, with the region where it has one, and whether it is shared."""
+    """Describe a role session by its role and region, and say so if it is not shared."""
     words = [session["label"], session.get("region"), None if session["shared"] else NOT_SHARED]
     return ", ".join(str(word) for word in words if word)
 
@@ -68,10 +68,10 @@ def _key(name: str) -> Callable[[Thing], str]:
     return lambda thing: str(thing[name])
 
 
-def _first_that_fit(
+def _first_match(
     word: str, things: Sequence[Thing], keys: Sequence[Callable[[Thing], str]]
 ) -> list[Thing]:
-    """Go from the strictest reading of `word` to the loosest, and stop at the first that fits."""
+    """Try the keys in their order, then all of them without regard to case; stop at the first match."""
     for key in keys:
         if exact := [thing for thing in things if key(thing) == word]:
             return exact
@@ -85,10 +85,10 @@ def _no_role(word: str, offered: Sequence[Thing]) -> CliError:
     return local_problem(
         "role_unknown",
         "No such role",
-        detail=f"No role that is offered to you is called “{word}”.",
-        hint=f"Yours: {names}{more} (`jupyter wb-aws roles` has the details)."
+        detail=f"None of your roles is called “{word}”.",
+        hint=f"Your roles are: {names}{more} (`jupyter wb-aws roles` has the details)."
         if names
-        else "No role is offered to you; ask your administrator for one.",
+        else "No role is offered to you. Ask your administrator for one.",
         exit_code=ExitCode.CANNOT_ASK,
     )
 
@@ -98,7 +98,7 @@ def _no_session(word: str) -> CliError:
         "role_session_not_found",
         "No such role session",
         detail=f"No role session has the id or the role “{word}”.",
-        hint="`jupyter wb-aws status` lists the role sessions there are.",
+        hint="`jupyter wb-aws status` lists your role sessions.",
         exit_code=ExitCode.NO_ROLE_SESSION,
     )
 
@@ -106,8 +106,8 @@ def _no_session(word: str) -> CliError:
 def _ambiguous(word: str, candidates: Sequence[str]) -> CliError:
     return local_problem(
         "ambiguous",
-        "More than one fits",
-        detail=f"“{word}” can be: {'; '.join(candidates)}.",
-        hint="Say which by the ARN or id that stands first.",
+        "More than one matches",
+        detail=f"“{word}” can mean: {'; '.join(candidates)}.",
+        hint="Use the ARN or id at the beginning of the right one.",
         exit_code=ExitCode.CANNOT_ASK,
     )

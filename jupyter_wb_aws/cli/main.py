@@ -1,4 +1,4 @@
-"""``jupyter wb-aws``: reads the command, runs it, and turns whatever happens into an exit code."""
+"""``jupyter wb-aws``: parse the command, run it, and return its exit code."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from jupyter_wb_aws.cli.errors import EXIT_CODES_HELP, CliError, ExitCode, local
 from jupyter_wb_aws.cli.output import say_error
 
 COMMANDS = {
-    "sign-in": "sign in to your company's single sign-on, where this server wants it",
+    "sign-in": "sign in to your company's single sign-on, if this server needs it",
     "roles": "list the AWS roles that you may use",
-    "start": "start a role session: be this role from now on",
-    "status": "show the role sessions, and what ails them",
+    "start": "start a role session and make it the default for new notebooks and terminals",
+    "status": "show the role sessions and any problem that they have",
     "identity": "show who you are to AWS",
     "doctor": "find out why AWS credentials don't work here",
     "end": "end a role session",
-    "exec": "run a command under a role session of its own",
-    "env": "print a role's environment variables, for a shell to take over",
+    "exec": "run a command with a role session of its own",
+    "env": "print a role's environment variables for a shell or a .env file",
     "credential-process": "print a role's AWS credentials, for an AWS SDK's credential_process",
     "sign-out": "sign out; every role session ends",
     "settings": "print every setting of the extension, for administrators (also: --help-all)",
-    "demo": "start JupyterLab with an identity provider and a local AWS, to try all this",
+    "demo": "start JupyterLab with an identity provider and a local AWS, to try it all",
 }
 
 
 class Command(Protocol):
-    """What the module of a command offers."""
+    """What the module of a command provides."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the command's arguments."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it, and return the exit code."""
+        """Run the command and return the exit code."""
         ...
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; what is returned is for ``sys.exit``."""
+    """Run the command line; return the exit code for ``sys.exit``."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["--help-all"]:
         words = ["settings"]
@@ -64,7 +64,7 @@ def _run(words: Sequence[str]) -> int:
         command, args = parse(words)
         as_json = getattr(args, "json", False)
         code = command.run(args)
-        if sys.stdout is not None:  # else it was closed before we began
+        if sys.stdout is not None:  # it may be closed from the start
             sys.stdout.flush()
     except SystemExit as done:  # argparse: after --help, or a usage error it has explained
         return done.code if isinstance(done.code, int) else ExitCode.OK
@@ -96,7 +96,7 @@ def _not_written(error: OSError) -> CliError:
 
 
 def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
-    """Read the words; only the command that they name is imported."""
+    """Parse the words; import only the command that they name."""
     parser = argparse.ArgumentParser(
         prog="jupyter wb-aws",
         description="Short-lived AWS credentials for the kernels and terminals of this server.",
@@ -106,7 +106,7 @@ def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     parser.add_argument("--version", action="version", version=__version__)
     named = next((word for word in words if not word.startswith("-")), "")
     command = _load(named) if named in COMMANDS else None
-    # What follows belongs to another program: nothing of it is an option of ours.
+    # The words after `--` belong to another program, so none of them is an option of ours.
     own, follows = _cut(words) if named == "exec" else (words, [])
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
@@ -121,7 +121,7 @@ def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
 
 
 def _cut(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Cut the words at the first ``--``."""
+    """Split the words at the first ``--``."""
     at = words.index("--") if "--" in words else len(words)
     return words[:at], words[at + 1 :]
 
@@ -146,8 +146,8 @@ def _sentence(text: str) -> str:
 
 
 def _unexpected(defect: Exception) -> CliError:
-    """Describe a defect by its kind and place: its text might hold what must not be shown."""
-    import traceback  # for the rare case alone
+    """Describe a defect by its kind and place: its text might contain a secret."""
+    import traceback  # needed rarely
 
     frames = traceback.extract_tb(defect.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
@@ -155,14 +155,14 @@ def _unexpected(defect: Exception) -> CliError:
         "internal_error",
         "Something went wrong in this command",
         detail=f"{type(defect).__name__}{place}.",
-        hint="Are this command and the server's jupyter_wb_aws of the same version? If so, it is a"
-        " defect; please report this line.",
+        hint="Check that this command and the server have the same version of jupyter_wb_aws. If so, this is"
+        " a defect; please report this line.",
         exit_code=ExitCode.FAILED,
     )
 
 
 def _print_what_the_terminal_cannot() -> None:
-    """Write characters that the output's encoding lacks as escapes, instead of failing."""
+    """Print characters that the output's encoding lacks as escapes instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -170,5 +170,5 @@ def _print_what_the_terminal_cannot() -> None:
 
 
 def _let_go_of_stdout() -> None:
-    """Keep the interpreter from complaining at its exit. Source: Python's docs, "SIGPIPE"."""
+    """Keep the interpreter from reporting an error at exit. Source: Python's docs, "SIGPIPE"."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

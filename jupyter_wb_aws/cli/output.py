@@ -1,4 +1,4 @@
-"""What the user reads: plain text, with nothing in it that could steer a terminal."""
+"""Output for the user: plain text, without anything that could control a terminal."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TextIO
 
-# A notebook's cell shows about this much in a line.
+# The width of a notebook's cell, about.
 WIDTH = 96
-DEFAULT_LEGEND = "* picked: notebooks, consoles and terminals that you start from now on have it"
+DEFAULT_LEGEND = "* default role: new notebooks, consoles and terminals get it"
 
 
 def say(text: str = "", *, file: TextIO | None = None) -> None:
-    """Print one line or more."""
+    """Print one or more lines."""
     print(plain(text), file=file or sys.stdout)
 
 
 def plain(text: str) -> str:
-    """Make text that others wrote (labels, messages) harmless to a terminal: no escapes."""
+    """Remove escapes from text that others wrote (labels, messages)."""
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def say_json(text: str) -> None:
-    """Print the server's JSON as it came, but for what could steer a terminal: that is escaped.
+    """Print the server's JSON unchanged, except that control characters are escaped.
 
-    Outside of its strings, JSON has nothing else than printable characters, line breaks and tabs.
+    Outside of its strings, JSON has only printable characters, line breaks and tabs.
     """
     print(
         "".join(c if c.isprintable() or c in "\n\r\t" else _escaped(c) for c in text.rstrip("\n"))
@@ -35,7 +35,7 @@ def say_json(text: str) -> None:
 
 
 def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows below their header, each column as wide as it must be."""
+    """Print a table; each column is as wide as its longest cell."""
     lines = [[one_line(cell) for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
@@ -44,9 +44,15 @@ def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def say_problem(problem: Mapping[str, Any], *, file: TextIO, indent: str = "") -> None:
-    """Print what happened, why, what the user can do, and what an administrator needs."""
+    """Print what happened and why, what the user can do, and what an administrator needs.
+
+    Args:
+        problem: title, detail, hint and admin_hint, as in ``openapi.yaml``'s Problem.
+        file: stdout or stderr.
+        indent: what to put before each line.
+    """
     title, detail = str(problem.get("title", "")), str(problem.get("detail", ""))
-    # Where the detail says it all in a sentence, the title would only say it twice.
+    # The detail says it in a sentence; the title would only repeat it.
     lines = [detail or title]
     lines.append(str(problem.get("hint") or ""))
     if problem.get("admin_hint"):
@@ -56,18 +62,24 @@ def say_problem(problem: Mapping[str, Any], *, file: TextIO, indent: str = "") -
 
 
 def say_wrapped(text: str) -> None:
-    """Print a long line in several."""
+    """Print a long line as several lines."""
     for line in wrapped(text):
         say(line)
 
 
 def wrapped(text: str) -> list[str]:
-    """Break a line that is long, and that is sent on: a notebook's cell would break its words."""
+    """Wrap a long line: a notebook's cell would break it within words."""
     return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def say_error(problem: Mapping[str, Any], text: str | None, *, as_json: bool) -> None:
-    """Print why the command can't go on: as JSON to stdout for programs, else to stderr."""
+    """Print why a command failed.
+
+    Args:
+        problem: the failure, as in ``openapi.yaml``'s Problem.
+        text: the server's answer, byte for byte, if there was one.
+        as_json: print JSON to stdout for programs instead of sentences to stderr.
+    """
     if as_json:
         say_json(text or json.dumps(problem))
     else:
@@ -76,13 +88,13 @@ def say_error(problem: Mapping[str, Any], text: str | None, *, as_json: bool) ->
 
 
 def say_notices(notices: Sequence[Mapping[str, Any]]) -> None:
-    """Print what the user should know."""
+    """Print the notices of an answer."""
     for notice in notices:
         say(f"Note: {notice['message']}")
 
 
 def moment(text: str | None, now: datetime) -> str:
-    """Write a time of the REST contract for people: ``16:05 (in 12 min)``, in their time zone."""
+    """Format a time of the REST contract for people: ``16:05 (in 12 min)``, in their time zone."""
     if text is None:
         return "-"
     when = datetime.fromisoformat(text).astimezone()
@@ -91,7 +103,7 @@ def moment(text: str | None, now: datetime) -> str:
 
 
 def distance(difference: timedelta) -> str:
-    """Say how far away a time is: ``in 12 min``, ``3 min ago``."""
+    """Format how far away a time is: ``in 12 min``, ``3 min ago``."""
     seconds = round(abs(difference).total_seconds())
     if seconds < 60:
         words = f"{seconds} s"
@@ -103,7 +115,7 @@ def distance(difference: timedelta) -> str:
 
 
 def one_line(text: str) -> str:
-    """Make one line of text that others wrote: it can't look like a sentence of ours."""
+    """Put text that others wrote on one line, so that it can't look like a sentence of ours."""
     return " ".join(text.split())
 
 

@@ -1,4 +1,4 @@
-"""A role session, and the environment of a program that runs under it."""
+"""Start a role session, and make the environment of a program that runs with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from jupyter_wb_aws.variables import (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare which role it is about."""
+    """Declare the arguments that name the role."""
     parser.add_argument("role", metavar="ROLE", help="a role's ARN, unique name or unique label")
     parser.add_argument("--region", help="use this AWS region instead of the role's own")
 
@@ -33,13 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def start_role_session(
     client: Client, args: argparse.Namespace, **how: object
 ) -> Mapping[str, Any]:
-    """Start the role that is named, or find its role session.
+    """Start the role that `args` names, or find its role session.
 
     Args:
-        how: what else goes into the body of `POST /aws/sessions`.
+        client: the server.
+        args: the arguments of `add_arguments`.
+        how: further members of the body of `POST /aws/sessions`.
 
     Raises:
-        CliError: if it can't be had, or not from here.
+        CliError: if the role can't be started, or its token file can't be read here.
     """
     arn = lookup.role_arn(args.role, lambda: client.get("/aws/roles").data["roles"])
     body = {"role_arn": arn, **how}
@@ -54,17 +56,17 @@ def start_role_session(
             "elsewhere",
             "The Jupyter server is not on this machine",
             detail=f"The role session's token file {token_file} can't be read here.",
-            hint="Run this as the same user, and on the machine (in the container) of the Jupyter server.",
+            hint="Run this as the same user and on the same machine (in the same container) as the Jupyter server.",
             exit_code=ExitCode.CANNOT_ASK,
         )
     return session
 
 
 def _wrong(environment: object) -> str | None:
-    """Say what an answer sets that a role session can't, or None.
+    """Return what an answer sets that a role session can't set; None if there is nothing.
 
-    The site may set any other variable (`extra_environment`), so that a list of harmless names would
-    take some of them away. That the answer is of the user's own server is made sure of before.
+    The site may set any other variable (`extra_environment`), so there can be no list of harmless names.
+    The connection has already made sure that the answer comes from the user's own server.
     """
     if not isinstance(environment, dict):
         return "It has no variables"
@@ -81,7 +83,7 @@ def _wrong(environment: object) -> str | None:
 def _fits(value: object) -> bool:
     try:
         return isinstance(value, str) and b"\0" not in os.fsencode(value)
-    except UnicodeEncodeError:  # half of a pair of surrogates, or a letter that the locale lacks
+    except UnicodeEncodeError:  # half of a surrogate pair, or a character that the locale lacks
         return False
 
 
@@ -90,33 +92,33 @@ def _refused(wrong: str) -> CliError:
         "answer_refused",
         "The server's answer is refused",
         detail=f"The server's answer is refused. {wrong}.",
-        hint="Check that the Jupyter server is your own, and that it and this command have the same"
-        " version of jupyter_wb_aws.",
+        hint="Check that the Jupyter server is your own, and that it has the same version of jupyter_wb_aws"
+        " as this command.",
         exit_code=ExitCode.FAILED,
     )
 
 
 def variables(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a role session; what is not as it should be is told on stderr.
+    """Return the variables of a role session; warn on stderr about any that can't be set.
 
-    The server masks passwords, as in the URL of a proxy: what `base` has there is taken if it can be
-    the same.
+    The server masks passwords, such as that in a proxy's URL. A masked value is taken from `base` if
+    the rest of it is the same there.
     """
-    told = {name: value for name, value in session["environment"].items() if value is not None}
-    masked = {name: value for name, value in told.items() if is_masked(name, value)}
+    answered = {name: value for name, value in session["environment"].items() if value is not None}
+    masked = {name: value for name, value in answered.items() if is_masked(name, value)}
     here = {name: base.get(name, "") for name in masked}
     same = {
         name: here[name] for name, value in without_passwords(here).items() if value == masked[name]
     }
     for name in masked.keys() - same.keys():
         _warn(
-            f"{name} of this role holds a password, which the server does not tell: it is not set."
+            f"{name} of this role contains a password, which the server does not reveal, so it is not set."
         )
-    return {name: value for name, value in told.items() if name not in masked} | same
+    return {name: value for name, value in answered.items() if name not in masked} | same
 
 
 def environment(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a program under the role session, instead of `base`."""
+    """Return the environment of a program with the role session, made from `base`."""
     changed = with_role(base, variables(session, base))
     stood_in = "AWS_CONFIG_FILE" in session["environment"]
     if not stood_in and (winner := find_conflict(changed)) is not None:

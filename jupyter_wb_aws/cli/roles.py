@@ -1,4 +1,4 @@
-"""``jupyter wb-aws roles``: what the user may pick."""
+"""``jupyter wb-aws roles``: the roles that the user may use."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _say_bad_entries(client: Client) -> None:
-    """Name entries of the roles file that can't be used: a role that is missing may be one of them."""
+    """Print the entries of the roles file that can't be used: a missing role may be among them."""
     notices = client.get("/aws/health").data["notices"]
     say_notices([notice for notice in notices if notice["code"] == "roles_file_entry"])
 
@@ -60,4 +60,4 @@ def _row(role: Mapping[str, Any], *, is_default: bool) -> tuple[str, ...]:
 def _footer(*, has_default: bool) -> str:
     if has_default:
         return DEFAULT_LEGEND
-    return "None is picked. `jupyter wb-aws start NAME` picks one, for what you start from then on."
+    return "You have no default role. `jupyter wb-aws start NAME` makes a role the default."

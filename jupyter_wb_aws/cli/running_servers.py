@@ -1,14 +1,14 @@
-"""Which of the servers that have a runtime file are running, and this user's.
+"""Find the running Jupyter servers of this user.
 
-A file proves nothing. It may be left over from a server that is gone, and its process id and its port
-may be another user's now. So a server counts as running and ours if
+A runtime file proves nothing: it may be left over from a server that has ended, and another user may
+have its process id and port now. So a server counts as running and ours if
 
-1. its file is a regular file of this user's that nobody else can write to,
-2. its process is this user's, and has not ended,
-3. the socket that listens at its address is this user's, where the system tells (Linux).
+1. its file is a regular file of this user that nobody else can write to,
+2. its process belongs to this user and has not ended,
+3. the socket that listens at its address belongs to this user, if the system shows that (Linux).
 
-No times are compared: somebody may have set the clock, and a home on NFS has the clock of its server.
-jupyter_server's own `list_running_servers` looks at 2 only, at any user's process, and deletes files.
+Times are not compared: the clock may have been set, and a home on NFS has its file server's clock.
+jupyter_server's own `list_running_servers` checks only 2, for any user's process, and deletes files.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from jupyter_wb_aws.proc_stat import stat_of
 
 
 class Found(NamedTuple):
-    """What there is in a runtime folder.
+    """What is in a runtime folder.
 
     Attributes:
-        servers: those that run and are this user's.
-        skipped: a sentence for each file that should not be there as it is.
+        servers: the running servers of this user.
+        skipped: a sentence for each file that can't be trusted.
     """
 
     servers: list[ServerInfo]
@@ -42,7 +42,8 @@ def list_running_servers(runtime_dir: Path, net: Path | None = None) -> Found:
     """Find this user's running servers by their files in `runtime_dir`.
 
     Args:
-        net: the folder of the kernel's tables of sockets; tests have their own.
+        runtime_dir: Jupyter's runtime folder.
+        net: the folder with the kernel's tables of sockets; tests have their own.
     """
     servers: list[ServerInfo] = []
     skipped: list[str] = []
@@ -53,9 +54,9 @@ def list_running_servers(runtime_dir: Path, net: Path | None = None) -> Found:
                 _check_listener(server, net)
                 servers.append(server)
         except FileNotFoundError:
-            continue  # its server has ended this moment
+            continue  # its server has just ended
         except UnusableServerInfo as why:
-            skipped.append(f"{path} is passed over: it {why}.")
+            skipped.append(f"{path} is ignored: it {why}.")
         except OSError as error:
             skipped.append(f"{path} can't be read: {error.strerror or error}.")
     return Found(_one_at_each_place(servers, net), skipped)
@@ -64,8 +65,8 @@ def list_running_servers(runtime_dir: Path, net: Path | None = None) -> Found:
 def _files(runtime_dir: Path, skipped: list[str]) -> Iterator[Path]:
     try:
         owner = runtime_dir.stat().st_uid
-        if owner not in {os.geteuid(), 0}:  # they could put any file of ours there, or take it away
-            skipped.append(f"{runtime_dir} is passed over: it belongs to another user.")
+        if owner not in {os.geteuid(), 0}:  # another user could replace or remove any file in it
+            skipped.append(f"{runtime_dir} is ignored: it belongs to another user.")
             return
         yield from sorted(runtime_dir.glob("jpserver-*.json"))
     except FileNotFoundError:
@@ -75,44 +76,44 @@ def _files(runtime_dir: Path, skipped: list[str]) -> Iterator[Path]:
 
 
 def is_own_running_process(pid: int) -> bool:
-    """Tell whether a process with this id runs, and is this user's."""
+    """Return whether a process with this id runs and belongs to this user."""
     if pid <= 0:
         return False
     try:
         os.kill(pid, 0)
     except (OSError, OverflowError):
-        return False  # PermissionError, too: it is another user's
-    told = stat_of(pid)
-    if told is not None and not told.running:
+        return False  # with PermissionError, it is another user's
+    process = stat_of(pid)
+    if process is not None and not process.running:
         return False
-    # root may signal everybody, so that nothing follows from that.
+    # root may signal any process, so the signal proves nothing.
     users = process_users(pid)
     return users is None or os.geteuid() in users
 
 
 def process_users(pid: int) -> set[int] | None:
-    """Read a process's users: real, effective, saved. Source: proc(5), "/proc/pid/status"."""
+    """Return a process's users: real, effective and saved. Source: proc(5), "/proc/pid/status"."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return None
-    told = next((line for line in lines if line.startswith("Uid:")), None)
-    return {int(uid) for uid in told.split()[1:4]} if told else None
+    line = next((line for line in lines if line.startswith("Uid:")), None)
+    return {int(uid) for uid in line.split()[1:4]} if line else None
 
 
 def _check_listener(server: ServerInfo, net: Path | None) -> None:
-    """Look who listens at the server's address; nothing is resolved, and nothing connected to.
+    """Check who listens at the server's address, without resolving names or connecting.
 
-    Before anything is sent, `sockets` looks again, at the very address that it has reached.
+    Before anything is sent, `sockets` checks again, for the address that it has reached.
 
     Raises:
-        UnusableServerInfo: if it is another user, or nobody.
-        OSError: if its Unix socket is not there.
+        UnusableServerInfo: if another user listens there, or nobody.
+        OSError: if its Unix socket does not exist.
     """
     if server.socket:
         status = Path(server.socket).stat()
         if not stat.S_ISSOCK(status.st_mode) or status.st_uid != os.geteuid():
-            raise UnusableServerInfo("names a Unix socket that is not this user's")
+            raise UnusableServerInfo("names a Unix socket that belongs to another user")
         return
     at_port = tcp_listeners.listeners(server.port, net)
     if at_port is None:
@@ -129,14 +130,14 @@ def _reached(host: str, at_port: list[tcp_listeners.Listener]) -> list[tcp_liste
     elif is_loopback_host(host):
         addresses = [host]
     else:
-        return at_port  # by its name or another address: `sockets` looks at what that is
+        return at_port  # a name or another address: `sockets` checks where it leads
     return [found for address in addresses for found in tcp_listeners.reached_by(address, at_port)]
 
 
 def _one_at_each_place(servers: list[ServerInfo], net: Path | None) -> list[ServerInfo]:
-    """Leave out what a dead server has left behind whose process id and port are both ours again.
+    """Leave out files of a dead server whose process id and port now belong to another of ours.
 
-    That is usual in a container: its processes have the same few ids after each start.
+    That is usual in a container, whose processes have the same few ids after each start.
     """
     by_port: dict[int, list[ServerInfo]] = {}
     for server in servers:

@@ -1,4 +1,4 @@
-"""What it means when the server gives no answer of the REST contract."""
+"""Explain an answer that does not follow the REST contract, and a missing answer."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 if TYPE_CHECKING:
     import ssl
 
+# The certificate has another host name, or another address: OpenSSL's X509_V_ERR_*_MISMATCH.
+HOST_MISMATCHES = {62, 64}
+
 
 def no_problem_document(url: str, status: int) -> CliError:
-    """Explain an error status whose body is not ours: Jupyter's own, or somebody's in between."""
+    """Explain an error whose body is not ours but Jupyter's, or that of a proxy."""
     if status == 404:
         return _no_extension(url)
     if status in {401, 403}:
@@ -22,35 +25,40 @@ def no_problem_document(url: str, status: int) -> CliError:
 
 
 def no_token(url: str) -> CliError:
-    """Explain a server that lets in by a password, or another log-in, only."""
+    """Explain a server that accepts only a password or another log-in."""
     return local_problem(
         "no_token",
-        "This Jupyter server can't be asked",
-        detail=f"The Jupyter server at {url} has a password or another log-in and no token, and"
-        " only a token lets a command in.",
+        "This Jupyter server accepts no token",
+        detail=f"The Jupyter server at {url} has a password or another log-in but no token, which a"
+        " command needs.",
         hint="Use JupyterLab, or start the server with a token: `--IdentityProvider.token=…`.",
         exit_code=ExitCode.CANNOT_ASK,
     )
 
 
 def unreadable(url: str, status: int) -> CliError:
-    """Explain a body that is no JSON, or a redirect (which is never followed)."""
+    """Explain a body that is not JSON, or a redirect (which is never followed)."""
     return local_problem(
         "answer_unreadable",
-        "The answer makes no sense",
-        detail=f"{url} answered, with status {status}, something that jupyter_wb_aws does not say.",
-        hint="Look in the server's log; check that no proxy or log-in page stands in between.",
+        "The answer can't be understood",
+        detail=f"The answer of {url}, with status {status}, is not one of jupyter_wb_aws.",
+        hint="Look in the server's log, and check that no proxy or log-in page answers instead of it.",
         exit_code=ExitCode.FAILED,
     )
 
 
 def not_of_the_contract(url: str, why: str) -> CliError:
-    """Explain JSON that is not of the REST contract; `why` ends the sentence that says so."""
+    """Explain JSON that does not follow the REST contract.
+
+    Args:
+        url: the server's URL, as it may be shown.
+        why: the end of the sentence that says what is wrong.
+    """
     return local_problem(
         "answer_unreadable",
         "The answer is not one of jupyter_wb_aws",
         detail=f"What answers at {url} is not jupyter_wb_aws, or another version of it: the answer can't"
-        f" be used, since {why}.",
+        f" be used because {why}.",
         hint="Check that this is the URL of your Jupyter server, and that this command and the server"
         " have the same version of jupyter_wb_aws.",
         exit_code=ExitCode.FAILED,
@@ -58,33 +66,35 @@ def not_of_the_contract(url: str, why: str) -> CliError:
 
 
 def too_large(url: str) -> CliError:
-    """Explain an answer that is left unread."""
+    """Explain an answer that is too large to read."""
     return local_problem(
         "answer_unreadable",
         "The answer is too large",
         detail=f"The answer of {url} is too large to be one of jupyter_wb_aws.",
-        hint="Check that the Jupyter server is what answers at this URL.",
+        hint="Check that the Jupyter server, and nothing else, answers at this URL.",
         exit_code=ExitCode.FAILED,
     )
 
 
 def another_users_program(place: str) -> CliError:
-    """Explain why nothing was sent: the server's token would have been theirs."""
+    """Explain that nothing was sent, so that another user does not get the server's token."""
     return local_problem(
         "server_not_yours",
         "Another user's program listens where the Jupyter server should be",
-        detail=f"At {place}, a program of another user listens, and not a Jupyter server of yours."
-        " Nothing was sent to it.",
+        detail=f"A program of another user listens at {place} instead of your Jupyter server. Nothing was sent"
+        " to it.",
         hint="Start your Jupyter server again, and run this in a new terminal of it.",
         exit_code=ExitCode.CANNOT_ASK,
     )
 
 
 def unreachable(url: str, error: Exception, timeout: float, *, here: bool) -> CliError:
-    """Explain why no answer came.
+    """Explain why there was no answer.
 
     Args:
-        url: of the server, as it may be shown.
+        url: the server's URL, as it may be shown.
+        error: what happened.
+        timeout: the seconds after which the request was given up.
         here: whether the server is on this machine.
     """
     import ssl
@@ -102,16 +112,16 @@ def unreachable(url: str, error: Exception, timeout: float, *, here: bool) -> Cl
         "server_unreachable",
         "The Jupyter server can't be reached",
         detail=f"The Jupyter server at {url} {why}.",
-        hint=f"It is asked through the proxy that {proxy} names: check that variable, or add the"
-        " server's host to NO_PROXY."
+        hint=f"The request goes through the proxy in {proxy}. Check that variable, or add the server's host"
+        " to NO_PROXY."
         if proxy
-        else "Check that it still runs; its log may say more.",
+        else "Check that it is still running; its log may say more.",
         exit_code=ExitCode.FAILED,
     )
 
 
 def _proxy_variable(url: str) -> str | None:
-    """Name the variable of the proxy that a URL is asked through, by the rules of urllib."""
+    """Return the variable that names the proxy for a URL, by the rules of urllib."""
     import urllib.request
     from urllib.parse import urlsplit
 
@@ -127,7 +137,7 @@ def _no_extension(url: str) -> CliError:
         "not_enabled",
         "This Jupyter server does not offer AWS roles",
         detail=f"The Jupyter server at {url} runs without jupyter_wb_aws.",
-        hint="Install jupyter_wb_aws in that server's own environment and restart the server;"
+        hint="Install jupyter_wb_aws in that server's own environment, then restart the server."
         " `jupyter server extension list` shows whether it is enabled.",
         exit_code=ExitCode.NOT_SET_UP,
     )
@@ -136,8 +146,8 @@ def _no_extension(url: str) -> CliError:
 def _not_let_in(url: str) -> CliError:
     return local_problem(
         "not_authenticated",
-        "The Jupyter server did not let this command in",
-        detail=f"The Jupyter server at {url} did not accept this command's token for it.",
+        "The Jupyter server refused this command",
+        detail=f"The Jupyter server at {url} did not accept the token of this command.",
         hint="Open a new terminal in JupyterLab and run the command there.",
         exit_code=ExitCode.FAILED,
     )
@@ -150,15 +160,12 @@ def _certificate_not_trusted(
     if here:
         hint = (
             "Set SSL_CERT_FILE to the server's own certificate file, which ServerApp.certfile (or"
-            " --certfile) names: this command then trusts that certificate, whatever names and dates"
-            " it has."
+            " --certfile) names. This command then trusts that certificate with any names and dates."
         )
         if named := os.environ.get("SSL_CERT_FILE"):
             detail += f" SSL_CERT_FILE names {named}, {_what_it_lacks(named)}."
-    elif "mismatch" in reason.verify_message.lower():
-        hint = (
-            "Ask for the server by a name that its certificate has: set JUPYTER_SERVER_URL to that."
-        )
+    elif reason.verify_code in HOST_MISMATCHES:
+        hint = "Set JUPYTER_SERVER_URL to a URL with a host name that is in the certificate."
     else:
         hint = (
             "If your site made the certificate, set SSL_CERT_FILE to the file with the certificate"
@@ -176,18 +183,18 @@ def _certificate_not_trusted(
 def _what_it_lacks(path: str) -> str:
     if not os.access(path, os.R_OK):
         return "which can't be read"
-    return "which does not have the certificate that this server shows"
+    return "which does not contain this server's certificate"
 
 
 def _words(reason: object) -> str:
-    """Say in words why, without the brackets and numbers of an OSError."""
+    """Return the reason in words, without the brackets and numbers of an OSError."""
     if isinstance(reason, OSError) and reason.strerror:
-        # That of TLS has a name for what is wrong, and a line of C.
+        # An error of TLS has a name in `reason`, and a line of C in `strerror`.
         text = str(getattr(reason, "reason", None) or reason.strerror).replace("_", " ")
         return text.lower() if text.isupper() else text[:1].lower() + text[1:]
-    # Of http.client, which quotes the proxy's own words after it.
+    # http.client has no code for this, and quotes the proxy's own words after it.
     if refused := re.match(r"Tunnel connection failed: (\d{3})", str(reason)):
         return f"the proxy refused, with status {refused[1]}"
     if isinstance(reason, Exception):
         return type(reason).__name__
-    return "the proxy's URL can't be used"  # text of urllib, which quotes that URL
+    return "the proxy's URL can't be used"  # urllib's own text quotes that URL

@@ -1,4 +1,4 @@
-"""The files in which running Jupyter servers say where they are.
+"""Read the runtime files in which running Jupyter servers describe themselves.
 
 Source: jupyter_server/serverapp.py, `server_info`. That module takes half a second to import.
 """
@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 
 from jupyter_wb_aws.proc_stat import stat_of
 
-# jupyter_server names such a server by the machine's name in its URL; it listens on loopback too.
+# For these, jupyter_server puts the machine's name into the URL; the server listens on loopback too.
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - read, not bound
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 T = TypeVar("T", int, str)
 
 MAX_FILE_BYTES = 64 * 1024
-"""Bytes; Jupyter's files have about 400."""
+"""Jupyter's files have about 400 bytes."""
 
 
 class ServerInfo(NamedTuple):
@@ -38,12 +38,12 @@ class ServerInfo(NamedTuple):
     host: str = ""
 
     def __repr__(self) -> str:
-        """Show all but the token."""
+        """Leave out the token."""
         return f"ServerInfo({self.pid}, {self.url!r})"
 
     @property
     def reachable_url(self) -> str:
-        """The URL to ask: by loopback where the server listens on every address of this machine."""
+        """The URL to call: by loopback if the server listens on every address of this machine."""
         parts = urlsplit(self.url)
         if parts.scheme == "http" and self.host in _WILDCARDS:
             return parts._replace(netloc=f"{_WILDCARDS[self.host]}:{parts.port or 80}").geturl()
@@ -57,14 +57,14 @@ class ServerInfo(NamedTuple):
 
 
 class UnusableServerInfo(Exception):
-    """Why a file is not used, as the end of a sentence that begins with its path."""
+    """A file that is not used; the text is the end of a sentence that begins with its path."""
 
 
 def default_runtime_dir(env: Mapping[str, str]) -> Path:
-    """Return where the runtime files are, unless this site has its own idea.
+    """Return where the runtime files are by default.
 
     Source: jupyter_core/paths.py, `jupyter_runtime_dir` and `jupyter_data_dir`, without the platform's
-    own folders (JUPYTER_PLATFORM_DIRS) and without those that are no absolute paths.
+    own folders (JUPYTER_PLATFORM_DIRS) and without relative paths.
     """
     if env.get("JUPYTER_RUNTIME_DIR"):
         return Path(env["JUPYTER_RUNTIME_DIR"])
@@ -78,7 +78,7 @@ def read(path: Path) -> ServerInfo:
     """Read a server's file.
 
     Raises:
-        UnusableServerInfo: if the file is not one of Jupyter's, for this user.
+        UnusableServerInfo: if the file is not Jupyter's, or not this user's.
         OSError: if it can't be read.
     """
     try:
@@ -105,13 +105,13 @@ def _typed(kind: type[T], value: object) -> T:
 
 
 def _content(path: Path) -> bytes:
-    # A FIFO would wait for a writer, and a link could name one, or a file of another folder.
+    # A FIFO would wait for a writer, and a link could lead to one or to a file in another folder.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise UnusableServerInfo("is a link") from None
+            raise UnusableServerInfo("is a symbolic link") from None
         raise
     try:
         if why := _not_trusted(os.fstat(descriptor)):
@@ -129,7 +129,7 @@ def _not_trusted(status: os.stat_result) -> str | None:
         return "is not a regular file"
     if status.st_uid != os.geteuid():
         return "belongs to another user"
-    # Jupyter writes it for its user alone, but where it is told that the file system has no modes
+    # Jupyter makes it private, unless this variable says that the file system has no modes
     # (jupyter_core/paths.py, `secure_write`).
     modes_count = os.environ.get("JUPYTER_ALLOW_INSECURE_WRITES", "").lower() not in {"true", "1"}
     if modes_count and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -138,12 +138,12 @@ def _not_trusted(status: os.stat_result) -> str | None:
 
 
 def nearest_ancestor(servers: Sequence[ServerInfo]) -> ServerInfo | None:
-    """Pick the server that is the closest ancestor of this process; Linux only."""
+    """Return the server that is the closest ancestor of this process; Linux only."""
     by_pid = {server.pid: server for server in servers}
     pid = os.getppid()
     while pid > 1:
         if pid in by_pid:
             return by_pid[pid]
-        told = stat_of(pid)
-        pid = told.parent if told else 0
+        process = stat_of(pid)
+        pid = process.parent if process else 0
     return None

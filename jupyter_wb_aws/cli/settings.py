@@ -13,14 +13,12 @@ from jupyter_wb_aws.cli.errors import ExitCode
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments: none."""
-    parser.epilog = (
-        "They go into jupyter_server_config.py or .json, or on `jupyter lab`'s own line."
-    )
+    parser.epilog = "Write them into jupyter_server_config.py or .json, or on the command line of `jupyter lab`."
 
 
 def run(args: argparse.Namespace) -> int:  # noqa: ARG001 - every command has this form
-    """Print them."""
-    # By name: the application is above the command line, and takes half a second to import.
+    """Print the settings."""
+    # By name: the application is a layer above the command line, and takes half a second to import.
     app = importlib.import_module("jupyter_wb_aws.app")
     for configurable in app.configurable_classes():
         print(configurable.class_get_help())

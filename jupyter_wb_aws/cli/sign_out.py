@@ -1,4 +1,4 @@
-"""``jupyter wb-aws sign-out``: be nobody; every role session ends."""
+"""``jupyter wb-aws sign-out``: sign out, which ends every role session."""
 
 from __future__ import annotations
 
@@ -27,15 +27,14 @@ def run(args: argparse.Namespace) -> int:
     if before == "signed_out" and not sessions:
         say("Nobody was signed in.")
         return ExitCode.OK
-    say("Signed out. Every role session has ended: kernels and terminals started from now on have")
-    say("no AWS role.")
+    say("Signed out. Every role session has ended: new notebooks and terminals have no AWS role.")
     until = answer.data["credentials_expire_at"]
     if until is not None:
         when = moment(until, datetime.now(UTC))
-        say(f"Programs that hold AWS credentials already may go on until {when}.")
+        say(f"Programs that already have AWS credentials can use them until {when}.")
     if not answer.data["revoked"]:
         say(
-            "The identity provider could not be told; this server has forgotten the sign-in all the same."
+            "The identity provider could not be reached, but this server no longer has the sign-in."
         )
     if answer.data["end_session_url"]:
         say("Your browser may still be signed in at the identity provider. To end that too, open:")

@@ -1,4 +1,4 @@
-"""Connections to a server on this machine: whose it is, its certificate, and a deadline for it all."""
+"""Connect to a server on this machine: check its user and its certificate, within a deadline."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE--
 
 
 class Deadline:
-    """When to give up the whole of it: a server that says a byte a second would else never be.
+    """When to give up a request as a whole, even if the server sends a byte now and then.
 
     Args:
-        seconds: from now on.
-        clock: tells the seconds since any fixed moment.
+        seconds: how long the request may take, from now on.
+        clock: returns the seconds since a fixed moment.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,7 +41,7 @@ class Deadline:
         """Return the seconds that are left.
 
         Raises:
-            TimeoutError: if there are none.
+            TimeoutError: if the deadline has passed.
         """
         left = self._end - self._clock()
         if left <= 0:
@@ -50,8 +50,12 @@ class Deadline:
 
 
 def run_with_deadline(deadline: Deadline, act: Callable[[], T]) -> T:
-    """Do what can't be stopped (names are looked up, a library reads), and stop waiting in time."""
-    import threading  # a millisecond, for what is not on this machine only
+    """Run a function that can't be interrupted (a name look-up, a library's read); stop waiting in time.
+
+    Raises:
+        TimeoutError: if the deadline passes first.
+    """
+    import threading  # takes a millisecond, and only servers elsewhere need it
 
     done: list[T] = []
     failed: list[BaseException] = []
@@ -73,11 +77,11 @@ def run_with_deadline(deadline: Deadline, act: Callable[[], T]) -> T:
 
 
 def connect_unix(path: str, deadline: Deadline) -> socket.socket:
-    """Connect to the Unix socket of a server of this user's.
+    """Connect to the Unix socket of this user's server.
 
     Raises:
         CliError: if another user listens there.
-        OSError: if nobody does.
+        OSError: if nobody listens there.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with _closed_on_error(connection):
@@ -92,14 +96,15 @@ def connect_tcp(host: str, port: int, deadline: Deadline, *, named_by_file: bool
     """Connect to a server on this machine.
 
     Args:
-        host: its name, or an address.
-        named_by_file: whether a runtime file of this user's names it; else the user does. Then root
-            may listen there, too, as a proxy or a container's port does; and so may nobody, where
-            the system forwards the port.
+        host: its name or address.
+        port: its port.
+        deadline: when to give up.
+        named_by_file: whether a runtime file of this user names it. If the user names it, root may listen
+            there too (a proxy, a container's port), or nobody (a port that the system forwards).
 
     Raises:
         CliError: if another user listens there.
-        OSError: if nobody does.
+        OSError: if nobody listens there.
     """
     error: OSError = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
     strangers = False
@@ -111,7 +116,7 @@ def connect_tcp(host: str, port: int, deadline: Deadline, *, named_by_file: bool
                     _check_that_it_is_here(family, address)
                 connection.settimeout(deadline.left())
                 connection.connect(address)
-                # After connecting: who listened before may have gone meanwhile.
+                # Check after connecting: an earlier listener may have gone.
                 if _may_listen(connection.getpeername()[0], port, named_by_file=named_by_file):
                     return connection
                 strangers = True
@@ -126,14 +131,20 @@ def connect_tcp(host: str, port: int, deadline: Deadline, *, named_by_file: bool
 def connect_tls(
     connect: Callable[[], socket.socket], host: str, deadline: Deadline
 ) -> ssl.SSLSocket:
-    """Speak TLS to a server on this machine.
+    """Start TLS with a server on this machine.
 
-    Its certificate is verified as everywhere. Besides, one that the file in SSL_CERT_FILE holds is
-    trusted as it is, whatever names and dates are in it: who made such a certificate for a server of
-    their own need not know what a client wants to see there.
+    The certificate is verified as usual. A certificate that is itself in the file SSL_CERT_FILE is also
+    trusted with any names and dates: users who make one for their own server need not know what clients
+    check.
 
     Args:
-        connect: connects; called again where the certificate is looked at a second time.
+        connect: opens a connection; called again if the certificate has to be compared with the file.
+        host: the name that the certificate must have.
+        deadline: when to give up.
+
+    Raises:
+        ssl.SSLError: if the certificate can't be trusted, or TLS fails.
+        OSError: if the connection fails.
     """
     import ssl
 
@@ -154,7 +165,7 @@ def connect_tls(
 
 
 def pinned_certificates(path: str) -> set[bytes]:
-    """Read the certificates of a PEM file; empty if there are none."""
+    """Return the certificates in a PEM file; empty if there are none."""
     import ssl
 
     try:
@@ -168,7 +179,7 @@ def _handshake(
     context: ssl.SSLContext, connection: socket.socket, host: str, deadline: Deadline
 ) -> ssl.SSLSocket:
     with _closed_on_error(connection):
-        connection.settimeout(deadline.left())  # of the handshake as a whole
+        connection.settimeout(deadline.left())  # for the handshake as a whole
         return context.wrap_socket(connection, server_hostname=host)
 
 
@@ -186,13 +197,13 @@ def _addresses(host: str, port: int, deadline: Deadline) -> list[tuple[int, Addr
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         return [(family, address) for family, _, _, _, address in found]
 
-    # Numbers and `localhost` need no look-up of names, which could take long; `x.localhost` may.
+    # Addresses and `localhost` need no name look-up, which could take long; `x.localhost` may.
     at_once = is_loopback_host(host) and not host.endswith(".localhost")
     return resolved() if at_once else run_with_deadline(deadline, resolved)
 
 
 def _check_that_it_is_here(family: int, address: Address) -> None:
-    """Raise OSError for another machine's address: only one of this machine's can be bound."""
+    """Raise OSError for another machine's address: only an address of this machine can be bound."""
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.bind((address[0], 0, *address[2:]))
 
@@ -208,7 +219,7 @@ def _may_listen(address: str, port: int, *, named_by_file: bool) -> bool:
 
 
 def _listener_of(connection: socket.socket, path: str) -> int | None:
-    """Return who listens at a Unix socket. Source: unix(7), SO_PEERCRED; its file's owner elsewhere."""
+    """Return the user who listens at a Unix socket (unix(7), SO_PEERCRED), or else its file's owner."""
     if not hasattr(socket, "SO_PEERCRED"):
         return Path(path).stat().st_uid
     _, uid, _ = struct.unpack(

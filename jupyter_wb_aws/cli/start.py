@@ -1,4 +1,4 @@
-"""``jupyter wb-aws start ROLE``: be this role from now on."""
+"""``jupyter wb-aws start ROLE``: start a role session and make it the default."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--default",
         action="store_true",
         default=True,
-        help="notebooks, consoles and terminals started from now on have it (this is so without the option)",
+        help="make it your default role: new notebooks, consoles and terminals get it (the default)",
     )
     default.add_argument(
         "--no-default",
         dest="default",
         action="store_false",
-        help="only start it; what kernels and terminals get stays as it is",
+        help="only start it; your default role stays as it is",
     )
     parser.add_argument("--json", action="store_true", help="print the server's answer")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start a role session, or find the one that this role has."""
+    """Start a role session, or find that of this role."""
     client = connect()
     arn = lookup.role_arn(args.role, lambda: client.get("/aws/roles").data["roles"])
     body: dict[str, object] = {"role_arn": arn, "default": args.default}
@@ -48,12 +48,12 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         say_json(answer.text)
     else:
-        _tell(session)
+        _print_result(session)
     return ExitCode.OK
 
 
 def _choose_for(client: Client, kernel: str, session_id: str) -> None:
-    """Typed in a notebook, it is the choice for this notebook too; a kernel else keeps its role."""
+    """Choose it for this notebook too, which would otherwise keep its role."""
     try:
         client.put(f"/aws/assignments/{quote(kernel)}", {"session_id": session_id})
     except CliError as error:
@@ -61,20 +61,21 @@ def _choose_for(client: Client, kernel: str, session_id: str) -> None:
             raise
 
 
-def _tell(session: Mapping[str, Any]) -> None:
-    done = "Picked" if session["default"] else "Started"
+def _print_result(session: Mapping[str, Any]) -> None:
+    done = "Your default role is now" if session["default"] else "Started"
     say(f"{done} {lookup.describe(session)} (role session {session['id']}).")
     if session["default"]:
         say(
-            "Notebooks and terminals that you start from now on are this to AWS; it renews itself until"
+            "New notebooks and terminals work in AWS as this identity, which is refreshed until you run"
         )
         say("`jupyter wb-aws end`:")
         say(f"  {_who(session)}")
         say(_here(session))
     else:
         say(
-            "It is not the default, so nothing gets it by itself: start it without --no-default for that."
+            "It is not your default role, so no notebook or terminal gets it by itself. To make it the"
         )
+        say("default, run the command without --no-default.")
     say_notices(session["notices"])
 
 
@@ -83,15 +84,15 @@ def _who(session: Mapping[str, Any]) -> str:
 
 
 def _here(session: Mapping[str, Any]) -> str:
-    """Say what becomes of the place where this was typed, and of others."""
+    """Say what changes for the kernel or terminal in which the command ran, and for others."""
     others = "Other kernels that have a role keep theirs."
     if this_process.was_started_with(
         session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ
     ):
-        return f"This one is so already. {others}"
+        return f"This process already has it. {others}"
     if this_process.place(os.environ) == "kernel":
-        return f"This notebook will be, too, after Kernel > Restart Kernel. {others}"
-    takes = "A kernel that runs without a role takes it at its next restart."
+        return f"This notebook gets it with Kernel > Restart Kernel. {others}"
+    takes = "A kernel that runs without a role gets it at its next restart."
     if this_process.place(os.environ) == "terminal":
         return f"This terminal does not change: open a new one. {takes}\n{others}"
     return f"{takes} {others}"

@@ -1,4 +1,4 @@
-"""``jupyter wb-aws status``: what is started, and how it is."""
+"""``jupyter wb-aws status``: the role sessions and their state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jupyter_wb_aws.cli.output import (
     say_wrapped,
 )
 
-# Problems of health whose particulars stand elsewhere in the output.
+# Problems of health whose details are elsewhere in the output.
 SHOWN_BELOW = {"role_session_degraded", "roles_file_entries_unusable"}
 
 
@@ -34,13 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--verbose",
         action="store_true",
-        help="also, for administrators, each entry of the roles file that can't be used, and what AWS sees of your token:"
-        " the trust policies are compared with it",
+        help="also print, for administrators, each entry of the roles file that can't be used, and the claims in your"
+        " token that AWS compares with a role's trust policy",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Tell how the role sessions are."""
+    """Print the role sessions, and what is wrong."""
     client = connect()
     health = client.get("/aws/health").data
     if health["status"] == "not_configured":
@@ -52,21 +52,21 @@ def run(args: argparse.Namespace) -> int:
         say_json(answer.text)
     else:
         if signed_out:
-            _tell_sign_in(sign_in)
+            _print_sign_in(sign_in)
         explained = _explained_by(sign_in) if signed_out else set()
-        _tell_health(health, explained, verbose=args.verbose)
-        _tell_sessions(answer.data["sessions"], signed_out=signed_out)
+        _print_health(health, explained, verbose=args.verbose)
+        _print_sessions(answer.data["sessions"], signed_out=signed_out)
     if signed_out:
         return ExitCode.FAILED
     news: list[Mapping[str, Any]] = []
     if not answer.data["sessions"]:
-        client.get("/aws/roles")  # nothing else has asked the token source yet: does it work?
+        client.get("/aws/roles")  # nothing has called the token source yet: check that it works
         later = client.get("/aws/health").data
         news = [notice for notice in later["notices"] if notice not in health["notices"]]
         health |= {"token_source": later["token_source"]}
     if not args.json:
         say_notices(news)
-        _tell_token(health["token_source"], claims_too=args.verbose)
+        _print_token(health["token_source"], claims_too=args.verbose)
     return ExitCode.OK if health["status"] == "ok" else ExitCode.FAILED
 
 
@@ -82,7 +82,7 @@ def _not_configured(health: Mapping[str, Any]) -> CliError:
     )
 
 
-def _tell_sign_in(sign_in: Mapping[str, Any]) -> None:
+def _print_sign_in(sign_in: Mapping[str, Any]) -> None:
     problem = sign_in["problem"]
     if problem is None:
         say("Nobody is signed in.")
@@ -93,14 +93,14 @@ def _tell_sign_in(sign_in: Mapping[str, Any]) -> None:
     say()
 
 
-def _tell_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> None:
+def _print_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> None:
     if not sessions and signed_out:
         say("No role session.")
         return
     if not sessions:
         say("No role session. `jupyter wb-aws roles` lists your roles, `jupyter wb-aws start ROLE`")
         say("starts one.")
-        _tell_here(sessions)
+        _print_here(sessions)
         return
     now = datetime.now(UTC)
     say_table(
@@ -111,14 +111,14 @@ def _tell_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> No
         say(f"\n{DEFAULT_LEGEND}")
     else:
         say(
-            "\nNone of these is picked for what you start next: `jupyter wb-aws start ROLE` picks one."
+            "\nNone of these is your default role. `jupyter wb-aws start ROLE` makes one the default."
         )
-    _tell_here(sessions)
+    _print_here(sessions)
     for session in sessions:
-        _tell_more(session, signed_out=signed_out)
+        _print_more(session, signed_out=signed_out)
 
 
-def _tell_here(sessions: list[Mapping[str, Any]]) -> None:
+def _print_here(sessions: list[Mapping[str, Any]]) -> None:
     if note := this_process.other_role_note(sessions, os.environ):
         say(note)
 
@@ -136,32 +136,32 @@ def _row(session: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
 
 def _token(session: Mapping[str, Any], now: datetime) -> str:
     if session["state"] == "active":
-        return "renews itself"  # when it expires then matters to nobody
+        return "refreshed automatically"  # so its expiry does not matter
     until = session["token_expires_at"]
     return "-" if until is None else f"until {moment(until, now)}"
 
 
-def _tell_more(session: Mapping[str, Any], *, signed_out: bool) -> None:
-    # That one has to sign in was said already.
+def _print_more(session: Mapping[str, Any], *, signed_out: bool) -> None:
+    # The output already says that the user has to sign in.
     if session["problem"] and not (signed_out and session["problem"]["code"] == "sign_in_required"):
         say(f"\n{lookup.describe(session)}:")
         say_problem(session["problem"], file=sys.stdout, indent="  ")
     say_notices(session["notices"])
 
 
-def _tell_token(source: Mapping[str, Any] | None, *, claims_too: bool) -> None:
-    """Tell what of the token AWS won't take and, if wanted, what a trust policy is compared with."""
+def _print_token(source: Mapping[str, Any] | None, *, claims_too: bool) -> None:
+    """Print what AWS won't accept in the token and, if asked for, what trust policies are compared with."""
     if not source or not source["claims"]:
         return
     if claims_too:
-        _tell_claims(source["claims"])
+        _print_claims(source["claims"])
     if source["warnings"]:
         say()
     for warning in source["warnings"]:
         say_wrapped(f"For your administrator: {warning['message']}")
 
 
-def _tell_claims(claims: Mapping[str, Any]) -> None:
+def _print_claims(claims: Mapping[str, Any]) -> None:
     tags = claims["principal_tags"] or {}
     audience = claims["aud"]
     named = {
@@ -179,13 +179,13 @@ def _tell_claims(claims: Mapping[str, Any]) -> None:
 
 
 def _explained_by(sign_in: Mapping[str, Any]) -> set[str]:
-    """Return the codes of problems that need no word more where nobody is signed in: they follow from it."""
+    """Return the codes of problems that follow from the missing sign-in, which is already explained."""
     problem = sign_in["problem"] or {}
     return {"sign_in_required", "role_session_degraded", str(problem.get("code"))}
 
 
 def _without_entries(notices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Put one sentence in the place of several about entries of the roles file: they are the administrator's."""
+    """Replace several notices about entries of the roles file by one: they concern administrators."""
     entries = [notice for notice in notices if notice["code"] == "roles_file_entry"]
     if len(entries) < 2:
         return list(notices)
@@ -194,7 +194,7 @@ def _without_entries(notices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, 
     return [{"code": "roles_file_entry", "message": message}, *others]
 
 
-def _tell_health(health: Mapping[str, Any], explained: set[str], *, verbose: bool) -> None:
+def _print_health(health: Mapping[str, Any], explained: set[str], *, verbose: bool) -> None:
     """Print what is wrong, and what else the user should know.
 
     Args:

@@ -1,4 +1,4 @@
-"""The process that the command is typed in: a notebook's kernel, or a terminal, and its role."""
+"""The kernel or terminal in which the command runs, and its role."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ Session = Mapping[str, Any]
 
 
 def kernel_id(environment: Mapping[str, str]) -> str | None:
-    """Return the id of the kernel that we are in, if it ever had to do with a role."""
+    """Return the id of this kernel, if its server has the extension."""
     return environment.get(KERNEL_ID) or None
 
 
 def place(environment: Mapping[str, str]) -> str | None:
-    """Name the place: Jupyter sets the one variable in kernels, the other in terminals."""
+    """Return "kernel" or "terminal", each of which has a variable of Jupyter's, or None elsewhere."""
     if "JPY_PARENT_PID" in environment:
         return "kernel"
     return "terminal" if "JUPYTER_SERVER_URL" in environment else None
 
 
 def was_started_with(session_name: str, environment: Mapping[str, str]) -> bool:
-    """Tell whether this process was started with the role session of that RoleSessionName."""
+    """Return whether this process was started with the role session of that RoleSessionName."""
     return environment.get(NAME) == session_name
 
 
 def role_session(sessions: Sequence[Session], environment: Mapping[str, str]) -> Session | None:
-    """Return the role session that this process has, if it is one of these."""
+    """Return the role session of this process, if it is one of these."""
     name = environment.get(NAME)
     mine = (s for s in sessions if name and s["environment"].get(NAME) == name)
     return next(mine, None)
 
 
 def other_role_note(sessions: Sequence[Session], environment: Mapping[str, str]) -> str | None:
-    """Say so where this process has another role, or none, than what starts next; and what changes it."""
+    """Explain that this process does not have the default role, and what changes that; None if it has it."""
     mine = role_session(sessions, environment)
     default = next((session for session in sessions if session["default"]), None)
     where = place(environment)
@@ -47,33 +47,37 @@ def other_role_note(sessions: Sequence[Session], environment: Mapping[str, str])
         return None
     if label := environment.get(ROLE_LABEL):
         ended = f"The role session of {label}, which this {where} was started with, has ended."
-        return f"{ended} {_anew(where, default, label)}"
-    return None if default is None else f"This {where} has no AWS role. {_anew(where, default)}"
+        return f"{ended} {_how_to_get_a_role(where, default, label)}"
+    return (
+        None
+        if default is None
+        else f"This {where} has no AWS role. {_how_to_get_a_role(where, default)}"
+    )
 
 
 def _other(mine: Session, default: Session | None, where: str | None) -> str:
-    # What `exec` runs has a role session to itself, whatever the terminal around it has.
+    # A command of `exec` has a role session of its own, independent of the terminal's.
     if where is None or not mine["shared"]:
         return f"This process has the role {mine['label']}."
     has_it = f"This {where} has the role {mine['label']}"
     if where == "kernel":
-        return f"{has_it}, and keeps it over restarts. {_in_notebook('ROLE', 'changes it')}"
+        return f"{has_it} and keeps it when it restarts. {_in_notebook('ROLE', 'changes it')}"
     return f"{has_it}; a new one gets {default['label'] if default else 'no AWS role'}."
 
 
-def _anew(where: str, default: Session | None, label: str | None = None) -> str:
-    """Say how this process gets a role (again): a kernel whose role session has ended gets no other by itself."""
+def _how_to_get_a_role(where: str, default: Session | None, label: str | None = None) -> str:
+    """Say how this process gets a role: a kernel whose role session has ended does not get one by itself."""
     if where == "kernel":
         role = label or (default["label"] if default else "ROLE")
         return _in_notebook(shlex.quote(role), f"gives it {role}")
     if default is None:
         role = shlex.quote(label or "ROLE")
         return f"Run `jupyter wb-aws start {role}`, then open a new terminal."
-    return f"Open a new one: it gets {default['label']}."
+    return f"Open a new terminal: it gets {default['label']}."
 
 
 def _in_notebook(role: str, effect: str) -> str:
     return (
-        f"`!jupyter wb-aws start {role}` in a cell, or its toolbar, {effect}, once the kernel is\n"
-        "restarted."
+        f"`!jupyter wb-aws start {role}` in a cell, or the notebook's toolbar, {effect} when the kernel\n"
+        "restarts."
     )

@@ -1,9 +1,9 @@
-"""How a request gets to the server, and that its token gets nowhere else.
+"""Send a request to the server, and its token nowhere else.
 
-No redirect is followed, and a server on this machine is never asked through a proxy. It is spoken to
-by hand: the standard library's HTTP client takes longer to import than a whole command should, and
-`jupyter wb-aws exec` stands before every run of somebody's script. Besides, by hand the connection is
-looked at before the token is sent, and a deadline holds for all of it.
+Redirects are not followed, and a server on this machine is never called through a proxy. Requests to it
+are written to a socket directly: the standard library's HTTP client takes longer to import than a whole
+command should, and `jupyter wb-aws exec` comes before every run of a script. This also allows to check
+the connection before the token is sent, and to have one deadline for the whole request.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from jupyter_wb_aws.cli.sockets import (
 from jupyter_wb_aws.loopback import is_loopback_host
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-"""Of head and body; five thousand roles are less than two million."""
+"""Head and body; five thousand roles take less than two million."""
 
-MAX_LENGTH_DIGITS = 20  # of a length; int() refuses thousands of them
+MAX_LENGTH_DIGITS = 20  # of a length; int() refuses thousands of digits
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Request(NamedTuple):
-    """What to ask."""
+    """A request."""
 
     method: str
     url: str
@@ -41,7 +41,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """What came back."""
+    """A response."""
 
     status: int
     media_type: str
@@ -55,18 +55,19 @@ class AnswerTooLarge(Exception):
 def send(
     request: Request, deadline: Deadline, *, unix_socket: str = "", named_by_file: bool = False
 ) -> Response:
-    """Ask one server.
+    """Send a request and return the response.
 
     Args:
-        deadline: when to give up, however the server delays its answer.
-        unix_socket: the path of the socket that it listens on, if it is one.
-        named_by_file: whether a runtime file of this user's names the server, which then is on this
+        request: the request, with its whole URL.
+        deadline: when to give up.
+        unix_socket: the path of the server's Unix socket; empty if it has none.
+        named_by_file: whether a runtime file of this user names the server, which then is on this
             machine.
 
     Raises:
         CliError: if another user listens there.
-        AnswerTooLarge: if it is.
-        OSError: if no answer came.
+        AnswerTooLarge: if the response has more than MAX_ANSWER_BYTES.
+        OSError: if there is no response.
     """
     if unix_socket:
         return _send_by_socket(request, connect_unix(unix_socket, deadline), deadline)
@@ -84,21 +85,21 @@ def send(
 
 
 def is_local_server(url: str, *, named_by_file: bool) -> bool:
-    """Tell whether a server is on this machine: by its name, or since a runtime file names it."""
+    """Return whether a server is on this machine, by its name or because a runtime file names it."""
     return named_by_file or is_local_host(urlsplit(url).hostname)
 
 
 def is_local_host(host: str | None) -> bool:
-    """Tell whether a host name is loopback, or this machine's own name."""
+    """Return whether a host name is loopback or this machine's own name."""
     if not host or host.endswith(".localhost") or is_loopback_host(host):
         return True
     return host == socket.gethostname().lower()
 
 
 def _send_by_socket(request: Request, connection: socket.socket, deadline: Deadline) -> Response:
-    """Speak HTTP/1.0 (RFC 1945), in which an answer has no chunks and ends with the connection."""
+    """Use HTTP/1.0 (RFC 1945), in which a response has no chunks and ends with the connection."""
     with connection:
-        connection.settimeout(deadline.left())  # of all that is sent
+        connection.settimeout(deadline.left())  # for sending all of it
         connection.sendall(_encoded(request))
         return read_answer(_until_closed(connection, deadline))
 
@@ -110,7 +111,7 @@ def _encoded(request: Request) -> bytes:
     if request.body is not None:
         headers["Content-Length"] = str(len(request.body))
     lines = [f"{request.method} {target} HTTP/1.0", *(f"{k}: {v}" for k, v in headers.items())]
-    if not "".join(lines).isprintable():  # a line break would be another header
+    if not "".join(lines).isprintable():  # a line break would begin another header
         raise _unsendable()
     try:
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + (request.body or b"")
@@ -119,7 +120,7 @@ def _encoded(request: Request) -> bytes:
 
 
 def _unsendable() -> OSError:
-    """Say so without the words, among which is the token."""
+    """Explain it without the request, which contains the token."""
     return OSError(errno.EINVAL, "Its URL or token has characters that can't be sent")
 
 
@@ -158,19 +159,19 @@ def _media_type(content_type: str) -> str:
 
 
 def _send_by_urllib(request: Request, timeout: float) -> Response:
-    """Ask a server elsewhere, by the proxy that the environment names for it."""
+    """Call a server elsewhere, through the proxy that the environment names for it."""
     import http.client
     import urllib.error
     import urllib.request
 
     class NoRedirect(urllib.request.HTTPRedirectHandler):
-        """Hands a redirect back as the answer: following it would carry the token elsewhere."""
+        """Returns a redirect as the response: following it would send the token elsewhere."""
 
         def redirect_request(self, *_: Any, **__: Any) -> None:
-            """Follow none."""
+            """Don't follow it."""
 
     opener = urllib.request.build_opener(NoRedirect)
-    asked = urllib.request.Request(  # noqa: S310 - `server` has looked at the scheme
+    asked = urllib.request.Request(  # noqa: S310 - `discovery` has checked the scheme
         request.url, data=request.body, method=request.method, headers=dict(request.headers)
     )
     try:

@@ -1,4 +1,4 @@
-"""URLs of Jupyter servers, without what must not be shown: users, passwords and tokens in them."""
+"""URLs of Jupyter servers, without the users, passwords and tokens in them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ SCHEMES = {"http", "https", "http+unix"}
 
 
 def base_url(given: str) -> str | None:
-    """Return a server's base URL out of one that somebody has copied from a log or a browser.
+    """Return a server's base URL from a URL that somebody has copied from a log or a browser.
 
     Returns:
-        It without user, query and fragment; empty for an empty one; None where it is not a URL that
-        a Jupyter server can have, or where a user with a `#`, `?` or `/` in their password may be
-        hidden in other parts of it.
+        the URL without user, query and fragment; empty if `given` is; None if it is not a URL that a
+        Jupyter server can have, or if another part of it may contain a user and a password with a
+        `#`, `?` or `/`.
     """
     if not given:
         return ""
@@ -36,10 +36,10 @@ def without_token(url: str) -> str:
 
 
 def shown(url: str) -> str:
-    """Return a URL for a message.
+    """Return a URL that can be shown.
 
-    An `@` in the path belongs to a user's name on JupyterHub, or ends a password that has a slash
-    in it. Nobody can tell, so that what is before it is not shown.
+    An `@` in the path may belong to a user name on JupyterHub, or end a password that contains a slash,
+    so hide what is before it.
     """
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{MASK}{rest.rpartition('@')[2]}" if "@" in rest else url

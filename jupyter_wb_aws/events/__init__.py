@@ -1,6 +1,6 @@
 """Events on the server's event bus: activity, not audit. One schema a file.
 
-Any authorised client may emit on that bus, so whoever listens takes an event as a hint to read the
+Any authorized client may emit on that bus, so a listener takes an event as a hint to read the
 state again. The names are those of the files; the ids, ``urn:jupyter-wb-aws:event:…``.
 """
 
@@ -34,19 +34,19 @@ def schema_id(name: str) -> str:
 
 
 def emitter(event_logger: Any) -> Callable[[str, dict[str, Any]], None]:
-    """Register the schemas with a server's event logger; return what emits an event by its name.
+    """Register the schemas with a server's event logger; return a function that emits an event by name.
 
     Source: jupyter_events.EventLogger.
     """
     for name in NAMES:
-        # A second application in one process shares nothing with the first: register once each.
+        # A second application in this process has its own logger: register once for each.
         if schema_id(name) not in event_logger.schemas:
             event_logger.register_event_schema(Path(str(files(__name__) / f"{name}.yaml")))
 
     def emit(name: str, data: dict[str, Any]) -> None:
         try:
             event_logger.emit(schema_id=schema_id(name), data=data)
-        except Exception:  # a listener's fault must not fail what it listens to
-            log.exception("The event %s could not be emitted", name)
+        except Exception:  # a listener's defect must not fail what it listens to
+            log.exception("Could not emit the event %s", name)
 
     return emit

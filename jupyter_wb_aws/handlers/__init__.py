@@ -1,4 +1,4 @@
-"""The REST contract: one module a resource."""
+"""The REST interface: one module for each resource."""
 
 from __future__ import annotations
 

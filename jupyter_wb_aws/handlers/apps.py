@@ -7,12 +7,12 @@ from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 
 
 class RelaunchHandler(WbAwsHandler):
-    """Stop a proxied app."""
+    """Stopping a proxied app."""
 
     @endpoint
     async def post(self, app_id: str) -> None:
-        """Stop it; its next request launches it."""
-        _ = self.manager  # the extension is set up, or this says so
+        """Stop the app; its next request launches it."""
+        self.server_state.require_manager()
         await self.require("server-proxy")
         self.body({})
         if self.server_state.apps is None:

@@ -1,4 +1,4 @@
-"""`/aws/default` and `/aws/assignments`: which role session whatever starts next gets."""
+"""`/aws/default` and `/aws/assignments`: which role session a process gets when it starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DefaultHandler(WbAwsHandler):
 
     @endpoint
     async def get(self) -> None:
-        """Tell which it is; "no AWS role" that was chosen is not the same as nothing chosen yet."""
+        """Report it. "No AWS role" as a choice differs from no choice yet."""
         manager = self.manager
         await manager.sessions.require_ready()
         default, ended = manager.sessions.default, manager.choices.ended
@@ -32,7 +32,7 @@ class DefaultHandler(WbAwsHandler):
 
     @endpoint
     async def put(self) -> None:
-        """Choose it; null is "no AWS role"."""
+        """Choose the role session; null is "no AWS role"."""
         manager = self.manager
         body = self.body({"session_id": (str, None)}, frozenset({"session_id"}))
         await manager.choices.set_default(body["session_id"])
@@ -42,11 +42,11 @@ class DefaultHandler(WbAwsHandler):
 
 
 class AssignmentsHandler(WbAwsHandler):
-    """What is chosen, and what runs."""
+    """The role sessions of kernels, terminals and proxied apps."""
 
     @endpoint
     async def get(self) -> None:
-        """List kernels, terminals and proxied apps; not the kernels that no role session reaches."""
+        """List them, without the kernels that no role session reaches."""
         choices = self.manager.choices
         assignments = choices.assignments
         listed = []
@@ -81,19 +81,19 @@ class AssignmentsHandler(WbAwsHandler):
         choices = self.manager.choices
         default = self.manager.sessions.default
         chosen = Assignment(default.session_id, "by_default") if default.chosen else None
-        renewed = "r_session" if apps.r_sessions.follows_default(app_id) else "relaunch"
+        takes_effect = "r_session" if apps.r_sessions.follows_default(app_id) else "relaunch"
         return {
             **entry("app", app_id, chosen, given, choices.next_role()),
-            "renewed_by": renewed,
+            "renewed_by": takes_effect,
         }
 
 
 class KernelAssignmentHandler(WbAwsHandler):
-    """One kernel's role session, from its next start on."""
+    """The role session that a kernel gets at its next start."""
 
     @endpoint
     async def put(self, kernel_id: str) -> None:
-        """Choose it; null is "no AWS role"."""
+        """Choose the role session; null is "no AWS role"."""
         manager = self.manager
         body = self.body({"session_id": (str, None)}, frozenset({"session_id"}))
         self._must_live(kernel_id)
@@ -109,11 +109,13 @@ class KernelAssignmentHandler(WbAwsHandler):
 
     @endpoint
     async def delete(self, kernel_id: str) -> None:
-        """Go back to the default."""
+        """Go back to the default role session."""
         manager = self.manager
         self._must_live(kernel_id)
         manager.choices.assignments.forget_choice(kernel_id)
-        log_by_user(self, f"Kernel {kernel_id} goes back to the default at its next start")
+        log_by_user(
+            self, f"Kernel {kernel_id} goes back to the default role session at its next start"
+        )
         self.set_status(204)
         self.finish()
 

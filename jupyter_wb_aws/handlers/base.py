@@ -1,4 +1,4 @@
-"""The base of every handler: who may call, and how it answers or reports a failure."""
+"""The base of every handler: who may call it, how it answers, and how it reports a failure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from jupyter_wb_aws.errors import NotFound, WbAwsError
-from jupyter_wb_aws.handlers.body import Wanted, parse_body
 from jupyter_wb_aws.handlers.problem import (
-    MAX_BODY,
+    MAX_BODY_BYTES,
     PROBLEM_JSON,
     BodyTooLarge,
     CrossOrigin,
@@ -29,6 +28,7 @@ from jupyter_wb_aws.handlers.problem import (
     problem_of,
     xsrf_problem,
 )
+from jupyter_wb_aws.handlers.request_body import Wanted, parse_body
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.handlers.server_state import ServerState
@@ -40,32 +40,32 @@ H = TypeVar("H", bound="WbAwsHandler")
 
 
 class WbAwsHandler(APIHandler):
-    """Base of the handlers. A handler parses, authorises, calls one domain method, answers."""
+    """Base of the handlers. A handler parses, authorizes, calls one domain method and answers."""
 
     auth_resource = "aws"
 
     def initialize(self, server: ServerState) -> None:
-        """Take what the handlers share."""
+        """Keep what the handlers share."""
         self.server_state = server
 
     async def prepare(self) -> None:  # type: ignore[override]
-        """Refuse what Jupyter Server refuses, and bodies that are none of ours."""
+        """Refuse what Jupyter Server refuses, and bodies that are too large or not JSON."""
         try:
             await super().prepare()
         except web.HTTPError as error:
-            # APIHandler says 404 to a foreign origin, and only to that.
+            # APIHandler answers 404 to a foreign origin, and only to that.
             if error.status_code == http.HTTPStatus.NOT_FOUND:
                 raise ProblemHTTPError(CrossOrigin()) from None
             raise
         body = self.request.body
-        if len(body) > MAX_BODY:
+        if len(body) > MAX_BODY_BYTES:
             raise ProblemHTTPError(BodyTooLarge())
         media_type = self.request.headers.get("Content-Type", "application/json")
         if body and media_type.partition(";")[0].strip().lower() != "application/json":
             raise ProblemHTTPError(UnsupportedMediaType())
 
     def check_xsrf_cookie(self) -> None:
-        """Check as Jupyter Server does, and tell the one refusal from the other."""
+        """Check as Jupyter Server does; raise a problem that says which of the two checks failed."""
         try:
             super().check_xsrf_cookie()
         except web.HTTPError as error:
@@ -87,14 +87,14 @@ class WbAwsHandler(APIHandler):
         return parse_body(self.request.body, known, required)
 
     def refuse_other_sites(self) -> None:
-        """Refuse a GET that has an effect, unless a page of this server or a program sends it.
+        """Refuse a GET with side effects, unless a page of this server or a program sends it.
 
-        Every page can make a browser send a GET, with the log-in cookie. A token is another matter:
-        the page would have to know it. `Sec-Fetch-Site` (W3C Fetch Metadata) is set by the browser
-        alone, over https and on loopback; elsewhere the page shows in `Referer`, or it is refused.
+        Any page can make a browser send a GET with the log-in cookie, but not with the token, which the
+        page does not know. Only the browser sets `Sec-Fetch-Site` (W3C Fetch Metadata), over https and
+        on loopback. Elsewhere `Referer` has to show the page.
 
         Raises:
-            CrossOrigin: if a page of another origin sends it, or may send it.
+            CrossOrigin: if a page of another origin sends it, or may have sent it.
         """
         if self.token_authenticated or self._is_of_an_allowed_origin():
             return
@@ -102,26 +102,26 @@ class WbAwsHandler(APIHandler):
         if site in {"same-origin", "none"} or (site is None and self.check_referer()):
             return
         raise CrossOrigin(
-            "This call starts programs or asks other servers, and the request does not show that a page of this"
-            " Jupyter Server sends it.",
-            hint="A program sends the server's token in the Authorization header. A page sends `Referer` where the"
-            " browser does not send `Sec-Fetch-Site` (http, other than on this machine).",
+            "This call starts programs or calls other servers, and the request does not show that it comes from a page"
+            " of this Jupyter Server.",
+            hint="A program sends the server's token in the Authorization header. A page sends `Referer` if the"
+            " browser does not send `Sec-Fetch-Site` (http, except on this machine).",
         )
 
     def _is_of_an_allowed_origin(self) -> bool:
-        """Tell whether the site lists the page's origin (`allow_origin`), or allows all."""
+        """Return whether the site allows the page's origin (`allow_origin`), or all origins."""
         if self.allow_origin == "*":
             return True
-        # Our own does not count: a redirect of another site's keeps it, and Sec-Fetch-Site knows better.
+        # Our own origin does not count: a redirect by another site keeps it; Sec-Fetch-Site is reliable.
         origin = self.request.headers.get("Origin", "")
         ours = urlsplit(origin.lower()).netloc == self.request.headers.get("Host")
         return bool(origin) and not ours and self.check_origin()
 
     async def require(self, resource: str) -> None:
-        """Want the right to write to one of Jupyter's own resources, besides ours.
+        """Require the right to write to one of Jupyter's own resources too.
 
         Raises:
-            Forbidden: if the Authorizer says no.
+            Forbidden: if the Authorizer refuses it.
         """
         if not await ensure_async(
             self.authorizer.is_authorized(self, self.current_user, "write", resource)
@@ -135,7 +135,12 @@ class WbAwsHandler(APIHandler):
         self.finish(document if isinstance(document, bytes) else json.dumps(document, default=str))
 
     def answer_problem(self, problem: WbAwsError, **more: object) -> None:
-        """Finish with a problem; `more` goes into it beside the usual fields."""
+        """Finish with a problem document.
+
+        Args:
+            problem: the failure.
+            more: fields to add to the usual ones.
+        """
         begin_problem(self, problem)
         if isinstance(problem, MethodNotAllowed):
             self.set_header("Allow", ", ".join(self._methods()))
@@ -143,7 +148,7 @@ class WbAwsHandler(APIHandler):
         self.finish(document, set_content_type=PROBLEM_JSON)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Tell every error in the one way, whatever its origin."""
+        """Report every error as a problem document, wherever it comes from."""
         error = (kwargs.get("exc_info") or (None, None))[1]
         known = bool(getattr(self, "_jupyter_current_user", None))
         self.answer_problem(problem_of(status_code, error, known=known))
@@ -157,7 +162,7 @@ class WbAwsHandler(APIHandler):
 def endpoint(
     method: Callable[Concatenate[H, P], Awaitable[None]],
 ) -> Callable[Concatenate[H, P], Awaitable[None]]:
-    """Make a handler's method an endpoint: authenticated, authorised, its failures told."""
+    """Make a handler's method an endpoint: authenticated, authorized, failures as problem documents."""
 
     @functools.wraps(method)
     async def answered(self: H, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -172,11 +177,11 @@ def endpoint(
 
 
 class UnknownPathHandler(WbAwsHandler):
-    """Everything under /aws that is nothing."""
+    """Every other path below /aws."""
 
     @endpoint
     async def get(self) -> None:
-        """Say that there is nothing here."""
+        """Answer that there is nothing here."""
         raise NotFound("There is nothing at this path.")
 
     post = put = delete = patch = head = get

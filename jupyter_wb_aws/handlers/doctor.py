@@ -1,7 +1,7 @@
-"""`GET /aws/doctor`: why AWS credentials don't work in what this server starts.
+"""`GET /aws/doctor`: why AWS credentials don't work in processes that this server starts.
 
-A process of its own looks, with the very environment that a notebook or terminal would get: boto3's
-chain reads `os.environ` and the user's files itself, and the server's own stay out of it.
+The checks run in a separate process with exactly the environment that a notebook or terminal gets:
+boto3's chain reads `os.environ` and the user's files itself, and must not see the server's.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from jupyter_wb_aws.injection.environment import (
 from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, ProcessRole
 from jupyter_wb_aws.variables import KERNEL_ID
 
-# Seconds: for what it waits for, and for all of it.
+# Seconds: for the calls that the doctor waits for, and for all of it.
 CHECK_TIMEOUT, ANSWER_TIMEOUT = 12.0, 20.0
-# It needs this much at least.
+# The doctor needs this long at least.
 MIN_TIME = 1.0
 
 
 class DoctorHandler(WbAwsHandler):
-    """What is wrong in what starts next, in a role session's processes, or in a kernel."""
+    """The doctor's report on processes that start next, on a role session's processes, or on a kernel."""
 
     @endpoint
     async def get(self) -> None:
-        """Look, and tell; nothing is changed."""
-        self.refuse_other_sites()  # a profile's credential_process is run
+        """Report what is wrong; change nothing."""
+        self.refuse_other_sites()  # it runs a profile's credential_process
         await self.manager.sessions.wait_until_ready()
         base, given, place = self._asked_for()
         site = self.server_state.site or SiteSettings()
@@ -51,14 +51,14 @@ class DoctorHandler(WbAwsHandler):
             given.kind == "no_role"
             and self.manager.choices.no_role_on_purpose(self.get_query_argument("kernel_id", None))
         )
-        # The role session's own files take their place in the process that looks.
+        # In the process that runs the checks, the role session's own files replace them.
         server["files_named"] = {name: base[name] for name in VARIABLES if name in base}
         asked = {"place": place, "timeout": CHECK_TIMEOUT, "server": server}
         async with self.server_state.doctors:
             self.answer(await look(self.server_state.children, environment, asked))
 
     def _asked_for(self) -> tuple[Mapping[str, str], ProcessRole, str]:
-        """Return the environment before us, what is given there, and what kind of process it is."""
+        """Return the environment without our variables, the process's role, and the kind of process."""
         session_id = self.get_query_argument("session_id", None)
         kernel_id = self.get_query_argument("kernel_id", None)
         if session_id is not None and kernel_id is not None:
@@ -74,12 +74,12 @@ class DoctorHandler(WbAwsHandler):
         return os.environ, self.manager.choices.next_role(), "server"
 
     def _of_kernel(self, kernel_id: str) -> tuple[Mapping[str, str], ProcessRole, str]:
-        """Return what a kernel was started with, as far as it comes from here and its kernelspec."""
+        """Return what a kernel was started with, as far as this server and its kernelspec decide it."""
         kernels = self.server_state.kernels
         if kernels is None or kernel_id not in kernels.kernel_ids():
             raise KernelNotFound("No kernel of this server has that id.")
         if kernel_id in kernels.remote_kernel_ids():
-            raise KernelNotFound("This kernel runs elsewhere, where this server can't look.")
+            raise KernelNotFound("This kernel runs elsewhere, where this server can't examine it.")
         given = self.manager.choices.assignments.running(kernel_id) or UNTOUCHED
         spec = kernels.kernels.get_kernel(kernel_id).kernel_spec
         # As jupyter_client fills them in (KernelProvisionerBase, _apply_env_substitutions).

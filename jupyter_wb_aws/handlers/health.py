@@ -1,4 +1,4 @@
-"""`GET /aws/health` and `GET /aws/openapi.yaml`: how things are, and what may be asked."""
+"""`GET /aws/health` and `GET /aws/openapi.yaml`: the server's health, and the REST contract."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ SIGNED_OUT = "Nobody is signed in: `jupyter wb-aws sign-in`."
 
 
 class HealthHandler(WbAwsHandler):
-    """How things are; nothing secret is in it."""
+    """The server's health, without secrets."""
 
-    _track_activity = False  # a monitor must not keep an idle server from being culled
+    _track_activity = False  # a monitor must not keep an idle server alive
 
     @endpoint
     async def get(self) -> None:
-        """Report it."""
+        """Report the health of every part."""
         state = self.server_state
         notices = [{"code": code, "message": message} for code, message in state.notices]
         document: dict[str, object] = {
@@ -75,7 +75,7 @@ class HealthHandler(WbAwsHandler):
         kernels = self.server_state.kernels
         if kernels is None or not (elsewhere := kernels.remote_kernel_ids()):
             return []
-        text = f"Kernels that run elsewhere, by a provisioner of their own, get no AWS role: {len(elsewhere)}."
+        text = f"{len(elsewhere)} of the running kernels get no AWS role: a provisioner runs them elsewhere."
         return [{"code": "kernels_elsewhere", "message": text}]
 
 
@@ -91,9 +91,9 @@ class OpenApiHandler(WbAwsHandler):
 
 
 def versions() -> dict[str, str]:
-    """Name the versions that a bug report needs."""
+    """Return the versions that a bug report needs."""
     return {
-        "jupyter_wb_aws": __version__,  # of what runs: an upgrade may have replaced the files
+        "jupyter_wb_aws": __version__,  # the running version: an upgrade may have replaced the files
         "jupyter_server": version("jupyter_server"),
         "jupyter_client": version("jupyter_client"),
         "python": platform.python_version(),
@@ -101,8 +101,8 @@ def versions() -> dict[str, str]:
 
 
 async def catalogue_json(manager: RoleSessionManager) -> dict[str, Any]:
-    """Tell how the roles file is."""
-    with contextlib.suppress(WbAwsError):  # what is wrong stands in `problem`
+    """Report the state of the roles file."""
+    with contextlib.suppress(WbAwsError):  # the catalogue keeps it in `problem`
         await manager.catalogue.current()
     good, broken = manager.catalogue.last_good, manager.catalogue.problem
     return {
@@ -123,7 +123,7 @@ async def catalogue_json(manager: RoleSessionManager) -> dict[str, Any]:
 
 
 def roles_file_notices(manager: RoleSessionManager) -> list[dict[str, str]]:
-    """Say which entries of the roles file can't be used, and whether others can change the file."""
+    """Return the entries of the roles file that can't be used, and whether others can change the file."""
     file, good = manager.catalogue, manager.catalogue.last_good
     notices = [
         {
@@ -139,7 +139,7 @@ def roles_file_notices(manager: RoleSessionManager) -> list[dict[str, str]]:
 
 
 def source_json(manager: RoleSessionManager) -> dict[str, object]:
-    """Tell how the token source is."""
+    """Report the state of the token source."""
     token_status, source = manager.token_cache.status(None), manager.token_cache.source
     living = token_status.token is not None and token_status.token.expires_at > manager.clock.now()
     token = token_status.token if living else None
@@ -171,20 +171,18 @@ def _signed_out(manager: RoleSessionManager) -> bool:
 
 
 def goes_to_aws(manager: RoleSessionManager) -> bool:
-    """Tell whether AWS itself sees the token, for a role at least; all may go to other stores."""
+    """Return whether the token of at least one role goes to AWS itself, and not to another store."""
     good = manager.catalogue.last_good
     roles = good.roles() if good else []
-    site = configured_endpoint(
-        manager.settings.extra_environment
-    )  # where there is no role to look at
-    endpoints = {configured_endpoint(manager.settings.environment_of(role)) for role in roles} or {
-        site
-    }
+    settings = manager.settings
+    endpoints = {configured_endpoint(settings.environment_of(role)) for role in roles}
+    # Without any role, the site's own variables decide.
+    endpoints = endpoints or {configured_endpoint(settings.extra_environment)}
     return any(is_aws_endpoint(endpoint) for endpoint in endpoints)
 
 
 def session_health(manager: RoleSessionManager, session: RoleSession) -> dict[str, object]:
-    """Tell how one role session is."""
+    """Report the health of one role session."""
     token_status = manager.token_cache.status(str(session.role.arn))
     problem = session.file_problem or token_status.problem
     at = rfc3339(token_status.attempted_at) if token_status.attempted_at else None

@@ -1,4 +1,4 @@
-"""`GET /aws/identity`: who we are, in the words of `aws sts get-caller-identity`."""
+"""`GET /aws/identity`: who the user is to AWS, with the keys of `aws sts get-caller-identity`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class IdentityHandler(WbAwsHandler):
 
     @endpoint
     async def get(self) -> None:
-        """Tell it, of the default role session unless one is named."""
-        self.refuse_other_sites()  # STS is asked, and the token source
+        """Report it, by default for the default role session."""
+        self.refuse_other_sites()  # it calls STS and the token source
         manager = self.manager
         verify = self.get_query_argument("verify", "false")
         if verify not in {"true", "false"}:

@@ -1,4 +1,4 @@
-"""How a failure becomes an answer: the refusals of HTTP itself, and problem documents (RFC 9457)."""
+"""How a failure becomes an answer: HTTP's own refusals, and problem documents (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from jupyter_wb_aws.errors import BadRequest, NotFound, WbAwsError
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
 
-MAX_BODY = 64 * 1024
-# Seconds, where the failure itself names no time.
-RETRY_AFTER = 5
+MAX_BODY_BYTES = 64 * 1024
+# Seconds, unless the failure itself names a time.
+DEFAULT_RETRY_AFTER = 5
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -28,7 +28,7 @@ class NotAuthenticated(WbAwsError):
 
 
 class Forbidden(WbAwsError):
-    """The server's Authorizer says no."""
+    """The server's Authorizer refuses the call."""
 
     code = "forbidden"
     status = 403
@@ -37,7 +37,7 @@ class Forbidden(WbAwsError):
 
 
 class XsrfRefused(WbAwsError):
-    """A request with a cookie, and without its XSRF token."""
+    """A request with a cookie but without its XSRF token."""
 
     code = "xsrf_refused"
     status = 403
@@ -57,7 +57,7 @@ class CrossOrigin(WbAwsError):
 
 
 class MethodNotAllowed(WbAwsError):
-    """The path is right, the method isn't."""
+    """The path exists, but does not have this method."""
 
     code = "method_not_allowed"
     status = 405
@@ -66,16 +66,16 @@ class MethodNotAllowed(WbAwsError):
 
 
 class BodyTooLarge(WbAwsError):
-    """More than any request of ours holds."""
+    """The body is larger than any valid request."""
 
     code = "body_too_large"
     status = 413
     title = "The body is too large"
-    hint = f"A body may have up to {MAX_BODY} bytes."
+    hint = f"A body may have up to {MAX_BODY_BYTES} bytes."
 
 
 class UnsupportedMediaType(WbAwsError):
-    """A body that is declared to be something else than JSON."""
+    """The body is declared as something other than JSON."""
 
     code = "unsupported_media_type"
     status = 415
@@ -84,7 +84,7 @@ class UnsupportedMediaType(WbAwsError):
 
 
 class ProblemHTTPError(web.HTTPError):
-    """A failure of ours on tornado's own way."""
+    """A problem as tornado's own exception, for code that runs before the handler."""
 
     def __init__(self, problem: WbAwsError) -> None:
         super().__init__(problem.status, "%s", problem.detail)
@@ -92,7 +92,13 @@ class ProblemHTTPError(web.HTTPError):
 
 
 def problem_of(status: int, error: object, *, known: bool) -> WbAwsError:
-    """Make a problem of whatever ended a request; `known` is whether somebody is signed in to Jupyter."""
+    """Return the problem for anything that ended a request.
+
+    Args:
+        status: the HTTP status.
+        error: the exception, if there was one.
+        known: whether the caller is signed in to Jupyter.
+    """
     if isinstance(error, ProblemHTTPError):
         return error.problem
     if isinstance(error, WbAwsError):
@@ -111,14 +117,14 @@ def problem_of(status: int, error: object, *, known: bool) -> WbAwsError:
 
 
 def xsrf_problem(handler: JupyterHandler, error: web.HTTPError) -> ProblemHTTPError:
-    """Tell the one refusal of Jupyter Server's `check_xsrf_cookie` from the other."""
+    """Return the problem for a refusal by Jupyter Server's `check_xsrf_cookie`, which has two reasons."""
     foreign = error.status_code == http.HTTPStatus.NOT_FOUND or not handler.check_origin()
     return ProblemHTTPError(CrossOrigin() if foreign else XsrfRefused())
 
 
 def begin_problem(handler: JupyterHandler, problem: WbAwsError) -> None:
-    """Set the status, and the headers that go with it, in whatever form the problem is told."""
+    """Set the status and its headers, for a problem document or a page."""
     handler.set_status(problem.status)
     handler.set_header("Cache-Control", "no-store")
     if problem.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
-        handler.set_header("Retry-After", str(problem.retry_after or RETRY_AFTER))
+        handler.set_header("Retry-After", str(problem.retry_after or DEFAULT_RETRY_AFTER))

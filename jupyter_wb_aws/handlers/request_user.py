@@ -1,4 +1,4 @@
-"""Who sends a request to this Jupyter Server: for the log, since a server may be shared."""
+"""Name the Jupyter user who sends a request, for the log: a server may be shared."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LONGEST_NAME = 100
+MAX_NAME_LENGTH = 100
 
 
 def log_by_user(handler: JupyterHandler, did: str) -> None:
-    """Log what a request did, and whose it was; never the identity that AWS sees, which is the owner's.
+    """Log what a request did and who sent it; AWS always sees the server's owner.
 
     Args:
         did: what happened, as the beginning of a sentence.
@@ -23,10 +23,10 @@ def log_by_user(handler: JupyterHandler, did: str) -> None:
 
 
 def request_user(handler: JupyterHandler) -> str:
-    """Return a request's user, by user name and display name, in one printable line.
+    """Return a request's user by user name and display name, in one printable line.
 
-    Under JupyterHub the user name is the hub's, also of somebody with whom the server is shared. With
-    the server's token alone it is made up, once for each browser, by jupyter_server.
+    Under JupyterHub it is the hub's user name, also for somebody with whom the server is shared. With
+    the server's token alone, jupyter_server makes one up for each browser.
     """
     user = handler.current_user
     username = _one_line(getattr(user, "username", user))
@@ -35,7 +35,7 @@ def request_user(handler: JupyterHandler) -> str:
 
 
 def _one_line(text: object) -> str:
-    """Make a name fit for a log: a user may have chosen it."""
-    shown = str(text)[: LONGEST_NAME + 1]
+    """Make a name safe for a log: a user may have chosen it."""
+    shown = str(text)[: MAX_NAME_LENGTH + 1]
     printable = "".join(c if c.isprintable() and c not in "'()" else "?" for c in shown)
-    return printable if len(printable) <= LONGEST_NAME else f"{printable[:LONGEST_NAME]}…"
+    return printable if len(printable) <= MAX_NAME_LENGTH else f"{printable[:MAX_NAME_LENGTH]}…"

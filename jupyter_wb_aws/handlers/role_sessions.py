@@ -1,4 +1,4 @@
-"""`/aws/sessions`: start, look at, refresh and end role sessions, and start things in them."""
+"""`/aws/sessions`: start, show, refresh and end role sessions, and start kernels and terminals with them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 async def sessions_json(
     server: ServerState, manager: RoleSessionManager, sessions: Iterable[RoleSession]
 ) -> list[dict[str, object]]:
-    """Shape role sessions as `session_json` does, each with what of the user's own files is in its way."""
+    """Shape role sessions as `session_json` does; look for conflicts with the user's own AWS files."""
     site = server.site or SiteSettings()
     looked_at = [
         (s, environment_with_user_files(os.environ, ProcessRole("role", s), site)) for s in sessions
@@ -47,7 +47,14 @@ async def sessions_json(
 def session_json(
     server: ServerState, manager: RoleSessionManager, session: RoleSession, conflict: str | None
 ) -> dict[str, object]:
-    """Shape a role session as the REST contract does; nothing secret is in it."""
+    """Shape a role session as the REST contract does, without secrets.
+
+    Args:
+        server: the server's parts and settings.
+        manager: the role sessions of this server.
+        session: the role session, which may have ended.
+        conflict: how the user's own AWS files conflict with it; None if they don't.
+    """
     token_status = manager.sessions.token_status(session)
     state = manager.sessions.state_of(session)
     living = session.ended is None
@@ -55,7 +62,7 @@ def session_json(
     variables = role_session_variables(
         ProcessRole("role", session), site, has_conflict=conflict is not None
     )
-    # Of the token that is in the file; before the first one is there, of the one in hand.
+    # Of the token in the file; before there is one, of the current token.
     expires_at = session.file_expires_at or (
         token_status.token.expires_at if token_status.token else None
     )
@@ -85,7 +92,7 @@ def _problem(session: RoleSession, state: State, of_token: WbAwsError | None) ->
     problem = session.file_problem or of_token
     if problem is None and state in (State.DEGRADED, State.EXPIRED):
         return TokenSourceFailed(
-            "The token source has nothing newer yet, and the token in hand is almost or quite over."
+            "The token source has no newer token, and the current one has expired or is about to."
         )
     return problem
 
@@ -106,7 +113,7 @@ def _notices(site: SiteSettings, conflict: str | None) -> list[dict[str, str]]:
 
 
 class RoleSessionHandler(WbAwsHandler):
-    """Base of those that answer with a role session."""
+    """Base of the handlers that answer with a role session."""
 
     async def answer_session(self, session: RoleSession, status: int = 200) -> None:
         """Finish with a role session."""
@@ -115,11 +122,11 @@ class RoleSessionHandler(WbAwsHandler):
 
 
 class RoleSessionsHandler(RoleSessionHandler):
-    """All role sessions."""
+    """The role sessions of this server."""
 
     @endpoint
     async def get(self) -> None:
-        """List those that have not ended."""
+        """List the role sessions that have not ended."""
         manager = self.manager
         self.answer(
             {"sessions": await sessions_json(self.server_state, manager, manager.sessions.living())}
@@ -127,7 +134,7 @@ class RoleSessionsHandler(RoleSessionHandler):
 
     @endpoint
     async def post(self) -> None:
-        """Start a role; not shared, it is for whoever asks alone."""
+        """Start a role session; with `shared: false`, it is for the caller alone."""
         manager = self.manager
         body = self.body(
             {
@@ -142,15 +149,15 @@ class RoleSessionsHandler(RoleSessionHandler):
         shared, default, process = (body.get(name) for name in ("shared", "default", "process"))
         if shared is False:
             if default:
-                raise BadRequest("What is not shared can't be the default.")
+                raise BadRequest("A role session that is not shared can't be the default.")
             session, created = await self._start_unshared(body), True
         elif process is not None:
-            raise BadRequest("`process` goes with `shared: false` only.")
+            raise BadRequest("`process` is allowed with `shared: false` only.")
         else:
             session, created = await manager.starter.start(
                 body["role_arn"], body.get("region"), default=default
             )
-        how = "started" if created else "found or revived"
+        how = "started" if created else "found or refreshed"
         log_by_user(self, f"Role session {session.id} ({session.role.arn}) {how}")
         self.set_header("Location", f"{self.base_url}aws/sessions/{session.id}")
         await self.answer_session(session, 201 if created else 200)
@@ -170,19 +177,19 @@ class OneRoleSessionHandler(RoleSessionHandler):
 
     @endpoint
     async def get(self, session_id: str) -> None:
-        """Show it, an ended one too."""
+        """Show the role session, even if it has ended."""
         await self.answer_session(self.manager.sessions.get(session_id))
 
     @endpoint
     async def delete(self, session_id: str) -> None:
-        """End it."""
+        """End the role session."""
         until = await self.manager.ending.end_by_user(session_id)
         log_by_user(self, f"Role session {session_id} ended")
         self.answer({"credentials_expire_at": rfc3339(until)})
 
 
 class RefreshHandler(RoleSessionHandler):
-    """Force a refresh."""
+    """A refresh on demand."""
 
     @endpoint
     async def post(self, session_id: str) -> None:
@@ -193,11 +200,11 @@ class RefreshHandler(RoleSessionHandler):
 
 
 class KernelsHandler(WbAwsHandler):
-    """Start a kernel with a role session apart from the default."""
+    """Kernels with a given role session instead of the default."""
 
     @endpoint
     async def post(self, session_id: str) -> None:
-        """Start it; the answer is the model that `/api/kernels` gives."""
+        """Start a kernel; the answer is the same model as in `/api/kernels`."""
         session = self.manager.sessions.get_shared(session_id)
         await self.require("kernels")
         body = self.body({"name": str, "path": str})
@@ -207,7 +214,7 @@ class KernelsHandler(WbAwsHandler):
                 "This server's kernels run elsewhere, where no role session reaches them."
             )
         if ".." in body.get("path", "").split("/"):
-            raise BadRequest("`path` must not hold `..`.")
+            raise BadRequest("`path` must not contain `..`.")
         if "name" in body:
             try:
                 await asyncio.to_thread(
@@ -215,7 +222,7 @@ class KernelsHandler(WbAwsHandler):
                 )
             except (NoSuchKernel, ValueError):
                 raise BadRequest(
-                    "No kernel of that name is installed; see GET /api/kernelspecs."
+                    "No kernel with that name is installed; see GET /api/kernelspecs."
                 ) from None
         model = await kernels.start(session, body.get("name"), body.get("path"))
         log_by_user(self, f"Kernel {model['id']} started with role session {session.id}")
@@ -224,11 +231,11 @@ class KernelsHandler(WbAwsHandler):
 
 
 class TerminalsHandler(WbAwsHandler):
-    """Start a terminal with a role session apart from the default."""
+    """Terminals with a given role session instead of the default."""
 
     @endpoint
     async def post(self, session_id: str) -> None:
-        """Start it; the answer is the model that `/api/terminals` gives."""
+        """Start a terminal; the answer is the same model as in `/api/terminals`."""
         session = self.manager.sessions.get_shared(session_id)
         await self.require("terminals")
         self.body({})

@@ -1,4 +1,4 @@
-"""`GET /aws/roles`: who the user is, and the roles that they may pick."""
+"""`GET /aws/roles`: who the user is, and the roles that they may use."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class RolesHandler(WbAwsHandler):
         """List the roles."""
         self.refuse_other_sites()  # the token source may run a program
         identity, roles = await self.manager.rights.offered_roles()
-        # The catalogue gives the same list until it, or the user, changes; writing thousands of
-        # roles as JSON each time, or once on the event loop, would hold up everybody else.
+        # The catalogue returns the same list until it or the user changes. Encoding thousands of roles
+        # each time, or once on the event loop, would block everybody else.
         known = self.server_state.encoded_roles
         if known is None or known[0] is not roles:
             configured = self.manager.settings.default_role
@@ -36,7 +36,13 @@ class RolesHandler(WbAwsHandler):
 
 
 def encoded(identity: Identity, roles: list[Role], configured: str) -> bytes:
-    """Write the answer; `configured` is the site's default role."""
+    """Encode the answer.
+
+    Args:
+        identity: the user.
+        roles: the roles offered to them.
+        configured: the ARN of the site's default role; empty if it has none.
+    """
     default = default_role(roles, configured)
     listed = [replace(role, default=role is default).as_json() for role in roles]
     return json.dumps({"user": user_json(identity), "roles": listed}).encode()

@@ -1,4 +1,4 @@
-"""What the handlers know of the server they are in."""
+"""What the handlers share: the parts of the extension in this server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jupyter_wb_aws.child_processes import ChildProcesses
 from jupyter_wb_aws.errors import NotConfigured
 from jupyter_wb_aws.injection.conflict_check import ConflictCheck
 
-if TYPE_CHECKING:  # a server where nothing is set up never needs these
+if TYPE_CHECKING:  # a server that is not set up never imports these
     from jupyter_wb_aws.handlers.health_problems import HealthProblem
     from jupyter_wb_aws.injection.environment import SiteSettings
     from jupyter_wb_aws.injection.kernels import KernelInjection
@@ -25,14 +25,16 @@ READY = "AWS roles are ready to use."
 
 @dataclass(slots=True)
 class ServerState:
-    """The parts that the handlers call; `manager` is None where the extension is not set up.
+    """The parts that the handlers call.
 
-    `setup_problems` says why it is not set up; a server that is has none.
-    `notices` are things that a user or an administrator should know, as (code, sentence).
-    `children` runs our helper processes; `doctors` bounds how many of them are the doctor's, so that a
-    role can be started meanwhile.
-    `conflict_check` looks at the user's own `~/.aws`.
-    `encoded_roles` is the last answer of `GET /aws/roles`, with the list that it was made from.
+    Attributes:
+        manager: the role sessions; None if the extension is not set up.
+        setup_problems: why the extension is not set up; empty if it is.
+        notices: what a user or an administrator should know, as (code, sentence).
+        children: runs our helper processes.
+        conflict_check: examines the user's own `~/.aws`.
+        doctors: limits how many helper processes are the doctor's, so that a role can start meanwhile.
+        encoded_roles: the last answer of `GET /aws/roles`, with the list that it was made from.
     """
 
     manager: RoleSessionManager | None = None
@@ -50,7 +52,7 @@ class ServerState:
 
     @property
     def message(self) -> str:
-        """What to configure, or that all is well."""
+        """What to configure, or that all is well, in a sentence."""
         return " ".join(problem.detail for problem in self.setup_problems) or READY
 
     def require_manager(self) -> RoleSessionManager:

@@ -1,4 +1,4 @@
-"""Whether others may use this server too, who then can work in AWS as the user who signs in."""
+"""Whether others may use this server too, and so work in AWS as the user who signs in."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ COLLABORATION = ("jupyter_server_ydoc", "jupyter_collaboration")
 
 
 def sharing_notice(serverapp: ServerApp | None) -> dict[str, str] | None:
-    """Return what somebody should know before they sign in, None where the server is theirs alone.
+    """Return what users should know before they sign in; None if the server is theirs alone.
 
-    A link with the server's token shares it as well; nothing shows that.
+    A link with the server's token shares it too, but nothing shows that.
     """
     others = [
         *(
-            ["JupyterHub's administrators and those with whom the server is shared"]
+            ["JupyterHub's administrators and anyone with whom the server is shared"]
             if os.environ.get("JUPYTERHUB_USER")
             else []
         ),
-        *(["those who work on its notebooks with you"] if _collaborates(serverapp) else []),
+        *(["anyone who works on its notebooks with you"] if _collaborates(serverapp) else []),
     ]
     if not others:
         return None
     return {
         "code": "server_shared",
-        "message": f"Everybody who may use this server can then work as you in AWS: {', and '.join(others)}.",
+        "message": f"Everybody who may use this server can then work in AWS as you: {', and '.join(others)}.",
     }
 
 

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from jupyter_wb_aws.identity.oidc.sign_in import SignIn
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
-# Seconds that a look at how things are may wait for the provider.
-PATIENCE = 5.0
+# Seconds that a status request may wait for the identity provider.
+PROVIDER_TIMEOUT = 5.0
 
 
 def sign_in_of(manager: RoleSessionManager) -> SignIn:
-    """Return how the user signs in.
+    """Return the sign-in of this server.
 
     Raises:
-        SignInNotNeeded: if the token source does not ask the user.
+        SignInNotNeeded: if the token source needs no sign-in.
     """
     sign_in = manager.token_cache.source.sign_in
     if sign_in is None:
@@ -37,10 +37,11 @@ def sign_in_of(manager: RoleSessionManager) -> SignIn:
 
 
 def bind_to_browser(handler: JupyterHandler, begun: AuthorizationRequest) -> None:
-    """Give the browser the cookie without which nobody can finish this sign-in.
+    """Set the cookie without which no browser can finish this sign-in.
 
-    `Lax`, and not `Strict`: the provider's pages send the browser back. Its path and `Secure` are the
-    redirect URI's, since that is where it must come to; a proxy may show this server another path.
+    It is `Lax` and not `Strict` because the provider's pages send the browser back. Its path and
+    `Secure` come from the redirect URI, which the browser returns to; a proxy may show this server
+    another path.
     """
     back = urlsplit(begun.redirect_uri)
     handler.set_cookie(
@@ -59,23 +60,23 @@ class SignInHandler(WbAwsHandler):
 
     @endpoint
     async def get(self) -> None:
-        """Tell how it is."""
-        self.refuse_other_sites()  # the identity provider is asked
+        """Report the state of the sign-in."""
+        self.refuse_other_sites()  # it calls the identity provider
         sign_in = self.manager.token_cache.source.sign_in
         if sign_in is None:
             token = self.manager.token_cache.status(None).token
             user = self.manager.token_cache.identity_of(token) if token else None
-            self._tell("not_needed", user=user_json(user) if user else None)
+            self._answer_state("not_needed", user=user_json(user) if user else None)
             return
         flows, problem = [], sign_in.problem
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PROVIDER_TIMEOUT):
                 flows = await sign_in.available_flows()
         except TimeoutError:
             problem = problem or IdpTimeout("The identity provider did not answer in time.")
-        except WbAwsError as told:
-            problem = problem or told
-        self._tell(
+        except WbAwsError as error:
+            problem = problem or error
+        self._answer_state(
             sign_in.state,
             user=user_json(sign_in.user) if sign_in.user else None,
             expires_at=rfc3339(sign_in.expires_at) if sign_in.expires_at else None,
@@ -83,7 +84,7 @@ class SignInHandler(WbAwsHandler):
             problem=problem.as_problem() if problem else None,
         )
 
-    def _tell(self, state: str, **more: object) -> None:
+    def _answer_state(self, state: str, **more: object) -> None:
         shared = sharing_notice(self.serverapp)
         nothing: dict[str, object] = {
             "user": None,
@@ -96,7 +97,7 @@ class SignInHandler(WbAwsHandler):
 
     @endpoint
     async def post(self) -> None:
-        """Begin it."""
+        """Begin a sign-in."""
         sign_in = sign_in_of(self.manager)
         flow = await sign_in.choose_flow(self.body({"flow": str}).get("flow"))
         log_by_user(self, f"Sign-in asked for ({flow} flow)")

@@ -1,6 +1,6 @@
-"""The two pages of the code flow: where a browser without our extension begins it, and where it ends.
+"""The two pages of the code flow: one begins it in any browser, the other finishes it.
 
-Nothing that came in the URL is ever shown, and neither page loads anything.
+The pages never show anything from the URL, and load nothing.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from jupyter_wb_aws.handlers.server_state import ServerState
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
-# What a parameter of the callback may hold: a provider's code is some hundred characters long.
-LONGEST_PARAMETER = 8192
+# The length of a parameter of the callback: a provider's code has some hundred characters.
+MAX_PARAMETER_LENGTH = 8192
 
 PAGE = """\
 <!DOCTYPE html>
@@ -68,18 +68,18 @@ PAGE = """\
 
 
 class PageHandler(JupyterHandler):
-    """Base of the pages: whoever is not let in gets a sentence, not a redirect with the URL in it."""
+    """Base of the pages: a user who is refused gets a sentence, not a redirect with the URL in it."""
 
     auth_resource = "aws"
     referrer_policy = "no-referrer"  # the URL may hold what the provider sent
     script = ""
 
     def initialize(self, server: ServerState) -> None:
-        """Take what the handlers share."""
+        """Keep what the handlers share."""
         self.server_state = server
 
     def check_xsrf_cookie(self) -> None:
-        """Check as Jupyter Server does; tell it on a page of ours."""
+        """Check as Jupyter Server does, but show a refusal on our own page."""
         try:
             super().check_xsrf_cookie()
         except web.HTTPError as error:
@@ -87,21 +87,22 @@ class PageHandler(JupyterHandler):
 
     @property
     def wants_html(self) -> bool:
-        """Whether a browser asks, and not a program."""
+        """Whether the request comes from a browser, and not from a program."""
         return "text/html" in self.request.headers.get("Accept", "")
 
     async def manager(self) -> RoleSessionManager:
-        """Return the role sessions, to whoever may change them.
+        """Return the role sessions, for users who may change them.
 
         Raises:
-            NotAuthenticated, Forbidden: if that is not the one who asks.
-            NotConfigured: if nothing is set up.
+            NotAuthenticated: if nobody is signed in to Jupyter in this browser.
+            Forbidden: if the user may not change role sessions.
+            NotConfigured: if the extension is not set up.
         """
         if not self.current_user:
             raise NotAuthenticated(
-                "This browser is not signed in to this Jupyter Server, or not under this address.",
-                hint="Open Jupyter in this browser, under the address that your administrator gave you, and sign in"
-                " again from there.",
+                "This browser is not signed in to this Jupyter Server, or is signed in under another address.",
+                hint="Open Jupyter in this browser under the address that your administrator gave you, and sign in again"
+                " from there.",
             )
         if not await ensure_async(
             self.authorizer.is_authorized(self, self.current_user, "write", self.auth_resource)
@@ -110,7 +111,14 @@ class PageHandler(JupyterHandler):
         return self.server_state.require_manager()
 
     def page(self, title: str, body: str, *, status: int = 200, script: str = "") -> None:
-        """Finish with a page; `body` is HTML, `script` is JavaScript."""
+        """Finish with a page.
+
+        Args:
+            title: the heading, as text.
+            body: what follows it, as HTML.
+            status: the HTTP status.
+            script: JavaScript to run in the page.
+        """
         nonce = secrets.token_urlsafe(16)
         self.set_status(status)
         for name, value in {
@@ -125,10 +133,10 @@ class PageHandler(JupyterHandler):
         script = self.script + script
         script = f'<script nonce="{nonce}">{script}</script>' if script else ""
         page = PAGE.format(title=html.escape(title), body=body, nonce=nonce, script=script)
-        self.finish(page.encode(errors="replace"))  # a name may hold half a character
+        self.finish(page.encode(errors="replace"))  # a name may contain half a character
 
     def problem_page(self, problem: WbAwsError) -> None:
-        """Finish with a failure: for people, or for a program that calls a page."""
+        """Finish with a failure: a page for people, a problem document for programs."""
         begin_problem(self, problem)
         if not self.wants_html:
             self.set_header("Content-Type", PROBLEM_JSON)
@@ -148,7 +156,7 @@ class PageHandler(JupyterHandler):
         self.page(problem.title, body, status=problem.status)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Tell every error in the one way."""
+        """Report every error as a problem."""
         error = (kwargs.get("exc_info") or (None, None))[1]
         self.problem_page(
             problem_of(status_code, error, known=bool(getattr(self, "_jupyter_current_user", None)))
@@ -156,19 +164,19 @@ class PageHandler(JupyterHandler):
 
 
 def _as_html(text: str) -> str:
-    """Make a sentence fit for a page; what stands in backticks is a command, or a name."""
+    """Return a sentence as HTML; text in backticks is a command or a name."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 class StartHandler(PageHandler):
-    """Where a browser begins the code flow that has nothing of ours in it."""
+    """Where any browser can begin the code flow, without JupyterLab."""
 
-    # With none at all, a browser sends the form with `Origin: null` (Fetch, "append a request `Origin`
-    # header"), and Jupyter takes it for another site's.
+    # With `no-referrer`, a browser sends the form with `Origin: null` (Fetch, "append a request `Origin`
+    # header"), and Jupyter takes it for a form of another site.
     referrer_policy = "same-origin"
 
     async def get(self) -> None:
-        """Show a button: what a link or another site's page opens begins nothing by itself."""
+        """Show a button, so that a link or another site's page can't begin a sign-in by itself."""
         if not self.current_user and self.wants_html:
             self.redirect(url_concat(self.get_login_url(), {"next": self.request.path}))
             return
@@ -178,11 +186,11 @@ class StartHandler(PageHandler):
             self.problem_page(problem)
             return
         issuer = html.escape(sign_in.issuer)
-        text = f"<p>You sign in at {issuer}. Then pick an AWS role, for your notebooks and terminals.</p>"
+        text = f"<p>You sign in at {issuer}. Then pick an AWS role for your notebooks and terminals.</p>"
         if sign_in.user is not None:
             name = html.escape(sign_in.user.name)
             text = (
-                f"<p>You are signed in as {name}. You can sign in again at {issuer}; where you do so as somebody"
+                f"<p>You are signed in as {name}. You can sign in again at {issuer}. If you sign in as somebody"
                 f" else, the role sessions of {name} end.</p>"
             )
         if shared := sharing_notice(self.serverapp):
@@ -208,19 +216,21 @@ class StartHandler(PageHandler):
 
 
 class CallbackHandler(PageHandler):
-    """Where the provider sends the browser back to; opened again, it says who is signed in."""
+    """Where the provider sends the browser back to; if opened again, it says who is signed in."""
 
-    # What the provider sent in the URL does not stay in the browser's history.
+    # Remove what the provider sent in the URL from the browser's history.
     script = 'history.replaceState(null, "", location.pathname);'
 
     async def prepare(self) -> None:  # type: ignore[override]
-        """Take what came in the URL out of it first: nothing logs, or shows, what is not there."""
+        """Remove the query from the request first, so that nothing can log or show it."""
         self.query = {
             name: values[-1].decode("utf-8", "replace")
             for name, values in self.request.query_arguments.items()
-            if len(values) == 1 and len(values[0]) <= LONGEST_PARAMETER
+            if len(values) == 1 and len(values[0]) <= MAX_PARAMETER_LENGTH
         }
-        if "Referer" in self.request.headers:  # the provider's page; Jupyter logs it where we fail
+        if (
+            "Referer" in self.request.headers
+        ):  # the provider's page, which Jupyter logs with a failure
             del self.request.headers["Referer"]
         self.request.uri = self.request.path
         self.request.query = ""
@@ -245,14 +255,14 @@ class CallbackHandler(PageHandler):
             html.escape(session.role.label) for session in manager.sessions.living()
         )
         next_step = (
-            f"Your role sessions go on: {going_on}."
+            f"Your role sessions continue: {going_on}."
             if going_on
             else "Next, pick an AWS role: <code>jupyter wb-aws roles</code> lists yours."
         )
         self.page(
             f"You are signed in as {sign_in.user.name}",
-            f"<p>{next_step}</p><p>You can close this window, and go back to"
+            f"<p>{next_step}</p><p>You can close this window and go back to"
             f' <a href="{html.escape(self.base_url)}">Jupyter</a> or to your terminal.</p>',
-            # Only a window that a script has opened can be closed by one.
+            # A script can only close a window that a script has opened.
             script="window.close();" if self.query else "",
         )

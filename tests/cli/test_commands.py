@@ -33,7 +33,7 @@ def test_roles_are_a_table_that_marks_the_default(server, run):
         "*  analyst  Analyst  111122223333  us-east-2  Reads and writes",
         "   auditor  auditor  111122223333  us-east-2",
         "",
-        "* picked: notebooks, consoles and terminals that you start from now on have it",
+        "* default role: new notebooks, consoles and terminals get it",
     ]
 
 
@@ -118,16 +118,16 @@ def test_a_role_is_started_by_name_label_or_arn_and_is_the_default(server, run, 
 def test_start_says_who_until_when_and_what_gets_it(server, run):
     out = run("start", "analyst").out
     assert "  arn:aws:sts::111122223333:assumed-role/analyst/alice-analyst" in out.splitlines()
-    assert "it renews itself until\n`jupyter wb-aws end`" in out
-    assert "A kernel that runs without a role takes it at its next restart." in out
+    assert "which is refreshed until you run\n`jupyter wb-aws end`" in out
+    assert "A kernel that runs without a role gets it at its next restart." in out
 
 
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ({"JPY_PARENT_PID": "1"}, "This notebook will be, too, after Kernel > Restart Kernel."),
+        ({"JPY_PARENT_PID": "1"}, "This notebook gets it with Kernel > Restart Kernel."),
         ({"JUPYTER_SERVER_URL": "URL"}, "This terminal does not change: open a new one."),
-        ({"AWS_ROLE_SESSION_NAME": "alice-analyst"}, "This one is so already."),
+        ({"AWS_ROLE_SESSION_NAME": "alice-analyst"}, "This process already has it."),
     ],
 )
 def test_start_says_what_becomes_of_the_place_where_it_is_typed(
@@ -167,11 +167,11 @@ DEFAULT_LEGEND = named("analyst", default=True)
     ("sessions", "here", "said"),
     [
         ([DEFAULT_LEGEND, named("auditor")], TERMINAL | AUDITOR, "This terminal has the role auditor; a new one gets analyst."),
-        ([DEFAULT_LEGEND, named("auditor")], KERNEL | AUDITOR, "This kernel has the role auditor, and keeps it over restarts. `!jupyter wb-aws start ROLE` in a cell, or its toolbar, changes it"),
+        ([DEFAULT_LEGEND, named("auditor")], KERNEL | AUDITOR, "This kernel has the role auditor and keeps it when it restarts. `!jupyter wb-aws start ROLE` in a cell, or the notebook's toolbar, changes it"),
         ([DEFAULT_LEGEND, named("auditor", shared=False)], TERMINAL | AUDITOR, "This process has the role auditor."),
-        ([DEFAULT_LEGEND], TERMINAL | AUDITOR, "of auditor, which this terminal was started with, has ended. Open a new one: it gets analyst."),
-        ([DEFAULT_LEGEND], KERNEL | AUDITOR, "of auditor, which this kernel was started with, has ended. `!jupyter wb-aws start auditor` in a cell, or its toolbar, gives it auditor"),
-        ([DEFAULT_LEGEND], TERMINAL, "This terminal has no AWS role. Open a new one: it gets analyst."),
+        ([DEFAULT_LEGEND], TERMINAL | AUDITOR, "of auditor, which this terminal was started with, has ended. Open a new terminal: it gets analyst."),
+        ([DEFAULT_LEGEND], KERNEL | AUDITOR, "of auditor, which this kernel was started with, has ended. `!jupyter wb-aws start auditor` in a cell, or the notebook's toolbar, gives it auditor"),
+        ([DEFAULT_LEGEND], TERMINAL, "This terminal has no AWS role. Open a new terminal: it gets analyst."),
         ([DEFAULT_LEGEND], KERNEL, "This kernel has no AWS role. `!jupyter wb-aws start analyst` in a cell"),
     ],
 )  # fmt: skip
@@ -213,7 +213,7 @@ def test_identity_where_nothing_is_picked_is_that_of_the_process(server, run, mo
 
     assert ran.code == 0
     assert "assumed-role/auditor/alice-auditor" in ran.out
-    assert "That is this process. No role is picked for what you start next." in ran.out
+    assert "This is the identity of this process. You have no default role." in ran.out
     assert json.loads(run("identity", "--json").out)["session_id"] == "id-auditor"
 
 
@@ -238,7 +238,7 @@ def test_start_takes_a_region(server, run):
 def test_start_without_default_leaves_the_default_as_it_is(server, run):
     ran = run("start", "analyst", "--no-default")
     assert server.asked[-1].body["default"] is False
-    assert "not the default" in ran.out
+    assert "not your default role" in ran.out
 
 
 def test_default_and_no_default_exclude_each_other(server, run):
@@ -309,11 +309,11 @@ def test_status_lists_the_role_sessions_and_what_ails_them(server, run):
     ran = run("status")
     assert ran.code == 0
     assert ran.out.splitlines() == [
-        "   ROLE     STATE             REGION     TOKEN                   ID",
-        "*  analyst  active            us-east-2  renews itself           id-analyst",
-        "   auditor  sign in required  us-east-2  until 2000-01-01 00:00  id-auditor",
+        "   ROLE     STATE             REGION     TOKEN                    ID",
+        "*  analyst  active            us-east-2  refreshed automatically  id-analyst",
+        "   auditor  sign in required  us-east-2  until 2000-01-01 00:00   id-auditor",
         "",
-        "* picked: notebooks, consoles and terminals that you start from now on have it",
+        "* default role: new notebooks, consoles and terminals get it",
         "",
         "auditor, us-east-2:",
         "  The command failed.",
@@ -330,7 +330,7 @@ def test_status_without_a_role_session_says_how_to_start_one(server, run):
 
 def test_status_without_a_default_says_so(server, run):
     server.sessions = [role_session("analyst")]
-    assert "None of these is picked for what you start next" in run("status").out
+    assert "None of these is your default role" in run("status").out
 
 
 def test_status_says_in_one_sentence_what_to_configure(server, run):
@@ -460,8 +460,8 @@ def test_end_ends_the_default_role_session_and_says_what_lives_on(server, run):
     ran = run("end")
     assert ended(server) == ["id-analyst"]
     assert "Ended analyst, us-east-2 (role session id-analyst)." in ran.out
-    assert re.search(r"may go on until .*16:00", ran.out)
-    assert "What you start from now on has no AWS role." in ran.out
+    assert re.search(r"can use them until .*16:00", ran.out)
+    assert "New notebooks and terminals have no AWS role." in ran.out
 
 
 def test_end_in_a_terminal_that_has_the_role_says_that_its_prompt_does_not_know(
@@ -473,7 +473,7 @@ def test_end_in_a_terminal_that_has_the_role_says_that_its_prompt_does_not_know(
         role_session("analyst", default=True, environment=names),
         role_session("auditor"),
     ]
-    assert "its prompt may go on naming it: open a new one" in run("end", "analyst").out
+    assert "its prompt may still show it. Open a new terminal" in run("end", "analyst").out
     assert "prompt" not in run("end", "auditor").out
 
 
@@ -502,7 +502,7 @@ def test_end_all_ends_all(server, run):
 
 def test_end_all_without_any_is_done(server, run):
     ran = run("end", "--all")
-    assert (ran.code, ran.out) == (0, "There was no role session.\n")
+    assert (ran.code, ran.out) == (0, "You have no role session.\n")
 
 
 def test_end_without_a_default_names_the_others(server, run):

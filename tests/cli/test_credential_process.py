@@ -84,7 +84,7 @@ async def test_nothing_is_printed_on_a_screen(api, wb_aws):
     os.close(theirs)
 
     assert ran.code == 2
-    assert "not on the screen" in ran.err
+    assert "must not appear on the screen" in ran.err
     with pytest.raises(OSError, match="5"):  # EIO: nothing was written, and nobody has it open
         os.read(ours, 1)
     os.close(ours)

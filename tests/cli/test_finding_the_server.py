@@ -176,7 +176,7 @@ def test_the_runtime_files_token_wins_over_the_environments(find, runtime):
 
 def test_a_server_with_a_password_only_cannot_be_asked(find, runtime):
     runtime.add(A, token="", password=True)
-    assert "and no token" in failure_of(find).problem["detail"]
+    assert "but no token" in failure_of(find).problem["detail"]
 
 
 def test_a_server_that_asks_for_nothing_is_asked_without_a_token(find, runtime):

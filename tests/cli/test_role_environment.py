@@ -99,7 +99,7 @@ def test_a_password_that_is_not_known_here_is_said_to_be_missing(
     monkeypatch.delenv("HTTPS_PROXY")
     ran = run("exec", "analyst", "--", "x")
     assert "HTTPS_PROXY" not in became[0][1]
-    assert "HTTPS_PROXY of this role holds a password" in ran.err
+    assert "HTTPS_PROXY of this role contains a password" in ran.err
 
 
 def test_end_and_identity_by_a_role_mean_the_one_that_was_picked(server, run):

@@ -55,7 +55,7 @@ def test_that_others_may_use_the_server_is_said_before(server, run, words):
 def test_role_sessions_that_go_on_are_named(server, run):
     server.sign_ins = [sign_in("signed_out"), sign_in("signed_in")]
     server.sessions = [role_session("analyst")]
-    assert run("sign-in").out.splitlines()[-1] == "Your role sessions go on: analyst."
+    assert run("sign-in").out.splitlines()[-1] == "Your role sessions continue: analyst."
 
 
 def test_a_refusal_is_told(server, run):
@@ -103,7 +103,7 @@ def test_a_server_that_begins_the_code_flow_is_answered_with_the_page(server, ru
 
 
 def test_it_does_not_wait_for_ever(server, run, monkeypatch):
-    monkeypatch.setattr(command, "LONGEST", 0.3)
+    monkeypatch.setattr(command, "SIGN_IN_TIMEOUT", 0.3)
     server.sign_ins = [sign_in("signed_out"), sign_in("pending")]
     ran = run("sign-in")
     assert ran.code == 1
@@ -133,7 +133,8 @@ def test_where_there_is_no_way_the_server_says_why(server, run):
 
 
 @pytest.mark.parametrize(
-    ("state", "said"), [("not_needed", "No sign-in is needed"), ("signed_in", "signed in as alice")]
+    ("state", "said"),
+    [("not_needed", "This server needs no sign-in"), ("signed_in", "signed in as alice")],
 )
 def test_there_may_be_nothing_to_do(server, run, state, said):
     server.sign_ins = [sign_in(state)]
@@ -183,7 +184,7 @@ def test_signing_out_says_until_when_credentials_live(server, run):
     server.sign_ins = [sign_in("signed_in")]
     ran = run("sign-out")
     assert ran.code == 0
-    assert "hold AWS credentials already may go on until" in ran.out
+    assert "already have AWS credentials can use them until" in ran.out
     assert "browser" not in ran.out
 
 
@@ -193,6 +194,6 @@ def test_signing_out_says_what_is_left_to_do(server, run):
         "credentials_expire_at": None, "revoked": False, "end_session_url": "https://idp.example.com/out"
     }  # fmt: skip
     out = run("sign-out").out
-    assert "could not be told" in out
+    assert "could not be reached" in out
     assert "    https://idp.example.com/out" in out.splitlines()
-    assert "may go on" not in out
+    assert "can use them until" not in out

@@ -114,7 +114,7 @@ def test_a_proxy_that_drips_is_given_up(run, impatient, monkeypatch, drip, schem
         ran = run("roles")
     assert (ran.code, ran.out) == (1, "")
     assert "did not answer within 0.3 seconds" in ran.err
-    assert f"the proxy that {scheme}_proxy names" in ran.err
+    assert f"the proxy in {scheme}_proxy" in ran.err
     assert "Winter" not in ran.err
 
 

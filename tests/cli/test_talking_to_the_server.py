@@ -168,7 +168,7 @@ def test_a_token_that_is_not_accepted_is_said(server, run, status):
     server.answers["GET /aws/roles"] = (status, "application/json", b'{"message": "Forbidden"}')
     ran = run("roles")
     assert ran.code == 1
-    assert "did not accept this command's token" in ran.err
+    assert "did not accept the token of this command" in ran.err
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"\xff", b""])
@@ -176,7 +176,7 @@ def test_an_answer_that_is_no_json_is_said(server, run, content):
     server.answers["GET /aws/roles"] = (200, "application/json", content)
     ran = run("roles")
     assert ran.code == 1
-    assert "does not say" in ran.err
+    assert "is not one of jupyter_wb_aws" in ran.err
 
 
 def test_an_error_of_somebody_in_between_is_said(server, run):
@@ -243,7 +243,7 @@ def test_a_password_that_the_runtime_file_keeps_quiet_about_is_said(runtime, unr
     runtime.add(unregistered.url, token="", password=False)
     ran = run("roles")
     assert ran.code == 2
-    assert "and no token" in ran.err
+    assert "but no token" in ran.err
 
 
 def test_a_refusal_by_a_server_without_authentication_is_told_as_it_is(runtime, unregistered, run):

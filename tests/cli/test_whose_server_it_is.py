@@ -125,7 +125,7 @@ def test_a_terminal_that_outlives_its_server_sends_its_token_to_no_other_user(
     ran = run("env", "analyst")
 
     assert (ran.code, ran.out) == (2, "")
-    assert "a program of another user listens" in ran.err
+    assert "A program of another user listens" in ran.err
     assert not stranger.has_heard()
 
 
@@ -142,7 +142,7 @@ def test_a_server_that_dies_between_two_looks_sends_its_token_to_no_other_user(
     ran = run("env", "analyst")
 
     assert (ran.code, ran.out) == (2, "")
-    assert "a program of another user listens" in ran.err
+    assert "A program of another user listens" in ran.err
     assert not stranger.has_heard()
 
 
@@ -315,7 +315,7 @@ def test_a_unix_socket_that_is_none_is_no_server(runtime, run, tmp_path):
     runtime.add("http+unix://%2Ftmp%2Fjupyter.sock/", sock=str(tmp_path / "jupyter.sock"))
     ran = run("roles")
     assert ran.code == 2
-    assert "Unix socket that is not this user's" in ran.err
+    assert "Unix socket that belongs to another user" in ran.err
 
 
 # --- The files themselves -------------------------------------------------------------------
@@ -335,7 +335,7 @@ def is_passed_over(run, why) -> bool:
 
 def test_a_link_is_not_followed(file, run):
     file.symlink_to(file.rename(file.with_name("elsewhere")))
-    assert is_passed_over(run, "is passed over: it is a link")
+    assert is_passed_over(run, "is ignored: it is a symbolic link")
 
 
 def test_a_fifo_is_not_waited_at(file, run):
@@ -416,7 +416,7 @@ def test_many_odd_files_are_named_in_part(file, run):
     for number in range(30):
         file.with_name(f"jpserver-x{number}.json").write_text("{")
     file.unlink()
-    assert run("roles").err.count("passed over") == 5
+    assert run("roles").err.count("is ignored") == 5
 
 
 def test_an_odd_file_beside_a_living_servers_is_not_mentioned(file, run):

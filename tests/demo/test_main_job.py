@@ -70,7 +70,7 @@ def test_the_sample_notebook_runs_from_top_to_bottom(demo):
     assert "Analyst" in said[6]
 
     # The end of the notebook: another role, started with a command in a cell.
-    assert "No sign-in is needed" in demo.run(kernel_id, "!jupyter wb-aws sign-in")
+    assert "This server needs no sign-in" in demo.run(kernel_id, "!jupyter wb-aws sign-in")
     demo.run(kernel_id, "!jupyter wb-aws start auditor")
     demo("POST", f"/api/kernels/{kernel_id}/restart")
     who = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"

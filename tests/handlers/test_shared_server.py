@@ -55,11 +55,11 @@ async def test_the_log_names_the_requests_user_from_start_to_end(api, said):
             f"Role session {session['id']} ({ANALYST}) started",
             f"Kernel {kernel} started with role session {session['id']}",
             f"Kernel {kernel} gets another role session at its next start: {session['id']}",
-            f"Kernel {kernel} goes back to the default at its next start",
+            f"Kernel {kernel} goes back to the default role session at its next start",
             f"Terminal {terminal} started with role session {session['id']}",
             f"Default role session chosen: {session['id']}",
             "Default role session chosen: no AWS role",
-            f"Role session {session['id']} ({ANALYST}) found or revived",
+            f"Role session {session['id']} ({ANALYST}) found or refreshed",
             f"Role session {session['id']} ended",
         )
     ]
@@ -103,7 +103,7 @@ def test_a_user_is_named_in_one_line(user, shown):
 
 # --- Signing in where others may use the server ------------------------------------------------
 
-WORK_AS_YOU = "Everybody who may use this server can then work as you in AWS"
+WORK_AS_YOU = "Everybody who may use this server can then work in AWS as you"
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ class TestCollaboration:
 
     async def test_with_collaboration_it_is_said_too(self, api):
         [notice] = await notices(api)
-        assert "those who work on its notebooks with you" in notice["message"]
+        assert "anyone who works on its notebooks with you" in notice["message"]
 
 
 class TestCollaborationSwitchedOff:

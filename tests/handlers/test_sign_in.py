@@ -127,7 +127,7 @@ async def test_the_page_says_that_others_may_use_the_server(browser, monkeypatch
     alone = await browser("GET", "/aws/sign-in/start")
     monkeypatch.setenv("JUPYTERHUB_USER", "alice")
     shared = await browser("GET", "/aws/sign-in/start")
-    sentence = b"Everybody who may use this server can then work as you"
+    sentence = b"Everybody who may use this server can then work in AWS as you"
     assert sentence not in alone.body
     assert sentence in shared.body
 
@@ -220,7 +220,7 @@ async def test_the_page_says_which_role_sessions_go_on(sign_in, api):
     assert "jupyter wb-aws roles" in page.body.decode()
     await api.start()
     page = await sign_in()
-    assert "Your role sessions go on: analyst." in page.body.decode()
+    assert "Your role sessions continue: analyst." in page.body.decode()
 
 
 async def test_the_button_says_whose_role_sessions_would_end(browser, sign_in):

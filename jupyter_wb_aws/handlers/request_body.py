@@ -1,4 +1,4 @@
-"""Read a request's JSON body strictly: what can't be meant is refused, not guessed at."""
+"""Read a request's JSON body strictly: refuse what is not clear instead of guessing."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ def parse_body(raw: bytes, known: Mapping[str, Wanted], required: frozenset[str]
 
     Args:
         raw: the body; an empty one is an empty object.
-        known: the fields there may be, with their types; ``(str, None)`` takes null too, and
-            ``{"field": int}`` an object of such fields.
-        required: the fields there must be; ``"object.field"`` for those in an object that is there.
+        known: the allowed fields with their types; ``(str, None)`` allows null too, and
+            ``{"field": int}`` an object with these fields.
+        required: the fields that must be present; ``"object.field"`` for a field of an object that is
+            present.
 
     Raises:
-        BadRequest: if it is no UTF-8, no JSON, no object, or has duplicate, unknown, missing or
-            wrongly typed fields.
+        BadRequest: if it is not UTF-8, JSON and an object, or has duplicate, unknown or missing fields
+            or fields of the wrong type.
     """
     try:
         document = json.loads(
