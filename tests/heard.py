@@ -13,10 +13,9 @@ SECONDS = 60
 
 
 class Heard:
-    """The events that a server told, in their order.
+    """The events that a server emitted, in order.
 
-    Each wait goes on where the one before it found its event, so that nothing is lost that is told
-    between two of them.
+    Each wait continues where the one before it found its event, so that none between them is lost.
     """
 
     def __init__(self):
@@ -30,7 +29,7 @@ class Heard:
             self._came.notify_all()
 
     def forget(self):
-        """Have the next wait look at what is told from now on only."""
+        """Let the next wait ignore the events so far."""
         with self._came:
             self._next = len(self.all)
 
@@ -54,7 +53,7 @@ class Heard:
 def listening(socket):
     """Hear what comes over a websocket of `/api/events/subscribe`, until the block ends."""
     heard = Heard()
-    socket.settimeout(None)  # a server may have nothing to tell for long
+    socket.settimeout(None)  # a server may emit nothing for a long time
 
     def listen():
         try:

@@ -107,7 +107,7 @@ def test_a_wrong_value_is_refused_at_start_with_a_sentence_that_names_it(
 @pytest.mark.parametrize(
     ("name", "near"), [("oid", "oidc"), ("comand", "command"), ("File", "file")]
 )
-def test_a_misspelt_token_source_is_told_the_nearest(configured, capsys, name, near):
+def test_a_misspelt_token_source_is_answered_with_the_nearest(configured, capsys, name, near):
     with pytest.raises(SystemExit):
         configured(WbAwsApp={"token_source": name})
 

@@ -166,7 +166,7 @@ async def test_processes_that_a_child_leaves_behind_end_with_it(module, tmp_path
     await until(lambda: not lives(left))
 
 
-async def test_no_more_than_the_limit_run_at_once_and_waiting_counts(module, tmp_path):
+async def test_at_most_the_limit_run_at_once_and_waiting_counts(module, tmp_path):
     children = ChildProcesses(2)
     name, where = module(HANGING), [tmp_path / str(n) for n in range(3)]
     asking = [

@@ -1,4 +1,4 @@
-"""What the pages tell people to type is typed here, in a real server with a local AWS."""
+"""Run the commands of the pages in a real server with a local AWS."""
 
 from __future__ import annotations
 

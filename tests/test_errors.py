@@ -32,17 +32,17 @@ def test_every_failure_is_a_whole_problem_document(kind):
 
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.code)
-def test_without_a_sentence_of_its_own_a_failure_is_told_by_its_title(kind):
+def test_without_a_sentence_of_its_own_a_failure_is_described_by_its_title(kind):
     assert str(kind()) == kind.title == kind().detail
 
 
 def test_hints_of_this_time_win_over_the_kinds_own():
-    told = TrustRefused("No.", hint="Ask.", admin_hint="Look.", retry_after=5)
-    assert (told.hint, told.admin_hint, told.retry_after) == ("Ask.", "Look.", 5)
+    error = TrustRefused("No.", hint="Ask.", admin_hint="Look.", retry_after=5)
+    assert (error.hint, error.admin_hint, error.retry_after) == ("Ask.", "Look.", 5)
     assert TrustRefused("No.", hint="").hint == ""
 
 
-def test_a_refused_role_tells_where_to_ask_for_it():
+def test_a_refused_role_says_where_to_ask_for_it():
     assert RoleNotAllowed("No.", request_url="https://ask").as_problem()["request_url"] == (
         "https://ask"
     )

@@ -54,7 +54,7 @@ async def test_the_documented_s3_browser_lists_the_bucket_as_the_picked_role(api
 
 
 @pytest.mark.parametrize(
-    ("bucket", "error", "status", "told"),
+    ("bucket", "error", "status", "words"),
     [
         ("no-such-bucket", None, 403, "Access Denied"),
         ("colorado-projects", ("AccessDenied", 403, "You may not."), 403, "You may not."),
@@ -63,8 +63,8 @@ async def test_the_documented_s3_browser_lists_the_bucket_as_the_picked_role(api
         ("colorado-projects", None, 502, "Could not connect"),
     ],
 )
-async def test_the_documented_s3_browser_tells_what_aws_says(
-    api, monkeypatch, bucket, error, status, told
+async def test_the_documented_s3_browser_shows_what_aws_says(
+    api, monkeypatch, bucket, error, status, words
 ):
     def refuse(self, bucket):
         if error is None:
@@ -83,7 +83,7 @@ async def test_the_documented_s3_browser_tells_what_aws_says(
     answer = await api("GET", f"/s3-browser/{bucket}")
 
     assert answer.status == status
-    assert told in answer.data["message"]
+    assert words in answer.data["message"]
 
 
 async def test_the_shortest_example_works(api, jp_serverapp):

@@ -69,13 +69,13 @@ def test_the_wheel_has_the_built_jupyterlab_extension(wheel):
     assert schemas <= {Path(name).name for name in files if name.startswith("schemas/")}
 
 
-def test_the_jupyterlab_extension_is_of_one_build_and_tells_nothing_of_the_machine(wheel):
+def test_the_jupyterlab_extension_is_of_one_build_and_reveals_nothing_of_the_machine(wheel):
     files = in_labextension(wheel)
 
     assert len([name for name in files if "remoteEntry" in name]) == 1
     assert not [name for name in files if "node_modules" in name or name.endswith((".map", ".ts"))]
-    told = re.compile(re.escape(str(ROOT)).encode() + rb"|file:///|/home/|/tmp/")
-    assert not [name for name, content in files.items() if told.search(content)]
+    revealing = re.compile(re.escape(str(ROOT)).encode() + rb"|file:///|/home/|/tmp/")
+    assert not [name for name, content in files.items() if revealing.search(content)]
 
 
 def test_it_enables_the_extensions_and_leaves_nothing_behind(wheel, tmp_path):

@@ -1,8 +1,8 @@
-"""The local AWS under AWS's own names, as clients that nobody told of another endpoint look for it.
+"""The local AWS under AWS's own names, for clients that use no other endpoint.
 
-It answers by TLS at port 443 of a loopback address. Those who are to see it are run within a mount
-namespace of their own, where `/etc/hosts` has AWS's names and the machine's CA certificates have
-one more; so nothing has to be told to a client, and nothing of the machine is changed.
+It answers over TLS on port 443 of a loopback address. Clients run in a mount namespace of their own,
+in which `/etc/hosts` has AWS's names and the CA certificates include one more. So no client needs a
+setting, and nothing on the machine changes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SIGNED_BY = re.compile(r"Credential=(?P<key>\w+)/\d{8}/(?P<region>[\w-]+)/(?P<s
 
 
 def impossible() -> str | None:
-    """Say why it can't be had here, or None."""
+    """Return why it can't run here, or None."""
     if not CA_BUNDLE.exists():
         return f"the machine's CA certificates are not in {CA_BUNDLE}"
     if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
@@ -96,9 +96,9 @@ def _form(environ):
 class LocalAmazon(BackgroundServer):
     """What a `LocalAws` holds, at AWS's names; `calls` are what it was asked.
 
-    Whoever asks STS the same again at once has the same answer. botocore, which renews at each
-    look what AWS gives for less than 15 minutes, would else have another key by the time that
-    polars, which looks at each by itself, asks it for the secret.
+    STS gives the same answer to the same request for two seconds. botocore refreshes at each use any
+    credentials that last less than 15 minutes, and polars asks it for the key and the secret one
+    after the other: otherwise they would not belong together.
 
     Args:
         folder: an empty one.

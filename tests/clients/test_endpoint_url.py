@@ -1,4 +1,4 @@
-"""Parquet files of pandas at an address that `AWS_ENDPOINT_URL` names, as docs/clients.md tells of it."""
+"""Parquet files of pandas at an address that `AWS_ENDPOINT_URL` names, as docs/clients.md describes."""
 
 from __future__ import annotations
 

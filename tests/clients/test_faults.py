@@ -1,4 +1,4 @@
-"""Faults of clients' own, which docs/clients.md tells of; one that is mended may go from there."""
+"""Faults in clients that docs/clients.md describes; one that is fixed can be removed there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_duckdb_that_writes_is_refused_until_it_reads_or_has_a_new_secret(client
     assert duckdb.run(f"{SECRET}\nwrite(); print('written')") == "written\n"
 
 
-def test_duckdb_renews_nothing_unless_it_is_told_to(clients, amazon):
+def test_duckdb_refreshes_nothing_by_itself(clients, amazon):
     duckdb, _, _ = clients("duckdb")
     duckdb.run(f"{SECRET}\nread()")
 
@@ -65,10 +65,10 @@ WITHOUT_CA_BUNDLE = {"bucket": "colorado-projects", "without": ["AWS_CA_BUNDLE"]
 
 def test_rclone_takes_no_ca_bundle_of_awss(clients):
     rclone, _, _ = clients("rclone")
-    told = {**WITHOUT_CA_BUNDLE, "region": ",region=us-east-2", "more": {}}
+    settings = {**WITHOUT_CA_BUNDLE, "region": ",region=us-east-2", "more": {}}
 
-    assert "LoadCustomCABundleError" in rclone.run(RCLONE.format(**told | {"without": []}))
-    assert "Projects of" in rclone.run(RCLONE.format(**told))
+    assert "LoadCustomCABundleError" in rclone.run(RCLONE.format(**settings | {"without": []}))
+    assert "Projects of" in rclone.run(RCLONE.format(**settings))
 
 
 def test_rclone_looks_for_a_bucket_in_us_east_1_unless_its_region_is_named(clients):

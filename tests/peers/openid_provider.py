@@ -1,7 +1,7 @@
 """An OpenID provider that we did not write: npm's certified `oidc-provider`, in a Node of its own.
 
-`oidc_provider/provider.mjs` configures it; this starts, stops and restarts it, and tells it what
-only an administrator of such a provider could do.
+`oidc_provider/provider.mjs` configures it; this starts, stops and restarts it, and
+does what only an administrator of such a provider can do.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class OpenIdProvider:
 
     @property
     def running(self) -> bool:
-        """Tell whether it has been started, and not stopped."""
+        """Return whether it runs."""
         return self._process is not None
 
     def demand_secret(self, *, demanded: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Ports for the peers, which are told theirs before they start."""
+"""Ports for the peers, which need to know theirs before they start."""
 
 from __future__ import annotations
 

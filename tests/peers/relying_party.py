@@ -16,7 +16,7 @@ CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
 class RelyingParty:
-    """A client of the provider's: the requests that it sends, and no more."""
+    """A client of the provider: only the requests that it sends."""
 
     def __init__(self, provider, client_id=PUBLIC_CLIENT):
         self.provider = provider

@@ -52,15 +52,15 @@ def test_no_call_fails_while_the_provider_is_restarted(provider, store, tmp_path
             provider.restart(new_signing_key=restart % 2 == 1)
         said = work.result()
 
-        told = [(name, data.get("state")) for name, data in server.heard.all]
-        calls, renewals = said.count("done\n"), told.count(("token-refreshed", None))
-        failed = told.count(("refresh-failed", None))
+        events = [(name, data.get("state")) for name, data in server.heard.all]
+        calls, refreshes = said.count("done\n"), events.count(("token-refreshed", None))
+        failed = events.count(("refresh-failed", None))
         print(
-            f"{SECONDS} s: {calls} calls, {renewals} renewals, {failed} failed, {RESTARTS} restarts"
+            f"{SECONDS} s: {calls} calls, {refreshes} refreshes, {failed} failed, {RESTARTS} restarts"
         )
-        print(f"states: {[state for name, state in told if name == 'state-changed']}")
+        print(f"states: {[state for name, state in events if name == 'state-changed']}")
         assert "failed" not in said, said
         assert calls >= SECONDS / (BETWEEN_CALLS + 3)
-        assert renewals >= SECONDS // 60
-        assert ("state-changed", "expired") not in told
-        assert ("state-changed", "sign_in_required") not in told
+        assert refreshes >= SECONDS // 60
+        assert ("state-changed", "expired") not in events
+        assert ("state-changed", "sign_in_required") not in events

@@ -85,7 +85,7 @@ def day(provider, store, tmp_path_factory):
 
 
 def work(day, server, how):
-    """Start a role and a kernel, read, renew the token twice, read again, and look around."""
+    """Start a role and a kernel, read, refresh the token twice, read again, and look around."""
     session = server.start(ANALYST, default=True)  # after signing out, "no role" is what was chosen
     kernel = server.kernel()
     said = [server.run(kernel, READ)]
@@ -122,7 +122,7 @@ def test_a_terminal_signs_in_and_out(day):
 
 
 @pytest.mark.parametrize("how", ["by device", "by code"])
-def test_a_notebook_reads_before_and_after_renewals(day, how):
+def test_a_notebook_reads_before_and_after_refreshes(day, how):
     assert day.said[f"notebook {how}"].split() == CONTENT.split() * 2
 
 

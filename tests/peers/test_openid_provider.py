@@ -92,7 +92,7 @@ def test_access_tokens_can_be_jwts_for_an_audience(start_openid_provider, browse
         assert client.claims(tokens)["groups"] == ["finance"]
 
 
-def test_cancelling_is_told_to_the_client(client, browser):
+def test_the_client_learns_of_a_cancellation(client, browser):
     assert query_of(browser.cancel(client.authorization_url()))["error"] == "access_denied"
 
 

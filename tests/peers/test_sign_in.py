@@ -69,9 +69,9 @@ class TestConfidentialClient:
     async def test_it_shows_its_secret_all_the_way(self, api, run, new_person, new_kernel):
         await new_person("alice").sign_in()
         session = await api.start(ANALYST)
-        renewed = await api("POST", f"/aws/sessions/{session['id']}/refresh")
+        refreshed = await api("POST", f"/aws/sessions/{session['id']}/refresh")
 
-        assert renewed.data["state"] == "active"
+        assert refreshed.data["state"] == "active"
         assert await run(await new_kernel(), READ) == CONTENT
         assert (await api("DELETE", "/aws/sign-in")).data["revoked"] is True
 
@@ -128,7 +128,7 @@ async def test_a_role_is_open_to_its_group_alone(api, run, new_person, new_kerne
 
     assert [role["arn"] for role in offered] == [FINANCE]
     assert (refused.status, refused.data["code"]) == (403, "role_not_allowed")
-    # And the catalogue is no boundary: the store itself says no.
+    # And the catalogue is not the boundary: the store itself refuses.
     said = await run(kernel, f"%env AWS_ROLE_ARN={ANALYST}\n" + REFUSED)
     assert said.splitlines()[-1] == "AccessDenied"
 
@@ -172,7 +172,7 @@ async def test_who_signs_in_after_signing_out_is_asked_who_they_are(api, new_per
     assert (await api("GET", "/aws/sign-in")).data["user"]["subject"] == "bob"
 
 
-async def test_saying_no_at_the_provider_is_told(api, new_person):
+async def test_a_refusal_at_the_provider_is_reported(api, new_person):
     alice = new_person("alice")
 
     page = await alice.cancel()

@@ -29,8 +29,8 @@ def sign_in(browser, server):
     assert page.status_code == 200, page.text
 
 
-def renewed(server, session):
-    """Have it renew its token now; return the state of its role session."""
+def refreshed(server, session):
+    """Refresh its token now; return the state of its role session."""
     server("POST", f"/aws/sessions/{session['id']}/refresh")
     return server("GET", f"/aws/sessions/{session['id']}")["state"]
 
@@ -41,9 +41,9 @@ def test_neither_ends_the_others_sign_in(servers, new_browser):
         sign_in(browser, server)
     sessions = [server.start(ANALYST) for server in servers]
 
-    states = [renewed(*pair) for _ in range(3) for pair in zip(servers, sessions, strict=True)]
+    states = [refreshed(*pair) for _ in range(3) for pair in zip(servers, sessions, strict=True)]
     sign_in(browser, servers[0])
-    states += [renewed(*pair) for _ in range(2) for pair in zip(servers, sessions, strict=True)]
+    states += [refreshed(*pair) for _ in range(2) for pair in zip(servers, sessions, strict=True)]
 
     assert states == ["active"] * 10
 
@@ -63,4 +63,4 @@ def test_signing_out_of_one_ends_what_the_provider_says_it_ends(
 
     one("DELETE", "/aws/sign-in")
 
-    assert renewed(other, session) == state
+    assert refreshed(other, session) == state

@@ -1,4 +1,4 @@
-# Credentials of the role that the environment names, renewed five minutes before they expire.
+# Credentials of the role that the environment names, refreshed five minutes before they expire.
 
 .kept <- new.env()
 

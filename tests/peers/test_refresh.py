@@ -62,11 +62,11 @@ async def test_a_provider_that_is_away_is_waited_for(
     await asyncio.to_thread(provider.stop)
     await heard("state-changed", session_id=session["id"], state="degraded")
     await heard("state-changed", session_id=session["id"], state="expired")
-    ailing = (await api("GET", f"/aws/sessions/{session['id']}")).data
+    degraded = (await api("GET", f"/aws/sessions/{session['id']}")).data
     await asyncio.to_thread(provider.start)
     await heard("state-changed", session_id=session["id"], state="active")
 
-    assert ailing["problem"]["code"] == "identity_provider_unavailable"
+    assert degraded["problem"]["code"] == "identity_provider_unavailable"
     assert await run(kernel, READ) == CONTENT
 
 
@@ -118,7 +118,7 @@ async def test_somebody_else_who_signs_in_never_gets_the_formers_roles(
     assert "FileNotFoundError" in await run(kernel, READ)
 
 
-async def test_a_role_of_a_lost_group_ends_at_the_next_renewal(api, heard, provider, new_person):
+async def test_a_role_of_a_lost_group_ends_at_the_next_refresh(api, heard, provider, new_person):
     await new_person("alice").sign_in()
     session = await api.start(ANALYST)
 
