@@ -136,7 +136,7 @@ class Choices:
             self._report_no_role(kernel_id, assignment.session_id)
         elif assignment is None and not self._sessions.restored:
             log.warning(
-                "Kernel %s starts without AWS credentials: what the last run left is not known yet",
+                "Kernel %s starts without AWS credentials: the last run's role sessions are not known yet",
                 kernel_id,
             )
             self._report_no_role(kernel_id, None)

@@ -23,8 +23,8 @@ READY_TIMEOUT = 5.0
 MAX_ENDED = 200
 
 LAST_RUN_UNKNOWN = (
-    "What the last run of this server left could not be read yet, since a disk does not answer. Until it does,"
-    " kernels, terminals and apps start without AWS credentials."
+    "The role sessions of this server's last run could not be read yet, because a disk does not answer. Until it"
+    " does, kernels, terminals and apps start without AWS credentials."
 )
 
 
@@ -171,7 +171,7 @@ class Registry:
 
     @property
     def last_run_notice(self) -> str | None:
-        """A sentence for users and administrators where the last run's records are late."""
+        """A sentence for users and administrators while the last run's records are late."""
         return f"{LAST_RUN_UNKNOWN} {self._late_hint}" if self._late and not self.restored else None
 
     def begin_restore(self) -> None:
@@ -185,7 +185,7 @@ class Registry:
         self.settle_default(default)
 
     def end_restore(self) -> None:
-        """Let everyone go on who waits in `wait_until_ready`."""
+        """Let the callers of `wait_until_ready` go on."""
         self._restored.set()
 
     async def wait_until_ready(self) -> bool:

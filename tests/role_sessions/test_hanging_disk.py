@@ -161,7 +161,7 @@ async def test_a_disk_that_never_answers_does_not_keep_the_server_from_stopping(
 
 
 async def test_another_place_that_hangs_leaves_no_token_file_behind(site, disk):
-    disk.hang(TokenFolders, "others")
+    disk.hang(TokenFolders, "open_others")
     async with site.server() as manager:
         await manager.starter.start(ANALYST)
         await asyncio.to_thread(disk.asked.wait, 20)
