@@ -29,7 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print credentials to the program at the other end of a pipe."""
+    """Print credentials to the program at the other end of a pipe.
+
+    Raises:
+        CliError: if the output is a terminal, or the role can't be used.
+    """
     if sys.stdout.isatty():
         raise local_problem(
             "secret_on_screen",

@@ -45,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check everything and report the findings."""
+    """Check everything and report the findings.
+
+    Raises:
+        CliError: if the doctor itself fails.
+    """
     from jupyter_wb_aws.doctor.diagnose import diagnose
 
     try:

@@ -30,7 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> NoReturn:
-    """Start the role session and become the command."""
+    """Start the role session and become the command.
+
+    Raises:
+        CliError: if there is no command, or the role or the command can't be started.
+    """
     if not args.command or args.misplaced:
         raise local_problem(
             "no_command",
@@ -79,7 +83,13 @@ def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
 
 
 def os_refusal(name: str, error: OSError, environment: Mapping[str, str]) -> CliError:
-    """Explain why, with the exit code of a shell (POSIX, "Exit Status for Commands")."""
+    """Explain why a command can't be run, with the exit code of a shell (POSIX, "Exit Status for Commands").
+
+    Args:
+        name: the command, as the user typed it.
+        error: what the system answered.
+        environment: the command's environment, with its PATH.
+    """
     missing = isinstance(error, FileNotFoundError | NotADirectoryError) or not _is_there(
         name, environment
     )

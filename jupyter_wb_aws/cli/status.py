@@ -40,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the role sessions, and what is wrong."""
+    """Print the role sessions, and what is wrong.
+
+    Raises:
+        CliError: if the server can't be asked, or is not set up.
+    """
     client = connect()
     health = client.get("/aws/health").data
     if health["status"] == "not_configured":

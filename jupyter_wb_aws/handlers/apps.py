@@ -11,7 +11,11 @@ class RelaunchHandler(WbAwsHandler):
 
     @endpoint
     async def post(self, app_id: str) -> None:
-        """Stop the app; its next request launches it."""
+        """Stop the app; its next request launches it.
+
+        Raises:
+            AppNotFound: if this server has no such app.
+        """
         self.server_state.require_manager()
         await self.require("server-proxy")
         self.body({})

@@ -134,7 +134,15 @@ def entry(
     given: ProcessRole | None,
     to_come: ProcessRole | None = None,
 ) -> dict[str, object]:
-    """Shape one assignment as the REST contract does."""
+    """Shape one assignment as the REST contract does.
+
+    Args:
+        kind: `kernel`, `terminal` or `app`.
+        name: the id of the kernel, or the name of the terminal or app.
+        chosen: the choice for its next start; None if there is none.
+        given: what it was started with; None if nothing was chosen then.
+        to_come: what it would get if it started now; None if it can't be started again.
+    """
     session = given.session if given else None
     return {
         "kind": kind,

@@ -49,7 +49,11 @@ class WbAwsHandler(APIHandler):
         self.server_state = server
 
     async def prepare(self) -> None:  # type: ignore[override]
-        """Refuse what Jupyter Server refuses, and bodies that are too large or not JSON."""
+        """Refuse what Jupyter Server refuses, and bodies that are too large or not JSON.
+
+        Raises:
+            ProblemHTTPError: with the reason.
+        """
         try:
             await super().prepare()
         except web.HTTPError as error:
@@ -65,7 +69,11 @@ class WbAwsHandler(APIHandler):
             raise ProblemHTTPError(UnsupportedMediaType())
 
     def check_xsrf_cookie(self) -> None:
-        """Check as Jupyter Server does; raise a problem that says which of the two checks failed."""
+        """Check as Jupyter Server does.
+
+        Raises:
+            ProblemHTTPError: with the one of the two checks that failed.
+        """
         try:
             super().check_xsrf_cookie()
         except web.HTTPError as error:
@@ -181,7 +189,11 @@ class UnknownPathHandler(WbAwsHandler):
 
     @endpoint
     async def get(self) -> None:
-        """Answer that there is nothing here."""
+        """Answer that there is nothing here.
+
+        Raises:
+            NotFound: always.
+        """
         raise NotFound("There is nothing at this path.")
 
     post = put = delete = patch = head = get

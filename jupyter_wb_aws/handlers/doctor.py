@@ -107,6 +107,11 @@ async def look(
 ) -> Any:
     """Run the doctor in a process that has this environment, and return its report.
 
+    Args:
+        children: runs our helper processes.
+        environment: the environment to examine.
+        asked: what the doctor has to know besides, as `jupyter_wb_aws.doctor` reads it.
+
     Raises:
         DoctorTimeout: if it takes too long.
         StartTimeout: if other helper processes take up all places.

@@ -12,7 +12,11 @@ class IdentityHandler(WbAwsHandler):
 
     @endpoint
     async def get(self) -> None:
-        """Report it, by default for the default role session."""
+        """Report it, by default for the default role session.
+
+        Raises:
+            BadRequest: if `verify` is not true or false.
+        """
         self.refuse_other_sites()  # it calls STS and the token source
         manager = self.manager
         verify = self.get_query_argument("verify", "false")

@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 async def sessions_json(
     server: ServerState, manager: RoleSessionManager, sessions: Iterable[RoleSession]
 ) -> list[dict[str, object]]:
-    """Shape role sessions as `session_json` does; look for conflicts with the user's own AWS files."""
+    """Shape role sessions as `session_json` does; look for conflicts with the user's own AWS files.
+
+    Args:
+        server: the server's parts and settings.
+        manager: the role sessions of this server.
+        sessions: those to shape.
+    """
     site = server.site or SiteSettings()
     looked_at = [
         (s, environment_with_user_files(os.environ, ProcessRole("role", s), site)) for s in sessions
@@ -134,7 +140,11 @@ class RoleSessionsHandler(RoleSessionHandler):
 
     @endpoint
     async def post(self) -> None:
-        """Start a role session; with `shared: false`, it is for the caller alone."""
+        """Start a role session; with `shared: false`, it is for the caller alone.
+
+        Raises:
+            BadRequest: if fields exclude each other.
+        """
         manager = self.manager
         body = self.body(
             {
@@ -204,7 +214,12 @@ class KernelsHandler(WbAwsHandler):
 
     @endpoint
     async def post(self, session_id: str) -> None:
-        """Start a kernel; the answer is the same model as in `/api/kernels`."""
+        """Start a kernel; the answer is the same model as in `/api/kernels`.
+
+        Raises:
+            NotFound: if this server's kernels run elsewhere.
+            BadRequest: if the path or the kernel's name can't be used.
+        """
         session = self.manager.sessions.get_shared(session_id)
         await self.require("kernels")
         body = self.body({"name": str, "path": str})
@@ -235,7 +250,11 @@ class TerminalsHandler(WbAwsHandler):
 
     @endpoint
     async def post(self, session_id: str) -> None:
-        """Start a terminal; the answer is the same model as in `/api/terminals`."""
+        """Start a terminal; the answer is the same model as in `/api/terminals`.
+
+        Raises:
+            NotFound: if terminals are switched off.
+        """
         session = self.manager.sessions.get_shared(session_id)
         await self.require("terminals")
         self.body({})

@@ -79,7 +79,11 @@ class PageHandler(JupyterHandler):
         self.server_state = server
 
     def check_xsrf_cookie(self) -> None:
-        """Check as Jupyter Server does, but show a refusal on our own page."""
+        """Check as Jupyter Server does, but show a refusal on our own page.
+
+        Raises:
+            ProblemHTTPError: with the one of the two checks that failed.
+        """
         try:
             super().check_xsrf_cookie()
         except web.HTTPError as error:
