@@ -74,7 +74,7 @@ class RuntimeDir:
         }
         file = self.path / f"jpserver-{info['pid']}.json"
         file.write_text(json.dumps(info))
-        file.chmod(0o600)  # as Jupyter does, whatever the umask
+        file.chmod(0o600)  # as Jupyter does, with any umask
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A small real HTTP server that speaks the REST contract, and is held to it.
 
-Whatever it is asked and answers is checked against openapi.yaml: a violation fails the test, so
+Every request and answer is checked against openapi.yaml: a violation fails the test, so
 that this stand-in can't drift from the handlers, which are held to the same file.
 """
 

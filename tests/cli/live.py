@@ -33,8 +33,8 @@ class CommandLine:
         process = await self.begin(*words, **how)
         async with asyncio.timeout(60):
             out, err = await process.communicate(input.encode())
-        told = [(text or b"").decode(errors="surrogateescape") for text in (out, err)]
-        return Done(process.returncode, *told)
+        reported = [(text or b"").decode(errors="surrogateescape") for text in (out, err)]
+        return Done(process.returncode, *reported)
 
 
 async def in_shell(script, environment):

@@ -191,7 +191,7 @@ def test_who_names_another_file_reads_what_is_wrong_with_it(
 
 
 def test_a_server_elsewhere_is_not_let_in_by_its_certificate_alone(serve, run, monkeypatch):
-    """There, whoever has the name's address could show it; the name must be in it, too."""
+    """Anyone who has the name's address there could show it, so the name must be in it too."""
     from jupyter_wb_aws.cli import transport
 
     certfile = serve(without_names())

@@ -296,13 +296,13 @@ def test_a_refusal_says_what_why_and_what_to_do(server, run):
 
 
 def test_status_lists_the_role_sessions_and_what_ails_them(server, run):
-    ailing = problem("token_source_failed", "The command failed.", admin_hint="See the log.")
+    degraded = problem("token_source_failed", "The command failed.", admin_hint="See the log.")
     server.sessions = [
         role_session("analyst", default=True),
         role_session(
             "auditor",
             state="sign_in_required",
-            problem=ailing,
+            problem=degraded,
             token_expires_at="2000-01-01T00:00:00Z",
         ),
     ]
@@ -554,10 +554,10 @@ def test_json_is_not_changed_by_a_byte(server, run):
 
 
 def test_a_refusal_is_the_servers_problem_in_json(server, run):
-    told = server.fail("POST /aws/sessions", "role_not_allowed", "Not yours.", request_url=None)
+    reported = server.fail("POST /aws/sessions", "role_not_allowed", "Not yours.", request_url=None)
     ran = run("start", ANALYST, "--json")
     assert ran.code == 1
-    assert json.loads(ran.out) == told
+    assert json.loads(ran.out) == reported
     assert ran.err == ""
 
 

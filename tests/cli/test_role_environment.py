@@ -106,9 +106,9 @@ def test_end_and_identity_by_a_role_mean_the_one_that_was_picked(server, run):
     from tests.cli.contract_server import role_session
 
     own = role_session("analyst", id="own", shared=False)
-    server.sessions = [own, role_session("analyst", id="picked", default=True)]
+    server.sessions = [own, role_session("analyst", id="default", default=True)]
     run("end", "analyst")
-    assert server.asked[-1].target.endswith("/sessions/picked")
+    assert server.asked[-1].target.endswith("/sessions/default")
     run("end", "own")
     assert server.asked[-1].target.endswith("/sessions/own")
     server.sessions = [own]

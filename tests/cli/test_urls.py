@@ -36,8 +36,8 @@ HIDDEN_IN = [
 
 
 def shows_nothing(ran) -> bool:
-    told = ran.out + ran.err
-    return not any(secret in told for secret in SECRETS) and "Traceback" not in told
+    reported = ran.out + ran.err
+    return not any(secret in reported for secret in SECRETS) and "Traceback" not in reported
 
 
 @pytest.mark.parametrize("token", ["", "t"])

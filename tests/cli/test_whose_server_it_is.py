@@ -32,7 +32,7 @@ linux_only = pytest.mark.skipif(
 )
 
 
-# What it answers to whatever it is asked: `env` and `exec` would load a library of its own.
+# Its answer to every request: `env` and `exec` would load a library of its own.
 ANSWER = json.dumps(
     {
         "role_arn": "arn:aws:iam::111122223333:role/analyst",

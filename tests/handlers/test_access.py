@@ -65,7 +65,7 @@ def test_the_calls_are_all_those_of_the_contract():
 @pytest.mark.parametrize(("method", "path"), CALLS)
 async def test_nobody_gets_anywhere_without_signing_in(anonymous, method, path):
     body = "{}" if method in {"POST", "PUT", "PATCH"} else None
-    # Whoever has no cookie to abuse can make up both halves of this one.
+    # A caller without a cookie to abuse can make up both halves of this one.
     xsrf = {"Cookie": "_xsrf=x", "X-XSRFToken": "x"}
     headers = {"Content-Type": "application/json", **xsrf}
     assert await anonymous(method, path, body, headers) == (403, "not_authenticated")
@@ -208,8 +208,8 @@ async def test_a_page_of_another_origin_starts_nothing(
 
     answers = [await browser("GET", path, **headers) for path in WITH_EFFECTS]
 
-    told = {(answer.code, json.loads(answer.body)["code"]) for answer in answers}
-    assert told == {(403, "cross_origin")}
+    reported = {(answer.code, json.loads(answer.body)["code"]) for answer in answers}
+    assert reported == {(403, "cross_origin")}
     assert no_programs == []
 
 

@@ -83,9 +83,11 @@ class TestBehindAProxyThatCanNotBeUsed:
         assert "HTTP_PROXY" in answer.data["detail"]
         doctor = await api("GET", "/aws/doctor")
         health = await api("GET", "/aws/health")
-        told = answer.raw + doctor.raw + health.raw + caplog.text.encode() + str(events).encode()
-        assert b"Winter" not in told
-        assert b"svc:" not in told
+        reported = (
+            answer.raw + doctor.raw + health.raw + caplog.text.encode() + str(events).encode()
+        )
+        assert b"Winter" not in reported
+        assert b"svc:" not in reported
 
 
 def heard(events):

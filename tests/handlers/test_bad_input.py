@@ -1,4 +1,4 @@
-"""Whatever is sent: a 4xx with a code, never a 500, and nothing changed."""
+"""Bad input of every kind gets a 4xx with a code, never a 500, and changes nothing."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ def test_the_contract_is_valid_openapi(contract):
 
 
 def test_every_domain_error_has_its_status_and_meaning_in_the_contract(contract):
-    told = {code: entry["status"] for code, entry in contract["x-codes"].items()}
-    assert codes_of(WbAwsError).items() <= told.items()
+    reported = {code: entry["status"] for code, entry in contract["x-codes"].items()}
+    assert codes_of(WbAwsError).items() <= reported.items()
 
 
 def test_the_codes_of_a_problem_are_the_codes_that_are_explained(contract):

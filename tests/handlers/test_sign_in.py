@@ -459,8 +459,8 @@ async def test_a_sign_in_that_ended_revives_its_role_sessions_and_kernels(
     end(provider)
     refused = await api("POST", f"/aws/sessions/{session['id']}/refresh")
     assert (refused.status, refused.data["code"]) == (409, "sign_in_required")
-    ailing = (await api("GET", f"/aws/sessions/{session['id']}")).data
-    assert ailing["state"] == "sign_in_required"
+    degraded = (await api("GET", f"/aws/sessions/{session['id']}")).data
+    assert degraded["state"] == "sign_in_required"
     assert (await state(api))["problem"]["code"] == "sign_in_required"
 
     await sign_in()

@@ -1,4 +1,4 @@
-"""An identity provider that never answers: Jupyter goes on, and the user is told."""
+"""An identity provider that never answers: Jupyter continues, and the user gets an explanation."""
 
 import asyncio
 import socket

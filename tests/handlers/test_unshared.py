@@ -1,4 +1,4 @@
-"""`POST /aws/sessions` with `"shared": false`: a role session for whoever starts it alone."""
+"""`POST /aws/sessions` with `"shared": false`: a role session for its caller alone."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ async def test_what_it_is_told_to_be_is_what_aws_says(api):
 
     asked = await api("GET", f"/aws/identity?session_id={own['id']}&verify=true")
 
-    told = {key: asked.data[key] for key in ("UserId", "Account", "Arn")}
-    assert told == own["identity"]
-    assert own["environment"]["AWS_ROLE_SESSION_NAME"] in told["Arn"]
+    reported = {key: asked.data[key] for key in ("UserId", "Account", "Arn")}
+    assert reported == own["identity"]
+    assert own["environment"]["AWS_ROLE_SESSION_NAME"] in reported["Arn"]
 
 
 async def test_it_ends_with_its_process(api, command):
