@@ -47,13 +47,8 @@ def test_parquet_of_pandas_by_itself_has_no_role_there(run, code):
     assert asked == set()  # nor is the role asked for at AWS
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        pytest.param(code, id=name, marks=[] if name == "boto3" else [pytest.mark.long])
-        for name, code in zip(["s3fs", "boto3", "polars"], BLOCKS, strict=True)
-    ],
-)
+@pytest.mark.long  # with s3fs, pandas and polars
+@pytest.mark.parametrize("code", BLOCKS, ids=["s3fs", "boto3", "polars"])
 def test_what_the_page_says_instead_works_there(run, code):
     said, asked = run(code)
     assert said.endswith("done\n"), said
