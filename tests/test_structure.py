@@ -13,8 +13,6 @@ PACKAGE = Path(jupyter_wb_aws.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if PACKAGE / "demo" not in path.parents)
 MAX_ARGUMENTS = 9
 MAX_LINES, MAX_LINES_OF_ROLE_SESSIONS = 400, 350
-# Being split.
-TOO_LONG = {"errors.py"}
 
 
 def name_of(path):
@@ -32,9 +30,8 @@ def constructors(path):
 def test_a_module_is_short_enough_to_be_read_at_once(path):
     of_role_sessions = path.parent == PACKAGE / "role_sessions"
     limit = MAX_LINES_OF_ROLE_SESSIONS if of_role_sessions else MAX_LINES
-    lines = len(path.read_text().splitlines())
 
-    assert lines <= limit or name_of(path) in TOO_LONG
+    assert len(path.read_text().splitlines()) <= limit
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
