@@ -138,14 +138,19 @@ class TokenCache:
         return token_status.token
 
     async def refresh_all(self) -> None:
-        """Fetch every token again, and the one for all roles, after the fetches that run now.
+        """Fetch every token that was asked for again; if none was, fetch the one for all roles.
+
+        The fetches begin when those that run now have ended. One that fails does not stop the others.
 
         Raises:
-            WbAwsError: what `TokenSource.fetch` raises.
+            WbAwsError: the first failure, once all fetches have ended; see `TokenSource.fetch`.
         """
         await asyncio.gather(*self._fetching.values(), return_exceptions=True)
-        for key in [*self._statuses] or [None]:
-            await self.refresh(key)
+        keys = [*self._statuses] or [None]
+        results = await asyncio.gather(*map(self.refresh, keys), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
 
     def check_sign_in(self) -> None:
         """Note that the user must sign in again, if a rule of the site says so before the next fetch."""

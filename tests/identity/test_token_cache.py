@@ -202,6 +202,22 @@ async def test_a_source_that_binds_roles_is_asked_for_each_role(clock):
     assert token_cache.status(ANALYST) is not token_cache.status(AUDITOR)
 
 
+async def test_when_all_tokens_are_fetched_one_failure_does_not_stop_the_others(clock):
+    down, slow = TokenSourceFailed("down"), TokenSourceFailed("slow")
+    source = Binding(make_token(), make_token(), down, make_token(jti="2"), slow)
+    token_cache = TokenCache(source, clock, random.Random(1))
+    for role_arn in (ANALYST, AUDITOR):
+        await token_cache.current(role_arn)
+    token_cache.status("a third role")
+    with pytest.raises(TokenSourceFailed, match="down"):
+        await token_cache.refresh_all()
+    asked_for = [request.role_arn for request in source.requests]
+    assert asked_for == [ANALYST, AUDITOR, ANALYST, AUDITOR, "a third role"]
+    assert token_cache.status(ANALYST).problem is down
+    assert token_cache.status(AUDITOR).token.claims["jti"] == "2"
+    assert token_cache.status("a third role").problem is slow
+
+
 async def test_other_sources_do_not_learn_the_role(clock):
     token_cache = token_cache_of(clock, make_token())
     await token_cache.current(ANALYST)
