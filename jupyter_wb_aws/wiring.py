@@ -105,7 +105,7 @@ def _report_unknown_settings(
 
 
 def _wire(app: WbAwsApp, serverapp: ServerApp, source: TokenSource) -> ServerState:
-    from jupyter_wb_aws.aws.sts import InProcessSts
+    from jupyter_wb_aws.aws.sts import BlockingStsClient
     from jupyter_wb_aws.injection.environment import SiteSettings
     from jupyter_wb_aws.role_sessions.boto3_sessions import Boto3Sessions
 
@@ -113,7 +113,7 @@ def _wire(app: WbAwsApp, serverapp: ServerApp, source: TokenSource) -> ServerSta
     state = ServerState(site=site)
     state.manager = manager = _make_manager(app, serverapp, source, state, site)
     state.boto3_sessions = Boto3Sessions(
-        manager.context, manager.sessions, manager.choices, InProcessSts()
+        manager.context, manager.sessions, manager.choices, BlockingStsClient()
     )
     _inject(serverapp, state, manager, site)
     return state
@@ -126,7 +126,7 @@ def _make_manager(
     state: ServerState,
     site: SiteSettings,
 ) -> RoleSessionManager:
-    from jupyter_wb_aws.aws.sts_subprocess import SubprocessSts
+    from jupyter_wb_aws.aws.sts_subprocess import SubprocessStsClient
     from jupyter_wb_aws.events import emitter
     from jupyter_wb_aws.identity.token_cache import TokenCache
     from jupyter_wb_aws.injection.server_environment import environment_of
@@ -146,7 +146,7 @@ def _make_manager(
         clock=clock,
         rng=rng,
         emit=emitter(serverapp.event_logger),
-        sts=SubprocessSts(state.children),
+        sts=SubprocessStsClient(state.children),
         process_environment=partial(environment_of, site=site, conflict_check=state.conflict_check),
         in_use=state.role_sessions_in_use,
     )

@@ -1,7 +1,7 @@
 """The two calls of AWS STS that we make, and what they depend on.
 
-`InProcessSts` makes them in this process, for code that needs boto3 there anyway; a role's start asks by a child
-process (`sts_subprocess`).
+`BlockingStsClient` makes them in this process, for code that needs boto3 there anyway. The start of a role session
+makes them in a child process (`sts_subprocess`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
     from mypy_boto3_sts import STSClient
 
-    from jupyter_wb_aws.aws.sts_calls import MakeClient
+    from jupyter_wb_aws.aws.sts_operations import MakeClient
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class Credentials:
 class StsRequest:
     """Everything that one call depends on.
 
-    `environment`: for `InProcessSts`, the role session's `extra_environment`, and nothing else is taken from
+    `environment`: for `BlockingStsClient`, the role session's `extra_environment`, and nothing else is taken from
     `AWS_*` variables or `~/.aws`; for a child process, the whole environment that a kernel would get.
     `deadline`: when the caller stops waiting, in the event loop's time; None if it does not.
     """
@@ -88,8 +88,8 @@ class StsRequest:
     deadline: float | None = None
 
 
-class InProcessSts:
-    """A client of AWS STS in this process. Its calls block; several threads may call it at once.
+class BlockingStsClient:
+    """Calls AWS STS from this process. Its methods block; several threads may call them at once.
 
     All calls share one botocore session. A session of its own for each would load AWS's endpoint data again,
     which takes 40 ms and some MiB, and botocore's reference cycles keep it for long.
@@ -105,7 +105,7 @@ class InProcessSts:
         Raises:
             WbAwsError: STS's error, explained by `sts_errors`.
         """
-        from jupyter_wb_aws.aws.sts_calls import find_caller
+        from jupyter_wb_aws.aws.sts_operations import find_caller
 
         def call() -> AssumedRole:
             assumed = self._assume(request)
@@ -134,7 +134,7 @@ class InProcessSts:
         Raises:
             WbAwsError: STS's error, explained by `sts_errors`.
         """
-        from jupyter_wb_aws.aws.sts_calls import verify_caller
+        from jupyter_wb_aws.aws.sts_operations import verify_caller
 
         def call() -> CallerIdentity:
             return caller_from(verify_caller(self._maker(request), self._assume(request)), request)
@@ -142,7 +142,7 @@ class InProcessSts:
         return _explained(request, call)
 
     def _assume(self, request: StsRequest) -> dict[str, Any]:
-        from jupyter_wb_aws.aws.sts_calls import assume
+        from jupyter_wb_aws.aws.sts_operations import assume
 
         role, token = str(request.role), request.token.reveal()
         return assume(self._maker(request), role, request.session_name, token)
@@ -170,7 +170,7 @@ class InProcessSts:
             make_with_proxies,
             silence_botocore,
         )
-        from jupyter_wb_aws.aws.sts_calls import TolerantParsers
+        from jupyter_wb_aws.aws.sts_operations import TolerantParsers
 
         silence_botocore()
         environment, keys = request.environment, credentials or {}

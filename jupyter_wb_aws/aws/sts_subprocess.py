@@ -24,7 +24,7 @@ ANSWER_TIMEOUT = 20.0
 MIN_TIME = 0.3
 
 
-class StsClient(Protocol):
+class AsyncStsClient(Protocol):
     """The calls to STS that role sessions need."""
 
     async def assume(self, request: StsRequest) -> AssumedRole:
@@ -34,7 +34,7 @@ class StsClient(Protocol):
         """Ask STS again who the role session is."""
 
 
-class SubprocessSts:
+class SubprocessStsClient:
     """Calls STS; each request's `environment` is the whole environment of a kernel.
 
     Args:

@@ -59,7 +59,7 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ask(client: _Client, asked: Mapping[str, Any]) -> dict[str, Any]:
-    from jupyter_wb_aws.aws.sts_calls import assume, find_caller, verify_caller
+    from jupyter_wb_aws.aws.sts_operations import assume, find_caller, verify_caller
 
     assumed = assume(client.make, asked["role"], asked["session_name"], asked["token"])
     named = (verify_caller if asked["verify"] else find_caller)(client.make, assumed)
@@ -113,7 +113,7 @@ class _Client:
     def _make_session(self) -> Any:
         from botocore.session import Session
 
-        from jupyter_wb_aws.aws.sts_calls import TolerantParsers
+        from jupyter_wb_aws.aws.sts_operations import TolerantParsers
 
         session = Session()
         session.register_component("response_parser_factory", TolerantParsers())

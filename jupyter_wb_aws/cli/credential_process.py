@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _assumed(session: Mapping[str, Any]) -> Credentials:
-    from jupyter_wb_aws.aws.sts import InProcessSts, StsRequest
+    from jupyter_wb_aws.aws.sts import BlockingStsClient, StsRequest
     from jupyter_wb_aws.identity.token import MAX_TOKEN_READ, WebIdentityToken
     from jupyter_wb_aws.roles.role import RoleArn
 
@@ -65,7 +65,7 @@ def _assumed(session: Mapping[str, Any]) -> Credentials:
         WebIdentityToken.parse(text, datetime.now(UTC)),
         variables,
     )
-    return InProcessSts().credentials(request)
+    return BlockingStsClient().credentials(request)
 
 
 def _content(path: str, most: int) -> str:

@@ -69,8 +69,8 @@ def _who(session: Any) -> CallerIdentity | None:
     """Call GetCallerIdentity; None if the STS is a store's and does not have it."""
     from botocore.exceptions import ClientError
 
-    from jupyter_wb_aws.aws.sts_calls import TolerantParsers
     from jupyter_wb_aws.aws.sts_errors import failure_from_response
+    from jupyter_wb_aws.aws.sts_operations import TolerantParsers
 
     # Not earlier: the providers' own clients use other protocols, and need parsed times.
     session.register_component("response_parser_factory", TolerantParsers())

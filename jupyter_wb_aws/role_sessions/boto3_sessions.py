@@ -10,7 +10,7 @@ import threading
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from jupyter_wb_aws.aws.sts import Credentials, InProcessSts, StsRequest
+from jupyter_wb_aws.aws.sts import BlockingStsClient, Credentials, StsRequest
 from jupyter_wb_aws.errors import SignInRequired, TokenSourceFailed
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.role_sessions.choices import Choices
@@ -39,7 +39,7 @@ class Boto3Sessions:
     """
 
     def __init__(
-        self, context: Context, sessions: Registry, choices: Choices, sts: InProcessSts
+        self, context: Context, sessions: Registry, choices: Choices, sts: BlockingStsClient
     ) -> None:
         self._context = context
         self._sessions = sessions

@@ -8,7 +8,7 @@ import logging
 import random
 from collections.abc import Mapping
 
-from jupyter_wb_aws.aws.sts_subprocess import StsClient
+from jupyter_wb_aws.aws.sts_subprocess import AsyncStsClient
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import ServerStopping, TokenDirectoryRefused, WbAwsError
 from jupyter_wb_aws.identity.token_cache import TokenCache
@@ -70,7 +70,7 @@ class RoleSessionManager:
         clock: Clock,
         rng: random.Random,
         emit: Emit,
-        sts: StsClient,
+        sts: AsyncStsClient,
         process_environment: EnvironmentOf | None = None,
         in_use: InUse = frozenset,
     ) -> None:

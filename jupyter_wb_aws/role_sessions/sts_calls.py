@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity, StsRequest
-from jupyter_wb_aws.aws.sts_subprocess import StsClient
+from jupyter_wb_aws.aws.sts_subprocess import AsyncStsClient
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
@@ -22,7 +22,7 @@ class StsCalls:
         process_environment: returns the environment of a process of a role session.
     """
 
-    def __init__(self, sts: StsClient, process_environment: EnvironmentOf) -> None:
+    def __init__(self, sts: AsyncStsClient, process_environment: EnvironmentOf) -> None:
         self._sts = sts
         self._process_environment = process_environment
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from jupyter_wb_aws.aws.sts import InProcessSts, StsRequest
+from jupyter_wb_aws.aws.sts import BlockingStsClient, StsRequest
 from jupyter_wb_aws.clock import SystemClock
 from jupyter_wb_aws.demo.identity_provider import IdentityProvider
 from jupyter_wb_aws.demo.local_aws import accounts
@@ -34,7 +34,7 @@ def refused(aws, text, role="analyst"):
         RoleArn.parse(role_arn(role)), None, "alice-1", token, {"AWS_ENDPOINT_URL": aws.url}
     )
     with pytest.raises(WbAwsError) as failed:
-        InProcessSts().assume(request)
+        BlockingStsClient().assume(request)
     shown = str(failed.value.as_problem())
     assert not any(part in shown for part in text.split("."))
     return failed.value

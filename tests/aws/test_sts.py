@@ -11,7 +11,12 @@ import pytest
 
 from jupyter_wb_aws.aws import sts
 from jupyter_wb_aws.aws.botocore_session import proxies_for
-from jupyter_wb_aws.aws.sts import CallerIdentity, InProcessSts, StsRequest, configured_endpoint
+from jupyter_wb_aws.aws.sts import (
+    BlockingStsClient,
+    CallerIdentity,
+    StsRequest,
+    configured_endpoint,
+)
 from jupyter_wb_aws.errors import (
     StsBadAnswer,
     StsRejected,
@@ -60,7 +65,7 @@ def request_to(fake, region="us-east-2", arn=ARN, **environment):
 
 
 def test_a_role_is_assumed_with_one_unsigned_call(fake):
-    got = InProcessSts().assume(request_to(fake))
+    got = BlockingStsClient().assume(request_to(fake))
     assert got.caller == ME
     assert got.credentials_expire_at == datetime(2026, 11, 24, 13, 0, tzinfo=UTC)
     ((action, fields, headers),) = fake.calls
@@ -81,7 +86,7 @@ def test_the_caller_has_the_fields_of_sts():
 )
 def test_get_caller_identity_is_called_if_the_answer_names_no_caller(fake, user):
     fake.answers["AssumeRoleWithWebIdentity"] = assumed(CREDENTIALS + user)
-    assert InProcessSts().assume(request_to(fake)).caller == ME
+    assert BlockingStsClient().assume(request_to(fake)).caller == ME
     assert fake.actions == ["AssumeRoleWithWebIdentity", "GetCallerIdentity"]
     _, _, headers = fake.calls[1]
     assert "Credential=ASIAFAKEKEY/" in headers["Authorization"]
@@ -89,7 +94,7 @@ def test_get_caller_identity_is_called_if_the_answer_names_no_caller(fake, user)
 
 
 def test_verifying_asks_who_we_are_with_fresh_credentials(fake):
-    assert InProcessSts().verify(request_to(fake)) == ME
+    assert BlockingStsClient().verify(request_to(fake)) == ME
     assert fake.actions == ["AssumeRoleWithWebIdentity", "GetCallerIdentity"]
 
 
@@ -97,17 +102,17 @@ def test_verifying_asks_who_we_are_with_fresh_credentials(fake):
 def test_an_arn_without_an_account_is_read_with_the_roles_account(fake, arn):
     user = ASSUMED_USER.replace(ME.arn, arn)
     fake.answers["AssumeRoleWithWebIdentity"] = assumed(CREDENTIALS + user)
-    got = InProcessSts().assume(request_to(fake)).caller
+    got = BlockingStsClient().assume(request_to(fake)).caller
     assert (got.arn, got.account) == (arn, "111122223333")
 
 
 def test_a_stores_own_form_of_a_caller_is_accepted(fake):
     fake.answers["GetCallerIdentity"] = caller("arn:aws:sts::assumed-role/x", "x", "000000000000")
-    assert InProcessSts().verify(request_to(fake)).account == "000000000000"
+    assert BlockingStsClient().verify(request_to(fake)).account == "000000000000"
 
 
 def test_calls_of_many_threads_at_once_each_go_to_their_own_region(fake):
-    client, regions = InProcessSts(), [f"eu-west-{number}" for number in range(1, 9)]
+    client, regions = BlockingStsClient(), [f"eu-west-{number}" for number in range(1, 9)]
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda region: client.verify(request_to(fake, region)), regions))
     signed = [
@@ -132,7 +137,9 @@ def test_calls_of_many_threads_at_once_each_go_to_their_own_region(fake):
 def test_the_endpoint_is_that_of_the_roles_region_and_partition(monkeypatch, arn, region, endpoint):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "sa-east-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
-    client = InProcessSts().client(StsRequest(RoleArn.parse(arn), region, "alice-1", TOKEN), None)
+    client = BlockingStsClient().client(
+        StsRequest(RoleArn.parse(arn), region, "alice-1", TOKEN), None
+    )
     assert client.meta.endpoint_url == f"https://{endpoint}"
 
 
@@ -190,8 +197,8 @@ def hostile(monkeypatch, tmp_path):
 
 @pytest.mark.usefixtures("hostile")
 def test_ambient_variables_files_models_and_proxies_are_ignored(fake):
-    assert InProcessSts().assume(request_to(fake)).caller == ME
-    assert InProcessSts().verify(request_to(fake)) == ME
+    assert BlockingStsClient().assume(request_to(fake)).caller == ME
+    assert BlockingStsClient().verify(request_to(fake)) == ME
     for _, _, headers in fake.calls:
         assert "AMBIENT" not in headers.get("Authorization", "")
         assert "AKIAFILE" not in headers.get("Authorization", "")
@@ -201,14 +208,14 @@ def test_ambient_variables_files_models_and_proxies_are_ignored(fake):
 
 @pytest.mark.usefixtures("hostile")
 def test_in_a_hostile_environment_the_endpoint_is_still_the_roles():
-    client = InProcessSts().client(StsRequest(ARN, "us-east-2", "alice-1", TOKEN), None)
+    client = BlockingStsClient().client(StsRequest(ARN, "us-east-2", "alice-1", TOKEN), None)
     assert client.meta.endpoint_url == "https://sts.us-east-2.amazonaws.com"
     assert client.meta.config.retries["total_max_attempts"] == 1
 
 
 def test_the_servers_environment_is_not_changed(fake):
     before = dict(os.environ)
-    InProcessSts().verify(request_to(fake))
+    BlockingStsClient().verify(request_to(fake))
     assert dict(os.environ) == before
 
 
@@ -229,7 +236,7 @@ def test_a_roles_own_proxy_is_used_for_an_endpoint_elsewhere():
     ],
 )
 def test_a_proxy_that_no_proxy_excludes_is_not_used(environment, proxies):
-    client = InProcessSts().client(
+    client = BlockingStsClient().client(
         StsRequest(ARN, "us-east-2", "alice-1", TOKEN, environment), None
     )
     assert client.meta.config.proxies == proxies
@@ -240,7 +247,7 @@ def test_a_proxy_that_can_not_be_used_is_named_without_its_password(url):
     environment = {"AWS_ENDPOINT_URL": "http://sts.elsewhere.example", "HTTP_PROXY": url}
     request = StsRequest(ARN, None, "alice-1", TOKEN, environment)
     with pytest.raises(StsUnavailable, match="HTTP_PROXY") as failed:
-        InProcessSts().credentials(request)
+        BlockingStsClient().credentials(request)
     assert "Winter" not in str(failed.value.as_problem())
 
 
@@ -255,7 +262,7 @@ def test_a_missing_ca_bundle_of_the_role_is_reported_with_a_hint():
         {"AWS_ENDPOINT_URL_STS": "https://127.0.0.1:9", "AWS_CA_BUNDLE": "/no/such/bundle"},
     )  # fmt: skip
     with pytest.raises(StsUnavailable) as failed:
-        InProcessSts().assume(request)
+        BlockingStsClient().assume(request)
     assert "CA bundles" in failed.value.admin_hint
 
 
@@ -303,7 +310,7 @@ WITHOUT_KEY = CREDENTIALS.replace("ASIAFAKEKEY", "")
 def test_each_answer_has_its_failure_without_a_secret(fake, answer, kind):
     fake.answers["AssumeRoleWithWebIdentity"] = answer
     with pytest.raises(WbAwsError) as failed:
-        InProcessSts().assume(request_to(fake))
+        BlockingStsClient().assume(request_to(fake))
     assert type(failed.value) is kind, failed.value
     assert failed.value.hint
     shown = "".join(traceback.format_exception(failed.value)) + str(failed.value.as_problem())
@@ -315,26 +322,26 @@ def test_an_answer_that_breaks_off_is_a_failure_of_sts(fake):
         b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n<x>"
     )
     with pytest.raises((StsBadAnswer, StsUnavailable)):  # by botocore's version
-        InProcessSts().assume(request_to(fake))
+        BlockingStsClient().assume(request_to(fake))
 
 
 def test_a_refused_caller_identity_is_reported_too(fake):
     fake.answers["GetCallerIdentity"] = error("AccessDenied", 403)
     with pytest.raises(TrustRefused):
-        InProcessSts().verify(request_to(fake))
+        BlockingStsClient().verify(request_to(fake))
 
 
 def test_a_caller_identity_without_an_arn_is_refused(fake):
     fake.answers["GetCallerIdentity"] = caller(arn="")
     with pytest.raises(StsBadAnswer, match="names no caller"):
-        InProcessSts().verify(request_to(fake))
+        BlockingStsClient().verify(request_to(fake))
 
 
 def test_credentials_without_a_secret_are_refused(fake):
     content = CREDENTIALS.replace("fake-secret-access-key", "")
     fake.answers["AssumeRoleWithWebIdentity"] = assumed(content)
     with pytest.raises(StsBadAnswer):
-        InProcessSts().assume(request_to(fake))
+        BlockingStsClient().assume(request_to(fake))
 
 
 def test_an_sts_that_hangs_is_given_up(fake, monkeypatch):
@@ -342,7 +349,7 @@ def test_an_sts_that_hangs_is_given_up(fake, monkeypatch):
     fake.answers["AssumeRoleWithWebIdentity"] = "hang"
     started = time.monotonic()
     with pytest.raises(StsTimeout) as failed:
-        InProcessSts().assume(request_to(fake))
+        BlockingStsClient().assume(request_to(fake))
     assert time.monotonic() - started < 3
     assert failed.value.retry_after
     assert len(fake.calls) == 1
@@ -353,7 +360,7 @@ def test_a_missing_sts_is_unreachable():
         ARN, None, "alice-1", TOKEN, {"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9"}
     )
     with pytest.raises(StsUnavailable, match="EndpointConnectionError"):
-        InProcessSts().assume(request)
+        BlockingStsClient().assume(request)
 
 
 @pytest.mark.parametrize(
@@ -363,7 +370,7 @@ def test_a_missing_sts_is_unreachable():
 def test_an_endpoint_that_is_not_a_url_is_named(endpoint):
     request = StsRequest(ARN, None, "alice-1", TOKEN, {"AWS_ENDPOINT_URL_STS": endpoint})
     with pytest.raises(StsUnavailable, match="is not an http") as failed:
-        InProcessSts().assume(request)
+        BlockingStsClient().assume(request)
     assert "AWS_ENDPOINT_URL_STS" in failed.value.admin_hint
     assert "Winter" not in str(failed.value.as_problem())
 
@@ -371,7 +378,7 @@ def test_an_endpoint_that_is_not_a_url_is_named(endpoint):
 def test_a_broken_url_is_a_failure_of_sts():
     request = StsRequest(ARN, None, "alice-1", TOKEN, {"AWS_ENDPOINT_URL_STS": "http://[::1"})
     with pytest.raises(StsBadAnswer) as failed:
-        InProcessSts().assume(request)
+        BlockingStsClient().assume(request)
     assert "endpoint" in failed.value.admin_hint
 
 
@@ -379,7 +386,7 @@ def test_a_temporary_failure_is_tried_twice(fake, monkeypatch):
     monkeypatch.setattr(sts, "MAX_ATTEMPTS", 2)
     fake.answers["AssumeRoleWithWebIdentity"] = error("InternalFailure", 500)
     with pytest.raises(StsUnavailable):
-        InProcessSts().assume(request_to(fake))
+        BlockingStsClient().assume(request_to(fake))
     assert len(fake.calls) == 2
 
 
@@ -387,7 +394,7 @@ def test_a_refusal_is_not_tried_again(fake, monkeypatch):
     monkeypatch.setattr(sts, "MAX_ATTEMPTS", 2)
     fake.answers["AssumeRoleWithWebIdentity"] = error("AccessDenied", 403)
     with pytest.raises(TrustRefused):
-        InProcessSts().assume(request_to(fake))
+        BlockingStsClient().assume(request_to(fake))
     assert len(fake.calls) == 1
 
 
@@ -406,23 +413,23 @@ def test_debug_logging_shows_no_secret(fake, caplog, loggers):
     caplog.set_level(1)
     for name in loggers:
         caplog.set_level(1, name)
-    InProcessSts().verify(request_to(fake))
+    BlockingStsClient().verify(request_to(fake))
     fake.answers["AssumeRoleWithWebIdentity"] = error("AccessDenied", 403)
     with pytest.raises(TrustRefused):
-        InProcessSts().assume(request_to(fake))
+        BlockingStsClient().assume(request_to(fake))
     assert not any(secret in caplog.text for secret in SECRETS)
 
 
 def test_botocore_may_still_warn(fake):
     logging.getLogger("botocore").setLevel(logging.ERROR)
-    InProcessSts().assume(request_to(fake))
+    BlockingStsClient().assume(request_to(fake))
     assert logging.getLogger("botocore").level == logging.ERROR
     logging.getLogger("botocore").setLevel(logging.NOTSET)
-    InProcessSts().assume(request_to(fake))
+    BlockingStsClient().assume(request_to(fake))
     assert logging.getLogger("botocore").isEnabledFor(logging.WARNING)
 
 
 def test_a_request_shows_no_token(fake):
     request = request_to(fake)
     assert not any(secret in repr(request) for secret in SECRETS)
-    assert not any(secret in repr(InProcessSts().assume(request)) for secret in SECRETS)
+    assert not any(secret in repr(BlockingStsClient().assume(request)) for secret in SECRETS)

@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_wb_aws.aws import sts_subprocess
 from jupyter_wb_aws.aws.sts import StsRequest
-from jupyter_wb_aws.aws.sts_subprocess import SubprocessSts
+from jupyter_wb_aws.aws.sts_subprocess import SubprocessStsClient
 from jupyter_wb_aws.child_processes import ChildProcesses
 from jupyter_wb_aws.errors import (
     HelperProcessFailed,
@@ -37,7 +37,7 @@ def request(url, token=TOKEN, **environment):
 
 @pytest.fixture
 def ask():
-    return SubprocessSts(ChildProcesses())
+    return SubprocessStsClient(ChildProcesses())
 
 
 async def test_a_role_is_assumed_and_the_caller_named(ask, fake):
@@ -157,7 +157,7 @@ async def test_a_start_without_a_free_slot_says_that_the_server_is_busy(fake):
     late = replace(request(fake.url), deadline=asyncio.get_running_loop().time() + 0.01)
 
     with pytest.raises(StartTimeout, match="This server was busy with other roles") as raised:
-        await SubprocessSts(children).assume(late)
+        await SubprocessStsClient(children).assume(late)
 
     assert "at most 4 at once" in raised.value.admin_hint
     assert fake.calls == []
@@ -177,7 +177,7 @@ import asyncio, os, sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from jupyter_wb_aws.aws.sts import StsRequest
-from jupyter_wb_aws.aws.sts_subprocess import SubprocessSts
+from jupyter_wb_aws.aws.sts_subprocess import SubprocessStsClient
 from jupyter_wb_aws.child_processes import ChildProcesses
 from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.identity.token import WebIdentityToken
@@ -187,10 +187,10 @@ async def main():
     token = WebIdentityToken.parse(sys.argv[2], datetime.now(UTC))
     env = {**os.environ, "AWS_ENDPOINT_URL": sys.argv[1], "NO_PROXY": "*"}
     request = StsRequest(RoleArn.parse("arn:aws:iam::111122223333:role/a"), None, "alice-1", token, env)
-    print((await SubprocessSts(ChildProcesses()).assume(request)).caller.user_id)
+    print((await SubprocessStsClient(ChildProcesses()).assume(request)).caller.user_id)
     request.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     try:
-        await SubprocessSts(ChildProcesses()).assume(request)
+        await SubprocessStsClient(ChildProcesses()).assume(request)
     except WbAwsError as failed:
         print(failed.code)
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jupyter_wb_aws.aws import sts, sts_subprocess_main
-from jupyter_wb_aws.aws.sts import InProcessSts, StsRequest
-from jupyter_wb_aws.aws.sts_calls import expiration_of
+from jupyter_wb_aws.aws.sts import BlockingStsClient, StsRequest
+from jupyter_wb_aws.aws.sts_operations import expiration_of
 from jupyter_wb_aws.aws.sts_subprocess import parse_answer, request_for
 from jupyter_wb_aws.errors import (
     StsBadAnswer,
@@ -380,9 +380,9 @@ def test_in_this_process_such_a_store_works_too(fake, answer, monkeypatch):
     fake.answers[ASSUME] = assumed(CREDENTIALS)
     fake.answers[WHO] = answer
     request = StsRequest(ROLE, None, "alice-1", TOKEN, {"AWS_ENDPOINT_URL": fake.url})
-    named = InProcessSts().assume(request).caller
+    named = BlockingStsClient().assume(request).caller
     assert (named.user_id, named.account, named.arn) == ("", "111122223333", CEPH)
-    assert InProcessSts().verify(request) == named
+    assert BlockingStsClient().verify(request) == named
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ from tests.role_sessions.support import (
 )
 
 
-class InProcessSts:
+class BlockingStsClient:
     """Gives credentials for an hour; `requests` is what it was asked."""
 
     def __init__(self, clock):
@@ -51,7 +51,7 @@ class InProcessSts:
 
 @pytest.fixture
 def sts(clock):
-    return InProcessSts(clock)
+    return BlockingStsClient(clock)
 
 
 def boto3_sessions_of(manager, sts):
