@@ -13,17 +13,17 @@ from jupyter_wb_aws.handlers.assignments import (
 from jupyter_wb_aws.handlers.base import UnknownPathHandler
 from jupyter_wb_aws.handlers.doctor import DoctorHandler
 from jupyter_wb_aws.handlers.health import HealthHandler, OpenApiHandler
-from jupyter_wb_aws.handlers.identity import IdentityHandler
+from jupyter_wb_aws.handlers.identity import CallerIdentityHandler
 from jupyter_wb_aws.handlers.role_sessions import (
-    KernelsHandler,
-    OneRoleSessionHandler,
-    RefreshHandler,
+    RoleSessionHandler,
+    RoleSessionKernelsHandler,
+    RoleSessionRefreshHandler,
     RoleSessionsHandler,
-    TerminalsHandler,
+    RoleSessionTerminalsHandler,
 )
 from jupyter_wb_aws.handlers.roles import RolesHandler
 from jupyter_wb_aws.handlers.sign_in import SignInHandler
-from jupyter_wb_aws.handlers.sign_in_pages import CallbackHandler, StartHandler
+from jupyter_wb_aws.handlers.sign_in_pages import CallbackHandler, SignInPageHandler
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.handlers.server_state import ServerState
@@ -36,18 +36,18 @@ def routes(server: ServerState) -> list[tuple[str, type[Any], dict[str, Any]]]:
     by_path = {
         r"/aws/roles": RolesHandler,
         r"/aws/sessions": RoleSessionsHandler,
-        rf"/aws/sessions/{ID}": OneRoleSessionHandler,
-        rf"/aws/sessions/{ID}/refresh": RefreshHandler,
-        rf"/aws/sessions/{ID}/kernels": KernelsHandler,
-        rf"/aws/sessions/{ID}/terminals": TerminalsHandler,
+        rf"/aws/sessions/{ID}": RoleSessionHandler,
+        rf"/aws/sessions/{ID}/refresh": RoleSessionRefreshHandler,
+        rf"/aws/sessions/{ID}/kernels": RoleSessionKernelsHandler,
+        rf"/aws/sessions/{ID}/terminals": RoleSessionTerminalsHandler,
         r"/aws/default": DefaultHandler,
         r"/aws/assignments": AssignmentsHandler,
         rf"/aws/assignments/{ID}": KernelAssignmentHandler,
         rf"/aws/apps/{ID}/relaunch": RelaunchHandler,
-        r"/aws/identity": IdentityHandler,
+        r"/aws/identity": CallerIdentityHandler,
         r"/aws/doctor": DoctorHandler,
         r"/aws/sign-in": SignInHandler,
-        r"/aws/sign-in/start": StartHandler,
+        r"/aws/sign-in/start": SignInPageHandler,
         r"/aws/sign-in/callback": CallbackHandler,
         r"/aws/health": HealthHandler,
         r"/aws/openapi.yaml": OpenApiHandler,

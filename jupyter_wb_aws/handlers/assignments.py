@@ -55,7 +55,7 @@ class AssignmentsHandler(WbAwsHandler):
             assignments.prune(set(living))
             elsewhere = set(self.server_state.kernels.remote_kernel_ids())
             listed += [
-                entry(
+                assignment_json(
                     "kernel",
                     kernel_id,
                     assignments.chosen(kernel_id),
@@ -67,7 +67,7 @@ class AssignmentsHandler(WbAwsHandler):
             ]
         if self.server_state.terminals is not None:
             listed += [
-                entry("terminal", name, assignment, given)
+                assignment_json("terminal", name, assignment, given)
                 for name, (assignment, given) in self.server_state.terminals.running().items()
             ]
         if self.server_state.apps is not None:
@@ -83,7 +83,7 @@ class AssignmentsHandler(WbAwsHandler):
         chosen = Assignment(default.session_id, "by_default") if default.chosen else None
         takes_effect = "r_session" if apps.r_sessions.follows_default(app_id) else "relaunch"
         return {
-            **entry("app", app_id, chosen, given, choices.next_role()),
+            **assignment_json("app", app_id, chosen, given, choices.next_role()),
             "renewed_by": takes_effect,
         }
 
@@ -127,12 +127,12 @@ class KernelAssignmentHandler(WbAwsHandler):
             raise KernelNotFound("No kernel of this server has that id.")
 
 
-def entry(
+def assignment_json(
     kind: str,
     name: str,
     chosen: Assignment | None,
     given: ProcessRole | None,
-    to_come: ProcessRole | None = None,
+    next_role: ProcessRole | None = None,
 ) -> dict[str, object]:
     """Shape one assignment as the REST contract does.
 
@@ -141,7 +141,7 @@ def entry(
         name: the id of the kernel, or the name of the terminal or app.
         chosen: the choice for its next start; None if there is none.
         given: what it was started with; None if nothing was chosen then.
-        to_come: what it would get if it started now; None if it can't be started again.
+        next_role: what it would get if it started now; None if it can't be started again.
     """
     session = given.session if given else None
     return {
@@ -152,9 +152,9 @@ def entry(
         if session
         else None,
         "given": given.kind if given else UNTOUCHED.kind,
-        "next": to_come
+        "next": next_role
         and {
-            "given": to_come.kind,
-            "session_id": to_come.session.id if to_come.session else None,
+            "given": next_role.kind,
+            "session_id": next_role.session.id if next_role.session else None,
         },
     }

@@ -55,7 +55,7 @@ class DoctorHandler(WbAwsHandler):
         server["files_named"] = {name: base[name] for name in VARIABLES if name in base}
         asked = {"place": place, "timeout": CHECK_TIMEOUT, "server": server}
         async with self.server_state.doctors:
-            self.answer(await look(self.server_state.children, environment, asked))
+            self.answer(await run_doctor(self.server_state.children, environment, asked))
 
     def _asked_for(self) -> tuple[Mapping[str, str], ProcessRole, str]:
         """Return the environment without our variables, the process's role, and the kind of process."""
@@ -102,7 +102,7 @@ class DoctorHandler(WbAwsHandler):
         }
 
 
-async def look(
+async def run_doctor(
     children: ChildProcesses, environment: Mapping[str, str], asked: Mapping[str, object]
 ) -> Any:
     """Run the doctor in a process that has this environment, and return its report.

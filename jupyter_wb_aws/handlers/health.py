@@ -144,7 +144,7 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
     living = token_status.token is not None and token_status.token.expires_at > manager.clock.now()
     token = token_status.token if living else None
     problem = source_problem(manager)
-    warnings = claim_warnings(token, at_aws=goes_to_aws(manager)) if token else []
+    warnings = claim_warnings(token, at_aws=uses_aws_sts(manager)) if token else []
     return {
         "name": getattr(source, "short_name", type(source).__name__),
         "subject": token.claims["sub"] if token else None,
@@ -170,8 +170,8 @@ def _signed_out(manager: RoleSessionManager) -> bool:
     return sign_in is not None and sign_in.user is None
 
 
-def goes_to_aws(manager: RoleSessionManager) -> bool:
-    """Return whether the token of at least one role goes to AWS itself, and not to another store."""
+def uses_aws_sts(manager: RoleSessionManager) -> bool:
+    """Return whether at least one role uses AWS STS, and not the STS of an S3-compatible store."""
     good = manager.catalogue.last_good
     roles = good.roles() if good else []
     settings = manager.settings

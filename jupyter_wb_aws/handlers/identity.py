@@ -7,7 +7,7 @@ from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.roles import user_json
 
 
-class IdentityHandler(WbAwsHandler):
+class CallerIdentityHandler(WbAwsHandler):
     """The caller identity of a role session."""
 
     @endpoint

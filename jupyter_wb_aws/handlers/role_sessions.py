@@ -118,7 +118,7 @@ def _notices(site: SiteSettings, conflict: str | None) -> list[dict[str, str]]:
     return [{"code": "own_aws_files_set_aside", "message": hidden_files_message(conflict)}]
 
 
-class RoleSessionHandler(WbAwsHandler):
+class RoleSessionAnswerHandler(WbAwsHandler):
     """Base of the handlers that answer with a role session."""
 
     async def answer_session(self, session: RoleSession, status: int = 200) -> None:
@@ -127,7 +127,7 @@ class RoleSessionHandler(WbAwsHandler):
         self.answer(answered, status)
 
 
-class RoleSessionsHandler(RoleSessionHandler):
+class RoleSessionsHandler(RoleSessionAnswerHandler):
     """The role sessions of this server."""
 
     @endpoint
@@ -182,7 +182,7 @@ class RoleSessionsHandler(RoleSessionHandler):
         )
 
 
-class OneRoleSessionHandler(RoleSessionHandler):
+class RoleSessionHandler(RoleSessionAnswerHandler):
     """One role session, by its id."""
 
     @endpoint
@@ -198,7 +198,7 @@ class OneRoleSessionHandler(RoleSessionHandler):
         self.answer({"credentials_expire_at": rfc3339(until)})
 
 
-class RefreshHandler(RoleSessionHandler):
+class RoleSessionRefreshHandler(RoleSessionAnswerHandler):
     """A refresh on demand."""
 
     @endpoint
@@ -209,7 +209,7 @@ class RefreshHandler(RoleSessionHandler):
         await self.answer_session(await manager.refresher.refresh(session_id))
 
 
-class KernelsHandler(WbAwsHandler):
+class RoleSessionKernelsHandler(WbAwsHandler):
     """Kernels with a given role session instead of the default."""
 
     @endpoint
@@ -245,7 +245,7 @@ class KernelsHandler(WbAwsHandler):
         self.answer(model, 201)
 
 
-class TerminalsHandler(WbAwsHandler):
+class RoleSessionTerminalsHandler(WbAwsHandler):
     """Terminals with a given role session instead of the default."""
 
     @endpoint

@@ -18,7 +18,7 @@ def user_json(identity: Identity) -> dict[str, object]:
 
 
 class RolesHandler(WbAwsHandler):
-    """The role catalogue of this user."""
+    """The roles that are offered to the user."""
 
     @endpoint
     async def get(self) -> None:
@@ -30,13 +30,13 @@ class RolesHandler(WbAwsHandler):
         known = self.server_state.encoded_roles
         if known is None or known[0] is not roles:
             configured = self.manager.settings.default_role
-            content = await asyncio.to_thread(encoded, identity, roles, configured)
+            content = await asyncio.to_thread(encode_role_list, identity, roles, configured)
             known = self.server_state.encoded_roles = (roles, content)
         self.answer(known[1])
 
 
-def encoded(identity: Identity, roles: list[Role], configured: str) -> bytes:
-    """Encode the answer.
+def encode_role_list(identity: Identity, roles: list[Role], configured: str) -> bytes:
+    """Encode the answer of `GET /aws/roles`.
 
     Args:
         identity: the user.

@@ -11,7 +11,7 @@ from jupyter_wb_aws.errors import IdpTimeout, SignInNotNeeded, WbAwsError
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.request_user import log_by_user
 from jupyter_wb_aws.handlers.roles import user_json
-from jupyter_wb_aws.handlers.sharing import sharing_notice
+from jupyter_wb_aws.handlers.server_sharing import sharing_notice
 
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler

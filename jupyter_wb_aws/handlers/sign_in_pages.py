@@ -31,7 +31,7 @@ from jupyter_wb_aws.handlers.problem import (
     xsrf_problem,
 )
 from jupyter_wb_aws.handlers.request_user import log_by_user
-from jupyter_wb_aws.handlers.sharing import sharing_notice
+from jupyter_wb_aws.handlers.server_sharing import sharing_notice
 from jupyter_wb_aws.handlers.sign_in import bind_to_browser, sign_in_of
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _as_html(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
-class StartHandler(PageHandler):
+class SignInPageHandler(PageHandler):
     """Where any browser can begin the code flow, without JupyterLab."""
 
     # With `no-referrer`, a browser sends the form with `Origin: null` (Fetch, "append a request `Origin`
