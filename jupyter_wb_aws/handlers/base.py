@@ -21,10 +21,10 @@ from jupyter_wb_aws.handlers.problem import (
     BodyTooLarge,
     CrossOrigin,
     Forbidden,
-    MethodNotAllowed,
     ProblemHTTPError,
     UnsupportedMediaType,
     begin_problem,
+    problem_document,
     problem_of,
     xsrf_problem,
 )
@@ -150,21 +150,12 @@ class WbAwsHandler(APIHandler):
             more: fields to add to the usual ones.
         """
         begin_problem(self, problem)
-        if isinstance(problem, MethodNotAllowed):
-            self.set_header("Allow", ", ".join(self._methods()))
-        document = json.dumps({**problem.as_problem(), **more})
-        self.finish(document, set_content_type=PROBLEM_JSON)
+        self.finish(problem_document(problem, **more), set_content_type=PROBLEM_JSON)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Report every error as a problem document, wherever it comes from."""
         error = (kwargs.get("exc_info") or (None, None))[1]
-        known = bool(getattr(self, "_jupyter_current_user", None))
-        self.answer_problem(problem_of(status_code, error, known=known))
-
-    def _methods(self) -> list[str]:
-        return [
-            m for m in self.SUPPORTED_METHODS if m != "OPTIONS" and m.lower() in type(self).__dict__
-        ]
+        self.answer_problem(problem_of(self, status_code, error))
 
 
 def endpoint(

@@ -1,8 +1,9 @@
-"""How a failure becomes an answer: HTTP's own refusals, and problem documents (RFC 9457)."""
+"""How a failure becomes an answer: HTTP's own refusals, the headers and the problem document (RFC 9457)."""
 
 from __future__ import annotations
 
 import http
+import json
 from typing import TYPE_CHECKING
 
 from tornado import web
@@ -91,20 +92,21 @@ class ProblemHTTPError(web.HTTPError):
         self.problem = problem
 
 
-def problem_of(status: int, error: object, *, known: bool) -> WbAwsError:
+def problem_of(handler: JupyterHandler, status: int, error: object) -> WbAwsError:
     """Return the problem for anything that ended a request.
 
     Args:
+        handler: the handler of the request.
         status: the HTTP status.
         error: the exception, if there was one.
-        known: whether the caller is signed in to Jupyter.
     """
     if isinstance(error, ProblemHTTPError):
         return error.problem
     if isinstance(error, WbAwsError):
         return error
     if status in {401, 403}:
-        return Forbidden() if known else NotAuthenticated()
+        signed_in = getattr(handler, "_jupyter_current_user", None)
+        return Forbidden() if signed_in else NotAuthenticated()
     named: dict[int, type[WbAwsError]] = {
         400: BadRequest,
         404: NotFound,
@@ -128,3 +130,15 @@ def begin_problem(handler: JupyterHandler, problem: WbAwsError) -> None:
     handler.set_header("Cache-Control", "no-store")
     if problem.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
         handler.set_header("Retry-After", str(problem.retry_after or DEFAULT_RETRY_AFTER))
+    if isinstance(problem, MethodNotAllowed):
+        handler.set_header("Allow", ", ".join(_methods(handler)))
+
+
+def problem_document(problem: WbAwsError, **more: object) -> str:
+    """Return the problem document as JSON; `more` are fields to add to the usual ones."""
+    return json.dumps({**problem.as_problem(), **more})
+
+
+def _methods(handler: JupyterHandler) -> list[str]:
+    own = type(handler).__dict__
+    return [m for m in handler.SUPPORTED_METHODS if m != "OPTIONS" and m.lower() in own]

@@ -6,7 +6,6 @@ The pages never show anything from the URL, and load nothing.
 from __future__ import annotations
 
 import html
-import json
 import re
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from jupyter_wb_aws.handlers.problem import (
     Forbidden,
     NotAuthenticated,
     begin_problem,
+    problem_document,
     problem_of,
     xsrf_problem,
 )
@@ -144,7 +144,7 @@ class PageHandler(JupyterHandler):
         begin_problem(self, problem)
         if not self.wants_html:
             self.set_header("Content-Type", PROBLEM_JSON)
-            self.finish(json.dumps(problem.as_problem()))
+            self.finish(problem_document(problem))
             return
         more = [
             problem.hint,
@@ -162,9 +162,7 @@ class PageHandler(JupyterHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Report every error as a problem."""
         error = (kwargs.get("exc_info") or (None, None))[1]
-        self.problem_page(
-            problem_of(status_code, error, known=bool(getattr(self, "_jupyter_current_user", None)))
-        )
+        self.problem_page(problem_of(self, status_code, error))
 
 
 def _as_html(text: str) -> str:

@@ -287,10 +287,11 @@ async def test_a_program_gets_problems_and_not_pages(browser):
     assert json.loads(answer.body)["code"] == "sign_in_failed"
 
 
-@pytest.mark.parametrize("path", ["/aws/sign-in/start", "/aws/sign-in/callback"])
-async def test_a_method_that_a_page_has_not_is_told(browser, path):
-    answer = await browser("PUT", path, "x", Accept="*/*")
+@pytest.mark.parametrize(("page", "methods"), [("start", "GET, POST"), ("callback", "GET")])
+async def test_a_method_that_a_page_does_not_have_is_refused(browser, page, methods):
+    answer = await browser("PUT", f"/aws/sign-in/{page}", "x", Accept="*/*")
     assert (answer.code, json.loads(answer.body)["code"]) == (405, "method_not_allowed")
+    assert answer.headers["Allow"] == methods
 
 
 async def test_a_name_with_half_a_character_is_no_defect(browser, provider):
