@@ -32,7 +32,7 @@ def boto3_session(serverapp: ServerApp, consumer: str, session_id: str | None = 
 
     Raises:
         NotConfigured: if the extension is not loaded or not set up.
-        NoRoleSession: if there is no default role session.
+        NoDefaultRoleSession: if there is no default role session.
         RoleSessionNotFound, RoleSessionEnded, RoleSessionNotShared: if the named one can't be used.
         ValueError: if `consumer` can't be part of a session name.
     """

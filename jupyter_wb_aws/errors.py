@@ -119,7 +119,7 @@ class RoleSessionNotShared(WbAwsError):
 
 
 class TooManyRoleSessions(WbAwsError):
-    """As many role sessions run as the administrator allows."""
+    """The user has as many role sessions as the administrator allows."""
 
     code = "too_many_role_sessions"
     status = 409
@@ -151,7 +151,7 @@ class ProcessNotFound(NotFound):
     hint = "Run this on the machine, and in the container, that the Jupyter server runs in."
 
 
-class NoRoleSession(NotFound):
+class NoDefaultRoleSession(NotFound):
     """The call needs a default role session, and there is none."""
 
     code = "no_role_session"
@@ -171,7 +171,7 @@ class NotConfigured(NotFound):
 
 
 class RoleNotAllowed(WbAwsError):
-    """The role is not in this user's catalogue.
+    """The role is not offered to the user.
 
     Args:
         request_url: where to ask for it, if the administrator named a place.
@@ -391,9 +391,9 @@ class LastRunUnknown(WbAwsError):
 
 
 class TokenDirectoryRefused(WbAwsError):
-    """The folder for token files is not safe to write a token into."""
+    """The folder for token files is not safe, or can't be written to."""
 
     code = "token_dir_refused"
     status = 503
-    title = "The folder for token files is not safe"
+    title = "The folder for token files can't be used"
     hint = "Contact your administrator, who can set `WbAwsApp.token_dir`."

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 import jupyter_wb_aws
 from jupyter_wb_aws import boto3_session
-from jupyter_wb_aws.errors import NoRoleSession, NotConfigured, RoleSessionEnded
+from jupyter_wb_aws.errors import NoDefaultRoleSession, NotConfigured, RoleSessionEnded
 from tests.site import ANALYST, AUDITOR
 
 PAGE = Path(__file__).parent.parent / "docs/python.md"
@@ -125,7 +125,7 @@ async def test_ending_the_role_session_stops_it_at_once(api, jp_serverapp):
 
     with pytest.raises(RoleSessionEnded):
         await asyncio.to_thread(s3.list_objects_v2, Bucket="colorado-projects")
-    with pytest.raises(NoRoleSession):
+    with pytest.raises(NoDefaultRoleSession):
         boto3_session(jp_serverapp, "s3-browser")
 
 

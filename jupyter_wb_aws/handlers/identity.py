@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_wb_aws.errors import BadRequest, NoRoleSession, WbAwsError
+from jupyter_wb_aws.errors import BadRequest, NoDefaultRoleSession, WbAwsError
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.roles import user_json
 
@@ -27,7 +27,7 @@ class CallerIdentityHandler(WbAwsHandler):
             session = (
                 manager.choices.default_session() if named is None else manager.sessions.get(named)
             )
-        except NoRoleSession as problem:
+        except NoDefaultRoleSession as problem:
             self.answer_problem(problem, user=await self._user())
             return
         caller = await manager.starter.caller_identity(session, verify=verify == "true")

@@ -53,7 +53,7 @@ class Boto3Sessions:
 
         Raises:
             ValueError: if `consumer` can't be part of a RoleSessionName.
-            NoRoleSession: if there is no default role session.
+            NoDefaultRoleSession: if there is no default role session.
             RoleSessionNotFound, RoleSessionEnded, RoleSessionNotShared: if the named one can't be used.
         """
         if not CONSUMER.fullmatch(consumer):

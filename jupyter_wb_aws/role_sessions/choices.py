@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from jupyter_wb_aws.errors import NoRoleSession
+from jupyter_wb_aws.errors import NoDefaultRoleSession
 from jupyter_wb_aws.role_sessions.assignments import (
     NO_AWS_ROLE,
     UNTOUCHED,
@@ -44,10 +44,10 @@ class Choices:
         """Return the default role session.
 
         Raises:
-            NoRoleSession: if there is none; says why.
+            NoDefaultRoleSession: if there is none; says why.
         """
         if self._sessions.default.session_id is None:
-            raise NoRoleSession(self._why_none())
+            raise NoDefaultRoleSession(self._why_none())
         return self._sessions.get(self._sessions.default.session_id)
 
     def _why_none(self) -> str:

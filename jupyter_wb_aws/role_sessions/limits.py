@@ -57,7 +57,7 @@ class Limits:
             self._starting -= 1
 
     def _too_many(self, theirs: Sequence[RoleSession]) -> TooManyRoleSessions:
-        detail = f"This server allows {self._max} role sessions at once, and there are as many."
+        detail = f"This server allows {self._max} role sessions at once for each user, and you have that many."
         if not theirs:
             return TooManyRoleSessions(detail)
         used = self._used()

@@ -75,7 +75,7 @@ class Rights:
         """Return the role, if this user may have it now.
 
         Raises:
-            RoleNotAllowed: if the role is not in this user's catalogue.
+            RoleNotAllowed: if the role is not offered to the user.
             WbAwsError: if no token or no catalogue is available.
         """
         token = await self._token_cache.current(str(arn))

@@ -124,7 +124,7 @@ class Starter:
 
         Raises:
             InvalidRoleArn, InvalidRegion: if the ARN or the region is malformed.
-            RoleNotAllowed: if the role is not in this user's catalogue.
+            RoleNotAllowed: if the role is not offered to the user.
             WbAwsError: what the token source or STS says; nothing is left behind then.
         """
         return await self._context.tasks.do(self._start(role_arn, region, default=default), "start")
@@ -200,7 +200,7 @@ class Starter:
         except TimeoutError:
             raise StartTimeout(TOKEN_TOO_LATE) from None
         except RoleNotAllowed:
-            log.warning("Refused the role %s: it is not in the user's catalogue", arn)
+            log.warning("Refused the role %s: it is not offered to the user", arn)
             self._context.emit("role_denied", {"role_arn": str(arn), "code": RoleNotAllowed.code})
             raise
         role = admission.role

@@ -1,4 +1,4 @@
-"""The role catalogue: which roles are offered to this user."""
+"""The role catalogue: all roles, with the rules that say who is offered them."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jupyter_wb_aws.aws.sts import Credentials
 from jupyter_wb_aws.errors import (
-    NoRoleSession,
+    NoDefaultRoleSession,
     RoleSessionEnded,
     RoleSessionNotFound,
     RoleSessionNotShared,
@@ -133,7 +133,7 @@ async def test_region_and_variables_are_those_of_the_role_session(site, sts):
 async def test_without_a_default_role_session_there_is_none(site, sts):
     async with site.server() as manager:
         boto3_sessions = boto3_sessions_of(manager, sts)
-        with pytest.raises(NoRoleSession):
+        with pytest.raises(NoDefaultRoleSession):
             boto3_sessions.boto3_session("a")
         with pytest.raises(RoleSessionNotFound):
             boto3_sessions.boto3_session("a", "nothing")
@@ -160,7 +160,7 @@ async def test_after_the_end_nothing_is_signed_and_nothing_kept(site, sts):
             key_of(session)
         with pytest.raises(RoleSessionEnded):
             boto3_sessions.boto3_session("a", role_session.id)
-        with pytest.raises(NoRoleSession):
+        with pytest.raises(NoDefaultRoleSession):
             boto3_sessions.boto3_session("a")
         await manager.starter.start(AUDITOR, default=True)
         boto3_sessions.boto3_session("a")

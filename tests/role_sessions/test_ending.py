@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import (
-    NoRoleSession,
+    NoDefaultRoleSession,
     RoleSessionEnded,
     RoleSessionNotFound,
     TokenSourceFailed,
@@ -111,17 +111,17 @@ async def test_ending_the_default_leaves_no_aws_role_behind(site):
 
         assert manager.sessions.default == NO_ROLE
         assert site.emitted("default_changed")[-1] == {"session_id": None}
-        with pytest.raises(NoRoleSession, match="The role session of .* has ended"):
+        with pytest.raises(NoDefaultRoleSession, match="The role session of .* has ended"):
             manager.choices.default_session()
 
         await manager.choices.set_default(None)
-        with pytest.raises(NoRoleSession, match=r"^What you start next has no AWS role\.$"):
+        with pytest.raises(NoDefaultRoleSession, match=r"^What you start next has no AWS role\.$"):
             manager.choices.default_session()
 
 
 async def test_before_anything_was_chosen_there_is_no_default_role_session(site):
     async with site.server() as manager:
-        with pytest.raises(NoRoleSession, match="No role was chosen yet"):
+        with pytest.raises(NoDefaultRoleSession, match="No role was chosen yet"):
             manager.choices.default_session()
 
 
