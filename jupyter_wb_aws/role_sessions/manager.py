@@ -137,7 +137,7 @@ class RoleSessionManager:
         except Exception:  # a bug, or a disk that fails in a new way, must not end the refreshes
             log.exception("The last run's role sessions could not be brought back")
             # Nobody knows whether "no AWS role" was chosen: so it was.
-            self.sessions.settle_default(NO_ROLE)
+            self.sessions.restore_default(NO_ROLE)
         finally:
             self.sessions.end_restore()
         for session in self.sessions.living():
@@ -176,7 +176,7 @@ class RoleSessionManager:
         await self.context.tasks.cancel()
         await self.token_cache.close()
         # What was under way was cut short: an end that had begun is one all the same.
-        self.sessions.settle_default(self.sessions.default)
+        self.sessions.restore_default(self.sessions.default)
         if known:  # else the records would be replaced by nothing
             with contextlib.suppress(ServerStopping):  # closed before: it is saved
                 await self.sessions.save()

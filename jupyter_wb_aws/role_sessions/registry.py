@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from operator import itemgetter
 
 from jupyter_wb_aws.clock import wait_for_event
 from jupyter_wb_aws.errors import LastRunUnknown, RoleSessionNotFound
@@ -122,9 +123,10 @@ class Registry:
         self.changed.set()
 
     def forget_old_ends(self) -> None:
-        """Forget the role sessions that ended longest ago, beyond `MAX_ENDED`."""
-        ended = [session.id for session in self.all() if session.ended is not None]
-        for session_id in ended[:-MAX_ENDED]:
+        """Keep only the `MAX_ENDED` role sessions that ended last, besides the living ones."""
+        ended = [(session.ended.at, session.id) for session in self.all() if session.ended]
+        ended.sort(key=itemgetter(0))
+        for _, session_id in ended[:-MAX_ENDED]:
             del self._sessions[session_id]
 
     # --- Their tokens ----------------------------------------------------------------------
@@ -152,8 +154,8 @@ class Registry:
         """Return whether this is the default role session."""
         return self.default.session_id == session.id
 
-    def settle_default(self, default: DefaultChoice) -> None:
-        """Go on with an earlier choice; "no AWS role" takes the place of an ended role session."""
+    def restore_default(self, default: DefaultChoice) -> None:
+        """Set the default; "no AWS role" takes the place of a role session that is unknown or has ended."""
         session = self.find(default.session_id)
         gone = default.chosen and (session is None or session.ended is not None)
         self.default = NO_ROLE if gone else default
@@ -182,7 +184,7 @@ class Registry:
     def restore(self, sessions: Iterable[RoleSession], default: DefaultChoice) -> None:
         """Take in the last run's role sessions, and its default."""
         self._sessions.update((session.id, session) for session in sessions)
-        self.settle_default(default)
+        self.restore_default(default)
 
     def end_restore(self) -> None:
         """Let the callers of `wait_until_ready` go on."""

@@ -193,6 +193,22 @@ async def test_ended_role_sessions_are_remembered_up_to_a_limit(site, monkeypatc
         assert manager.sessions.living() == sessions[3:]
 
 
+async def test_beyond_the_limit_the_earliest_ended_is_forgotten_not_the_earliest_started(
+    site, monkeypatch
+):
+    monkeypatch.setattr(registry, "MAX_ENDED", 1)
+    async with site.server() as manager:
+        started_first, _ = await manager.starter.start(ANALYST)
+        started_last, _ = await manager.starter.start(AUDITOR)
+        await manager.ending.end_by_user(started_last.id)
+        site.clock.advance(60)
+        until = await manager.ending.end_by_user(started_first.id)
+
+        assert await manager.ending.end_by_user(started_first.id) == until
+        with pytest.raises(RoleSessionNotFound):
+            manager.sessions.get(started_last.id)
+
+
 async def test_ending_needs_no_token_source(site):
     source = site.fresh()
     async with site.server(source) as manager:
