@@ -82,9 +82,11 @@ class Client:
             )
         except OSError as error:
             here = is_local_server(server.url, named_by_file=server.named_by_file)
-            raise server_errors.unreachable(server.shown, error, self._timeout, here=here) from None
+            raise server_errors.unreachable(
+                server.display_url, error, self._timeout, here=here
+            ) from None
         except AnswerTooLarge:
-            raise server_errors.too_large(server.shown) from None
+            raise server_errors.too_large(server.display_url) from None
         if not HTTP_OK <= response.status < HTTP_MULTIPLE_CHOICES:
             raise self._refused(response)
         return self._read(response)
@@ -112,15 +114,15 @@ class Client:
             return Answer(text="", data=None)
         try:
             text = response.body.decode()
-            data = json.loads(text, object_hook=_members_of(self._connection.shown))
+            data = json.loads(text, object_hook=_members_of(self._connection.display_url))
         except (ValueError, RecursionError):
-            raise server_errors.unreadable(self._connection.shown, response.status) from None
+            raise server_errors.unreadable(self._connection.display_url, response.status) from None
         if (wrong := _wrong_in(data)) is not None:
-            raise server_errors.not_of_the_contract(self._connection.shown, wrong)
+            raise server_errors.not_of_the_contract(self._connection.display_url, wrong)
         return Answer(text=text, data=data)
 
     def _refused(self, response: Response) -> CliError:
-        url, (problem, text) = self._connection.shown, _problem_of(response)
+        url, (problem, text) = self._connection.display_url, _problem_of(response)
         code = problem.get("code") if problem else None
         not_let_in = code == "not_authenticated" or (not problem and response.status in {401, 403})
         if not_let_in and not self._connection.token:

@@ -112,7 +112,7 @@ def _run_in(
     from jupyter_wb_aws.demo.lab import Lab, LabOptions, prepare
     from jupyter_wb_aws.demo.local_aws import LocalAws
 
-    _say("Starting JupyterLab, an identity provider and a local AWS ...")
+    _print_now("Starting JupyterLab, an identity provider and a local AWS ...")
     with (
         start_identity_provider(state, args, port) as idp,
         LocalAws(idp.issuer, credential_lifetime=args.credential_lifetime) as aws,
@@ -131,9 +131,9 @@ def _run_in(
         try:
             return _wait(lab, options, stop, browser=None if args.no_browser else state)
         finally:
-            _say("\nStopping ...")
+            _print_now("\nStopping ...")
             lab.end()
-            _say("Stopped.")
+            _print_now("Stopped.")
 
 
 def start_identity_provider(state: Path, args: argparse.Namespace, port: int) -> Issuer:
@@ -169,7 +169,7 @@ def _wait(lab: Lab, options: LabOptions, stop: threading.Event, browser: Path | 
             return 1
         if stop.wait(_POLL_INTERVAL):
             return 0
-    _say(welcome(options))
+    _print_now(welcome(options))
     if browser is not None:
         _open_browser(browser, options.url)
     while not stop.wait(_POLL_INTERVAL):
@@ -315,7 +315,7 @@ def _at_least(least: int) -> Callable[[str], int]:
     return seconds
 
 
-def _say(text: str) -> None:
+def _print_now(text: str) -> None:
     # The terminal may be gone (SIGHUP), and we must still clean up.
     with contextlib.suppress(OSError):
         print(text, flush=True)

@@ -22,7 +22,7 @@ from jupyter_wb_aws.cli.running_servers import list_running_servers
 from jupyter_wb_aws.cli.server_errors import no_token
 from jupyter_wb_aws.cli.server_info import ServerInfo, nearest_ancestor
 from jupyter_wb_aws.cli.transport import is_local_host
-from jupyter_wb_aws.cli.urls import base_url, shown, without_token
+from jupyter_wb_aws.cli.urls import base_url, redacted_url, without_token
 
 MAX_REASONS = 5
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -45,12 +45,12 @@ class Connection(NamedTuple):
 
     def __repr__(self) -> str:
         """Leave out the token."""
-        return f"Connection({self.shown!r})"
+        return f"Connection({self.display_url!r})"
 
     @property
-    def shown(self) -> str:
+    def display_url(self) -> str:
         """The URL for messages. One that Jupyter wrote has no password in it."""
-        return self.url if self.named_by_file else shown(self.url)
+        return self.url if self.named_by_file else redacted_url(self.url)
 
 
 def find_own_server(
@@ -177,9 +177,7 @@ def _none(runtime_dir: Path, skipped: Sequence[str]) -> CliError:
 
 def _not_running(url: str, others: Sequence[ServerInfo], skipped: Sequence[str]) -> CliError:
     running = f"; running are: {_urls(others)}" if others else ""
-    where = (
-        f"JUPYTER_SERVER_URL is {shown(url)}, but no Jupyter server of yours runs there{running}."
-    )
+    where = f"JUPYTER_SERVER_URL is {redacted_url(url)}, but no Jupyter server of yours runs there{running}."
     return local_problem(
         "no_server",
         "This terminal's Jupyter server is no longer running",
@@ -204,7 +202,7 @@ def _has_no_file(
 ) -> CliError:
     known = f" These servers of yours have one there: {_urls(others)}." if others else ""
     where = (
-        f"A process of yours listens at {shown(url)}, which JUPYTER_SERVER_URL names, but no file in {runtime_dir} has"
+        f"A process of yours listens at {redacted_url(url)}, which JUPYTER_SERVER_URL names, but no file in {runtime_dir} has"
         f" its token. The server may have another runtime folder, as in `jupyter wb-aws demo`.{known}"
     )
     return local_problem(

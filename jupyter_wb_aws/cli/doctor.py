@@ -16,11 +16,11 @@ from jupyter_wb_aws.cli import this_process
 from jupyter_wb_aws.cli.client import Client
 from jupyter_wb_aws.cli.discovery import find_server
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
-from jupyter_wb_aws.cli.output import say, say_json, wrapped
+from jupyter_wb_aws.cli.output import print_json, print_text, wrapped
 
 if TYPE_CHECKING:  # a dozen milliseconds, which the others need not pay
     from jupyter_wb_aws.doctor.diagnose import Report
-    from jupyter_wb_aws.doctor.facts import Place, ServerFacts
+    from jupyter_wb_aws.doctor.facts import ServerFacts
     from jupyter_wb_aws.doctor.finding import Finding
 
 SERVER_TIMEOUT = 5.0
@@ -53,11 +53,11 @@ def run(args: argparse.Namespace) -> int:
     from jupyter_wb_aws.doctor.diagnose import diagnose
 
     try:
-        report = diagnose(dict(os.environ), _place(), _ask_server)
+        report = diagnose(dict(os.environ), this_process.process_kind(os.environ), _ask_server)
     except Exception as defect:  # noqa: BLE001 - reported by its kind: its text might contain a secret
         raise _could_not_run(defect) from None
     if args.json:
-        say_json(json.dumps(report.as_json(), indent=2))
+        print_json(json.dumps(report.as_json(), indent=2))
     else:
         _print_result(report)
     return ExitCode.FAILED if report.status == "error" else ExitCode.OK
@@ -72,11 +72,6 @@ def _could_not_run(defect: Exception) -> CliError:
         hint="This is a defect; please report this line.",
         exit_code=ExitCode.CANNOT_ASK,
     )
-
-
-def _place() -> Place | None:
-    place = this_process.place(os.environ)
-    return "kernel" if place == "kernel" else "terminal" if place == "terminal" else None
 
 
 def _ask_server() -> ServerFacts:
@@ -109,13 +104,13 @@ def _print_result(report: Report) -> None:
     findings = report.findings
     _print_summary(report)
     for finding in findings:
-        say()
+        print_text()
         _print_finding(finding)
     fine = [what for what, found in report.looked_at.items() if not found]
     if fine:
-        say()
+        print_text()
         for line in wrapped(f"Without a finding: {', '.join(fine)}."):
-            say(line)
+            print_text(line)
 
 
 def _print_summary(report: Report) -> None:
@@ -124,36 +119,36 @@ def _print_summary(report: Report) -> None:
         for severity in ("error", "warning", "info")
         if (count := sum(f.severity == severity for f in report.findings))
     ]
-    say(f"{HEADINGS[report.status]}: {', '.join(counts) or 'nothing was found'}.")
+    print_text(f"{HEADINGS[report.status]}: {', '.join(counts) or 'nothing was found'}.")
     from jupyter_wb_aws.aws.claims import audience_of, printable
     from jupyter_wb_aws.clock import rfc3339
     from jupyter_wb_aws.doctor.checks.call import provider_words
 
     call = report.facts.call
     if call is not None and call.identity is not None:
-        say("boto3 works as")
-        say(f"  {call.identity.arn}")
-        say(f"by {provider_words(call.provider)} (provider {call.provider}).")
+        print_text("boto3 works as")
+        print_text(f"  {call.identity.arn}")
+        print_text(f"by {provider_words(call.provider)} (provider {call.provider}).")
     if report.token is not None:
         claims = report.token.claims
         for line in wrapped(
             f"The token is for {printable(audience_of(claims))}, of {printable(claims.get('iss'))} for"
             f" {printable(claims.get('sub'))}, until {rfc3339(report.token.expires_at)}."
         ):
-            say(line)
+            print_text(line)
 
 
 def _print_finding(finding: Finding) -> None:
     sdks = f"  [{', '.join(finding.sdks)}]" if finding.sdks else ""
-    say(f"{finding.severity.upper():<8} {finding.code}{sdks}")
+    print_text(f"{finding.severity.upper():<8} {finding.code}{sdks}")
     _print_wrapped("", finding.message)
     if finding.remedy:
         # A command stays on one line, ready to copy.
-        say(f"  -> {finding.remedy}")
+        print_text(f"  -> {finding.remedy}")
     if finding.admin_hint:
         _print_wrapped("For your administrator: ", finding.admin_hint)
 
 
 def _print_wrapped(lead: str, text: str) -> None:
     for line in wrapped(f"{lead}{text}"):
-        say(f"  {line}")
+        print_text(f"  {line}")

@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_wb_aws.cli import lookup, this_process
 from jupyter_wb_aws.cli.client import Answer, Client, connect, quote
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
-from jupyter_wb_aws.cli.output import moment, say, say_json
+from jupyter_wb_aws.cli.output import format_time, print_json, print_text
 
 Session = Mapping[str, Any]
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     session = lookup.role_session(args.session, sessions) if args.session else _default(sessions)
     answer = _end(client, session)
     if args.json:
-        say_json(answer.text)
+        print_json(answer.text)
     else:
         _print_result(session, answer)
     return ExitCode.OK
@@ -62,9 +62,9 @@ def _end_all(client: Client, sessions: Sequence[Session], *, as_json: bool) -> N
         if not as_json:
             _print_result(session, answer)
     if as_json:
-        say_json(json.dumps({"sessions": answers}))
+        print_json(json.dumps({"sessions": answers}))
     elif not sessions:
-        say("You have no role session.")
+        print_text("You have no role session.")
 
 
 def _default(sessions: Sequence[Session]) -> Session:
@@ -86,23 +86,23 @@ def _no_default(sessions: Sequence[Session]) -> CliError:
 
 
 def _print_result(session: Session, answer: Answer) -> None:
-    say(f"Ended {lookup.describe(session)} (role session {session['id']}).")
+    print_text(f"Ended {lookup.describe(session)} (role session {session['id']}).")
     until = answer.data["credentials_expire_at"]
     if until is not None:
-        say(
+        print_text(
             f"Programs that already have its AWS credentials can use them until {_when(until)}; others stop now."
         )
     if session["default"]:
-        say("New notebooks and terminals have no AWS role.")
+        print_text("New notebooks and terminals have no AWS role.")
     if this_process.was_started_with(
         session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ
     ):
-        say(_here())
+        print_text(_here())
 
 
 def _here() -> str:
     """Say what changes for the kernel or terminal in which the command ran."""
-    if this_process.place(os.environ) == "kernel":
+    if this_process.process_kind(os.environ) == "kernel":
         return (
             "This notebook's kernel was started with it. To give it a role again, run `!jupyter wb-aws start ROLE`"
             " here, then Kernel > Restart Kernel."
@@ -113,4 +113,4 @@ def _here() -> str:
 
 
 def _when(until: str) -> str:
-    return moment(until, datetime.now(UTC))
+    return format_time(until, datetime.now(UTC))

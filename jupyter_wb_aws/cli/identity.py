@@ -9,7 +9,7 @@ import sys
 from jupyter_wb_aws.cli import lookup, this_process
 from jupyter_wb_aws.cli.client import Answer, Client, connect
 from jupyter_wb_aws.cli.errors import CliError, ExitCode
-from jupyter_wb_aws.cli.output import one_line, say, say_json, say_problem
+from jupyter_wb_aws.cli.output import one_line, print_json, print_problem, print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,21 +32,21 @@ def run(args: argparse.Namespace) -> int:
         query["session_id"] = str(lookup.role_session(args.session, sessions)["id"])
     answer, is_default = _identity(client, query)
     if args.json:
-        say_json(answer.text)
+        print_json(answer.text)
         return ExitCode.OK
     for key in ("Arn", "Account", "UserId"):
-        say(f"{key:<13} {answer.data[key]}")
-    say(f"{'Role session':<13} {answer.data['session_id']}")
-    say(f"{'User':<13} {one_line(answer.data['user']['name'])}")
+        print_text(f"{key:<13} {answer.data[key]}")
+    print_text(f"{'Role session':<13} {answer.data['session_id']}")
+    print_text(f"{'User':<13} {one_line(answer.data['user']['name'])}")
     sessions = client.get("/aws/sessions").data["sessions"]
     if not is_default:
-        say("\nThis is the identity of this process. You have no default role.")
+        print_text("\nThis is the identity of this process. You have no default role.")
     elif args.session is None and (note := this_process.other_role_note(sessions, os.environ)):
-        say(f"\n{note}")
+        print_text(f"\n{note}")
     for session in sessions:
         if session["id"] == answer.data["session_id"] and session["problem"]:
-            say()
-            say_problem(session["problem"], file=sys.stdout)
+            print_text()
+            print_problem(session["problem"], file=sys.stdout)
     return ExitCode.OK
 
 

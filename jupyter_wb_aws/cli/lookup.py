@@ -37,11 +37,13 @@ def role_arn(word: str, roles: Callable[[], Sequence[Thing]]) -> str:
 def role_session(word: str, sessions: Sequence[Thing]) -> Thing:
     """Return the role session with this id, or else the only one of this role.
 
+    One that is shared comes before those that are not: a role means the role session that the user
+    started, and not one that a command has to itself.
+
     Raises:
         CliError: if none matches, or several do.
     """
     named = [session for session in sessions if session["id"] == word]
-    # A role means the role session that the user started, not one that a command has to itself.
     by_role = [_key("role_arn"), role_name, _key("label")]
     shared = [session for session in sessions if session["shared"]]
     found = named or _first_match(word, shared, by_role)
@@ -54,7 +56,7 @@ def role_session(word: str, sessions: Sequence[Thing]) -> Thing:
 
 
 def role_name(session: Thing) -> str:
-    """Return the role's name, from the role session's ARN."""
+    """Return the role's name, from the role's ARN."""
     return str(session["role_arn"]).rpartition("/")[2]
 
 

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 
 from jupyter_wb_aws import __version__
 from jupyter_wb_aws.cli.errors import EXIT_CODES_HELP, CliError, ExitCode, local_problem
-from jupyter_wb_aws.cli.output import say_error
+from jupyter_wb_aws.cli.output import print_error
 
 COMMANDS = {
     "sign-in": "sign in to your company's single sign-on, if this server needs it",
@@ -71,17 +71,17 @@ def _run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except CliError as error:
-        say_error(error.problem, error.text, as_json=as_json)
+        print_error(error.problem, error.text, as_json=as_json)
         return error.exit_code
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
         if full:
             _let_go_of_stdout()
         why = _not_written(error) if full else _unexpected(error)
-        say_error(why.problem, None, as_json=as_json and not full)
+        print_error(why.problem, None, as_json=as_json and not full)
         return ExitCode.FAILED
     except Exception as defect:  # noqa: BLE001 - no traceback ever reaches the user
-        say_error(_unexpected(defect).problem, None, as_json=as_json)
+        print_error(_unexpected(defect).problem, None, as_json=as_json)
         return ExitCode.FAILED
     return code
 

@@ -14,7 +14,7 @@ WIDTH = 96
 DEFAULT_LEGEND = "* default role: new notebooks, consoles and terminals get it"
 
 
-def say(text: str = "", *, file: TextIO | None = None) -> None:
+def print_text(text: str = "", *, file: TextIO | None = None) -> None:
     """Print one or more lines."""
     print(plain(text), file=file or sys.stdout)
 
@@ -24,7 +24,7 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def say_json(text: str) -> None:
+def print_json(text: str) -> None:
     """Print the server's JSON unchanged, except that control characters are escaped.
 
     Outside of its strings, JSON has only printable characters, line breaks and tabs.
@@ -34,16 +34,16 @@ def say_json(text: str) -> None:
     )
 
 
-def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; each column is as wide as its longest cell."""
     lines = [[one_line(cell) for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        say("  ".join(cells).rstrip())
+        print_text("  ".join(cells).rstrip())
 
 
-def say_problem(problem: Mapping[str, Any], *, file: TextIO, indent: str = "") -> None:
+def print_problem(problem: Mapping[str, Any], *, file: TextIO, indent: str = "") -> None:
     """Print what happened and why, what the user can do, and what an administrator needs.
 
     Args:
@@ -58,13 +58,13 @@ def say_problem(problem: Mapping[str, Any], *, file: TextIO, indent: str = "") -
     if problem.get("admin_hint"):
         lines += wrapped(f"For your administrator: {problem['admin_hint']}")
     for line in filter(None, lines):
-        say(indent + line, file=file)
+        print_text(indent + line, file=file)
 
 
-def say_wrapped(text: str) -> None:
+def print_wrapped(text: str) -> None:
     """Print a long line as several lines."""
     for line in wrapped(text):
-        say(line)
+        print_text(line)
 
 
 def wrapped(text: str) -> list[str]:
@@ -72,7 +72,7 @@ def wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def say_error(problem: Mapping[str, Any], text: str | None, *, as_json: bool) -> None:
+def print_error(problem: Mapping[str, Any], text: str | None, *, as_json: bool) -> None:
     """Print why a command failed.
 
     Args:
@@ -81,28 +81,28 @@ def say_error(problem: Mapping[str, Any], text: str | None, *, as_json: bool) ->
         as_json: print JSON to stdout for programs instead of sentences to stderr.
     """
     if as_json:
-        say_json(text or json.dumps(problem))
+        print_json(text or json.dumps(problem))
     else:
         print("jupyter wb-aws: ", end="", file=sys.stderr)
-        say_problem(problem, file=sys.stderr)
+        print_problem(problem, file=sys.stderr)
 
 
-def say_notices(notices: Sequence[Mapping[str, Any]]) -> None:
+def print_notices(notices: Sequence[Mapping[str, Any]]) -> None:
     """Print the notices of an answer."""
     for notice in notices:
-        say(f"Note: {notice['message']}")
+        print_text(f"Note: {notice['message']}")
 
 
-def moment(text: str | None, now: datetime) -> str:
+def format_time(text: str | None, now: datetime) -> str:
     """Format a time of the REST contract for people: ``16:05 (in 12 min)``, in their time zone."""
     if text is None:
         return "-"
     when = datetime.fromisoformat(text).astimezone()
     far = abs(when - now) > timedelta(hours=20)
-    return f"{when:%Y-%m-%d %H:%M}" if far else f"{when:%H:%M} ({distance(when - now)})"
+    return f"{when:%Y-%m-%d %H:%M}" if far else f"{when:%H:%M} ({format_relative_time(when - now)})"
 
 
-def distance(difference: timedelta) -> str:
+def format_relative_time(difference: timedelta) -> str:
     """Format how far away a time is: ``in 12 min``, ``3 min ago``."""
     seconds = round(abs(difference).total_seconds())
     if seconds < 60:

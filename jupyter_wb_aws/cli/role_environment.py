@@ -13,7 +13,7 @@ from jupyter_wb_aws.aws.file_conflicts import describe_conflict, find_conflict
 from jupyter_wb_aws.cli import lookup
 from jupyter_wb_aws.cli.client import Client
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
-from jupyter_wb_aws.cli.output import say
+from jupyter_wb_aws.cli.output import print_text
 from jupyter_wb_aws.variables import (
     ROLE_SESSION_VARIABLES,
     is_masked,
@@ -127,4 +127,4 @@ def environment(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str
 
 
 def _warn(text: str) -> None:
-    say(f"jupyter wb-aws: {text}", file=sys.stderr)
+    print_text(f"jupyter wb-aws: {text}", file=sys.stderr)

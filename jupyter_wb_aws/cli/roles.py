@@ -11,10 +11,10 @@ from jupyter_wb_aws.cli.errors import ExitCode
 from jupyter_wb_aws.cli.output import (
     DEFAULT_LEGEND,
     one_line,
-    say,
-    say_json,
-    say_notices,
-    say_table,
+    print_json,
+    print_notices,
+    print_table,
+    print_text,
 )
 
 
@@ -28,19 +28,21 @@ def run(args: argparse.Namespace) -> int:
     client = connect()
     answer = client.get("/aws/roles")
     if args.json:
-        say_json(answer.text)
+        print_json(answer.text)
         return ExitCode.OK
     roles, user = answer.data["roles"], answer.data["user"]
     if not roles:
-        say(f"No role is offered to {one_line(user['name'])}. Ask your administrator for one.")
+        print_text(
+            f"No role is offered to {one_line(user['name'])}. Ask your administrator for one."
+        )
         _say_bad_entries(client)
         return ExitCode.OK
     sessions = client.get("/aws/sessions").data["sessions"]
     defaults = {session["role_arn"] for session in sessions if session["default"]}
     header = ("", "NAME", "LABEL", "ACCOUNT", "REGION", "DESCRIPTION")
-    say_table(header, [_row(role, is_default=role["arn"] in defaults) for role in roles])
-    say()
-    say(_footer(has_default=bool(defaults)))
+    print_table(header, [_row(role, is_default=role["arn"] in defaults) for role in roles])
+    print_text()
+    print_text(_footer(has_default=bool(defaults)))
     _say_bad_entries(client)
     return ExitCode.OK
 
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 def _say_bad_entries(client: Client) -> None:
     """Print the entries of the roles file that can't be used: a missing role may be among them."""
     notices = client.get("/aws/health").data["notices"]
-    say_notices([notice for notice in notices if notice["code"] == "roles_file_entry"])
+    print_notices([notice for notice in notices if notice["code"] == "roles_file_entry"])
 
 
 def _row(role: Mapping[str, Any], *, is_default: bool) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_wb_aws.cli.client import Client, connect
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem, refused_by_server
-from jupyter_wb_aws.cli.output import moment, one_line, say, say_json, say_notices
+from jupyter_wb_aws.cli.output import format_time, one_line, print_json, print_notices, print_text
 
 # Seconds between two calls to the server, which asks the provider in its own rhythm.
 PAUSE = 1.5
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     before = client.get("/aws/sign-in")
     state = before.data["state"]
     if state in {"not_needed", "signed_in"}:
-        _print_already(before.data) if not args.json else say_json(before.text)
+        _print_already(before.data) if not args.json else print_json(before.text)
         return ExitCode.OK
     flow = args.flow or ("device" if "device" in before.data["flows"] else None)
     on_page = flow != "device" and "code" in before.data["flows"]
@@ -52,15 +52,15 @@ def run(args: argparse.Namespace) -> int:
         on_page = answer.data["flow"] == "code"
     # The code flow does not begin here: the browser that begins it must finish it.
     if args.json:
-        say_json(
+        print_json(
             json.dumps({"flow": "code", "page": client.url + PAGE}) if on_page else answer.text
         )
     else:
-        say_notices(before.data.get("notices", []))
+        print_notices(before.data.get("notices", []))
         _print_page(client) if on_page else _print_code(answer.data)
     if args.no_wait or args.json:
         return ExitCode.OK
-    say("Waiting ...")
+    print_text("Waiting ...")
     sys.stdout.flush()  # so that a notebook's cell shows it before the wait
     now = _waited(client, before.data["problem"])
     _print_done(now, client.get("/aws/sessions").data["sessions"])
@@ -71,17 +71,19 @@ def _print_code(begun: Mapping[str, Any]) -> None:
     # These come from the provider: a line break could make its text look like a sentence of ours.
     code = one_line(begun["user_code"])
     if complete := begun.get("verification_uri_complete"):
-        say(f"Open this in a browser; the page must show the code {code}:")
-        say(f"\n    {one_line(complete)}\n")
+        print_text(f"Open this in a browser; the page must show the code {code}:")
+        print_text(f"\n    {one_line(complete)}\n")
     else:
-        say(f"Open this in a browser, and enter the code {code}:")
-        say(f"\n    {one_line(begun['verification_uri'])}\n")
-    say(f"The code is valid until {moment(begun['expires_at'], datetime.now(UTC))}.")
+        print_text(f"Open this in a browser, and enter the code {code}:")
+        print_text(f"\n    {one_line(begun['verification_uri'])}\n")
+    print_text(f"The code is valid until {format_time(begun['expires_at'], datetime.now(UTC))}.")
 
 
 def _print_page(client: Client) -> None:
-    say("Open this in the browser in which you use Jupyter (at the address that you use there):")
-    say(f"\n    {client.url}{PAGE}\n")
+    print_text(
+        "Open this in the browser in which you use Jupyter (at the address that you use there):"
+    )
+    print_text(f"\n    {client.url}{PAGE}\n")
 
 
 def _waited(client: Client, problem_before: object) -> Mapping[str, Any]:
@@ -120,18 +122,20 @@ def _gave_up() -> CliError:
 
 def _print_already(now: Mapping[str, Any]) -> None:
     if now["state"] == "not_needed":
-        say("This server needs no sign-in. Pick a role: `jupyter wb-aws roles` lists yours.")
+        print_text("This server needs no sign-in. Pick a role: `jupyter wb-aws roles` lists yours.")
         return
-    say(
+    print_text(
         f"You are signed in as {one_line(now['user']['name'])}. To sign in as somebody else, sign out first:"
     )
-    say("`jupyter wb-aws sign-out`.")
+    print_text("`jupyter wb-aws sign-out`.")
 
 
 def _print_done(now: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> None:
-    say(f"You are signed in as {one_line(now['user']['name'])}.")
+    print_text(f"You are signed in as {one_line(now['user']['name'])}.")
     if sessions:
         labels = ", ".join(session["label"] for session in sessions)
-        say(f"Your role sessions continue: {labels}.")
+        print_text(f"Your role sessions continue: {labels}.")
     else:
-        say("`jupyter wb-aws roles` lists your roles, `jupyter wb-aws start ROLE` starts one.")
+        print_text(
+            "`jupyter wb-aws roles` lists your roles, `jupyter wb-aws start ROLE` starts one."
+        )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.errors import ExitCode
-from jupyter_wb_aws.cli.output import moment, say, say_json
+from jupyter_wb_aws.cli.output import format_time, print_json, print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,21 +22,25 @@ def run(args: argparse.Namespace) -> int:
     sessions = client.get("/aws/sessions").data["sessions"]
     answer = client.delete("/aws/sign-in")
     if args.json:
-        say_json(answer.text)
+        print_json(answer.text)
         return ExitCode.OK
     if before == "signed_out" and not sessions:
-        say("Nobody was signed in.")
+        print_text("Nobody was signed in.")
         return ExitCode.OK
-    say("Signed out. Every role session has ended: new notebooks and terminals have no AWS role.")
+    print_text(
+        "Signed out. Every role session has ended: new notebooks and terminals have no AWS role."
+    )
     until = answer.data["credentials_expire_at"]
     if until is not None:
-        when = moment(until, datetime.now(UTC))
-        say(f"Programs that already have AWS credentials can use them until {when}.")
+        when = format_time(until, datetime.now(UTC))
+        print_text(f"Programs that already have AWS credentials can use them until {when}.")
     if not answer.data["revoked"]:
-        say(
+        print_text(
             "The identity provider could not be reached, but this server no longer has the sign-in."
         )
     if answer.data["end_session_url"]:
-        say("Your browser may still be signed in at the identity provider. To end that too, open:")
-        say(f"    {answer.data['end_session_url']}")
+        print_text(
+            "Your browser may still be signed in at the identity provider. To end that too, open:"
+        )
+        print_text(f"    {answer.data['end_session_url']}")
     return ExitCode.OK

@@ -10,7 +10,7 @@ from typing import Any
 from jupyter_wb_aws.cli import lookup, this_process
 from jupyter_wb_aws.cli.client import Client, connect, quote
 from jupyter_wb_aws.cli.errors import CliError, ExitCode
-from jupyter_wb_aws.cli.output import say, say_json, say_notices
+from jupyter_wb_aws.cli.output import print_json, print_notices, print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if kernel is not None:
         _choose_for(client, kernel, session["id"])
     if args.json:
-        say_json(answer.text)
+        print_json(answer.text)
     else:
         _print_result(session)
     return ExitCode.OK
@@ -63,20 +63,20 @@ def _choose_for(client: Client, kernel: str, session_id: str) -> None:
 
 def _print_result(session: Mapping[str, Any]) -> None:
     done = "Your default role is now" if session["default"] else "Started"
-    say(f"{done} {lookup.describe(session)} (role session {session['id']}).")
+    print_text(f"{done} {lookup.describe(session)} (role session {session['id']}).")
     if session["default"]:
-        say(
+        print_text(
             "New notebooks and terminals work in AWS as this identity, which is refreshed until you run"
         )
-        say("`jupyter wb-aws end`:")
-        say(f"  {_who(session)}")
-        say(_here(session))
+        print_text("`jupyter wb-aws end`:")
+        print_text(f"  {_who(session)}")
+        print_text(_here(session))
     else:
-        say(
+        print_text(
             "It is not your default role, so no notebook or terminal gets it by itself. To make it the"
         )
-        say("default, run the command without --no-default.")
-    say_notices(session["notices"])
+        print_text("default, run the command without --no-default.")
+    print_notices(session["notices"])
 
 
 def _who(session: Mapping[str, Any]) -> str:
@@ -90,9 +90,9 @@ def _here(session: Mapping[str, Any]) -> str:
         session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ
     ):
         return f"This process already has it. {others}"
-    if this_process.place(os.environ) == "kernel":
+    if this_process.process_kind(os.environ) == "kernel":
         return f"This notebook gets it with Kernel > Restart Kernel. {others}"
     takes = "A kernel that runs without a role gets it at its next restart."
-    if this_process.place(os.environ) == "terminal":
+    if this_process.process_kind(os.environ) == "terminal":
         return f"This terminal does not change: open a new one. {takes}\n{others}"
     return f"{takes} {others}"

@@ -14,13 +14,13 @@ from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import (
     DEFAULT_LEGEND,
-    moment,
-    say,
-    say_json,
-    say_notices,
-    say_problem,
-    say_table,
-    say_wrapped,
+    format_time,
+    print_json,
+    print_notices,
+    print_problem,
+    print_table,
+    print_text,
+    print_wrapped,
 )
 
 # Problems of health whose details are elsewhere in the output.
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     sign_in = client.get("/aws/sign-in").data
     signed_out = sign_in["state"] in {"signed_out", "pending"}
     if args.json:
-        say_json(answer.text)
+        print_json(answer.text)
     else:
         if signed_out:
             _print_sign_in(sign_in)
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         news = [notice for notice in later["notices"] if notice not in health["notices"]]
         health |= {"token_source": later["token_source"]}
     if not args.json:
-        say_notices(news)
+        print_notices(news)
         _print_token(health["token_source"], claims_too=args.verbose)
     return ExitCode.OK if health["status"] == "ok" else ExitCode.FAILED
 
@@ -89,32 +89,34 @@ def _not_configured(health: Mapping[str, Any]) -> CliError:
 def _print_sign_in(sign_in: Mapping[str, Any]) -> None:
     problem = sign_in["problem"]
     if problem is None:
-        say("Nobody is signed in.")
+        print_text("Nobody is signed in.")
     else:
-        say_problem(problem, file=sys.stdout)
+        print_problem(problem, file=sys.stdout)
     if not problem or problem["code"] != "sign_in_required":
-        say("Sign in with `jupyter wb-aws sign-in`.")
-    say()
+        print_text("Sign in with `jupyter wb-aws sign-in`.")
+    print_text()
 
 
 def _print_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> None:
     if not sessions and signed_out:
-        say("No role session.")
+        print_text("No role session.")
         return
     if not sessions:
-        say("No role session. `jupyter wb-aws roles` lists your roles, `jupyter wb-aws start ROLE`")
-        say("starts one.")
+        print_text(
+            "No role session. `jupyter wb-aws roles` lists your roles, `jupyter wb-aws start ROLE`"
+        )
+        print_text("starts one.")
         _print_here(sessions)
         return
     now = datetime.now(UTC)
-    say_table(
+    print_table(
         ("", "ROLE", "STATE", "REGION", "TOKEN", "ID"),
         [_row(session, now) for session in sessions],
     )
     if any(session["default"] for session in sessions):
-        say(f"\n{DEFAULT_LEGEND}")
+        print_text(f"\n{DEFAULT_LEGEND}")
     else:
-        say(
+        print_text(
             "\nNone of these is your default role. `jupyter wb-aws start ROLE` makes one the default."
         )
     _print_here(sessions)
@@ -124,7 +126,7 @@ def _print_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> N
 
 def _print_here(sessions: list[Mapping[str, Any]]) -> None:
     if note := this_process.other_role_note(sessions, os.environ):
-        say(note)
+        print_text(note)
 
 
 def _row(session: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
@@ -142,15 +144,15 @@ def _token(session: Mapping[str, Any], now: datetime) -> str:
     if session["state"] == "active":
         return "refreshed automatically"  # so its expiry does not matter
     until = session["token_expires_at"]
-    return "-" if until is None else f"until {moment(until, now)}"
+    return "-" if until is None else f"until {format_time(until, now)}"
 
 
 def _print_more(session: Mapping[str, Any], *, signed_out: bool) -> None:
     # The output already says that the user has to sign in.
     if session["problem"] and not (signed_out and session["problem"]["code"] == "sign_in_required"):
-        say(f"\n{lookup.describe(session)}:")
-        say_problem(session["problem"], file=sys.stdout, indent="  ")
-    say_notices(session["notices"])
+        print_text(f"\n{lookup.describe(session)}:")
+        print_problem(session["problem"], file=sys.stdout, indent="  ")
+    print_notices(session["notices"])
 
 
 def _print_token(source: Mapping[str, Any] | None, *, claims_too: bool) -> None:
@@ -160,9 +162,9 @@ def _print_token(source: Mapping[str, Any] | None, *, claims_too: bool) -> None:
     if claims_too:
         _print_claims(source["claims"])
     if source["warnings"]:
-        say()
+        print_text()
     for warning in source["warnings"]:
-        say_wrapped(f"For your administrator: {warning['message']}")
+        print_wrapped(f"For your administrator: {warning['message']}")
 
 
 def _print_claims(claims: Mapping[str, Any]) -> None:
@@ -177,9 +179,9 @@ def _print_claims(claims: Mapping[str, Any]) -> None:
         "tags": " ".join(f"{key}={value}" for key, value in tags.items()),
     }
     seen = ", ".join(f"{name} {value}" for name, value in named.items() if value)
-    say()
-    say("For your administrator, to compare with a role's trust policy:")
-    say_wrapped(f"AWS will see: {seen}")
+    print_text()
+    print_text("For your administrator, to compare with a role's trust policy:")
+    print_wrapped(f"AWS will see: {seen}")
 
 
 def _explained_by(sign_in: Mapping[str, Any]) -> set[str]:
@@ -210,8 +212,8 @@ def _print_health(health: Mapping[str, Any], explained: set[str], *, verbose: bo
         if problem["code"] in explained:
             continue
         if problem["code"] in SHOWN_BELOW:
-            say(problem["detail"])
+            print_text(problem["detail"])
         else:
-            say_problem(problem, file=sys.stdout)
+            print_problem(problem, file=sys.stdout)
     notices = [notice for notice in health["notices"] if notice["code"] not in codes]
-    say_notices(notices if verbose else _without_entries(notices))
+    print_notices(notices if verbose else _without_entries(notices))

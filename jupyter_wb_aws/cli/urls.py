@@ -35,8 +35,8 @@ def without_token(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
-def shown(url: str) -> str:
-    """Return a URL that can be shown.
+def redacted_url(url: str) -> str:
+    """Return the URL without what may be a user and a password, for messages.
 
     An `@` in the path may belong to a user name on JupyterHub, or end a password that contains a slash,
     so hide what is before it.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_wb_aws.cli.output import distance, moment
+from jupyter_wb_aws.cli.output import format_relative_time, format_time
 from tests.cli.contract_server import role, role_session
 
 JUPYTER = Path(sys.executable).with_name("jupyter")
@@ -152,14 +152,14 @@ def test_asking_imports_neither_boto3_nor_jupyter_server(server):
     ],
 )
 def test_how_far_away_a_time_is_in_words(seconds, words):
-    assert distance(timedelta(seconds=seconds)) == words
+    assert format_relative_time(timedelta(seconds=seconds)) == words
 
 
 def test_a_time_today_is_told_with_how_far_away_it_is():
     now = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
     local = now.astimezone() + timedelta(minutes=12)
-    assert moment("2026-11-24T14:12:00Z", now) == f"{local:%H:%M} (in 12 min)"
+    assert format_time("2026-11-24T14:12:00Z", now) == f"{local:%H:%M} (in 12 min)"
 
 
 def test_no_time_is_a_dash():
-    assert moment(None, datetime.now(UTC)) == "-"
+    assert format_time(None, datetime.now(UTC)) == "-"

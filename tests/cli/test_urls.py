@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from jupyter_wb_aws.cli.urls import base_url, shown
+from jupyter_wb_aws.cli.urls import base_url, redacted_url
 from tests.cli.contract_server import State, served
 
 SECRETS = ("svc", "Winter", "2026", "%57inter")
@@ -123,8 +123,8 @@ def test_a_base_url_has_neither_user_nor_token(given, base):
 
 
 def test_what_stands_before_an_at_is_not_shown():
-    assert shown("http://hub:8000/user/a@b.c/") == "http://***@b.c/"
-    assert shown("http://hub:8000/user/alice/") == "http://hub:8000/user/alice/"
+    assert redacted_url("http://hub:8000/user/a@b.c/") == "http://***@b.c/"
+    assert redacted_url("http://hub:8000/user/alice/") == "http://hub:8000/user/alice/"
 
 
 def test_a_user_of_jupyterhub_with_an_at_in_their_name_is_asked_and_shown(
