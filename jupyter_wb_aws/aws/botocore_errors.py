@@ -1,4 +1,4 @@
-"""Turns botocore's exceptions into `StsFailure`s. Imports botocore.
+"""Explains botocore's exceptions, by way of `StsFailure`. Imports botocore.
 
 Messages of botocore and urllib3 about a connection are not passed on: they quote the URL of a proxy or an
 endpoint, and with it a password, or the part of one before a `#`.
@@ -8,17 +8,35 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
 
 from jupyter_wb_aws.aws.proxies import urls_in
-from jupyter_wb_aws.aws.sts_errors import StsFailure, failure_from_response
+from jupyter_wb_aws.aws.sts_errors import StsFailure, explain_failure, failure_from_response
+from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.identity.redact import redact_secrets, redact_userinfo
+from jupyter_wb_aws.roles.role import RoleArn
 
 MAX_MESSAGE_LENGTH = 400
 HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
+
+
+def explain_exception(
+    error: Exception, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool = True
+) -> WbAwsError:
+    """Turn a botocore exception into the error that the user sees.
+
+    Args:
+        error: what a call to STS raised.
+        role: the role that was requested.
+        claims: of the web identity token that was sent; only those of `claims_for_aws` are shown.
+        at_aws: whether AWS itself was called, not a store with its own STS.
+    """
+    return explain_failure(failure_from_exception(error), role, claims, at_aws=at_aws)
 
 
 def failure_from_exception(

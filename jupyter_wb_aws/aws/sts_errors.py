@@ -114,22 +114,6 @@ _CANONICAL = {
 }
 
 
-def explain_exception(
-    error: Exception, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool = True
-) -> WbAwsError:
-    """Turn a botocore exception into the error that the user sees.
-
-    Args:
-        error: what a call to STS raised.
-        role: the role that was requested.
-        claims: of the web identity token that was sent; only those of `claims_for_aws` are shown.
-        at_aws: whether AWS itself was called, not a store with its own STS.
-    """
-    from jupyter_wb_aws.aws.botocore_errors import failure_from_exception
-
-    return explain_failure(failure_from_exception(error), role, claims, at_aws=at_aws)
-
-
 def explain_failure(
     failure: StsFailure, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool = True
 ) -> WbAwsError:

@@ -127,7 +127,7 @@ def _explained(error: Exception, facts: Facts, claims: Mapping[str, Any]) -> WbA
     """Explain STS's refusal of the role as the server does; None for any other error."""
     from botocore.exceptions import ClientError
 
-    from jupyter_wb_aws.aws.sts_errors import explain_exception
+    from jupyter_wb_aws.aws.botocore_errors import explain_exception
 
     if not isinstance(error, ClientError) or error.operation_name != "AssumeRoleWithWebIdentity":
         return None

@@ -5,7 +5,7 @@ from botocore import exceptions as boto
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_wb_aws.aws.sts_errors import explain_exception
+from jupyter_wb_aws.aws.botocore_errors import explain_exception
 from jupyter_wb_aws.aws.token_hints import claims_seen
 from jupyter_wb_aws.errors import (
     StsBadAnswer,

@@ -5,9 +5,9 @@ import shlex
 import pytest
 from botocore import exceptions as boto
 
+from jupyter_wb_aws.aws.botocore_errors import explain_exception
 from jupyter_wb_aws.aws.claims import SOURCE_IDENTITY, TAGS
 from jupyter_wb_aws.aws.sts import is_aws_endpoint
-from jupyter_wb_aws.aws.sts_errors import explain_exception
 from jupyter_wb_aws.errors import StsRejected, StsUnavailable, TokenRefused, TrustRefused
 from jupyter_wb_aws.roles.role import RoleArn
 from tests.botocore_data import knows
