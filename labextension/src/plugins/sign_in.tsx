@@ -80,22 +80,27 @@ export const signIn: JupyterFrontEndPlugin<void> = {
           shown.activate();
           return;
         }
-        shown = show(
+        const dialog = show(
           trans.__('Sign in for AWS'),
           <SignIn
             model={model}
             trans={trans}
             onSignedIn={signedIn}
             onSignOut={() => {
-              shown?.reject();
+              dialog.reject();
               void commands.execute(CommandIDs.signOut);
             }}
           />
         );
-        try {
-          await shown.launch();
-        } finally {
+        shown = dialog;
+        // Not once `launch` settles: that is a few moments after the dialog has closed.
+        dialog.disposed.connect(() => {
           shown = null;
+        });
+        try {
+          await dialog.launch();
+        } finally {
+          dialog.dispose();
         }
       }
     });
