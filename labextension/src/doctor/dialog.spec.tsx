@@ -53,6 +53,15 @@ test('findings are shown with the programs they affect and what to do, and can b
   expect(node.textContent).toContain('Copied');
 });
 
+test('how a remedy is shown does not depend on its words', async () => {
+  const remedies = ['Run: aws logout --all', 'Open a new terminal.', 'Type: unset AWS_PROFILE'];
+  const findings = remedies.map(remedy => aFinding('static_keys', { remedy }));
+  const { node } = await shown(() => Promise.resolve(aReport(...findings)));
+
+  const drawn = [...node.querySelectorAll('.jp-AwsRoles-doctorRemedy')];
+  expect(drawn.map(each => each.textContent)).toEqual(remedies);
+});
+
 test('it is asked again when the user wants it', async () => {
   const { node, ask, press } = await shown(
     () => Promise.resolve(aReport(aFinding('token_expired'))),

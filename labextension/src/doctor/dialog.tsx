@@ -8,7 +8,6 @@ import {
   caller,
   checksWithoutFindings,
   heading,
-  isCommand,
   reportText,
   severityWord,
   verdict
@@ -106,11 +105,7 @@ function Finding(props: { finding: DoctorFinding; trans: TranslationBundle }): R
         <span className="jp-AwsRoles-doctorSdks"> {finding.sdks.join(', ')}</span>
       )}
       <p>{finding.message}</p>
-      {finding.remedy !== '' && (
-        <p className={isCommand(finding.remedy) ? 'jp-AwsRoles-doctorCommand' : undefined}>
-          {finding.remedy}
-        </p>
-      )}
+      {finding.remedy !== '' && <p className="jp-AwsRoles-doctorRemedy">{finding.remedy}</p>}
       {finding.admin_hint !== null && (
         <p>{trans.__('For your administrator: %1', finding.admin_hint)}</p>
       )}

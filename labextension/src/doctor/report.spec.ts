@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { aFinding, aReport } from '../testing';
-import { caller, checksWithoutFindings, heading, isCommand, reportText, verdict } from './report';
+import { caller, checksWithoutFindings, heading, reportText, verdict } from './report';
 
 const trans = nullTranslator.load('any');
 const INFO = aFinding('endpoint_set', { severity: 'info', sdks: [], remedy: '' });
@@ -22,15 +22,6 @@ test('the heading names the worst severity', () => {
   expect(heading(aReport(INFO), trans)).toBe('Worth knowing');
   expect(heading(aReport(warning, INFO), trans)).toBe('Warnings');
   expect(heading(aReport(warning, aFinding('static_keys')), trans)).toContain('wrong');
-});
-
-test.each([
-  ['Run: aws logout --all', true],
-  ['Run in the notebook: %env AWS_REGION=us-east-2', true],
-  ['Open a new terminal.', false],
-  ['Run it again. Then: see', false]
-])('a remedy is a command or a sentence: %s', (remedy, command) => {
-  expect(isCommand(remedy)).toBe(command);
 });
 
 test('the caller is named with the provider, and not if the call failed', () => {

@@ -35,11 +35,6 @@ export function heading(report: DoctorReport, trans: TranslationBundle): string 
       : trans.__('Worth knowing');
 }
 
-/** Return whether a remedy is a command to run rather than a sentence. */
-export function isCommand(remedy: string): boolean {
-  return /^Run\b[^:.]*: /.test(remedy);
-}
-
 /** Return a severity's name for people. */
 export function severityWord(
   severity: DoctorFinding['severity'],
