@@ -14,6 +14,7 @@ const LAYERS = [
   'picker',
   'documents',
   'launcher',
+  'notebook_tree',
   'running',
   'doctor',
   'notifications',

@@ -7,18 +7,19 @@ import * as React from 'react';
 import { CommandIDs } from '../commands';
 import { FailureNote } from '../components/failure_note';
 import { useView } from '../components/hooks';
-import { SessionFacts } from '../components/role_session';
+import { RoleSessionDetails } from '../components/role_session_details';
 import { Doctor } from '../doctor/dialog';
-import { defaultArn, waitWords } from '../launcher/next_start';
 import { type IPickerProps, Picker } from '../picker/picker';
 import type { IRecentRoles } from '../picker/recent_roles';
 import { type IApp, relaunchQuestion } from '../running/app_roles';
 import type { RoleSession } from '../server/api';
+import { defaultRoleArn } from '../server/view';
 import type { IAwsRoles } from '../tokens';
+import { waitWords } from '../words/default_role';
 import { endedWords, endQuestion } from '../words/end_question';
 import { failureOf } from '../words/failure';
 import type { ProcessName } from '../words/process_names';
-import { RolesDialog, showDialog } from './roles_dialog';
+import { KeyboardDialog, openDialog } from './keyboard_dialog';
 
 /** For how many milliseconds the toast about an end is shown; it stays in the notification center. */
 const ENDED_SHOWN = 15_000;
@@ -36,7 +37,7 @@ export async function orShowError<T>(
   try {
     return await action;
   } catch (error) {
-    await showDialog({
+    await openDialog({
       title,
       body: <FailureNote failure={failureOf(error, trans)} trans={trans} />,
       buttons: [closeButton(trans)]
@@ -63,7 +64,7 @@ export async function askToEnd(
   const count = sessions.length;
   // Read first what uses them: terminals, and kernels that end, cause no event.
   await model.read();
-  const asked = await showDialog({
+  const asked = await openDialog({
     title:
       count === 1
         ? trans.__('End the role session of %1?', only.label)
@@ -108,7 +109,7 @@ export async function askToRelaunch(
   app: IApp,
   trans: TranslationBundle
 ): Promise<void> {
-  const asked = await showDialog({
+  const asked = await openDialog({
     title: trans.__('Relaunch %1?', app.title),
     body: relaunchQuestion([app], trans),
     buttons: [
@@ -139,7 +140,7 @@ export async function pickInDialog(
   commands: CommandRegistry,
   trans: TranslationBundle
 ): Promise<void> {
-  const dialog = new RolesDialog({
+  const dialog = new KeyboardDialog({
     title: trans.__('Pick an AWS role'),
     body: ReactWidget.create(
       <PickBody
@@ -151,7 +152,7 @@ export async function pickInDialog(
             await model.pickNone();
           } else {
             const { label } = await model.pick(arn);
-            if (dialog.isDisposed && defaultArn(model.view) === arn) {
+            if (dialog.isDisposed && defaultRoleArn(model.view) === arn) {
               Notification.info(
                 trans.__('%1 is ready: what you start from now on uses it.', label)
               );
@@ -189,7 +190,7 @@ function PickBody(
       <Picker
         {...props}
         label={trans.__('AWS role for what you start next')}
-        selected={defaultArn(view)}
+        selected={defaultRoleArn(view)}
         selectedLabel={trans.__('default role')}
       />
     </div>
@@ -202,7 +203,7 @@ export async function showIdentity(
   session: RoleSession,
   trans: TranslationBundle
 ): Promise<void> {
-  await showDialog({
+  await openDialog({
     title: trans.__('AWS identity: %1', session.label),
     body: ReactWidget.create(<Identity model={model} shown={session} trans={trans} />),
     buttons: [closeButton(trans)]
@@ -211,7 +212,7 @@ export async function showIdentity(
 
 /** Check AWS credentials, and show the findings. */
 export async function showDoctor(model: IAwsRoles, trans: TranslationBundle): Promise<void> {
-  await showDialog({
+  await openDialog({
     title: trans.__('Check of AWS credentials'),
     body: ReactWidget.create(<Doctor ask={() => model.doctor()} trans={trans} />),
     buttons: [closeButton(trans)]
@@ -228,7 +229,9 @@ function Identity(props: {
   const session = sessions.find(session => session.id === shown.id);
   // A role session that has ended meanwhile is shown as it was.
   const stale = session === undefined || situation !== 'ready';
-  return <SessionFacts model={model} session={session ?? shown} trans={trans} stale={stale} />;
+  return (
+    <RoleSessionDetails model={model} session={session ?? shown} trans={trans} stale={stale} />
+  );
 }
 
 function closeButton(trans: TranslationBundle): Dialog.IButton {

@@ -14,7 +14,7 @@ import { failureOf, type IFailure } from '../words/failure';
 import { accountOfArn, roleLabel } from '../words/identity';
 import { staleWords } from '../words/situation';
 import { type IDocument, kernelIdOf, restartKernel, sharers } from './document';
-import { type DocumentRole, documentWords } from './role';
+import { type DocumentRole, documentWords } from './document_role';
 import { useDocument } from './use_document';
 
 /** What the panels of all documents share. */

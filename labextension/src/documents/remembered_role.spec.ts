@@ -2,7 +2,7 @@ import type { Role, RoleSession } from '../server/api';
 import { type IView, NOTHING_KNOWN } from '../server/view';
 import { anAssignment, aProblem, aRole, aSession } from '../testing';
 import { offerOf, rememberedArn } from './remembered_role';
-import { documentRole } from './role';
+import { documentRole } from './document_role';
 
 const ARN = 'arn:aws:iam::111122223333:role/analyst';
 

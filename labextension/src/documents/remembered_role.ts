@@ -1,5 +1,5 @@
 import type { IView } from '../server/view';
-import type { DocumentRole } from './role';
+import type { DocumentRole } from './document_role';
 
 /** Our key in a notebook's metadata; its value is `{"role_arn": "arn:aws:iam::…"}`. */
 export const METADATA_KEY = 'jupyter_wb_aws';

@@ -16,9 +16,14 @@ import { type IView, roleByArn } from '../server/view';
 import { roleLabel } from '../words/identity';
 import { staleWords } from '../words/situation';
 import type { IDocument } from './document';
+import {
+  type DocumentRole,
+  documentWords,
+  type IDocumentWords,
+  needsAttention
+} from './document_role';
 import { DocumentPanel, type IPanelOptions } from './panel';
 import type { IOffer } from './remembered_role';
-import { type DocumentRole, documentWords, type IDocumentWords, needsAttention } from './role';
 import { useDocument } from './use_document';
 
 /** From this width of a document, in pixels, its toolbar has room for `LONG` characters of ours. */

@@ -4,8 +4,8 @@ import { useSignals, useView } from '../components/hooks';
 import type { IView } from '../server/view';
 import type { IAwsRoles } from '../tokens';
 import { type IDocument, isSettled, kernelIdOf } from './document';
+import { type DocumentRole, documentRole } from './document_role';
 import { type IOffer, offerOf } from './remembered_role';
-import { type DocumentRole, documentRole } from './role';
 
 /** What a document's button and panel show. */
 export interface IDocumentState {

@@ -10,8 +10,9 @@ import { useView } from '../components/hooks';
 import { roleIcon } from '../components/icons';
 import { Picker } from '../picker/picker';
 import type { IRecentRoles } from '../picker/recent_roles';
+import { defaultRoleArn } from '../server/view';
 import type { IAwsRoles } from '../tokens';
-import { choiceWords, defaultArn } from './next_start';
+import { choiceWords } from '../words/default_role';
 
 /** The launcher's section "AWS role": the default role, and the picker. */
 export class LauncherRole extends ReactWidget {
@@ -79,7 +80,7 @@ function Section(props: {
         recent={props.recent}
         trans={trans}
         label={trans.__('AWS role for what you start next')}
-        selected={defaultArn(view)}
+        selected={defaultRoleArn(view)}
         selectedLabel={trans.__('default role')}
         onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
         onSignIn={props.onSignIn}

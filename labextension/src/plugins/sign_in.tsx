@@ -5,7 +5,7 @@ import * as React from 'react';
 
 import { CommandIDs } from '../commands';
 import { FailureNote } from '../components/failure_note';
-import { RolesDialog } from '../dialogs/roles_dialog';
+import { KeyboardDialog } from '../dialogs/keyboard_dialog';
 import type { User } from '../server/api';
 import { SignIn } from '../sign_in/dialog';
 import { AfterSignOut, BeforeSignOut } from '../sign_in/sign_out';
@@ -34,7 +34,7 @@ export const signIn: JupyterFrontEndPlugin<void> = {
     const show = (title: string, body: React.JSX.Element, ...buttons: Dialog.IButton[]) => {
       const widget = ReactWidget.create(body);
       widget.addClass('jp-AwsRoles-dialogBody');
-      const dialog = new RolesDialog({
+      const dialog = new KeyboardDialog({
         title,
         body: widget,
         buttons: buttons.length > 0 ? buttons : [Dialog.cancelButton({ label: trans.__('Close') })],

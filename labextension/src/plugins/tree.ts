@@ -2,7 +2,7 @@ import type { INotebookTree } from '@jupyter-notebook/tree';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { TreeTab } from '../launcher/tree_tab';
+import { TreeTab } from '../notebook_tree/tab';
 import { RecentRoles } from '../picker/recent_roles';
 import { DOMAIN, IAwsRoles } from '../tokens';
 

@@ -64,6 +64,11 @@ export function defaultSession(view: IView): RoleSession | null {
   return sessionById(view, view.choice.session_id);
 }
 
+/** Return the default role's ARN; null for "no AWS role", undefined if nothing was ever chosen. */
+export function defaultRoleArn(view: IView): string | null | undefined {
+  return view.choice.chosen ? (defaultSession(view)?.role_arn ?? null) : undefined;
+}
+
 /** Return a role's shared role session, the default one if there are several; null if there is none. */
 export function sessionOfRole(view: IView, roleArn: string): RoleSession | null {
   const all = view.sessions.filter(session => session.role_arn === roleArn && session.shared);

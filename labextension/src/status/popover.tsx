@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import { FailureNote } from '../components/failure_note';
 import { useNow, useView } from '../components/hooks';
-import { SessionFacts } from '../components/role_session';
+import { RoleSessionDetails } from '../components/role_session_details';
 import { RoleColor } from '../components/swatch';
 import { runningApps } from '../running/app_roles';
 import { defaultSession, type IView } from '../server/view';
@@ -69,7 +69,7 @@ export function Popover(props: {
         </p>
       )}
       {session !== null && known && (
-        <SessionFacts
+        <RoleSessionDetails
           model={model}
           session={session}
           trans={trans}

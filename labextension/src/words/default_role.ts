@@ -1,12 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { defaultSession, type IView } from '../server/view';
-import { roleLabel } from '../words/identity';
-
-/** Return the default role's ARN; null for "no AWS role", undefined if nothing was ever chosen. */
-export function defaultArn(view: IView): string | null | undefined {
-  return view.choice.chosen ? (defaultSession(view)?.role_arn ?? null) : undefined;
-}
+import { roleLabel } from './identity';
 
 /** Say which role the notebooks, consoles and terminals get that the user starts now. */
 export function choiceWords(view: IView, trans: TranslationBundle): string {

@@ -3,7 +3,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import type { Assignment, RoleSession } from '../server/api';
 import { type IView, NOTHING_KNOWN } from '../server/view';
 import { aRole, aSession } from '../testing';
-import { documentRole, documentWords } from './role';
+import { documentRole, documentWords } from './document_role';
 
 const trans = nullTranslator.load('');
 const NOW = Date.parse('2026-11-25T10:00:00Z');

@@ -1,4 +1,4 @@
-import { RolesDialog } from './roles_dialog';
+import { KeyboardDialog } from './keyboard_dialog';
 
 /** What JupyterLab's dialog would have taken. */
 const taken: Event[] = [];
@@ -13,7 +13,7 @@ jest.mock('@jupyterlab/apputils', () => ({
 
 function press(node: Element, key: string, init: KeyboardEventInit = {}): boolean {
   taken.length = 0;
-  const dialog = new RolesDialog();
+  const dialog = new KeyboardDialog();
   node.addEventListener('keydown', event => dialog.handleEvent(event), { once: true });
   node.dispatchEvent(new KeyboardEvent('keydown', { key, ...init }));
   return taken.length > 0;
@@ -59,6 +59,6 @@ test('the dialog handles Tab and what is not a key', () => {
   const input = aDialog('<input>').querySelector('input')!;
 
   expect(press(input, 'Tab')).toBe(true);
-  new RolesDialog().handleEvent(new Event('focus'));
+  new KeyboardDialog().handleEvent(new Event('focus'));
   expect(taken).toHaveLength(2);
 });

@@ -1,8 +1,8 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { type IView, NOTHING_KNOWN } from '../server/view';
+import { defaultRoleArn, type IView, NOTHING_KNOWN } from '../server/view';
 import { aRole, aSession } from '../testing';
-import { choiceWords, defaultArn, waitWords } from './next_start';
+import { choiceWords, waitWords } from './default_role';
 
 const trans = nullTranslator.load('test');
 const AUDITOR = aRole('auditor', { label: 'Auditor' });
@@ -45,7 +45,7 @@ test('a role that starts for one kernel does not change what starts next', () =>
 });
 
 test('the default role is the one that was chosen', () => {
-  expect(defaultArn(ANALYST)).toBe('arn:aws:iam::111122223333:role/analyst');
-  expect(defaultArn(NO_ROLE)).toBeNull();
-  expect(defaultArn(NOTHING_CHOSEN)).toBeUndefined();
+  expect(defaultRoleArn(ANALYST)).toBe('arn:aws:iam::111122223333:role/analyst');
+  expect(defaultRoleArn(NO_ROLE)).toBeNull();
+  expect(defaultRoleArn(NOTHING_CHOSEN)).toBeUndefined();
 });

@@ -9,10 +9,11 @@ import { roleIcon, stateIcon } from '../components/icons';
 import { Picker } from '../picker/picker';
 import type { IRecentRoles } from '../picker/recent_roles';
 import type { RoleSession } from '../server/api';
+import { defaultRoleArn } from '../server/view';
 import type { IAwsRoles } from '../tokens';
+import { waitWords } from '../words/default_role';
 import { accountOf } from '../words/identity';
 import { stateWords, purposeWords } from '../words/state';
-import { defaultArn, waitWords } from './next_start';
 
 export interface ITreeTabOptions {
   readonly model: IAwsRoles;
@@ -59,7 +60,7 @@ function Tab(props: ITreeTabOptions): React.JSX.Element {
           recent={recent}
           trans={trans}
           label={trans.__('AWS role for what you start next')}
-          selected={defaultArn(view)}
+          selected={defaultRoleArn(view)}
           selectedLabel={trans.__('default role')}
           onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
           onSignIn={() => void commands.execute(CommandIDs.signIn)}

@@ -11,7 +11,7 @@ import { useNow } from './hooks';
 import { stateIcon } from './icons';
 
 /** A role session's state, the user's identity in AWS, and the environment that programs get. */
-export function SessionFacts(props: {
+export function RoleSessionDetails(props: {
   model: IAwsRoles;
   session: RoleSession;
   trans: TranslationBundle;
