@@ -132,8 +132,8 @@ def roles_file_notices(manager: RoleSessionManager) -> list[dict[str, str]]:
         }
         for bad in (good.problems if good else ())
     ]
-    if file.writable_by_others:
-        message = f"The roles file {file.path}: {file.writable_by_others}. Only root should be able to change it."
+    if file.unsafe_permissions:
+        message = f"The roles file {file.path}: {file.unsafe_permissions}. Only root should be able to change it."
         notices.append({"code": "roles_file_exposed", "message": message})
     return notices
 

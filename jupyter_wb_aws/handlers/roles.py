@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.identity.token import Identity
-from jupyter_wb_aws.roles.catalogue import default_role
+from jupyter_wb_aws.roles.catalogue import startup_role
 from jupyter_wb_aws.roles.role import Role
 
 
@@ -43,6 +43,6 @@ def encode_role_list(identity: Identity, roles: list[Role], configured: str) -> 
         roles: the roles offered to them.
         configured: the ARN of the site's default role; empty if it has none.
     """
-    default = default_role(roles, configured)
+    default = startup_role(roles, configured)
     listed = [replace(role, default=role is default).as_json() for role in roles]
     return json.dumps({"user": user_json(identity), "roles": listed}).encode()

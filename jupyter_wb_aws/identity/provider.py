@@ -56,7 +56,7 @@ class Provider:
                 )
             if named != self.issuer:
                 raise TokenInvalid(
-                    f"The discovery document of {self.issuer!r} names the issuer {self._shown(named)}.",
+                    f"The discovery document of {self.issuer!r} names the issuer {self._quoted(named)}.",
                     admin_hint="Set `issuer` of the token source to exactly what the document says: a"
                     " trailing slash counts." + trailing_slash_note(named, self.issuer),
                 )
@@ -80,16 +80,16 @@ class Provider:
             raise IdpBadAnswer(f"{self.issuer} has its {name} at a URL with a user name in it.")
         if not isinstance(url, str) or not is_http_url(url):
             raise IdpBadAnswer(
-                f"{self.issuer} has its {name} at {self._shown(url)}, which is not an http(s) URL."
+                f"{self.issuer} has its {name} at {self._quoted(url)}, which is not an http(s) URL."
             )
         if self.issuer.startswith("https://") and not url.startswith("https://"):
             raise IdpBadAnswer(
-                f"{self.issuer} has its {name} at {self._shown(url)}, which is not an https URL."
+                f"{self.issuer} has its {name} at {self._quoted(url)}, which is not an https URL."
             )
         return url
 
-    def _shown(self, value: object) -> str:
-        return shown(value, self.http.redact_proxies)
+    def _quoted(self, value: object) -> str:
+        return quoted_value(value, self.http.redact_proxies)
 
     async def signing_keys(self) -> Sequence[Jwk]:
         """Fetch the public keys that sign tokens.
@@ -130,7 +130,7 @@ def may_hold_userinfo(url: str) -> bool:
     return "@" in host or (":" in host and "@" in path)
 
 
-def shown(value: object, redact: Callable[[str], str] = redact_userinfo) -> str:
+def quoted_value(value: object, redact: Callable[[str], str] = redact_userinfo) -> str:
     """Return a provider's value for a message: quoted and shortened, after `redact`."""
     text = redact_userinfo(redact(repr(value)))
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"

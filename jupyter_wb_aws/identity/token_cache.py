@@ -155,7 +155,7 @@ class TokenCache:
     def check_sign_in(self) -> None:
         """Note that the user must sign in again, if a rule of the site says so before the next fetch."""
         sign_in = self.source.sign_in
-        if sign_in is not None and (required := sign_in.check_expiry()) is not None:
+        if sign_in is not None and (required := sign_in.end_if_expired()) is not None:
             for token_status in self._statuses.values():
                 token_status.record_failure(required, self._clock.now(), self._rng.random())
 

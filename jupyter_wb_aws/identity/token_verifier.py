@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.errors import TokenInvalid, WbAwsError
 from jupyter_wb_aws.identity.claims import EMPTY, optional_member
-from jupyter_wb_aws.identity.provider import Jwk, Provider, shown, trailing_slash_note
+from jupyter_wb_aws.identity.provider import Jwk, Provider, quoted_value, trailing_slash_note
 from jupyter_wb_aws.identity.token import LEEWAY, WebIdentityToken, header_of
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class TokenVerifier:
             seen = (
                 "does not say what it is signed with (`alg`)"
                 if algorithm is None
-                else f"is signed with {shown(algorithm)}"
+                else f"is signed with {quoted_value(algorithm)}"
             )
             raise TokenInvalid(f"The token {seen}; accepted: {', '.join(self.algorithms)}.")
         return str(algorithm), optional_member(header, "kid", "")
@@ -101,7 +101,7 @@ class TokenVerifier:
         if not any(_public_key(jwk, algorithm) for jwk in candidates):
             return TokenInvalid(
                 f"The token's signature can't be checked: {issuer} publishes no readable key for {algorithm}"
-                f"{f' under the name {shown(kid)}' if kid else ''}.",
+                f"{f' under the name {quoted_value(kid)}' if kid else ''}.",
                 admin_hint="Compare the key's `kty`, `crv` and `alg` in the issuer's JWKS document with RFC 7518.",
             )
         return TokenInvalid(
@@ -135,7 +135,7 @@ class TokenVerifier:
 
     def _invalid(self, claim: str, seen: object, expected: str) -> TokenInvalid:
         return TokenInvalid(
-            f"The token's `{claim}` is {'missing' if seen in EMPTY else shown(seen)}; this server expects {expected!r}.",
+            f"The token's `{claim}` is {'missing' if seen in EMPTY else quoted_value(seen)}; this server expects {expected!r}.",
             admin_hint="`issuer` and `audience` of the token source must match the token exactly, including"
             " a trailing slash." + (trailing_slash_note(seen, expected) if claim == "iss" else ""),
         )

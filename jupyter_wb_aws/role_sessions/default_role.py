@@ -12,7 +12,7 @@ from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.rights import Rights
 from jupyter_wb_aws.role_sessions.schedule import back_off
 from jupyter_wb_aws.role_sessions.starting import Starter
-from jupyter_wb_aws.roles.catalogue import Catalogue, default_role
+from jupyter_wb_aws.roles.catalogue import Catalogue, startup_role
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class DefaultRole:
             catalogue: what the roles file says; None if it can't be read.
             unknown: the roles file has not answered yet.
         """
-        possible = catalogue is not None and catalogue.may_offer_default(self._configured)
+        possible = catalogue is not None and catalogue.may_offer_startup_role(self._configured)
         self._choices.default_pending = bool(self._configured) or unknown or possible
 
     def begin(self) -> None:
@@ -95,9 +95,9 @@ class DefaultRole:
     async def _try_to_start(self) -> None:
         # The file alone comes first: where nobody has a default role, a server that has just started
         # needs no token, and none of the libraries that read one.
-        possible = (await self._catalogue.current()).may_offer_default(self._configured)
+        possible = (await self._catalogue.current()).may_offer_startup_role(self._configured)
         offered = (await self._rights.offered_roles())[1] if possible else []
-        role = default_role(offered, self._configured)
+        role = startup_role(offered, self._configured)
         if role is not None:
             await self._starter.start(str(role.arn))
         elif self._configured:

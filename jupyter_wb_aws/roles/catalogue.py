@@ -110,15 +110,15 @@ class Catalogue:
         named = self.from_claim.named_by(identity) if self.from_claim else []
         return arn in named or any(rule.matches(identity) for rule in self.entries[arn][1])
 
-    def may_offer_default(self, configured: str) -> bool:
-        """Whether this file could give a user a default role; needs no token.
+    def may_offer_startup_role(self, configured: str) -> bool:
+        """Whether this file could give a user a startup role; needs no token.
 
         Args:
             configured: the ARN of the site's default role; may be empty.
         """
         if configured:
             return self.find_role(RoleArn.parse(configured)) is not None
-        return default_role(self.roles(), configured) is not None
+        return startup_role(self.roles(), configured) is not None
 
     def get_offered(self, identity: Identity, arn: RoleArn) -> Role:
         """Return the role with this ARN, if it is offered to this user.
@@ -139,11 +139,11 @@ class Catalogue:
         )
 
 
-def default_role(roles: Sequence[Role], configured: str) -> Role | None:
-    """Return the role that starts by itself, of those offered to a user; None if there is none.
+def startup_role(roles: Sequence[Role], configured: str) -> Role | None:
+    """Return the role that starts with the server and is then the default role; None if there is none.
 
     Args:
-        roles: those offered.
+        roles: those offered to the user.
         configured: the ARN of the site's default role; if empty, the first role marked as default.
     """
     for role in roles:

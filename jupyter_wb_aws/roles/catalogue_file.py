@@ -12,7 +12,7 @@ from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import CatalogueUnavailable
 from jupyter_wb_aws.roles.catalogue import BadEntry, Catalogue
 from jupyter_wb_aws.roles.catalogue_parser import InvalidCatalogue, describe, parse
-from jupyter_wb_aws.roles.file_permissions import writable_by_others
+from jupyter_wb_aws.roles.file_permissions import explain_unsafe_permissions
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +38,14 @@ class CatalogueFile:
 
     While the file is broken or its disk does not answer, the last good catalogue stays in force. A bad entry
     keeps its own last good version, if possible. `problem` is what is wrong with the file as a whole.
-    `writable_by_others` explains how users other than root and the server's could change the file; None if they
+    `unsafe_permissions` explains how users other than root and the server's could change the file; None if they
     can't.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
         self.problem: InvalidCatalogue | None = None
-        self.writable_by_others: str | None = None
+        self.unsafe_permissions: str | None = None
         self._clock = clock
         self._good: Catalogue | None = None
         self._seen: tuple[int, ...] | None = None
@@ -85,13 +85,13 @@ class CatalogueFile:
     def _look(self) -> None:
         self._read_if_changed()
         exposed = self._exposure()
-        if exposed and exposed != self.writable_by_others:
+        if exposed and exposed != self.unsafe_permissions:
             log.warning("The roles file %s: %s", self.path, exposed)
-        self.writable_by_others = exposed
+        self.unsafe_permissions = exposed
 
     def _exposure(self) -> str | None:
         try:
-            how = writable_by_others(self.path)
+            how = explain_unsafe_permissions(self.path)
         except (OSError, ValueError):  # an unreadable file is a problem of its own
             return None
         return f"{how}, who can offer any role to anyone" if how else None

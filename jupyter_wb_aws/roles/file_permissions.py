@@ -9,8 +9,8 @@ import stat
 from pathlib import Path
 
 
-def writable_by_others(path: Path) -> str | None:
-    """Explain how others can change a file, or replace it; None if they can't.
+def explain_unsafe_permissions(path: Path) -> str | None:
+    """Explain how other users can change or replace a file; None if they can't.
 
     A folder with the sticky bit protects the files of others in it. Files on a read-only file system
     can't be changed, such as those of a Kubernetes ConfigMap, whose folders are open to all.

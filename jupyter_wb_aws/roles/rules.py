@@ -11,7 +11,7 @@ from jupyter_wb_aws.identity.token import Identity
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One `allow` rule: every condition that it has must hold, each for any one of its values.
+    """One `allow` rule: all given conditions must match; a condition matches if any of its values does.
 
     A rule without conditions matches nobody; `everyone` matches all users.
     """

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from jupyter_wb_aws.errors import CatalogueUnavailable, RoleNotAllowed
 from jupyter_wb_aws.roles import catalogue_file, previous_entries
-from jupyter_wb_aws.roles.catalogue import default_role
+from jupyter_wb_aws.roles.catalogue import startup_role
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile, describe_bad_entry
 from jupyter_wb_aws.roles.catalogue_parser import InvalidCatalogue, describe, parse
-from jupyter_wb_aws.roles.file_permissions import writable_by_others
+from jupyter_wb_aws.roles.file_permissions import explain_unsafe_permissions
 from jupyter_wb_aws.roles.role import RoleArn
 from tests.botocore_data import PARTITIONS
 from tests.conftest import NOON, make_token
@@ -159,10 +159,10 @@ def test_a_role_of_another_partition_is_another_role(partition):
 
 def test_the_default_role_is_the_configured_one_else_the_first_marked_one():
     roles = parse(GOOD, NOON).offered_to(identity())
-    assert default_role(roles, ARN.format("auditor")).arn.name == "auditor"
-    assert default_role(roles, "").arn.name == "analyst"
-    assert default_role(roles, ARN.format("finance-admin")) is None
-    assert default_role(roles[1:], "") is None
+    assert startup_role(roles, ARN.format("auditor")).arn.name == "auditor"
+    assert startup_role(roles, "").arn.name == "analyst"
+    assert startup_role(roles, ARN.format("finance-admin")) is None
+    assert startup_role(roles[1:], "") is None
 
 
 # --- A broken file -------------------------------------------------------------------------
@@ -515,17 +515,20 @@ def private(tmp_path):
 
 
 def test_a_file_of_the_servers_user_in_folders_of_that_user_is_safe(private):
-    assert writable_by_others(private) is None
+    assert explain_unsafe_permissions(private) is None
 
 
 def test_a_file_or_folder_that_others_can_write_is_reported(private):
     private.chmod(0o666)
-    assert writable_by_others(private) == f"{private} can be written by every user of this machine"
+    assert (
+        explain_unsafe_permissions(private)
+        == f"{private} can be written by every user of this machine"
+    )
     private.chmod(0o644)
     private.parent.chmod(0o777)
-    assert str(private.parent) in writable_by_others(private)
+    assert str(private.parent) in explain_unsafe_permissions(private)
     private.parent.chmod(0o1777)
-    assert writable_by_others(private) is None
+    assert explain_unsafe_permissions(private) is None
 
 
 def test_a_link_is_followed_and_its_own_folder_counts_too(private, tmp_path):
@@ -533,21 +536,21 @@ def test_a_link_is_followed_and_its_own_folder_counts_too(private, tmp_path):
     folder.mkdir()
     (folder / "link").symlink_to(private)
     folder.chmod(0o777)
-    assert str(folder) in writable_by_others(folder / "link")
+    assert str(folder) in explain_unsafe_permissions(folder / "link")
     folder.chmod(0o755)
     private.chmod(0o602)
-    assert str(private) in writable_by_others(folder / "link")
+    assert str(private) in explain_unsafe_permissions(folder / "link")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_a_file_of_another_user_or_group_is_reported(private):
     os.chown(private, 1, -1)
-    assert "belongs to another user" in writable_by_others(private)
+    assert "belongs to another user" in explain_unsafe_permissions(private)
     os.chown(private, 0, 1)
     private.chmod(0o664)
-    assert "can be written by the group" in writable_by_others(private)
+    assert "can be written by the group" in explain_unsafe_permissions(private)
     os.chown(private, 0, 0)
-    assert writable_by_others(private) is None
+    assert explain_unsafe_permissions(private) is None
 
 
 def test_a_file_on_a_read_only_mount_is_safe(private, monkeypatch):
@@ -556,7 +559,7 @@ def test_a_file_on_a_read_only_mount_is_safe(private, monkeypatch):
 
     private.chmod(0o666)
     monkeypatch.setattr("os.statvfs", lambda _: ReadOnly)
-    assert writable_by_others(private) is None
+    assert explain_unsafe_permissions(private) is None
 
 
 async def test_a_file_that_others_can_write_is_logged_and_reported(file, caplog):
@@ -564,7 +567,7 @@ async def test_a_file_that_others_can_write_is_logged_and_reported(file, caplog)
     file.path.write_text(entry())
     file.path.chmod(0o666)
     await file.current()
-    assert "can be written by every user" in file.writable_by_others
+    assert "can be written by every user" in file.unsafe_permissions
     assert "can be written by every user" in caplog.text
 
 

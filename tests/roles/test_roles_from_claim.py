@@ -215,11 +215,11 @@ def test_a_role_of_the_claim_is_offered_and_others_are_not():
     ],
 )
 def test_a_default_role_may_come_by_the_claim(configured, possible):
-    assert parse(BOTH, NOON).may_offer_default(configured) is possible
+    assert parse(BOTH, NOON).may_offer_startup_role(configured) is possible
 
 
 def test_the_claim_brings_no_default_role_unless_one_is_marked():
-    assert not parse(FROM_CLAIM, NOON).may_offer_default("")
+    assert not parse(FROM_CLAIM, NOON).may_offer_startup_role("")
 
 
 # --- A broken table --------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from jupyter_wb_aws.identity.http.response import (
     HttpResponse,
     capitalized,
     raise_for_status,
-    shown_url,
+    redacted_url,
 )
 from jupyter_wb_aws.identity.http.threads import Threads
 
@@ -59,7 +59,7 @@ class HttpClient:
         Raises:
             IdpUnavailable, IdpTimeout, IdpBadAnswer: if it can't be fetched.
         """
-        what = f"the identity provider's document {shown_url(url)}"
+        what = f"the identity provider's document {redacted_url(url)}"
         response = await self._request(what, "GET", url, follow_redirects=True)
         raise_for_status(response, what)
         found = response.json_object()
@@ -114,7 +114,7 @@ class HttpClient:
         **content: Any,
     ) -> HttpResponse:
         if not url.startswith(("https://", "http://")):
-            raise IdpBadAnswer(f"{shown_url(url)!r} is not an http(s) URL.")
+            raise IdpBadAnswer(f"{redacted_url(url)!r} is not an http(s) URL.")
         client = await self._client(what)
         from jupyter_wb_aws.identity.http.request import (
             CertificateNotTrusted,

@@ -91,6 +91,6 @@ def capitalized(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def shown_url(url: str) -> str:
+def redacted_url(url: str) -> str:
     """Return a URL for a message: shortened, without a user name and password."""
     return redact_userinfo(url)[:MAX_SHOWN]

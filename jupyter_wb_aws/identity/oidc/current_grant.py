@@ -9,7 +9,7 @@ from collections.abc import Callable
 from jupyter_wb_aws.errors import SignInRequired, WbAwsError
 from jupyter_wb_aws.identity.oidc.grant import SIGN_IN_HINT, Grant, Grants, with_sign_in_hint
 from jupyter_wb_aws.identity.oidc.oauth_client import OAuthClient
-from jupyter_wb_aws.identity.oidc.revocation import Revocation
+from jupyter_wb_aws.identity.oidc.revocation import PendingRevocations
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.tasks import Tasks
 
@@ -24,7 +24,7 @@ class CurrentGrant:
     Args:
         grants: refreshes grants, and knows when one has ended.
         oauth: the client at the provider.
-        revocation: takes the refresh token of a grant that has ended.
+        revocations: takes the refresh token of a grant that has ended.
         tasks: owns the refresh.
         on_change: called when the grant ends, is suspended or works again.
     """
@@ -33,7 +33,7 @@ class CurrentGrant:
         self,
         grants: Grants,
         oauth: OAuthClient,
-        revocation: Revocation,
+        revocations: PendingRevocations,
         tasks: Tasks,
         on_change: Callable[[], None],
     ) -> None:
@@ -42,7 +42,7 @@ class CurrentGrant:
         """Why the last sign-in failed or ended."""
         self._grants = grants
         self._oauth = oauth
-        self._revocation = revocation
+        self._revocations = revocations
         self._tasks = tasks
         self._on_change = on_change
 
@@ -100,8 +100,8 @@ class CurrentGrant:
             self._on_change()
         return token
 
-    def check_expiry(self) -> SignInRequired | None:
-        """Return why the user has to sign in again, if the sign-in has just ended or must be suspended."""
+    def end_if_expired(self) -> SignInRequired | None:
+        """End or suspend the sign-in if its time is over, and return why; None if there is nothing to end."""
         if (reason := self._end_by_rules()) is not None:
             return reason
         grant = self.active
@@ -130,7 +130,7 @@ class CurrentGrant:
         log.warning("The sign-in has ended: %s", reason.detail)
         if self.grant is not None:
             # Revoked when the user signs out: the provider or a rule of the site ended this sign-in.
-            self._revocation.add(self.grant.refresh_token)
+            self._revocations.add(self.grant.refresh_token)
         self.grant = None
         self.problem = with_sign_in_hint(reason)
         self._on_change()

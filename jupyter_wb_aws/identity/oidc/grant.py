@@ -16,7 +16,7 @@ from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import SignInFailed, SignInRequired, TokenInvalid
 from jupyter_wb_aws.identity.claims import optional_member
 from jupyter_wb_aws.identity.oidc.oauth_errors import UnclearRefusal
-from jupyter_wb_aws.identity.provider import shown
+from jupyter_wb_aws.identity.provider import quoted_value
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class SignInRules:
 class Grant:
     """The user who is signed in, since when, and their tokens.
 
-    `token_delivered` says that `token` was handed out. `refresh_after` is set when the last refresh brought
+    `token_delivered` says that `token` was handed out. `latest_end` is when a rule of the site or the refresh token's
+    life ends the sign-in at the latest, None if neither does. `refresh_after` is set when the last refresh brought
     no new token: the time of the next try. `refreshing` is the one refresh that runs.
 
     `unclear_refusal` is set when the last refresh was refused in a way that does not say whether the refresh
@@ -68,7 +69,7 @@ class Grant:
     refresh_token: str | None = field(repr=False)
     scope: str | None
     signed_in_at: datetime
-    ends_at: datetime | None
+    latest_end: datetime | None
     token_delivered: bool = False
     refresh_after: datetime | None = None
     unclear_refusal: SignInRequired | None = None
@@ -77,10 +78,10 @@ class Grant:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the sign-in ends, if that is known."""
+        """When the sign-in ends, if that is known: with its token if that can't be refreshed."""
         if self.refresh_token is None or self.refresh_after is not None:
-            return min(self.token.expires_at, self.ends_at or self.token.expires_at)
-        return self.ends_at
+            return min(self.token.expires_at, self.latest_end or self.token.expires_at)
+        return self.latest_end
 
     def can_refresh(self, now: datetime) -> bool:
         """Whether it makes sense to ask the provider for a new token now."""
@@ -138,7 +139,7 @@ class Grants:
             refresh_token=response.refresh_token,
             scope=response.scope,
             signed_in_at=signed_in_at,
-            ends_at=self._ends_at(response, signed_in_at, now),
+            latest_end=self._latest_end(response, signed_in_at, now),
         )
 
     async def refresh(self, grant: Grant, oauth: OAuthClient) -> WebIdentityToken:
@@ -169,7 +170,7 @@ class Grants:
         grant.suspended_by = grant.unclear_refusal = None
         grant.id_token = id_token or grant.id_token
         if response.refresh_expires_in:
-            grant.ends_at = self._ends_at(response, grant.signed_in_at, now)
+            grant.latest_end = self._latest_end(response, grant.signed_in_at, now)
         return token
 
     async def _refresh_response(self, grant: Grant, oauth: OAuthClient) -> TokenResponse:
@@ -206,7 +207,7 @@ class Grants:
         azp = optional_member(token.claims, "azp", client_id)
         if azp != client_id:  # OIDC Core 3.1.3.7
             raise TokenInvalid(
-                f"The id token was issued to another client (`azp` is {shown(azp)}), and this server is"
+                f"The id token was issued to another client (`azp` is {quoted_value(azp)}), and this server is"
                 f" {client_id!r}."
             )
         return token
@@ -246,7 +247,7 @@ class Grants:
             )
         return now - age
 
-    def _ends_at(
+    def _latest_end(
         self, response: TokenResponse, signed_in_at: datetime, now: datetime
     ) -> datetime | None:
         ends = []

@@ -29,7 +29,7 @@ class SignOutResult:
     end_session_url: str | None
 
 
-class Revocation:
+class PendingRevocations:
     """Refresh tokens that are no longer used, until the provider has revoked them."""
 
     def __init__(self, oauth: OAuthClient) -> None:
@@ -58,7 +58,7 @@ class Revocation:
                 return False, False  # the others would only wait
         return revoked, True
 
-    async def end(self, grant: Grant | None) -> SignOutResult:
+    async def end_sign_in(self, grant: Grant | None) -> SignOutResult:
         """Ask the provider to end a sign-in; failures are part of the result."""
         if grant is None:
             revoked, _ = await self.revoke()

@@ -22,13 +22,13 @@ from jupyter_wb_aws.identity.oidc.flow_choice import Flow, available_flows, choo
 from jupyter_wb_aws.identity.oidc.grant import Grant, Grants
 from jupyter_wb_aws.identity.oidc.oauth_client import OAuthClient
 from jupyter_wb_aws.identity.oidc.oauth_responses import TokenResponse
-from jupyter_wb_aws.identity.oidc.revocation import Revocation, SignOutResult
+from jupyter_wb_aws.identity.oidc.revocation import PendingRevocations, SignOutResult
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-State = Literal["signed_out", "pending", "signed_in"]
+SignInState = Literal["signed_out", "pending", "signed_in"]
 
 
 async def _do_nothing() -> None:
@@ -57,7 +57,7 @@ class SignIn:
     ) -> None:
         self.issuer = oauth.provider.issuer
         self.on_signed_in: Callable[[], Awaitable[None]] = _do_nothing
-        self.on_state_change: Callable[[State], None] = lambda _: None
+        self.on_state_change: Callable[[SignInState], None] = lambda _: None
         self._oauth = oauth
         self._grants = grants
         self._redirect_uri = redirect_uri
@@ -66,18 +66,18 @@ class SignIn:
         self._code = CodeFlow(self._clock)
         self._device = DeviceFlow(self._clock)
         self._tasks = Tasks()
-        self._revocation = Revocation(oauth)
-        self._current = CurrentGrant(grants, oauth, self._revocation, self._tasks, self._notify)
+        self._revocations = PendingRevocations(oauth)
+        self._current = CurrentGrant(grants, oauth, self._revocations, self._tasks, self._notify)
         self._accepting = asyncio.Lock()
         # Counts sign-ins and sign-outs: what was begun before one of them must not be completed.
         self._epoch = 0
         self._prompt_login = False
-        self._reported: State = "signed_out"
+        self._reported: SignInState = "signed_out"
 
     # --- State -------------------------------------------------------------------------------
 
     @property
-    def state(self) -> State:
+    def state(self) -> SignInState:
         """Whether a user is signed in, or is about to be."""
         if self._current.active is not None:
             return "signed_in"
@@ -285,9 +285,9 @@ class SignIn:
 
         Some providers then end everything of the same browser session, or of the same user.
         """
-        self._revocation.add(refresh_token)
-        if self._current.grant is None and self._revocation.pending:
-            self._tasks.begin(self._revocation.revoke(), "revoke")
+        self._revocations.add(refresh_token)
+        if self._current.grant is None and self._revocations.pending:
+            self._tasks.begin(self._revocations.revoke(), "revoke")
 
     def _cancel_flows(self) -> None:
         self._code.cancel()
@@ -305,9 +305,9 @@ class SignIn:
         """
         return await self._current.newest_token()
 
-    def check_expiry(self) -> SignInRequired | None:
-        """Return why the user has to sign in again, if the sign-in has just ended or must be suspended."""
-        return self._current.check_expiry()
+    def end_if_expired(self) -> SignInRequired | None:
+        """End or suspend the sign-in if its time is over, and return why; None if there is nothing to end."""
+        return self._current.end_if_expired()
 
     # --- Ending ------------------------------------------------------------------------------
 
@@ -328,7 +328,7 @@ class SignIn:
         if grant is not None and grant.refreshing is not None:
             # It may still bring the refresh token that must be revoked.
             await asyncio.gather(grant.refreshing, return_exceptions=True)
-        return await self._revocation.end(grant)
+        return await self._revocations.end_sign_in(grant)
 
     async def close(self) -> None:
         """End what runs in the background."""

@@ -178,12 +178,12 @@ async def test_the_suspension_is_noticed_at_expiry_without_another_try(signed_in
         await fetch(signed_in)
     asked = len(provider.asked)
     signed_in.clock.advance(3590)
-    assert signed_in.sign_in.check_expiry() is None
+    assert signed_in.sign_in.end_if_expired() is None
     signed_in.clock.advance(11)
-    says_to_sign_in(signed_in.sign_in.check_expiry())
+    says_to_sign_in(signed_in.sign_in.end_if_expired())
     assert (signed_in.sign_in.state, len(provider.asked)) == ("signed_out", asked)
     assert signed_in.sign_in.problem.code == "sign_in_required"
-    assert signed_in.sign_in.check_expiry() is None
+    assert signed_in.sign_in.end_if_expired() is None
     assert (await fetch(signed_in)).claims["sub"] == "alice"
     assert signed_in.sign_in.state == "signed_in"
 
@@ -194,7 +194,7 @@ async def test_a_refresh_that_works_clears_the_unclear_refusal(signed_in, provid
         await fetch(signed_in)
     await fetch(signed_in)
     signed_in.clock.advance(20_001)
-    assert signed_in.sign_in.check_expiry() is None
+    assert signed_in.sign_in.end_if_expired() is None
 
 
 @pytest.fixture

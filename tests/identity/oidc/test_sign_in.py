@@ -716,9 +716,9 @@ async def test_a_site_limits_the_age_of_a_sign_in(make, provider):
     assert "max_age=1000" in (await source.sign_in.begin_code()).authorization_url
     await fetch(source)
     source.clock.advance(999)
-    assert source.sign_in.check_expiry() is None
+    assert source.sign_in.end_if_expired() is None
     source.clock.advance(1)
-    assert "maximum age" in source.sign_in.check_expiry().detail
+    assert "maximum age" in source.sign_in.end_if_expired().detail
     with pytest.raises(SignInRequired, match="maximum age"):
         await fetch(source)
 
