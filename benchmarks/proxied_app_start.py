@@ -109,7 +109,7 @@ async def the_launch_itself(base: Path) -> None:
     from _launching import home_with_profiles, started
 
     from jupyter_wb_aws.injection.environment import SiteSettings
-    from jupyter_wb_aws.injection.proxied_apps import App, ProxiedAppInjection
+    from jupyter_wb_aws.injection.proxied_apps import ProxiedApp, ProxiedAppInjection
 
     environment = {**os.environ, "HOME": str(home_with_profiles(base))}
     for name in ("rserver", "rsession"):
@@ -128,7 +128,7 @@ async def the_launch_itself(base: Path) -> None:
             process = SimpleNamespace(
                 start=start, _proc_args=command, _proc_kwargs={"env": environment}
             )
-            apps._prepare(App(what, {"proc": process}), process)  # noqa: SLF001
+            apps._prepare(ProxiedApp(what, {"proc": process}), process)  # noqa: SLF001
             times: list[list[float]] = [[], []]
             for _ in range(LAUNCHES):
                 for each, kept in zip((start, process.start), times, strict=True):

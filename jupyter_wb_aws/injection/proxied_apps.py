@@ -15,6 +15,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 log = logging.getLogger(__name__)
 
 
-class State(dict[str, Any]):
+class HookedProxyState(dict[str, Any]):
     """The state of one app in jupyter-server-proxy; calls `prepare` with each process before it starts."""
 
     def __init__(self, before: dict[str, Any], prepare: Callable[[Any], None]) -> None:
@@ -46,7 +47,7 @@ class State(dict[str, Any]):
 
 
 @dataclass(slots=True)
-class App:
+class ProxiedApp:
     """One configured app; `process_role` is the role of its last launch."""
 
     id: str
@@ -72,7 +73,7 @@ class ProxiedAppInjection:
         self._web_app = web_app
         self._manager = manager
         self._site = site
-        self._apps: dict[str, App] = {}
+        self._apps: dict[str, ProxiedApp] = {}
         self._conflict_check = ConflictCheck()
         self.r_sessions = RStudioSessions(manager, site)
 
@@ -83,14 +84,14 @@ class ProxiedAppInjection:
             state = rule.target_kwargs.get("state")
             if not hasattr(rule.target, "ensure_process") or not isinstance(state, dict):
                 continue
-            if isinstance(state, State):
+            if isinstance(state, HookedProxyState):
                 continue  # the router for any host has the same rule
-            app = App(app_id(rule.matcher.regex.pattern, base_url), {})
-            app.state = State(state, lambda process, app=app: self._prepare(app, process))  # type: ignore[misc]
+            app = ProxiedApp(app_id(rule.matcher.regex.pattern, base_url), {})
+            app.state = HookedProxyState(state, partial(self._prepare, app))
             rule.target_kwargs["state"] = app.state
             self._apps[app.id] = app
 
-    def _prepare(self, app: App, process: Any) -> None:
+    def _prepare(self, app: ProxiedApp, process: Any) -> None:
         """Make each start of a process compute its environment again."""
         command = getattr(process, "_proc_args", None)
         options = getattr(process, "_proc_kwargs", None)
