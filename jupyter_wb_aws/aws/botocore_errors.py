@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
 
-from jupyter_wb_aws.aws.proxies import urls_in
+from jupyter_wb_aws.aws.proxy_variables import urls_in
 from jupyter_wb_aws.aws.sts_errors import StsFailure, explain_failure, failure_from_response
 from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.identity.redact import redact_secrets, redact_userinfo
@@ -26,7 +26,7 @@ HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 
 
 def explain_exception(
-    error: Exception, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool = True
+    error: Exception, role: RoleArn, claims: Mapping[str, Any], *, is_aws_sts: bool = True
 ) -> WbAwsError:
     """Turn a botocore exception into the error that the user sees.
 
@@ -34,9 +34,9 @@ def explain_exception(
         error: what a call to STS raised.
         role: the role that was requested.
         claims: of the web identity token that was sent; only those of `claims_for_aws` are shown.
-        at_aws: whether AWS itself was called, not a store with its own STS.
+        is_aws_sts: whether AWS STS was called, not the STS of an S3-compatible store.
     """
-    return explain_failure(failure_from_exception(error), role, claims, at_aws=at_aws)
+    return explain_failure(failure_from_exception(error), role, claims, is_aws_sts=is_aws_sts)
 
 
 def failure_from_exception(

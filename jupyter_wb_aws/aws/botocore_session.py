@@ -14,7 +14,7 @@ from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES as DEFAULT
 from botocore.loaders import Loader
 from botocore.session import Session
 
-from jupyter_wb_aws.aws.proxies import bypasses, proxies_in
+from jupyter_wb_aws.aws.proxy_variables import bypasses, proxies_in
 from jupyter_wb_aws.loopback import is_loopback
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from jupyter_wb_aws.aws.proxies import variable_for
+from jupyter_wb_aws.aws.proxy_variables import variable_for
 from jupyter_wb_aws.errors import StsUnavailable, WbAwsError
 from jupyter_wb_aws.identity.redact import redact_userinfo
 from jupyter_wb_aws.identity.token import WebIdentityToken
@@ -242,9 +242,9 @@ def _explained(request: StsRequest, call: Callable[[], T]) -> T:
         if not is_loopback(url):
             proxy = variable_for(url, {**os.environ, **request.environment})
         failure = failure_from_exception(error, url=url, proxy=proxy)
-        role, claims, at_aws = request.role, request.token.claims, is_aws_endpoint(endpoint)
+        role, claims, is_aws_sts = request.role, request.token.claims, is_aws_endpoint(endpoint)
         # `from None`: botocore's exceptions may carry the request, and with it the token.
-        raise explain_failure(failure, role, claims, at_aws=at_aws) from None
+        raise explain_failure(failure, role, claims, is_aws_sts=is_aws_sts) from None
 
 
 def caller_from(named: Mapping[str, str] | None, request: StsRequest) -> CallerIdentity:

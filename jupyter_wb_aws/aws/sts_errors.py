@@ -115,7 +115,7 @@ _CANONICAL = {
 
 
 def explain_failure(
-    failure: StsFailure, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool = True
+    failure: StsFailure, role: RoleArn, claims: Mapping[str, Any], *, is_aws_sts: bool = True
 ) -> WbAwsError:
     """Turn a failure, which may come from another process, into the error that the user sees.
 
@@ -123,10 +123,10 @@ def explain_failure(
         failure: why the call failed.
         role: the role that was requested.
         claims: of the web identity token that was sent; only those of `claims_for_aws` are shown.
-        at_aws: whether AWS itself was called, not a store with its own STS.
+        is_aws_sts: whether AWS STS was called, not the STS of an S3-compatible store.
     """
     if failure.kind == "refused" and not (failure.proxy and failure.status == 407):
-        return _explain_refusal(failure, role, claims, at_aws=at_aws)
+        return _explain_refusal(failure, role, claims, is_aws_sts=is_aws_sts)
     if failure.kind == "slow":
         return StsTimeout(
             "AWS STS took too long to answer.",
@@ -187,14 +187,14 @@ def _about_proxy(variable: str) -> str:
 
 
 def _explain_refusal(
-    failure: StsFailure, role: RoleArn, claims: Mapping[str, Any], *, at_aws: bool
+    failure: StsFailure, role: RoleArn, claims: Mapping[str, Any], *, is_aws_sts: bool
 ) -> WbAwsError:
     code, status, message = failure.code, failure.status, failure.message
     if code == "AccessDenied" or (status == 403 and failure.empty):
         return TrustRefused(
             f"AWS does not let you use the role {role.name}: it is not set up for you, or it does not exist.",
             hint="Choose another role, or send the details to your administrator.",
-            admin_hint=trust_hint(message, role, claims, at_aws=at_aws),
+            admin_hint=trust_hint(message, role, claims, is_aws_sts=is_aws_sts),
         )
     if code in THROTTLING or status == 429:
         return Throttled("AWS STS received too many requests.", retry_after=RETRY_AFTER)
@@ -202,7 +202,7 @@ def _explain_refusal(
         return StsUnavailable(
             "AWS could not reach your identity provider to check your sign-in.",
             hint="Wait a moment, then try again.",
-            admin_hint=token_hint(code, message, role, claims, at_aws=at_aws),
+            admin_hint=token_hint(code, message, role, claims, is_aws_sts=is_aws_sts),
             retry_after=RETRY_AFTER,
         )
     if failure.lacks_operation:
@@ -214,7 +214,7 @@ def _explain_refusal(
     if code in DOWN or status >= 500:
         return StsUnavailable("AWS STS reports that it is down.", retry_after=RETRY_AFTER)
     if not code:
-        by_store = trust_hint(message, role, claims, at_aws=at_aws) if status == 403 else ""
+        by_store = trust_hint(message, role, claims, is_aws_sts=is_aws_sts) if status == 403 else ""
         return StsBadAnswer(
             f"AWS STS answered with an error that has no code (status {status}).",
             admin_hint="A proxy, a firewall or a web server in between may have answered instead."
@@ -225,11 +225,11 @@ def _explain_refusal(
         return TokenRefused(
             f"AWS did not accept the web identity token ({code}). It says: {said}",
             hint="Send the details to your administrator; you did nothing wrong.",
-            admin_hint=token_hint(code, message, role, claims, at_aws=at_aws),
+            admin_hint=token_hint(code, message, role, claims, is_aws_sts=is_aws_sts),
         )
     hint = f"Sent for {role}."
     if code == PACKED:
-        hint = token_hint(code, message, role, claims, at_aws=at_aws)
+        hint = token_hint(code, message, role, claims, is_aws_sts=is_aws_sts)
     elif code == "RegionDisabledException":
         hint = f"Give {role} another `region`, or have account {role.account_id} activate STS in this one."
     return StsRejected(f"AWS STS rejected the request ({code}). It says: {said}", admin_hint=hint)

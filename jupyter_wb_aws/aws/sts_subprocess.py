@@ -97,6 +97,6 @@ def parse_answer(found: dict[str, Any], request: StsRequest) -> dict[str, Any]:
     if (sentence := found.get("bad_answer")) is not None:
         raise StsBadAnswer(sentence)
     if (fields := found.get("failure")) is not None:
-        claims, at_aws = request.token.claims, is_aws_endpoint(found["endpoint"])
-        raise explain_failure(StsFailure(**fields), request.role, claims, at_aws=at_aws)
+        claims, is_aws_sts = request.token.claims, is_aws_endpoint(found["endpoint"])
+        raise explain_failure(StsFailure(**fields), request.role, claims, is_aws_sts=is_aws_sts)
     return found

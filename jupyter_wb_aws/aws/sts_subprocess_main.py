@@ -43,7 +43,7 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
         fields of an `StsFailure`; or ``bad_answer``, a sentence. ``endpoint`` is the URL that was called.
     """
     from jupyter_wb_aws.aws.botocore_errors import failure_from_exception
-    from jupyter_wb_aws.aws.proxies import variable_for
+    from jupyter_wb_aws.aws.proxy_variables import variable_for
     from jupyter_wb_aws.errors import StsBadAnswer
 
     client = _Client(asked["region"])

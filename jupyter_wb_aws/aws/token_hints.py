@@ -13,16 +13,16 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_wb_aws.aws.claims import (
+from jupyter_wb_aws.aws.iam_claims import (
     BUILT_IN,
     SOURCE_IDENTITY,
     TAGS,
     audience_of,
     audience_problems,
     issuer_problems,
+    issuer_without_scheme,
     principal_of,
     printable,
-    provider_of,
     tags_of,
 )
 from jupyter_wb_aws.identity.token import MAX_TOKEN_LENGTH, largest_claim
@@ -48,7 +48,7 @@ def _seen(value: object) -> str:
     )
 
 
-def token_hint(code: str, message: str, role: RoleArn, claims: Claims, *, at_aws: bool) -> str:
+def token_hint(code: str, message: str, role: RoleArn, claims: Claims, *, is_aws_sts: bool) -> str:
     """Return what to change, from STS's code and message.
 
     Args:
@@ -56,14 +56,14 @@ def token_hint(code: str, message: str, role: RoleArn, claims: Claims, *, at_aws
         message: STS's message.
         role: the role that was requested.
         claims: of the token that was sent.
-        at_aws: whether AWS itself was called. AWS's messages are recognized anywhere, but limits of AWS are
+        is_aws_sts: whether AWS STS was called. AWS's messages are recognized anywhere, but limits of AWS are
             mentioned only if AWS was called.
     """
     hint = _BY_CODE.get(code) or next(
         (hint for sentence, hint in _BY_SENTENCE if re.search(sentence, message, re.IGNORECASE)),
-        _general if at_aws else _store,
+        _general if is_aws_sts else _store,
     )
-    impossible = issuer_problems(claims) if at_aws and hint in _ABOUT_THE_ISSUER else []
+    impossible = issuer_problems(claims) if is_aws_sts and hint in _ABOUT_THE_ISSUER else []
     if not impossible:
         return hint(role, claims)
     why = " ".join(problem.message for problem in impossible)
@@ -73,16 +73,16 @@ def token_hint(code: str, message: str, role: RoleArn, claims: Claims, *, at_aws
     )
 
 
-def trust_hint(message: str, role: RoleArn, claims: Claims, *, at_aws: bool = True) -> str:
+def trust_hint(message: str, role: RoleArn, claims: Claims, *, is_aws_sts: bool = True) -> str:
     """Return what the role's trust policy must contain to accept this token.
 
     Args:
         message: STS's message.
         role: the role that was requested.
         claims: of the token that was sent.
-        at_aws: whether AWS itself was called, not a store with its own STS.
+        is_aws_sts: whether AWS STS was called, not the STS of an S3-compatible store.
     """
-    if not at_aws and "Not authorized to perform" not in message:  # AWS's message
+    if not is_aws_sts and "Not authorized to perform" not in message:  # AWS's message
         return (
             f"The store does not allow this token to use {role}: the role's trust policy requires another (the store's"
             " condition keys may have other names than IAM's), the store does not know the token's issuer, or the"
@@ -117,7 +117,7 @@ _WHY = {"sts:TagSession": "session tags", "sts:SetSourceIdentity": "a source ide
 
 def _conditions(claims: Claims) -> list[str]:
     """Return the token's claims as lines of a policy's Condition."""
-    name = provider_of(claims)
+    name = issuer_without_scheme(claims)
     values = {f"{name}:aud": audience_of(claims), f"{name}:sub": claims.get("sub")}
     values |= {f"aws:RequestTag/{printable(key)}": value for key, value in tags_of(claims).items()}
     return [f"{_json(key)}: {_json(value)}" for key, value in list(values.items())[:5]]
@@ -142,7 +142,7 @@ def _wrong_audience(role: RoleArn, claims: Claims) -> str:
     audience = audience_of(claims)
     if audience is None:
         return f"{odd}Configure the identity provider to put one audience into the token. Seen: {claims_seen(claims)}."
-    if provider_of(claims) in BUILT_IN:
+    if issuer_without_scheme(claims) in BUILT_IN:
         return (
             f"{odd}The trust policy of {role} must name this audience. Seen: {claims_seen(claims)}."
         )

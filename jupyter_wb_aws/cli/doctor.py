@@ -120,7 +120,7 @@ def _print_summary(report: Report) -> None:
         if (count := sum(f.severity == severity for f in report.findings))
     ]
     print_text(f"{HEADINGS[report.status]}: {', '.join(counts) or 'nothing was found'}.")
-    from jupyter_wb_aws.aws.claims import audience_of, printable
+    from jupyter_wb_aws.aws.iam_claims import audience_of, printable
     from jupyter_wb_aws.clock import rfc3339
     from jupyter_wb_aws.doctor.checks.call import provider_words
 

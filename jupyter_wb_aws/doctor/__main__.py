@@ -21,7 +21,7 @@ def main() -> None:
     os.environ.clear()
     os.environ.update(asked["environment"])
     server = ServerFacts(**asked["server"])
-    report = diagnose(dict(os.environ), asked["place"], lambda: server, asked["timeout"])
+    report = diagnose(dict(os.environ), asked["process_kind"], lambda: server, asked["timeout"])
     json.dump(report.as_json(), sys.stdout)
 
 

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from jupyter_wb_aws.aws.proxies import bypasses, proxies_in, urls_in
+from jupyter_wb_aws.aws.proxy_variables import bypasses, proxies_in, urls_in
 from jupyter_wb_aws.aws.sts import configured_endpoint
 from jupyter_wb_aws.doctor.profiles import Profile
 from jupyter_wb_aws.identity.redact import redact_userinfo

@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from jupyter_wb_aws.aws.claims import claims_for_aws
+from jupyter_wb_aws.aws.iam_claims import claims_for_aws
 from jupyter_wb_aws.clock import rfc3339
-from jupyter_wb_aws.doctor.call import call
 from jupyter_wb_aws.doctor.checks import CHECKS
 from jupyter_wb_aws.doctor.checks.call import ABOVE, ALONE
 from jupyter_wb_aws.doctor.checks.token import token_in
-from jupyter_wb_aws.doctor.facts import CallResult, Facts, Place, ProbeResult, ServerFacts
+from jupyter_wb_aws.doctor.facts import CallResult, Facts, ProbeResult, ProcessKind, ServerFacts
 from jupyter_wb_aws.doctor.finding import Finding, Severity, sorted_findings
 from jupyter_wb_aws.doctor.gather import gather
+from jupyter_wb_aws.doctor.get_caller_identity import get_caller_identity
 from jupyter_wb_aws.doctor.probes import probe_idp, probe_sts
 from jupyter_wb_aws.doctor.profiles import user_profiles
 from jupyter_wb_aws.identity.token import WebIdentityToken
@@ -75,7 +75,7 @@ class Report:
 
 def diagnose(
     environment: Mapping[str, str],
-    place: Place | None,
+    process_kind: ProcessKind | None,
     ask_server: Callable[[], ServerFacts | None],
     timeout: float = CHECK_TIMEOUT,
 ) -> Report:
@@ -83,15 +83,15 @@ def diagnose(
 
     Args:
         environment: a copy of `os.environ`, whose variables boto3 reads itself.
-        place: what kind of process it is.
+        process_kind: what kind of process it is.
         ask_server: asks the Jupyter server; it may block.
         timeout: seconds for all requests together.
     """
-    facts = gather(environment, datetime.now(UTC), place)
+    facts = gather(environment, datetime.now(UTC), process_kind)
     token = token_in(facts)
     claims = token.claims if token else {}
     issuer = claims.get("iss")
-    calling = _Asked(lambda: call(facts, claims))
+    calling = _Asked(lambda: get_caller_identity(facts, claims))
     of_sts = _Asked(lambda: probe_sts(environment, facts.profile))
     of_idp = _Asked(lambda: probe_idp(issuer, environment) if isinstance(issuer, str) else None)
     of_server = _Asked(ask_server)

@@ -1,4 +1,4 @@
-"""Everything that the checks need; `gather.py`, `probes.py` and `call.py` collect it."""
+"""Everything that the checks need; `gather.py`, `probes.py` and `get_caller_identity.py` collect it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.doctor.profiles import Line, Profile, Profiles
 
 NOT_SET_UP = frozenset({"not_configured", "not_enabled"})
-Place = Literal["kernel", "terminal", "server"]
+ProcessKind = Literal["kernel", "terminal", "server"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Facts:
     Args:
         environment: its variables; some values are secret.
         now: this machine's time.
-        place: what kind of process it is, if it is one of Jupyter's.
+        process_kind: what kind of process it is, if it is one of Jupyter's.
         startup_lines: where the user's shell sets a variable, by the variable's name.
         renviron: where the user's `.Renviron` sets an AWS variable, by the variable's name.
         bundles: what is wrong with the CA bundle that a variable names, by the variable's name.
@@ -101,7 +101,7 @@ class Facts:
 
     environment: Mapping[str, str] = field(repr=False)
     now: datetime
-    place: Place | None = None
+    process_kind: ProcessKind | None = None
     profiles: Profiles = field(default_factory=Profiles)
     token_file: FileContent | None = None
     cli_cache: Sequence[CachedCredentials] = ()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from jupyter_wb_aws.aws.safe_read import expanded, read_file
-from jupyter_wb_aws.doctor.facts import CachedCredentials, Facts, Place
+from jupyter_wb_aws.doctor.facts import CachedCredentials, Facts, ProcessKind
 from jupyter_wb_aws.doctor.profiles import Line, read_profiles, user_profiles
 
 STARTUP_FILES = (
@@ -26,13 +26,15 @@ BUNDLES = (
 MAX_CACHE_FILES = 200
 
 
-def gather(environment: Mapping[str, str], now: datetime, place: Place | None) -> Facts:
+def gather(
+    environment: Mapping[str, str], now: datetime, process_kind: ProcessKind | None
+) -> Facts:
     """Read the files that this environment leads to.
 
     Args:
         environment: of the process to check.
         now: this machine's time.
-        place: what kind of process it is.
+        process_kind: what kind of process it is.
     """
     home = environment.get("HOME", "")
     token = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")
@@ -40,7 +42,7 @@ def gather(environment: Mapping[str, str], now: datetime, place: Place | None) -
     return Facts(
         environment,
         now,
-        place,
+        process_kind,
         read_profiles(environment),
         read_file(Path(token)) if token else None,
         tuple(_cached(Path(home, ".aws/cli/cache"))) if home else (),

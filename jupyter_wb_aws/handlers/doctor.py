@@ -40,7 +40,7 @@ class DoctorHandler(WbAwsHandler):
         """Report what is wrong; change nothing."""
         self.refuse_other_sites()  # it runs a profile's credential_process
         await self.manager.sessions.wait_until_ready()
-        base, given, place = self._asked_for()
+        base, given, process_kind = self._asked_for()
         site = self.server_state.site or SiteSettings()
         conflict = await self.server_state.conflict_check.find(
             environment_with_user_files(base, given, site)
@@ -53,7 +53,7 @@ class DoctorHandler(WbAwsHandler):
         )
         # In the process that runs the checks, the role session's own files replace them.
         server["files_named"] = {name: base[name] for name in VARIABLES if name in base}
-        asked = {"place": place, "timeout": CHECK_TIMEOUT, "server": server}
+        asked = {"process_kind": process_kind, "timeout": CHECK_TIMEOUT, "server": server}
         async with self.server_state.doctors:
             self.answer(await run_doctor(self.server_state.children, environment, asked))
 

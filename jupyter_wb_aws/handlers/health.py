@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from jupyter_wb_aws import __version__
-from jupyter_wb_aws.aws.claims import claim_warnings, claims_for_aws
+from jupyter_wb_aws.aws.iam_claims import claim_warnings, claims_for_aws
 from jupyter_wb_aws.aws.sts import configured_endpoint, is_aws_endpoint
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import WbAwsError
@@ -144,7 +144,7 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
     living = token_status.token is not None and token_status.token.expires_at > manager.clock.now()
     token = token_status.token if living else None
     problem = source_problem(manager)
-    warnings = claim_warnings(token, at_aws=uses_aws_sts(manager)) if token else []
+    warnings = claim_warnings(token, is_aws_sts=uses_aws_sts(manager)) if token else []
     return {
         "name": getattr(source, "short_name", type(source).__name__),
         "subject": token.claims["sub"] if token else None,

@@ -6,7 +6,7 @@ import pytest
 from botocore import exceptions as boto
 
 from jupyter_wb_aws.aws.botocore_errors import explain_exception
-from jupyter_wb_aws.aws.claims import SOURCE_IDENTITY, TAGS
+from jupyter_wb_aws.aws.iam_claims import SOURCE_IDENTITY, TAGS
 from jupyter_wb_aws.aws.sts import is_aws_endpoint
 from jupyter_wb_aws.errors import StsRejected, StsUnavailable, TokenRefused, TrustRefused
 from jupyter_wb_aws.roles.role import RoleArn
@@ -34,13 +34,13 @@ NO_JWT = (
 )
 
 
-def explained(code, message="", *, at_aws=True, status=400, **claims):
+def explained(code, message="", *, is_aws_sts=True, status=400, **claims):
     response = {
         "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
     error = boto.ClientError(response, "AssumeRoleWithWebIdentity")
-    return explain_exception(error, ROLE, {**CLAIMS, **claims}, at_aws=at_aws)
+    return explain_exception(error, ROLE, {**CLAIMS, **claims}, is_aws_sts=is_aws_sts)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_an_issuer_that_iam_cannot_take_is_named_and_no_command_that_cannot_help
 @pytest.mark.parametrize("message", [NO_PROVIDER, NO_KEY, AUDIENCE, "It is Tuesday."])
 def test_a_store_with_its_own_sts_may_accept_any_issuer(message):
     hint = explained(
-        "InvalidIdentityToken", message, at_aws=False, iss="http://127.0.0.1:8080"
+        "InvalidIdentityToken", message, is_aws_sts=False, iss="http://127.0.0.1:8080"
     ).admin_hint
     assert not any(
         word in hint for word in ("is not an https URL", "has a port", "private network")
@@ -110,7 +110,7 @@ def test_a_store_with_its_own_sts_may_accept_any_issuer(message):
 
 def test_a_store_without_a_useful_message_gets_the_hint_for_stores():
     # SeaweedFS's answer to any invalid token.
-    failure = explained("InvalidParameterValue", "invalid web identity token", at_aws=False)
+    failure = explained("InvalidParameterValue", "invalid web identity token", is_aws_sts=False)
     assert isinstance(failure, TokenRefused)
     assert "The store's STS must know exactly the token's issuer" in failure.admin_hint
     assert "iss = 'https://idp.example.com'" in failure.admin_hint
@@ -230,7 +230,9 @@ def test_the_lines_are_those_of_this_token(claims, lines):
 
 def test_a_store_with_its_own_message_gets_the_hint_for_stores():
     # SeaweedFS's answer to a token of an issuer that it does not know is this as well.
-    failure = explained("AccessDenied", "trust policy validation failed", status=403, at_aws=False)
+    failure = explained(
+        "AccessDenied", "trust policy validation failed", status=403, is_aws_sts=False
+    )
     assert isinstance(failure, TrustRefused)
     assert "the store does not know the token's issuer" in failure.admin_hint
     assert "iss = 'https://idp.example.com'" in failure.admin_hint

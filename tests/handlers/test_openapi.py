@@ -9,7 +9,7 @@ import pytest
 import yaml
 from openapi_spec_validator import validate
 
-import jupyter_wb_aws.aws.claims
+import jupyter_wb_aws.aws.iam_claims
 import jupyter_wb_aws.handlers
 from jupyter_wb_aws.errors import WbAwsError
 
@@ -68,7 +68,7 @@ def test_every_code_is_named_by_the_response_of_its_status(contract):
 
 
 def test_every_warning_about_a_token_is_in_the_contract(contract):
-    source = Path(jupyter_wb_aws.aws.claims.__file__).read_text("utf-8")
+    source = Path(jupyter_wb_aws.aws.iam_claims.__file__).read_text("utf-8")
     raised = dict.fromkeys(re.findall(r'ClaimWarning\(\s*"(\w+)"', source))
     listed = contract["components"]["schemas"]["ClaimWarning"]["properties"]["code"]["enum"]
     assert listed == list(raised)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from jupyter_wb_aws.aws.claims import printable
+from jupyter_wb_aws.aws.iam_claims import printable
 from jupyter_wb_aws.doctor.addresses import (
     PROXIES,
     host_of,

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 
-from jupyter_wb_aws.aws.claims import printable
+from jupyter_wb_aws.aws.iam_claims import printable
 from jupyter_wb_aws.doctor.checks.token import token_in
 from jupyter_wb_aws.doctor.codes import new_finding
 from jupyter_wb_aws.doctor.facts import Facts

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from jupyter_wb_aws.aws import profile_paths
-from jupyter_wb_aws.aws.claims import printable
 from jupyter_wb_aws.aws.file_conflicts import CONFLICTING_KEYS
+from jupyter_wb_aws.aws.iam_claims import printable
 from jupyter_wb_aws.aws.profile_values import IGNORES, foreign_sts_setting, invalid_settings
 from jupyter_wb_aws.aws.safe_read import MAX_SIZE
 from jupyter_wb_aws.doctor.addresses import without_secrets

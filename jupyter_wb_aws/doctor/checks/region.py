@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jupyter_wb_aws.aws.claims import printable
+from jupyter_wb_aws.aws.iam_claims import printable
 from jupyter_wb_aws.doctor.addresses import sts_endpoint
 from jupyter_wb_aws.doctor.checks.remedies import export, unset
 from jupyter_wb_aws.doctor.codes import BOTO, JS, PYARROW, new_finding

@@ -24,10 +24,10 @@ RESTART = {
 def unset(facts: Facts, *names: str) -> str:
     """Return how to remove variables here, and the lines that set them, if known."""
     present = [name for name in names if name in facts.environment]
-    if facts.place == "kernel":
+    if facts.process_kind == "kernel":
         pops = "; ".join(f'os.environ.pop("{name}", None)' for name in present)
         command = f"Run in the notebook: import os; {pops}"
-    elif facts.place == "server":
+    elif facts.process_kind == "server":
         command = f"Start the Jupyter server without {' and '.join(present)}"
     else:
         command = f"Run: unset {' '.join(present)}"
@@ -43,9 +43,9 @@ def export(facts: Facts, name: str, value: str) -> str:
         name: the variable.
         value: its new value.
     """
-    if facts.place == "kernel":
+    if facts.process_kind == "kernel":
         command = f"Run in the notebook: %env {name}={value}"
-    elif facts.place == "server":
+    elif facts.process_kind == "server":
         command = f"Start the Jupyter server with {name}={shlex.quote(value)}"
     else:
         command = f"Run: export {name}={shlex.quote(value)}"
@@ -55,12 +55,14 @@ def export(facts: Facts, name: str, value: str) -> str:
 
 def restart(facts: Facts) -> str:
     """Return how to start the process again, with its current settings."""
-    return RESTART[facts.place]
+    return RESTART[facts.process_kind]
 
 
 def run(facts: Facts, command: str) -> str:
     """Return how to type a command here."""
-    return f"Run in the notebook: !{command}" if facts.place == "kernel" else f"Run: {command}"
+    return (
+        f"Run in the notebook: !{command}" if facts.process_kind == "kernel" else f"Run: {command}"
+    )
 
 
 def get_role(facts: Facts) -> str:
@@ -72,14 +74,16 @@ def get_role(facts: Facts) -> str:
         return SET_UP
     default, had = facts.default_role, facts.get(ROLE_LABEL)
     again = next((s for s in facts.role_sessions if _is_again(facts, s)), None)
-    if facts.place == "kernel" and (again or (default and KERNEL_ID not in facts.environment)):
+    if facts.process_kind == "kernel" and (
+        again or (default and KERNEL_ID not in facts.environment)
+    ):
         return restart(facts)
-    if facts.place == "kernel":
+    if facts.process_kind == "kernel":
         start = f"{_start(had or default or 'ROLE')}. Then: {restart(facts)}"
         return f"Run in the notebook: !{start} Or choose a role in its toolbar."
     if default:
         return restart(facts)
-    if facts.place == "server":
+    if facts.process_kind == "server":
         return f"Choose a role in the launcher. Then: {restart(facts)}"
     listed = "" if had else " (`jupyter wb-aws roles` lists yours)"
     return f"Run: {_start(had or 'ROLE')}{listed}. Then: {restart(facts)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jupyter_wb_aws.aws.claims import printable
+from jupyter_wb_aws.aws.iam_claims import printable
 from jupyter_wb_aws.doctor.checks import server
 from jupyter_wb_aws.doctor.checks.remedies import get_role, restart, unset
 from jupyter_wb_aws.doctor.codes import new_finding

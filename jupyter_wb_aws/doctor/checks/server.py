@@ -94,15 +94,15 @@ def _state(session: Mapping[str, Any]) -> Iterator[Finding]:
 def _default(facts: Facts, server: ServerFacts, mine: Mapping[str, Any]) -> Iterator[Finding]:
     default = next((s for s in server.sessions if s["default"]), None)
     if (
-        facts.place in {"kernel", "terminal"}
+        facts.process_kind in {"kernel", "terminal"}
         and default is not None
         and default["id"] != mine["id"]
     ):
         yield new_finding(
             "other_default",
-            f"This {facts.place} has the role {mine['label']}. New processes get the default role, {default['label']}.",
+            f"This {facts.process_kind} has the role {mine['label']}. New processes get the default role, {default['label']}.",
             "Run in the notebook: !jupyter wb-aws start ROLE, then restart the kernel."
-            if facts.place == "kernel"
+            if facts.process_kind == "kernel"
             else "To use the default role, open a new terminal.",
         )
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 
-from jupyter_wb_aws.aws.claims import audience_of, claim_warnings, printable
+from jupyter_wb_aws.aws.iam_claims import audience_of, claim_warnings, printable
 from jupyter_wb_aws.aws.safe_read import FileContent
 from jupyter_wb_aws.aws.sts import is_aws_endpoint
 from jupyter_wb_aws.clock import rfc3339
@@ -138,7 +138,7 @@ def _is_number(value: object) -> bool:
 
 def _claims(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
     for warning in claim_warnings(
-        token, at_aws=is_aws_endpoint(sts_endpoint(facts.environment, facts.profile))
+        token, is_aws_sts=is_aws_endpoint(sts_endpoint(facts.environment, facts.profile))
     ):
         yield new_finding(
             "token_unfit",

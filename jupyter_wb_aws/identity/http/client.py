@@ -162,7 +162,7 @@ class HttpClient:
     def _make(self) -> httpx2.AsyncClient:
         """Make httpx2's client; its import and the CA certificates take 50 to 200 ms."""
         import jupyter_wb_aws.identity.http.request  # noqa: F401 - here, and not in the event loop
-        from jupyter_wb_aws.identity.http.transport import make_client
+        from jupyter_wb_aws.identity.http.httpx_transport import make_client
 
         bundle = self._settings.ca_bundle
         try:

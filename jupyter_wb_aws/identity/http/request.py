@@ -15,6 +15,7 @@ import httpcore2
 import httpx2
 
 from jupyter_wb_aws.errors import IdpBadAnswer, IdpTimeout, IdpUnavailable, WbAwsError
+from jupyter_wb_aws.identity.http.httpx_transport import without_logging
 from jupyter_wb_aws.identity.http.proxies import Proxy
 from jupyter_wb_aws.identity.http.response import (
     MAX_SHOWN,
@@ -22,7 +23,6 @@ from jupyter_wb_aws.identity.http.response import (
     RefusedByProxy,
     capitalized,
 )
-from jupyter_wb_aws.identity.http.transport import without_logging
 from jupyter_wb_aws.identity.redact import redact_secrets, redact_userinfo
 from jupyter_wb_aws.identity.redact_values import redact_values
 

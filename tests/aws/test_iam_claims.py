@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_wb_aws.aws.claims import (
+from jupyter_wb_aws.aws.iam_claims import (
     BUILT_IN,
     FLAT_TAG,
     SOURCE_IDENTITY,
@@ -189,7 +189,7 @@ def test_long_and_unprintable_values_are_made_printable():
     ],
 )
 def test_claims_that_aws_does_not_accept_are_reported(claims, code):
-    assert codes(claim_warnings(make_token(**claims), at_aws=True)) == code
+    assert codes(claim_warnings(make_token(**claims), is_aws_sts=True)) == code
 
 
 @pytest.mark.parametrize(
@@ -202,20 +202,20 @@ def test_claims_that_aws_does_not_accept_are_reported(claims, code):
     ],
 )
 def test_a_store_with_its_own_sts_has_its_own_rules(claims):
-    assert claim_warnings(make_token(**claims), at_aws=False) == []
+    assert claim_warnings(make_token(**claims), is_aws_sts=False) == []
 
 
-@pytest.mark.parametrize("at_aws", [True, False])
-def test_a_short_lived_token_is_reported(at_aws):
+@pytest.mark.parametrize("is_aws_sts", [True, False])
+def test_a_short_lived_token_is_reported(is_aws_sts):
     token = make_token(exp=NOON + timedelta(seconds=60))
-    (warning,) = claim_warnings(token, at_aws=at_aws)
+    (warning,) = claim_warnings(token, is_aws_sts=is_aws_sts)
     assert (warning.code, "60 s" in warning.message) == ("short_life", True)
 
 
-@pytest.mark.parametrize("at_aws", [True, False])
-def test_a_token_near_the_size_limit_is_reported_with_its_largest_claim(at_aws):
+@pytest.mark.parametrize("is_aws_sts", [True, False])
+def test_a_token_near_the_size_limit_is_reported_with_its_largest_claim(is_aws_sts):
     token = make_token(groups=[f"secret-group-{n}" for n in range(700)])
-    (warning,) = claim_warnings(token, at_aws=at_aws)
+    (warning,) = claim_warnings(token, is_aws_sts=is_aws_sts)
     assert warning.code == "near_size_limit"
     assert f"{token.size} of the 20000" in warning.message
     assert "`groups`" in warning.message
@@ -241,5 +241,5 @@ def test_any_claims_are_kept_and_judged(claims):
     token = make_token()
     object.__setattr__(token, "claims", claims)
     assert json.dumps(claims_for_aws(claims)).isprintable()
-    assert all(w.message.isprintable() for w in claim_warnings(token, at_aws=True))
+    assert all(w.message.isprintable() for w in claim_warnings(token, is_aws_sts=True))
     assert principal_of(claims, ROLE) is None or principal_of(claims, ROLE).isprintable()

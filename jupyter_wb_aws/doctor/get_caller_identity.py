@@ -24,7 +24,7 @@ MAX_MESSAGE_LENGTH = 400
 WEB_IDENTITY = "assume-role-with-web-identity"
 
 
-def call(facts: Facts, claims: Mapping[str, Any]) -> CallResult:
+def get_caller_identity(facts: Facts, claims: Mapping[str, Any]) -> CallResult:
     """Call STS as a program in this process would.
 
     Args:
@@ -135,5 +135,5 @@ def _explained(error: Exception, facts: Facts, claims: Mapping[str, Any]) -> WbA
         role = RoleArn.parse(facts.get("AWS_ROLE_ARN"))
     except InvalidRoleArn:
         return None
-    at_aws = is_aws_endpoint(sts_endpoint(facts.environment, facts.profile))
-    return explain_exception(error, role, claims, at_aws=at_aws)
+    is_aws_sts = is_aws_endpoint(sts_endpoint(facts.environment, facts.profile))
+    return explain_exception(error, role, claims, is_aws_sts=is_aws_sts)

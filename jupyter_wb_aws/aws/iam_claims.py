@@ -53,8 +53,8 @@ def audience_of(claims: Mapping[str, Any]) -> str | None:
     return audience if isinstance(audience, str) and audience else None
 
 
-def provider_of(claims: Mapping[str, Any]) -> str | None:
-    """Return the issuer as IAM names it, without its scheme; condition keys begin with it."""
+def issuer_without_scheme(claims: Mapping[str, Any]) -> str | None:
+    """Return the issuer without its scheme, as IAM names it; condition keys begin with it."""
     issuer = claims.get("iss")
     name = issuer.rpartition("://")[2] if isinstance(issuer, str) else ""
     return printable(name) or None
@@ -62,7 +62,7 @@ def provider_of(claims: Mapping[str, Any]) -> str | None:
 
 def principal_of(claims: Mapping[str, Any], role: RoleArn) -> str | None:
     """Return the `Federated` principal for this issuer in trust policies of `role`'s account."""
-    name = provider_of(claims)
+    name = issuer_without_scheme(claims)
     if name is None or name in BUILT_IN:
         return name
     return f"arn:{role.partition}:iam::{role.account_id}:oidc-provider/{name}"
@@ -143,15 +143,15 @@ def audience_problems(claims: Mapping[str, Any]) -> list[ClaimWarning]:
     return []
 
 
-def claim_warnings(token: WebIdentityToken, *, at_aws: bool) -> list[ClaimWarning]:
+def claim_warnings(token: WebIdentityToken, *, is_aws_sts: bool) -> list[ClaimWarning]:
     """List what in a token will not, or may not, work with IAM.
 
     Args:
         token: the token.
-        at_aws: whether AWS itself checks it; a store with its own STS has its own rules.
+        is_aws_sts: whether AWS STS checks it, not the STS of an S3-compatible store, which has its own rules.
     """
     found = list(_limits(token))
-    if at_aws:
+    if is_aws_sts:
         claims = token.claims
         found = [
             *issuer_problems(claims),
