@@ -40,7 +40,7 @@ def jp_server_config(site_config, tmp_path, monkeypatch):
     return site_config
 
 
-async def test_the_documented_s3_browser_lists_the_bucket_as_the_picked_role(api):
+async def test_the_documented_s3_browser_lists_the_bucket_as_the_default_role(api):
     none = await api("GET", "/s3-browser/colorado-projects")
     assert none.status == 404
     assert "No role was chosen yet." in json.dumps(none.data)

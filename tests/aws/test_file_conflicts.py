@@ -54,7 +54,7 @@ def test_a_tilde_is_the_home_of_the_process_that_starts(home, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["~no-such-user/config", "/dev/null", "/", "/no/such", "a\0b"])
-def test_a_path_without_a_file_is_no_conflict(name):
+def test_a_path_without_a_file_is_not_a_conflict(name):
     assert find_conflict({"HOME": "/no/such/home", "AWS_CONFIG_FILE": name}) is None
 
 
@@ -84,7 +84,7 @@ def test_a_fifo_does_not_block_a_kernels_start_and_is_a_conflict(home):
     assert find_conflict({"HOME": str(home)})
 
 
-def test_an_unreadable_file_is_no_file_for_anyone(home):
+def test_a_folder_in_place_of_a_file_is_not_a_conflict(home):
     folder = home / ".aws" / "credentials"
     folder.mkdir()
     assert find_conflict({"HOME": str(home)}) is None
@@ -160,7 +160,7 @@ def test_a_file_on_which_boto3_fails_is_a_conflict(home, file, content):
         b"[default]\ns3 =\n  addressing_style = path\n\n  max_queue_size = 5\n", b"[profile a b c]\nx = 1\n", b"[sso-session s]\n",
     ],
 )  # fmt: skip
-def test_a_readable_file_without_credentials_is_no_conflict(home, content):
+def test_a_readable_file_without_credentials_is_not_a_conflict(home, content):
     (home / ".aws" / "config").write_bytes(content)
     assert find_conflict({"HOME": str(home)}) is None
 

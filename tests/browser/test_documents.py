@@ -63,7 +63,7 @@ def test_a_new_kernel_shows_the_default_role_that_it_has(lab, demo):
 
 
 @pytest.mark.labs
-def test_a_role_picked_by_keyboard_works_after_the_restart_and_not_before(lab, demo):
+def test_a_role_chosen_by_keyboard_works_after_the_restart_and_not_before(lab, demo):
     use_analyst(demo)
     notebook = lab.new_notebook()
     lab.run(notebook, "kept = 1")
@@ -89,7 +89,7 @@ def test_a_role_picked_by_keyboard_works_after_the_restart_and_not_before(lab, d
 # Before JupyterLab 4.6, a toolbar that is clicked gives the focus to its notebook, unless the click did.
 @pytest.mark.labs
 @pytest.mark.parametrize("how", ["click", "Enter", *long("Space", "ArrowDown")])
-def test_the_panel_stays_open_until_a_role_is_picked(lab, demo, how):
+def test_the_panel_stays_open_until_a_role_is_chosen(lab, demo, how):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, f"by-{how.lower()}.ipynb", {}))
     expect(role_button(notebook)).to_have_text("Analyst")

@@ -35,7 +35,7 @@ def pick(lab, box, name):
 
 
 @pytest.mark.labs
-def test_a_role_is_picked_by_keyboard_and_a_new_notebook_has_it(lab, section, box):
+def test_a_role_is_chosen_by_keyboard_and_a_new_notebook_has_it(lab, section, box):
     lab.shot("launcher", section)
     box.focus()
     for key in ("ArrowDown", "ArrowDown", "Enter"):  # "no AWS role" is the first line

@@ -44,7 +44,7 @@ def new_notebook(tree):
     return opened.value
 
 
-def test_a_role_picked_on_the_file_page_is_that_of_a_new_notebook(tree, demo):
+def test_a_role_chosen_on_the_file_page_is_that_of_a_new_notebook(tree, demo):
     content = tab(tree)
     content.get_by_role("combobox").focus()
     tree.page.keyboard.type("aud")

@@ -308,7 +308,7 @@ def test_a_setting_hides_it(lab, item):
 
 
 @pytest.mark.labs
-def test_a_role_is_picked_from_the_palette_by_keyboard(lab, item, demo):
+def test_a_role_is_chosen_from_the_palette_by_keyboard(lab, item, demo):
     expect(item).to_be_visible()
     lab.page.keyboard.press("ControlOrMeta+Shift+c")
     lab.page.keyboard.type("pick aws role")

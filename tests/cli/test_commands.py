@@ -204,7 +204,7 @@ def test_status_says_what_to_do_where_the_role_session_of_this_place_was_the_las
 
 
 @pytest.mark.parametrize("more", [{}, {"JUPYTER_SERVER_URL": "URL"}])
-def test_identity_where_nothing_is_picked_is_that_of_the_process(server, run, monkeypatch, more):
+def test_without_a_default_role_identity_is_that_of_the_process(server, run, monkeypatch, more):
     server.sessions = [named("analyst"), named("auditor")]
     for name, value in (AUDITOR | more).items():
         monkeypatch.setenv(name, server.url if value == "URL" else value)
@@ -222,7 +222,7 @@ def test_start_without_default_picks_nothing(server, run):
     assert out.startswith("Started analyst, us-east-2 (role session id-analyst).")
 
 
-def test_start_tells_the_notices(server, run):
+def test_start_prints_the_notices(server, run):
     session = role_session("analyst", notices=[{"code": "x", "message": "~/.aws is hidden."}])
     server.answers["POST /aws/sessions"] = (
         200, "application/json", json.dumps(session).encode()
@@ -295,7 +295,7 @@ def test_a_refusal_says_what_why_and_what_to_do(server, run):
 # --- status --------------------------------------------------------------------------------
 
 
-def test_status_lists_the_role_sessions_and_what_ails_them(server, run):
+def test_status_lists_the_role_sessions_and_their_problems(server, run):
     degraded = problem("token_source_failed", "The command failed.", admin_hint="See the log.")
     server.sessions = [
         role_session("analyst", default=True),
@@ -365,7 +365,7 @@ def test_status_explains_a_broken_roles_file_and_a_failing_token_source(server, 
     ]
 
 
-def test_status_tells_only_an_administrator_what_aws_will_see(server, run):
+def test_status_shows_what_aws_will_see_only_if_it_is_verbose(server, run):
     server.health = health(token_source=token_source(claims=CLAIMS))
     server.sessions = [role_session("analyst", default=True)]
     assert "AWS will see" not in run("status").out
@@ -376,7 +376,7 @@ def test_status_tells_only_an_administrator_what_aws_will_see(server, run):
     )
 
 
-def test_status_without_a_role_session_tells_it_once_the_token_source_was_asked(server, run):
+def test_status_without_a_role_session_shows_it_after_it_has_fetched_a_token(server, run):
     server.health = health(token_source=token_source(claims=CLAIMS))
     out = run("status", "--verbose").out
     assert "AWS will see: iss https://idp.example.com" in out
@@ -384,7 +384,7 @@ def test_status_without_a_role_session_tells_it_once_the_token_source_was_asked(
     assert asked[-2:] == ["roles", "health"]
 
 
-def test_status_tells_what_is_wrong_with_a_token_that_came_only_now(server, run):
+def test_status_reports_what_is_wrong_with_a_token_fetched_just_now(server, run):
     known = {"code": "kernels_elsewhere", "message": "Known before."}
     news = {"code": "groups_claim_unusable", "message": "The claim is an object."}
     server.health = health(notices=[known])
@@ -394,7 +394,7 @@ def test_status_tells_what_is_wrong_with_a_token_that_came_only_now(server, run)
     assert "Note: The claim is an object." in out
 
 
-def test_status_tells_what_else_iam_looks_at_and_what_it_will_not_take(server, run):
+def test_status_shows_the_claims_that_iam_checks_and_those_that_it_refuses(server, run):
     claims = CLAIMS | {
         "aud": ["a", "b"],
         "azp": "b\x1b[31m",
@@ -411,7 +411,7 @@ def test_status_tells_what_else_iam_looks_at_and_what_it_will_not_take(server, r
     assert max(map(len, out.splitlines())) <= 96
 
 
-def test_status_tells_no_claims_where_there_is_no_token(server, run):
+def test_status_shows_no_claims_without_a_token(server, run):
     server.health = health(token_source=token_source())
     assert "AWS will see" not in run("status", "--verbose").out
 
@@ -431,7 +431,7 @@ def test_identity_is_that_of_the_default_role_session(server, run):
 
 
 @pytest.mark.parametrize("word", ["id-auditor", "auditor"])
-def test_identity_of_another_role_session_is_told_by_id_or_role(server, run, word):
+def test_identity_takes_the_id_or_role_of_another_role_session(server, run, word):
     server.sessions = [role_session("auditor"), role_session("analyst", default=True)]
     assert "assumed-role/auditor" in run("identity", "--session", word).out
 

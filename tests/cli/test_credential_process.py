@@ -57,14 +57,14 @@ async def test_what_is_in_the_environment_is_of_no_matter(api, wb_aws):
     assert (await wb_aws("credential-process", "analyst", env=hostile)).code == 0
 
 
-async def test_a_role_that_is_refused_is_told_on_stderr(api, wb_aws):
+async def test_a_refused_role_is_reported_on_stderr(api, wb_aws):
     ran = await wb_aws("credential-process", "misconfigured")
 
     assert (ran.code, ran.out) == (1, "")
     assert "trust policy" in ran.err
 
 
-async def test_what_sts_says_to_the_command_line_itself_is_told_on_stderr(api, wb_aws, idp):
+async def test_a_refusal_of_the_commands_own_call_to_sts_is_reported_on_stderr(api, wb_aws, idp):
     await api.start(ANALYST)
     (session,) = (await api("GET", "/aws/sessions")).data["sessions"]
     token_file = Path(session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"])

@@ -40,14 +40,14 @@ def test_the_server_is_asked_for_its_health_and_role_sessions_and_for_nothing_el
     assert {one.target.rpartition("/")[2] for one in server.asked} == {"health", "sessions"}
 
 
-def test_a_role_session_that_the_server_knows_no_more_is_told(server, run):
+def test_a_role_session_that_the_server_no_longer_knows_is_reported(server, run):
     ran = run("doctor", "--json")
     assert ran.code == 1
     assert ran.out.startswith('{\n  "status": "error",\n')
     assert {"session_over", "token_file_missing", "call_failed"} <= codes(ran)
 
 
-def test_a_role_session_that_is_ailing_is_told_with_the_servers_reason(server, run):
+def test_a_role_session_that_needs_attention_is_reported_with_the_servers_reason(server, run):
     environment = {"AWS_ROLE_SESSION_NAME": "alice-1"}
     wrong = problem("sign_in_required", "Nobody is signed in.")
     server.sessions = [
@@ -59,7 +59,7 @@ def test_a_role_session_that_is_ailing_is_told_with_the_servers_reason(server, r
     assert "-> Run: jupyter wb-aws sign-in" in out
 
 
-def test_what_ails_the_token_source_and_the_roles_file_is_told(server, run):
+def test_problems_of_the_token_source_and_the_roles_file_are_reported(server, run):
     wrong = problem("token_source_failed", "It is down.")
     broken = {"line": 3, "reason": "no such key"}
     server.health = health(

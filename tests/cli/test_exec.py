@@ -135,7 +135,7 @@ async def test_a_shadowed_home_does_not_win(api, wb_aws, monkeypatch, tmp_path):
     assert ran.err == ""
 
 
-async def test_a_file_of_the_command_lines_own_that_wins_is_told(api, wb_aws, tmp_path):
+async def test_the_commands_own_aws_file_that_overrides_the_role_is_reported(api, wb_aws, tmp_path):
     config = tmp_path / "mine"
     config.write_text("[default]\nrole_arn = arn:aws:iam::1:role/x\n")
 
@@ -179,7 +179,7 @@ async def test_a_command_that_cannot_be_executed_is_126(api, wb_aws, tmp_path):
     await no_own_session(api)
 
 
-async def test_a_folder_of_path_that_is_none_is_no_hindrance(wb_aws, tmp_path):
+async def test_an_entry_of_path_that_is_not_a_folder_is_passed_over(wb_aws, tmp_path):
     not_a_folder = tmp_path / "file"
     not_a_folder.write_text("")
     ran = await wb_aws("exec", ANALYST, "--", "nothing", env={"PATH": str(not_a_folder)})

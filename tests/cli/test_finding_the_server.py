@@ -78,7 +78,7 @@ def test_a_server_is_known_as_an_ancestor_through_a_shell_in_between():
     assert ran.stdout.split() == [str(os.getpid()), "None"]
 
 
-def test_a_kernel_whose_parent_is_no_server_asks_the_only_one(find, runtime):
+def test_a_kernel_whose_parent_is_not_a_server_calls_the_only_server(find, runtime):
     runtime.add(A)
     assert find(JPY_PARENT_PID="1") == Connection(A, "s3cret")
 

@@ -130,7 +130,7 @@ def test_a_letter_that_the_output_lacks_is_not_changed(answer, monkeypatch):
 
 
 @pytest.mark.parametrize("place", ["fifo", "folder", "device"])
-def test_a_token_file_that_is_no_file_is_not_read(server, run, tmp_path, place):
+def test_a_token_file_that_is_not_a_regular_file_is_not_read(server, run, tmp_path, place):
     path = {"fifo": tmp_path / "fifo", "folder": tmp_path, "device": "/dev/zero"}[place]
     if place == "fifo":
         os.mkfifo(path)
@@ -163,7 +163,7 @@ def test_a_line_break_in_a_device_code_is_not_printed(server, run):
     )
 
 
-def test_a_length_of_thousands_of_digits_is_no_http(server, run):
+def test_a_length_of_thousands_of_digits_is_not_http(server, run):
     answer = b"HTTP/1.0 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n{}"
     with pytest.raises(ConnectionAbortedError, match="speaks no HTTP"):
         transport.read_answer(answer)
@@ -213,7 +213,7 @@ def test_a_full_disk_is_said_in_a_sentence(server):
     )
 
 
-def test_a_closed_output_is_no_failure(server):
+def test_a_closed_output_is_not_a_failure(server):
     ran = subprocess.run(
         ["sh", "-c", f'"{WB_AWS}" roles >&-'], stderr=-1, check=False, timeout=60, text=True
     )

@@ -35,7 +35,7 @@ def test_wrong_arguments_are_exit_code_2(run, words):
     assert "usage: jupyter wb-aws" in ran.err
 
 
-def test_the_version_is_told(run):
+def test_the_version_is_printed(run):
     assert run("--version").out.strip() == "0.1.0"
 
 
@@ -155,7 +155,7 @@ def test_how_far_away_a_time_is_in_words(seconds, words):
     assert format_relative_time(timedelta(seconds=seconds)) == words
 
 
-def test_a_time_today_is_told_with_how_far_away_it_is():
+def test_a_time_today_is_printed_with_how_far_away_it_is():
     now = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
     local = now.astimezone() + timedelta(minutes=12)
     assert format_time("2026-11-24T14:12:00Z", now) == f"{local:%H:%M} (in 12 min)"

@@ -1,4 +1,4 @@
-"""What `exec`, `env` and `credential-process` have in common, and how they say no."""
+"""What `exec`, `env` and `credential-process` have in common, and how they fail."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_exec_without_a_role_shows_how_it_goes(server, run):
     assert "ROLE -- COMMAND [ARGUMENT ...]" in ran.err
 
 
-def test_a_folder_of_path_that_cannot_be_searched_is_no_denial(tmp_path):
+def test_a_folder_of_path_that_cannot_be_searched_is_passed_over(tmp_path):
     (tmp_path / "there").touch()
     denied, path = PermissionError(13, "Permission denied"), {"PATH": str(tmp_path)}
 
@@ -65,7 +65,7 @@ def test_a_folder_of_path_that_cannot_be_searched_is_no_denial(tmp_path):
 
 
 @pytest.mark.parametrize("words", [["exec", "analyst", "--", "ls"], ["env", "analyst"]])
-def test_a_server_elsewhere_is_told(server, run, words, tmp_path):
+def test_a_server_on_another_machine_is_reported(server, run, words, tmp_path):
     server.started = {"environment": {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "none")}}
     ran = run(*words)
     assert (ran.code, ran.out) == (2, "")
@@ -102,7 +102,7 @@ def test_a_password_that_is_not_known_here_is_said_to_be_missing(
     assert "HTTPS_PROXY of this role contains a password" in ran.err
 
 
-def test_end_and_identity_by_a_role_mean_the_one_that_was_picked(server, run):
+def test_end_and_identity_by_a_role_mean_the_shared_role_session(server, run):
     from tests.cli.contract_server import role_session
 
     own = role_session("analyst", id="own", shared=False)
@@ -116,7 +116,7 @@ def test_end_and_identity_by_a_role_mean_the_one_that_was_picked(server, run):
     assert server.asked[-1].target.endswith("/sessions/own")
 
 
-def test_status_tells_which_are_for_one_program(server, run):
+def test_status_shows_which_are_for_one_program(server, run):
     from tests.cli.contract_server import role_session
 
     server.sessions = [role_session("analyst", id="own", shared=False)]

@@ -58,7 +58,7 @@ def test_role_sessions_that_go_on_are_named(server, run):
     assert run("sign-in").out.splitlines()[-1] == "Your role sessions continue: analyst."
 
 
-def test_a_refusal_is_told(server, run):
+def test_a_refusal_is_reported(server, run):
     why = problem("sign_in_failed", "The sign-in was refused.")
     server.sign_ins = [
         sign_in("signed_out"), sign_in("pending"), sign_in("signed_out", problem=why)
@@ -68,7 +68,7 @@ def test_a_refusal_is_told(server, run):
     assert "The sign-in was refused." in ran.err
 
 
-def test_why_the_last_one_ended_is_no_answer_to_this_one(server, run):
+def test_the_reason_why_the_last_sign_in_ended_is_not_the_answer_to_this_one(server, run):
     why = problem("sign_in_required", "It was ended.")
     server.sign_ins = [
         sign_in("signed_out", problem=why), sign_in("signed_out", problem=why), sign_in("signed_in")
@@ -77,7 +77,7 @@ def test_why_the_last_one_ended_is_no_answer_to_this_one(server, run):
 
 
 @pytest.mark.parametrize("words", [(), ("--flow", "code")])
-def test_the_same_refusal_twice_is_told_twice(server, run, words):
+def test_the_same_refusal_twice_is_reported_twice(server, run, words):
     why = problem("sign_in_failed", "The sign-in was refused.")
     server.sign_ins = [
         sign_in("signed_out", problem=why),

@@ -131,7 +131,7 @@ def test_a_server_that_is_gone_is_said_in_a_sentence(run, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is asked, and refuses, as above")
-def test_the_file_of_a_server_that_is_gone_is_no_server(runtime, run):
+def test_the_file_of_a_server_that_is_gone_is_passed_over(runtime, run):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         runtime.add(f"http://127.0.0.1:{free.getsockname()[1]}/")
@@ -157,14 +157,14 @@ def test_a_server_without_the_extension_is_said_in_a_sentence(server, run):
     assert "runs without jupyter_wb_aws" in ran.err
 
 
-def test_jupyters_own_not_found_is_no_problem_of_ours(server, run):
+def test_jupyters_own_not_found_means_that_the_extension_is_missing(server, run):
     answer = (404, "application/json", b'{"message": "Not Found", "reason": null}')
     server.answers["GET /aws/roles"] = answer
     assert run("roles").code == 3
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_token_that_is_not_accepted_is_said(server, run, status):
+def test_a_token_that_is_not_accepted_is_reported(server, run, status):
     server.answers["GET /aws/roles"] = (status, "application/json", b'{"message": "Forbidden"}')
     ran = run("roles")
     assert ran.code == 1
@@ -172,7 +172,7 @@ def test_a_token_that_is_not_accepted_is_said(server, run, status):
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"\xff", b""])
-def test_an_answer_that_is_no_json_is_said(server, run, content):
+def test_an_answer_that_is_not_json_is_reported(server, run, content):
     server.answers["GET /aws/roles"] = (200, "application/json", content)
     ran = run("roles")
     assert ran.code == 1
@@ -223,7 +223,7 @@ def test_a_token_that_the_library_cannot_send_is_not_shown(monkeypatch, run):
 
 
 @pytest.mark.parametrize("length", ["x", "-1", "1, 1", "²"])
-def test_a_length_that_is_no_number_is_no_http(length):
+def test_a_length_that_is_not_a_number_is_not_http(length):
     answer = f"HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n".encode("latin-1")
     with pytest.raises(ConnectionAbortedError, match="speaks no HTTP"):
         transport.read_answer(answer)
@@ -246,14 +246,16 @@ def test_a_password_that_the_runtime_file_keeps_quiet_about_is_said(runtime, unr
     assert "but no token" in ran.err
 
 
-def test_a_refusal_by_a_server_without_authentication_is_told_as_it_is(runtime, unregistered, run):
+def test_a_refusal_by_a_server_without_authentication_is_printed_unchanged(
+    runtime, unregistered, run
+):
     runtime.add(unregistered.url, token="")
     unregistered.fail("GET /aws/roles", "forbidden", "The Authorizer says no.")
     assert "The Authorizer says no." in run("roles").err
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]"])
-def test_a_problem_that_is_none_is_said(server, run, content):
+def test_an_invalid_problem_document_is_reported(server, run, content):
     server.answers["GET /aws/roles"] = (500, "application/problem+json", content)
     assert "with status 500" in run("roles").err
 

@@ -147,7 +147,9 @@ def test_a_server_that_dies_between_two_looks_sends_its_token_to_no_other_user(
 
 
 @linux_only
-def test_a_process_id_that_is_another_users_now_is_no_server(runtime, run, stranger, server):
+def test_a_process_id_that_now_belongs_to_another_user_is_not_a_server(
+    runtime, run, stranger, server
+):
     (runtime.path / f"jpserver-{os.getpid()}.json").unlink()
     another = stranger.pid if os.geteuid() == 0 else 1
     runtime.add(server.url, pid=another)
@@ -158,7 +160,7 @@ def test_a_process_id_that_is_another_users_now_is_no_server(runtime, run, stran
 
 
 @linux_only
-def test_a_process_that_has_ended_and_waits_for_its_parent_is_no_server():
+def test_a_zombie_is_not_a_server():
     process = subprocess.Popen([sys.executable, "-S", "-c", ""])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert not is_own_running_process(process.pid)
@@ -166,7 +168,7 @@ def test_a_process_that_has_ended_and_waits_for_its_parent_is_no_server():
 
 
 @pytest.mark.parametrize("pid", [0, -1, 2**80])
-def test_what_is_no_process_id_is_no_server(pid):
+def test_an_invalid_process_id_is_not_a_server(pid):
     assert not is_own_running_process(pid)
 
 
@@ -290,7 +292,7 @@ def test_where_the_user_names_the_url_root_may_listen_as_a_proxy_does(net, monke
         connect_tcp("127.0.0.1", port, Deadline(5), named_by_file=False).close()
 
 
-def test_a_runtime_file_that_names_another_machine_is_no_reason_to_connect_to_it(monkeypatch):
+def test_nothing_connects_to_another_machine_because_a_runtime_file_names_it(monkeypatch):
     """A home that several machines share: another machine's server is not here."""
     there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 8888))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: there)
@@ -310,7 +312,7 @@ def test_another_users_unix_socket_gets_nothing(tmp_path, monkeypatch):
     assert refused.value.problem["code"] == "server_not_yours"
 
 
-def test_a_unix_socket_that_is_none_is_no_server(runtime, run, tmp_path):
+def test_a_file_that_is_not_a_unix_socket_is_not_a_server(runtime, run, tmp_path):
     (tmp_path / "jupyter.sock").touch()
     runtime.add("http+unix://%2Ftmp%2Fjupyter.sock/", sock=str(tmp_path / "jupyter.sock"))
     ran = run("roles")
@@ -350,13 +352,15 @@ def test_a_file_that_others_can_write_to_is_not_believed(file, run, mode):
     assert is_passed_over(run, "can be written by other users")
 
 
-def test_a_file_system_without_modes_is_believed_where_jupyter_is_told_to(file, run, monkeypatch):
+def test_a_file_system_without_modes_is_trusted_if_jupyter_allows_insecure_writes(
+    file, run, monkeypatch
+):
     file.chmod(0o666)
     monkeypatch.setenv("JUPYTER_ALLOW_INSECURE_WRITES", "true")
     assert run("roles").code == 0
 
 
-def test_another_users_file_is_not_believed(file):
+def test_another_users_file_is_not_trusted(file):
     anothers = Path("/etc/passwd")  # root's, unless we are root
     if os.geteuid() == 0:
         os.chown(file, NOBODY, NOBODY)

@@ -19,7 +19,7 @@ RAIN_OF_A_YEAR = 494
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_it_works_as_the_picked_role(name, clients, server):
+def test_it_works_as_the_default_role(name, clients, server):
     _, first, _ = clients(name)
 
     assert first.answer in (README, RAIN_OF_A_YEAR)

@@ -58,13 +58,13 @@ async def test_what_starts_next_is_well_and_works_as_the_default_role(api):
     assert report["token"]["claims"]["sub"] == "alice"
 
 
-async def test_before_a_role_is_picked_it_says_so(api):
+async def test_the_doctor_reports_that_no_role_was_chosen_yet(api):
     report = await ask(api)
     assert codes(report, "error", "warning") == ["no_role"]
     assert "no_credentials" in codes(report, "info")
 
 
-async def test_no_role_is_nothing_wrong_where_it_was_chosen(api):
+async def test_no_role_on_purpose_is_not_an_error(api):
     await api("PUT", "/aws/default", {"session_id": None})
     kernel_id = (await api("POST", "/api/kernels", {"name": "python3"})).data["id"]
     for query in ("", f"?kernel_id={kernel_id}"):
@@ -73,20 +73,20 @@ async def test_no_role_is_nothing_wrong_where_it_was_chosen(api):
         assert codes(report, "error") == []
 
 
-async def test_no_role_since_its_role_session_has_ended_is_told_as_wrong(api):
+async def test_no_role_because_its_role_session_has_ended_is_an_error(api):
     session = await api.start()
     await api("DELETE", f"/aws/sessions/{session['id']}")
     assert codes(await ask(api), "error") == ["no_role"]
 
 
-async def test_one_role_session_is_looked_at_apart_from_the_default(api):
+async def test_a_role_session_other_than_the_default_can_be_examined(api):
     await api.start(ANALYST)
     auditor = await api.start(AUDITOR, default=False)
     report = await ask(api, f"?session_id={auditor['id']}")
     assert report["call"]["identity"] == auditor["identity"]
 
 
-async def test_a_kernel_is_looked_at_as_it_was_started(api):
+async def test_a_kernel_is_examined_as_it_was_started(api):
     analyst = await api.start(ANALYST)
     kernel_id = (await api("POST", "/api/kernels", {"name": "python3"})).data["id"]
     await api.start(AUDITOR, default=True)
@@ -233,7 +233,7 @@ async def test_the_command_in_a_kernel_looks_at_that_kernel(api, run):
     assert 'os.environ.pop("AWS_PROFILE", None)' in report["findings"][0]["remedy"]
 
 
-async def test_it_is_no_use_of_the_role_session(api, jp_serverapp):
+async def test_the_doctor_does_not_count_as_use_of_the_role_session(api, jp_serverapp):
     """Else a page that asks now and then would keep an idle one from its end."""
     await api.start()
     manager = (

@@ -28,7 +28,7 @@ class TestMissing:
     def dangling(self, runtime):
         runtime.symlink_to("/run/user/nobody-at-all")
 
-    async def test_a_runtime_folder_that_is_not_there_fails_no_start(self, api, runtime):
+    async def test_a_missing_runtime_folder_does_not_keep_a_role_from_starting(self, api, runtime):
         session = await api.start()
         health = (await api("GET", "/aws/health")).data
 
@@ -124,7 +124,7 @@ class TestHanging:
         assert codes((await api("GET", "/aws/health")).data) == []
 
 
-async def test_a_store_that_is_a_fifo_fails_no_start(
+async def test_a_store_that_is_a_fifo_does_not_keep_a_role_from_starting(
     site_config, tmp_path, jp_configurable_serverapp
 ):
     store = tmp_path / "store"

@@ -196,7 +196,7 @@ class TestSignIn:
         site_config["OidcTokenSource"] = {"issuer": provider.issuer, "client_id": CLIENT}
         return site_config
 
-    async def test_nobody_signed_in_yet_is_no_problem_but_a_message(self, api, health):
+    async def test_nobody_signed_in_yet_is_a_message_and_not_a_problem(self, api, health):
         assert await health("ok") == {}
         assert "sign-in" in (await api("GET", "/aws/health")).data["message"]
 

@@ -139,7 +139,7 @@ async def test_a_forced_refresh_writes_a_new_token(api):
     assert path.read_text() != before
 
 
-async def test_a_failed_refresh_is_told_and_the_token_stays(api, client_file):
+async def test_a_failed_refresh_is_reported_and_the_token_stays(api, client_file):
     session = await api.start()
     client_file.unlink()
 
@@ -152,7 +152,7 @@ async def test_a_failed_refresh_is_told_and_the_token_stays(api, client_file):
     assert Path(session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"]).exists()
 
 
-async def test_identity_speaks_as_sts_does(api):
+async def test_identity_has_the_keys_of_sts(api):
     session = await api.start()
 
     remembered = (await api("GET", "/aws/identity")).data
@@ -172,7 +172,7 @@ async def test_without_a_role_session_identity_says_who_and_how_to_start_one(api
     assert "jupyter wb-aws start" in answer.data["hint"]
 
 
-async def test_nothing_chosen_yet_is_told_from_no_aws_role(api):
+async def test_nothing_chosen_yet_differs_from_no_aws_role(api):
     async def default():
         return (await api("GET", "/aws/default")).data
 
@@ -185,7 +185,7 @@ async def test_nothing_chosen_yet_is_told_from_no_aws_role(api):
     assert await default() == {"session_id": None, "chosen": True, "ended": None}
 
 
-async def test_that_the_default_role_session_has_ended_is_told_from_a_choice_of_none(api):
+async def test_an_ended_default_role_session_differs_from_no_aws_role(api):
     session = await api.start()
     await api("DELETE", f"/aws/sessions/{session['id']}")
     assert (await api("GET", "/aws/default")).data["ended"] == "Analyst"
@@ -210,7 +210,7 @@ async def test_no_role_can_be_chosen_and_ending_the_default_leaves_that_choice(a
     assert not (await api.start(AUDITOR))["default"]
 
 
-async def test_health_tells_states_and_versions(api):
+async def test_health_reports_states_and_versions(api):
     session = await api.start()
 
     health = (await api("GET", "/aws/health")).data
@@ -230,7 +230,7 @@ async def test_health_names_the_version_that_runs_and_not_one_installed_since(ap
     assert versions["jupyter_wb_aws"] == __version__
 
 
-async def test_health_tells_the_claims_that_aws_will_see(api, idp):
+async def test_health_shows_the_claims_that_aws_will_see(api, idp):
     assert (await api("GET", "/aws/health")).data["token_source"]["claims"] is None
     await api("GET", "/aws/roles")
 
@@ -254,7 +254,7 @@ def odd_name(site_config):
     site_config["CommandTokenSource"]["name_claim"] = "https://aws.amazon.com/tags"
 
 
-async def test_health_tells_which_claims_cannot_be_used(odd_name, api):
+async def test_health_names_the_claims_that_cannot_be_used(odd_name, api):
     await api("GET", "/aws/roles")
 
     health = (await api("GET", "/aws/health")).data
@@ -444,14 +444,14 @@ def policy(site_config):
     site_config["WbAwsApp"]["user_aws_files"] = "hide"
 
 
-async def test_that_own_aws_files_are_always_set_aside_is_told(policy, api):
+async def test_a_notice_says_that_own_aws_files_are_always_hidden(policy, api):
     session = await api.start()
 
     assert [notice["code"] for notice in session["notices"]] == ["own_aws_files_set_aside"]
     assert session["environment"]["AWS_CONFIG_FILE"].endswith(".config")
 
 
-async def test_own_aws_files_that_would_win_are_set_aside_and_that_is_told(
+async def test_own_aws_files_that_would_override_the_role_are_hidden_with_a_notice(
     api, monkeypatch, tmp_path
 ):
     own = tmp_path / "credentials"

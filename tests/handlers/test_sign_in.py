@@ -234,7 +234,7 @@ async def test_the_url_leaves_the_browsers_history_on_every_callback(browser):
     assert "history.replaceState" in refused.body.decode()
 
 
-async def test_health_tells_why_nobody_can_sign_in(api, provider):
+async def test_health_explains_why_nobody_can_sign_in(api, provider):
     health = (await api("GET", "/aws/health")).data
     assert (health["status"], "Nobody is signed in" in health["message"]) == ("ok", True)
     provider.faults["/device"] = [failing(401, {"error": "invalid_client"})]
@@ -245,7 +245,7 @@ async def test_health_tells_why_nobody_can_sign_in(api, provider):
     assert (await state(api))["problem"] == health["token_source"]["problem"]
 
 
-async def test_a_browser_that_is_not_in_jupyter_gets_nowhere_and_is_told(
+async def test_a_browser_that_is_not_signed_in_to_jupyter_is_refused_with_the_reason(
     browser, new_browser, provider
 ):
     query = provider.authorize(await browser.begin())
@@ -294,7 +294,7 @@ async def test_a_method_that_a_page_does_not_have_is_refused(browser, page, meth
     assert answer.headers["Allow"] == methods
 
 
-async def test_a_name_with_half_a_character_is_no_defect(browser, provider):
+async def test_half_a_character_in_a_name_does_not_break_the_page(browser, provider):
     provider.claims = {"preferred_username": "half \ud800"}
     page = await browser.come_back(provider.authorize(await browser.begin()))
     assert page.code == 200
@@ -394,7 +394,7 @@ async def test_a_bad_body_is_refused(api, body):
         (failing(200, b"<html>"), 502, "identity_provider_bad_answer"),
     ],
 )
-async def test_a_provider_in_trouble_is_told(api, provider, fault, status, code):
+async def test_a_failing_provider_is_reported(api, provider, fault, status, code):
     provider.faults["/.well-known/openid-configuration"] = [fault, fault]
     known = await state(api)
     assert (known["state"], known["problem"]["code"]) == ("signed_out", code)

@@ -101,7 +101,7 @@ class TestWithAProxyWhoseNameIsNeverResolved:
         monkeypatch.setenv("HTTP_PROXY", "http://proxy.hang.example:3128")
         return {**settings, "issuer": "http://idp.example.invalid"}
 
-    async def test_it_is_the_proxys_name_that_is_asked_for(self, api, look_ups):
+    async def test_the_name_of_the_proxy_is_resolved(self, api, look_ups):
         problem = (await api("GET", "/aws/sign-in")).data["problem"]
         assert look_ups == ["proxy.hang.example"]
         assert "HTTP_PROXY" in problem["detail"]

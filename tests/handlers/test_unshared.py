@@ -35,7 +35,7 @@ async def test_it_is_new_each_time_and_shown_as_what_it_is(api):
     assert (again.status, again.data["id"]) == (200, shared["id"])
 
 
-async def test_what_it_is_told_to_be_is_what_aws_says(api):
+async def test_its_identity_is_the_one_that_aws_reports(api):
     await api.start(ANALYST)
     own = (await api("POST", "/aws/sessions", OWN)).data
 
@@ -72,7 +72,7 @@ async def test_a_process_is_known_by_its_start_too(api, command):
     assert (other.status, other.data["code"]) == (404, "process_not_found")
 
 
-async def test_a_process_that_the_server_does_not_see_is_told(api):
+async def test_a_process_that_the_server_does_not_see_is_refused(api):
     answer = await api("POST", "/aws/sessions", {**OWN, "process": {"pid": 2**22 + 1}})
 
     assert (answer.status, answer.data["code"]) == (404, "process_not_found")

@@ -161,7 +161,9 @@ def refresh_errors(provider):
     return {answer.get("error") for answer in answers}
 
 
-async def test_who_signs_in_after_signing_out_is_asked_who_they_are(api, new_person, new_browser):
+async def test_a_user_who_signs_in_after_signing_out_is_asked_for_their_name(
+    api, new_person, new_browser
+):
     shared = new_browser()
     await new_person("alice", shared).sign_in()
     out = (await api("DELETE", "/aws/sign-in")).data

@@ -130,7 +130,7 @@ async def test_region_and_variables_are_those_of_the_role_session(site, sts):
         )
 
 
-async def test_without_a_default_role_session_there_is_none(site, sts):
+async def test_without_a_default_role_session_there_is_no_boto3_session(site, sts):
     async with site.server() as manager:
         boto3_sessions = boto3_sessions_of(manager, sts)
         with pytest.raises(NoDefaultRoleSession):

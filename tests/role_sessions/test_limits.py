@@ -41,7 +41,7 @@ async def test_one_more_than_there_may_be_is_refused_and_nothing_is_left_of_it(s
         ]
 
 
-async def test_asking_for_one_that_runs_is_no_start(site):
+async def test_a_role_session_that_runs_already_is_not_started_again(site):
     async with site.server(max_role_sessions=1) as manager:
         session, _ = await manager.starter.start(ANALYST)
 

@@ -344,7 +344,7 @@ async def test_while_the_default_role_is_being_started_nothing_else_is_given(sit
     assert given.kind == "no_role"
 
 
-async def test_an_unusable_store_never_fails_a_start(site):
+async def test_an_unusable_store_never_keeps_a_server_from_starting(site):
     site.state_dir.write_text("a file where the folder should be")
 
     async with site.server() as manager:

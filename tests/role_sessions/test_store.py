@@ -342,7 +342,7 @@ def test_a_symlink_in_the_locks_place_is_not_followed(folder, home, tmp_path):
     assert not (tmp_path / "victim").exists()
 
 
-def test_a_lock_that_its_server_removed_meanwhile_is_none(folder, home, monkeypatch):
+def test_a_lock_that_its_server_has_removed_meanwhile_does_not_count(folder, home, monkeypatch):
     real = fcntl.flock
     with opened(folder, home) as first:
         gone = folder / f"{first.slot}-0000.lock"
@@ -358,7 +358,7 @@ def test_a_lock_that_its_server_removed_meanwhile_is_none(folder, home, monkeypa
         assert swept(first) == []
 
 
-def test_a_lock_that_goes_while_one_looks_for_it_is_none(folder, home, monkeypatch):
+def test_a_lock_that_disappears_during_the_search_does_not_count(folder, home, monkeypatch):
     real = os.open
     with opened(folder, home) as first:
         gone = folder / f"{first.slot}-0000.lock"

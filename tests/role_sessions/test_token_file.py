@@ -254,7 +254,7 @@ def test_concurrent_writers_leave_one_of_their_tokens_whole(directory):
 # --- Removing and closing --------------------------------------------------------------------
 
 
-def test_a_removed_file_is_gone_and_removing_it_again_is_no_failure(directory):
+def test_a_removed_file_is_gone_and_can_be_removed_again(directory):
     directory.write("a.token", "secret")
 
     directory.remove("a.token")

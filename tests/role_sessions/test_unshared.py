@@ -64,7 +64,7 @@ async def test_no_other_start_finds_it(site):
         assert (await manager.starter.start(ANALYST))[0] is shared
 
 
-async def test_it_is_no_choice_of_the_user(site):
+async def test_it_is_not_a_choice_of_the_user(site):
     async with site.server() as manager:
         own = await manager.starter.start_unshared(ANALYST)
 
