@@ -99,7 +99,8 @@ class RoleSessionManager:
         )
         self.starter = Starter(
             context, sessions, self.files, self.choices, self.rights, limits, self.refresher,
-            self.ending, StsCalls(sts, process_environment or self._variables_of),
+            self.ending,
+            StsCalls(sts, process_environment or self._variables_of, settings.start_timeout),
         )  # fmt: skip
         self.default_role = DefaultRole(
             context, sessions, token_cache, catalogue, self.choices, self.rights, self.starter

@@ -23,7 +23,6 @@ from jupyter_wb_aws.errors import (
     RoleNotAllowed,
     SignInRequired,
     StartTimeout,
-    StsTimeout,
     WbAwsError,
 )
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
@@ -157,7 +156,8 @@ class Starter:
 
         Raises:
             RoleSessionEnded: if it has ended.
-            WbAwsError: what STS says.
+            StartTimeout: if the token did not come in time.
+            WbAwsError: what the token source or STS says.
         """
         self._sessions.get_living(session.id)
         if not verify:
@@ -166,12 +166,12 @@ class Starter:
         try:
             async with asyncio.timeout_at(deadline):
                 token = await self._rights.current_token(session)
-                if not self._sessions.is_owners(session, token):
-                    await self._ending.end(session, "identity_changed")
-                    session.require_living()
-                return await self._sts_calls.verify(session, token, deadline)
         except TimeoutError:
-            raise self._sts_too_late() from None
+            raise StartTimeout(TOKEN_TOO_LATE) from None
+        if not self._sessions.is_owners(session, token):
+            await self._ending.end(session, "identity_changed")
+            session.require_living()
+        return await self._sts_calls.verify(session, token, deadline)
 
     # --- The steps -------------------------------------------------------------------------
 
@@ -235,11 +235,8 @@ class Starter:
         """Take steps 3 to 6."""
         try:
             with self._limits.reserve(start.owner):  # 3
-                async with asyncio.timeout_at(start.deadline):
-                    session = await self._assumed(start)  # 4
+                session = await self._assumed(start)  # 4
                 await self._write_first_token(session, start.deadline)  # 5
-        except TimeoutError:
-            raise self._sts_too_late() from None
         except WbAwsError as problem:
             log.warning("The role %s did not start: %s", start.role.arn, problem.detail)
             data = {"role_arn": str(start.role.arn), "code": problem.code}
@@ -271,7 +268,7 @@ class Starter:
         context = self._context
         session_id = uuid.UUID(int=context.random.getrandbits(128), version=4).hex[:16]
         name = session_name(context.settings.session_name_template, start.owner, session_id)
-        await self._files.open()  # without a place for the token, STS is not asked
+        await self._open_folder(start.deadline)  # without a place for the token, STS is not asked
         session = RoleSession(
             id=session_id,
             role=start.role,
@@ -310,14 +307,20 @@ class Starter:
                 return AssumedRole(caller, now + session.credential_lifetime)
         return None
 
+    async def _open_folder(self, deadline: float) -> None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._files.open()
+        except TimeoutError:
+            raise self._disk_too_late() from None
+
     async def _write_first_token(self, session: RoleSession, deadline: float) -> None:
         """Take step 5; if it fails or takes too long, no file stays."""
         try:
             async with asyncio.timeout_at(deadline):
                 await self._try_to_write(session)
         except TimeoutError:
-            disk = self._files.disk_problem()
-            raise StartTimeout(disk.detail, admin_hint=disk.admin_hint) from None
+            raise self._disk_too_late() from None
 
     async def _try_to_write(self, session: RoleSession) -> None:
         try:
@@ -339,6 +342,6 @@ class Starter:
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._context.settings.start_timeout
 
-    def _sts_too_late(self) -> StsTimeout:
-        seconds = self._context.settings.start_timeout
-        return StsTimeout(f"AWS STS did not answer within {seconds:g} s.")
+    def _disk_too_late(self) -> StartTimeout:
+        disk = self._files.disk_problem()
+        return StartTimeout(disk.detail, admin_hint=disk.admin_hint)

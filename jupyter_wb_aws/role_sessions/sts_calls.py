@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity, StsRequest
 from jupyter_wb_aws.aws.sts_subprocess import AsyncStsClient
+from jupyter_wb_aws.errors import StartTimeout, StsTimeout
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
 # Returns the whole environment that a process started with a role session would get.
 EnvironmentOf = Callable[[RoleSession], Awaitable[Mapping[str, str]]]
+
+ENVIRONMENT_TOO_LATE = (
+    "The environment of the role's processes was not ready in time, because a disk is slow."
+)
 
 
 class StsCalls:
@@ -20,11 +26,15 @@ class StsCalls:
     Args:
         sts: AWS STS.
         process_environment: returns the environment of a process of a role session.
+        start_timeout: how long a start may take, in seconds; for the message of a timeout.
     """
 
-    def __init__(self, sts: AsyncStsClient, process_environment: EnvironmentOf) -> None:
+    def __init__(
+        self, sts: AsyncStsClient, process_environment: EnvironmentOf, start_timeout: float
+    ) -> None:
         self._sts = sts
         self._process_environment = process_environment
+        self._start_timeout = start_timeout
 
     async def assume(
         self, session: RoleSession, token: WebIdentityToken, deadline: float
@@ -37,9 +47,16 @@ class StsCalls:
             deadline: when to give up, in the event loop's time.
 
         Raises:
+            StartTimeout: if the environment of a process was not ready by the deadline.
+            StsTimeout: if STS did not answer by then.
             WbAwsError: what STS says.
         """
-        return await self._sts.assume(await self._request(session, token, deadline))
+        request = await self._request(session, token, deadline)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._sts.assume(request)
+        except TimeoutError:
+            raise self._no_answer() from None
 
     async def verify(
         self, session: RoleSession, token: WebIdentityToken, deadline: float
@@ -52,16 +69,30 @@ class StsCalls:
             deadline: when to give up, in the event loop's time.
 
         Raises:
+            StartTimeout: if the environment of a process was not ready by the deadline.
+            StsTimeout: if STS did not answer by then.
             WbAwsError: what STS says.
         """
-        return await self._sts.verify(await self._request(session, token, deadline))
+        request = await self._request(session, token, deadline)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._sts.verify(request)
+        except TimeoutError:
+            raise self._no_answer() from None
 
     async def _request(
         self, session: RoleSession, token: WebIdentityToken, deadline: float
     ) -> StsRequest:
-        environment = await self._process_environment(session)
+        try:
+            async with asyncio.timeout_at(deadline):
+                environment = await self._process_environment(session)
+        except TimeoutError:
+            raise StartTimeout(ENVIRONMENT_TOO_LATE) from None
         name = session.session_name
         return StsRequest(session.role.arn, session.region, name, token, environment, deadline)
+
+    def _no_answer(self) -> StsTimeout:
+        return StsTimeout(f"AWS STS did not answer within {self._start_timeout:g} s.")
 
 
 def renamed(caller: CallerIdentity, old: str, new: str) -> CallerIdentity | None:

@@ -328,3 +328,16 @@ async def test_a_start_whose_token_file_hangs_names_the_disk_and_not_sts(site, d
             await asyncio.wait_for(manager.starter.start(AUDITOR), 20)
 
         disk.answer()
+
+
+async def test_a_start_whose_token_folder_hangs_names_the_disk_and_not_sts(site, disk, monkeypatch):
+    monkeypatch.setattr(session_files, "FOLDER_TIMEOUT", 0.01)
+    disk.hang(TokenDirectory, "open")
+    async with site.server(start_timeout=0.5) as manager:
+        monkeypatch.setattr(session_files, "FOLDER_TIMEOUT", 20)
+
+        with pytest.raises(StartTimeout, match="its disk does not answer"):
+            await asyncio.wait_for(manager.starter.start(ANALYST), 20)
+
+        assert site.sts.requests == []
+        disk.answer()

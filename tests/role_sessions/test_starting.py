@@ -24,6 +24,7 @@ from jupyter_wb_aws.errors import (
 from jupyter_wb_aws.role_sessions.records import SAVE_TIMEOUT
 from jupyter_wb_aws.role_sessions.role_session import State
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN
+from jupyter_wb_aws.role_sessions.sts_calls import StsCalls
 from tests.role_sessions.support import (
     ANALYST,
     AUDITOR,
@@ -564,8 +565,42 @@ async def test_verifying_takes_twenty_seconds_at_most(site):
         session, _ = await manager.starter.start(ANALYST)
         site.sts.gate.clear()
 
-        with pytest.raises(StsTimeout):
+        with pytest.raises(StsTimeout, match=r"STS did not answer within 0\.5 s"):
             await manager.starter.caller_identity(session, verify=True)
+
+
+async def test_verifying_does_not_blame_sts_for_a_silent_token_source(site):
+    class SilentLater(ScriptedSource):
+        silent = False
+
+        async def fetch(self, request):
+            if self.silent:
+                await asyncio.Event().wait()
+            return await super().fetch(request)
+
+    source = SilentLater(make_token())
+    async with site.server(source, start_timeout=0.5) as manager:
+        session, _ = await manager.starter.start(ANALYST)
+        source.silent = True
+        site.clock.advance(50 * 60)  # the token is due for a refresh
+
+        with pytest.raises(StartTimeout, match="token did not come in time"):
+            await manager.starter.caller_identity(session, verify=True)
+
+        assert len(site.sts.requests) == 1
+
+
+@pytest.mark.parametrize("call", ["assume", "verify"])
+async def test_sts_is_not_blamed_for_an_environment_that_comes_too_late(site, call):
+    async def late(_session):
+        await asyncio.Event().wait()
+
+    ask = getattr(StsCalls(site.sts, late, 16), call)
+
+    with pytest.raises(StartTimeout, match="environment"):
+        await ask(make_session(), make_token(), asyncio.get_running_loop().time() + 0.05)
+
+    assert site.sts.requests == []
 
 
 # --- The default role ------------------------------------------------------------------------
