@@ -13,8 +13,8 @@ from urllib.parse import urlencode, urlsplit
 from jupyter_wb_aws.cli import server_errors
 from jupyter_wb_aws.cli.discovery import Connection, find_own_server, find_server
 from jupyter_wb_aws.cli.errors import CliError, refused_by_server
+from jupyter_wb_aws.cli.local_connection import Deadline
 from jupyter_wb_aws.cli.server_info import default_runtime_dir
-from jupyter_wb_aws.cli.sockets import Deadline
 from jupyter_wb_aws.cli.transport import AnswerTooLarge, Request, Response, is_local_server, send
 
 REQUEST_TIMEOUT = 30.0

@@ -41,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
     if args.all:
         _end_all(client, sessions, as_json=args.json)
         return ExitCode.OK
-    session = lookup.role_session(args.session, sessions) if args.session else _default(sessions)
+    session = (
+        lookup.find_role_session(args.session, sessions) if args.session else _default(sessions)
+    )
     answer = _end(client, session)
     if args.json:
         print_json(answer.text)

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     query = {"verify": "true"} if args.verify else {}
     if args.session is not None:
         sessions = client.get("/aws/sessions").data["sessions"]
-        query["session_id"] = str(lookup.role_session(args.session, sessions)["id"])
+        query["session_id"] = str(lookup.find_role_session(args.session, sessions)["id"])
     answer, is_default = _identity(client, query)
     if args.json:
         print_json(answer.text)

@@ -12,7 +12,7 @@ Thing = Mapping[str, Any]
 NOT_SHARED = "for one program"
 
 
-def role_arn(word: str, roles: Callable[[], Sequence[Thing]]) -> str:
+def find_role_arn(word: str, roles: Callable[[], Sequence[Thing]]) -> str:
     """Return the ARN for ROLE, which is an ARN, a unique name or a unique label.
 
     Args:
@@ -34,7 +34,7 @@ def role_arn(word: str, roles: Callable[[], Sequence[Thing]]) -> str:
     return next(iter(arns))
 
 
-def role_session(word: str, sessions: Sequence[Thing]) -> Thing:
+def find_role_session(word: str, sessions: Sequence[Thing]) -> Thing:
     """Return the role session with this id, or else the only one of this role.
 
     One that is shared comes before those that are not: a role means the role session that the user

@@ -43,7 +43,7 @@ def start_role_session(
     Raises:
         CliError: if the role can't be started, or its token file can't be read here.
     """
-    arn = lookup.role_arn(args.role, lambda: client.get("/aws/roles").data["roles"])
+    arn = lookup.find_role_arn(args.role, lambda: client.get("/aws/roles").data["roles"])
     body = {"role_arn": arn, **how}
     if args.region is not None:
         body["region"] = args.region

@@ -104,7 +104,7 @@ def process_users(pid: int) -> set[int] | None:
 def _check_listener(server: ServerInfo, net: Path | None) -> None:
     """Check who listens at the server's address, without resolving names or connecting.
 
-    Before anything is sent, `sockets` checks again, for the address that it has reached.
+    Before anything is sent, `local_connection` checks again, for the address that it has reached.
 
     Raises:
         UnusableServerInfo: if another user listens there, or nobody.
@@ -130,7 +130,7 @@ def _reached(host: str, at_port: list[tcp_listeners.Listener]) -> list[tcp_liste
     elif is_loopback_host(host):
         addresses = [host]
     else:
-        return at_port  # a name or another address: `sockets` checks where it leads
+        return at_port  # a name or another address: `local_connection` checks where it leads
     return [found for address in addresses for found in tcp_listeners.reached_by(address, at_port)]
 
 

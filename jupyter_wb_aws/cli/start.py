@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Start a role session, or find that of this role."""
     client = connect()
-    arn = lookup.role_arn(args.role, lambda: client.get("/aws/roles").data["roles"])
+    arn = lookup.find_role_arn(args.role, lambda: client.get("/aws/roles").data["roles"])
     body: dict[str, object] = {"role_arn": arn, "default": args.default}
     if args.region is not None:
         body["region"] = args.region

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from jupyter_wb_aws.cli.sockets import (
+from jupyter_wb_aws.cli.local_connection import (
     Deadline,
     connect_tcp,
     connect_tls,
@@ -145,10 +145,10 @@ def read_answer(answer: bytes) -> Response:
     version, _, rest = first.partition(" ")
     fields = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
     if not end or not version.startswith("HTTP/1.") or not rest[:3].isdecimal():
-        raise ConnectionAbortedError(errno.ECONNABORTED, "It speaks no HTTP")
+        raise ConnectionAbortedError(errno.ECONNABORTED, "It does not speak HTTP")
     length = fields.get("content-length", "0")
     if not (length.isascii() and length.isdecimal() and len(length) < MAX_LENGTH_DIGITS):
-        raise ConnectionAbortedError(errno.ECONNABORTED, "It speaks no HTTP")
+        raise ConnectionAbortedError(errno.ECONNABORTED, "It does not speak HTTP")
     if len(body) < int(length):
         raise ConnectionAbortedError(errno.ECONNABORTED, "The answer was cut off")
     return Response(int(rest[:3]), _media_type(fields.get("content-type", "")), body)

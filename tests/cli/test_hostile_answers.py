@@ -165,7 +165,7 @@ def test_a_line_break_in_a_device_code_is_not_printed(server, run):
 
 def test_a_length_of_thousands_of_digits_is_not_http(server, run):
     answer = b"HTTP/1.0 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n{}"
-    with pytest.raises(ConnectionAbortedError, match="speaks no HTTP"):
+    with pytest.raises(ConnectionAbortedError, match="does not speak HTTP"):
         transport.read_answer(answer)
 
 

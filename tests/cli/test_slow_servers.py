@@ -11,7 +11,7 @@ import pytest
 from jupyter_wb_aws.cli import transport
 from jupyter_wb_aws.cli.client import Client
 from jupyter_wb_aws.cli.discovery import Connection
-from jupyter_wb_aws.cli.sockets import Deadline, run_with_deadline
+from jupyter_wb_aws.cli.local_connection import Deadline, run_with_deadline
 
 SECONDS = 0.3
 HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"

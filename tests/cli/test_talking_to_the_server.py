@@ -225,7 +225,7 @@ def test_a_token_that_the_library_cannot_send_is_not_shown(monkeypatch, run):
 @pytest.mark.parametrize("length", ["x", "-1", "1, 1", "²"])
 def test_a_length_that_is_not_a_number_is_not_http(length):
     answer = f"HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n".encode("latin-1")
-    with pytest.raises(ConnectionAbortedError, match="speaks no HTTP"):
+    with pytest.raises(ConnectionAbortedError, match="does not speak HTTP"):
         transport.read_answer(answer)
 
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from jupyter_wb_aws.cli import sockets, tcp_listeners
+from jupyter_wb_aws.cli import local_connection, tcp_listeners
 from jupyter_wb_aws.cli.errors import CliError
+from jupyter_wb_aws.cli.local_connection import Deadline, connect_tcp, connect_unix
 from jupyter_wb_aws.cli.running_servers import is_own_running_process, list_running_servers
 from jupyter_wb_aws.cli.server_info import MAX_FILE_BYTES, UnusableServerInfo, read
-from jupyter_wb_aws.cli.sockets import Deadline, connect_tcp, connect_unix
 from jupyter_wb_aws.cli.tcp_listeners import reached_by
 from tests.cli.contract_server import State, role, served
 
@@ -306,7 +306,7 @@ def test_another_users_unix_socket_gets_nothing(tmp_path, monkeypatch):
         listener.bind(path)
         listener.listen()
         connect_unix(path, Deadline(5)).close()
-        monkeypatch.setattr(sockets.os, "geteuid", lambda: ANOTHER)
+        monkeypatch.setattr(local_connection.os, "geteuid", lambda: ANOTHER)
         with pytest.raises(CliError) as refused:
             connect_unix(path, Deadline(5))
     assert refused.value.problem["code"] == "server_not_yours"
