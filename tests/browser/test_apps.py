@@ -14,7 +14,7 @@ from jupyter_wb_aws.demo.names import role_arn
 from tests.browser.lab import opened_lab
 from tests.browser.lab_server import lab_server
 
-APP = Path(__file__).parents[1] / "injection" / "apps" / "tells_environment.py"
+APP = Path(__file__).parents[1] / "injection" / "apps" / "show_environment.py"
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from jupyter_wb_aws.injection.proxied_apps import app_id, rules_below
 from tests.site import ANALYST, AUDITOR
 
 APPS = Path(__file__).parent / "apps"
-IN_PYTHON = [sys.executable, str(APPS / "tells_environment.py")]
+IN_PYTHON = [sys.executable, str(APPS / "show_environment.py")]
 
 
 @pytest.fixture
@@ -322,7 +322,7 @@ async def test_events_report_a_launch_and_a_relaunch(api, ask, jp_serverapp):
 class TestR:
     @pytest.fixture
     def servers(self):
-        program = str(APPS / "tells_environment.R")
+        program = str(APPS / "show_environment.R")
         return {"r": {"command": ["Rscript", "--vanilla", program, "{port}"], "timeout": 30}}
 
     @pytest.mark.long  # Debian's R, which `make test-long` installs
