@@ -15,7 +15,7 @@ from jupyter_wb_aws.clock import SystemClock
 from jupyter_wb_aws.identity.file_source import FileTokenSource
 from jupyter_wb_aws.identity.token_cache import TokenCache
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
-from jupyter_wb_aws.role_sessions.settings import Settings
+from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
 
@@ -34,7 +34,9 @@ async def started(base: Path) -> AsyncIterator[RoleSessionManager]:
     token_file.write_text(aws.token())
     clock, rng = SystemClock(), random.Random(1)
     manager = RoleSessionManager(
-        Settings(base / "launch" / "tokens", base / "launch" / "store", base / "without"),
+        RoleSessionSettings(
+            base / "launch" / "tokens", base / "launch" / "store", base / "without"
+        ),
         TokenCache(FileTokenSource(path=str(token_file)), clock, rng),
         CatalogueFile(Path(config["WbAwsApp"]["roles_file"]), clock),
         clock=clock,

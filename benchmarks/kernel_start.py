@@ -121,7 +121,7 @@ async def the_launch_itself(base: Path) -> None:
     from jupyter_client.provisioning.local_provisioner import LocalProvisioner
     from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
-    from jupyter_wb_aws.injection.environment import SiteSettings
+    from jupyter_wb_aws.injection.environment import InjectionSettings
     from jupyter_wb_aws.injection.kernels import KernelInjection
 
     async with started(base) as manager:
@@ -130,7 +130,7 @@ async def the_launch_itself(base: Path) -> None:
         made = _NoManager(provisioner)
         around = made._async_launch_kernel  # noqa: SLF001
         kernels.kernel_manager_factory = lambda *_args, **_kwargs: made
-        KernelInjection(kernels, manager, SiteSettings()).install()
+        KernelInjection(kernels, manager, InjectionSettings()).install()
         through = kernels.kernel_manager_factory()._async_launch_kernel  # noqa: SLF001
         environment = {**os.environ, "HOME": str(home_with_profiles(base))}
         times: list[list[float]] = [[], []]

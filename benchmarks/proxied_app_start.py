@@ -108,7 +108,7 @@ async def the_launch_itself(base: Path) -> None:
     """
     from _launching import home_with_profiles, started
 
-    from jupyter_wb_aws.injection.environment import SiteSettings
+    from jupyter_wb_aws.injection.environment import InjectionSettings
     from jupyter_wb_aws.injection.proxied_apps import ProxiedApp, ProxiedAppInjection
 
     environment = {**os.environ, "HOME": str(home_with_profiles(base))}
@@ -123,7 +123,7 @@ async def the_launch_itself(base: Path) -> None:
         starts += 1
 
     async with started(base) as manager:
-        apps = ProxiedAppInjection(None, manager, SiteSettings())
+        apps = ProxiedAppInjection(None, manager, InjectionSettings())
         for what, command in (("an app", ["python"]), ("RStudio", [str(base / "rserver"), "--x"])):
             process = SimpleNamespace(
                 start=start, _proc_args=command, _proc_kwargs={"env": environment}

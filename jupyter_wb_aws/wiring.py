@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from jupyter_wb_aws.app import WbAwsApp
     from jupyter_wb_aws.identity.source import TokenSource
-    from jupyter_wb_aws.injection.environment import SiteSettings, UserAwsFiles
+    from jupyter_wb_aws.injection.environment import InjectionSettings, UserAwsFiles
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
-    from jupyter_wb_aws.role_sessions.settings import Settings
+    from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
 
 
 def make_server_state(
@@ -106,10 +106,10 @@ def _report_unknown_settings(
 
 def _wire(app: WbAwsApp, serverapp: ServerApp, source: TokenSource) -> ServerState:
     from jupyter_wb_aws.aws.sts import BlockingStsClient
-    from jupyter_wb_aws.injection.environment import SiteSettings
+    from jupyter_wb_aws.injection.environment import InjectionSettings
     from jupyter_wb_aws.role_sessions.boto3_sessions import Boto3Sessions
 
-    site = SiteSettings(app.extra_environment, cast("UserAwsFiles", app.user_aws_files))
+    site = InjectionSettings(app.extra_environment, cast("UserAwsFiles", app.user_aws_files))
     state = ServerState(site=site)
     state.manager = manager = _make_manager(app, serverapp, source, state, site)
     state.boto3_sessions = Boto3Sessions(
@@ -124,12 +124,12 @@ def _make_manager(
     serverapp: ServerApp,
     source: TokenSource,
     state: ServerState,
-    site: SiteSettings,
+    site: InjectionSettings,
 ) -> RoleSessionManager:
     from jupyter_wb_aws.aws.sts_subprocess import SubprocessStsClient
     from jupyter_wb_aws.events import emitter
     from jupyter_wb_aws.identity.token_cache import TokenCache
-    from jupyter_wb_aws.injection.server_environment import environment_of
+    from jupyter_wb_aws.injection.sts_environment import sts_environment
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
     from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
@@ -147,17 +147,17 @@ def _make_manager(
         rng=rng,
         emit=emitter(serverapp.event_logger),
         sts=SubprocessStsClient(state.children),
-        process_environment=partial(environment_of, site=site, conflict_check=state.conflict_check),
+        sts_environment=partial(sts_environment, site=site, conflict_check=state.conflict_check),
         in_use=state.role_sessions_in_use,
     )
 
 
-def _settings(app: WbAwsApp, serverapp: ServerApp) -> Settings:
-    from jupyter_wb_aws.role_sessions.settings import Settings
+def _settings(app: WbAwsApp, serverapp: ServerApp) -> RoleSessionSettings:
+    from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
     from jupyter_wb_aws.site_folders import store_places, token_places
 
     tokens, records = token_places(app.token_dir), store_places(app.state_dir)
-    return Settings(
+    return RoleSessionSettings(
         token_dir=tokens[0].path,
         state_dir=records[0].path,
         root_dir=Path(serverapp.root_dir),
@@ -173,7 +173,7 @@ def _settings(app: WbAwsApp, serverapp: ServerApp) -> Settings:
 
 
 def _inject(
-    serverapp: ServerApp, state: ServerState, manager: RoleSessionManager, site: SiteSettings
+    serverapp: ServerApp, state: ServerState, manager: RoleSessionManager, site: InjectionSettings
 ) -> None:
     """Give role sessions to the kernels, terminals and apps that this server starts."""
     from jupyter_wb_aws.injection.kernels import KernelInjection

@@ -19,7 +19,7 @@ from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.health import catalogue_json, source_json
 from jupyter_wb_aws.handlers.role_sessions import sessions_json
 from jupyter_wb_aws.injection.environment import (
-    SiteSettings,
+    InjectionSettings,
     environment_with_user_files,
     process_environment,
 )
@@ -41,7 +41,7 @@ class DoctorHandler(WbAwsHandler):
         self.refuse_other_sites()  # it runs a profile's credential_process
         await self.manager.sessions.wait_until_ready()
         base, given, process_kind = self._asked_for()
-        site = self.server_state.site or SiteSettings()
+        site = self.server_state.site or InjectionSettings()
         conflict = await self.server_state.conflict_check.find(
             environment_with_user_files(base, given, site)
         )

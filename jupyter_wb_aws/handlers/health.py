@@ -175,7 +175,7 @@ def uses_aws_sts(manager: RoleSessionManager) -> bool:
     good = manager.catalogue.last_good
     roles = good.roles() if good else []
     settings = manager.settings
-    endpoints = {configured_endpoint(settings.environment_of(role)) for role in roles}
+    endpoints = {configured_endpoint(settings.extra_variables(role)) for role in roles}
     # Without any role, the site's own variables decide.
     endpoints = endpoints or {configured_endpoint(settings.extra_environment)}
     return any(is_aws_endpoint(endpoint) for endpoint in endpoints)

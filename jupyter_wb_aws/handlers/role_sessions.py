@@ -15,7 +15,7 @@ from jupyter_wb_aws.errors import BadRequest, NotFound, TokenSourceFailed, WbAws
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.request_user import log_by_user
 from jupyter_wb_aws.injection.environment import (
-    SiteSettings,
+    InjectionSettings,
     environment_with_user_files,
     role_session_variables,
 )
@@ -39,7 +39,7 @@ async def sessions_json(
         manager: the role sessions of this server.
         sessions: those to shape.
     """
-    site = server.site or SiteSettings()
+    site = server.site or InjectionSettings()
     looked_at = [
         (s, environment_with_user_files(os.environ, ProcessRole("role", s), site)) for s in sessions
     ]
@@ -64,7 +64,7 @@ def session_json(
     token_status = manager.sessions.token_status(session)
     state = manager.sessions.state_of(session)
     living = session.ended is None
-    site = server.site or SiteSettings()
+    site = server.site or InjectionSettings()
     variables = role_session_variables(
         ProcessRole("role", session), site, has_conflict=conflict is not None
     )
@@ -103,7 +103,7 @@ def _problem(session: RoleSession, state: State, of_token: WbAwsError | None) ->
     return problem
 
 
-def _notices(site: SiteSettings, conflict: str | None) -> list[dict[str, str]]:
+def _notices(site: InjectionSettings, conflict: str | None) -> list[dict[str, str]]:
     if conflict is None:
         if site.user_aws_files != "hide":
             return []

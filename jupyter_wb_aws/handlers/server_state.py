@@ -12,7 +12,7 @@ from jupyter_wb_aws.injection.conflict_check import ConflictCheck
 
 if TYPE_CHECKING:  # a server that is not set up never imports these
     from jupyter_wb_aws.handlers.health_problems import HealthProblem
-    from jupyter_wb_aws.injection.environment import SiteSettings
+    from jupyter_wb_aws.injection.environment import InjectionSettings
     from jupyter_wb_aws.injection.kernels import KernelInjection
     from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
     from jupyter_wb_aws.injection.terminals import TerminalInjection
@@ -39,7 +39,7 @@ class ServerState:
 
     manager: RoleSessionManager | None = None
     setup_problems: tuple[HealthProblem, ...] = ()
-    site: SiteSettings | None = None
+    site: InjectionSettings | None = None
     kernels: KernelInjection | None = None
     terminals: TerminalInjection | None = None
     apps: ProxiedAppInjection | None = None

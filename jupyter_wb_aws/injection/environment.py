@@ -21,7 +21,7 @@ UserAwsFiles = Literal["hide_if_conflicting", "hide", "keep"]
 
 
 @dataclass(frozen=True, slots=True)
-class SiteSettings:
+class InjectionSettings:
     """What the site adds to every role session, and when the user's own AWS files are hidden."""
 
     extra_environment: Mapping[str, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class SiteSettings:
 def process_environment(
     base: Mapping[str, str],
     process_role: ProcessRole,
-    site: SiteSettings,
+    site: InjectionSettings,
     *,
     has_conflict: bool = False,
 ) -> dict[str, str]:
@@ -57,7 +57,7 @@ def process_environment(
 
 
 def environment_with_user_files(
-    base: Mapping[str, str], process_role: ProcessRole, site: SiteSettings
+    base: Mapping[str, str], process_role: ProcessRole, site: InjectionSettings
 ) -> dict[str, str]:
     """Return the environment of a process in which the user's own `~/.aws` files are not hidden, to check them.
 
@@ -80,7 +80,7 @@ def removed_names(process_role: ProcessRole) -> frozenset[str]:
 
 
 def role_session_variables(
-    process_role: ProcessRole, site: SiteSettings, *, has_conflict: bool
+    process_role: ProcessRole, site: InjectionSettings, *, has_conflict: bool
 ) -> dict[str, str]:
     """Return the variables of a role session; none of them is secret.
 

@@ -21,7 +21,7 @@ from traitlets.utils.bunch import Bunch
 
 from jupyter_wb_aws.injection.conflict_check import ConflictCheck
 from jupyter_wb_aws.injection.environment import (
-    SiteSettings,
+    InjectionSettings,
     environment_with_user_files,
     process_environment,
 )
@@ -41,7 +41,7 @@ class KernelInjection:
         site: the site's settings.
     """
 
-    def __init__(self, kernels: Any, manager: RoleSessionManager, site: SiteSettings) -> None:
+    def __init__(self, kernels: Any, manager: RoleSessionManager, site: InjectionSettings) -> None:
         self.kernels = kernels
         self._manager = manager
         self._site = site

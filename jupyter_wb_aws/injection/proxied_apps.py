@@ -22,7 +22,7 @@ from typing import Any
 from jupyter_wb_aws.errors import AppNotFound
 from jupyter_wb_aws.injection.conflict_check import ConflictCheck
 from jupyter_wb_aws.injection.environment import (
-    SiteSettings,
+    InjectionSettings,
     environment_with_user_files,
     process_environment,
 )
@@ -69,7 +69,7 @@ class ProxiedAppInjection:
         site: the site's settings.
     """
 
-    def __init__(self, web_app: Any, manager: RoleSessionManager, site: SiteSettings) -> None:
+    def __init__(self, web_app: Any, manager: RoleSessionManager, site: InjectionSettings) -> None:
         self._web_app = web_app
         self._manager = manager
         self._site = site

@@ -23,7 +23,7 @@ from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.injection.conflict_check import ConflictCheck
 from jupyter_wb_aws.injection.environment import (
-    SiteSettings,
+    InjectionSettings,
     environment_with_user_files,
     process_environment,
     removed_names,
@@ -65,7 +65,7 @@ class RStudioSessions:
         site: the site's settings.
     """
 
-    def __init__(self, manager: RoleSessionManager, site: SiteSettings) -> None:
+    def __init__(self, manager: RoleSessionManager, site: InjectionSettings) -> None:
         self._manager = manager
         self._site = site
         self._scripts: dict[str, Script] = {}
@@ -161,7 +161,7 @@ def _sentence(problem: WbAwsError | OSError) -> str:
 
 
 def script_text(
-    process_role: ProcessRole, site: SiteSettings, rsession: Path, *, has_conflict: bool
+    process_role: ProcessRole, site: InjectionSettings, rsession: Path, *, has_conflict: bool
 ) -> str:
     """Return the script, for a POSIX shell. It changes the environment as `process_environment` does.
 

@@ -15,7 +15,7 @@ from jupyter_core.utils import ensure_async
 
 from jupyter_wb_aws.injection.conflict_check import ConflictCheck
 from jupyter_wb_aws.injection.environment import (
-    SiteSettings,
+    InjectionSettings,
     environment_with_user_files,
     process_environment,
 )
@@ -33,7 +33,9 @@ class TerminalInjection:
         site: the site's settings.
     """
 
-    def __init__(self, terminals: Any, manager: RoleSessionManager, site: SiteSettings) -> None:
+    def __init__(
+        self, terminals: Any, manager: RoleSessionManager, site: InjectionSettings
+    ) -> None:
         self.terminals = terminals
         self._manager = manager
         self._site = site

@@ -65,7 +65,7 @@ class Boto3Sessions:
             session.require_living()
         else:
             session = self._sessions.get_shared(session_id)
-        environment = self._context.settings.environment_of(session.role)
+        environment = self._context.settings.extra_variables(session.role)
         with self._making:
             self._forget_ended()
             known = self._made.get((session.id, consumer))

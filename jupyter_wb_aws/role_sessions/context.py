@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_wb_aws.clock import Clock
-from jupyter_wb_aws.role_sessions.settings import Settings
+from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
 from jupyter_wb_aws.tasks import Tasks
 
 # Takes an event's name and its data; see `jupyter_wb_aws/events/`.
@@ -19,7 +19,7 @@ Emit = Callable[[str, dict[str, Any]], None]
 class Context:
     """One server's; `tasks` own all background work of its role sessions."""
 
-    settings: Settings
+    settings: RoleSessionSettings
     clock: Clock
     random: random.Random
     emit: Emit

@@ -24,12 +24,12 @@ from jupyter_wb_aws.role_sessions.refresher import Refresher
 from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.rights import Rights
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
+from jupyter_wb_aws.role_sessions.role_session_sts import RoleSessionSts, StsEnvironment
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
-from jupyter_wb_aws.role_sessions.settings import Settings
+from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
 from jupyter_wb_aws.role_sessions.sign_in_changes import SignInChanges
 from jupyter_wb_aws.role_sessions.starting import Starter
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, Snapshot
-from jupyter_wb_aws.role_sessions.sts_calls import EnvironmentOf, StsCalls
 from jupyter_wb_aws.role_sessions.token_folders import TokenFolders
 from jupyter_wb_aws.roles.catalogue import Catalogue
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
@@ -56,14 +56,14 @@ class RoleSessionManager:
         rng: draws ids and jitter.
         emit: reports an event, by its name and data; see `jupyter_wb_aws/events/`.
         sts: AWS STS.
-        process_environment: returns the environment of a process of a role session, with which STS is
-            asked; None for the variables of the site and the role alone.
+        sts_environment: returns the environment in which STS is asked: that of a process of the role session;
+            None for the variables of the site and the role alone.
         in_use: returns the ids of the role sessions that living processes use.
     """
 
     def __init__(
         self,
-        settings: Settings,
+        settings: RoleSessionSettings,
         token_cache: TokenCache,
         catalogue: CatalogueFile,
         *,
@@ -71,7 +71,7 @@ class RoleSessionManager:
         rng: random.Random,
         emit: Emit,
         sts: AsyncStsClient,
-        process_environment: EnvironmentOf | None = None,
+        sts_environment: StsEnvironment | None = None,
         in_use: InUse = frozenset,
     ) -> None:
         self.settings, self.clock = settings, clock
@@ -100,7 +100,7 @@ class RoleSessionManager:
         self.starter = Starter(
             context, sessions, self.files, self.choices, self.rights, limits, self.refresher,
             self.ending,
-            StsCalls(sts, process_environment or self._variables_of, settings.start_timeout),
+            RoleSessionSts(sts, sts_environment or self._extra_variables, settings.start_timeout),
         )  # fmt: skip
         self.default_role = DefaultRole(
             context, sessions, token_cache, catalogue, self.choices, self.rights, self.starter
@@ -188,8 +188,8 @@ class RoleSessionManager:
             except TimeoutError:
                 log.error("A disk does not answer: token files of this server may stay behind")
 
-    async def _variables_of(self, session: RoleSession) -> Mapping[str, str]:
-        return self.settings.environment_of(session.role)
+    async def _extra_variables(self, session: RoleSession) -> Mapping[str, str]:
+        return self.settings.extra_variables(session.role)
 
     def _late_hint(self) -> str:
         settings = self.settings

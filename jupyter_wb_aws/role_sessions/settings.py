@@ -12,7 +12,7 @@ from jupyter_wb_aws.roles.role import Role
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class RoleSessionSettings:
     """What a site decides about role sessions.
 
     Args:
@@ -44,6 +44,6 @@ class Settings:
     token_places: Sequence[Place] = ()
     store_places: Sequence[Place] = ()
 
-    def environment_of(self, role: Role) -> dict[str, str]:
+    def extra_variables(self, role: Role) -> dict[str, str]:
         """Return the variables that the site and the role add."""
         return {**self.extra_environment, **role.extra_environment}

@@ -35,8 +35,8 @@ from jupyter_wb_aws.role_sessions.refresher import Refresher
 from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.rights import Rights
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State, session_name
+from jupyter_wb_aws.role_sessions.role_session_sts import RoleSessionSts, renamed
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
-from jupyter_wb_aws.role_sessions.sts_calls import StsCalls, renamed
 from jupyter_wb_aws.roles.role import Role, RoleArn
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Starter:
         limits: decides how many there may be.
         refresher: brings one that runs already back to life.
         ending: ends one with the process that it was started for.
-        sts_calls: asks AWS STS.
+        sts: asks AWS STS.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Starter:
         limits: Limits,
         refresher: Refresher,
         ending: Ending,
-        sts_calls: StsCalls,
+        sts: RoleSessionSts,
     ) -> None:
         self._context = context
         self._sessions = sessions
@@ -104,7 +104,7 @@ class Starter:
         self._limits = limits
         self._refresher = refresher
         self._ending = ending
-        self._sts_calls = sts_calls
+        self._sts = sts
 
     async def start(
         self, role_arn: str, region: str | None = None, *, default: bool | None = None
@@ -171,7 +171,7 @@ class Starter:
         if not self._sessions.is_owners(session, token):
             await self._ending.end(session, "identity_changed")
             session.require_living()
-        return await self._sts_calls.verify(session, token, deadline)
+        return await self._sts.verify(session, token, deadline)
 
     # --- The steps -------------------------------------------------------------------------
 
@@ -284,7 +284,7 @@ class Starter:
         )
         assumed = None if start.shared else self._known_answer(start, name)
         if assumed is None:
-            assumed = await self._sts_calls.assume(session, start.token, start.deadline)
+            assumed = await self._sts.assume(session, start.token, start.deadline)
         now = context.clock.now()
         lifetime = assumed.credentials_expire_at - now
         return replace(session, caller=assumed.caller, started_at=now, credential_lifetime=lifetime)

@@ -9,8 +9,8 @@ import pytest
 
 from jupyter_wb_aws.injection import conflict_check
 from jupyter_wb_aws.injection.conflict_check import NOT_READ_IN_TIME, ConflictCheck
-from jupyter_wb_aws.injection.environment import SiteSettings
-from jupyter_wb_aws.injection.server_environment import environment_of
+from jupyter_wb_aws.injection.environment import InjectionSettings
+from jupyter_wb_aws.injection.sts_environment import sts_environment
 from tests.role_sessions.support import make_session
 
 
@@ -36,7 +36,10 @@ async def test_a_start_does_not_wait_for_a_disk_that_hangs(hanging):
     files = [ConflictCheck() for _ in range(40)]  # more than asyncio has threads
 
     environments = await asyncio.gather(
-        *(environment_of(make_session(), site=SiteSettings(), conflict_check=one) for one in files)
+        *(
+            sts_environment(make_session(), site=InjectionSettings(), conflict_check=one)
+            for one in files
+        )
     )
 
     assert all("AWS_CONFIG_FILE" in environment for environment in environments)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.injection.environment import (
-    SiteSettings,
+    InjectionSettings,
     process_environment,
     role_session_variables,
 )
@@ -59,19 +59,20 @@ def role(**fields):
 
 def test_without_any_choice_the_environment_is_unchanged():
     assert (
-        process_environment(INHERITED, UNTOUCHED, SiteSettings({"FOO": "bar"}, "hide")) == INHERITED
+        process_environment(INHERITED, UNTOUCHED, InjectionSettings({"FOO": "bar"}, "hide"))
+        == INHERITED
     )
 
 
 def test_no_role_removes_credentials_an_inherited_role_and_the_machines_role():
-    assert process_environment(INHERITED, NO_AWS_ROLE, SiteSettings({"FOO": "bar"})) == {
+    assert process_environment(INHERITED, NO_AWS_ROLE, InjectionSettings({"FOO": "bar"})) == {
         **PLAIN,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 
 
 def test_a_role_session_is_what_every_sdk_finds_first():
-    environment = process_environment(INHERITED, role(), SiteSettings())
+    environment = process_environment(INHERITED, role(), InjectionSettings())
 
     assert environment == {
         "PATH": "/bin",
@@ -91,21 +92,23 @@ def test_a_role_session_is_what_every_sdk_finds_first():
 
 def test_a_role_removes_the_variables_of_another_role():
     store = make_role(extra_environment={"AWS_ENDPOINT_URL": "https://store.example"})
-    base = process_environment(INHERITED, role(role=store), SiteSettings(), has_conflict=True)
+    base = process_environment(INHERITED, role(role=store), InjectionSettings(), has_conflict=True)
 
-    environment = process_environment(base, role(region=None), SiteSettings())
+    environment = process_environment(base, role(region=None), InjectionSettings())
 
     assert environment == process_environment(
-        {n: v for n, v in INHERITED.items() if n != "AWS_REGION"}, role(region=None), SiteSettings()
+        {n: v for n, v in INHERITED.items() if n != "AWS_REGION"},
+        role(region=None),
+        InjectionSettings(),
     )
 
 
 def test_no_role_removes_the_variables_of_a_role():
     store = make_role(extra_environment={"AWS_ENDPOINT_URL": "https://store.example"})
-    base = process_environment(PLAIN, role(role=store), SiteSettings(), has_conflict=True)
+    base = process_environment(PLAIN, role(role=store), InjectionSettings(), has_conflict=True)
     assert {"AWS_ENDPOINT_URL", "AWS_CONFIG_FILE"} <= base.keys()
 
-    environment = process_environment(base, NO_AWS_ROLE, SiteSettings())
+    environment = process_environment(base, NO_AWS_ROLE, InjectionSettings())
 
     assert environment == {
         "PATH": "/bin", "HOME": "/home/alice", "AWS_PAGER": "", "AWS_EC2_METADATA_DISABLED": "true",
@@ -114,13 +117,13 @@ def test_no_role_removes_the_variables_of_a_role():
 
 def test_an_inherited_role_label_does_not_outlive_the_role():
     assert "JUPYTER_WB_AWS_ROLE" not in process_environment(
-        {"JUPYTER_WB_AWS_ROLE": "Auditor"}, NO_AWS_ROLE, SiteSettings()
+        {"JUPYTER_WB_AWS_ROLE": "Auditor"}, NO_AWS_ROLE, InjectionSettings()
     )
 
 
 def test_a_role_without_a_region_keeps_the_region_variables():
     environment = process_environment(
-        {"AWS_REGION": "eu-west-1"}, role(region=None), SiteSettings()
+        {"AWS_REGION": "eu-west-1"}, role(region=None), InjectionSettings()
     )
 
     assert environment["AWS_REGION"] == "eu-west-1"
@@ -128,12 +131,12 @@ def test_a_role_without_a_region_keeps_the_region_variables():
 
 
 def test_no_sts_endpoint_is_set_by_default():
-    assert "AWS_ENDPOINT_URL_STS" not in process_environment({}, role(), SiteSettings())
+    assert "AWS_ENDPOINT_URL_STS" not in process_environment({}, role(), InjectionSettings())
 
 
 @pytest.mark.parametrize("kind", [UNTOUCHED, NO_AWS_ROLE])
 def test_without_a_role_session_there_are_no_role_variables(kind):
-    assert role_session_variables(kind, SiteSettings({"FOO": "bar"}), has_conflict=True) == {}
+    assert role_session_variables(kind, InjectionSettings({"FOO": "bar"}), has_conflict=True) == {}
 
 
 # --- extra_environment -----------------------------------------------------------------------
@@ -141,7 +144,7 @@ def test_without_a_role_session_there_are_no_role_variables(kind):
 
 def test_the_sites_variables_reach_the_role_session_and_the_roles_own_win():
     chosen = make_role(extra_environment={"AWS_ENDPOINT_URL_S3": "https://role.example"})
-    site = SiteSettings(
+    site = InjectionSettings(
         {"AWS_ENDPOINT_URL_S3": "https://site.example", "HTTPS_PROXY": "http://proxy"}
     )
 
@@ -152,7 +155,7 @@ def test_the_sites_variables_reach_the_role_session_and_the_roles_own_win():
 
 
 def test_a_site_may_choose_how_sts_is_found():
-    site = SiteSettings({"AWS_STS_REGIONAL_ENDPOINTS": "legacy"})
+    site = InjectionSettings({"AWS_STS_REGIONAL_ENDPOINTS": "legacy"})
 
     assert process_environment({}, role(), site)["AWS_STS_REGIONAL_ENDPOINTS"] == "legacy"
 
@@ -173,7 +176,7 @@ def test_a_site_may_choose_how_sts_is_found():
 )
 def test_the_users_own_files_are_hidden_as_the_site_decides(policy, has_conflict, hidden):
     environment = process_environment(
-        {}, role(), SiteSettings(user_aws_files=policy), has_conflict=has_conflict
+        {}, role(), InjectionSettings(user_aws_files=policy), has_conflict=has_conflict
     )
 
     assert ("AWS_CONFIG_FILE" in environment) is hidden
@@ -198,7 +201,9 @@ def test_the_placeholders_are_the_files_that_the_role_session_writes():
 def test_the_original_environment_is_never_modified(base, kind, extra, policy, has_conflict):
     before = dict(base)
 
-    after = process_environment(base, kind, SiteSettings(extra, policy), has_conflict=has_conflict)
+    after = process_environment(
+        base, kind, InjectionSettings(extra, policy), has_conflict=has_conflict
+    )
 
     assert base == before
     assert after is not base
@@ -206,14 +211,16 @@ def test_the_original_environment_is_never_modified(base, kind, extra, policy, h
 
 @given(base=environments, extra=environments, has_conflict=st.booleans())
 def test_nothing_that_overrides_the_role_is_left(base, extra, has_conflict):
-    environment = process_environment(base, role(), SiteSettings(extra), has_conflict=has_conflict)
+    environment = process_environment(
+        base, role(), InjectionSettings(extra), has_conflict=has_conflict
+    )
 
     assert not [name for name in environment if is_conflicting(name)]
 
 
 @given(base=environments)
 def test_no_role_leaves_no_credential_and_keeps_the_rest(base):
-    environment = process_environment(base, NO_AWS_ROLE, SiteSettings())
+    environment = process_environment(base, NO_AWS_ROLE, InjectionSettings())
 
     assert environment.pop("AWS_EC2_METADATA_DISABLED") == "true"
     base.pop("AWS_EC2_METADATA_DISABLED", None)
@@ -226,7 +233,7 @@ def test_no_role_leaves_no_credential_and_keeps_the_rest(base):
 @given(base=environments, kind=givens, policy=policies, has_conflict=st.booleans())
 def test_a_variable_is_removed_and_never_blanked(base, kind, policy, has_conflict):
     environment = process_environment(
-        base, kind, SiteSettings(user_aws_files=policy), has_conflict=has_conflict
+        base, kind, InjectionSettings(user_aws_files=policy), has_conflict=has_conflict
     )
 
     blank = {name for name, value in environment.items() if value == ""}
@@ -238,8 +245,8 @@ def test_no_extra_variable_replaces_a_role_sessions_own(extra, of_role, policy, 
     plain = role(region=region)
     with_extra = role(region=region, role=make_role(extra_environment=of_role))
 
-    own = process_environment({}, plain, SiteSettings(user_aws_files=policy))
-    environment = process_environment({}, with_extra, SiteSettings(extra, policy))
+    own = process_environment({}, plain, InjectionSettings(user_aws_files=policy))
+    environment = process_environment({}, with_extra, InjectionSettings(extra, policy))
 
     of_session = RESERVED - {NAMES_SET}  # which names the others
     reserved = {name: value for name, value in environment.items() if name in of_session}
@@ -250,7 +257,7 @@ def test_no_extra_variable_replaces_a_role_sessions_own(extra, of_role, policy, 
 def test_a_second_restart_from_the_same_base_gets_the_same_environment(
     base, kind, policy, has_conflict
 ):
-    site = SiteSettings(user_aws_files=policy)
+    site = InjectionSettings(user_aws_files=policy)
 
     first = process_environment(base, kind, site, has_conflict=has_conflict)
 

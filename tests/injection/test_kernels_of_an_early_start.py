@@ -45,7 +45,7 @@ async def test_a_choice_of_no_aws_role_holds_for_a_kernel_that_starts_with_the_s
 
     monkeypatch.setattr(Store, "load", slow)
     manager, kernels = site.manager(), Kernels()
-    KernelInjection(kernels, manager, environment.SiteSettings()).install()
+    KernelInjection(kernels, manager, environment.InjectionSettings()).install()
     kernel = kernels.kernel_manager_factory()
     opening = asyncio.create_task(manager.open())
     await asyncio.sleep(0)
@@ -75,7 +75,7 @@ async def test_a_kernel_waits_a_few_seconds_for_a_disk_and_then_has_no_credentia
 
     monkeypatch.setattr(Store, "load", hangs)
     manager, kernels = site.manager(), Kernels()
-    KernelInjection(kernels, manager, environment.SiteSettings()).install()
+    KernelInjection(kernels, manager, environment.InjectionSettings()).install()
     kernel = kernels.kernel_manager_factory()
     opening = asyncio.create_task(manager.open())
     pods_own = {"AWS_ROLE_ARN": "the pod's own", "AWS_WEB_IDENTITY_TOKEN_FILE": "/pod/token"}

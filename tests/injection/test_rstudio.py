@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from jupyter_wb_aws.injection import rstudio
-from jupyter_wb_aws.injection.environment import SiteSettings, process_environment
+from jupyter_wb_aws.injection.environment import InjectionSettings, process_environment
 from jupyter_wb_aws.injection.rstudio import RStudioSessions, rsession_of, script_text
 from jupyter_wb_aws.role_sessions.assignments import NO_AWS_ROLE, UNTOUCHED, ProcessRole
 from tests.conftest import FakeClock
@@ -229,7 +229,7 @@ def test_the_script_changes_an_environment_as_process_environment_does(
         "AWS_ROLE_ARN": "pod", "BOTO_CONFIG": "x", "AWS_REGION": "eu-west-1",
         "MULTI": "x\nAWS_CONTAINER_=y",
     }  # fmt: skip
-    site = SiteSettings({"HTTPS_PROXY": "http://user:p'w@proxy"})
+    site = InjectionSettings({"HTTPS_PROXY": "http://user:p'w@proxy"})
     script = tmp_path / "script"
     script.write_text(script_text(given, site, Path("/usr/bin/env"), has_conflict=has_conflict))
 
@@ -279,7 +279,7 @@ def manager(tmp_path):
 
 @pytest.fixture
 def r_sessions(manager, jp_asyncio_loop):
-    made = RStudioSessions(manager, SiteSettings())
+    made = RStudioSessions(manager, InjectionSettings())
     yield made
     jp_asyncio_loop.run_until_complete(made.close())
 

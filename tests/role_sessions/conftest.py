@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_wb_aws.identity.token_cache import TokenCache
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
-from jupyter_wb_aws.role_sessions.settings import Settings
+from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from tests.role_sessions.support import FakeSts, ScriptedSource, make_token
 
@@ -63,7 +63,7 @@ class Site:
         seed = random.Random(len(self.sts.requests))
         usual = {"token_dir": self.token_dir, "state_dir": self.state_dir, "root_dir": self.home}
         return RoleSessionManager(
-            Settings(**{**usual, **settings}),
+            RoleSessionSettings(**{**usual, **settings}),
             TokenCache(source or self.fresh(), self.clock, seed),
             CatalogueFile(self.roles_file, self.clock),
             clock=self.clock,

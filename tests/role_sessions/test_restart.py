@@ -30,7 +30,7 @@ import asyncio, random, sys
 from pathlib import Path
 from jupyter_wb_aws.identity.token_cache import TokenCache
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
-from jupyter_wb_aws.role_sessions.settings import Settings
+from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from tests.role_sessions.support import ANALYST, FakeClock, FakeSts, ScriptedSource, make_token
 
@@ -38,7 +38,7 @@ async def main(tokens, store, home, roles):
     clock = FakeClock()
     token_cache = TokenCache(ScriptedSource(make_token()), clock, random.Random(1))
     manager = RoleSessionManager(
-        Settings(Path(tokens), Path(store), Path(home)), token_cache, CatalogueFile(Path(roles), clock),
+        RoleSessionSettings(Path(tokens), Path(store), Path(home)), token_cache, CatalogueFile(Path(roles), clock),
         clock=clock, rng=random.Random(), emit=lambda name, data: None, sts=FakeSts(clock),
     )
     await manager.open()

@@ -23,8 +23,8 @@ from jupyter_wb_aws.errors import (
 )
 from jupyter_wb_aws.role_sessions.records import SAVE_TIMEOUT
 from jupyter_wb_aws.role_sessions.role_session import State
+from jupyter_wb_aws.role_sessions.role_session_sts import RoleSessionSts
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, NOTHING_CHOSEN
-from jupyter_wb_aws.role_sessions.sts_calls import StsCalls
 from tests.role_sessions.support import (
     ANALYST,
     AUDITOR,
@@ -595,7 +595,7 @@ async def test_sts_is_not_blamed_for_an_environment_that_comes_too_late(site, ca
     async def late(_session):
         await asyncio.Event().wait()
 
-    ask = getattr(StsCalls(site.sts, late, 16), call)
+    ask = getattr(RoleSessionSts(site.sts, late, 16), call)
 
     with pytest.raises(StartTimeout, match="environment"):
         await ask(make_session(), make_token(), asyncio.get_running_loop().time() + 0.05)

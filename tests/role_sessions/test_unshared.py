@@ -17,8 +17,8 @@ from jupyter_wb_aws.errors import (
     TrustRefused,
 )
 from jupyter_wb_aws.role_sessions.role_session import State
+from jupyter_wb_aws.role_sessions.role_session_sts import renamed
 from jupyter_wb_aws.role_sessions.store import NOTHING_CHOSEN
-from jupyter_wb_aws.role_sessions.sts_calls import renamed
 from tests.role_sessions.support import ANALYST, AUDITOR, CALLER, asleep, eventually
 
 FINANCE = "arn:aws:iam::111122223333:role/finance"

@@ -12,28 +12,28 @@ from jupyter_wb_aws.errors import StartTimeout, StsTimeout
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
-# Returns the whole environment that a process started with a role session would get.
-EnvironmentOf = Callable[[RoleSession], Awaitable[Mapping[str, str]]]
+# Returns the environment of a call: the whole one that a process started with the role session would get.
+StsEnvironment = Callable[[RoleSession], Awaitable[Mapping[str, str]]]
 
 ENVIRONMENT_TOO_LATE = (
     "The environment of the role's processes was not ready in time, because a disk is slow."
 )
 
 
-class StsCalls:
+class RoleSessionSts:
     """Asks STS with a process's own environment: the same proxies, endpoints and CA bundles.
 
     Args:
         sts: AWS STS.
-        process_environment: returns the environment of a process of a role session.
+        environment: returns the environment of a process of a role session.
         start_timeout: how long a start may take, in seconds; for the message of a timeout.
     """
 
     def __init__(
-        self, sts: AsyncStsClient, process_environment: EnvironmentOf, start_timeout: float
+        self, sts: AsyncStsClient, environment: StsEnvironment, start_timeout: float
     ) -> None:
         self._sts = sts
-        self._process_environment = process_environment
+        self._environment = environment
         self._start_timeout = start_timeout
 
     async def assume(
@@ -85,7 +85,7 @@ class StsCalls:
     ) -> StsRequest:
         try:
             async with asyncio.timeout_at(deadline):
-                environment = await self._process_environment(session)
+                environment = await self._environment(session)
         except TimeoutError:
             raise StartTimeout(ENVIRONMENT_TOO_LATE) from None
         name = session.session_name

@@ -6,7 +6,7 @@ import os
 
 from jupyter_wb_aws.injection.conflict_check import ConflictCheck
 from jupyter_wb_aws.injection.environment import (
-    SiteSettings,
+    InjectionSettings,
     environment_with_user_files,
     process_environment,
 )
@@ -14,8 +14,8 @@ from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
 
-async def environment_of(
-    session: RoleSession, *, site: SiteSettings, conflict_check: ConflictCheck
+async def sts_environment(
+    session: RoleSession, *, site: InjectionSettings, conflict_check: ConflictCheck
 ) -> dict[str, str]:
     """Return the environment of a process that this server would start with a role session.
 
