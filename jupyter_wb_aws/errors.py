@@ -390,7 +390,7 @@ class LastRunUnknown(WbAwsError):
     hint = "Try again in a minute. If it still fails, ask your administrator to check the disk."
 
 
-class TokenDirectoryRefused(WbAwsError):
+class TokenFolderRefused(WbAwsError):
     """The folder for token files is not safe, or can't be written to."""
 
     code = "token_dir_refused"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from jupyter_wb_aws.aws.sts_subprocess import AsyncStsClient
 from jupyter_wb_aws.clock import Clock
-from jupyter_wb_aws.errors import ServerStopping, TokenDirectoryRefused, WbAwsError
+from jupyter_wb_aws.errors import ServerStopping, TokenFolderRefused, WbAwsError
 from jupyter_wb_aws.identity.token_cache import TokenCache
 from jupyter_wb_aws.role_sessions.choices import Choices
 from jupyter_wb_aws.role_sessions.claim_notices import ClaimNotices
@@ -153,7 +153,7 @@ class RoleSessionManager:
         catalogue, hangs = await self._read_catalogue()
         try:
             await self.files.open()
-        except TokenDirectoryRefused as refused:
+        except TokenFolderRefused as refused:
             log.error("%s %s", refused.detail, refused.admin_hint)
         back = restored_sessions(snapshot.records, catalogue, self.files.path_of, self.clock.now())
         self.sessions.restore(back, snapshot.default)

@@ -1,4 +1,4 @@
-"""Where our folders may be, in order, and which other users could put something there."""
+"""Where our folders may be, who could put another one there, and whether the file browser shows them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UID_MAP = Path("/proc/self/uid_map")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder that we may make.
+    """A folder that may become ours, if it can be made and is safe.
 
     Args:
         path: the folder.
@@ -63,6 +63,25 @@ def may_exist(path: Path) -> bool:
     except OSError:
         return True
     return True
+
+
+def is_shown_by_file_browser(path: Path, root: Path, *, allow_hidden: bool) -> bool:
+    """Return whether Jupyter's file browser would show a path.
+
+    Args:
+        path: the path.
+        root: the file browser's root folder.
+        allow_hidden: whether the file browser also shows hidden files.
+
+    Source: jupyter_core.paths.is_hidden: a path is hidden where a component begins with a dot, or
+    has macOS's flag UF_HIDDEN (as ~/Library has), unless `ContentsManager.allow_hidden` is set.
+    """
+    real = Path(os.path.realpath(path))  # unlike Path.resolve, at ease with a loop of symlinks
+    top = Path(os.path.realpath(root))
+    if real != top and top not in real.parents:
+        return False
+    below = [part for part in (real, *real.parents) if top in part.parents]
+    return allow_hidden or not any(part.name.startswith(".") or _flagged(part) for part in below)
 
 
 def fallback_notices(
@@ -175,3 +194,10 @@ def _user(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
+
+
+def _flagged(path: Path) -> bool:
+    try:
+        return bool(getattr(os.stat(path), "st_flags", 0) & stat.UF_HIDDEN)  # noqa: PTH116
+    except OSError:
+        return False

@@ -129,7 +129,7 @@ class Refresher:
 
         Raises:
             RoleSessionNotFound, RoleSessionEnded: if there is nothing to refresh.
-            TokenDirectoryRefused: if the token can't be written, or not in time.
+            TokenFolderRefused: if the token can't be written, or not in time.
             WbAwsError: if no token is available; the old one stays until it expires.
         """
         return await self._context.tasks.do(self._refresh(session_id), "refresh")

@@ -13,14 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jupyter_wb_aws.disk_threads import DiskThreads
-from jupyter_wb_aws.errors import TokenDirectoryRefused
+from jupyter_wb_aws.errors import TokenFolderRefused
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.role_sessions.context import Context
 from jupyter_wb_aws.role_sessions.records import Records
 from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.store import names_of_slots
-from jupyter_wb_aws.role_sessions.token_file import TokenDirectory, TokenDirectoryOpenToOthers
+from jupyter_wb_aws.role_sessions.token_folder import TokenFolder, TokenFolderOpenToOthers
 from jupyter_wb_aws.role_sessions.token_folders import TokenFolders
 from jupyter_wb_aws.tasks import Tasks
 
@@ -57,7 +57,7 @@ class SessionFiles:
         self._may_sweep = False
 
     @property
-    def problem(self) -> TokenDirectoryRefused | None:
+    def problem(self) -> TokenFolderRefused | None:
         """Why no folder could be opened when that was last tried, if so."""
         return self._folders.problem
 
@@ -66,7 +66,7 @@ class SessionFiles:
         """What an administrator should know about the folder, as (code, sentence)."""
         return self._folders.notices
 
-    def disk_problem(self) -> TokenDirectoryRefused:
+    def disk_problem(self) -> TokenFolderRefused:
         """Return the problem of a folder whose disk does not answer."""
         return self._folders.disk_problem()
 
@@ -82,7 +82,7 @@ class SessionFiles:
         """Replace a script; it is removed with the server's files.
 
         Raises:
-            TokenDirectoryRefused: if it can't be written.
+            TokenFolderRefused: if it can't be written.
         """
         await self._tasks.do(self._alone(self._write_script, path, content), "write script")
 
@@ -90,7 +90,7 @@ class SessionFiles:
         """Open the folder for the role sessions that start now.
 
         Raises:
-            TokenDirectoryRefused: if none is safe, or its disk hangs; each write tries again.
+            TokenFolderRefused: if none is safe, or its disk hangs; each write tries again.
         """
         try:
             async with asyncio.timeout(FOLDER_TIMEOUT):
@@ -146,7 +146,7 @@ class SessionFiles:
                 return False
             try:
                 path = await self._threads.run(self._write_files, session, token)
-            except TokenDirectoryRefused as problem:
+            except TokenFolderRefused as problem:
                 if session.file_problem is None:
                     log.error("%s", problem.detail)
                 session.file_problem = problem
@@ -175,31 +175,31 @@ class SessionFiles:
 
     def _sweep_new(self) -> None:
         if self._may_sweep:
-            for directory in self._folders.take_unswept():
-                self._try_to_sweep(directory)
+            for token_folder in self._folders.take_unswept():
+                self._try_to_sweep(token_folder)
 
     def _sweep_others(self) -> None:
-        for directory in self._folders.open_others():
-            self._try_to_sweep(directory)
+        for token_folder in self._folders.open_others():
+            self._try_to_sweep(token_folder)
 
-    def _try_to_sweep(self, directory: TokenDirectory) -> None:
+    def _try_to_sweep(self, token_folder: TokenFolder) -> None:
         try:
-            self._sweep(directory)
+            self._sweep(token_folder)
         except OSError as error:
             log.warning(
                 "Can't look for what dead servers left in %s: %s",
-                directory.path,
+                token_folder.path,
                 error.strerror or error,
             )
 
-    def _sweep(self, directory: TokenDirectory) -> None:
+    def _sweep(self, token_folder: TokenFolder) -> None:
         """Remove the files of dead servers; those of restored role sessions stay."""
         known = {name for session in self._sessions.living() for name in file_names(session)}
 
         def remove_all_of(slots: list[str]) -> None:
-            for name in names_of_slots(directory.names(), slots):
+            for name in names_of_slots(token_folder.names(), slots):
                 if name not in known:
-                    directory.remove(name)
+                    token_folder.remove(name)
 
         remove_all_of([self._records.slot])
         self._records.clear_leftovers(remove_all_of)
@@ -208,12 +208,12 @@ class SessionFiles:
         """Write the token, and return the path of its file: another one if it had to move."""
         folder, name = session.token_file.parent, session.token_file.name
         try:
-            directory = self._folders.open_at(folder)
+            token_folder = self._folders.open_at(folder)
             self._sweep_new()
-            _write_into(directory, session, token, new=session.file_fingerprint is None)
-        except TokenDirectoryOpenToOthers:
+            _write_into(token_folder, session, token, new=session.file_fingerprint is None)
+        except TokenFolderOpenToOthers:
             raise
-        except TokenDirectoryRefused as problem:
+        except TokenFolderRefused as problem:
             until = session.file_expires_at
             if until is not None and until > self._clock.now():
                 raise  # processes read the token that is there
@@ -228,23 +228,23 @@ class SessionFiles:
         self._folders.open_at(path.parent).write(path.name, content, executable=True)
 
     def _remove(self, session: RoleSession) -> None:
-        if (directory := self._folders.get_open(session.token_file.parent)) is not None:
+        if (token_folder := self._folders.get_open(session.token_file.parent)) is not None:
             for name in file_names(session):
-                directory.remove(name)
+                token_folder.remove(name)
 
     def _without_file(self, written: list[RoleSession]) -> list[RoleSession]:
         """Return the role sessions whose token file, or its folder, somebody deleted or moved."""
         missing = []
         for folder in {session.token_file.parent for session in written}:
             theirs = [session for session in written if session.token_file.parent == folder]
-            directory = self._folders.get_open(folder)
-            if directory is None or directory.is_gone():
+            token_folder = self._folders.get_open(folder)
+            if token_folder is None or token_folder.is_gone():
                 log.error("The folder for token files, %s, was deleted or moved", folder)
                 self._folders.close_one(folder)
                 missing += theirs
                 continue
             try:
-                names = set(directory.names())
+                names = set(token_folder.names())
             except OSError as error:
                 # The files stay: a read error says nothing about them.
                 log.error("%s can't be read: %s", folder, error.strerror or error)
@@ -256,24 +256,24 @@ class SessionFiles:
         return missing
 
     def _close(self) -> None:
-        for directory in self._folders.all_open():
+        for token_folder in self._folders.all_open():
             try:
-                names = names_of_slots(directory.names(), [self._records.slot])
+                names = names_of_slots(token_folder.names(), [self._records.slot])
             except OSError as error:
-                log.error("Token files stay in %s: %s", directory.path, error.strerror or error)
+                log.error("Token files stay in %s: %s", token_folder.path, error.strerror or error)
                 continue
             for name in names:
-                directory.remove(name)
+                token_folder.remove(name)
         self._folders.close()
 
 
 def _write_into(
-    directory: TokenDirectory, session: RoleSession, token: WebIdentityToken, *, new: bool
+    token_folder: TokenFolder, session: RoleSession, token: WebIdentityToken, *, new: bool
 ) -> None:
     if new:
         for name, content in placeholder_contents(session).items():
-            directory.write(name, content)
-    directory.write(session.token_file.name, token.reveal())
+            token_folder.write(name, content)
+    token_folder.write(session.token_file.name, token.reveal())
 
 
 def file_names(session: RoleSession) -> list[str]:

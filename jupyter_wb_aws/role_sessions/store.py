@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from jupyter_wb_aws.role_sessions.private_folder import PrivateFolder, require_own_file
-from jupyter_wb_aws.role_sessions.token_file import without_temporary_prefix
+from jupyter_wb_aws.role_sessions.token_folder import without_temporary_prefix
 
 log = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ import threading
 
 import pytest
 
-from jupyter_wb_aws.errors import LastRunUnknown, StartTimeout, TokenDirectoryRefused
+from jupyter_wb_aws.errors import LastRunUnknown, StartTimeout, TokenFolderRefused
 from jupyter_wb_aws.role_sessions import ending, refresher, session_files
 from jupyter_wb_aws.role_sessions import manager as manager_module
 from jupyter_wb_aws.role_sessions.registry import READY_TIMEOUT
 from jupyter_wb_aws.role_sessions.role_session import State
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, Store
-from jupyter_wb_aws.role_sessions.token_file import TokenDirectory
+from jupyter_wb_aws.role_sessions.token_folder import TokenFolder
 from jupyter_wb_aws.role_sessions.token_folders import TokenFolders
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from tests.role_sessions.support import ANALYST, AUDITOR, asleep, eventually
@@ -150,7 +150,7 @@ async def test_a_disk_that_never_answers_does_not_keep_the_server_from_stopping(
     monkeypatch.setattr(manager_module, "CLOSE_TIMEOUT", 0.01)
     async with site.server() as manager:
         await manager.starter.start(ANALYST)
-        disk.hang(TokenDirectory, "write")
+        disk.hang(TokenFolder, "write")
         disk.hang(Store, "save")
         starting = asyncio.ensure_future(manager.starter.start(AUDITOR))
         await asyncio.to_thread(disk.asked.wait, 20)
@@ -265,10 +265,10 @@ async def test_while_a_roles_file_hangs_nothing_is_left_to_the_machines_role(
 
 async def test_a_token_folder_that_hangs_is_named_by_a_start_and_heals(site, disk, monkeypatch):
     monkeypatch.setattr(session_files, "FOLDER_TIMEOUT", 0.01)
-    disk.hang(TokenDirectory, "open")
+    disk.hang(TokenFolder, "open")
 
     async with site.server() as manager:
-        with pytest.raises(TokenDirectoryRefused, match="its disk does not answer"):
+        with pytest.raises(TokenFolderRefused, match="its disk does not answer"):
             await manager.starter.start(ANALYST)
         assert manager.files.problem is not None
         assert site.sts.requests == []
@@ -309,7 +309,7 @@ async def test_a_refresh_says_that_the_disk_of_the_token_files_does_not_answer(
         monkeypatch.setattr(refresher, "DELIVERY_TIMEOUT", 0.01)
         disk.hang(type(manager.files), "_without_file")
 
-        with pytest.raises(TokenDirectoryRefused, match="its disk does not answer"):
+        with pytest.raises(TokenFolderRefused, match="its disk does not answer"):
             await asyncio.wait_for(manager.refresher.refresh(session.id), 20)
 
         monkeypatch.setattr(refresher, "DELIVERY_TIMEOUT", 20)
@@ -322,7 +322,7 @@ async def test_a_refresh_says_that_the_disk_of_the_token_files_does_not_answer(
 async def test_a_start_whose_token_file_hangs_names_the_disk_and_not_sts(site, disk):
     async with site.server(start_timeout=0.5) as manager:
         await manager.starter.start(ANALYST)
-        disk.hang(TokenDirectory, "write")
+        disk.hang(TokenFolder, "write")
 
         with pytest.raises(StartTimeout, match="its disk does not answer"):
             await asyncio.wait_for(manager.starter.start(AUDITOR), 20)
@@ -332,7 +332,7 @@ async def test_a_start_whose_token_file_hangs_names_the_disk_and_not_sts(site, d
 
 async def test_a_start_whose_token_folder_hangs_names_the_disk_and_not_sts(site, disk, monkeypatch):
     monkeypatch.setattr(session_files, "FOLDER_TIMEOUT", 0.01)
-    disk.hang(TokenDirectory, "open")
+    disk.hang(TokenFolder, "open")
     async with site.server(start_timeout=0.5) as manager:
         monkeypatch.setattr(session_files, "FOLDER_TIMEOUT", 20)
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_wb_aws.errors import SignInRequired, TokenDirectoryRefused, TokenSourceFailed
+from jupyter_wb_aws.errors import SignInRequired, TokenFolderRefused, TokenSourceFailed
 from jupyter_wb_aws.identity.token_cache import TokenStatus
 from jupyter_wb_aws.role_sessions.role_session import Ended, State, session_name, state_of
 from tests.role_sessions.support import NOON, identity, make_session, make_token, quiet
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 TOKEN = make_token()
-FAILING, FULL_DISK = TokenSourceFailed(), TokenDirectoryRefused()
+FAILING, FULL_DISK = TokenSourceFailed(), TokenFolderRefused()
 
 # Source: API reference of AssumeRoleWithWebIdentity, RoleSessionName.
 STS_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from jupyter_wb_aws.errors import TokenDirectoryRefused
+from jupyter_wb_aws.errors import TokenFolderRefused
 from jupyter_wb_aws.role_sessions.role_session import State
 from tests.role_sessions.support import ANALYST, AUDITOR, asleep, eventually, full_disk
 
@@ -29,7 +29,7 @@ async def test_a_folder_that_others_can_write_to_is_a_clear_error_and_heals(site
     site.token_dir.chmod(0o777)
 
     async with site.server() as manager:
-        with pytest.raises(TokenDirectoryRefused, match="can be written to by others"):
+        with pytest.raises(TokenFolderRefused, match="can be written to by others"):
             await manager.starter.start(ANALYST)
         assert site.sts.requests == []
         assert site.files() == []
@@ -41,7 +41,7 @@ async def test_a_folder_that_others_can_write_to_is_a_clear_error_and_heals(site
 
 async def test_a_folder_that_the_file_browser_shows_is_a_clear_error(site, caplog):
     async with site.server(token_dir=site.home / "tokens") as manager:
-        with pytest.raises(TokenDirectoryRefused, match="can be seen in Jupyter's file browser"):
+        with pytest.raises(TokenFolderRefused, match="can be seen in Jupyter's file browser"):
             await manager.starter.start(ANALYST)
 
     assert "Set WbAwsApp.token_dir" in caplog.text
@@ -54,7 +54,7 @@ async def test_a_hidden_folder_in_the_root_is_taken_unless_hidden_files_are_show
     async with site.server(token_dir=folder) as manager:
         await manager.starter.start(ANALYST)
     async with site.server(token_dir=folder, allow_hidden=True) as manager:
-        with pytest.raises(TokenDirectoryRefused):
+        with pytest.raises(TokenFolderRefused):
             await manager.starter.start(ANALYST, "eu-west-1")
 
 
@@ -144,7 +144,7 @@ async def test_a_forced_refresh_that_cannot_be_written_says_so(site, monkeypatch
         site.clock.advance(60)
         with monkeypatch.context() as broken:
             broken.setattr(os, "fsync", full_disk)
-            with pytest.raises(TokenDirectoryRefused, match="No space left on device"):
+            with pytest.raises(TokenFolderRefused, match="No space left on device"):
                 await manager.refresher.refresh(session.id)
 
 

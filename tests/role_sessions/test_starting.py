@@ -17,7 +17,7 @@ from jupyter_wb_aws.errors import (
     SignInRequired,
     StartTimeout,
     StsTimeout,
-    TokenDirectoryRefused,
+    TokenFolderRefused,
     TokenSourceFailed,
     TrustRefused,
 )
@@ -398,7 +398,7 @@ async def test_a_full_disk_leaves_no_half_started_role_session(site, monkeypatch
             return real(descriptor) if len(written) < 3 else full_disk()
 
         monkeypatch.setattr(os, "fsync", full_at_the_token)
-        with pytest.raises(TokenDirectoryRefused, match="No space left"):
+        with pytest.raises(TokenFolderRefused, match="No space left"):
             await manager.starter.start(ANALYST)
 
         assert site.files() == []
@@ -457,7 +457,7 @@ async def test_an_expired_role_session_that_cannot_be_revived_in_time_says_so(si
     async with site.server(ScriptedSource(make_token()), start_timeout=0.5) as manager:
         session, _ = await manager.starter.start(ANALYST)
         session.file_fingerprint = session.file_expires_at = None
-        session.file_problem = TokenDirectoryRefused()
+        session.file_problem = TokenFolderRefused()
         monkeypatch.setattr(manager.refresher, "refresh", stuck)
 
         with pytest.raises(StartTimeout):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_wb_aws.errors import TokenDirectoryRefused
+from jupyter_wb_aws.errors import TokenFolderRefused
 from jupyter_wb_aws.role_sessions.places import Place
 from jupyter_wb_aws.role_sessions.private_folder import PrivateFolder
 from jupyter_wb_aws.role_sessions.role_session import State
@@ -208,7 +208,7 @@ async def test_where_no_place_can_be_used_the_error_names_each_and_what_to_set(
     second.parent.touch()
 
     async with site.server(**places) as manager:
-        with pytest.raises(TokenDirectoryRefused) as refused:
+        with pytest.raises(TokenFolderRefused) as refused:
             await manager.starter.start(ANALYST)
 
     assert str(first) in refused.value.detail
@@ -255,7 +255,7 @@ async def test_a_folder_of_ours_that_others_can_write_to_is_not_passed_over(
     (first / "ours").chmod(0o777)
 
     async with site.server(**places) as manager:
-        with pytest.raises(TokenDirectoryRefused, match="can be written to by others") as refused:
+        with pytest.raises(TokenFolderRefused, match="can be written to by others") as refused:
             await manager.starter.start(ANALYST)
 
         assert f"chmod 700 {first / 'ours'}" in refused.value.admin_hint
@@ -313,7 +313,7 @@ async def test_the_hint_against_a_visible_folder_can_be_followed(
     settings = {"root_dir": Path(root or tmp_path), "allow_hidden": allow_hidden}
 
     async with site.server(token_dir=tmp_path / "tokens", **settings) as manager:
-        with pytest.raises(TokenDirectoryRefused) as refused:
+        with pytest.raises(TokenFolderRefused) as refused:
             await manager.starter.start(ANALYST)
 
     assert remedy in refused.value.admin_hint

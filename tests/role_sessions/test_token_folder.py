@@ -12,15 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_wb_aws.errors import TokenDirectoryRefused
-from jupyter_wb_aws.role_sessions.token_file import TokenDirectory, is_shown_by_file_browser
+from jupyter_wb_aws.errors import TokenFolderRefused
+from jupyter_wb_aws.role_sessions.places import is_shown_by_file_browser
+from jupyter_wb_aws.role_sessions.token_folder import TokenFolder
 
 NOBODY = 65534
 
 
 @pytest.fixture
 def directory(tmp_path):
-    with contextlib.closing(TokenDirectory.open(tmp_path / "tokens")) as opened:
+    with contextlib.closing(TokenFolder.open(tmp_path / "tokens")) as opened:
         yield opened
 
 
@@ -42,7 +43,7 @@ def mode(path):
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o277])
 def test_files_are_0600_in_a_0700_folder_regardless_of_the_umask(tmp_path, mask):
-    with umask(mask), contextlib.closing(TokenDirectory.open(tmp_path / "tokens")) as directory:
+    with umask(mask), contextlib.closing(TokenFolder.open(tmp_path / "tokens")) as directory:
         directory.write("a.token", "secret")
 
     assert mode(tmp_path / "tokens") == 0o700
@@ -52,13 +53,13 @@ def test_files_are_0600_in_a_0700_folder_regardless_of_the_umask(tmp_path, mask)
 def test_a_folder_that_others_can_read_is_closed_to_them(tmp_path):
     (tmp_path / "tokens").mkdir(mode=0o755)
 
-    TokenDirectory.open(tmp_path / "tokens").close()
+    TokenFolder.open(tmp_path / "tokens").close()
 
     assert mode(tmp_path / "tokens") == 0o700
 
 
 def test_missing_parents_are_made(tmp_path):
-    with contextlib.closing(TokenDirectory.open(tmp_path / "a" / "b" / "tokens")) as directory:
+    with contextlib.closing(TokenFolder.open(tmp_path / "a" / "b" / "tokens")) as directory:
         directory.write("a.token", "secret")
 
     assert (tmp_path / "a" / "b" / "tokens" / "a.token").read_text() == "secret"
@@ -71,15 +72,15 @@ def test_a_symlink_is_refused(tmp_path):
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     (tmp_path / "tokens").symlink_to(tmp_path / "elsewhere")
 
-    with pytest.raises(TokenDirectoryRefused, match="is a symbolic link or not a folder"):
-        TokenDirectory.open(tmp_path / "tokens")
+    with pytest.raises(TokenFolderRefused, match="is a symbolic link or not a folder"):
+        TokenFolder.open(tmp_path / "tokens")
 
 
 def test_a_dangling_symlink_is_refused(tmp_path):
     (tmp_path / "tokens").symlink_to(tmp_path / "nowhere")
 
-    with pytest.raises(TokenDirectoryRefused, match="is a symbolic link or not a folder"):
-        TokenDirectory.open(tmp_path / "tokens")
+    with pytest.raises(TokenFolderRefused, match="is a symbolic link or not a folder"):
+        TokenFolder.open(tmp_path / "tokens")
 
     assert not (tmp_path / "nowhere").exists()
 
@@ -87,8 +88,8 @@ def test_a_dangling_symlink_is_refused(tmp_path):
 def test_a_file_in_its_place_is_refused(tmp_path):
     (tmp_path / "tokens").touch()
 
-    with pytest.raises(TokenDirectoryRefused, match="not a folder"):
-        TokenDirectory.open(tmp_path / "tokens")
+    with pytest.raises(TokenFolderRefused, match="not a folder"):
+        TokenFolder.open(tmp_path / "tokens")
 
 
 def test_another_users_folder_is_refused(tmp_path):
@@ -98,8 +99,8 @@ def test_another_users_folder_is_refused(tmp_path):
         anothers.mkdir(mode=0o700)
         os.chown(anothers, NOBODY, NOBODY)
 
-    with pytest.raises(TokenDirectoryRefused, match="belongs to another user"):
-        TokenDirectory.open(anothers)
+    with pytest.raises(TokenFolderRefused, match="belongs to another user"):
+        TokenFolder.open(anothers)
 
 
 @pytest.mark.parametrize("loose", [0o770, 0o702, 0o777, 0o1777])
@@ -107,8 +108,8 @@ def test_a_folder_that_others_can_write_to_is_refused_and_left_as_it_is(tmp_path
     (tmp_path / "tokens").mkdir()
     (tmp_path / "tokens").chmod(loose)
 
-    with pytest.raises(TokenDirectoryRefused, match="can be written to by others"):
-        TokenDirectory.open(tmp_path / "tokens")
+    with pytest.raises(TokenFolderRefused, match="can be written to by others"):
+        TokenFolder.open(tmp_path / "tokens")
 
     assert mode(tmp_path / "tokens") == loose
 
@@ -116,8 +117,8 @@ def test_a_folder_that_others_can_write_to_is_refused_and_left_as_it_is(tmp_path
 def test_a_folder_that_cannot_be_made_is_a_clear_refusal(tmp_path):
     (tmp_path / "file").touch()
 
-    with pytest.raises(TokenDirectoryRefused, match="can't be made") as refused:
-        TokenDirectory.open(tmp_path / "file" / "tokens")
+    with pytest.raises(TokenFolderRefused, match="can't be made") as refused:
+        TokenFolder.open(tmp_path / "file" / "tokens")
 
     assert "WbAwsApp.token_dir" in refused.value.admin_hint
 
@@ -135,7 +136,7 @@ def test_a_folder_that_may_not_even_be_looked_at_is_a_clear_refusal(tmp_path):
         else:
             (tmp_path / "closed").chmod(0)
         try:
-            TokenDirectory.open(tmp_path / "closed" / "tokens")
+            TokenFolder.open(tmp_path / "closed" / "tokens")
         except Exception as error:  # noqa: BLE001 - the test wants to see it
             answers.put((type(error).__name__, str(error)))
         else:
@@ -146,7 +147,7 @@ def test_a_folder_that_may_not_even_be_looked_at_is_a_clear_refusal(tmp_path):
     child.join(20)
 
     kind, reported = answers.get()
-    assert kind == "TokenDirectoryRefused"
+    assert kind == "TokenFolderRefused"
     assert "can't be made (Permission denied)" in reported
 
 
@@ -156,8 +157,8 @@ def test_refusals_leave_no_descriptor_open(tmp_path):
     before = len(os.listdir("/dev/fd"))
 
     for _ in range(20):
-        with pytest.raises(TokenDirectoryRefused):
-            TokenDirectory.open(tmp_path / "tokens")
+        with pytest.raises(TokenFolderRefused):
+            TokenFolder.open(tmp_path / "tokens")
 
     assert len(os.listdir("/dev/fd")) == before
 
@@ -197,7 +198,7 @@ def test_a_full_disk_is_reported_and_keeps_the_old_token(directory, monkeypatch,
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, call, fail)
-    with pytest.raises(TokenDirectoryRefused, match="No space left on device") as refused:
+    with pytest.raises(TokenFolderRefused, match="No space left on device") as refused:
         directory.write("a.token", "new-secret")
 
     assert (directory.path / "a.token").read_text() == "old"
@@ -212,7 +213,7 @@ def test_failed_writes_leave_no_descriptor_open(directory, monkeypatch):
     monkeypatch.setattr(os, "fchmod", fail)
     before = len(os.listdir("/dev/fd"))
     for _ in range(20):
-        with pytest.raises(TokenDirectoryRefused):
+        with pytest.raises(TokenFolderRefused):
             directory.write("a.token", "new")
 
     assert len(os.listdir("/dev/fd")) == before
@@ -277,7 +278,7 @@ def test_a_folder_that_was_deleted_is_known_to_be_gone(directory):
     directory.path.rmdir()
 
     assert directory.is_gone()
-    with pytest.raises(TokenDirectoryRefused):
+    with pytest.raises(TokenFolderRefused):
         directory.write("a.token", "secret")
 
 

@@ -1,21 +1,19 @@
-"""The folder of token files, written so that a reader never sees half a token, or none."""
+"""A folder of token files. `private_folder` writes the files; here its failures become the user's errors."""
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 from typing import Self
 
-from jupyter_wb_aws.errors import TokenDirectoryRefused
+from jupyter_wb_aws.errors import TokenFolderRefused
 from jupyter_wb_aws.role_sessions.private_folder import TEMPORARY, OpenToOthers, PrivateFolder
 
 
-class TokenDirectoryOpenToOthers(TokenDirectoryRefused):
+class TokenFolderOpenToOthers(TokenFolderRefused):
     """Our own folder, but others can write to it: one command mends that, and no other folder replaces it."""
 
 
-class TokenDirectory:
+class TokenFolder:
     """Our own folder, mode 0700, that nobody else can write to or read. Blocking."""
 
     def __init__(self, folder: PrivateFolder) -> None:
@@ -31,19 +29,19 @@ class TokenDirectory:
         """Open the folder, and make it where it is missing.
 
         Raises:
-            TokenDirectoryRefused: if it is another user's, group- or world-writable, a symbolic link,
+            TokenFolderRefused: if it is another user's, group- or world-writable, a symbolic link,
                 not a folder, or can't be made.
         """
         try:
             return cls(PrivateFolder.open(path))
         except OpenToOthers as error:
-            raise TokenDirectoryOpenToOthers(
+            raise TokenFolderOpenToOthers(
                 f"The folder for token files, {path}, {error.strerror}.",
                 admin_hint=f"Look at what is in it, then run: chmod 700 {path}; or set WbAwsApp.token_dir to a folder"
                 " in which only this user can write.",
             ) from None
         except OSError as error:
-            raise TokenDirectoryRefused(
+            raise TokenFolderRefused(
                 f"The folder for token files, {path}, {error.strerror}.",
                 admin_hint="Set WbAwsApp.token_dir to a folder in which only this user can write.",
             ) from None
@@ -57,12 +55,12 @@ class TokenDirectory:
             executable: whether it is a script.
 
         Raises:
-            TokenDirectoryRefused: if the file can't be written (a full disk, a folder that is gone).
+            TokenFolderRefused: if the file can't be written (a full disk, a folder that is gone).
         """
         try:
             self._folder.write(name, content.encode(), mode=0o700 if executable else 0o600)
         except OSError as error:
-            raise TokenDirectoryRefused(
+            raise TokenFolderRefused(
                 f"The token file {self.path / name} can't be written: {error.strerror}.",
                 hint="Free some disk space, or ask your administrator for help.",
                 admin_hint="Set WbAwsApp.token_dir to a folder in which this user can write.",
@@ -72,29 +70,3 @@ class TokenDirectory:
 def without_temporary_prefix(name: str) -> str:
     """Return the name that a temporary file was to have; other names as they are."""
     return TEMPORARY.sub("", name, count=1) if TEMPORARY.match(name) else name
-
-
-def is_shown_by_file_browser(path: Path, root: Path, *, allow_hidden: bool) -> bool:
-    """Return whether Jupyter's file browser would show a path.
-
-    Args:
-        path: the path.
-        root: the file browser's root folder.
-        allow_hidden: whether the file browser also shows hidden files.
-
-    Source: jupyter_core.paths.is_hidden: a path is hidden where a component begins with a dot, or
-    has macOS's flag UF_HIDDEN (as ~/Library has), unless `ContentsManager.allow_hidden` is set.
-    """
-    real = Path(os.path.realpath(path))  # unlike Path.resolve, at ease with a loop of symlinks
-    top = Path(os.path.realpath(root))
-    if real != top and top not in real.parents:
-        return False
-    below = [part for part in (real, *real.parents) if top in part.parents]
-    return allow_hidden or not any(part.name.startswith(".") or _flagged(part) for part in below)
-
-
-def _flagged(path: Path) -> bool:
-    try:
-        return bool(getattr(os.stat(path), "st_flags", 0) & stat.UF_HIDDEN)  # noqa: PTH116
-    except OSError:
-        return False
