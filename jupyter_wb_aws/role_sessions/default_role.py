@@ -1,4 +1,7 @@
-"""The role that starts by itself with the server, where the site or the catalogue names one."""
+"""Starts the site's default role with the server: the one that the setting or the catalogue names.
+
+From then on it is the default role of what starts next, until the user picks another.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class DefaultRole:
-    """Starts the user's default role, unless the user chooses something first.
+    """Starts the site's default role, unless the user picks something first.
 
     Args:
         context: what all parts share; its settings may name the role.

@@ -1,4 +1,8 @@
-"""What is kept of the role sessions for the server's next run, if it can be kept."""
+"""The records of role sessions for the server's next run: where they are kept, and what becomes of a failure.
+
+Two levels: `Records` picks a place, waits for the disk no longer than users should, and keeps role sessions
+working when nothing can be kept. Below it, `Store` reads and writes one `Snapshot` in one folder.
+"""
 
 from __future__ import annotations
 

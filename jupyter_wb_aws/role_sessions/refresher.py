@@ -160,11 +160,11 @@ class Refresher:
     # --- Delivery --------------------------------------------------------------------------
 
     async def _deliver(self) -> None:
-        """End what is no longer its owner's, and write each new token to the files it belongs in."""
+        """End the role sessions that their owner may no longer use, and write new tokens to the files of the others."""
         self._ending.mark(self._rights.of_other_users(), "identity_changed")
         await self._ending.end_marked()
         await self._files.mark_missing()
-        for session, reason in (await self._rights.revoked()).items():
+        for session, reason in (await self._rights.find_disallowed()).items():
             await self._ending.end(session, reason)
         for session in self._sessions.living():
             await self._write(session)

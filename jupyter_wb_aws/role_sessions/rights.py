@@ -94,7 +94,7 @@ class Rights:
         return await self._token_cache.current(str(session.role.arn))
 
     def of_other_users(self) -> list[RoleSession]:
-        """Return the role sessions of any other user than the one who is signed in, or whose token is new."""
+        """Return the role sessions whose owner is neither the signed-in user nor, without a sign-in, the newest token's."""
         return [session for session in self._sessions.living() if self._is_of_another(session)]
 
     def _is_of_another(self, session: RoleSession) -> bool:
@@ -105,20 +105,22 @@ class Rights:
             user = self._token_cache.identity_of(token)
         return user is not None and not session.owner.same_user(user)
 
-    async def revoked(self) -> dict[RoleSession, EndReason]:
-        """Return the role sessions that no longer are their owner's, each with the reason.
+    async def find_disallowed(self) -> dict[RoleSession, EndReason]:
+        """Return the role sessions that must end, with the reason: another user's token, or a withdrawn role.
 
-        Those that stay take over what the catalogue says of their role today.
+        The others' `role` is updated from the catalogue.
         """
         self._claim_notices.log_new()
         sessions = self._sessions.living()
         if not sessions:
             return {}
-        revoked = self._judged(sessions, await self._look())
-        if "role_withdrawn" in revoked.values() and self._catalogue.modified_within(MIN_FILE_AGE):
+        disallowed = self._judged(sessions, await self._look())
+        if "role_withdrawn" in disallowed.values() and self._catalogue.modified_within(
+            MIN_FILE_AGE
+        ):
             await self._context.clock.sleep(MIN_FILE_AGE)
-            revoked = self._judged(sessions, await self._look())
-        return revoked
+            disallowed = self._judged(sessions, await self._look())
+        return disallowed
 
     async def _look(self) -> Catalogue | None:
         """Return the catalogue in force; an unreadable one takes no role away."""

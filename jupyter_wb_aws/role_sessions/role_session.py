@@ -174,7 +174,7 @@ def state_of(
 def session_name(template: str, identity: Identity, session_id: str) -> str:
     """Return a RoleSessionName: 2 to 64 of the characters that STS accepts, unique by the id in it.
 
-    If it is too long, the user's part is cut, so that the id is always whole.
+    If it is too long, or the template lacks the id, the id moves to the end, whole, and the rest is cut.
 
     Args:
         template: may hold ``{user}``, ``{subject}`` and ``{session_id}``.

@@ -1,4 +1,7 @@
-"""What outlives a server: public facts about its role sessions, and the choice of the default.
+"""The files of the records: one `Snapshot`, in one folder, under the lock of one server. Blocking.
+
+A snapshot holds public facts about the role sessions, and the choice of the default. `records` decides which
+folder it is, and what becomes of a failure.
 
 A *slot* is the place of one server's records: ``<slot>.json``, and ``<slot>.lock``, which the server
 holds while it runs (flock: the kernel releases it however the server dies; a pid may be reused). The
@@ -75,7 +78,7 @@ NO_ROLE = DefaultChoice(chosen=True)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything that the store keeps."""
+    """The content of the store: the living role sessions and the default, at one time."""
 
     default: DefaultChoice = NOTHING_CHOSEN
     records: tuple[Record, ...] = ()
