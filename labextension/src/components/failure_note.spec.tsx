@@ -3,7 +3,7 @@ import * as React from 'react';
 import { createRoot } from 'react-dom/client';
 
 import { aProblem } from '../testing';
-import { problemWords } from '../words/failure';
+import { failureOfProblem } from '../words/failure';
 import { CopyButton, FailureNote } from './failure_note';
 
 jest.mock('@jupyterlab/apputils', () => ({ Clipboard: { copyToSystem: jest.fn() } }));
@@ -17,7 +17,7 @@ test('a failure is scrolled into view once, also in browsers whose scrolling ret
   const node = document.createElement('div');
   const root = createRoot(node);
   const show = () => {
-    const failure = problemWords(aProblem('sign_in_failed'), trans);
+    const failure = failureOfProblem(aProblem('sign_in_failed'), trans);
     React.act(() => root.render(<FailureNote failure={failure} trans={trans} />));
   };
 

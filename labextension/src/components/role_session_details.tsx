@@ -3,9 +3,9 @@ import * as React from 'react';
 
 import type { RoleSession } from '../server/api';
 import type { IAwsRoles } from '../tokens';
-import { problemWords } from '../words/failure';
+import { failureOfProblem } from '../words/failure';
 import { identityText } from '../words/identity';
-import { clockTime, stateWords, timeLeft } from '../words/state';
+import { clockTime, stateText, timeLeft } from '../words/state';
 import { CopyButton, FailureNote } from './failure_note';
 import { useNow } from './hooks';
 import { stateIcon } from './icons';
@@ -21,7 +21,7 @@ export function RoleSessionDetails(props: {
   const { session, trans } = props;
   const now = useNow(props.model, 5_000);
   const { identity } = session;
-  const { word, sentence } = stateWords(session, now, trans);
+  const { word, sentence } = stateText(session, now, trans);
   const Icon = stateIcon(session.state).react;
   return (
     <div className="jp-AwsRoles-facts">
@@ -34,7 +34,7 @@ export function RoleSessionDetails(props: {
         </p>
       )}
       {session.problem !== null && (
-        <FailureNote failure={problemWords(session.problem, trans)} trans={trans} />
+        <FailureNote failure={failureOfProblem(session.problem, trans)} trans={trans} />
       )}
       {session.notices.length > 0 && (
         <ul className="jp-AwsRoles-notices">

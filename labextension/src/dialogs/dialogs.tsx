@@ -15,8 +15,8 @@ import { type IApp, relaunchQuestion } from '../running/app_roles';
 import type { RoleSession } from '../server/api';
 import { defaultRoleArn } from '../server/view';
 import type { IAwsRoles } from '../tokens';
-import { waitWords } from '../words/default_role';
-import { endedWords, endQuestion } from '../words/end_question';
+import { waitText } from '../words/default_role';
+import { endedText, endQuestion } from '../words/end_question';
 import { failureOf } from '../words/failure';
 import type { ProcessName } from '../words/process_names';
 import { KeyboardDialog, openDialog } from './keyboard_dialog';
@@ -99,7 +99,7 @@ export async function endAndReport(
     await orShowError(Promise.reject(failed.reason as Error), title, trans);
   }
   if (ended.length > 0) {
-    Notification.info(endedWords(ended, trans), { autoClose: ENDED_SHOWN });
+    Notification.info(endedText(ended, trans), { autoClose: ENDED_SHOWN });
   }
 }
 
@@ -182,7 +182,7 @@ function PickBody(
   return (
     <div className="jp-AwsRoles-pickDialog">
       <p>
-        {waitWords(view, trans) ??
+        {waitText(view, trans) ??
           trans.__(
             'Notebooks, consoles and terminals that you start from then on use the role. Running ones keep theirs.'
           )}

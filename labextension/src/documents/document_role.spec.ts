@@ -3,7 +3,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import type { Assignment, RoleSession } from '../server/api';
 import { type IView, NOTHING_KNOWN } from '../server/view';
 import { aRole, aSession } from '../testing';
-import { documentRole, documentWords } from './document_role';
+import { documentRole, documentText } from './document_role';
 
 const trans = nullTranslator.load('');
 const NOW = Date.parse('2026-11-25T10:00:00Z');
@@ -58,7 +58,7 @@ function viewOf(facts: IFacts): IView {
 }
 
 function said(view: IView, kernelId: string | null = KERNEL, settled = true) {
-  return documentWords(documentRole(view, kernelId, settled), view.roles, NOW, trans);
+  return documentText(documentRole(view, kernelId, settled), view.roles, NOW, trans);
 }
 
 const inLondon = aSession('analyst', { id: 'id-2', label: 'Analyst', region: 'eu-west-2' });

@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Role, RoleSession } from '../server/api';
 import { defaultSession, type IView, sessionById } from '../server/view';
 import { accountOfArn, roleLabel } from '../words/identity';
-import { stateWords } from '../words/state';
+import { stateText } from '../words/state';
 
 /** The AWS role of a notebook or console, that is, of its kernel. */
 export type DocumentRole =
@@ -78,7 +78,7 @@ export function documentRole(view: IView, kernelId: string | null, settled: bool
 }
 
 /** A text for the toolbar, and a sentence that explains it. */
-export interface IDocumentWords {
+export interface IDocumentText {
   readonly text: string;
   /** The text in few characters. */
   readonly short: string;
@@ -91,12 +91,12 @@ export interface IDocumentWords {
  * @param roles - the roles that the user is offered, for their labels.
  * @param now - the server's time in milliseconds.
  */
-export function documentWords(
+export function documentText(
   role: DocumentRole,
   roles: readonly Role[],
   now: number,
   trans: TranslationBundle
-): IDocumentWords {
+): IDocumentText {
   switch (role.kind) {
     case 'no_kernel':
       return inShort({
@@ -121,16 +121,16 @@ export function documentWords(
         )
       });
     case 'kernel':
-      return kernelWords(role, roles, now, trans);
+      return kernelText(role, roles, now, trans);
   }
 }
 
-function kernelWords(
+function kernelText(
   role: IKernelRole,
   roles: readonly Role[],
   now: number,
   trans: TranslationBundle
-): IDocumentWords {
+): IDocumentText {
   const [name, nextName] = names(role, roles, trans);
   const text = hasText(role, name, trans);
   const sentence = hasSentence(role, name, now, trans);
@@ -159,7 +159,7 @@ function kernelWords(
   };
 }
 
-function inShort(words: { text: string; sentence: string }): IDocumentWords {
+function inShort(words: { text: string; sentence: string }): IDocumentText {
   return { ...words, short: words.text };
 }
 
@@ -171,7 +171,7 @@ function hasText({ has, untouched }: IKernelRole, name: string, trans: Translati
     return trans.__('%1 (ended)', name);
   }
   return needsAttention(has.session)
-    ? trans.__('%1 (%2)', name, stateWords(has.session, 0, trans).word)
+    ? trans.__('%1 (%2)', name, stateText(has.session, 0, trans).word)
     : name;
 }
 
@@ -197,7 +197,7 @@ function hasSentence(
   const runs = trans.__('This kernel uses %1 (account %2).', name, accountOfArn(has.roleArn));
   return has.session.state === 'active'
     ? runs
-    : `${runs} ${stateWords(has.session, now, trans).sentence}`;
+    : `${runs} ${stateText(has.session, now, trans).sentence}`;
 }
 
 /** Whether a role session's state is shown everywhere beside its role. */

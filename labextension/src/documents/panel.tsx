@@ -12,9 +12,9 @@ import { roleByArn } from '../server/view';
 import type { IAwsRoles } from '../tokens';
 import { failureOf, type IFailure } from '../words/failure';
 import { accountOfArn, roleLabel } from '../words/identity';
-import { staleWords } from '../words/situation';
+import { staleText } from '../words/situation';
 import { type IDocument, kernelIdOf, restartKernel, sharers } from './document';
-import { type DocumentRole, documentWords } from './document_role';
+import { type DocumentRole, documentText } from './document_role';
 import { useDocument } from './use_document';
 
 /** What the panels of all documents share. */
@@ -52,8 +52,8 @@ export function DocumentPanel(props: Props): React.JSX.Element {
 
   return (
     <div className="jp-AwsRoles-documentPanel">
-      {unreachable && <p role="status">{staleWords(view, trans)}</p>}
-      <p>{documentWords(role, view.roles, now, trans).sentence}</p>
+      {unreachable && <p role="status">{staleText(view, trans)}</p>}
+      <p>{documentText(role, view.roles, now, trans).sentence}</p>
       {restart && <RestartOffer {...props} focus={done} />}
       {role.kind === 'no_kernel' && <KernelOffer {...props} />}
       {role.kind === 'kernel' && !done && !unreachable && (

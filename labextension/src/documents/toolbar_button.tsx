@@ -14,12 +14,12 @@ import { offlineIcon, roleIcon, STATE_ICONS, stateIcon } from '../components/ico
 import { swatch } from '../components/swatch';
 import { type IView, roleByArn } from '../server/view';
 import { roleLabel } from '../words/identity';
-import { staleWords } from '../words/situation';
+import { staleText } from '../words/situation';
 import type { IDocument } from './document';
 import {
   type DocumentRole,
-  documentWords,
-  type IDocumentWords,
+  documentText,
+  type IDocumentText,
   needsAttention
 } from './document_role';
 import { DocumentPanel, type IPanelOptions } from './panel';
@@ -98,8 +98,8 @@ function RoleButton(
 
   const unreachable = view.situation === 'unreachable';
   const { text, short, sentence } = unreachable
-    ? staleDocumentWords(role, view, now, trans)
-    : buttonWords(role, offer, view, now, trans);
+    ? staleDocumentText(role, view, now, trans)
+    : buttonText(role, offer, view, now, trans);
   const toggle = (): void => {
     if (panel.current !== null) {
       panel.current.dismiss();
@@ -151,14 +151,14 @@ function RoleButton(
   );
 }
 
-function buttonWords(
+function buttonText(
   role: DocumentRole,
   offer: IOffer | null,
   view: IView,
   now: number,
   trans: TranslationBundle
-): IDocumentWords {
-  const words = documentWords(role, view.roles, now, trans);
+): IDocumentText {
+  const words = documentText(role, view.roles, now, trans);
   if (offer === null || (role.kind === 'kernel' && role.restart)) {
     return words;
   }
@@ -172,15 +172,15 @@ function buttonWords(
 }
 
 /** Describe what was known before the server stopped answering, and say that it may be out of date. */
-function staleDocumentWords(
+function staleDocumentText(
   role: DocumentRole,
   view: IView,
   now: number,
   trans: TranslationBundle
-): IDocumentWords {
+): IDocumentText {
   const text = trans.__('AWS role unknown');
-  const { sentence } = documentWords(role, view.roles, now, trans);
-  return { text, short: text, sentence: `${staleWords(view, trans)} ${sentence}` };
+  const { sentence } = documentText(role, view.roles, now, trans);
+  return { text, short: text, sentence: `${staleText(view, trans)} ${sentence}` };
 }
 
 function panelLabel(document: IDocument, trans: TranslationBundle): string {

@@ -12,7 +12,7 @@ import { Picker } from '../picker/picker';
 import type { IRecentRoles } from '../picker/recent_roles';
 import { defaultRoleArn } from '../server/view';
 import type { IAwsRoles } from '../tokens';
-import { choiceWords } from '../words/default_role';
+import { defaultRoleText } from '../words/default_role';
 
 /** The launcher's section "AWS role": the default role, and the picker. */
 export class LauncherRole extends ReactWidget {
@@ -73,7 +73,7 @@ function Section(props: {
         <h2>{trans.__('AWS role')}</h2>
       </div>
       {view.situation === 'ready' && view.rolesProblem === null && (
-        <p className="jp-AwsRoles-summary">{choiceWords(view, trans)}</p>
+        <p className="jp-AwsRoles-summary">{defaultRoleText(view, trans)}</p>
       )}
       <Picker
         model={model}

@@ -11,9 +11,9 @@ import type { IRecentRoles } from '../picker/recent_roles';
 import type { RoleSession } from '../server/api';
 import { defaultRoleArn } from '../server/view';
 import type { IAwsRoles } from '../tokens';
-import { waitWords } from '../words/default_role';
+import { waitText } from '../words/default_role';
 import { accountOf } from '../words/identity';
-import { stateWords, purposeWords } from '../words/state';
+import { stateText, purposeText } from '../words/state';
 
 export interface ITreeTabOptions {
   readonly model: IAwsRoles;
@@ -49,7 +49,7 @@ function Tab(props: ITreeTabOptions): React.JSX.Element {
         <h2>{trans.__('AWS role')}</h2>
         {view.situation === 'ready' && view.rolesProblem === null && (
           <p>
-            {waitWords(view, trans) ??
+            {waitText(view, trans) ??
               trans.__(
                 'Notebooks, consoles and terminals that you start from now on use the role that you pick. Running ones keep theirs.'
               )}
@@ -105,9 +105,9 @@ function SessionRow(props: {
   onEnd: () => void;
 }): React.JSX.Element {
   const { session, model, trans } = props;
-  const state = stateWords(session, useNow(model), trans);
+  const state = stateText(session, useNow(model), trans);
   const Icon = stateIcon(session.state);
-  const purpose = purposeWords(session, trans);
+  const purpose = purposeText(session, trans);
   const about = [accountOf(session), session.region].filter(Boolean).join(' · ');
   return (
     <li className="jp-AwsRoles-sessionRow">

@@ -44,7 +44,7 @@ export const NOTHING_REMEMBERED: IRemembered = {
 };
 
 /** What the texts of notices need. */
-export interface INoticeWords {
+export interface INoticeContext {
   readonly trans: TranslationBundle;
   /** Returns a kernel's name: its document's. */
   readonly kernelName: (id: string) => string;
@@ -73,14 +73,14 @@ interface ICandidate extends INotice {
  * @param before - the result of the last call.
  * @param view - what is known now.
  * @param now - the server's time in milliseconds.
- * @param words - what the texts need.
+ * @param context - what the texts need.
  * @param onlyEssential - report only that the user has to sign in.
  */
 export function nextNotices(
   before: IRemembered,
   view: IView,
   now: number,
-  words: INoticeWords,
+  context: INoticeContext,
   onlyEssential = false
 ): IRemembered {
   if (view.situation === 'unreachable' || view.situation === 'loading') {
@@ -92,7 +92,7 @@ export function nextNotices(
   const ended = before.ended.filter(
     old => !view.sessions.some(({ role_arn, shared }) => role_arn === old.role_arn && shared)
   );
-  const candidates = allCandidates(view, ended, now, words).filter(
+  const candidates = allCandidates(view, ended, now, context).filter(
     candidate => !onlyEssential || candidate.key === SIGN_IN_REQUIRED
   );
   const topics = new Set(candidates.flatMap(candidate => candidate.topics));
@@ -147,30 +147,30 @@ function allCandidates(
   view: IView,
   ended: readonly RoleSession[],
   now: number,
-  words: INoticeWords
+  context: INoticeContext
 ): ICandidate[] {
   const { sessions } = view;
   const refused = sessions.filter(each => REFUSED.has(each.problem?.code ?? ''));
   const others = sessions.filter(each => !refused.includes(each));
   return [
-    ...signInRequired(view, words),
+    ...signInRequired(view, context),
     ...grouped(refused, each => `refused:${each.problem?.code}`).map(group =>
-      asRefused(group, words)
+      asRefused(group, context)
     ),
     ...grouped(
       others.filter(each => each.state === 'expired'),
       each => `expired:${each.problem?.code}`
-    ).map(group => asExpired(group, words)),
+    ).map(group => asExpired(group, context)),
     ...grouped(
       others.filter(each => each.state === 'degraded'),
       each => `degraded:${each.problem?.code}`
-    ).map(group => asDegraded(group, now, words)),
-    ...grouped(ended, each => `ended:${each.end_reason}`).map(group => asEnded(group, words)),
-    ...withoutRole(view, words)
+    ).map(group => asDegraded(group, now, context)),
+    ...grouped(ended, each => `ended:${each.end_reason}`).map(group => asEnded(group, context)),
+    ...withoutRole(view, context)
   ];
 }
 
-function signInRequired(view: IView, { trans }: INoticeWords): ICandidate[] {
+function signInRequired(view: IView, { trans }: INoticeContext): ICandidate[] {
   const waiting = view.sessions.filter(session => session.state === 'sign_in_required');
   if (waiting.length === 0) {
     return [];
@@ -192,7 +192,7 @@ function signInRequired(view: IView, { trans }: INoticeWords): ICandidate[] {
   ];
 }
 
-function asRefused({ key, sessions }: IGroup, { trans }: INoticeWords): ICandidate {
+function asRefused({ key, sessions }: IGroup, { trans }: INoticeContext): ICandidate {
   const { problem, first } = cause(sessions);
   return {
     key,
@@ -208,7 +208,7 @@ function asRefused({ key, sessions }: IGroup, { trans }: INoticeWords): ICandida
   };
 }
 
-function asDegraded({ key, sessions }: IGroup, now: number, { trans }: INoticeWords): ICandidate {
+function asDegraded({ key, sessions }: IGroup, now: number, { trans }: INoticeContext): ICandidate {
   const { problem, first } = cause(sessions);
   const earliest = sessions
     .map(session => session.token_expires_at)
@@ -232,7 +232,7 @@ function asDegraded({ key, sessions }: IGroup, now: number, { trans }: INoticeWo
   };
 }
 
-function asExpired({ key, sessions }: IGroup, { trans }: INoticeWords): ICandidate {
+function asExpired({ key, sessions }: IGroup, { trans }: INoticeContext): ICandidate {
   const { problem, first } = cause(sessions);
   return {
     key,
@@ -249,7 +249,7 @@ function asExpired({ key, sessions }: IGroup, { trans }: INoticeWords): ICandida
   };
 }
 
-function asEnded({ key, sessions }: IGroup, { trans }: INoticeWords): ICandidate {
+function asEnded({ key, sessions }: IGroup, { trans }: INoticeContext): ICandidate {
   const reason = sessions[0]?.end_reason;
   const roles = names(sessions, trans);
   return {
@@ -275,7 +275,7 @@ function asEnded({ key, sessions }: IGroup, { trans }: INoticeWords): ICandidate
 }
 
 /** Report kernels that started without the role chosen for them because its session had ended. */
-function withoutRole(view: IView, { trans, kernelName }: INoticeWords): ICandidate[] {
+function withoutRole(view: IView, { trans, kernelName }: INoticeContext): ICandidate[] {
   const bare = view.assignments.filter(
     ({ kind, chosen, running }) =>
       kind === 'kernel' &&

@@ -2,10 +2,10 @@ import { Clipboard, Notification } from '@jupyterlab/apputils';
 
 import type { IView } from '../server/view';
 import type { IAwsRoles, IAwsRoleSettings } from '../tokens';
-import { problemWords } from '../words/failure';
+import { failureOfProblem } from '../words/failure';
 import {
   type INotice,
-  type INoticeWords,
+  type INoticeContext,
   nextLook,
   nextNotices,
   type NoticeAction,
@@ -19,7 +19,7 @@ export class Notifier {
   constructor(
     private readonly model: IAwsRoles,
     private readonly settings: IAwsRoleSettings,
-    private readonly words: INoticeWords,
+    private readonly context: INoticeContext,
     private readonly signIn: () => void
   ) {
     model.changed.connect((_, view) => this.look(view));
@@ -43,7 +43,7 @@ export class Notifier {
       this.known,
       view,
       now,
-      this.words,
+      this.context,
       !this.settings.values.notifications
     );
     this.show(before, this.known.notices);
@@ -98,7 +98,7 @@ export class Notifier {
   }
 
   private label(action: NoticeAction): string {
-    const { trans } = this.words;
+    const { trans } = this.context;
     return action.kind === 'sign-in'
       ? trans.__('Sign in')
       : trans.__('Copy details for your administrator');
@@ -112,7 +112,9 @@ export class Notifier {
     const notice = this.known.notices.find(each => each.key === key);
     for (const action of notice?.actions ?? []) {
       if (action.kind === 'copy') {
-        Clipboard.copyToSystem(problemWords(action.problem, this.words.trans).forAdministrator);
+        Clipboard.copyToSystem(
+          failureOfProblem(action.problem, this.context.trans).forAdministrator
+        );
       }
     }
   }

@@ -6,7 +6,7 @@ import { STATE_ICONS, stateIcon } from '../components/icons';
 import { swatch } from '../components/swatch';
 import { type IView, sessionOfRole } from '../server/view';
 import type { IAwsRoles } from '../tokens';
-import { stateWords } from '../words/state';
+import { stateText } from '../words/state';
 import type { PickerOption } from './options';
 import { ROW_EM } from './visible_rows';
 
@@ -67,7 +67,7 @@ export function OptionRow(props: {
       ) : props.selected ? (
         <Tag icon={checkIcon} text={props.selectedLabel} />
       ) : session !== null ? (
-        <Tag icon={stateIcon(session.state)} text={stateWords(session, model.now(), trans).word} />
+        <Tag icon={stateIcon(session.state)} text={stateText(session, model.now(), trans).word} />
       ) : null}
     </div>
   );

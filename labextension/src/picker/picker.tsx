@@ -6,9 +6,9 @@ import { FailureNote } from '../components/failure_note';
 import { useView } from '../components/hooks';
 import type { IView } from '../server/view';
 import type { IAwsRoles } from '../tokens';
-import { failureOf, type IFailure, problemWords, requestAddress } from '../words/failure';
+import { failureOf, type IFailure, failureOfProblem, requestAddress } from '../words/failure';
 import { fittingLines } from '../words/notification';
-import { situationWords } from '../words/situation';
+import { situationText } from '../words/situation';
 import { indexRoles } from './filter';
 import { optionLabel, OptionRow } from './option_row';
 import { type PickerOption, pickerOptions } from './options';
@@ -49,7 +49,7 @@ export function Picker(props: IPickerProps): React.JSX.Element {
     ) : view.situation === 'unreachable' && view.roles.length > 0 ? (
       <RoleList {...props} view={view} disabled />
     ) : (
-      <p className="jp-AwsRoles-quiet">{situationWords(view, trans)}</p>
+      <p className="jp-AwsRoles-quiet">{situationText(view, trans)}</p>
     );
   }
   return <RoleList {...props} view={view} disabled={false} />;
@@ -63,7 +63,7 @@ function NoRoles(props: {
   const { view, trans, onSignIn } = props;
   const problem = view.rolesProblem!;
   if (problem.code !== 'sign_in_required') {
-    return <FailureNote failure={problemWords(problem, trans)} trans={trans} />;
+    return <FailureNote failure={failureOfProblem(problem, trans)} trans={trans} />;
   }
   return (
     <div className="jp-AwsRoles-quiet">
@@ -217,7 +217,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
           onKeyDown={onKeyDown}
         />
         <span id={`${id}-count`} className="jp-AwsRoles-count">
-          {countWords(query, found, view.roles.length, trans)}
+          {matchesText(query, found, view.roles.length, trans)}
         </span>
       </div>
       {/* The filter box keeps the focus and moves through the list: ARIA's combobox pattern. */}
@@ -271,7 +271,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
           {trans.__('No AWS role is offered to you yet. Ask your administrator for one.')}
         </p>
       )}
-      {disabled && <p className="jp-AwsRoles-quiet">{situationWords(view, trans)}</p>}
+      {disabled && <p className="jp-AwsRoles-quiet">{situationText(view, trans)}</p>}
       {/* For screen readers; the count is visible beside the box. */}
       <p className={said === '' ? 'jp-AwsRoles-spoken' : 'jp-AwsRoles-said'} role="status">
         {said || (query.trim() === '' ? '' : trans._n('%1 role', '%1 roles', found, found))}
@@ -282,7 +282,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
 }
 
 /** Say how many roles there are, and how many of them match the query. */
-function countWords(query: string, found: number, all: number, trans: TranslationBundle): string {
+function matchesText(query: string, found: number, all: number, trans: TranslationBundle): string {
   if (all === 0) {
     return '';
   }

@@ -9,7 +9,7 @@ import type { IAwsRoles } from '../tokens';
 import { endQuestion } from '../words/end_question';
 import { accountOf } from '../words/identity';
 import type { ProcessName } from '../words/process_names';
-import { purposeWords, stateWords } from '../words/state';
+import { purposeText, stateText } from '../words/state';
 
 /** What the panel lets the user do with role sessions. */
 export interface IRunningActions {
@@ -44,7 +44,7 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
 
   running(): IRunningSessions.IRunningItem[] {
     return this.model.view.sessions.map(session => {
-      const { word, sentence } = stateWords(session, this.model.now(), this.trans);
+      const { word, sentence } = stateText(session, this.model.now(), this.trans);
       return {
         className: 'jp-AwsRoles-running',
         icon: () =>
@@ -52,7 +52,7 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
         label: () => session.label,
         labelTitle: () => `${session.role_arn}\n${sentence}`,
         detail: () =>
-          [word, purposeWords(session, this.trans), accountOf(session)].filter(Boolean).join(' · '),
+          [word, purposeText(session, this.trans), accountOf(session)].filter(Boolean).join(' · '),
         open: () => this.actions.open(session),
         shutdown: () => this.actions.end(session)
       };

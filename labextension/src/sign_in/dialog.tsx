@@ -7,8 +7,8 @@ import { useNow, useView } from '../components/hooks';
 import { STATE_ICONS } from '../components/icons';
 import type { Flow, Problem, User } from '../server/api';
 import type { IAwsRoles } from '../tokens';
-import { failureOf, type IFailure, problemWords, webAddress } from '../words/failure';
-import { situationWords } from '../words/situation';
+import { failureOf, type IFailure, failureOfProblem, webAddress } from '../words/failure';
+import { situationText } from '../words/situation';
 import { clockTime, timeLeft } from '../words/state';
 import { otherWay, type Step, stepOf } from './attempt';
 import { useAttempt } from './use_attempt';
@@ -52,7 +52,7 @@ export function SignIn(props: ISignInProps): React.JSX.Element {
       }}
     >
       {view.situation === 'unreachable' && (
-        <p className="jp-AwsRoles-signInQuiet">{situationWords(view, trans)}</p>
+        <p className="jp-AwsRoles-signInQuiet">{situationText(view, trans)}</p>
       )}
       {step.kind !== 'signed_in' &&
         view.signIn?.notices?.map(notice => <p key={notice.code}>{notice.message}</p>)}
@@ -65,10 +65,10 @@ export function SignIn(props: ISignInProps): React.JSX.Element {
         main={main}
       />
       <p className="jp-AwsRoles-signInWaiting" role="status">
-        {waitingWords(step, trans) !== '' && (
+        {waitingText(step, trans) !== '' && (
           <STATE_ICONS.starting.react tag="span" className="jp-AwsRoles-signInIcon" />
         )}
-        {waitingWords(step, trans)}
+        {waitingText(step, trans)}
       </p>
       {other !== null && (
         <p>
@@ -113,7 +113,7 @@ function StepBody(props: IStepProps): React.JSX.Element {
   );
   switch (step.kind) {
     case 'unavailable':
-      return <p>{situationWords(model.view, trans)}</p>;
+      return <p>{situationText(model.view, trans)}</p>;
     case 'not_needed':
       return (
         <p>
@@ -123,7 +123,7 @@ function StepBody(props: IStepProps): React.JSX.Element {
     case 'signed_in':
       return (
         <>
-          <p>{signedInWords(model, trans)}</p>
+          <p>{signedInText(model, trans)}</p>
           <p>{trans.__('To sign in as somebody else, sign out first.')}</p>
           {button(trans.__('Sign out…'), props.onSignOut)}
         </>
@@ -308,7 +308,7 @@ function useSignedIn(step: Step, onSignedIn: (user: User | null) => void): void 
   });
 }
 
-function waitingWords(step: Step, trans: TranslationBundle): string {
+function waitingText(step: Step, trans: TranslationBundle): string {
   switch (step.kind) {
     case 'beginning':
       return trans.__('Getting the sign-in page…');
@@ -320,7 +320,7 @@ function waitingWords(step: Step, trans: TranslationBundle): string {
   }
 }
 
-function signedInWords({ view }: IAwsRoles, trans: TranslationBundle): string {
+function signedInText({ view }: IAwsRoles, trans: TranslationBundle): string {
   const name = view.signIn?.user?.name ?? '';
   const until = view.signIn?.expires_at ?? null;
   return until === null
@@ -353,6 +353,6 @@ const HINTS_AT_TERMINAL: ReadonlySet<Problem['code']> = new Set([
 
 /** Describe a problem, without a hint to sign in from a terminal. */
 function withoutCommands(problem: Problem, trans: TranslationBundle): IFailure {
-  const failure = problemWords(problem, trans);
+  const failure = failureOfProblem(problem, trans);
   return HINTS_AT_TERMINAL.has(problem.code) ? { ...failure, hint: '' } : failure;
 }

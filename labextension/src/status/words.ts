@@ -3,8 +3,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { RoleSession } from '../server/api';
 import { defaultSession, type IView } from '../server/view';
 import { accountOf } from '../words/identity';
-import { situationWords, staleWords } from '../words/situation';
-import { expiryMatters, stateWords, timeLeft } from '../words/state';
+import { situationText, staleText } from '../words/situation';
+import { expiryMatters, stateText, timeLeft } from '../words/state';
 
 /** What the status bar shows. */
 export interface IStatus {
@@ -30,7 +30,7 @@ export function statusOf(view: IView, now: number, trans: TranslationBundle): IS
     case 'missing':
     case 'not_configured':
     case 'refused':
-      return without('role', trans.__('AWS roles unavailable'), situationWords(view, trans));
+      return without('role', trans.__('AWS roles unavailable'), situationText(view, trans));
     case 'unreachable':
       return unreachable(view, trans);
     case 'ready':
@@ -41,7 +41,7 @@ export function statusOf(view: IView, now: number, trans: TranslationBundle): IS
 function ready(view: IView, now: number, trans: TranslationBundle): IStatus {
   const session = defaultSession(view);
   if (session !== null) {
-    const { word, sentence } = stateWords(session, now, trans);
+    const { word, sentence } = stateText(session, now, trans);
     const left = expiryMatters(session) ? timeLeft(session.token_expires_at, now, trans) : '';
     return {
       ...ofRole(view, session),
@@ -91,7 +91,7 @@ function unreachable(view: IView, trans: TranslationBundle): IStatus {
   const session = defaultSession(view);
   const health =
     view.message === '' ? trans.__('server not reachable') : trans.__('unknown at the moment');
-  const sentence = staleWords(view, trans);
+  const sentence = staleText(view, trans);
   return session === null
     ? { ...without('offline', trans.__('AWS roles'), sentence), health }
     : { ...ofRole(view, session), icon: 'offline', health, sentence };

@@ -2,7 +2,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 
 import { defaultRoleArn, type IView, NOTHING_KNOWN } from '../server/view';
 import { aRole, aSession } from '../testing';
-import { choiceWords, waitWords } from './default_role';
+import { defaultRoleText, waitText } from './default_role';
 
 const trans = nullTranslator.load('test');
 const AUDITOR = aRole('auditor', { label: 'Auditor' });
@@ -26,8 +26,8 @@ test.each([
   ],
   [NOTHING_CHOSEN, 'Pick a role to give']
 ])('it says which role starts get', (view, words) => {
-  expect(choiceWords(view, trans)).toContain(words);
-  expect(waitWords(view, trans)).toBeNull();
+  expect(defaultRoleText(view, trans)).toContain(words);
+  expect(waitText(view, trans)).toBeNull();
 });
 
 test.each([
@@ -37,11 +37,13 @@ test.each([
 ])('while the new default role starts, it says what starts get until then', (view, words) => {
   const picking = { ...view, starting: [AUDITOR.arn], startingDefaults: [AUDITOR.arn] };
 
-  expect(choiceWords(picking, trans)).toBe(`Wait until Auditor is ready: ${words}`);
+  expect(defaultRoleText(picking, trans)).toBe(`Wait until Auditor is ready: ${words}`);
 });
 
 test('a role that starts for one kernel does not change what starts next', () => {
-  expect(choiceWords({ ...ANALYST, starting: [AUDITOR.arn] }, trans)).toContain('work as Analyst.');
+  expect(defaultRoleText({ ...ANALYST, starting: [AUDITOR.arn] }, trans)).toContain(
+    'work as Analyst.'
+  );
 });
 
 test('the default role is the one that was chosen', () => {

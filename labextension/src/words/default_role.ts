@@ -4,8 +4,8 @@ import { defaultSession, type IView } from '../server/view';
 import { roleLabel } from './identity';
 
 /** Say which role the notebooks, consoles and terminals get that the user starts now. */
-export function choiceWords(view: IView, trans: TranslationBundle): string {
-  const wait = waitWords(view, trans);
+export function defaultRoleText(view: IView, trans: TranslationBundle): string {
+  const wait = waitText(view, trans);
   if (wait !== null) {
     return wait;
   }
@@ -30,7 +30,7 @@ export function choiceWords(view: IView, trans: TranslationBundle): string {
 }
 
 /** Say what starts get until the new default role is ready; null if none is starting. */
-export function waitWords(view: IView, trans: TranslationBundle): string | null {
+export function waitText(view: IView, trans: TranslationBundle): string | null {
   const starting = view.startingDefaults[view.startingDefaults.length - 1];
   if (starting === undefined) {
     return null;

@@ -2,7 +2,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 
 import { NOTHING_KNOWN } from '../server/view';
 import { anAssignment, aSession } from '../testing';
-import { endedWords, endQuestion } from './end_question';
+import { endedText, endQuestion } from './end_question';
 import { MAX_MESSAGE } from './notification';
 import { clockTime } from './state';
 
@@ -56,14 +56,14 @@ function ended(label: string, ...times: (string | null)[]) {
 test('after several ends, the latest time counts', () => {
   const times = ['2026-11-25T11:00:00Z', null, '2026-11-25T12:00:00.5Z', '2026-11-25T11:30:00Z'];
 
-  const words = endedWords(ended('Analyst', ...times), trans);
+  const words = endedText(ended('Analyst', ...times), trans);
 
   expect(words).toContain('Ended: Analyst.');
   expect(words).toContain(`until ${clockTime(times[2]!)}`);
 });
 
 test('without issued credentials, none are in use', () => {
-  expect(endedWords(ended('Analyst', null), trans)).toBe(
+  expect(endedText(ended('Analyst', null), trans)).toBe(
     'Ended: Analyst. No program has AWS credentials from it.'
   );
 });
@@ -71,5 +71,5 @@ test('without issued credentials, none are in use', () => {
 test('it fits a notification with long labels too', () => {
   const many = ended('A role with a long, long, long, long name', '2026-11-20T23:59:00Z');
 
-  expect(endedWords(many, trans).length).toBeLessThanOrEqual(MAX_MESSAGE);
+  expect(endedText(many, trans).length).toBeLessThanOrEqual(MAX_MESSAGE);
 });

@@ -57,7 +57,7 @@ export function endQuestion(
 }
 
 /** Say what has ended, and until when credentials issued before still work; for a notification. */
-export function endedWords(ended: readonly IEnded[], trans: TranslationBundle): string {
+export function endedText(ended: readonly IEnded[], trans: TranslationBundle): string {
   const labels = listed([...new Set(ended.map(({ label }) => label))], trans);
   const times = ended.map(each => each.credentialsExpireAt).filter(time => time !== null);
   if (times.length === 0) {

@@ -21,7 +21,7 @@ export interface IFailure {
 /** Describe what an action threw. */
 export function failureOf(error: unknown, trans: TranslationBundle): IFailure {
   if (error instanceof Refused) {
-    return problemWords(error.problem, trans);
+    return failureOfProblem(error.problem, trans);
   }
   if (error instanceof Missing) {
     return words(
@@ -43,7 +43,7 @@ function words(title: string, hint: string): IFailure {
 }
 
 /** Describe a problem that the server reported. */
-export function problemWords(problem: Problem, trans: TranslationBundle): IFailure {
+export function failureOfProblem(problem: Problem, trans: TranslationBundle): IFailure {
   return {
     title: problem.title,
     detail: problem.detail,

@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IView } from '../server/view';
 
 /** Say why the page can't show or change AWS roles now; empty if it can. */
-export function situationWords(view: IView, trans: TranslationBundle): string {
+export function situationText(view: IView, trans: TranslationBundle): string {
   switch (view.situation) {
     case 'loading':
       return trans.__('Loading your AWS roles…');
@@ -21,6 +21,6 @@ export function situationWords(view: IView, trans: TranslationBundle): string {
 }
 
 /** Say that what is shown may be out of date, and why. */
-export function staleWords(view: IView, trans: TranslationBundle): string {
-  return `${situationWords(view, trans)} ${trans.__('This is the last known state.')}`;
+export function staleText(view: IView, trans: TranslationBundle): string {
+  return `${situationText(view, trans)} ${trans.__('This is the last known state.')}`;
 }

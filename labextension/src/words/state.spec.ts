@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { aSession } from '../testing';
-import { clockTime, expiryMatters, purposeWords, stateWords, timeLeft } from './state';
+import { clockTime, expiryMatters, purposeText, stateText, timeLeft } from './state';
 
 const trans = nullTranslator.load('test');
 const NOW = Date.parse('2026-11-25T10:00:00Z');
@@ -24,7 +24,7 @@ test.each([
   [{ shared: false }, 'for one program'],
   [{}, '']
 ])('a role session %j is for: %j', (change, words) => {
-  expect(purposeWords(aSession('analyst', change), trans)).toBe(words);
+  expect(purposeText(aSession('analyst', change), trans)).toBe(words);
 });
 
 test.each([
@@ -39,7 +39,7 @@ test.each([
 test('a degraded role session says how long its token is still valid', () => {
   const session = aSession('analyst', { state: 'degraded' });
 
-  expect(stateWords(session, NOW, trans).sentence).toContain('is valid for 15 minutes');
+  expect(stateText(session, NOW, trans).sentence).toContain('is valid for 15 minutes');
 });
 
 test('a time of another day says the day', () => {

@@ -3,17 +3,13 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { RoleSession } from '../server/api';
 
 /** A role session's state for people: one word, and one sentence. */
-export interface IStateWords {
+export interface IStateText {
   readonly word: string;
   readonly sentence: string;
 }
 
 /** Describe a role session's state at `now` (the server's time in milliseconds). */
-export function stateWords(
-  session: RoleSession,
-  now: number,
-  trans: TranslationBundle
-): IStateWords {
+export function stateText(session: RoleSession, now: number, trans: TranslationBundle): IStateText {
   const left = timeLeft(session.token_expires_at, now, trans);
   switch (session.state) {
     case 'starting':
@@ -52,7 +48,7 @@ export function stateWords(
 }
 
 /** Say what a role session is for; empty if nothing uses it unless the user picks it. */
-export function purposeWords(session: RoleSession, trans: TranslationBundle): string {
+export function purposeText(session: RoleSession, trans: TranslationBundle): string {
   if (!session.shared) {
     return trans.__('for one program');
   }
