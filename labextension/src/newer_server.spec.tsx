@@ -8,7 +8,7 @@ import { DocumentPanel } from './documents/panel';
 import { nextNotices, NOTHING_REMEMBERED, withEnding } from './notifications/notices';
 import { Picker } from './picker/picker';
 import type { DoctorFinding, RoleSession } from './server/api';
-import { type IView, NOTHING_KNOWN } from './server/view';
+import { type ISnapshot, NOTHING_KNOWN } from './server/snapshot';
 import { otherWay, stepOf } from './sign_in/attempt';
 import { Popover } from './status/popover';
 import { statusOf } from './status/words';
@@ -39,7 +39,7 @@ const SESSION = {
   notices: [{ code: NEW, message: 'Something new.' }]
 } as unknown as RoleSession;
 
-const VIEW = {
+const SNAPSHOT = {
   ...NOTHING_KNOWN,
   situation: 'ready',
   read: 1,
@@ -51,9 +51,9 @@ const VIEW = {
     { ...anAssignment('job-1', SESSION), kind: NEW, given: NEW, next: { given: NEW } }
   ],
   signIn: { state: NEW, user: null, expires_at: null, flows: [NEW, 'device'], problem: null }
-} as unknown as IView;
+} as unknown as ISnapshot;
 
-const MODEL = new FakeRoles(VIEW);
+const MODEL = new FakeRoles(SNAPSHOT);
 
 const DRAWN: [string, () => React.JSX.Element][] = [
   [
@@ -111,7 +111,7 @@ test.each(DRAWN)('the %s is drawn', async (_, draw) => {
 });
 
 test('an unknown state is shown by its name, with what to do', () => {
-  const status = statusOf(VIEW, 0, trans)!;
+  const status = statusOf(SNAPSHOT, 0, trans)!;
 
   expect(status.health).toBe(NEW);
   expect(status.sentence).toContain('Reload it');
@@ -120,16 +120,16 @@ test('an unknown state is shown by its name, with what to do', () => {
 test('unknown states and reasons cause no notification', () => {
   const words = { trans, kernelName: () => '' };
 
-  const known = nextNotices(withEnding(NOTHING_REMEMBERED, SESSION), VIEW, 0, words);
+  const known = nextNotices(withEnding(NOTHING_REMEMBERED, SESSION), SNAPSHOT, 0, words);
 
   expect(known.notices).toEqual([]);
 });
 
 test('an unknown way to sign in is not offered, the known ones are', () => {
-  const step = stepOf(VIEW, null, 0);
+  const step = stepOf(SNAPSHOT, null, 0);
 
   expect(step).toMatchObject({ kind: 'start', flow: 'device' });
-  expect(otherWay(VIEW, step)).toBeNull();
+  expect(otherWay(SNAPSHOT, step)).toBeNull();
 });
 
 test('a process of a new kind is named by its id', () => {

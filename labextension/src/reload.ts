@@ -1,7 +1,7 @@
 import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { IView } from './server/view';
+import type { ISnapshot } from './server/snapshot';
 import type { IAwsRoles } from './tokens';
 
 /** The key under which this tab remembers the versions that it has asked about. */
@@ -34,7 +34,7 @@ export function reloadHelps(page: string, first: string, now: string): boolean {
 export function askForReload(model: IAwsRoles, page: IPage): void {
   let first: string | null = null;
   let shown: { id: string; version: string } | null = null;
-  const look = ({ version }: IView) => {
+  const look = ({ version }: ISnapshot) => {
     if (version === null || version === shown?.version) {
       return;
     }
@@ -50,8 +50,8 @@ export function askForReload(model: IAwsRoles, page: IPage): void {
       shown = { id: emit(version, page), version };
     }
   };
-  model.changed.connect((_, view) => look(view));
-  look(model.view);
+  model.changed.connect((_, snapshot) => look(snapshot));
+  look(model.snapshot);
 }
 
 function emit(version: string, { version: old, trans, reload }: IPage): string {

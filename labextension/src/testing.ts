@@ -14,7 +14,7 @@ import type {
   Role,
   RoleSession
 } from './server/api';
-import { type IView, NOTHING_KNOWN } from './server/view';
+import { type ISnapshot, NOTHING_KNOWN } from './server/snapshot';
 import type { ISettingValues } from './settings';
 import type { IAwsRoles, IAwsRoleSettings } from './tokens';
 
@@ -152,23 +152,23 @@ export function aReport(...findings: DoctorFinding[]): DoctorReport {
   };
 }
 
-/** AWS roles whose view and clock the test sets; what the user does fails unless the test says how it goes. */
+/** AWS roles whose snapshot and clock the test sets; what the user does fails unless the test says how it goes. */
 export class FakeRoles implements IAwsRoles {
-  /** @param view - what differs from a view of a server that is ready. */
-  constructor(view: Partial<IView> = {}) {
-    this.view = { ...NOTHING_KNOWN, situation: 'ready', read: 1, ...view };
+  /** @param snapshot - what differs from a snapshot of a server that is ready. */
+  constructor(snapshot: Partial<ISnapshot> = {}) {
+    this.snapshot = { ...NOTHING_KNOWN, situation: 'ready', read: 1, ...snapshot };
   }
 
-  view: IView;
+  snapshot: ISnapshot;
   time = 0;
   reads = 0;
-  readonly changed = new Signal<this, IView>(this);
+  readonly changed = new Signal<this, ISnapshot>(this);
   readonly ended = new Signal<this, RoleSession>(this);
 
-  /** Change the view. */
-  show(change: Partial<IView>): void {
-    this.view = { ...this.view, ...change };
-    this.changed.emit(this.view);
+  /** Change the snapshot. */
+  show(change: Partial<ISnapshot>): void {
+    this.snapshot = { ...this.snapshot, ...change };
+    this.changed.emit(this.snapshot);
   }
 
   now(): number {

@@ -1,7 +1,7 @@
 import type { ISignal } from '@lumino/signaling';
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 
-import type { IView } from '../server/view';
+import type { ISnapshot } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 
 /**
@@ -21,10 +21,10 @@ export function useSignals<T>(signals: readonly ISignal<unknown, unknown>[], rea
   return useSyncExternalStore(subscribe, read);
 }
 
-/** Return the current view, and render again when it changes. */
-export function useView(model: IAwsRoles): IView {
+/** Return the current snapshot, and render again when it changes. */
+export function useSnapshot(model: IAwsRoles): ISnapshot {
   const signals = useMemo(() => [model.changed], [model]);
-  return useSignals(signals, () => model.view);
+  return useSignals(signals, () => model.snapshot);
 }
 
 /** Return the server's time in milliseconds, and render again every `period` milliseconds. */

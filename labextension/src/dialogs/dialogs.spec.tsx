@@ -4,7 +4,7 @@ import type * as React from 'react';
 import { act } from 'react';
 import { createRoot } from 'react-dom/client';
 
-import type { IView } from '../server/view';
+import type { ISnapshot } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { aRole, aSession, FakeRoles, NO_RECENT_ROLES } from '../testing';
 import { endAndReport, pickInDialog } from './dialogs';
@@ -42,14 +42,14 @@ jest.mock('@jupyterlab/ui-components', () => ({
 const trans = nullTranslator.load('any');
 const ANALYST = aRole('analyst', { label: 'Analyst' });
 const AUDITOR = aRole('auditor', { label: 'Auditor' });
-const VIEW: Partial<IView> = {
+const SNAPSHOT: Partial<ISnapshot> = {
   roles: [ANALYST, AUDITOR],
   sessions: [aSession('analyst'), aSession('auditor')],
   choice: { session_id: 'id-analyst', chosen: true, ended: null }
 };
 
 function aModel(change: Partial<IAwsRoles> = {}) {
-  return Object.assign(new FakeRoles(VIEW), change);
+  return Object.assign(new FakeRoles(SNAPSHOT), change);
 }
 
 beforeEach(() => {

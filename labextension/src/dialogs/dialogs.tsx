@@ -6,14 +6,14 @@ import * as React from 'react';
 
 import { CommandIDs } from '../commands';
 import { FailureNote } from '../components/failure_note';
-import { useView } from '../components/hooks';
+import { useSnapshot } from '../components/hooks';
 import { RoleSessionDetails } from '../components/role_session_details';
 import { Doctor } from '../doctor/dialog';
 import { type IPickerProps, Picker } from '../picker/picker';
 import type { IRecentRoles } from '../picker/recent_roles';
 import { type IApp, relaunchQuestion } from '../running/app_roles';
 import type { RoleSession } from '../server/api';
-import { defaultRoleArn } from '../server/view';
+import { defaultRoleArn } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { waitText } from '../words/default_role';
 import { endedText, endQuestion } from '../words/end_question';
@@ -69,7 +69,7 @@ export async function askToEnd(
       count === 1
         ? trans.__('End the role session of %1?', only.label)
         : trans.__('End all %1 role sessions?', count),
-    body: endQuestion(model.view, sessions, nameOf, trans),
+    body: endQuestion(model.snapshot, sessions, nameOf, trans),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.warnButton({ label: count === 1 ? trans.__('End') : trans.__('End All') })
@@ -152,7 +152,7 @@ export async function pickInDialog(
             await model.pickNone();
           } else {
             const { label } = await model.pick(arn);
-            if (dialog.isDisposed && defaultRoleArn(model.view) === arn) {
+            if (dialog.isDisposed && defaultRoleArn(model.snapshot) === arn) {
               Notification.info(
                 trans.__('%1 is ready: what you start from now on uses it.', label)
               );
@@ -178,11 +178,11 @@ function PickBody(
   props: Pick<IPickerProps, 'model' | 'recent' | 'trans' | 'onPick' | 'onSignIn'>
 ): React.JSX.Element {
   const { trans } = props;
-  const view = useView(props.model);
+  const snapshot = useSnapshot(props.model);
   return (
     <div className="jp-AwsRoles-pickDialog">
       <p>
-        {waitText(view, trans) ??
+        {waitText(snapshot, trans) ??
           trans.__(
             'Notebooks, consoles and terminals that you start from then on use the role. Running ones keep theirs.'
           )}
@@ -190,7 +190,7 @@ function PickBody(
       <Picker
         {...props}
         label={trans.__('AWS role for what you start next')}
-        selected={defaultRoleArn(view)}
+        selected={defaultRoleArn(snapshot)}
         selectedLabel={trans.__('default role')}
       />
     </div>
@@ -225,7 +225,7 @@ function Identity(props: {
   trans: TranslationBundle;
 }): React.JSX.Element {
   const { model, shown, trans } = props;
-  const { sessions, situation } = useView(model);
+  const { sessions, situation } = useSnapshot(model);
   const session = sessions.find(session => session.id === shown.id);
   // A role session that has ended meanwhile is shown as it was.
   const stale = session === undefined || situation !== 'ready';

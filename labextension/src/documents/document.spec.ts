@@ -1,4 +1,4 @@
-import { type IView, NOTHING_KNOWN } from '../server/view';
+import { type ISnapshot, NOTHING_KNOWN } from '../server/snapshot';
 import { aDocument, FakeRoles } from '../testing';
 import { followKernel, isSettled, restartKernel } from './document';
 
@@ -35,7 +35,7 @@ function aModel() {
   return { model, read: model.read };
 }
 
-function viewOf(read: number): IView {
+function snapshotOf(read: number): ISnapshot {
   return { ...NOTHING_KNOWN, situation: 'ready', read };
 }
 
@@ -50,8 +50,8 @@ test('an unknown kernel counts only if the server was asked after the document g
   sessionContext.kernelChanged.emit(undefined);
 
   expect(read).toHaveBeenCalledTimes(1);
-  expect(isSettled(document, viewOf(3))).toBe(false); // under way when the kernel came
-  expect(isSettled(document, viewOf(4))).toBe(true);
+  expect(isSettled(document, snapshotOf(3))).toBe(false); // under way when the kernel came
+  expect(isSettled(document, snapshotOf(4))).toBe(true);
 });
 
 test('the server is asked about a kernel that the document already has', () => {

@@ -4,7 +4,7 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Kernel } from '@jupyterlab/services';
 import type { ISignal } from '@lumino/signaling';
 
-import type { IView } from '../server/view';
+import type { ISnapshot } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { METADATA_KEY, rememberedArn } from './remembered_role';
 
@@ -124,12 +124,15 @@ export function kernelIdOf({ sessionContext }: IDocument): string | null {
 /**
  * Return whether a document's kernel, or its lack of one, will last for more than some seconds.
  *
- * It counts only if the view was read after the document got its kernel.
+ * It counts only if the snapshot was read after the document got its kernel.
  */
-export function isSettled({ kernelSince, sessionContext }: IDocument, view: IView): boolean {
+export function isSettled(
+  { kernelSince, sessionContext }: IDocument,
+  snapshot: ISnapshot
+): boolean {
   const kernel = sessionContext.session?.kernel;
   return kernel
-    ? ['idle', 'busy', 'dead'].includes(kernel.status) && view.read > kernelSince
+    ? ['idle', 'busy', 'dead'].includes(kernel.status) && snapshot.read > kernelSince
     : sessionContext.kernelDisplayStatus === 'unknown';
 }
 

@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import type { Assignment, RoleSession } from '../server/api';
-import { type IView, NOTHING_KNOWN } from '../server/view';
+import { type ISnapshot, NOTHING_KNOWN } from '../server/snapshot';
 import { aRole, aSession } from '../testing';
 import { documentRole, documentText } from './document_role';
 
@@ -28,7 +28,7 @@ interface IFacts {
   next?: RoleSession;
 }
 
-function viewOf(facts: IFacts): IView {
+function snapshotOf(facts: IFacts): ISnapshot {
   const { running, chosen = null, byDefault = null, living = [ANALYST, AUDITOR] } = facts;
   const wanted = facts.next ?? chosen ?? byDefault;
   const next = living.find(session => session === wanted);
@@ -57,8 +57,8 @@ function viewOf(facts: IFacts): IView {
   };
 }
 
-function said(view: IView, kernelId: string | null = KERNEL, settled = true) {
-  return documentText(documentRole(view, kernelId, settled), view.roles, NOW, trans);
+function said(snapshot: ISnapshot, kernelId: string | null = KERNEL, settled = true) {
+  return documentText(documentRole(snapshot, kernelId, settled), snapshot.roles, NOW, trans);
 }
 
 const inLondon = aSession('analyst', { id: 'id-2', label: 'Analyst', region: 'eu-west-2' });
@@ -167,16 +167,19 @@ describe('What the toolbar says', () => {
       'No AWS role'
     ]
   ];
-  it.each(table)('%s', (_, facts, text) => expect(said(viewOf(facts)).text).toBe(text));
+  it.each(table)('%s', (_, facts, text) => expect(said(snapshotOf(facts)).text).toBe(text));
 
   it('names a role that is no longer offered by its ARN’s last part', () => {
-    const view = { ...viewOf({ running: ANALYST, chosen: ANALYST, living: [] }), roles: [] };
+    const snapshot = {
+      ...snapshotOf({ running: ANALYST, chosen: ANALYST, living: [] }),
+      roles: []
+    };
 
-    expect(said(view).text).toBe('analyst (ended)');
+    expect(said(snapshot).text).toBe('analyst (ended)');
   });
 
   it('says without a kernel what a new one would get', () => {
-    expect(said(viewOf({ byDefault: ANALYST }), null)).toEqual({
+    expect(said(snapshotOf({ byDefault: ANALYST }), null)).toEqual({
       text: 'No kernel',
       short: 'No kernel',
       sentence: 'There is no kernel. A new one uses Analyst.'
@@ -184,31 +187,33 @@ describe('What the toolbar says', () => {
   });
 
   it('distinguishes no AWS role from the server’s own access, for a new kernel', () => {
-    expect(said(viewOf({ byDefault: 'none' }), null).sentence).toContain('has no AWS role.');
-    expect(said(viewOf({}), null).sentence).toContain('the server’s own AWS access, if any.');
-    expect(said(viewOf({ running: ANALYST })).sentence).toContain(
+    expect(said(snapshotOf({ byDefault: 'none' }), null).sentence).toContain('has no AWS role.');
+    expect(said(snapshotOf({}), null).sentence).toContain('the server’s own AWS access, if any.');
+    expect(said(snapshotOf({ running: ANALYST })).sentence).toContain(
       'After its next restart it has the server’s own AWS access, if any.'
     );
-    expect(said(viewOf({ running: ANALYST })).short).toBe('Analyst → No role yet');
-    expect(said(viewOf({ running: ANALYST, chosen: 'none' })).sentence).toContain(
+    expect(said(snapshotOf({ running: ANALYST })).short).toBe('Analyst → No role yet');
+    expect(said(snapshotOf({ running: ANALYST, chosen: 'none' })).sentence).toContain(
       'After its next restart it has no AWS role.'
     );
   });
 
   it('distinguishes a starting kernel from one that the server does not know', () => {
-    expect(said(viewOf({}), null, false).text).toBe('AWS role');
-    expect(said(viewOf({}), 'another', false).text).toBe('AWS role');
-    expect(said(viewOf({}), 'another').text).toBe('AWS role unknown');
+    expect(said(snapshotOf({}), null, false).text).toBe('AWS role');
+    expect(said(snapshotOf({}), 'another', false).text).toBe('AWS role');
+    expect(said(snapshotOf({}), 'another').text).toBe('AWS role unknown');
   });
 
   it('says in short what the kernel has and gets', () => {
-    expect(said(viewOf({ running: ANALYST, chosen: AUDITOR })).short).toBe('Analyst → Auditor');
-    expect(said(viewOf({ running: ANALYST, chosen: 'none' })).short).toBe('Analyst → No AWS role');
-    expect(said(viewOf({ running: ANALYST, chosen: ANALYST })).short).toBe('Analyst');
+    expect(said(snapshotOf({ running: ANALYST, chosen: AUDITOR })).short).toBe('Analyst → Auditor');
+    expect(said(snapshotOf({ running: ANALYST, chosen: 'none' })).short).toBe(
+      'Analyst → No AWS role'
+    );
+    expect(said(snapshotOf({ running: ANALYST, chosen: ANALYST })).short).toBe('Analyst');
   });
 
   it('says at length what the kernel has and gets', () => {
-    expect(said(viewOf({ running: ANALYST, chosen: AUDITOR })).sentence).toBe(
+    expect(said(snapshotOf({ running: ANALYST, chosen: AUDITOR })).sentence).toBe(
       'This kernel uses Analyst (account 111122223333). After its next restart it uses Auditor.'
     );
   });

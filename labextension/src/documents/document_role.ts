@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Role, RoleSession } from '../server/api';
-import { defaultSession, type IView, sessionById } from '../server/view';
+import { defaultSession, type ISnapshot, sessionById } from '../server/snapshot';
 import { accountOfArn, roleLabel } from '../words/identity';
 import { stateText } from '../words/state';
 
@@ -45,19 +45,27 @@ export interface IProcessRole {
  * @param kernelId - the kernel's id; null if there is none.
  * @param settled - whether no kernel is starting, see `isSettled`.
  */
-export function documentRole(view: IView, kernelId: string | null, settled: boolean): DocumentRole {
+export function documentRole(
+  snapshot: ISnapshot,
+  kernelId: string | null,
+  settled: boolean
+): DocumentRole {
   if (kernelId === null) {
     return settled
-      ? { kind: 'no_kernel', next: defaultSession(view), nextUntouched: !view.choice.chosen }
+      ? {
+          kind: 'no_kernel',
+          next: defaultSession(snapshot),
+          nextUntouched: !snapshot.choice.chosen
+        }
       : { kind: 'starting' };
   }
-  const assignment = view.assignments.find(a => a.kind === 'kernel' && a.id === kernelId);
+  const assignment = snapshot.assignments.find(a => a.kind === 'kernel' && a.id === kernelId);
   if (assignment === undefined) {
     return { kind: settled ? 'unknown' : 'starting' };
   }
   const { running, chosen, given } = assignment;
-  const session = sessionById(view, running?.session_id);
-  const next = sessionById(view, assignment.next?.session_id);
+  const session = sessionById(snapshot, running?.session_id);
+  const next = sessionById(snapshot, assignment.next?.session_id);
   const nextGiven = assignment.next?.given ?? given;
   // Its role session has ended and no other was chosen: a restart would bring nothing.
   const over =

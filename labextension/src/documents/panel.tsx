@@ -8,7 +8,7 @@ import { FailureNote } from '../components/failure_note';
 import { useNow } from '../components/hooks';
 import { Picker } from '../picker/picker';
 import type { IRecentRoles } from '../picker/recent_roles';
-import { roleByArn } from '../server/view';
+import { roleByArn } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { failureOf, type IFailure } from '../words/failure';
 import { accountOfArn, roleLabel } from '../words/identity';
@@ -33,7 +33,7 @@ type Props = { document: IDocument; close: () => void } & IPanelOptions;
 /** The panel of a document's button: its kernel's role, the role it was last used with, a restart, and the picker. */
 export function DocumentPanel(props: Props): React.JSX.Element {
   const { document, model, trans, close } = props;
-  const { view, role, offer } = useDocument(document, model);
+  const { snapshot, role, offer } = useDocument(document, model);
   const now = useNow(model);
   const [done, setDone] = React.useState(false);
 
@@ -41,19 +41,19 @@ export function DocumentPanel(props: Props): React.JSX.Element {
     await choose(roleArn, props);
     setDone(true);
   };
-  const unreachable = view.situation === 'unreachable';
+  const unreachable = snapshot.situation === 'unreachable';
   const restart = role.kind === 'kernel' && role.restart;
   React.useEffect(() => {
-    // If the server went away meanwhile, the view is older than the user's choice.
-    if (done && role.kind === 'kernel' && !restart && view.situation === 'ready') {
+    // If the server went away meanwhile, the snapshot is older than the user's choice.
+    if (done && role.kind === 'kernel' && !restart && snapshot.situation === 'ready') {
       close(); // The kernel has the role already.
     }
-  }, [done, role, restart, view.situation, close]);
+  }, [done, role, restart, snapshot.situation, close]);
 
   return (
     <div className="jp-AwsRoles-documentPanel">
-      {unreachable && <p role="status">{staleText(view, trans)}</p>}
-      <p>{documentText(role, view.roles, now, trans).sentence}</p>
+      {unreachable && <p role="status">{staleText(snapshot, trans)}</p>}
+      <p>{documentText(role, snapshot.roles, now, trans).sentence}</p>
       {restart && <RestartOffer {...props} focus={done} />}
       {role.kind === 'no_kernel' && <KernelOffer {...props} />}
       {role.kind === 'kernel' && !done && !unreachable && (
@@ -106,7 +106,7 @@ async function choose(roleArn: string | null, { document, model }: Props): Promi
 /** Try to start a role that the user is not offered: the server's refusal explains why. Does nothing if it is offered by now. */
 async function askWhyNot(roleArn: string, model: Props['model']): Promise<void> {
   await model.read({ roles: true });
-  if (roleByArn(model.view, roleArn) === null) {
+  if (roleByArn(model.snapshot, roleArn) === null) {
     await model.startForKernel(roleArn);
   }
 }
@@ -116,7 +116,7 @@ function Offer(
   props: Props & { roleArn: string; available: boolean; use: () => Promise<void> }
 ): React.JSX.Element {
   const { roleArn, available, model, trans } = props;
-  const label = roleLabel(roleArn, model.view.roles);
+  const label = roleLabel(roleArn, model.snapshot.roles);
   // With the account: the notebook's author named the role, and labels are not unique.
   const account = accountOfArn(roleArn);
   const [busy, failure, run] = useAction(props.use, trans);
@@ -135,7 +135,7 @@ function Offer(
         <button
           type="button"
           className="jp-AwsRoles-button jp-mod-styled jp-mod-accept"
-          disabled={busy || props.model.view.situation !== 'ready'}
+          disabled={busy || props.model.snapshot.situation !== 'ready'}
           onClick={run}
         >
           {available ? trans.__('Use %1', label) : trans.__('How to get it')}
@@ -187,7 +187,7 @@ function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
           ref={button}
           type="button"
           className="jp-AwsRoles-button jp-mod-styled jp-mod-warn"
-          disabled={props.model.view.situation !== 'ready'}
+          disabled={props.model.snapshot.situation !== 'ready'}
           onClick={restart}
         >
           {trans.__('Restart now')}

@@ -1,5 +1,5 @@
 import type { Role, RoleSession } from '../server/api';
-import { type IView, NOTHING_KNOWN } from '../server/view';
+import { type ISnapshot, NOTHING_KNOWN } from '../server/snapshot';
 import { anAssignment, aProblem, aRole, aSession } from '../testing';
 import { offerOf, rememberedArn } from './remembered_role';
 import { documentRole } from './document_role';
@@ -54,11 +54,11 @@ describe('What is offered', () => {
       chosen?: RoleSession;
       living?: RoleSession[];
       roles?: Role[];
-      more?: Partial<IView>;
+      more?: Partial<ISnapshot>;
     }
   ) => {
     const { running, chosen = running, living = [analyst, auditor] } = facts;
-    const view: IView = {
+    const snapshot: ISnapshot = {
       ...NOTHING_KNOWN,
       situation: 'ready',
       roles: facts.roles ?? [aRole('analyst'), aRole('auditor')],
@@ -71,7 +71,7 @@ describe('What is offered', () => {
       ],
       ...facts.more
     };
-    return offerOf(remembered, documentRole(view, 'kernel-1', true), view);
+    return offerOf(remembered, documentRole(snapshot, 'kernel-1', true), snapshot);
   };
 
   it('is the role that the notebook was last used with, if the kernel has another or none', () => {

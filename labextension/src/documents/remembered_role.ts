@@ -1,4 +1,4 @@
-import type { IView } from '../server/view';
+import type { ISnapshot } from '../server/snapshot';
 import type { DocumentRole } from './document_role';
 
 /** Our key in a notebook's metadata; its value is `{"role_arn": "arn:aws:iam::…"}`. */
@@ -30,8 +30,12 @@ export interface IOffer {
  *
  * @param remembered - the ARN of the role that it was last used with; null if there is none.
  */
-export function offerOf(remembered: string | null, role: DocumentRole, view: IView): IOffer | null {
-  if (remembered === null || role.kind !== 'kernel' || view.rolesProblem !== null) {
+export function offerOf(
+  remembered: string | null,
+  role: DocumentRole,
+  snapshot: ISnapshot
+): IOffer | null {
+  if (remembered === null || role.kind !== 'kernel' || snapshot.rolesProblem !== null) {
     return null;
   }
   if (role.next?.role_arn === remembered) {
@@ -40,5 +44,5 @@ export function offerOf(remembered: string | null, role: DocumentRole, view: IVi
   if (role.has?.roleArn === remembered && !role.restart && role.has.session !== null) {
     return null;
   }
-  return { roleArn: remembered, available: view.roles.some(({ arn }) => arn === remembered) };
+  return { roleArn: remembered, available: snapshot.roles.some(({ arn }) => arn === remembered) };
 }

@@ -12,7 +12,7 @@ import { DropDown } from '../components/drop_down';
 import { useNow } from '../components/hooks';
 import { offlineIcon, roleIcon, STATE_ICONS, stateIcon } from '../components/icons';
 import { swatch } from '../components/swatch';
-import { type IView, roleByArn } from '../server/view';
+import { type ISnapshot, roleByArn } from '../server/snapshot';
 import { roleLabel } from '../words/identity';
 import { staleText } from '../words/situation';
 import type { IDocument } from './document';
@@ -72,7 +72,7 @@ export class DocumentButton extends ReactWidget {
 
   /** Hide the button where there are no AWS roles. */
   private readonly onChanged = (): void => {
-    const { situation } = this.options.model.view;
+    const { situation } = this.options.model.snapshot;
     this.setHidden(situation !== 'ready' && situation !== 'unreachable');
   };
 
@@ -89,17 +89,17 @@ function RoleButton(
   props: { document: IDocument; room: number } & IPanelOptions
 ): React.JSX.Element {
   const { document, model, trans } = props;
-  const { view, role, offer } = useDocument(document, model);
+  const { snapshot, role, offer } = useDocument(document, model);
   const now = useNow(model);
   const button = React.useRef<HTMLButtonElement>(null);
   const panel = React.useRef<DropDown | null>(null);
   const [open, setOpen] = React.useState(false);
   React.useEffect(() => () => panel.current?.dispose(), []);
 
-  const unreachable = view.situation === 'unreachable';
+  const unreachable = snapshot.situation === 'unreachable';
   const { text, short, sentence } = unreachable
-    ? staleDocumentText(role, view, now, trans)
-    : buttonText(role, offer, view, now, trans);
+    ? staleDocumentText(role, snapshot, now, trans)
+    : buttonText(role, offer, snapshot, now, trans);
   const toggle = (): void => {
     if (panel.current !== null) {
       panel.current.dismiss();
@@ -120,7 +120,7 @@ function RoleButton(
   const Icon = unreachable ? offlineIcon : iconOf(role);
   const color =
     role.kind === 'kernel' && !unreachable
-      ? swatch(roleByArn(view, role.has?.roleArn)?.color)
+      ? swatch(roleByArn(snapshot, role.has?.roleArn)?.color)
       : undefined;
   return (
     <button
@@ -154,15 +154,15 @@ function RoleButton(
 function buttonText(
   role: DocumentRole,
   offer: IOffer | null,
-  view: IView,
+  snapshot: ISnapshot,
   now: number,
   trans: TranslationBundle
 ): IDocumentText {
-  const words = documentText(role, view.roles, now, trans);
+  const words = documentText(role, snapshot.roles, now, trans);
   if (offer === null || (role.kind === 'kernel' && role.restart)) {
     return words;
   }
-  const label = roleLabel(offer.roleArn, view.roles);
+  const label = roleLabel(offer.roleArn, snapshot.roles);
   const text = trans.__('%1 - last used with %2', words.text, label);
   return {
     text,
@@ -174,13 +174,13 @@ function buttonText(
 /** Describe what was known before the server stopped answering, and say that it may be out of date. */
 function staleDocumentText(
   role: DocumentRole,
-  view: IView,
+  snapshot: ISnapshot,
   now: number,
   trans: TranslationBundle
 ): IDocumentText {
   const text = trans.__('AWS role unknown');
-  const { sentence } = documentText(role, view.roles, now, trans);
-  return { text, short: text, sentence: `${staleText(view, trans)} ${sentence}` };
+  const { sentence } = documentText(role, snapshot.roles, now, trans);
+  return { text, short: text, sentence: `${staleText(snapshot, trans)} ${sentence}` };
 }
 
 function panelLabel(document: IDocument, trans: TranslationBundle): string {

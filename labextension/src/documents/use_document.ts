@@ -1,7 +1,7 @@
 import { useMemo } from 'react';
 
-import { useSignals, useView } from '../components/hooks';
-import type { IView } from '../server/view';
+import { useSignals, useSnapshot } from '../components/hooks';
+import type { ISnapshot } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { type IDocument, isSettled, kernelIdOf } from './document';
 import { type DocumentRole, documentRole } from './document_role';
@@ -9,7 +9,7 @@ import { type IOffer, offerOf } from './remembered_role';
 
 /** What a document's button and panel show. */
 export interface IDocumentState {
-  readonly view: IView;
+  readonly snapshot: ISnapshot;
   readonly role: DocumentRole;
   readonly offer: IOffer | null;
 }
@@ -25,10 +25,10 @@ export function useDocument(document: IDocument, model: IAwsRoles): IDocumentSta
     ],
     [memory, sessionContext]
   );
-  const view = useView(model);
+  const snapshot = useSnapshot(model);
   const kernelId = useSignals(signals, () => kernelIdOf(document));
-  const settled = useSignals(signals, () => isSettled(document, view));
+  const settled = useSignals(signals, () => isSettled(document, snapshot));
   const remembered = useSignals(signals, () => memory?.arn ?? null);
-  const role = documentRole(view, kernelId, settled);
-  return { view, role, offer: offerOf(remembered, role, view) };
+  const role = documentRole(snapshot, kernelId, settled);
+  return { snapshot, role, offer: offerOf(remembered, role, snapshot) };
 }

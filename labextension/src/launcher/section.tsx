@@ -6,11 +6,11 @@ import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
 import { CommandIDs } from '../commands';
-import { useView } from '../components/hooks';
+import { useSnapshot } from '../components/hooks';
 import { roleIcon } from '../components/icons';
 import { Picker } from '../picker/picker';
 import type { IRecentRoles } from '../picker/recent_roles';
-import { defaultRoleArn } from '../server/view';
+import { defaultRoleArn } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { defaultRoleText } from '../words/default_role';
 
@@ -59,7 +59,7 @@ function Section(props: {
   onHeight: (height: number) => void;
 }): React.JSX.Element {
   const { model, trans, onHeight } = props;
-  const view = useView(model);
+  const snapshot = useSnapshot(model);
   const ref = React.useRef<HTMLElement>(null);
   React.useEffect(() => {
     const observer = new ResizeObserver(() => onHeight(ref.current?.offsetHeight ?? 0));
@@ -72,15 +72,15 @@ function Section(props: {
         <roleIcon.react tag="span" width="32px" height="32px" aria-hidden="true" />
         <h2>{trans.__('AWS role')}</h2>
       </div>
-      {view.situation === 'ready' && view.rolesProblem === null && (
-        <p className="jp-AwsRoles-summary">{defaultRoleText(view, trans)}</p>
+      {snapshot.situation === 'ready' && snapshot.rolesProblem === null && (
+        <p className="jp-AwsRoles-summary">{defaultRoleText(snapshot, trans)}</p>
       )}
       <Picker
         model={model}
         recent={props.recent}
         trans={trans}
         label={trans.__('AWS role for what you start next')}
-        selected={defaultRoleArn(view)}
+        selected={defaultRoleArn(snapshot)}
         selectedLabel={trans.__('default role')}
         onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
         onSignIn={props.onSignIn}

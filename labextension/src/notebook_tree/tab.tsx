@@ -4,12 +4,12 @@ import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
 import { CommandIDs } from '../commands';
-import { useNow, useView } from '../components/hooks';
+import { useNow, useSnapshot } from '../components/hooks';
 import { roleIcon, stateIcon } from '../components/icons';
 import { Picker } from '../picker/picker';
 import type { IRecentRoles } from '../picker/recent_roles';
 import type { RoleSession } from '../server/api';
-import { defaultRoleArn } from '../server/view';
+import { defaultRoleArn } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { waitText } from '../words/default_role';
 import { accountOf } from '../words/identity';
@@ -41,15 +41,15 @@ export class TreeTab extends ReactWidget {
 
 function Tab(props: ITreeTabOptions): React.JSX.Element {
   const { model, recent, commands, trans } = props;
-  const view = useView(model);
-  const known = view.situation === 'ready' || view.situation === 'unreachable';
+  const snapshot = useSnapshot(model);
+  const known = snapshot.situation === 'ready' || snapshot.situation === 'unreachable';
   return (
     <div className="jp-AwsRoles-treeTab">
       <section aria-label={trans.__('AWS role')}>
         <h2>{trans.__('AWS role')}</h2>
-        {view.situation === 'ready' && view.rolesProblem === null && (
+        {snapshot.situation === 'ready' && snapshot.rolesProblem === null && (
           <p>
-            {waitText(view, trans) ??
+            {waitText(snapshot, trans) ??
               trans.__(
                 'Notebooks, consoles and terminals that you start from now on use the role that you pick. Running ones keep theirs.'
               )}
@@ -60,7 +60,7 @@ function Tab(props: ITreeTabOptions): React.JSX.Element {
           recent={recent}
           trans={trans}
           label={trans.__('AWS role for what you start next')}
-          selected={defaultRoleArn(view)}
+          selected={defaultRoleArn(snapshot)}
           selectedLabel={trans.__('default role')}
           onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
           onSignIn={() => void commands.execute(CommandIDs.signIn)}
@@ -78,7 +78,7 @@ function Tab(props: ITreeTabOptions): React.JSX.Element {
 
 /** The role sessions, each with a button to end it. */
 function RoleSessions({ model, commands, trans }: ITreeTabOptions): React.JSX.Element {
-  const { sessions, situation } = useView(model);
+  const { sessions, situation } = useSnapshot(model);
   return sessions.length === 0 ? (
     <p className="jp-AwsRoles-quiet">{trans.__('There are none. Pick a role to start one.')}</p>
   ) : (

@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import type { Assignment, RoleSession, SignIn } from '../server/api';
-import { type IView, NOTHING_KNOWN } from '../server/view';
+import { type ISnapshot, NOTHING_KNOWN } from '../server/snapshot';
 import { anAssignment, aProblem, aSession } from '../testing';
 import { MAX_MESSAGE } from '../words/notification';
 import {
@@ -27,12 +27,14 @@ const SIGNED_OUT: SignIn = {
   problem: null
 };
 
-function aView(sessions: RoleSession[], change: Partial<IView> = {}): IView {
+function aSnapshot(sessions: RoleSession[], change: Partial<ISnapshot> = {}): ISnapshot {
   return { ...NOTHING_KNOWN, situation: 'ready', sessions, signIn: SIGNED_OUT, ...change };
 }
 
-/** Look at one view after the other; `[view, seconds after noon]`, or what the user does. */
-function after(...steps: ([IView, number] | ((known: IRemembered) => IRemembered))[]): IRemembered {
+/** Look at one snapshot after the other; `[snapshot, seconds after noon]`, or what the user does. */
+function after(
+  ...steps: ([ISnapshot, number] | ((known: IRemembered) => IRemembered))[]
+): IRemembered {
   return steps.reduce(
     (known, step) =>
       typeof step === 'function'
@@ -62,7 +64,7 @@ const OUT = aSession('analyst', {
   state: 'sign_in_required',
   problem: aProblem('sign_in_required')
 });
-const CALM: [IView, number] = [aView([ACTIVE]), 0];
+const CALM: [ISnapshot, number] = [aSnapshot([ACTIVE]), 0];
 
 describe('when the page is opened', () => {
   test.each([
@@ -71,28 +73,28 @@ describe('when the page is opened', () => {
     ['a degraded one, which the status bar shows', [DEGRADED], []],
     ['an expired one, which the status bar shows', [EXPIRED], []]
   ])('%s', (_, sessions, expected) => {
-    expect(keys(after([aView(sessions), 0], [aView(sessions), 60]))).toEqual(expected);
+    expect(keys(after([aSnapshot(sessions), 0], [aSnapshot(sessions), 60]))).toEqual(expected);
   });
 
   test('a user without a role session is not asked to sign in', () => {
-    expect(keys(after([aView([]), 0]))).toEqual([]);
+    expect(keys(after([aSnapshot([]), 0]))).toEqual([]);
   });
 
   test('a degraded role session that expires is reported', () => {
-    expect(keys(after([aView([DEGRADED]), 0], [aView([EXPIRED]), 60]))).toEqual([
+    expect(keys(after([aSnapshot([DEGRADED]), 0], [aSnapshot([EXPIRED]), 60]))).toEqual([
       'expired:identity_provider_unavailable'
     ]);
   });
 
   test.each(['loading', 'missing', 'not_configured', 'refused'] as const)('%s', situation => {
-    expect(keys(after([aView([OUT], { situation }), 0]))).toEqual([]);
+    expect(keys(after([aSnapshot([OUT], { situation }), 0]))).toEqual([]);
   });
 });
 
 describe('signing in', () => {
   test('is one notification for any number of role sessions', () => {
     const known = after(CALM, [
-      aView([OUT, aSession('auditor', { state: 'sign_in_required' })]),
+      aSnapshot([OUT, aSession('auditor', { state: 'sign_in_required' })]),
       1
     ]);
     expect(known.notices).toMatchObject([
@@ -102,20 +104,20 @@ describe('signing in', () => {
   });
 
   test('is withdrawn once somebody has signed in', () => {
-    expect(keys(after([aView([OUT]), 0], [aView([ACTIVE]), 5]))).toEqual([]);
+    expect(keys(after([aSnapshot([OUT]), 0], [aSnapshot([ACTIVE]), 5]))).toEqual([]);
   });
 
   test('has no button if no sign-in is needed', () => {
     const signIn = { ...SIGNED_OUT, state: 'not_needed' } as const;
-    expect(after([aView([OUT], { signIn }), 0]).notices[0]?.actions).toEqual([]);
+    expect(after([aSnapshot([OUT], { signIn }), 0]).notices[0]?.actions).toEqual([]);
   });
 
   test('is shown once while it lasts, and again when it is needed again', () => {
     const away = (known: IRemembered) => withoutNotice(known, 'sign-in-required');
-    expect(keys(after([aView([OUT]), 0], away, [aView([OUT]), 5]))).toEqual([]);
-    expect(keys(after([aView([OUT]), 0], away, [aView([ACTIVE]), 5], [aView([OUT]), 9]))).toEqual([
-      'sign-in-required'
-    ]);
+    expect(keys(after([aSnapshot([OUT]), 0], away, [aSnapshot([OUT]), 5]))).toEqual([]);
+    expect(
+      keys(after([aSnapshot([OUT]), 0], away, [aSnapshot([ACTIVE]), 5], [aSnapshot([OUT]), 9]))
+    ).toEqual(['sign-in-required']);
   });
 });
 
@@ -123,8 +125,10 @@ describe('a failed refresh', () => {
   const SOON = GRACE / 1000;
 
   test('is reported after a moment, with the time that is left, and the cause', () => {
-    expect(messages(after(CALM, [aView([DEGRADED]), 0]))).toEqual([]);
-    expect(messages(after(CALM, [aView([DEGRADED]), 0], [aView([DEGRADED]), SOON]))).toEqual([
+    expect(messages(after(CALM, [aSnapshot([DEGRADED]), 0]))).toEqual([]);
+    expect(
+      messages(after(CALM, [aSnapshot([DEGRADED]), 0], [aSnapshot([DEGRADED]), SOON]))
+    ).toEqual([
       'Couldn’t refresh AWS access as analyst; 8 minutes left.\n' +
         'The identity provider can’t be reached. It is retried automatically.'
     ]);
@@ -132,20 +136,27 @@ describe('a failed refresh', () => {
 
   test('is not reported if the next attempt succeeds', () => {
     expect(
-      keys(after(CALM, [aView([DEGRADED]), 0], [aView([ACTIVE]), 2], [aView([DEGRADED]), SOON]))
+      keys(
+        after(
+          CALM,
+          [aSnapshot([DEGRADED]), 0],
+          [aSnapshot([ACTIVE]), 2],
+          [aSnapshot([DEGRADED]), SOON]
+        )
+      )
     ).toEqual([]);
   });
 
   test('stays one notification as time goes by', () => {
-    const first = after(CALM, [aView([DEGRADED]), 0], [aView([DEGRADED]), SOON]);
-    const later = nextNotices(first, aView([DEGRADED]), NOON + 300_000, WORDS);
+    const first = after(CALM, [aSnapshot([DEGRADED]), 0], [aSnapshot([DEGRADED]), SOON]);
+    const later = nextNotices(first, aSnapshot([DEGRADED]), NOON + 300_000, WORDS);
     expect(keys(later)).toEqual(keys(first));
     expect(later.notices[0]?.topics).toEqual(first.notices[0]?.topics);
     expect(messages(later)[0]).toContain('3 minutes left');
   });
 
   test('of several role sessions for one cause is one notification', () => {
-    const both = aView([DEGRADED, aSession('auditor', { state: 'degraded', ...AILING })]);
+    const both = aSnapshot([DEGRADED, aSession('auditor', { state: 'degraded', ...AILING })]);
     const known = after(CALM, [both, 0], [both, SOON]);
     expect(known.notices).toMatchObject([
       { topics: ['degraded:id-analyst', 'degraded:id-auditor'] }
@@ -154,21 +165,21 @@ describe('a failed refresh', () => {
   });
 
   test('is over when it recovers, and reported again the next time', () => {
-    const spell: [IView, number][] = [
-      [aView([DEGRADED]), 0],
-      [aView([DEGRADED]), SOON],
-      [aView([ACTIVE]), 10]
+    const spell: [ISnapshot, number][] = [
+      [aSnapshot([DEGRADED]), 0],
+      [aSnapshot([DEGRADED]), SOON],
+      [aSnapshot([ACTIVE]), 10]
     ];
     expect(keys(after(CALM, ...spell))).toEqual([]);
     expect(
-      keys(after(CALM, ...spell, [aView([DEGRADED]), 20], [aView([DEGRADED]), 20 + SOON]))
+      keys(after(CALM, ...spell, [aSnapshot([DEGRADED]), 20], [aSnapshot([DEGRADED]), 20 + SOON]))
     ).toEqual(['degraded:identity_provider_unavailable']);
   });
 
   test('gives way to the expiry, which is reported even if the user has dismissed it', () => {
     const away = (known: IRemembered) => withoutNotice(known, keys(known)[0]!);
-    const known = after(CALM, [aView([DEGRADED]), 0], [aView([DEGRADED]), SOON], away, [
-      aView([EXPIRED]),
+    const known = after(CALM, [aSnapshot([DEGRADED]), 0], [aSnapshot([DEGRADED]), SOON], away, [
+      aSnapshot([EXPIRED]),
       510
     ]);
     expect(known.notices).toMatchObject([
@@ -178,16 +189,16 @@ describe('a failed refresh', () => {
 
   test('can be handed to the administrator', () => {
     expect(
-      after(CALM, [aView([DEGRADED]), 0], [aView([DEGRADED]), SOON]).notices[0]?.actions
+      after(CALM, [aSnapshot([DEGRADED]), 0], [aSnapshot([DEGRADED]), SOON]).notices[0]?.actions
     ).toEqual([{ kind: 'copy', problem: DOWN }]);
     const plain = aSession('analyst', { ...DEGRADED, problem: aProblem('token_source_failed') });
-    expect(after(CALM, [aView([plain]), 0], [aView([plain]), SOON]).notices[0]?.actions).toEqual(
-      []
-    );
+    expect(
+      after(CALM, [aSnapshot([plain]), 0], [aSnapshot([plain]), SOON]).notices[0]?.actions
+    ).toEqual([]);
   });
 
   test('is checked again after the grace period, then as the minutes pass', () => {
-    const known = after(CALM, [aView([DEGRADED]), 0]);
+    const known = after(CALM, [aSnapshot([DEGRADED]), 0]);
     expect(nextLook(known, NOON + 1000)).toBe(GRACE - 1000);
     expect(nextLook(known, NOON + GRACE)).toBe(15_000);
     expect(nextLook(after(CALM), NOON)).toBeNull();
@@ -205,7 +216,7 @@ describe('a role session that ended', () => {
     ['identity_changed', ['ended:identity_changed'], 'Another user'],
     ['idle', ['ended:idle'], 'Nothing used']
   ] as const)('by %s', (reason, expected, words) => {
-    const known = after(CALM, ended(reason), [aView([]), 1]);
+    const known = after(CALM, ended(reason), [aSnapshot([]), 1]);
     expect(keys(known)).toEqual(expected);
     expect(messages(known)[0]).toContain(words);
     expect(messages(known)[0]).toContain('analyst');
@@ -214,7 +225,7 @@ describe('a role session that ended', () => {
   test.each(['by_user', 'signed_out', 'process_ended', null] as const)(
     'by %s is not reported',
     reason => {
-      expect(keys(after(CALM, ended(reason), [aView([]), 1]))).toEqual([]);
+      expect(keys(after(CALM, ended(reason), [aSnapshot([]), 1]))).toEqual([]);
     }
   );
 
@@ -222,20 +233,24 @@ describe('a role session that ended', () => {
     const known = after(
       CALM,
       ended('identity_changed'),
-      [aView([]), 1],
+      [aSnapshot([]), 1],
       ended('identity_changed', 'auditor'),
-      [aView([]), 1]
+      [aSnapshot([]), 1]
     );
     expect(known.notices).toMatchObject([{ topics: ['ended:id-analyst', 'ended:id-auditor'] }]);
   });
 
   test('is no longer reported when the user has picked the role again or read it', () => {
     const again = aSession('analyst', { id: 'another' });
-    expect(keys(after(CALM, ended('idle'), [aView([]), 1], [aView([again]), 2]))).toEqual([]);
+    expect(keys(after(CALM, ended('idle'), [aSnapshot([]), 1], [aSnapshot([again]), 2]))).toEqual(
+      []
+    );
     const own = aSession('analyst', { id: 'own', shared: false });
-    expect(keys(after(CALM, ended('idle'), [aView([]), 1], [aView([own]), 2]))).toHaveLength(1);
+    expect(
+      keys(after(CALM, ended('idle'), [aSnapshot([]), 1], [aSnapshot([own]), 2]))
+    ).toHaveLength(1);
     const away = (known: IRemembered) => withoutNotice(known, 'ended:idle');
-    const known = after(CALM, ended('idle'), [aView([]), 1], away, [aView([]), 2]);
+    const known = after(CALM, ended('idle'), [aSnapshot([]), 1], away, [aSnapshot([]), 2]);
     expect(keys(known)).toEqual([]);
     expect(known.ended).toEqual([]);
   });
@@ -243,7 +258,7 @@ describe('a role session that ended', () => {
 
 test('a role session that AWS refuses by now is reported with what the administrator needs', () => {
   const problem = aProblem('trust_refused', { admin_hint: 'The trust policy lacks sub.' });
-  const known = after(CALM, [aView([aSession('analyst', { state: 'degraded', problem })]), 1]);
+  const known = after(CALM, [aSnapshot([aSession('analyst', { state: 'degraded', problem })]), 1]);
   expect(known.notices).toMatchObject([
     { key: 'refused:trust_refused', type: 'error', actions: [{ kind: 'copy', problem }] }
   ]);
@@ -257,7 +272,7 @@ describe('a kernel whose role session has ended', () => {
     });
   }
   const found = (assignment: Assignment) =>
-    keys(after(CALM, [aView([ACTIVE], { assignments: [assignment] }), 1]));
+    keys(after(CALM, [aSnapshot([ACTIVE], { assignments: [assignment] }), 1]));
 
   test.each([
     ['has started without it', {}, ['without-role']],
@@ -271,16 +286,16 @@ describe('a kernel whose role session has ended', () => {
   });
 
   test('is named, and not reported if it was so when the page opened', () => {
-    const view = aView([], { assignments: [kernel({})] });
-    expect(messages(after(CALM, [view, 1]))[0]).toContain('k.ipynb runs without an AWS role');
-    expect(keys(after([view, 0], [view, 1]))).toEqual([]);
+    const snapshot = aSnapshot([], { assignments: [kernel({})] });
+    expect(messages(after(CALM, [snapshot, 1]))[0]).toContain('k.ipynb runs without an AWS role');
+    expect(keys(after([snapshot, 0], [snapshot, 1]))).toEqual([]);
   });
 });
 
 test('while the server does not answer, notifications stay', () => {
-  const lost = aView([OUT], { situation: 'unreachable' });
-  expect(keys(after([aView([OUT]), 0], [lost, 5]))).toEqual(['sign-in-required']);
-  expect(keys(after([aView([]), 0], [lost, 5]))).toEqual([]);
+  const lost = aSnapshot([OUT], { situation: 'unreachable' });
+  expect(keys(after([aSnapshot([OUT]), 0], [lost, 5]))).toEqual(['sign-in-required']);
+  expect(keys(after([aSnapshot([]), 0], [lost, 5]))).toEqual([]);
 });
 
 test('no message is longer than JupyterLab shows', () => {
@@ -312,8 +327,8 @@ test('no message is longer than JupyterLab shows', () => {
   const assignments: Assignment[] = ['a'.repeat(50), 'b'.repeat(50)].map(id =>
     anAssignment(id, null, { chosen: { session_id: 'gone', how: 'by_user' } })
   );
-  const none = aView([]);
-  const all = aView([...sessions, refused], { assignments });
+  const none = aSnapshot([]);
+  const all = aSnapshot([...sessions, refused], { assignments });
   const known = [after(CALM, [all, 0], [all, 10]), after(CALM, ...ended, [none, 1])].flatMap(
     each => each.notices
   );

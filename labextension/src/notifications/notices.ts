@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Problem, RoleSession } from '../server/api';
-import type { IView } from '../server/view';
+import type { ISnapshot } from '../server/snapshot';
 import { fittingLines } from '../words/notification';
 import { listed, timeLeft } from '../words/state';
 
@@ -65,34 +65,34 @@ interface ICandidate extends INotice {
 /**
  * Decide which notifications should be up.
  *
- * 1. The view gives the candidates; related topics share one.
+ * 1. The snapshot gives the candidates; related topics share one.
  * 2. What was so when the page opened is not reported, unless the user has to act.
  * 3. A topic that the user has dismissed is not reported again while it lasts.
  * 4. While the server does not answer, the notifications stay as they are.
  *
  * @param before - the result of the last call.
- * @param view - what is known now.
+ * @param snapshot - what is known now.
  * @param now - the server's time in milliseconds.
  * @param context - what the texts need.
  * @param onlyEssential - report only that the user has to sign in.
  */
 export function nextNotices(
   before: IRemembered,
-  view: IView,
+  snapshot: ISnapshot,
   now: number,
   context: INoticeContext,
   onlyEssential = false
 ): IRemembered {
-  if (view.situation === 'unreachable' || view.situation === 'loading') {
+  if (snapshot.situation === 'unreachable' || snapshot.situation === 'loading') {
     return before;
   }
-  if (view.situation !== 'ready') {
+  if (snapshot.situation !== 'ready') {
     return { ...NOTHING_REMEMBERED, begun: before.begun };
   }
   const ended = before.ended.filter(
-    old => !view.sessions.some(({ role_arn, shared }) => role_arn === old.role_arn && shared)
+    old => !snapshot.sessions.some(({ role_arn, shared }) => role_arn === old.role_arn && shared)
   );
-  const candidates = allCandidates(view, ended, now, context).filter(
+  const candidates = allCandidates(snapshot, ended, now, context).filter(
     candidate => !onlyEssential || candidate.key === SIGN_IN_REQUIRED
   );
   const topics = new Set(candidates.flatMap(candidate => candidate.topics));
@@ -144,16 +144,16 @@ export function nextLook(known: IRemembered, now: number): number | null {
 }
 
 function allCandidates(
-  view: IView,
+  snapshot: ISnapshot,
   ended: readonly RoleSession[],
   now: number,
   context: INoticeContext
 ): ICandidate[] {
-  const { sessions } = view;
+  const { sessions } = snapshot;
   const refused = sessions.filter(each => REFUSED.has(each.problem?.code ?? ''));
   const others = sessions.filter(each => !refused.includes(each));
   return [
-    ...signInRequired(view, context),
+    ...signInRequired(snapshot, context),
     ...grouped(refused, each => `refused:${each.problem?.code}`).map(group =>
       asRefused(group, context)
     ),
@@ -166,16 +166,16 @@ function allCandidates(
       each => `degraded:${each.problem?.code}`
     ).map(group => asDegraded(group, now, context)),
     ...grouped(ended, each => `ended:${each.end_reason}`).map(group => asEnded(group, context)),
-    ...withoutRole(view, context)
+    ...withoutRole(snapshot, context)
   ];
 }
 
-function signInRequired(view: IView, { trans }: INoticeContext): ICandidate[] {
-  const waiting = view.sessions.filter(session => session.state === 'sign_in_required');
+function signInRequired(snapshot: ISnapshot, { trans }: INoticeContext): ICandidate[] {
+  const waiting = snapshot.sessions.filter(session => session.state === 'sign_in_required');
   if (waiting.length === 0) {
     return [];
   }
-  const canSignIn = view.signIn !== null && view.signIn.state !== 'not_needed';
+  const canSignIn = snapshot.signIn !== null && snapshot.signIn.state !== 'not_needed';
   return [
     {
       key: SIGN_IN_REQUIRED,
@@ -275,14 +275,14 @@ function asEnded({ key, sessions }: IGroup, { trans }: INoticeContext): ICandida
 }
 
 /** Report kernels that started without the role chosen for them because its session had ended. */
-function withoutRole(view: IView, { trans, kernelName }: INoticeContext): ICandidate[] {
-  const bare = view.assignments.filter(
+function withoutRole(snapshot: ISnapshot, { trans, kernelName }: INoticeContext): ICandidate[] {
+  const bare = snapshot.assignments.filter(
     ({ kind, chosen, running }) =>
       kind === 'kernel' &&
       running === null &&
       chosen !== null &&
       chosen.session_id !== null &&
-      !view.sessions.some(session => session.id === chosen.session_id)
+      !snapshot.sessions.some(session => session.id === chosen.session_id)
   );
   if (bare.length === 0) {
     return [];

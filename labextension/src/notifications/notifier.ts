@@ -1,6 +1,6 @@
 import { Clipboard, Notification } from '@jupyterlab/apputils';
 
-import type { IView } from '../server/view';
+import type { ISnapshot } from '../server/snapshot';
 import type { IAwsRoles, IAwsRoleSettings } from '../tokens';
 import { failureOfProblem } from '../words/failure';
 import {
@@ -22,26 +22,26 @@ export class Notifier {
     private readonly context: INoticeContext,
     private readonly signIn: () => void
   ) {
-    model.changed.connect((_, view) => this.look(view));
+    model.changed.connect((_, snapshot) => this.look(snapshot));
     model.ended.connect((_, session) => {
       this.known = withEnding(this.known, session);
-      this.look(model.view);
+      this.look(model.snapshot);
     });
-    settings.changed.connect(() => this.look(model.view));
+    settings.changed.connect(() => this.look(model.snapshot));
     Notification.manager.changed.connect((_, { type, notification }) => {
       if (type === 'removed') {
         this.removed(notification.id);
       }
     });
-    this.look(model.view);
+    this.look(model.snapshot);
   }
 
-  private look(view: IView): void {
+  private look(snapshot: ISnapshot): void {
     const now = this.model.now();
     const before = this.known.notices;
     this.known = nextNotices(
       this.known,
-      view,
+      snapshot,
       now,
       this.context,
       !this.settings.values.notifications
@@ -50,7 +50,7 @@ export class Notifier {
     window.clearTimeout(this.timer);
     const wait = nextLook(this.known, now);
     if (wait !== null) {
-      this.timer = window.setTimeout(() => this.look(this.model.view), wait);
+      this.timer = window.setTimeout(() => this.look(this.model.snapshot), wait);
     }
   }
 

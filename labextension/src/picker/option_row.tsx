@@ -4,7 +4,7 @@ import * as React from 'react';
 
 import { STATE_ICONS, stateIcon } from '../components/icons';
 import { swatch } from '../components/swatch';
-import { type IView, sessionOfRole } from '../server/view';
+import { type ISnapshot, sessionOfRole } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { stateText } from '../words/state';
 import type { PickerOption } from './options';
@@ -26,15 +26,15 @@ export function OptionRow(props: {
   selectedLabel: string;
   note: string | undefined;
   model: IAwsRoles;
-  view: IView;
+  snapshot: ISnapshot;
   trans: TranslationBundle;
   none: string;
   onPick: (option: PickerOption) => void;
 }): React.JSX.Element {
-  const { option, trans, model, view } = props;
+  const { option, trans, model, snapshot } = props;
   const role = option.kind === 'role' ? option.role : null;
-  const session = option.arn === null ? null : sessionOfRole(view, option.arn);
-  const starting = option.arn !== null && view.starting.includes(option.arn);
+  const session = option.arn === null ? null : sessionOfRole(snapshot, option.arn);
+  const starting = option.arn !== null && snapshot.starting.includes(option.arn);
   const about =
     option.kind === 'none'
       ? trans.__('Without AWS credentials')

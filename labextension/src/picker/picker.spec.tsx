@@ -4,7 +4,7 @@ import * as React from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 
 import { Refused } from '../server/api';
-import type { IView } from '../server/view';
+import type { ISnapshot } from '../server/snapshot';
 import { aProblem, aRole, FakeRoles, NO_RECENT_ROLES } from '../testing';
 import { Picker } from './picker';
 
@@ -55,7 +55,7 @@ function aPicker(onPick: (arn: string | null) => Promise<unknown> = () => Promis
     node,
     picks,
     show,
-    offer: (...roles: IView['roles']) => React.act(() => model.show({ roles })),
+    offer: (...roles: ISnapshot['roles']) => React.act(() => model.show({ roles })),
     type: (text: string) =>
       React.act(() => {
         Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')!.set!.call(

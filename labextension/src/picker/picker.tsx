@@ -3,8 +3,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { FailureNote } from '../components/failure_note';
-import { useView } from '../components/hooks';
-import type { IView } from '../server/view';
+import { useSnapshot } from '../components/hooks';
+import type { ISnapshot } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { failureOf, type IFailure, failureOfProblem, requestAddress } from '../words/failure';
 import { fittingLines } from '../words/notification';
@@ -41,34 +41,34 @@ export interface IPickerProps {
 /** A list of the user's roles with a box to filter it, to pick one. */
 export function Picker(props: IPickerProps): React.JSX.Element {
   const { model, trans } = props;
-  const view = useView(model);
-  if (view.rolesProblem !== null || view.situation !== 'ready') {
-    const known = view.situation === 'ready' || view.situation === 'unreachable';
-    return view.rolesProblem !== null && known ? (
-      <NoRoles view={view} trans={trans} onSignIn={props.onSignIn} />
-    ) : view.situation === 'unreachable' && view.roles.length > 0 ? (
-      <RoleList {...props} view={view} disabled />
+  const snapshot = useSnapshot(model);
+  if (snapshot.rolesProblem !== null || snapshot.situation !== 'ready') {
+    const known = snapshot.situation === 'ready' || snapshot.situation === 'unreachable';
+    return snapshot.rolesProblem !== null && known ? (
+      <NoRoles snapshot={snapshot} trans={trans} onSignIn={props.onSignIn} />
+    ) : snapshot.situation === 'unreachable' && snapshot.roles.length > 0 ? (
+      <RoleList {...props} snapshot={snapshot} disabled />
     ) : (
-      <p className="jp-AwsRoles-quiet">{situationText(view, trans)}</p>
+      <p className="jp-AwsRoles-quiet">{situationText(snapshot, trans)}</p>
     );
   }
-  return <RoleList {...props} view={view} disabled={false} />;
+  return <RoleList {...props} snapshot={snapshot} disabled={false} />;
 }
 
 function NoRoles(props: {
-  view: IView;
+  snapshot: ISnapshot;
   trans: TranslationBundle;
   onSignIn: (() => void) | undefined;
 }): React.JSX.Element {
-  const { view, trans, onSignIn } = props;
-  const problem = view.rolesProblem!;
+  const { snapshot, trans, onSignIn } = props;
+  const problem = snapshot.rolesProblem!;
   if (problem.code !== 'sign_in_required') {
     return <FailureNote failure={failureOfProblem(problem, trans)} trans={trans} />;
   }
   return (
     <div className="jp-AwsRoles-quiet">
       <p>{trans.__('Sign in to see the AWS roles that you may use.')}</p>
-      {onSignIn && view.signIn?.state !== 'not_needed' && (
+      {onSignIn && snapshot.signIn?.state !== 'not_needed' && (
         <button
           type="button"
           className="jp-AwsRoles-button jp-mod-styled jp-mod-accept"
@@ -81,8 +81,10 @@ function NoRoles(props: {
   );
 }
 
-function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): React.JSX.Element {
-  const { model, recent, trans, view, disabled, selected } = props;
+function RoleList(
+  props: IPickerProps & { snapshot: ISnapshot; disabled: boolean }
+): React.JSX.Element {
+  const { model, recent, trans, snapshot, disabled, selected } = props;
   const id = useId();
   const [query, setQuery] = useState('');
   // By its ARN, since the list may have changed at the next key.
@@ -94,7 +96,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
   const none = trans.__('No AWS role');
   // As they were when the list opened: the list must not move under the user's eyes.
   const [recentArns] = useState(() => recent.arns);
-  const index = useMemo(() => indexRoles(view.roles, recentArns), [view.roles, recentArns]);
+  const index = useMemo(() => indexRoles(snapshot.roles, recentArns), [snapshot.roles, recentArns]);
   const options = useMemo(
     () => pickerOptions(index, query, none, props.first),
     [index, query, none, props.first]
@@ -217,7 +219,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
           onKeyDown={onKeyDown}
         />
         <span id={`${id}-count`} className="jp-AwsRoles-count">
-          {matchesText(query, found, view.roles.length, trans)}
+          {matchesText(query, found, snapshot.roles.length, trans)}
         </span>
       </div>
       {/* The filter box keeps the focus and moves through the list: ARIA's combobox pattern. */}
@@ -249,7 +251,7 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
                   option.arn !== null && option.arn === props.first ? props.firstNote : undefined
                 }
                 model={model}
-                view={view}
+                snapshot={snapshot}
                 trans={trans}
                 none={none}
                 onPick={option => void pick(option)}
@@ -266,12 +268,12 @@ function RoleList(props: IPickerProps & { view: IView; disabled: boolean }): Rea
           )}
         </p>
       )}
-      {view.roles.length === 0 && query === '' && (
+      {snapshot.roles.length === 0 && query === '' && (
         <p className="jp-AwsRoles-quiet">
           {trans.__('No AWS role is offered to you yet. Ask your administrator for one.')}
         </p>
       )}
-      {disabled && <p className="jp-AwsRoles-quiet">{situationText(view, trans)}</p>}
+      {disabled && <p className="jp-AwsRoles-quiet">{situationText(snapshot, trans)}</p>}
       {/* For screen readers; the count is visible beside the box. */}
       <p className={said === '' ? 'jp-AwsRoles-spoken' : 'jp-AwsRoles-said'} role="status">
         {said || (query.trim() === '' ? '' : trans._n('%1 role', '%1 roles', found, found))}

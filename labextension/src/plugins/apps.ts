@@ -23,13 +23,13 @@ export const apps: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
-    const named = (id: unknown) => runningApps(model.view, trans).find(app => app.id === id);
+    const named = (id: unknown) => runningApps(model.snapshot, trans).find(app => app.id === id);
     commands.addCommand(CommandIDs.relaunch, {
       label: args => {
         const id = typeof args.app_id === 'string' ? args.app_id : '';
-        return trans.__('Relaunch %1…', model.view.appTitles[id] ?? id);
+        return trans.__('Relaunch %1…', model.snapshot.appTitles[id] ?? id);
       },
-      isEnabled: args => model.view.situation === 'ready' && named(args.app_id) !== undefined,
+      isEnabled: args => model.snapshot.situation === 'ready' && named(args.app_id) !== undefined,
       execute: async args => {
         const app = named(args.app_id);
         if (app !== undefined) {
@@ -39,7 +39,7 @@ export const apps: JupyterFrontEndPlugin<void> = {
     });
     // A group can't be removed again: add it when an app runs, since most servers have none.
     const add = () => {
-      if (runningApps(model.view, trans).length > 0) {
+      if (runningApps(model.snapshot, trans).length > 0) {
         model.changed.disconnect(add);
         void appTitles(serviceManager.serverSettings).then(titles => model.nameApps(titles));
         managers?.add(

@@ -6,7 +6,7 @@ import { CommandIDs } from '../commands';
 import { roleIcon } from '../components/icons';
 import { askToEnd, orShowError, pickInDialog, showDoctor, showIdentity } from '../dialogs/dialogs';
 import { RecentRoles } from '../picker/recent_roles';
-import { defaultSession, sessionById } from '../server/view';
+import { defaultSession, sessionById } from '../server/snapshot';
 import { DOMAIN, IAwsRoles } from '../tokens';
 import { processNames } from '../words/process_names';
 
@@ -26,12 +26,12 @@ export const commands: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const nameOf = processNames(serviceManager.sessions, trans);
     const recent = new RecentRoles(serviceManager.serverSettings.baseUrl);
-    const ready = () => model.view.situation === 'ready';
-    const known = () => ready() || model.view.situation === 'unreachable';
+    const ready = () => model.snapshot.situation === 'ready';
+    const known = () => ready() || model.snapshot.situation === 'unreachable';
     const session = (args: { session_id?: unknown }) =>
       typeof args.session_id === 'string'
-        ? sessionById(model.view, args.session_id)
-        : defaultSession(model.view);
+        ? sessionById(model.snapshot, args.session_id)
+        : defaultSession(model.snapshot);
 
     commands.addCommand(CommandIDs.pick, {
       label: trans.__('Pick AWS Role…'),
@@ -48,7 +48,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
       caption: trans.__('What you start next has no AWS credentials'),
       isEnabled: ready,
       isVisible: known,
-      isToggled: () => model.view.choice.chosen && model.view.choice.session_id === null,
+      isToggled: () => model.snapshot.choice.chosen && model.snapshot.choice.session_id === null,
       execute: () =>
         orShowError(model.pickNone(), trans.__('Your choice could not be saved'), trans)
     });
@@ -89,9 +89,9 @@ export const commands: JupyterFrontEndPlugin<void> = {
     });
     commands.addCommand(CommandIDs.endAll, {
       label: trans.__('End All AWS Role Sessions…'),
-      isEnabled: () => ready() && model.view.sessions.length > 0,
+      isEnabled: () => ready() && model.snapshot.sessions.length > 0,
       isVisible: known,
-      execute: () => askToEnd(model, model.view.sessions, nameOf, trans)
+      execute: () => askToEnd(model, model.snapshot.sessions, nameOf, trans)
     });
     commands.addCommand(CommandIDs.doctor, {
       label: trans.__('Check AWS Credentials…'),

@@ -2,7 +2,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { Signal, type Slot } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
-import { type IView, NOTHING_KNOWN } from '../server/view';
+import { type ISnapshot, NOTHING_KNOWN } from '../server/snapshot';
 import { aDocument } from '../testing';
 import { documents } from './documents';
 
@@ -37,9 +37,9 @@ interface IConsoles {
 
 /** The plugin at a model that counts, and the factory of a notebook's item that it has made. */
 function aPlugin(consoles: IConsoles | null = null) {
-  const changed = new CountedSignal<IView>({});
-  const view: IView = { ...NOTHING_KNOWN, situation: 'ready', read: 1 };
-  const model = { view, changed, reads: 0, read: jest.fn(), now: () => 0, role: () => null };
+  const changed = new CountedSignal<ISnapshot>({});
+  const snapshot: ISnapshot = { ...NOTHING_KNOWN, situation: 'ready', read: 1 };
+  const model = { snapshot, changed, reads: 0, read: jest.fn(), now: () => 0, role: () => null };
   const factories = new Map<string, (panel: unknown) => Widget>();
   const toolbars = {
     addFactory: (name: string, _: string, factory: (panel: unknown) => Widget) =>

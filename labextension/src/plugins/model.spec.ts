@@ -38,7 +38,7 @@ test('a server that refuses the event stream and answers otherwise is not called
   const model = plugin.activate({ serviceManager: { serverSettings } } as never) as IAwsRoles;
   FakeSocket.all[0]!.onopen?.();
   await model.read();
-  expect(model.view.situation).toBe('ready');
+  expect(model.snapshot.situation).toBe('ready');
 
   FakeSocket.all[0]!.onclose?.(); // cut
   jest.advanceTimersByTime(1_000);
@@ -47,5 +47,5 @@ test('a server that refuses the event stream and answers otherwise is not called
   await jest.advanceTimersByTimeAsync(500);
 
   expect(asked).toContain('sessions');
-  expect(model.view.situation).toBe('ready');
+  expect(model.snapshot.situation).toBe('ready');
 });

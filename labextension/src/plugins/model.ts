@@ -25,9 +25,9 @@ export const model: JupyterFrontEndPlugin<IAwsRoles> = {
       event: name => model.hint(name)
     });
     let timer = 0;
-    model.changed.connect((_, view) => {
+    model.changed.connect((_, snapshot) => {
       window.clearTimeout(timer);
-      const wait = nextExpiry(view, model.now());
+      const wait = nextExpiry(snapshot, model.now());
       if (wait !== null) {
         timer = window.setTimeout(() => void model.read(), wait);
       }

@@ -25,14 +25,14 @@ export const running: JupyterFrontEndPlugin<void> = {
     const nameOf = processNames(serviceManager.sessions, trans);
     // A group can't be removed again: add it once the server turns out to have the extension.
     const add = () => {
-      if (model.view.situation === 'ready') {
+      if (model.snapshot.situation === 'ready') {
         model.changed.disconnect(add);
         managers?.add(
           new RunningRoleSessions(model, nameOf, trans, {
             open: session =>
               void commands.execute(CommandIDs.showIdentity, { session_id: session.id }),
             end: session => void askToEnd(model, [session], nameOf, trans),
-            endAll: () => void endAndReport(model, model.view.sessions, trans)
+            endAll: () => void endAndReport(model, model.snapshot.sessions, trans)
           })
         );
       }

@@ -27,7 +27,7 @@ export const signIn: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { commands } = app;
-    const isNeeded = () => (model.view.signIn?.state ?? 'not_needed') !== 'not_needed';
+    const isNeeded = () => (model.snapshot.signIn?.state ?? 'not_needed') !== 'not_needed';
     let shown: Dialog<unknown> | null = null;
     let welcome = '';
 
@@ -46,7 +46,7 @@ export const signIn: JupyterFrontEndPlugin<void> = {
 
     const signedIn = (user: User | null) => {
       shown?.reject();
-      const roles = model.view.sessions.map(session => session.label);
+      const roles = model.snapshot.sessions.map(session => session.label);
       const canPick = roles.length === 0 && commands.hasCommand(CommandIDs.pick);
       Notification.dismiss(welcome);
       welcome = Notification.success(
@@ -110,14 +110,14 @@ export const signIn: JupyterFrontEndPlugin<void> = {
       caption: trans.__('End your sign-in and all role sessions'),
       isVisible: isNeeded,
       isEnabled: () =>
-        model.view.situation === 'ready' &&
+        model.snapshot.situation === 'ready' &&
         isNeeded() &&
-        (model.view.signIn?.state === 'signed_in' || model.view.sessions.length > 0),
+        (model.snapshot.signIn?.state === 'signed_in' || model.snapshot.sessions.length > 0),
       execute: async () => {
         const title = trans.__('Sign out of AWS?');
         const { button } = await show(
           title,
-          <BeforeSignOut view={model.view} trans={trans} />,
+          <BeforeSignOut snapshot={model.snapshot} trans={trans} />,
           Dialog.cancelButton(),
           Dialog.warnButton({ label: trans.__('Sign out') })
         ).launch();

@@ -40,7 +40,7 @@ export const status: JupyterFrontEndPlugin<void> = {
       align: 'left',
       rank: 1.5, // after the running kernels and terminals
       priority: 1, // in narrow windows too
-      isActive: () => settings.values.statusBar && model.view.situation !== 'loading',
+      isActive: () => settings.values.statusBar && model.snapshot.situation !== 'loading',
       activeStateChanged
     });
   }

@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import type { Assignment, RoleSession } from '../server/api';
-import { type IView, NOTHING_KNOWN } from '../server/view';
+import { type ISnapshot, NOTHING_KNOWN } from '../server/snapshot';
 import { anAssignment, aRole, aSession, FakeRoles } from '../testing';
 import { relaunchQuestion, runningApps } from './app_roles';
 import { RunningApps } from './apps';
@@ -25,31 +25,31 @@ function app(
   });
 }
 
-function viewOf(assignments: Assignment[], sessions = [ANALYST, AUDITOR]): IView {
+function snapshotOf(assignments: Assignment[], sessions = [ANALYST, AUDITOR]): ISnapshot {
   return { ...NOTHING_KNOWN, situation: 'ready', sessions, assignments };
 }
 
 function only(assignment: Assignment, sessions = [ANALYST, AUDITOR]) {
-  const [found] = runningApps(viewOf([assignment], sessions), trans);
+  const [found] = runningApps(snapshotOf([assignment], sessions), trans);
   return { relaunch: found?.relaunch, words: found?.words };
 }
 
 describe('the proxied apps that run', () => {
   it('are those of the server, by name, and neither kernels nor terminals', () => {
-    const view = viewOf([
+    const snapshot = snapshotOf([
       { ...app(ANALYST, ANALYST), id: 'vscode' },
       anAssignment('kernel-1', ANALYST),
       { ...app(null, null), kind: 'terminal', id: '1' },
       { ...app(ANALYST, ANALYST), id: 'shiny' }
     ]);
 
-    expect(runningApps(view, trans).map(({ id }) => id)).toEqual(['shiny', 'vscode']);
+    expect(runningApps(snapshot, trans).map(({ id }) => id)).toEqual(['shiny', 'vscode']);
   });
 
   it('have the names that the launcher shows', () => {
-    const view = { ...viewOf([app(ANALYST, AUDITOR)]), appTitles: { vscode: 'VS Code' } };
+    const snapshot = { ...snapshotOf([app(ANALYST, AUDITOR)]), appTitles: { vscode: 'VS Code' } };
 
-    expect(runningApps(view, trans)).toMatchObject([
+    expect(runningApps(snapshot, trans)).toMatchObject([
       { id: 'vscode', title: 'VS Code', short: 'Analyst → Auditor' }
     ]);
   });
@@ -81,7 +81,7 @@ describe('the proxied apps that run', () => {
 
   it('whose role session has ended are relaunched only for another role', () => {
     const roles = [aRole('analyst', { label: 'Analyst of Colorado' })];
-    const [known] = runningApps({ ...viewOf([app(ANALYST, null)], []), roles }, trans);
+    const [known] = runningApps({ ...snapshotOf([app(ANALYST, null)], []), roles }, trans);
     expect(known?.words).toBe('Analyst of Colorado (ended)');
     expect(only(app(ANALYST, null), [])).toEqual({ relaunch: false, words: 'analyst (ended)' });
     expect(only(app(ANALYST, AUDITOR), [AUDITOR])).toEqual({
@@ -100,7 +100,7 @@ describe('the proxied apps that run', () => {
 
 describe('the question before a relaunch', () => {
   it('says what is lost, and what the app has then', () => {
-    const apps = runningApps(viewOf([app(ANALYST, AUDITOR)]), trans);
+    const apps = runningApps(snapshotOf([app(ANALYST, AUDITOR)]), trans);
 
     expect(relaunchQuestion(apps, trans)).toContain('what is not saved there is lost');
     expect(relaunchQuestion(apps, trans)).toContain('launch it as Auditor');
@@ -110,7 +110,7 @@ describe('the question before a relaunch', () => {
 describe('the panel of what is running', () => {
   function panelOf(assignments: Assignment[]) {
     const actions = { relaunch: jest.fn(), relaunchAll: jest.fn() };
-    const model = new FakeRoles(viewOf(assignments));
+    const model = new FakeRoles(snapshotOf(assignments));
     return { panel: new RunningApps(model, trans, actions), actions };
   }
 

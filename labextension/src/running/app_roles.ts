@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Assignment, RoleSession } from '../server/api';
-import type { IView } from '../server/view';
+import type { ISnapshot } from '../server/snapshot';
 import { roleLabel } from '../words/identity';
 
 /** A running proxied app (VS Code, RStudio, Shiny …) and its AWS role. */
@@ -22,18 +22,18 @@ export interface IApp {
 }
 
 /** Return the running proxied apps, sorted by title. */
-export function runningApps(view: IView, trans: TranslationBundle): IApp[] {
-  return view.assignments
+export function runningApps(snapshot: ISnapshot, trans: TranslationBundle): IApp[] {
+  return snapshot.assignments
     .filter(assignment => assignment.kind === 'app')
-    .map(assignment => asApp(view, assignment, trans))
+    .map(assignment => asApp(snapshot, assignment, trans))
     .sort((one, other) => one.title.localeCompare(other.title));
 }
 
-function asApp(view: IView, assignment: Assignment, trans: TranslationBundle): IApp {
+function asApp(snapshot: ISnapshot, assignment: Assignment, trans: TranslationBundle): IApp {
   const { id, running, given, renewed_by } = assignment;
-  const title = view.appTitles[id] ?? id;
+  const title = snapshot.appTitles[id] ?? id;
   const session = (id: string | null | undefined) =>
-    view.sessions.find(session => session.id === id) ?? null;
+    snapshot.sessions.find(session => session.id === id) ?? null;
   const has = session(running?.session_id);
   const next = session(assignment.next?.session_id);
   const nextName = next?.label ?? trans.__('no AWS role');
@@ -48,7 +48,7 @@ function asApp(view: IView, assignment: Assignment, trans: TranslationBundle): I
   const name =
     has?.label ??
     (running !== null
-      ? trans.__('%1 (ended)', roleLabel(running.role_arn, view.roles))
+      ? trans.__('%1 (ended)', roleLabel(running.role_arn, snapshot.roles))
       : given === 'untouched'
         ? trans.__('No role yet')
         : trans.__('No AWS role'));

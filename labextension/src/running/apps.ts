@@ -38,7 +38,7 @@ export class RunningApps implements IRunningSessions.IManager {
   readonly shutdownAllConfirmationText: string;
 
   running(): IRunningSessions.IRunningItem[] {
-    return runningApps(this.model.view, this.trans).map(app => ({
+    return runningApps(this.model.snapshot, this.trans).map(app => ({
       className: 'jp-AwsRoles-runningApp',
       icon: () => roleIcon,
       label: () => app.title,
@@ -58,6 +58,6 @@ export class RunningApps implements IRunningSessions.IManager {
   }
 
   private toRelaunch(): IApp[] {
-    return runningApps(this.model.view, this.trans).filter(app => app.relaunch);
+    return runningApps(this.model.snapshot, this.trans).filter(app => app.relaunch);
   }
 }

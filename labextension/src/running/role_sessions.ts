@@ -4,7 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { withRoleColor } from '../components/icons';
 import { confirmation } from '../components/confirmation';
 import type { RoleSession } from '../server/api';
-import { roleByArn } from '../server/view';
+import { roleByArn } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { endQuestion } from '../words/end_question';
 import { accountOf } from '../words/identity';
@@ -32,7 +32,7 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
     this.shutdownLabel = trans.__('End');
     this.shutdownAllLabel = trans.__('End All Roles');
     this.shutdownAllConfirmationText = confirmation(() =>
-      endQuestion(model.view, model.view.sessions, nameOf, trans)
+      endQuestion(model.snapshot, model.snapshot.sessions, nameOf, trans)
     );
   }
 
@@ -43,12 +43,12 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
   readonly shutdownAllConfirmationText: string;
 
   running(): IRunningSessions.IRunningItem[] {
-    return this.model.view.sessions.map(session => {
+    return this.model.snapshot.sessions.map(session => {
       const { word, sentence } = stateText(session, this.model.now(), this.trans);
       return {
         className: 'jp-AwsRoles-running',
         icon: () =>
-          withRoleColor(session.state, roleByArn(this.model.view, session.role_arn)?.color),
+          withRoleColor(session.state, roleByArn(this.model.snapshot, session.role_arn)?.color),
         label: () => session.label,
         labelTitle: () => `${session.role_arn}\n${sentence}`,
         detail: () =>

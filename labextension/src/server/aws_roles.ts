@@ -2,22 +2,22 @@ import { Token } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 
 import type { DoctorReport, Flow, RoleSession, SignedOut, SignInBegun } from './api';
-import type { IView } from './view';
+import type { ISnapshot } from './snapshot';
 
 /**
  * The AWS roles of this server: what is known of them, and what the user can do with them.
  *
- * Reading never throws; the view says how it went. The user's actions throw what `Api` throws, and
- * resolve once the view shows their effect.
+ * Reading never throws; the snapshot says how it went. The user's actions throw what `Api` throws, and
+ * resolve once the snapshot shows their effect.
  */
 export interface IAwsRoles {
   /** What the server said last. */
-  readonly view: IView;
-  /** Emits each new view. */
-  readonly changed: ISignal<IAwsRoles, IView>;
-  /** Emits a role session of the view that has ended, unless this page ended it. */
+  readonly snapshot: ISnapshot;
+  /** Emits each new snapshot. */
+  readonly changed: ISignal<IAwsRoles, ISnapshot>;
+  /** Emits a role session of the snapshot that has ended, unless this page ended it. */
   readonly ended: ISignal<IAwsRoles, RoleSession>;
-  /** How many reads have begun: what happens now is in views with a higher `read` only. */
+  /** How many reads have begun: what happens now is in snapshots with a higher `read` only. */
   readonly reads: number;
 
   /** Return the server's time in milliseconds, to compare its other times with. */

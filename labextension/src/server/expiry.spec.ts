@@ -1,12 +1,12 @@
 import { aSession } from '../testing';
 import { nextExpiry } from './expiry';
-import { type IView, NOTHING_KNOWN } from './view';
+import { type ISnapshot, NOTHING_KNOWN } from './snapshot';
 
 const NOON = Date.parse('2026-11-25T12:00:00Z');
 const IN_A_MINUTE = '2026-11-25T12:01:00Z';
 const DEGRADED = aSession('analyst', { state: 'degraded', token_expires_at: IN_A_MINUTE });
 
-function aView(...sessions: IView['sessions']): IView {
+function aSnapshot(...sessions: ISnapshot['sessions']): ISnapshot {
   return { ...NOTHING_KNOWN, situation: 'ready', sessions };
 }
 
@@ -28,9 +28,9 @@ test.each([
   ['its end is not known', [{ ...DEGRADED, token_expires_at: null }], null],
   ['it has expired', [{ ...DEGRADED, state: 'expired' as const }], null]
 ])('where %s', (_, sessions, wait) => {
-  expect(nextExpiry(aView(...sessions), NOON)).toBe(wait);
+  expect(nextExpiry(aSnapshot(...sessions), NOON)).toBe(wait);
 });
 
 test('a server that is gone is not asked', () => {
-  expect(nextExpiry({ ...aView(DEGRADED), situation: 'unreachable' }, NOON)).toBeNull();
+  expect(nextExpiry({ ...aSnapshot(DEGRADED), situation: 'unreachable' }, NOON)).toBeNull();
 });

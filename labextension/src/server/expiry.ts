@@ -1,4 +1,4 @@
-import type { IView } from './view';
+import type { ISnapshot } from './snapshot';
 
 /** How far the server's clock may be behind this page's estimate, in milliseconds. */
 const MARGIN = 2_000;
@@ -16,11 +16,11 @@ const MAX_WAIT = 3_600_000;
  *
  * @param now - the server's time in milliseconds.
  */
-export function nextExpiry(view: IView, now: number): number | null {
-  if (view.situation !== 'ready') {
+export function nextExpiry(snapshot: ISnapshot, now: number): number | null {
+  if (snapshot.situation !== 'ready') {
     return null;
   }
-  const waits = view.sessions
+  const waits = snapshot.sessions
     .filter(({ state }) => state === 'active' || state === 'degraded')
     .filter(session => session.token_expires_at !== null)
     .map(session => Date.parse(session.token_expires_at ?? '') - now)

@@ -1,7 +1,7 @@
 import { aHealth, aProblem, aRole, aSession, unexpected } from '../testing';
 import { type IApi, Missing, Refused, Unreachable } from './api';
 import { Model } from './model';
-import { defaultSession, sessionOfRole } from './view';
+import { defaultSession, sessionOfRole } from './snapshot';
 
 const ALICE = { name: 'alice', subject: 'alice', groups: [] };
 
@@ -100,20 +100,20 @@ test('a read gives the roles, the role sessions and the default', async () => {
 
   await model.read();
 
-  expect(model.view.situation).toBe('ready');
-  expect(model.view.roles.map(role => role.label)).toEqual(['analyst', 'auditor']);
-  expect(defaultSession(model.view)?.label).toBe('analyst');
+  expect(model.snapshot.situation).toBe('ready');
+  expect(model.snapshot.roles.map(role => role.label)).toEqual(['analyst', 'auditor']);
+  expect(defaultSession(model.snapshot)?.label).toBe('analyst');
 });
 
 test('a role session that is not shared is not the role’s own', async () => {
   const { server, model } = aServer();
   server.sessions = [aSession('analyst', { id: 'own', shared: false })];
   await model.read();
-  expect(sessionOfRole(model.view, server.sessions[0]!.role_arn)).toBeNull();
+  expect(sessionOfRole(model.snapshot, server.sessions[0]!.role_arn)).toBeNull();
 
   server.sessions.push(aSession('analyst'));
   await model.read();
-  expect(sessionOfRole(model.view, server.sessions[0]!.role_arn)?.id).toBe('id-analyst');
+  expect(sessionOfRole(model.snapshot, server.sessions[0]!.role_arn)?.id).toBe('id-analyst');
 });
 
 test('a hint reads again, and the list of roles only if it may have changed', async () => {
@@ -144,18 +144,18 @@ test('many hints at once cause two reads: the current one, and one after it', as
   expect(server.calls.filter(call => call === 'sessions').length).toBeLessThanOrEqual(2);
 });
 
-test('a view has the number of its read', async () => {
+test('a snapshot has the number of its read', async () => {
   const { model } = aServer();
   await model.read();
   const { reads } = model;
-  expect(model.view.read).toBe(reads);
+  expect(model.snapshot.read).toBe(reads);
 
   const reading = model.read();
   expect(model.reads).toBe(reads + 1);
   void model.read();
   await reading;
 
-  expect(model.view.read).toBe(reads + 2);
+  expect(model.snapshot.read).toBe(reads + 2);
 });
 
 test('a hint during a read is not lost', async () => {
@@ -167,10 +167,10 @@ test('a hint during a read is not lost', async () => {
   model.hint('session-started');
   await reading;
 
-  expect(model.view.sessions).toHaveLength(1);
+  expect(model.snapshot.sessions).toHaveLength(1);
 });
 
-test('when the server goes away, the last view stays, marked as old', async () => {
+test('when the server goes away, the last snapshot stays, marked as old', async () => {
   const { server, model } = aServer();
   server.sessions = [aSession('analyst')];
   await model.read();
@@ -178,13 +178,13 @@ test('when the server goes away, the last view stays, marked as old', async () =
   server.failing = new Unreachable();
   await model.read();
 
-  expect(model.view.situation).toBe('unreachable');
-  expect(model.view.sessions).toHaveLength(1);
-  expect(model.view.roles).toHaveLength(2);
+  expect(model.snapshot.situation).toBe('unreachable');
+  expect(model.snapshot.sessions).toHaveLength(1);
+  expect(model.snapshot.roles).toHaveLength(2);
 
   server.failing = null;
   await model.read();
-  expect(model.view.situation).toBe('ready');
+  expect(model.snapshot.situation).toBe('ready');
 });
 
 test.each<[string, Error]>([
@@ -198,7 +198,7 @@ test.each<[string, Error]>([
 
   await model.read();
 
-  expect(model.view.situation).toBe(situation);
+  expect(model.snapshot.situation).toBe(situation);
 });
 
 test('a server where nothing is set up says what to set', async () => {
@@ -207,7 +207,7 @@ test('a server where nothing is set up says what to set', async () => {
 
   await model.read();
 
-  expect(model.view).toMatchObject({
+  expect(model.snapshot).toMatchObject({
     situation: 'not_configured',
     message: 'Set WbAwsApp.token_source.'
   });
@@ -217,14 +217,14 @@ test('a server where nothing is set up says what to set', async () => {
 test('a read finds out whether the server was replaced, if asked to', async () => {
   const { server, model } = aServer();
   await model.read();
-  expect(model.view.version).toBe('1.0.0');
+  expect(model.snapshot.version).toBe('1.0.0');
   server.version = '1.1.0';
 
   await model.read();
-  expect(model.view.version).toBe('1.0.0');
+  expect(model.snapshot.version).toBe('1.0.0');
   await model.read({ server: true });
 
-  expect(model.view.version).toBe('1.1.0');
+  expect(model.snapshot.version).toBe('1.1.0');
   server.calls.length = 0;
   await model.read();
   expect(server.calls).not.toContain('health');
@@ -236,21 +236,21 @@ test('a failed list of roles is a problem to show; the rest is known', async () 
 
   await model.read();
 
-  expect(model.view.situation).toBe('ready');
-  expect(model.view.rolesProblem?.code).toBe('sign_in_required');
+  expect(model.snapshot.situation).toBe('ready');
+  expect(model.snapshot.rolesProblem?.code).toBe('sign_in_required');
 });
 
 test('picking makes the default, and shows which role is starting', async () => {
   const { model } = aServer();
   await model.read();
   const starting: (readonly string[])[] = [];
-  model.changed.connect((_, view) => starting.push(view.starting));
+  model.changed.connect((_, snapshot) => starting.push(snapshot.starting));
 
   await model.pick(aRole('analyst').arn);
 
-  expect(defaultSession(model.view)?.label).toBe('analyst');
+  expect(defaultSession(model.snapshot)?.label).toBe('analyst');
   expect(starting[0]).toEqual([aRole('analyst').arn]);
-  expect(model.view.starting).toEqual([]);
+  expect(model.snapshot.starting).toEqual([]);
 });
 
 test('a start that ends after a reset leaves another start running', async () => {
@@ -261,18 +261,18 @@ test('a start that ends after a reset leaves another start running', async () =>
   const first = model.pick(aRole('analyst').arn);
   server.failing = new Refused(aProblem('role_not_allowed'));
   await model.read();
-  expect(model.view.situation).toBe('refused');
+  expect(model.snapshot.situation).toBe('refused');
   server.failing = null;
   await model.read();
   const second = model.pick(aRole('auditor').arn);
 
   releases[0]?.();
   await first;
-  expect(model.view.starting).toEqual([aRole('auditor').arn]);
+  expect(model.snapshot.starting).toEqual([aRole('auditor').arn]);
 
   releases[1]?.();
   await second;
-  expect(model.view.starting).toEqual([]);
+  expect(model.snapshot.starting).toEqual([]);
 });
 
 test('a role that is started for one kernel is not the default', async () => {
@@ -280,12 +280,12 @@ test('a role that is started for one kernel is not the default', async () => {
   await model.read();
 
   const picking: (readonly string[])[] = [];
-  model.changed.connect((_, view) => picking.push(view.startingDefaults));
+  model.changed.connect((_, snapshot) => picking.push(snapshot.startingDefaults));
   await model.startForKernel(aRole('analyst').arn);
 
   expect(server.calls).toContain('start false');
   expect(picking.flat()).toEqual([]);
-  expect(defaultSession(model.view)).toBeNull();
+  expect(defaultSession(model.snapshot)).toBeNull();
 });
 
 test('a pick that fails throws, and leaves nothing starting', async () => {
@@ -295,7 +295,7 @@ test('a pick that fails throws, and leaves nothing starting', async () => {
 
   await expect(model.pick(aRole('analyst').arn)).rejects.toThrow('Detail of trust_refused.');
 
-  expect(model.view.starting).toEqual([]);
+  expect(model.snapshot.starting).toEqual([]);
 });
 
 test('an end by somebody else is announced with its reason; one of ours is not', async () => {

@@ -13,7 +13,7 @@ import {
   type SignInBegun
 } from './api';
 import type { IAwsRoles } from './aws_roles';
-import { type IView, NOTHING_KNOWN } from './view';
+import { type ISnapshot, NOTHING_KNOWN } from './snapshot';
 
 /** Events after which the list of roles may have changed. */
 const CHANGES_ROLES = new Set(['sign-in-changed', 'session-ended', 'role-denied']);
@@ -46,11 +46,11 @@ export class Model implements IAwsRoles, IDisposable {
     Signal.clearData(this);
   }
 
-  get view(): IView {
+  get snapshot(): ISnapshot {
     return this._view;
   }
 
-  get changed(): ISignal<this, IView> {
+  get changed(): ISignal<this, ISnapshot> {
     return this._changed;
   }
 
@@ -145,7 +145,7 @@ export class Model implements IAwsRoles, IDisposable {
     await Promise.all(gone.map(({ id }) => this.announceEnd(id)));
   }
 
-  private async readRoles(): Promise<Partial<IView>> {
+  private async readRoles(): Promise<Partial<ISnapshot>> {
     try {
       const { user, roles } = await this.api.roles();
       return { user, roles, rolesProblem: null };
@@ -276,7 +276,7 @@ export class Model implements IAwsRoles, IDisposable {
     }
   }
 
-  private update(change: Partial<IView>): void {
+  private update(change: Partial<ISnapshot>): void {
     if (this.disposed) {
       return;
     }
@@ -286,7 +286,7 @@ export class Model implements IAwsRoles, IDisposable {
 
   private _view = NOTHING_KNOWN;
   private _reads = 0;
-  private readonly _changed = new Signal<this, IView>(this);
+  private readonly _changed = new Signal<this, ISnapshot>(this);
   private readonly _ended = new Signal<this, RoleSession>(this);
   private readonly endedHere = new Set<string>();
   private aheadOfBrowser = 0;
@@ -302,7 +302,7 @@ function versionOf(health: Partial<Pick<Health, 'versions'>>): string | null {
   return health.versions?.jupyter_wb_aws ?? null;
 }
 
-/** Leave out one occurrence of a value; it may be missing, since the view may have been reset. */
+/** Leave out one occurrence of a value; it may be missing, since the snapshot may have been reset. */
 function withoutOne(all: readonly string[], one: string): readonly string[] {
   const at = all.indexOf(one);
   return at === -1 ? all : [...all.slice(0, at), ...all.slice(at + 1)];

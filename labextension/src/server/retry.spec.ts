@@ -1,11 +1,11 @@
 import { FakeRoles } from '../testing';
 import { retryReads } from './retry';
-import type { IView } from './view';
+import type { ISnapshot } from './snapshot';
 
 function aModel(isOpen: boolean) {
   const model = new FakeRoles();
   retryReads(model, () => isOpen);
-  const become = (situation: IView['situation']) => {
+  const become = (situation: ISnapshot['situation']) => {
     model.show({ situation });
     return Promise.resolve();
   };

@@ -1,5 +1,5 @@
 import type { Flow, Problem, SignIn, SignInBegun, User } from '../server/api';
-import type { IView } from '../server/view';
+import type { ISnapshot } from '../server/snapshot';
 import { webAddress } from '../words/failure';
 
 /** A sign-in that this page has asked for. */
@@ -54,8 +54,8 @@ export type Step =
  * @param attempt - the sign-in that this page has begun; null if none.
  * @param now - the server's time in milliseconds.
  */
-export function stepOf(view: IView, attempt: IAttempt | null, now: number): Step {
-  const { signIn, situation } = view;
+export function stepOf(snapshot: ISnapshot, attempt: IAttempt | null, now: number): Step {
+  const { signIn, situation } = snapshot;
   if (signIn === null || (situation !== 'ready' && situation !== 'unreachable')) {
     return { kind: 'unavailable' };
   }
@@ -72,7 +72,7 @@ export function stepOf(view: IView, attempt: IAttempt | null, now: number): Step
 }
 
 /** Return the other flow that the site supports; null if there is none. */
-export function otherWay(view: IView, step: Step): Flow | null {
+export function otherWay(snapshot: ISnapshot, step: Step): Flow | null {
   const shown =
     step.kind === 'start' || step.kind === 'failed' || step.kind === 'expired'
       ? step.flow
@@ -81,7 +81,7 @@ export function otherWay(view: IView, step: Step): Flow | null {
         : null;
   return shown === null
     ? null
-    : (view.signIn?.flows.find(flow => flow !== shown && FLOWS.includes(flow)) ?? null);
+    : (snapshot.signIn?.flows.find(flow => flow !== shown && FLOWS.includes(flow)) ?? null);
 }
 
 /** The flows that this page knows; a newer server may have others. */

@@ -3,7 +3,7 @@ import { launchIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { CopyButton, FailureNote } from '../components/failure_note';
-import { useNow, useView } from '../components/hooks';
+import { useNow, useSnapshot } from '../components/hooks';
 import { STATE_ICONS } from '../components/icons';
 import type { Flow, Problem, User } from '../server/api';
 import type { IAwsRoles } from '../tokens';
@@ -26,12 +26,12 @@ export interface ISignInProps {
 /** The body of the dialog in which the user signs in. */
 export function SignIn(props: ISignInProps): React.JSX.Element {
   const { model, trans, onSignedIn } = props;
-  const view = useView(model);
+  const snapshot = useSnapshot(model);
   const now = useNow(model, 1_000);
   const { attempt, begin } = useAttempt(model, trans);
-  const step = stepOf(view, attempt, now);
-  const other = otherWay(view, step);
-  const disabled = view.situation !== 'ready';
+  const step = stepOf(snapshot, attempt, now);
+  const other = otherWay(snapshot, step);
+  const disabled = snapshot.situation !== 'ready';
   const main = useRef<HTMLButtonElement & HTMLAnchorElement>(null);
 
   useDeviceAtOnce(step, begin);
@@ -51,11 +51,11 @@ export function SignIn(props: ISignInProps): React.JSX.Element {
         }
       }}
     >
-      {view.situation === 'unreachable' && (
-        <p className="jp-AwsRoles-signInQuiet">{situationText(view, trans)}</p>
+      {snapshot.situation === 'unreachable' && (
+        <p className="jp-AwsRoles-signInQuiet">{situationText(snapshot, trans)}</p>
       )}
       {step.kind !== 'signed_in' &&
-        view.signIn?.notices?.map(notice => <p key={notice.code}>{notice.message}</p>)}
+        snapshot.signIn?.notices?.map(notice => <p key={notice.code}>{notice.message}</p>)}
       <StepBody
         {...props}
         step={step}
@@ -113,7 +113,7 @@ function StepBody(props: IStepProps): React.JSX.Element {
   );
   switch (step.kind) {
     case 'unavailable':
-      return <p>{situationText(model.view, trans)}</p>;
+      return <p>{situationText(model.snapshot, trans)}</p>;
     case 'not_needed':
       return (
         <p>
@@ -320,9 +320,9 @@ function waitingText(step: Step, trans: TranslationBundle): string {
   }
 }
 
-function signedInText({ view }: IAwsRoles, trans: TranslationBundle): string {
-  const name = view.signIn?.user?.name ?? '';
-  const until = view.signIn?.expires_at ?? null;
+function signedInText({ snapshot }: IAwsRoles, trans: TranslationBundle): string {
+  const name = snapshot.signIn?.user?.name ?? '';
+  const until = snapshot.signIn?.expires_at ?? null;
   return until === null
     ? trans.__('You are signed in as %1.', name)
     : trans.__('You are signed in as %1, until %2.', name, clockTime(until));

@@ -2,14 +2,17 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { SignedOut } from '../server/api';
-import type { IView } from '../server/view';
+import type { ISnapshot } from '../server/snapshot';
 import { webAddress } from '../words/failure';
 import { clockTime } from '../words/state';
 
 /** What signing out does, for the question to the user. */
-export function BeforeSignOut(props: { view: IView; trans: TranslationBundle }): React.JSX.Element {
-  const { view, trans } = props;
-  const roles = view.sessions.map(session => session.label);
+export function BeforeSignOut(props: {
+  snapshot: ISnapshot;
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  const { snapshot, trans } = props;
+  const roles = snapshot.sessions.map(session => session.label);
   return (
     <div className="jp-AwsRoles-signOut">
       {roles.length > 0 && (

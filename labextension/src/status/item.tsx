@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { type LabIcon, ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { useNow, useView } from '../components/hooks';
+import { useNow, useSnapshot } from '../components/hooks';
 import { offlineIcon, roleIcon, stateIcon } from '../components/icons';
 import { RoleColor } from '../components/swatch';
 import type { IAwsRoles } from '../tokens';
@@ -93,7 +93,7 @@ function StatusButton(props: {
   open: boolean;
   onClick: () => void;
 }): React.JSX.Element | null {
-  const status = statusOf(useView(props.model), useNow(props.model), props.trans);
+  const status = statusOf(useSnapshot(props.model), useNow(props.model), props.trans);
   if (status === null) {
     return null;
   }

@@ -2,11 +2,11 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { FailureNote } from '../components/failure_note';
-import { useNow, useView } from '../components/hooks';
+import { useNow, useSnapshot } from '../components/hooks';
 import { RoleSessionDetails } from '../components/role_session_details';
 import { RoleColor } from '../components/swatch';
 import { runningApps } from '../running/app_roles';
-import { defaultSession, type IView } from '../server/view';
+import { defaultSession, type ISnapshot } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { failureOf, type IFailure } from '../words/failure';
 import { clockTime } from '../words/state';
@@ -29,10 +29,10 @@ export function Popover(props: {
   actions: IPopoverActions;
 }): React.JSX.Element | null {
   const { model, trans, actions } = props;
-  const view = useView(model);
+  const snapshot = useSnapshot(model);
   const id = React.useId();
   const ref = React.useRef<HTMLElement>(null);
-  const status = statusOf(view, useNow(model), trans);
+  const status = statusOf(snapshot, useNow(model), trans);
   React.useEffect(() => {
     ref.current?.focus();
   }, []);
@@ -45,8 +45,8 @@ export function Popover(props: {
   if (status === null) {
     return null;
   }
-  const session = defaultSession(view);
-  const known = view.situation === 'ready' || view.situation === 'unreachable';
+  const session = defaultSession(snapshot);
+  const known = snapshot.situation === 'ready' || snapshot.situation === 'unreachable';
   return (
     // Focused when it opens: a screen reader announces it, and Tab starts at its beginning.
     <section
@@ -60,8 +60,8 @@ export function Popover(props: {
         <RoleColor color={status.color} trans={trans} />
         {session !== null && known ? trans.__('AWS role: %1', session.label) : status.label}
       </h2>
-      {(session === null || view.situation !== 'ready') && <p>{status.sentence}</p>}
-      {session !== null && view.situation === 'ready' && (
+      {(session === null || snapshot.situation !== 'ready') && <p>{status.sentence}</p>}
+      {session !== null && snapshot.situation === 'ready' && (
         <p className="jp-AwsRoles-quiet">
           {trans.__(
             'This is the default role: what you start next uses it. Open notebooks show theirs in their toolbars.'
@@ -73,26 +73,26 @@ export function Popover(props: {
           model={model}
           session={session}
           trans={trans}
-          stale={view.situation !== 'ready'}
+          stale={snapshot.situation !== 'ready'}
         />
       )}
-      {known && <Buttons model={model} view={view} trans={trans} actions={actions} />}
+      {known && <Buttons model={model} snapshot={snapshot} trans={trans} actions={actions} />}
     </section>
   );
 }
 
 function Buttons(props: {
   model: IAwsRoles;
-  view: IView;
+  snapshot: ISnapshot;
   trans: TranslationBundle;
   actions: IPopoverActions;
 }): React.JSX.Element {
-  const { model, view, trans, actions } = props;
+  const { model, snapshot, trans, actions } = props;
   const [busy, setBusy] = React.useState(false);
   const [message, setMessage] = React.useState('');
   const [failure, setFailure] = React.useState<IFailure | null>(null);
-  const session = defaultSession(view);
-  const disabled = view.situation !== 'ready';
+  const session = defaultSession(snapshot);
+  const disabled = snapshot.situation !== 'ready';
 
   const refresh = async (sessionId: string) => {
     setBusy(true);
@@ -120,7 +120,7 @@ function Buttons(props: {
         {message}
       </p>
       <div className="jp-AwsRoles-buttons">
-        {signInHelps(view) && (
+        {signInHelps(snapshot) && (
           <Button
             label={trans.__('Sign in…')}
             look="accept"
@@ -140,7 +140,7 @@ function Buttons(props: {
           disabled={disabled}
           onClick={actions.pick}
         />
-        {runningApps(view, trans)
+        {runningApps(snapshot, trans)
           .filter(app => app.relaunch)
           .map(app => (
             <Button
@@ -158,7 +158,7 @@ function Buttons(props: {
         {session !== null && (
           <Button label={trans.__('End…')} look="warn" disabled={disabled} onClick={actions.end} />
         )}
-        {view.signIn?.state === 'signed_in' && (
+        {snapshot.signIn?.state === 'signed_in' && (
           <Button label={trans.__('Sign out…')} disabled={disabled} onClick={actions.signOut} />
         )}
       </div>
@@ -185,8 +185,9 @@ function Button(props: {
   );
 }
 
-function signInHelps(view: IView): boolean {
+function signInHelps(snapshot: ISnapshot): boolean {
   const needed =
-    defaultSession(view)?.state === 'sign_in_required' || view.signIn?.state === 'signed_out';
-  return needed && view.signIn?.state !== 'not_needed';
+    defaultSession(snapshot)?.state === 'sign_in_required' ||
+    snapshot.signIn?.state === 'signed_out';
+  return needed && snapshot.signIn?.state !== 'not_needed';
 }

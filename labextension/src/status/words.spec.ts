@@ -1,13 +1,13 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import type { SignIn } from '../server/api';
-import { type IView, NOTHING_KNOWN } from '../server/view';
+import { type ISnapshot, NOTHING_KNOWN } from '../server/snapshot';
 import { aRole, aSession } from '../testing';
 import { statusOf } from './words';
 
 const trans = nullTranslator.load('test');
 const NOW = Date.parse('2026-11-25T10:00:00Z');
-const READY: IView = { ...NOTHING_KNOWN, situation: 'ready' };
+const READY: ISnapshot = { ...NOTHING_KNOWN, situation: 'ready' };
 const CHOSEN = { session_id: 'id-analyst', chosen: true, ended: null };
 const SIGNED_OUT: SignIn = {
   state: 'signed_out',
@@ -17,18 +17,18 @@ const SIGNED_OUT: SignIn = {
   problem: null
 };
 
-function withRole(change: Parameters<typeof aSession>[1] = {}): IView {
+function withRole(change: Parameters<typeof aSession>[1] = {}): ISnapshot {
   return { ...READY, choice: CHOSEN, sessions: [aSession('analyst', change)] };
 }
 
-function said(view: IView): string | null {
-  const status = statusOf(view, NOW, trans);
+function said(snapshot: ISnapshot): string | null {
+  const status = statusOf(snapshot, NOW, trans);
   return (
     status && [status.icon, status.label, status.account, status.health].filter(Boolean).join(' | ')
   );
 }
 
-test.each<[string, IView, string | null]>([
+test.each<[string, ISnapshot, string | null]>([
   ['nothing while nothing is known', NOTHING_KNOWN, null],
   ['what to do first', READY, 'role | Pick an AWS role'],
   [
@@ -108,22 +108,22 @@ test.each<[string, IView, string | null]>([
     { ...NOTHING_KNOWN, situation: 'refused', message: 'You may not.' },
     'role | AWS roles unavailable'
   ]
-])('it says %s', (_, view, words) => {
-  expect(said(view)).toBe(words);
+])('it says %s', (_, snapshot, words) => {
+  expect(said(snapshot)).toBe(words);
 });
 
 test.each(['not_configured', 'refused'] as const)('%s: the server’s own sentence', situation => {
-  const view = { ...NOTHING_KNOWN, situation, message: 'What the server said.' };
+  const snapshot = { ...NOTHING_KNOWN, situation, message: 'What the server said.' };
 
-  expect(statusOf(view, NOW, trans)?.sentence).toBe('What the server said.');
+  expect(statusOf(snapshot, NOW, trans)?.sentence).toBe('What the server said.');
 });
 
 test.each([
   ['', 'The Jupyter server does not answer.'],
   ['The disk is full.', 'The Jupyter server can’t answer at the moment: The disk is full.']
 ])('of a server that said “%s” it says so, and that the rest is old', (message, words) => {
-  const view: IView = { ...withRole(), situation: 'unreachable', message };
-  const { sentence } = statusOf(view, NOW, trans)!;
+  const snapshot: ISnapshot = { ...withRole(), situation: 'unreachable', message };
+  const { sentence } = statusOf(snapshot, NOW, trans)!;
 
   expect(sentence).toContain(words);
   expect(sentence).toContain('the last known state');
@@ -147,9 +147,12 @@ test('the sentence says that the role is for what starts next', () => {
 });
 
 test('the role’s colour is the catalogue’s', () => {
-  const view = { ...withRole(), roles: [aRole('auditor'), aRole('analyst', { color: '#c00' })] };
+  const snapshot = {
+    ...withRole(),
+    roles: [aRole('auditor'), aRole('analyst', { color: '#c00' })]
+  };
 
-  expect(statusOf(view, NOW, trans)?.color).toBe('#c00');
+  expect(statusOf(snapshot, NOW, trans)?.color).toBe('#c00');
 });
 
 test('a role that has left the catalogue has no colour', () => {

@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { RoleSession } from '../server/api';
-import { defaultSession, type IView } from '../server/view';
+import { defaultSession, type ISnapshot } from '../server/snapshot';
 import { accountOf } from '../words/identity';
 import { situationText, staleText } from '../words/situation';
 import { expiryMatters, stateText, timeLeft } from '../words/state';
@@ -23,43 +23,47 @@ export interface IStatus {
 }
 
 /** Return what the status bar shows at `now` (the server's time in milliseconds); null for nothing. */
-export function statusOf(view: IView, now: number, trans: TranslationBundle): IStatus | null {
-  switch (view.situation) {
+export function statusOf(
+  snapshot: ISnapshot,
+  now: number,
+  trans: TranslationBundle
+): IStatus | null {
+  switch (snapshot.situation) {
     case 'loading':
       return null;
     case 'missing':
     case 'not_configured':
     case 'refused':
-      return without('role', trans.__('AWS roles unavailable'), situationText(view, trans));
+      return without('role', trans.__('AWS roles unavailable'), situationText(snapshot, trans));
     case 'unreachable':
-      return unreachable(view, trans);
+      return unreachable(snapshot, trans);
     case 'ready':
-      return ready(view, now, trans);
+      return ready(snapshot, now, trans);
   }
 }
 
-function ready(view: IView, now: number, trans: TranslationBundle): IStatus {
-  const session = defaultSession(view);
+function ready(snapshot: ISnapshot, now: number, trans: TranslationBundle): IStatus {
+  const session = defaultSession(snapshot);
   if (session !== null) {
     const { word, sentence } = stateText(session, now, trans);
     const left = expiryMatters(session) ? timeLeft(session.token_expires_at, now, trans) : '';
     return {
-      ...ofRole(view, session),
+      ...ofRole(snapshot, session),
       icon: session.state,
       health: left === '' ? word : trans.__('%1, %2 left', word, left),
       sentence: `${trans.__('What you start next uses %1.', session.label)} ${sentence}`
     };
   }
-  const [starting] = view.starting;
+  const [starting] = snapshot.starting;
   if (starting !== undefined) {
-    const label = view.roles.find(role => role.arn === starting)?.label ?? starting;
+    const label = snapshot.roles.find(role => role.arn === starting)?.label ?? starting;
     return without(
       'starting',
       trans.__('Starting %1…', label),
       trans.__('The role session is starting.')
     );
   }
-  const signIn = view.signIn?.state;
+  const signIn = snapshot.signIn?.state;
   if (signIn === 'signed_out' || signIn === 'pending') {
     return without(
       'sign_in_required',
@@ -67,8 +71,8 @@ function ready(view: IView, now: number, trans: TranslationBundle): IStatus {
       trans.__('Sign in to pick an AWS role.')
     );
   }
-  return view.choice.chosen
-    ? without('role', trans.__('No AWS role'), noneSentence(view, trans))
+  return snapshot.choice.chosen
+    ? without('role', trans.__('No AWS role'), noneSentence(snapshot, trans))
     : without(
         'role',
         trans.__('Pick an AWS role'),
@@ -78,30 +82,33 @@ function ready(view: IView, now: number, trans: TranslationBundle): IStatus {
       );
 }
 
-function noneSentence(view: IView, trans: TranslationBundle): string {
-  return view.choice.ended === null
+function noneSentence(snapshot: ISnapshot, trans: TranslationBundle): string {
+  return snapshot.choice.ended === null
     ? trans.__('There is no default role: what you start next has no AWS credentials.')
     : trans.__(
         'The role session of %1 has ended. What you start next has no AWS credentials until you pick a role again.',
-        view.choice.ended
+        snapshot.choice.ended
       );
 }
 
-function unreachable(view: IView, trans: TranslationBundle): IStatus {
-  const session = defaultSession(view);
+function unreachable(snapshot: ISnapshot, trans: TranslationBundle): IStatus {
+  const session = defaultSession(snapshot);
   const health =
-    view.message === '' ? trans.__('server not reachable') : trans.__('unknown at the moment');
-  const sentence = staleText(view, trans);
+    snapshot.message === '' ? trans.__('server not reachable') : trans.__('unknown at the moment');
+  const sentence = staleText(snapshot, trans);
   return session === null
     ? { ...without('offline', trans.__('AWS roles'), sentence), health }
-    : { ...ofRole(view, session), icon: 'offline', health, sentence };
+    : { ...ofRole(snapshot, session), icon: 'offline', health, sentence };
 }
 
-function ofRole(view: IView, session: RoleSession): Pick<IStatus, 'label' | 'account' | 'color'> {
+function ofRole(
+  snapshot: ISnapshot,
+  session: RoleSession
+): Pick<IStatus, 'label' | 'account' | 'color'> {
   return {
     label: session.label,
     account: accountOf(session),
-    color: view.roles.find(role => role.arn === session.role_arn)?.color ?? null
+    color: snapshot.roles.find(role => role.arn === session.role_arn)?.color ?? null
   };
 }
 

@@ -1,17 +1,17 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { defaultRoleArn, type IView, NOTHING_KNOWN } from '../server/view';
+import { defaultRoleArn, type ISnapshot, NOTHING_KNOWN } from '../server/snapshot';
 import { aRole, aSession } from '../testing';
 import { defaultRoleText, waitText } from './default_role';
 
 const trans = nullTranslator.load('test');
 const AUDITOR = aRole('auditor', { label: 'Auditor' });
-const NOTHING_CHOSEN: IView = { ...NOTHING_KNOWN, situation: 'ready', roles: [AUDITOR] };
-const NO_ROLE: IView = {
+const NOTHING_CHOSEN: ISnapshot = { ...NOTHING_KNOWN, situation: 'ready', roles: [AUDITOR] };
+const NO_ROLE: ISnapshot = {
   ...NOTHING_CHOSEN,
   choice: { session_id: null, chosen: true, ended: null }
 };
-const ANALYST: IView = {
+const ANALYST: ISnapshot = {
   ...NOTHING_CHOSEN,
   sessions: [aSession('analyst', { label: 'Analyst' })],
   choice: { session_id: 'id-analyst', chosen: true, ended: null }
@@ -25,17 +25,17 @@ test.each([
     'The role session of Analyst has ended'
   ],
   [NOTHING_CHOSEN, 'Pick a role to give']
-])('it says which role starts get', (view, words) => {
-  expect(defaultRoleText(view, trans)).toContain(words);
-  expect(waitText(view, trans)).toBeNull();
+])('it says which role starts get', (snapshot, words) => {
+  expect(defaultRoleText(snapshot, trans)).toContain(words);
+  expect(waitText(snapshot, trans)).toBeNull();
 });
 
 test.each([
   [ANALYST, 'what you start now still uses Analyst.'],
   [NO_ROLE, 'what you start now still has no AWS role.'],
   [NOTHING_CHOSEN, 'what you start now still has the server’s own AWS access, if any.']
-])('while the new default role starts, it says what starts get until then', (view, words) => {
-  const picking = { ...view, starting: [AUDITOR.arn], startingDefaults: [AUDITOR.arn] };
+])('while the new default role starts, it says what starts get until then', (snapshot, words) => {
+  const picking = { ...snapshot, starting: [AUDITOR.arn], startingDefaults: [AUDITOR.arn] };
 
   expect(defaultRoleText(picking, trans)).toBe(`Wait until Auditor is ready: ${words}`);
 });

@@ -1,6 +1,6 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { NOTHING_KNOWN } from '../server/view';
+import { NOTHING_KNOWN } from '../server/snapshot';
 import { anAssignment, aSession } from '../testing';
 import { endedText, endQuestion } from './end_question';
 import { MAX_MESSAGE } from './notification';
@@ -11,7 +11,7 @@ const ANALYST = aSession('analyst', { default: true });
 const AUDITOR = aSession('auditor');
 const nameOf = ({ id }: { id: string }) => `number ${id}`;
 
-const VIEW = {
+const SNAPSHOT = {
   ...NOTHING_KNOWN,
   assignments: [
     anAssignment('1', AUDITOR),
@@ -22,13 +22,13 @@ const VIEW = {
 };
 
 test('the question about the default role session says that what starts next has no role', () => {
-  expect(endQuestion(VIEW, [ANALYST], nameOf, trans)).toContain('What you start next has no');
-  expect(endQuestion(VIEW, [AUDITOR], nameOf, trans)).not.toContain('start next');
+  expect(endQuestion(SNAPSHOT, [ANALYST], nameOf, trans)).toContain('What you start next has no');
+  expect(endQuestion(SNAPSHOT, [AUDITOR], nameOf, trans)).not.toContain('start next');
 });
 
 test('the question names what uses the role sessions, and what becomes of it', () => {
-  expect(endQuestion(VIEW, [AUDITOR], nameOf, trans)).toContain('number 1 uses it. It keeps');
-  const all = endQuestion(VIEW, [ANALYST, AUDITOR], nameOf, trans);
+  expect(endQuestion(SNAPSHOT, [AUDITOR], nameOf, trans)).toContain('number 1 uses it. It keeps');
+  const all = endQuestion(SNAPSHOT, [ANALYST, AUDITOR], nameOf, trans);
   expect(all).toContain('In use by number 1, number 2, number 3. These keep working');
   expect(all).toContain('then AWS refuses them');
   expect(endQuestion(NOTHING_KNOWN, [ANALYST], nameOf, trans)).toContain(
@@ -37,16 +37,16 @@ test('the question names what uses the role sessions, and what becomes of it', (
 });
 
 test('the question about all role sessions names them', () => {
-  expect(endQuestion(VIEW, [ANALYST, AUDITOR], nameOf, trans)).toContain(
+  expect(endQuestion(SNAPSHOT, [ANALYST, AUDITOR], nameOf, trans)).toContain(
     'the role sessions of analyst, auditor.'
   );
 });
 
 test('the question about a program’s own role session says so', () => {
-  const own = endQuestion(VIEW, [aSession('own', { shared: false })], nameOf, trans);
+  const own = endQuestion(SNAPSHOT, [aSession('own', { shared: false })], nameOf, trans);
   expect(own).toContain('A program that was started with its own role uses it');
   expect(own).not.toContain('Nothing that runs');
-  expect(endQuestion(VIEW, [ANALYST, AUDITOR], nameOf, trans)).not.toContain('A program');
+  expect(endQuestion(SNAPSHOT, [ANALYST, AUDITOR], nameOf, trans)).not.toContain('A program');
 });
 
 function ended(label: string, ...times: (string | null)[]) {

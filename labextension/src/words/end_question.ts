@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { RoleSession } from '../server/api';
-import type { IView } from '../server/view';
+import type { ISnapshot } from '../server/snapshot';
 import type { ProcessName } from './process_names';
 import { clockTime, listed } from './state';
 
@@ -18,13 +18,15 @@ export interface IEnded {
  * @param nameOf - names the kernels, terminals and apps that use them.
  */
 export function endQuestion(
-  view: IView,
+  snapshot: ISnapshot,
   sessions: readonly RoleSession[],
   nameOf: ProcessName,
   trans: TranslationBundle
 ): string {
   const ids = new Set(sessions.map(session => session.id));
-  const users = view.assignments.filter(({ running }) => running && ids.has(running.session_id));
+  const users = snapshot.assignments.filter(
+    ({ running }) => running && ids.has(running.session_id)
+  );
   return [
     sessions.length > 1
       ? trans.__(

@@ -3,7 +3,7 @@ import type { Assignment, DefaultChoice, Problem, Role, RoleSession, SignIn, Use
 /**
  * Whether this page can show and change the server's AWS roles.
  *
- * `loading`: nothing is known yet. `ready`: the view holds what the server said last. `unreachable`:
+ * `loading`: nothing is known yet. `ready`: the snapshot holds what the server said last. `unreachable`:
  * it holds what the server said before it went away. `not_configured`: the extension is not set up.
  * `missing`: the server does not have the extension. `refused`: the user may not use it.
  */
@@ -11,7 +11,7 @@ export type Situation =
   'loading' | 'ready' | 'unreachable' | 'not_configured' | 'missing' | 'refused';
 
 /** What this page knows; immutable, a new one for each change. */
-export interface IView {
+export interface ISnapshot {
   readonly situation: Situation;
   /** The server extension's version; null if it is not known. */
   readonly version: string | null;
@@ -37,7 +37,7 @@ export interface IView {
   readonly startingDefaults: readonly string[];
 }
 
-export const NOTHING_KNOWN: IView = {
+export const NOTHING_KNOWN: ISnapshot = {
   situation: 'loading',
   version: null,
   read: 0,
@@ -55,27 +55,30 @@ export const NOTHING_KNOWN: IView = {
 };
 
 /** Return a role session that has not ended; null if there is none with that id. */
-export function sessionById(view: IView, id: string | null | undefined): RoleSession | null {
-  return view.sessions.find(session => session.id === id) ?? null;
+export function sessionById(
+  snapshot: ISnapshot,
+  id: string | null | undefined
+): RoleSession | null {
+  return snapshot.sessions.find(session => session.id === id) ?? null;
 }
 
 /** Return the default role session; null if there is none. */
-export function defaultSession(view: IView): RoleSession | null {
-  return sessionById(view, view.choice.session_id);
+export function defaultSession(snapshot: ISnapshot): RoleSession | null {
+  return sessionById(snapshot, snapshot.choice.session_id);
 }
 
 /** Return the default role's ARN; null for "no AWS role", undefined if nothing was ever chosen. */
-export function defaultRoleArn(view: IView): string | null | undefined {
-  return view.choice.chosen ? (defaultSession(view)?.role_arn ?? null) : undefined;
+export function defaultRoleArn(snapshot: ISnapshot): string | null | undefined {
+  return snapshot.choice.chosen ? (defaultSession(snapshot)?.role_arn ?? null) : undefined;
 }
 
 /** Return a role's shared role session, the default one if there are several; null if there is none. */
-export function sessionOfRole(view: IView, roleArn: string): RoleSession | null {
-  const all = view.sessions.filter(session => session.role_arn === roleArn && session.shared);
+export function sessionOfRole(snapshot: ISnapshot, roleArn: string): RoleSession | null {
+  const all = snapshot.sessions.filter(session => session.role_arn === roleArn && session.shared);
   return all.find(session => session.default) ?? all[0] ?? null;
 }
 
 /** Return a role that the user is offered; null if there is none with that ARN. */
-export function roleByArn(view: IView, arn: string | null | undefined): Role | null {
-  return view.roles.find(role => role.arn === arn) ?? null;
+export function roleByArn(snapshot: ISnapshot, arn: string | null | undefined): Role | null {
+  return snapshot.roles.find(role => role.arn === arn) ?? null;
 }
