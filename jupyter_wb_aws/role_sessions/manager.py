@@ -19,9 +19,10 @@ from jupyter_wb_aws.role_sessions.default_role import DefaultRole
 from jupyter_wb_aws.role_sessions.ending import Ending
 from jupyter_wb_aws.role_sessions.limits import InUse, Limits
 from jupyter_wb_aws.role_sessions.places import Place
-from jupyter_wb_aws.role_sessions.records import Records, restored_sessions
+from jupyter_wb_aws.role_sessions.records import Records
 from jupyter_wb_aws.role_sessions.refresher import Refresher
 from jupyter_wb_aws.role_sessions.registry import Registry
+from jupyter_wb_aws.role_sessions.restoring import restored_sessions
 from jupyter_wb_aws.role_sessions.rights import Rights
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.role_session_sts import RoleSessionSts, StsEnvironment
