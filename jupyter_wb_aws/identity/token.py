@@ -16,7 +16,7 @@ from jupyter_wb_aws.identity.claims import claim_by_path, optional_member
 
 # Characters. AssumeRoleWithWebIdentity's own limits on `WebIdentityToken` (botocore, sts service model).
 MIN_TOKEN_LENGTH, MAX_TOKEN_LENGTH = 4, 20_000
-# Bytes to read of what may be a token: more than AWS accepts, to tell a token that is too long from garbage.
+# Bytes to read of what may be a token: more than AWS accepts, to distinguish a token that is too long from garbage.
 MAX_TOKEN_READ = 64 * 1024
 # Characters of a claim's name in a message.
 MAX_NAME_LENGTH = 100

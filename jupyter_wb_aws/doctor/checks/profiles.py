@@ -64,14 +64,14 @@ def kinds(profile: Profile) -> Iterator[tuple[str, str, str]]:
 
 
 def _override(facts: Facts, profile: Profile, code: str, key: str, what: str) -> Finding:
-    place = profile.lines.get(key)
+    line = profile.lines.get(key)
     by = _chosen_by(facts)
     name = f"[{profile.name}]" if by is None else f"The profile {printable(profile.name)!r} ({by})"
     if code == "profile_credential_process" and _is_the_role(facts, profile):
         return new_finding(
             code,
             f"{name} gets the role {printable(profile.wb_aws_role)} from `jupyter wb-aws credential-process`"
-            f"{f' ({place})' if place else ''}, which is as good as a role session.",
+            f"{f' ({line})' if line else ''}, which is as good as a role session.",
             severity=Severity.INFO,
         )
     effect = (
@@ -79,7 +79,7 @@ def _override(facts: Facts, profile: Profile, code: str, key: str, what: str) ->
     )
     return new_finding(
         code,
-        f"{name} {what}: `{key}`{f', {place}' if place else ''}. {effect}.",
+        f"{name} {what}: `{key}`{f', {line}' if line else ''}. {effect}.",
         _instead(facts, profile, by),
         severity=None if facts.has_role else Severity.INFO,
     )
