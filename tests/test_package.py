@@ -11,7 +11,7 @@ def test_jupyter_server_finds_the_extension():
 
 
 def test_the_domain_is_imported_without_what_a_server_does_not_need_to_start():
-    modules = "identity.command identity.file identity.oidc identity.token_cache roles.catalogue_file aws.sts aws.file_conflicts"
+    modules = "identity.command_source identity.file_source identity.oidc_source identity.token_cache roles.catalogue_file aws.sts aws.file_conflicts"
     program = "".join(f"import jupyter_wb_aws.{module}\n" for module in modules.split())
     program += "import sys\nprint({'jwt', 'boto3', 'botocore', 'cryptography', 'httpx2', 'httpcore2', 'psutil', 'urllib.request'} & set(sys.modules))"
     done = subprocess.run(

@@ -75,7 +75,7 @@ def test_without_a_port_the_next_free_one_is_taken(taken_port, monkeypatch):
         ["--credential-lifetime", "0"],
         ["--credential-lifetime", "9999999999"],
     ],
-    ids=" ".join,
+    ids=lambda arguments: " ".join(arguments).replace("ü", "<U+00FC>"),
 )
 def test_a_wrong_option_is_refused_with_a_sentence(arguments, capsys):
     with pytest.raises(SystemExit) as exit_:
