@@ -36,7 +36,7 @@ JOBS = {
 
 
 def steps(job, key):
-    return [step[key] for step in job["steps"] if key in step]
+    return [step[key] for step in job.get("steps", []) if key in step]
 
 
 def commands(job):
@@ -87,7 +87,8 @@ def test_a_workflow_may_do_nothing_and_each_job_says_what_it_needs(path):
     workflow = read(path.name)
     assert workflow["permissions"] == {}
     assert all(
-        "permissions" in job and "timeout-minutes" in job for job in workflow["jobs"].values()
+        "permissions" in job and ("timeout-minutes" in job or "uses" in job)
+        for job in workflow["jobs"].values()
     )
     assert path.read_text().startswith("# Not run here")
 
@@ -114,12 +115,23 @@ def test_a_release_publishes_what_was_checked():
         step["with"] for step in publish["steps"] if "download" in step.get("uses", "")
     ]
 
-    assert publish["needs"] == "build"
+    assert set(publish["needs"]) == {"ci", "build"}
     assert [c for c in commands(build) if c.startswith("make")] == [
         c for c in commands(CI["jobs"]["release-check"]) if c.startswith("make")
     ]
     assert (uploaded["name"], uploaded["path"]) == (downloaded["name"], downloaded["path"])
     assert RELEASE[True] == {"push": {"tags": ["v*"]}}  # YAML 1.1 reads the key `on` as true
+
+
+def test_a_release_publishes_only_a_commit_that_passes_ci():
+    ci = RELEASE["jobs"]["ci"]
+    assert ci["uses"] == "./.github/workflows/ci.yml"
+    assert "workflow_call" in CI[True]
+    granted = ci["permissions"].items()
+    assert all(job["permissions"].items() <= granted for job in CI["jobs"].values())
+    assert "if" not in RELEASE["jobs"]["publish"]  # else it could run though CI failed
+    guide = (ROOT / "CONTRIBUTING.md").read_text()
+    assert re.search(r"environment `pypi` should\s+require a reviewer", guide)
 
 
 def test_every_python_that_is_promised_is_run_on_linux_and_on_macos():
