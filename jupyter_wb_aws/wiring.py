@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from jupyter_server.extension.application import ExtensionApp
 from traitlets.config import Configurable
 from traitlets.utils.importstring import import_item
 
@@ -92,7 +93,9 @@ def _report_unknown_settings(
     paths = (*SOURCES.values(), "jupyter_wb_aws.identity.source.TokenSource")
     named = {path.rpartition(".")[2]: path for path in paths}
     read = [import_item(path) for name, path in named.items() if name in sections]
-    classes: dict[str, type] = {cls.__name__: cls for cls in (type(app), *read)}
+    # A site's subclass of WbAwsApp reads the section WbAwsApp too.
+    apps = [cls for cls in type(app).__mro__ if issubclass(cls, ExtensionApp)][:-1]
+    classes: dict[str, type] = {cls.__name__: cls for cls in (*apps, *read)}
     for cls in type(source).__mro__ if source is not None else ():
         if issubclass(cls, Configurable) and cls.class_own_traits(config=True):
             classes[cls.__name__] = cls

@@ -240,3 +240,25 @@ def test_a_misspelt_setting_is_named_in_the_log_wherever_it_stands(
     app = server.extension_manager.extension_points["jupyter_wb_aws"].app
     assert "the nearest is `WbAwsApp.token_source`" in app.server_state.message
     assert [code for code, _ in app.server_state.notices] == ["unknown_setting"]
+
+
+def test_a_sites_own_subclass_reads_the_section_of_the_extension_too(
+    jp_configurable_serverapp, tmp_path, monkeypatch
+):
+    (tmp_path / "site_of_ours.py").write_text(
+        "from jupyter_wb_aws.app import WbAwsApp\n"
+        "class SiteApp(WbAwsApp):\n    pass\n"
+        "def _jupyter_server_extension_points():\n"
+        "    return [{'module': 'site_of_ours', 'app': SiteApp}]\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    config = {
+        "ServerApp": {"jpserver_extensions": {"site_of_ours": True}},
+        "WbAwsApp": {"idle_timeout": 60, "token_sorce": "file"},
+    }
+
+    server = jp_configurable_serverapp(config=config)
+
+    points = server.extension_manager.extensions["site_of_ours"].extension_points
+    (found,) = [text for _, text in points["jupyter_wb_aws"].app.server_state.notices]
+    assert "the nearest is `WbAwsApp.token_source`" in found
