@@ -24,7 +24,7 @@ from jupyter_wb_aws.cli.output import (
 )
 
 # Problems of health whose details are elsewhere in the output.
-SHOWN_BELOW = {"role_session_degraded", "roles_file_entries_unusable"}
+SHOWN_BELOW = {"role_session_needs_attention", "roles_file_entries_unusable"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -187,7 +187,7 @@ def _print_claims(claims: Mapping[str, Any]) -> None:
 def _explained_by(sign_in: Mapping[str, Any]) -> set[str]:
     """Return the codes of problems that follow from the missing sign-in, which is already explained."""
     problem = sign_in["problem"] or {}
-    return {"sign_in_required", "role_session_degraded", str(problem.get("code"))}
+    return {"sign_in_required", "role_session_needs_attention", str(problem.get("code"))}
 
 
 def _without_entries(notices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

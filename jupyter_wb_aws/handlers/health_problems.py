@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.errors import (
     CatalogueUnavailable,
-    LastRunUnknown,
     NotConfigured,
     WbAwsError,
 )
@@ -17,14 +16,11 @@ from jupyter_wb_aws.roles.catalogue_parser import describe
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+    from jupyter_wb_aws.roles.catalogue import BadEntry
     from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
-# The notices that are problems too, and what the user can do about them.
-PROBLEM_NOTICES = {
-    "last_run_unknown": LastRunUnknown.hint,
-    "store_failed": "Role sessions work, but may not survive a restart of the server. Ask your administrator"
-    " to look at the disk.",
-}
+# So many bad entries of the roles file are described to an administrator; the notices have all of them.
+MAX_ENTRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +53,12 @@ def problems_of(
     """List what is wrong on a server that is set up.
 
     Args:
+        manager: the server's role sessions.
         source_problem: the last failure of the token source, if it has not recovered.
     """
     refused = manager.files.problem
     return [
         *([of_error(refused)] if refused else []),
-        *(
-            HealthProblem(code, message, PROBLEM_NOTICES[code])
-            for code, message in manager.notices
-            if code in PROBLEM_NOTICES
-        ),
         *_of_roles_file(manager.catalogue),
         *([of_error(source_problem)] if source_problem else []),
         *_of_role_sessions(manager),
@@ -91,8 +83,15 @@ def _of_roles_file(file: CatalogueFile) -> Iterator[HealthProblem]:
             "roles_file_entries_unusable",
             f"The roles file has {entries} that can't be used.",
             "Ask your administrator to correct the roles file.",
-            f"{file.path}: {'; '.join(map(describe, good.problems))}",
+            f"{file.path}: {_describe_first(good.problems)}",
         )
+
+
+def _describe_first(entries: Sequence[BadEntry]) -> str:
+    described = [describe(bad) for bad in entries[:MAX_ENTRIES]]
+    if len(entries) > MAX_ENTRIES:
+        described.append(f"and {len(entries) - MAX_ENTRIES} more")
+    return "; ".join(described)
 
 
 def _of_role_sessions(manager: RoleSessionManager) -> Iterator[HealthProblem]:
@@ -102,7 +101,7 @@ def _of_role_sessions(manager: RoleSessionManager) -> Iterator[HealthProblem]:
     )
     if count:
         yield HealthProblem(
-            "role_session_degraded",
+            "role_session_needs_attention",
             "A role session needs attention."
             if count == 1
             else f"{count} role sessions need attention.",

@@ -9,7 +9,7 @@ from tests.cli.contract_server import health, health_problem, problem, role_sess
 # As of another version of the server, or one that speaks another language.
 SENTENCES = {
     "sign_in_required": "Melden Sie sich an.",
-    "role_session_degraded": "Eine Sitzung braucht Hilfe.",
+    "role_session_needs_attention": "Eine Sitzung braucht Hilfe.",
     "token_source_failed": "Kein Token.",
     "roles_file_broken": "Die Datei ist kaputt.",
     "last_run_unknown": "Die Platte antwortet nicht.",
@@ -24,7 +24,9 @@ def degraded(*codes, **more):
 
 def test_what_follows_from_a_missing_sign_in_is_not_repeated(server, run):
     server.sign_ins = [sign_in("signed_out")]
-    server.health = degraded("sign_in_required", "role_session_degraded", "roles_file_broken")
+    server.health = degraded(
+        "sign_in_required", "role_session_needs_attention", "roles_file_broken"
+    )
     ran = run("status")
     assert ran.code == 1
     assert ran.out.splitlines() == [
@@ -45,13 +47,13 @@ def test_why_nobody_can_sign_in_is_printed_once(server, run):
 
 
 def test_a_degraded_role_session_is_announced_and_explained_below(server, run):
-    server.health = degraded("role_session_degraded")
+    server.health = degraded("role_session_needs_attention")
     failed = problem("token_source_failed", SENTENCES["token_source_failed"])
     server.sessions = [role_session("analyst", state="degraded", problem=failed)]
     ran = run("status")
     assert ran.code == 1
-    assert ran.out.splitlines()[0] == SENTENCES["role_session_degraded"]
-    assert "Rat: role_session_degraded." not in ran.out
+    assert ran.out.splitlines()[0] == SENTENCES["role_session_needs_attention"]
+    assert "Rat: role_session_needs_attention." not in ran.out
     assert SENTENCES["token_source_failed"] in ran.out
 
 

@@ -31,6 +31,15 @@ def health(api):
     return health
 
 
+@pytest.fixture
+def notices(api):
+    async def notices():
+        """Return the codes of the notices."""
+        return [notice["code"] for notice in (await api("GET", "/aws/health")).data["notices"]]
+
+    return notices
+
+
 async def test_a_server_where_all_is_well_has_no_problem(api, health):
     await api.start()
     assert await health("ok") == {}
@@ -98,11 +107,10 @@ class TestStore:
         site_config["WbAwsApp"]["state_dir"] = str(tmp_path / "state")
         return site_config
 
-    async def test_records_that_cannot_be_kept(self, api, health):
+    async def test_records_that_cannot_be_kept_are_a_notice(self, api, health, notices):
         await api.start()
-        problems = await health()
-        assert list(problems) == ["store_failed"]
-        assert "restart" in problems["store_failed"]["hint"]
+        assert await health("ok") == {}
+        assert "store_failed" in await notices()
 
 
 class TestHangingDisk:
@@ -119,12 +127,16 @@ class TestHangingDisk:
         yield may_go_on
         may_go_on.set()
 
-    async def test_a_disk_that_does_not_answer_until_it_does(self, api, health, hanging):
+    async def test_a_disk_that_does_not_answer_is_a_notice_until_it_does(
+        self, api, health, notices, hanging
+    ):
         assert (await api("GET", "/aws/default")).status == 503
-        assert "last_run_unknown" in await health()
+        assert await health("ok") == {}
+        assert "last_run_unknown" in await notices()
         hanging.set()
         await api.start()
         assert await health("ok") == {}
+        assert "last_run_unknown" not in await notices()
 
 
 # --- Roles file ------------------------------------------------------------------------------
@@ -150,6 +162,16 @@ async def test_entries_of_the_roles_file_that_cannot_be_used(api, health, roles_
     problems = await health()
     assert list(problems) == ["roles_file_entries_unusable"]
     assert "unknown key `lable`" in problems["roles_file_entries_unusable"]["admin_hint"]
+
+
+async def test_the_first_three_bad_entries_are_described_and_the_others_counted(
+    api, health, roles_path
+):
+    entry = '\n[[roles]]\narn = "arn:aws:iam::111122223333:role/r{0}"\nallow = "everyone"\nlable{0} = 7\n'
+    roles_path.write_text(roles_path.read_text() + "".join(map(entry.format, range(5))))
+    hint = (await health())["roles_file_entries_unusable"]["admin_hint"]
+    assert [name in hint for name in ("lable0", "lable2", "lable3")] == [True, True, False]
+    assert hint.endswith("; and 2 more")
 
 
 # --- Tokens ----------------------------------------------------------------------------------
@@ -180,8 +202,8 @@ async def test_a_role_session_whose_token_cannot_be_refreshed(api, health, clien
     client_file.unlink()
     await api("POST", f"/aws/sessions/{session['id']}/refresh")
     problems = await health()
-    assert list(problems) == ["token_source_failed", "role_session_degraded"]
-    assert problems["role_session_degraded"]["detail"] == "A role session needs attention."
+    assert list(problems) == ["token_source_failed", "role_session_needs_attention"]
+    assert problems["role_session_needs_attention"]["detail"] == "A role session needs attention."
 
 
 class TestSignIn:
