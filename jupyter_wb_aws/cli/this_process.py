@@ -67,7 +67,7 @@ def _other(mine: Session, default: Session | None, kind: ProcessKind | None) -> 
 
 
 def _how_to_get_a_role(kind: ProcessKind, default: Session | None, label: str | None = None) -> str:
-    """Say how this process gets a role: a kernel whose role session has ended does not get one by itself."""
+    """Say how this process gets a role: a kernel whose role session has ended does not get another one automatically."""
     if kind == "kernel":
         role = label or (default["label"] if default else "ROLE")
         return _in_notebook(shlex.quote(role), f"gives it {role}")

@@ -18,7 +18,7 @@ class DefaultHandler(WbAwsHandler):
 
     @endpoint
     async def get(self) -> None:
-        """Report it. "No AWS role" as a choice differs from no choice yet."""
+        """Report the default. "No AWS role" as a choice differs from no choice yet."""
         manager = self.manager
         await manager.sessions.require_ready()
         default, ended = manager.sessions.default, manager.choices.ended

@@ -12,7 +12,7 @@ class CallerIdentityHandler(WbAwsHandler):
 
     @endpoint
     async def get(self) -> None:
-        """Report it, by default for the default role session.
+        """Report the caller identity, by default for the default role session.
 
         Raises:
             BadRequest: if `verify` is not true or false.

@@ -107,7 +107,7 @@ def _notices(site: InjectionSettings, conflict: str | None) -> list[dict[str, st
     if conflict is None:
         if site.user_aws_files != "hide":
             return []
-        text = "This server hides your own ~/.aws files where a role is used. Your profiles can't be used there."
+        text = "This server hides your own ~/.aws files from processes with a role. Your profiles can't be used there."
         return [{"code": "own_aws_files_set_aside", "message": text}]
     if site.user_aws_files == "keep":
         text = (

@@ -80,9 +80,8 @@ class KernelInjection:
                 )  # fmt: skip
                 await inner(kernel_cmd, **kwargs)
                 return
-            await (
-                self._manager.sessions.wait_until_ready()
-            )  # a choice of the last run may not be restored yet
+            # A choice of the last run may not be restored yet.
+            await self._manager.sessions.wait_until_ready()
             process_role = self._manager.choices.assign_to_kernel(kernel.kernel_id)
             base = os.environ if kwargs.get("env") is None else kwargs["env"]
             cwd = kwargs.get("cwd") or ""

@@ -105,9 +105,8 @@ class ProxiedAppInjection:
         inner, base = process.start, options.get("env") or os.environ
 
         async def start() -> None:
-            await (
-                self._manager.sessions.wait_until_ready()
-            )  # a choice of the last run may not be restored yet
+            # A choice of the last run may not be restored yet.
+            await self._manager.sessions.wait_until_ready()
             process_role = self._manager.choices.assign_to_process()
             cwd = options.get("cwd") or ""
             looked_at = environment_with_user_files(base, process_role, self._site)

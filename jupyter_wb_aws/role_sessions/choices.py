@@ -54,8 +54,8 @@ class Choices:
         if not self._sessions.default.chosen:
             return "No role was chosen yet."
         if self.ended is None:
-            return "What you start next has no AWS role."
-        return f"The role session of {self.ended.role.label} has ended: what you start next has no AWS role."
+            return "New notebooks and terminals get no AWS role."
+        return f"The role session of {self.ended.role.label} has ended: new notebooks and terminals get no AWS role."
 
     async def set_default(self, session_id: str | None) -> None:
         """Choose what starts next gets; None is "no AWS role". A caller that goes away cancels nothing.
@@ -89,7 +89,7 @@ class Choices:
     async def _set(self, choice: DefaultChoice, *, ended: RoleSession | None) -> None:
         self.ended = ended
         if choice != self._sessions.default:
-            self._sessions.default = choice
+            self._sessions.set_default(choice)
             self._context.emit("default_changed", {"session_id": choice.session_id})
             for follow in self.followers:
                 await follow()

@@ -17,7 +17,7 @@ Emit = Callable[[str, dict[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One server's; `tasks` own all background work of its role sessions."""
+    """What the parts of one server share; `tasks` own all background work of its role sessions."""
 
     settings: RoleSessionSettings
     clock: Clock

@@ -140,7 +140,7 @@ class PrivateFolder:
         return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
 
     def close(self) -> None:
-        """Let go of the folder; its files stay."""
+        """Close the folder; its files stay."""
         os.close(self._descriptor)
 
     def _remove_jupyter_copies(self) -> None:

@@ -135,6 +135,14 @@ class Registry:
         """Return what is known of the token for a role session's role."""
         return self._token_cache.status(str(session.role.arn))
 
+    async def current_token(self, session: RoleSession) -> WebIdentityToken:
+        """Return the current token for a role session's role, fetched if need be; it may be another user's.
+
+        Raises:
+            WbAwsError: if no token is available.
+        """
+        return await self._token_cache.current(str(session.role.arn))
+
     def token_for(self, session: RoleSession) -> WebIdentityToken | None:
         """Return the current token, if it is the role session's owner's."""
         token = self.token_status(session).token
@@ -153,6 +161,10 @@ class Registry:
     def is_default(self, session: RoleSession) -> bool:
         """Return whether this is the default role session."""
         return self.default.session_id == session.id
+
+    def set_default(self, choice: DefaultChoice) -> None:
+        """Make another choice the default."""
+        self.default = choice
 
     def restore_default(self, default: DefaultChoice) -> None:
         """Set the default; "no AWS role" takes the place of a role session that is unknown or has ended."""

@@ -85,14 +85,6 @@ class Rights:
 
     # --- While it is used ------------------------------------------------------------------
 
-    async def current_token(self, session: RoleSession) -> WebIdentityToken:
-        """Return the current token for a role session's role, fetched if need be; it may be another user's.
-
-        Raises:
-            WbAwsError: if no token is available.
-        """
-        return await self._token_cache.current(str(session.role.arn))
-
     def of_other_users(self) -> list[RoleSession]:
         """Return the role sessions whose owner is neither the signed-in user nor, without a sign-in, the newest token's."""
         return [session for session in self._sessions.living() if self._is_of_another(session)]

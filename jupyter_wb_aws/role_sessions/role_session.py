@@ -24,7 +24,7 @@ MAX_NAME_LENGTH = 64
 
 
 class State(StrEnum):
-    """How a role session is now; see `state_of`."""
+    """The state of a role session; see `state_of`."""
 
     STARTING = "starting"
     ACTIVE = "active"

@@ -165,7 +165,7 @@ class Starter:
         deadline = self._deadline()
         try:
             async with asyncio.timeout_at(deadline):
-                token = await self._rights.current_token(session)
+                token = await self._sessions.current_token(session)
         except TimeoutError:
             raise StartTimeout(TOKEN_TOO_LATE) from None
         if not self._sessions.is_owners(session, token):

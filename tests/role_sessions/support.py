@@ -52,7 +52,7 @@ def make_session(**fields):
 
 
 def quiet(token=None, **fields):
-    """Build a token_status whose last fetch went well, at the time the token came."""
+    """Build a token status whose last fetch went well, at the time the token came."""
     attempted_at = fields.pop("attempted_at", token.received_at if token else NOON)
     return TokenStatus(token=token, attempted_at=attempted_at, **fields)
 

@@ -115,7 +115,9 @@ async def test_ending_the_default_leaves_no_aws_role_behind(site):
             manager.choices.default_session()
 
         await manager.choices.set_default(None)
-        with pytest.raises(NoDefaultRoleSession, match=r"^What you start next has no AWS role\.$"):
+        with pytest.raises(
+            NoDefaultRoleSession, match=r"^New notebooks and terminals get no AWS role\.$"
+        ):
             manager.choices.default_session()
 
 
