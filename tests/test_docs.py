@@ -392,7 +392,7 @@ OTHER_NAMES = {
     "finalize_s3", "env_auth", "to_parquet", "storage_options", "root_dir",
     # notices and problems of health
     *CONTRACT["components"]["schemas"]["HealthCode"]["enum"],
-    "token_dir_fallback", "token_dir_exposed", "store_fallback", "store_dir_exposed",
+    "store_failed", "token_dir_fallback", "token_dir_exposed", "store_fallback", "store_dir_exposed",
 }  # fmt: skip
 
 
