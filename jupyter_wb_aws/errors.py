@@ -6,53 +6,24 @@ number, so that the domain needs no web framework). Nothing secret may go into a
 
 from __future__ import annotations
 
+from jupyter_wb_aws.base_error import WbAwsError
+from jupyter_wb_aws.sts_failures import (
+    StsBadAnswer,
+    StsRejected,
+    StsTimeout,
+    StsUnavailable,
+    Throttled,
+)
 
-class WbAwsError(Exception):
-    """Base of every failure that is shown to a user.
-
-    Args:
-        detail: what happened this time, as a sentence.
-        hint: what the user can do now.
-        admin_hint: what the user should hand to an administrator; may name public values seen
-            (an issuer, an audience, an ARN), never a token.
-        retry_after: seconds after which another try makes sense, where that is known.
-    """
-
-    code = "internal_error"
-    status = 500
-    title = "Something went wrong"
-    hint = "Try again; if it happens again, send the server's log to your administrator."
-
-    def __init__(
-        self,
-        detail: str = "",
-        *,
-        hint: str | None = None,
-        admin_hint: str | None = None,
-        retry_after: int | None = None,
-    ) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail or self.title
-        self.hint = self.hint if hint is None else hint
-        self.admin_hint = admin_hint
-        self.retry_after = retry_after
-
-    def as_problem(self) -> dict[str, object]:
-        """Return this failure as the REST contract shapes it (RFC 9457, problem details).
-
-        JupyterLab's ServerConnection.ResponseError shows `message` and `reason`.
-        """
-        return {
-            "type": f"urn:jupyter-wb-aws:problem:{self.code}",
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-            "code": self.code,
-            "hint": self.hint,
-            "admin_hint": self.admin_hint,
-            "message": self.detail,
-            "reason": self.title,
-        }
+__all__ = [
+    "AppNotFound", "BadRequest", "CatalogueUnavailable", "DoctorTimeout", "FlowNotAvailable",
+    "HelperProcessFailed", "IdpBadAnswer", "IdpTimeout", "IdpUnavailable", "InvalidRegion", "InvalidRoleArn",
+    "KernelNotFound", "LastRunUnknown", "NoDefaultRoleSession", "NotConfigured", "NotFound",
+    "ProcessNotFound", "RoleNotAllowed", "RoleSessionEnded", "RoleSessionNotFound", "RoleSessionNotShared",
+    "ServerStopping", "SignInFailed", "SignInNotNeeded", "SignInRequired", "StartTimeout", "StsBadAnswer",
+    "StsRejected", "StsTimeout", "StsUnavailable", "Throttled", "TokenFolderRefused", "TokenInvalid",
+    "TokenRefused", "TokenSourceFailed", "TooManyRoleSessions", "TrustRefused", "WbAwsError",
+]  # fmt: skip
 
 
 # --- What the caller said ------------------------------------------------------------------
@@ -307,51 +278,6 @@ class ServerStopping(WbAwsError):
     status = 503
     title = "This Jupyter Server is stopping"
     hint = "Start the server again, then repeat what you did."
-
-
-class Throttled(WbAwsError):
-    """STS asked us to slow down."""
-
-    code = "throttled"
-    status = 503
-    title = "AWS is asking for fewer requests"
-    hint = "Wait a moment, then try again."
-
-
-class StsUnavailable(WbAwsError):
-    """STS can't be reached, or says that it is down."""
-
-    code = "sts_unavailable"
-    status = 503
-    title = "AWS STS can't be reached"
-    hint = "Check the network connection, then try again."
-
-
-class StsBadAnswer(WbAwsError):
-    """STS's answer can't be understood."""
-
-    code = "sts_bad_answer"
-    status = 502
-    title = "The answer of AWS STS can't be used"
-    hint = "Try again. If it still fails, contact your administrator."
-
-
-class StsRejected(WbAwsError):
-    """STS refused the request for another reason."""
-
-    code = "sts_rejected"
-    status = 502
-    title = "AWS STS rejected the request"
-    hint = "Contact your administrator; trying again won't help."
-
-
-class StsTimeout(WbAwsError):
-    """STS did not answer within the time a user should wait."""
-
-    code = "timeout"
-    status = 504
-    title = "No answer in time"
-    hint = "Try again. If it still fails, contact your administrator."
 
 
 class StartTimeout(WbAwsError):

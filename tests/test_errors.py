@@ -7,12 +7,22 @@ import pytest
 from jupyter_wb_aws import errors
 from jupyter_wb_aws.errors import RoleNotAllowed, TrustRefused, WbAwsError
 
+# Whose classes are imported from `jupyter_wb_aws.errors`, as docs/python.md promises.
+MODULES = {"jupyter_wb_aws.base_error", "jupyter_wb_aws.sts_failures"}
+
 
 def kinds():
     found = [WbAwsError]
     for kind in found:
         found.extend(kind.__subclasses__())
-    return [kind for kind in found if kind.__module__ == errors.__name__]
+    return [kind for kind in found if kind.__module__ in {errors.__name__, *MODULES}]
+
+
+def test_every_kind_of_the_package_is_imported_from_one_place():
+    ours = [kind for kind in kinds() if kind.__module__.startswith("jupyter_wb_aws.")]
+    assert [kind for kind in ours if getattr(errors, kind.__name__, None) is not kind] == []
+    assert {kind.__name__ for kind in ours} == set(errors.__all__)
+    assert {kind.__module__ for kind in ours} == {errors.__name__, *MODULES}
 
 
 def test_every_code_means_one_thing():
