@@ -213,7 +213,7 @@ CODES: dict[str, Code] = {
     "session_over": Code(ERROR, ALL, "The process's role session has ended."),
     "session_expired": Code(ERROR, ALL, "The role session has no valid token."),
     "session_degraded": Code(WARNING, ALL, "The token could not be refreshed."),
-    "sign_in_required": Code(ERROR, ALL, "The user has to sign in again."),
+    "sign_in_required": Code(ERROR, ALL, "The user has to sign in."),
     "other_default": Code(INFO, NONE, "New processes get another role than this process has."),
     "token_source_failing": Code(WARNING, NONE, "The server gets no new token."),
     "roles_file_entry": Code(WARNING, NONE, "An entry of the roles file is invalid."),

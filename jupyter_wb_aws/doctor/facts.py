@@ -144,6 +144,13 @@ class Facts:
         return problem is not None and problem.get("code") in NOT_SET_UP
 
     @property
+    def sign_in_problem(self) -> Mapping[str, Any] | None:
+        """Why the user has to sign in, if the server says so."""
+        source = self.server.token_source if self.server else None
+        problem = source["problem"] if source else None
+        return problem if problem and problem["code"] == "sign_in_required" else None
+
+    @property
     def default_role(self) -> str | None:
         """The label of the default role, if there is one and it is known."""
         return next((str(s["label"]) for s in self.role_sessions if s["default"]), None)

@@ -33,7 +33,7 @@ from jupyter_wb_aws.doctor.checks import (
 from jupyter_wb_aws.doctor.checks import server as server_check
 from jupyter_wb_aws.doctor.codes import CODES
 from jupyter_wb_aws.doctor.facts import CallResult, Facts, ProbeResult, ServerFacts
-from jupyter_wb_aws.doctor.finding import Severity
+from jupyter_wb_aws.doctor.finding import Severity, sorted_findings
 from jupyter_wb_aws.doctor.gather import gather
 from jupyter_wb_aws.doctor.profiles import user_profiles
 from tests.aws.profiles import CONFLICTING
@@ -816,6 +816,41 @@ WRONG = problem("token_source_failed", "It is down.")
 def test_what_the_server_knows(role_env, server, found):
     env = {**role_env, "JUPYTER_WB_AWS_ROLE": "Analyst"}
     assert codes(server_check.check, Facts(env, NOON, "terminal", server=server)) == found
+
+
+SIGNED_OUT = ServerFacts(
+    token_source=token_source(problem=problem("sign_in_required", "You are not signed in."))
+)
+
+
+@pytest.mark.parametrize("place", ["terminal", "kernel", "server"])
+@pytest.mark.parametrize("label", [None, "Analyst"])
+def test_a_user_who_is_signed_out_is_asked_to_sign_in_before_anything_else(role_env, place, label):
+    gone = {**role_env, "AWS_WEB_IDENTITY_TOKEN_FILE": "/no/such", "JUPYTER_WB_AWS_ROLE": label}
+    facts = replace(gather(gone if label else {}, NOON, place), server=SIGNED_OUT)
+    found = [finding for check in CHECKS.values() for finding in check(facts)]
+    first = sorted_findings(found)[0]
+    assert (first.code, first.severity) == ("sign_in_required", Severity.ERROR)
+    assert first.message == "You are not signed in."
+    assert first.remedy == "Run: jupyter wb-aws sign-in"
+    # It is said once, and before what needs it.
+    assert "token_source_failing" not in [finding.code for finding in found]
+    assert ("session_over" if label else "no_role") in [finding.code for finding in found]
+
+
+@pytest.mark.parametrize(
+    ("call", "server"),
+    [
+        (CallResult("ok", "env"), SIGNED_OUT),
+        (None, replace(SIGNED_OUT, no_role_chosen=True)),
+    ],
+)
+def test_a_process_that_needs_no_role_needs_no_sign_in(call, server):
+    facts = Facts({}, NOON, "terminal", server=server, call=call)
+    found = {f.code: f for f in [*role.check(facts), *server_check.check(facts)]}
+    assert set(found) == {"no_role", "token_source_failing"}
+    failing = found["token_source_failing"]
+    assert (failing.severity, failing.message) == (Severity.WARNING, "You are not signed in.")
 
 
 @pytest.mark.parametrize("code", ["not_configured", "not_enabled"])

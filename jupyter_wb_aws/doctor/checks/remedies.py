@@ -13,6 +13,7 @@ SET_UP = (
     "Hand this to your administrator: the server's configuration does not set up AWS roles. Correct it"
     " (`jupyter wb-aws settings` lists the settings), then restart the server."
 )
+SIGN_IN = "Run: jupyter wb-aws sign-in"
 RESTART = {
     "kernel": "Restart the kernel (Kernel > Restart Kernel).",
     "terminal": "Open a new terminal.",

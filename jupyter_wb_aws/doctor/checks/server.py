@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jupyter_wb_aws.clock import rfc3339
-from jupyter_wb_aws.doctor.checks.remedies import SET_UP, get_role
+from jupyter_wb_aws.doctor.checks.remedies import SET_UP, SIGN_IN, get_role
 from jupyter_wb_aws.doctor.checks.token import token_in
 from jupyter_wb_aws.doctor.codes import new_finding
 from jupyter_wb_aws.doctor.facts import Facts, ServerFacts
@@ -21,7 +21,6 @@ STATES = {
 FOLDER_NOTICES = frozenset(
     {"token_dir_fallback", "token_dir_exposed", "store_dir_exposed", "last_run_unknown"}
 )
-SIGN_IN = "Run: jupyter wb-aws sign-in"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -33,12 +32,11 @@ def check(facts: Facts) -> Iterator[Finding]:
         if not (facts.not_set_up and facts.lacks_role):  # otherwise it is reported before `no_role`
             yield _not_asked(facts, server.problem)
         return
-    name = facts.get("AWS_ROLE_SESSION_NAME")
-    mine = next((s for s in server.sessions if _name(s) == name), None) if name else None
-    if facts.get("JUPYTER_WB_AWS_ROLE") and mine is None:
+    mine = _own(facts)
+    if _is_over(facts):
         yield new_finding(
             "session_over",
-            f"This process was started with a role session of {facts.get('JUPYTER_WB_AWS_ROLE')}, which has ended or"
+            f"This process was started with a role session of {facts.get(ROLE_LABEL)}, which has ended or"
             " belongs to another server.",
             get_role(facts),
         )
@@ -46,7 +44,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield from _state(mine)
         yield from _default(facts, server, mine)
     yield from _folders(server)
-    yield from _parts(server, reported=mine is not None and mine["problem"] is not None)
+    of_session = mine is not None and mine["problem"] is not None
+    yield from _parts(server, reported=of_session or _needs_sign_in(facts))
 
 
 def not_set_up(problem: Mapping[str, Any], severity: Severity | None = None) -> Finding:
@@ -70,6 +69,31 @@ def _not_asked(facts: Facts, problem: Mapping[str, Any]) -> Finding:
     if code in {"no_server", "several_servers"}:
         return new_finding("server_not_found", detail, hint)
     return new_finding("server_unreachable", detail, hint)
+
+
+def sign_in_first(facts: Facts) -> Iterator[Finding]:
+    """Report that the user has to sign in, before the findings whose remedies need a sign-in."""
+    if (problem := facts.sign_in_problem) is not None and _needs_sign_in(facts):
+        yield new_finding(
+            "sign_in_required", problem["detail"], SIGN_IN, admin_hint=problem["admin_hint"]
+        )
+
+
+def _needs_sign_in(facts: Facts) -> bool:
+    """Return whether the process gets no role before the user signs in."""
+    if facts.sign_in_problem is None or facts.no_role_chosen:
+        return False
+    return facts.lacks_role or _is_over(facts)
+
+
+def _is_over(facts: Facts) -> bool:
+    return bool(facts.get(ROLE_LABEL)) and _own(facts) is None
+
+
+def _own(facts: Facts) -> Mapping[str, Any] | None:
+    """Return the role session of this process, if the server has it."""
+    name = facts.get("AWS_ROLE_SESSION_NAME")
+    return next((s for s in facts.role_sessions if _name(s) == name), None) if name else None
 
 
 def _name(session: Mapping[str, Any]) -> object:
@@ -124,7 +148,7 @@ def _parts(server: ServerFacts, *, reported: bool) -> Iterator[Finding]:
         signed_out = source["code"] == "sign_in_required"
         yield new_finding(
             "token_source_failing",
-            f"{source['title']}: {source['detail']}",
+            source["detail"] if signed_out else f"{source['title']}: {source['detail']}",
             SIGN_IN if signed_out else str(source["hint"]),
             admin_hint=source["admin_hint"],
         )
