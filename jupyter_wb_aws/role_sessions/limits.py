@@ -57,7 +57,9 @@ class Limits:
             self._starting -= 1
 
     def _too_many(self, theirs: Sequence[RoleSession]) -> TooManyRoleSessions:
-        detail = f"This server allows {self._max} role sessions at once for each user, and you have that many."
+        have = len(theirs) + self._starting
+        sessions = "1 role session" if have == 1 else f"{have} role sessions"
+        detail = f"You have {sessions}, and this server allows each user {self._max} at once."
         if not theirs:
             return TooManyRoleSessions(detail)
         used = self._used()

@@ -30,7 +30,10 @@ async def test_one_more_than_there_may_be_is_refused_and_nothing_is_left_of_it(s
         await manager.starter.start(AUDITOR)
         files = site.files()
 
-        with pytest.raises(TooManyRoleSessions, match="allows 2 role sessions at once"):
+        with pytest.raises(
+            TooManyRoleSessions,
+            match="have 2 role sessions, and this server allows each user 2 at once",
+        ):
             await manager.starter.start(ANALYST, "eu-west-1")
 
         assert len(manager.sessions.living()) == 2
@@ -102,7 +105,7 @@ async def test_role_sessions_of_before_count_and_none_is_taken_away_by_a_lower_l
 
     async with site.server(max_role_sessions=1) as manager:
         assert len(manager.sessions.living()) == 2
-        with pytest.raises(TooManyRoleSessions):
+        with pytest.raises(TooManyRoleSessions, match="have 2 role sessions, and .* user 1 at"):
             await manager.starter.start(ANALYST, "eu-west-1")
 
 
