@@ -196,7 +196,12 @@ class SignInNotNeeded(WbAwsError):
     code = "sign_in_not_needed"
     status = 409
     title = "This server needs no sign-in"
-    hint = "This server gets your tokens by itself. Pick a role."
+    hint = "Choose a role: `jupyter wb-aws roles` lists yours."
+
+    def __init__(
+        self, detail: str = "This server needs no sign-in.", *, hint: str | None = None
+    ) -> None:
+        super().__init__(detail, hint=hint)
 
 
 class FlowNotAvailable(WbAwsError):

@@ -122,7 +122,9 @@ def _gave_up() -> CliError:
 
 def _print_already(now: Mapping[str, Any]) -> None:
     if now["state"] == "not_needed":
-        print_text("This server needs no sign-in. Pick a role: `jupyter wb-aws roles` lists yours.")
+        print_text(
+            "This server needs no sign-in. Choose a role: `jupyter wb-aws roles` lists yours."
+        )
         return
     print_text(
         f"You are signed in as {one_line(now['user']['name'])}. To sign in as somebody else, sign out first:"

@@ -80,7 +80,10 @@ class SignInChanges:
         """
         sign_in = self._token_cache.source.sign_in
         if sign_in is None:
-            raise SignInNotNeeded
+            raise SignInNotNeeded(
+                "This server needs no sign-in, so there is none to end.",
+                hint="To end your role sessions: `jupyter wb-aws end --all`.",
+            )
         # A disk that hangs keeps nobody signed in: the last run's role sessions end once they are known.
         self.signed_out_early = not await self._sessions.wait_until_ready()
         return await self._context.tasks.do(self._sign_out(sign_in), "sign out")

@@ -559,6 +559,9 @@ class TestOtherSources:
         for method in ("POST", "DELETE"):
             refused = await api(method, "/aws/sign-in", {} if method == "POST" else None)
             assert (refused.status, refused.data["code"]) == (409, "sign_in_not_needed")
+            leaves = method == "DELETE"
+            assert ("jupyter wb-aws end --all" in refused.data["hint"]) is leaves
+            assert ("jupyter wb-aws roles" in refused.data["hint"]) is not leaves
 
 
 class TestACommandThatWantsASignIn:
