@@ -43,7 +43,7 @@ class InvalidRoleArn(BadRequest):
 
     code = "invalid_role_arn"
     title = "Not the ARN of an IAM role"
-    hint = "A role's ARN looks like arn:aws:iam::111122223333:role/analyst; copy it from GET /aws/roles."
+    hint = "A role's ARN looks like arn:aws:iam::111122223333:role/analyst; `jupyter wb-aws roles --verbose` lists yours."
 
 
 class InvalidRegion(BadRequest):

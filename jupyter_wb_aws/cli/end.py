@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_wb_aws.cli import lookup, this_process
 from jupyter_wb_aws.cli.client import Answer, Client, connect, quote
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
-from jupyter_wb_aws.cli.output import format_time, print_json, print_text
+from jupyter_wb_aws.cli.output import format_time, print_json, print_text, print_wrapped
 
 Session = Mapping[str, Any]
 
@@ -66,7 +66,7 @@ def _end_all(client: Client, sessions: Sequence[Session], *, as_json: bool) -> N
     if as_json:
         print_json(json.dumps({"sessions": answers}))
     elif not sessions:
-        print_text("You have no role session.")
+        print_text("You have no role sessions.")
 
 
 def _default(sessions: Sequence[Session]) -> Session:
@@ -91,8 +91,8 @@ def _print_result(session: Session, answer: Answer) -> None:
     print_text(f"Ended {lookup.describe(session)} (role session {session['id']}).")
     until = answer.data["credentials_expire_at"]
     if until is not None:
-        print_text(
-            f"Programs that already have its AWS credentials can use them until {_when(until)}; others stop now."
+        print_wrapped(
+            f"Programs that already have its AWS credentials can use them until {_when(until)}; other programs can no longer get any."
         )
     if session["default"]:
         print_text("New notebooks and terminals have no AWS role.")

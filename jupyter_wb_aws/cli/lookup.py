@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from jupyter_wb_aws.cli.closest import nearest
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 
 Thing = Mapping[str, Any]
@@ -84,11 +85,13 @@ def _first_match(
 def _no_role(word: str, offered: Sequence[Thing]) -> CliError:
     names = ", ".join(str(role["name"]) for role in offered[:10])
     more = ", …" if len(offered) > 10 else ""
+    near = nearest(word, [str(role[key]) for key in ("label", "name") for role in offered])
+    guess = f"Did you mean “{near}”? " if near else ""
     return local_problem(
         "role_unknown",
         "No such role",
         detail=f"None of your roles is called “{word}”.",
-        hint=f"Your roles are: {names}{more} (`jupyter wb-aws roles` has the details)."
+        hint=f"{guess}Your roles are: {names}{more} (`jupyter wb-aws roles` has the details)."
         if names
         else "No role is offered to you. Ask your administrator for one.",
         exit_code=ExitCode.CANNOT_ASK,

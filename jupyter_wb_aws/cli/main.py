@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from jupyter_wb_aws import __version__
+from jupyter_wb_aws.cli.closest import nearest
 from jupyter_wb_aws.cli.errors import EXIT_CODES_HELP, CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import print_error
 
@@ -113,6 +114,8 @@ def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
         subparser = commands.add_parser(name, help=text, description=_sentence(text))
         if command is not None and name == named:
             command.add_arguments(subparser)
+    if words[:1] == [named] and command is None and (near := nearest(named, COMMANDS)):
+        parser.error(f"no command is called “{named}”; did you mean `{near}`?")
     args = parser.parse_args(own)
     args.command = follows
     if command is None:

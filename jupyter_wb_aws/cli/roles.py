@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from typing import Any
 
 from jupyter_wb_aws.cli.client import Client, connect
 from jupyter_wb_aws.cli.errors import ExitCode
@@ -17,10 +15,20 @@ from jupyter_wb_aws.cli.output import (
     print_text,
 )
 
+COLUMNS = [
+    ("NAME", "name"),
+    ("LABEL", "label"),
+    ("ACCOUNT", "account_id"),
+    ("REGION", "region"),
+    ("DESCRIPTION", "description"),
+]
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--json", action="store_true", help="print the server's answer")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--json", action="store_true", help="print the server's answer")
+    which.add_argument("--verbose", action="store_true", help="also print each role's ARN")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,8 +47,12 @@ def run(args: argparse.Namespace) -> int:
         return ExitCode.OK
     sessions = client.get("/aws/sessions").data["sessions"]
     defaults = {session["role_arn"] for session in sessions if session["default"]}
-    header = ("", "NAME", "LABEL", "ACCOUNT", "REGION", "DESCRIPTION")
-    print_table(header, [_row(role, is_default=role["arn"] in defaults) for role in roles])
+    columns = [*COLUMNS, ("ARN", "arn")] if args.verbose else COLUMNS
+    rows = [
+        ("*" if role["arn"] in defaults else "", *(role[key] or "" for _, key in columns))
+        for role in roles
+    ]
+    print_table(("", *(heading for heading, _ in columns)), rows)
     print_text()
     print_text(_footer(has_default=bool(defaults)))
     _say_bad_entries(client)
@@ -51,12 +63,6 @@ def _say_bad_entries(client: Client) -> None:
     """Print the entries of the roles file that can't be used: a missing role may be among them."""
     notices = client.get("/aws/health").data["notices"]
     print_notices([notice for notice in notices if notice["code"] == "roles_file_entry"])
-
-
-def _row(role: Mapping[str, Any], *, is_default: bool) -> tuple[str, ...]:
-    mark = "*" if is_default else ""
-    texts = (role["name"], role["label"], role["account_id"], role["region"], role["description"])
-    return (mark, *(text or "" for text in texts))
 
 
 def _footer(*, has_default: bool) -> str:

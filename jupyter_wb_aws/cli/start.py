@@ -85,7 +85,7 @@ def _who(session: Mapping[str, Any]) -> str:
 
 def _here(session: Mapping[str, Any]) -> str:
     """Say what changes for the kernel or terminal in which the command ran, and for others."""
-    others = "Other kernels that have a role keep theirs."
+    others = "Kernels that have a role keep it."
     if this_process.was_started_with(
         session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ
     ):

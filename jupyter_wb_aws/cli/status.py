@@ -77,19 +77,21 @@ def run(args: argparse.Namespace) -> int:
 def _not_configured(health: Mapping[str, Any]) -> CliError:
     """Say why there are no roles here: what is missing first, then each setting that nothing reads."""
     first, *others = health["problems"]
-    return local_problem(
+    error = local_problem(
         "not_configured",
         "AWS roles are not set up on this server",
         detail=str(first["detail"]),
-        hint="\n".join([str(first["hint"]), *(str(other["detail"]) for other in others)]).strip(),
+        hint=str(first["hint"]),
         exit_code=ExitCode.NOT_SET_UP,
     )
+    error.problem["admin_hint"] = " ".join(str(other["detail"]) for other in others) or None
+    return error
 
 
 def _print_sign_in(sign_in: Mapping[str, Any]) -> None:
     problem = sign_in["problem"]
     if problem is None:
-        print_text("Nobody is signed in.")
+        print_text("You are not signed in.")
     else:
         print_problem(problem, file=sys.stdout)
     if not problem or problem["code"] != "sign_in_required":
@@ -99,13 +101,11 @@ def _print_sign_in(sign_in: Mapping[str, Any]) -> None:
 
 def _print_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> None:
     if not sessions and signed_out:
-        print_text("No role session.")
+        print_text("You have no role sessions.")
         return
     if not sessions:
-        print_text(
-            "No role session. `jupyter wb-aws roles` lists your roles, `jupyter wb-aws start ROLE`"
-        )
-        print_text("starts one.")
+        print_text("You have no role sessions. `jupyter wb-aws roles` lists your roles, and")
+        print_text("`jupyter wb-aws start ROLE` starts one.")
         _print_here(sessions)
         return
     now = datetime.now(UTC)

@@ -210,7 +210,7 @@ def _descriptor_of(path: Path) -> int:
     except OSError as error:
         # Linux says ENOTDIR of a symbolic link, macOS ELOOP.
         other = error.errno in (errno.ENOTDIR, errno.ELOOP)
-        why = "is a symbolic link or not a folder" if other else "can't be opened"
+        why = "is not a folder, or is a symbolic link" if other else "can't be opened"
         raise refusal(f"{why} ({error.strerror})", error) from None
     try:
         _require_own(os.fstat(descriptor))

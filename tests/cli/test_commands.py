@@ -37,6 +37,12 @@ def test_roles_are_a_table_that_marks_the_default(server, run):
     ]
 
 
+def test_roles_with_their_arns_on_request(server, run):
+    header, *rows = run("roles", "--verbose").out.splitlines()
+    assert header.endswith("DESCRIPTION  ARN")
+    assert rows[0].endswith(f"  {ANALYST}")
+
+
 def test_roles_without_a_default_say_how_to_start_one(server, run):
     assert "`jupyter wb-aws start NAME`" in run("roles").out
 
@@ -87,7 +93,10 @@ def test_status_names_each_unknown_setting_in_a_line_after_what_is_missing(serve
     )
     ran = run("status")
     assert ran.code == 3
-    assert ran.err.splitlines() == [f"jupyter wb-aws: {cause}", *hints]
+    assert ran.err.splitlines() == [
+        f"jupyter wb-aws: {cause}",
+        f"For your administrator: {' '.join(hints)}",
+    ]
 
 
 def test_exec_shows_where_the_dashes_go(run):
@@ -267,6 +276,13 @@ def test_an_ambiguous_label_lists_the_candidates(server, run):
     assert ran.code == 2
     assert "role/one" in ran.err
     assert "role/two" in ran.err
+
+
+@pytest.mark.parametrize("word", ["anlyst", "ANALIST"])
+def test_a_misspelt_role_is_answered_with_the_one_most_like_it(server, run, word):
+    ran = run("start", word)
+    assert ran.code == 2
+    assert "Did you mean “analyst”? Your roles are: analyst" in ran.err
 
 
 def test_an_unknown_name_lists_what_there_is(server, run):
@@ -502,7 +518,7 @@ def test_end_all_ends_all(server, run):
 
 def test_end_all_without_any_is_done(server, run):
     ran = run("end", "--all")
-    assert (ran.code, ran.out) == (0, "You have no role session.\n")
+    assert (ran.code, ran.out) == (0, "You have no role sessions.\n")
 
 
 def test_end_without_a_default_names_the_others(server, run):

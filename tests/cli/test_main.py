@@ -23,6 +23,13 @@ def test_help_lists_every_command_and_every_exit_code(run):
         assert f"  {word} " in ran.out
 
 
+@pytest.mark.parametrize(("word", "meant"), [("strat", "start"), ("signout", "sign-out")])
+def test_a_misspelt_command_is_answered_with_the_one_most_like_it(run, word, meant):
+    ran = run(word, "analyst")
+    assert ran.code == 2
+    assert f"did you mean `{meant}`?" in ran.err
+
+
 @pytest.mark.parametrize("name", ["roles", "start", "status", "identity", "end", "settings"])
 def test_every_command_explains_itself(run, name):
     assert run(name, "--help").out.startswith(f"usage: jupyter wb-aws {name}")

@@ -166,7 +166,7 @@ def test_status_leads_to_the_sign_in(server, run):
     ran = run("status")
     assert ran.code == 1
     assert ran.out.splitlines()[:2] == [
-        "Nobody is signed in.",
+        "You are not signed in.",
         "Sign in with `jupyter wb-aws sign-in`.",
     ]
     assert "Ended." not in ran.out

@@ -30,12 +30,12 @@ def test_what_follows_from_a_missing_sign_in_is_not_repeated(server, run):
     ran = run("status")
     assert ran.code == 1
     assert ran.out.splitlines() == [
-        "Nobody is signed in.",
+        "You are not signed in.",
         "Sign in with `jupyter wb-aws sign-in`.",
         "",
         SENTENCES["roles_file_broken"],
         "Rat: roles_file_broken.",
-        "No role session.",
+        "You have no role sessions.",
     ]
 
 

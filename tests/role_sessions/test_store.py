@@ -527,7 +527,7 @@ def test_a_fifo_in_a_locks_place_is_a_failure_and_nothing_waits(folder, home, na
         (lambda folder: folder.chmod(0o770), "can be written to by others"),
         (lambda folder: folder.chmod(0o702), "can be written to by others"),
         (lambda folder: (folder.rmdir(), folder.symlink_to("/tmp")), "is a symbolic link"),
-        (lambda folder: (folder.rmdir(), folder.touch()), "is a symbolic link or not a folder"),
+        (lambda folder: (folder.rmdir(), folder.touch()), "is not a folder, or is a symbolic link"),
     ],
     ids=["writable for the group", "writable for all", "a link", "a file"],
 )

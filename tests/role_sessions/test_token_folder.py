@@ -72,14 +72,14 @@ def test_a_symlink_is_refused(tmp_path):
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     (tmp_path / "tokens").symlink_to(tmp_path / "elsewhere")
 
-    with pytest.raises(TokenFolderRefused, match="is a symbolic link or not a folder"):
+    with pytest.raises(TokenFolderRefused, match="is not a folder, or is a symbolic link"):
         TokenFolder.open(tmp_path / "tokens")
 
 
 def test_a_dangling_symlink_is_refused(tmp_path):
     (tmp_path / "tokens").symlink_to(tmp_path / "nowhere")
 
-    with pytest.raises(TokenFolderRefused, match="is a symbolic link or not a folder"):
+    with pytest.raises(TokenFolderRefused, match="is not a folder, or is a symbolic link"):
         TokenFolder.open(tmp_path / "tokens")
 
     assert not (tmp_path / "nowhere").exists()

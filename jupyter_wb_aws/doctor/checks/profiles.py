@@ -295,7 +295,7 @@ def _others(facts: Facts) -> Iterator[Finding]:
         yield new_finding(
             "files_set_aside",
             f"Your own ~/.aws files are hidden here: {' and '.join(hidden)} {'names' if len(hidden) == 1 else 'name'} other"
-            f" files ({facts.get(hidden[0])}). Your profiles can't be used.{_reason(facts)}",
+            f" files ({facts.get(hidden[0])}). {_reason(facts)}",
         )
 
 
@@ -303,4 +303,4 @@ def _reason(facts: Facts) -> str:
     """Return why the server hides the user's files, if it says so."""
     notices = (notice for session in facts.role_sessions for notice in session.get("notices") or ())
     texts = (n["message"] for n in notices if n["code"] == "own_aws_files_set_aside")
-    return next((f" {text}" for text in texts), "")
+    return next(iter(texts), "Your profiles can't be used.")
