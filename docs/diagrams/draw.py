@@ -220,9 +220,9 @@ def _head(label: list[str]) -> float:
 def _centres(found: Sequence) -> list[float]:
     """Place the columns: as close as the boxes and the texts between them allow."""
     heads = [_head(label) for label in found.participants.values()]
-    centres = [heads[0] / 2 + 15]
+    centers = [heads[0] / 2 + 15]
     for column in range(1, len(heads)):
-        place = centres[-1] + (heads[column - 1] + heads[column]) / 2 + 14
+        place = centers[-1] + (heads[column - 1] + heads[column]) / 2 + 14
         for item in found.items:
             if (
                 item.kind != "note"
@@ -230,34 +230,34 @@ def _centres(found: Sequence) -> list[float]:
                 and max(item.first, item.last) == column
             ):
                 wanted = max(width(line, 12) for line in textwrap.wrap(item.text, WRAP)) + 56
-                place = max(place, centres[min(item.first, item.last)] + wanted)
+                place = max(place, centers[min(item.first, item.last)] + wanted)
             elif item.first == item.last == column - 1 and item.kind != "note":
                 wanted = max(width(line, 12) for line in textwrap.wrap(item.text, WRAP)) + 56
-                place = max(place, centres[column - 1] + wanted)
-        centres.append(place)
-    return centres
+                place = max(place, centers[column - 1] + wanted)
+        centers.append(place)
+    return centers
 
 
 def draw_sequence(found: Sequence) -> str:
     """Draw the participants as columns, and what passes between them as numbered arrows."""
-    centres = _centres(found)
+    centers = _centres(found)
     heads = [_head(label) for label in found.participants.values()]
     own = [i for i in found.items if i.first == i.last == len(heads) - 1 and i.kind != "note"]
     own_text = [width(line, 12) + 60 for i in own for line in textwrap.wrap(i.text, WRAP)]
-    right = centres[-1] + max([heads[-1] / 2, *own_text]) + 15
+    right = centers[-1] + max([heads[-1] / 2, *own_text]) + 15
     parts: list[str] = []
     y, number = 15.0 + HEAD + 10, 0
     for item in found.items:
         if item.kind == "note":
-            drawn, y = _note(item, centres, right, y)
+            drawn, y = _note(item, centers, right, y)
         else:
             number += 1
-            drawn, y = _message(item, centres, y, number)
+            drawn, y = _message(item, centers, y, number)
         parts += drawn
     y += 12
-    life = [f'<path class="life" d="M{x:.0f} {15 + HEAD}V{y:.0f}"/>' for x in centres]
+    life = [f'<path class="life" d="M{x:.0f} {15 + HEAD}V{y:.0f}"/>' for x in centers]
     boxes = []
-    for x, wide, label in zip(centres, heads, found.participants.values(), strict=True):
+    for x, wide, label in zip(centers, heads, found.participants.values(), strict=True):
         boxes.append(
             f'<rect class="box" x="{x - wide / 2:.0f}" y="15" width="{wide:.0f}" height="{HEAD}" rx="6"/>'
         )
@@ -268,10 +268,10 @@ def draw_sequence(found: Sequence) -> str:
     return picture((right, y + 15), found.title, found.description, [*life, *boxes, *parts])
 
 
-def _note(item: Item, centres: list[float], right: float, y: float) -> tuple[list[str], float]:
+def _note(item: Item, centers: list[float], right: float, y: float) -> tuple[list[str], float]:
     room = 110 if item.first == item.last else 60
-    start = max(centres[item.first] - room, 12)
-    end = min(centres[item.last] + room, right - 12)
+    start = max(centers[item.first] - room, 12)
+    end = min(centers[item.last] + room, right - 12)
     words = textwrap.wrap(item.text, int((end - start - 20) / 6.3), break_long_words=False)
     high = 10 + 16 * len(words)
     box = f'<rect class="note" x="{start:.0f}" y="{y + 6:.0f}" width="{end - start:.0f}" height="{high}" rx="4"/>'
@@ -279,8 +279,8 @@ def _note(item: Item, centres: list[float], right: float, y: float) -> tuple[lis
     return [box, *text], y + high + 18
 
 
-def _message(item: Item, centres: list[float], y: float, number: int) -> tuple[list[str], float]:
-    start, end = centres[item.first], centres[item.last]
+def _message(item: Item, centers: list[float], y: float, number: int) -> tuple[list[str], float]:
+    start, end = centers[item.first], centers[item.last]
     words = textwrap.wrap(item.text, max(WRAP, int((abs(end - start) - 50) / 7)))
     bottom = y + 15 * len(words) + 7
     css = "way answer" if item.kind == "answer" else "way"

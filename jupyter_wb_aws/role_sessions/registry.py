@@ -1,4 +1,4 @@
-"""The role sessions of one server: the centre that every other part asks."""
+"""The role sessions of one server: the center that every other part asks."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def test_everybody_can_use_it(lab, look, surface):
     lab.shot(f"looks/{surface.__name__}-{look}".replace("_", "-"))
 
     found = lab.axe()
-    if look == "forced-colors":  # JupyterLab's own labels in its panel have no colours for that.
+    if look == "forced-colors":  # JupyterLab's own labels in its panel have no colors for that.
         found = [each for each in found if "jp-RunningSessions-" not in each]
     assert found == []
     assert lab.too_wide() == []

@@ -46,12 +46,12 @@ except subprocess.TimeoutExpired:
 """
 
 
-def test_a_script_with_pyarrow_hangs_at_its_end_unless_it_finalises(clients):
+def test_a_script_with_pyarrow_hangs_at_its_end_unless_it_finalizes(clients):
     pyarrow, _, _ = clients("pyarrow")
-    finalise = "del files; import pyarrow.fs; pyarrow.fs.finalize_s3()"
+    finalize = "del files; import pyarrow.fs; pyarrow.fs.finalize_s3()"
 
     assert pyarrow.run(PYARROW.format(last="")) == "it hangs\n"
-    assert pyarrow.run(PYARROW.format(last=finalise)) == "it ended\n"
+    assert pyarrow.run(PYARROW.format(last=finalize)) == "it ended\n"
 
 
 RCLONE = """

@@ -61,7 +61,7 @@ def assume_role_with_web_identity(
     identity = verify(call.token, accounts.providers())
     role = accounts.find_role(call.role_arn)
     if role is None:
-        raise _not_authorised(ACTION)
+        raise _not_authorized(ACTION)
     _check_trust(role.assume_role_policy_document, call, identity)
     if call.duration > int(role.max_session_duration):
         raise AwsError(
@@ -83,7 +83,7 @@ def _check_trust(policy: str, call: _Call, identity: WebIdentity) -> None:
         actions.append("SetSourceIdentity")
     for action in actions:
         if not trust_policy.allows(policy, f"sts:{action}", request):
-            raise _not_authorised(action)
+            raise _not_authorized(action)
 
 
 def _context(call: _Call, identity: WebIdentity) -> dict[str, tuple[str, ...]]:
@@ -165,5 +165,5 @@ def _unfit(name: str, value: str, must: str) -> AwsError:
     )
 
 
-def _not_authorised(action: str) -> AwsError:
+def _not_authorized(action: str) -> AwsError:
     return AwsError("AccessDenied", f"Not authorized to perform sts:{action}", 403)

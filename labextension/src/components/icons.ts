@@ -29,7 +29,7 @@ export const offlineIcon = icon(
   'M19.400 10A7.500 7.500 0 0 0 9 4.700l1.500 1.500A5.500 5.500 0 0 1 17.500 11.500v.5H19a3 3 0 0 1 1.600 5.500l1.500 1.500A5 5 0 0 0 19.400 10zM3 5.300 5.700 8A6 6 0 0 0 6 20h11.700l2 2 1.300-1.300L4.300 4 3 5.300zM7.700 10l8 8H6a4 4 0 0 1 0-8h1.700z'
 );
 
-/** Different shapes, so that colour alone never shows a state. */
+/** Different shapes, so that color alone never shows a state. */
 export const STATE_ICONS: Readonly<Record<RoleSession['state'], LabIcon>> = {
   starting: waiting,
   active,
@@ -45,7 +45,7 @@ export function stateIcon(state: RoleSession['state']): LabIcon {
   return icons[state] ?? roleIcon;
 }
 
-/** Return a state's icon with a bar in the role's colour, if the browser knows that colour. */
+/** Return a state's icon with a bar in the role's color, if the browser knows that color. */
 export function withRoleColor(
   state: RoleSession['state'],
   color: string | null | undefined
@@ -55,17 +55,17 @@ export function withRoleColor(
     return plain;
   }
   const name = `${plain.name}:${color}`;
-  const known = coloured.get(name);
+  const known = colored.get(name);
   if (known !== undefined) {
     return known;
   }
   const bar = `<rect x="4" y="20.5" width="16" height="3.5" rx="1" stroke="#888" fill="${escaped(color)}"/>`;
   const made = new LabIcon({ name, svgstr: plain.svgstr.replace('</svg>', `${bar}</svg>`) });
-  coloured.set(name, made);
+  colored.set(name, made);
   return made;
 }
 
-const coloured = new Map<string, LabIcon>();
+const colored = new Map<string, LabIcon>();
 
 function escaped(text: string): string {
   return text.replace(/[&<>"]/g, character => `&#${character.charCodeAt(0)};`);

@@ -146,7 +146,7 @@ test('the sentence says that the role is for what starts next', () => {
   );
 });
 
-test('the role’s colour is the catalogue’s', () => {
+test('the role’s color is the catalogue’s', () => {
   const snapshot = {
     ...withRole(),
     roles: [aRole('auditor'), aRole('analyst', { color: '#c00' })]
@@ -155,6 +155,6 @@ test('the role’s colour is the catalogue’s', () => {
   expect(statusOf(snapshot, NOW, trans)?.color).toBe('#c00');
 });
 
-test('a role that has left the catalogue has no colour', () => {
+test('a role that has left the catalogue has no color', () => {
   expect(statusOf(withRole(), NOW, trans)?.color).toBeNull();
 });

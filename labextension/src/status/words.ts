@@ -16,7 +16,7 @@ export interface IStatus {
   readonly account: string;
   /** Its state, and how long it is still valid if that matters; empty without a role. */
   readonly health: string;
-  /** The role's colour as the administrator wrote it; null if there is none. */
+  /** The role's color as the administrator wrote it; null if there is none. */
   readonly color: string | null;
   /** One sentence that says more. */
   readonly sentence: string;
