@@ -198,11 +198,6 @@ class SignInNotNeeded(WbAwsError):
     title = "This server needs no sign-in"
     hint = "Choose a role: `jupyter wb-aws roles` lists yours."
 
-    def __init__(
-        self, detail: str = "This server needs no sign-in.", *, hint: str | None = None
-    ) -> None:
-        super().__init__(detail, hint=hint)
-
 
 class FlowNotAvailable(WbAwsError):
     """This way to sign in is not offered here."""

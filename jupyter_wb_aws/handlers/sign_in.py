@@ -32,7 +32,7 @@ def sign_in_of(manager: RoleSessionManager) -> SignIn:
     """
     sign_in = manager.token_cache.source.sign_in
     if sign_in is None:
-        raise SignInNotNeeded
+        raise SignInNotNeeded("This server needs no sign-in.")
     return sign_in
 
 
