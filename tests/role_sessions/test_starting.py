@@ -454,8 +454,13 @@ async def test_an_expired_role_session_that_cannot_be_revived_in_time_says_so(si
     async def stuck(_session_id):
         await asyncio.Event().wait()
 
+    async def cannot_write(_session):
+        return False
+
     async with site.server(ScriptedSource(make_token()), start_timeout=0.5) as manager:
         session, _ = await manager.starter.start(ANALYST)
+        # The refresher's own looks must not bring it back meanwhile.
+        monkeypatch.setattr(manager.files, "write", cannot_write)
         session.file_fingerprint = session.file_expires_at = None
         session.file_problem = TokenFolderRefused()
         monkeypatch.setattr(manager.refresher, "refresh", stuck)
