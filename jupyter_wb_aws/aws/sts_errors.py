@@ -192,7 +192,7 @@ def _explain_refusal(
     code, status, message = failure.code, failure.status, failure.message
     if code == "AccessDenied" or (status == 403 and failure.empty):
         return TrustRefused(
-            f"AWS does not let you use the role {role.name}: it is not set up for you, or it does not exist.",
+            f"The role {role.name} is not set up for you, or it does not exist.",
             hint="Choose another role, or send the details to your administrator.",
             admin_hint=trust_hint(message, role, claims, is_aws_sts=is_aws_sts),
         )

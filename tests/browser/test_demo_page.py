@@ -25,7 +25,7 @@ def test_the_demo_opens_in_the_launcher_with_nothing_over_it(lab):
 def test_after_a_click_on_a_role_the_sample_notebook_works(lab):
     page = lab.page
     page.get_by_role("option", name="Analyst").click()
-    expect(page.get_by_role("option", name="Analyst")).to_contain_text("default role")
+    expect(page.get_by_role("option", name="Analyst")).to_contain_text("default")
     page.locator(".jp-DirListing").get_by_text("aws-in-a-notebook.ipynb").dblclick()
     notebook = page.locator(".jp-NotebookPanel")
     expect(notebook.get_by_role("heading", name="AWS in a notebook")).to_be_visible()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -26,7 +28,9 @@ def test_from_the_popover_it_makes_a_real_call_and_shows_whose_credentials_it_us
     lab.page.locator(".jp-AwsRoles-statusButton").click()
     lab.page.get_by_role("button", name="Check credentials…").click()
 
-    expect(dialog.get_by_role("status")).to_contain_text("what you start now", timeout=30_000)
+    expect(dialog.get_by_role("status")).to_contain_text(
+        re.compile("what you start now", re.IGNORECASE), timeout=30_000
+    )
     expect(dialog).to_contain_text(session["identity"]["Arn"])
     expect(dialog).to_contain_text("assume-role-with-web-identity")
     dialog.get_by_role("button", name="Copy report").click()

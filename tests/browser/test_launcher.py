@@ -40,7 +40,7 @@ def test_a_role_is_chosen_by_keyboard_and_a_new_notebook_has_it(lab, section, bo
     box.focus()
     for key in ("ArrowDown", "ArrowDown", "Enter"):  # "no AWS role" is the first line
         lab.page.keyboard.press(key)
-    expect(section.get_by_role("option", name="Analyst")).to_contain_text("default role")
+    expect(section.get_by_role("option", name="Analyst")).to_contain_text("default")
     lab.shot("default-role")
 
     notebook = lab.new_notebook()
@@ -52,7 +52,7 @@ def test_a_role_is_chosen_by_keyboard_and_a_new_notebook_has_it(lab, section, bo
 @pytest.mark.labs
 def test_a_click_picks_too_and_a_terminal_has_the_role(lab, section, demo):
     section.get_by_role("option", name="Auditor").click()
-    expect(section.get_by_role("option", name="Auditor")).to_contain_text("default role")
+    expect(section.get_by_role("option", name="Auditor")).to_contain_text("default")
 
     lab.run_command("terminal:create-new")
     terminal = lab.current()
@@ -102,7 +102,7 @@ def test_a_role_that_is_not_offered_says_where_to_ask_for_it(lab, section, box):
 
 def test_a_role_used_recently_comes_first(lab, section, box):
     pick(lab, box, "auditor")
-    expect(section.get_by_role("option", name="Auditor")).to_contain_text("default role")
+    expect(section.get_by_role("option", name="Auditor")).to_contain_text("default")
 
     lab.reload()
     options = lab.new_launcher().get_by_role("region", name="AWS role").get_by_role("option")
@@ -136,6 +136,19 @@ def test_a_cut_off_row_shows_that_there_are_more_roles(lab, section, width, heig
     assert rows["shown"] >= min(rows["all"], 5) or 0.2 < cut_off < 0.8, rows
     section.get_by_role("combobox").fill("o")
     expect(section.get_by_text(re.compile(r"^\d of 3 roles$"))).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.usefixtures("resized")
+def test_the_list_of_a_few_roles_is_whole_and_as_wide_as_the_cards(lab, section):
+    lab.page.set_viewport_size({"width": 1280, "height": 900})
+    for name in ("No AWS role", "Analyst", "Auditor", "Misconfigured"):
+        option = section.get_by_role("option", name=name)
+        expect(option).to_be_in_viewport(ratio=0.95)
+
+    ours = section.get_by_role("heading").locator("..").bounding_box()
+    cards = lab.current().locator(".jp-Launcher-sectionHeader").first.bounding_box()
+    assert abs(ours["x"] - cards["x"]) <= 2
+    assert abs(ours["x"] + ours["width"] - cards["x"] - cards["width"]) <= 2
 
 
 def test_five_thousand_roles_are_found_and_scrolled(lab, demo):

@@ -42,7 +42,7 @@ def test_two_windows_agree(browser, demo):
         (session,) = demo("GET", "/aws/sessions")["sessions"]
         demo("DELETE", f"/aws/sessions/{session['id']}")
         for window in (one, other):
-            expect(window.page.get_by_text("active", exact=True)).to_have_count(0)
+            expect(window.page.get_by_text("role session running", exact=True)).to_have_count(0)
         assert one.recorder.errors == other.recorder.errors == []
 
 

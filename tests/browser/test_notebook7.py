@@ -49,7 +49,7 @@ def test_a_role_chosen_on_the_file_page_is_that_of_a_new_notebook(tree, demo):
     content.get_by_role("combobox").focus()
     tree.page.keyboard.type("aud")
     tree.page.keyboard.press("Enter")
-    expect(content.get_by_role("listitem")).to_contain_text("Auditor (default role)")
+    expect(content.get_by_role("listitem")).to_contain_text("Auditor (default)")
     tree.shot("notebook7-tree")
 
     page = new_notebook(tree)

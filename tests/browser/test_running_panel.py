@@ -39,8 +39,8 @@ def toast(lab, text):
 
 def test_each_role_session_is_listed_with_its_state(lab, panel):
     expect(panel.get_by_role("heading", name="AWS role sessions")).to_be_visible()
-    expect(item(panel, "Analyst")).to_contain_text("active · default role · 111122223333")
-    expect(item(panel, "Auditor")).to_contain_text("active · 111122223333")
+    expect(item(panel, "Analyst")).to_contain_text("Analyst · default · active · 111122223333")
+    expect(item(panel, "Auditor")).to_contain_text("Auditor · active · 111122223333")
     lab.shot("running-panel")
 
 
@@ -65,10 +65,10 @@ def test_a_role_session_is_ended(lab, panel, demo):
 
 @pytest.mark.labs
 def test_all_role_sessions_are_ended_once_the_user_agrees(lab, panel, demo):
-    panel.get_by_role("button", name="End All Roles").click()
+    panel.get_by_role("button", name="End All").click()
     expect(dialog(lab)).to_contain_text("This ends the role sessions of Analyst, Auditor.")
     expect(dialog(lab)).to_contain_text("What you start next has no AWS role.")
-    dialog(lab).get_by_role("button", name="End All Roles").click()
+    dialog(lab).get_by_role("button", name="End All").click()
 
     expect(toast(lab, "Ended: Analyst, Auditor.")).to_contain_text(re.compile(r"until \d\d:\d\d"))
     assert demo("GET", "/aws/sessions")["sessions"] == []
@@ -76,7 +76,7 @@ def test_all_role_sessions_are_ended_once_the_user_agrees(lab, panel, demo):
 
 
 def test_the_command_ends_all_once_the_user_agrees(lab, sessions, demo):
-    expect(lab.page.get_by_role("option", name="Auditor")).to_contain_text("active")
+    expect(lab.page.get_by_role("option", name="Auditor")).to_contain_text("role session running")
     lab.begin_command("aws-roles:end-all")
     expect(dialog(lab)).to_contain_text("End all 2 role sessions?")
     dialog(lab).get_by_role("button", name="Cancel").click()
@@ -104,5 +104,5 @@ def test_notebook_7_lists_them_too(browser, demo, sessions):
         notebook.page.get_by_role("tab", name="Running").click()
 
         panel = notebook.page.locator("#jp-running-sessions-tree")
-        expect(item(panel, "Analyst")).to_contain_text("active · default role")
+        expect(item(panel, "Analyst")).to_contain_text("Analyst · default · active")
         notebook.shot("notebook-7-running")

@@ -59,7 +59,7 @@ def test_it_shows_the_role_its_account_and_how_it_is(lab, item, session):
 def test_the_popover_shows_who_the_user_is_to_aws(item, popover, session):
     item.click()
 
-    expect(popover).to_contain_text("AWS credentials are kept fresh.")
+    expect(popover).to_contain_text("Active. AWS credentials are kept fresh.")
     for value in [session["role_arn"], session["region"], *session["identity"].values()]:
         expect(popover.get_by_text(value, exact=True).first).to_be_visible()
     expect(popover).to_contain_text("what you start next uses it.")
@@ -88,7 +88,7 @@ def test_the_environment_says_what_programs_get(lab, item, popover, session):
 
 def test_refresh_now_says_until_when_the_new_token_is_valid(lab, item, popover, session):
     item.click()
-    popover.get_by_role("button", name="Refresh now").click()
+    popover.get_by_role("button", name="Refresh token now").click()
 
     expect(popover.get_by_role("status")).to_have_text(re.compile("valid until \\d"))
     assert f"POST /aws/sessions/{session['id']}/refresh" in lab.recorder.requests
@@ -97,10 +97,10 @@ def test_refresh_now_says_until_when_the_new_token_is_valid(lab, item, popover, 
 def test_a_refresh_that_fails_says_why_in_place(lab, item, popover, session):
     lab.page.route(re.compile("/refresh"), lambda route: route.abort())
     item.click()
-    popover.get_by_role("button", name="Refresh now").click()
+    popover.get_by_role("button", name="Refresh token now").click()
 
     expect(popover.get_by_role("alert")).to_contain_text("The Jupyter server does not answer")
-    expect(popover.get_by_role("button", name="Refresh now")).to_be_focused()
+    expect(popover.get_by_role("button", name="Refresh token now")).to_be_focused()
 
 
 def test_it_follows_what_is_chosen_elsewhere_while_it_is_open(demo, item, popover, session):
@@ -119,7 +119,7 @@ def test_by_keyboard_the_focus_goes_in_round_and_back(lab, item, popover, sessio
     lab.page.keyboard.press("Enter")
     expect(popover).to_be_focused()
     expect(item).to_have_attribute("aria-expanded", "true")
-    buttons = ["Refresh now", "Pick another role…", "Check credentials…", "End…"]
+    buttons = ["Refresh token now", "Pick another role…", "Check credentials…", "End…"]
     for name in ["Copy caller identity", None, *buttons]:
         lab.page.keyboard.press("Tab")
         if name is not None:
@@ -182,7 +182,7 @@ def test_it_is_readable_in_every_theme(lab, item, popover, session, theme):
     item.click()
     popover.locator("summary").click()
     expect(popover.get_by_text("AWS_ROLE_ARN")).to_be_visible()
-    expect(popover.get_by_role("button", name="Refresh now")).to_be_in_viewport()
+    expect(popover.get_by_role("button", name="Refresh token now")).to_be_in_viewport()
     lab.shot(f"status-popover-{theme}")
 
     assert lab.axe(".jp-AwsRoles-status") == []
@@ -275,7 +275,7 @@ def test_when_the_server_goes_away_the_last_known_state_stays(lab, item, popover
     item.click()
     expect(popover).to_contain_text("This is the last known state")
     expect(popover).not_to_contain_text("kept fresh")
-    for button in ["Refresh now", "Pick another role…", "End…"]:
+    for button in ["Refresh token now", "Pick another role…", "End…"]:
         expect(popover.get_by_role("button", name=button)).to_be_disabled()
     lab.shot("status-unreachable")
     assert lab.axe(".jp-AwsRoles-popup") == []

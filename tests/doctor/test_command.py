@@ -129,7 +129,7 @@ def test_a_role_that_refuses_is_explained_as_the_server_explains_it(ask, role_en
     asked = ask({**role_env, "AWS_ROLE_ARN": MISCONFIGURED}, "--json")
     (finding,) = [f for f in asked.report["findings"] if f["severity"] == "error"]
     assert finding["code"] == "call_failed"
-    assert "it is not set up for you, or it does not exist" in finding["message"]
+    assert "is not set up for you, or it does not exist" in finding["message"]
     assert "alice" in finding["admin_hint"]
 
 

@@ -36,5 +36,5 @@ CHECKS: dict[str, Check] = {
     "STS and the clock": network.check_sts,
     "the identity provider": network.check_idp,
     "the Jupyter server": server.check,
-    "a real call": call.check,
+    "a test call to AWS": call.check,
 }

@@ -29,7 +29,7 @@ export function RoleSessionDetails(props: {
         <p className="jp-AwsRoles-state" data-state={session.state}>
           <Icon tag="span" width="16px" height="16px" aria-hidden="true" />
           <span>
-            <strong>{word}</strong> {sentence}
+            <strong>{asSentence(word)}</strong> {sentence}
           </span>
         </p>
       )}
@@ -88,6 +88,11 @@ export function RoleSessionDetails(props: {
       </details>
     </div>
   );
+}
+
+/** Write a word as a sentence of its own. */
+function asSentence(word: string): string {
+  return `${word.charAt(0).toLocaleUpperCase()}${word.slice(1)}.`;
 }
 
 /** When the token is refreshed; and until when it is valid, if the refresh may fail. */

@@ -184,14 +184,14 @@ function PickBody(
       <p>
         {waitText(snapshot, trans) ??
           trans.__(
-            'Notebooks, consoles and terminals that you start from then on use the role. Running ones keep theirs.'
+            'Notebooks, consoles and terminals that you start after picking a role use it. Running ones keep theirs.'
           )}
       </p>
       <Picker
         {...props}
         label={trans.__('AWS role for what you start next')}
         selected={defaultRoleArn(snapshot)}
-        selectedLabel={trans.__('default role')}
+        selectedLabel={trans.__('default')}
       />
     </div>
   );
@@ -213,7 +213,7 @@ export async function showIdentity(
 /** Check AWS credentials, and show the findings. */
 export async function showDoctor(model: IAwsRoles, trans: TranslationBundle): Promise<void> {
   await openDialog({
-    title: trans.__('Check of AWS credentials'),
+    title: trans.__('AWS credentials check'),
     body: ReactWidget.create(<Doctor ask={() => model.doctor()} trans={trans} />),
     buttons: [closeButton(trans)]
   });

@@ -39,7 +39,7 @@ test('findings are shown with the programs they affect and what to do, and can b
   const report = aReport(aFinding('profile_static_keys', { sdks: ['JavaScript'] }));
   const { node, before, press } = await shown(() => Promise.resolve(report));
 
-  expect(before).toContain('a real call');
+  expect(before).toContain('a test call');
   const item = node.querySelector('li')!;
   expect(item.dataset.severity).toBe('error');
   expect(item.textContent).toContain('profile_static_keys');
@@ -60,6 +60,14 @@ test('how a remedy is shown does not depend on its words', async () => {
 
   const drawn = [...node.querySelectorAll('.jp-AwsRoles-doctorRemedy')];
   expect(drawn.map(each => each.textContent)).toEqual(remedies);
+});
+
+test('what is only worth knowing is a note below that heading', async () => {
+  const note = aFinding('endpoint_set', { severity: 'info' });
+  const { node } = await shown(() => Promise.resolve(aReport(note)));
+
+  expect(node.querySelector('h3')?.textContent).toBe('Worth knowing');
+  expect(node.querySelector('li strong')?.textContent).toBe('Note');
 });
 
 test('it is asked again when the user wants it', async () => {

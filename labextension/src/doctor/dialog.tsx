@@ -41,7 +41,7 @@ export function Doctor(props: {
   return (
     <div className="jp-AwsRoles-doctor">
       <p role="status">
-        {busy && trans.__('Checking, with a real call to AWS…')}
+        {busy && trans.__('Checking, with a test call to AWS…')}
         {report !== null && verdict(report, trans)}
       </p>
       {failure !== null && <FailureNote failure={failure} trans={trans} />}
@@ -86,7 +86,7 @@ function Found(props: { report: DoctorReport; trans: TranslationBundle }): React
         </ul>
       )}
       <p className="jp-AwsRoles-doctorFine">
-        {trans.__('No findings in: %1.', checksWithoutFindings(report))}
+        {trans.__('Nothing found in: %1.', checksWithoutFindings(report))}
       </p>
       <p className="jp-AwsRoles-doctorFine">
         {trans.__('To check from a running notebook or terminal:')}{' '}

@@ -14,7 +14,7 @@ test('the verdict counts errors and warnings, not what is worth knowing', () => 
     aFinding('clock_off', { severity: 'warning' }),
     INFO
   );
-  expect(verdict(worse, trans)).toBe('In what you start now: 2 errors, 1 warning.');
+  expect(verdict(worse, trans)).toBe('What you start now has 2 errors and 1 warning.');
 });
 
 test('the heading names the worst severity', () => {
@@ -36,7 +36,7 @@ test('the caller is named with the provider, and not if the call failed', () => 
 test('a copied report has each code, the programs it affects, and what to do', () => {
   const report = aReport(aFinding('static_keys', { admin_hint: 'Their keys.' }), INFO);
   expect(reportText(report, trans).split('\n')).toEqual([
-    'In what you start now: 1 error. (2026-11-25T12:00:00Z)',
+    'What you start now has 1 error. (2026-11-25T12:00:00Z)',
     expect.stringContaining('boto3 works as '),
     'ERROR static_keys [boto3, aws]',
     '  Message of static_keys.',
@@ -44,7 +44,7 @@ test('a copied report has each code, the programs it affects, and what to do', (
     '  For your administrator: Their keys.',
     'INFO endpoint_set []',
     '  Message of endpoint_set.',
-    'No findings in: proxies'
+    'Nothing found in: proxies.'
   ]);
   expect(checksWithoutFindings(report)).toBe('proxies');
 });

@@ -12,9 +12,13 @@ export function verdict(report: DoctorReport, trans: TranslationBundle): string 
     errors > 0 ? trans._n('%1 error', '%1 errors', errors, errors) : '',
     warnings > 0 ? trans._n('%1 warning', '%1 warnings', warnings, warnings) : ''
   ].filter(Boolean);
-  return found.length === 0
-    ? trans.__('AWS credentials work in what you start now.')
-    : trans.__('In what you start now: %1.', found.join(', '));
+  const [first, second] = found;
+  if (first === undefined) {
+    return trans.__('AWS credentials work in what you start now.');
+  }
+  return second === undefined
+    ? trans.__('What you start now has %1.', first)
+    : trans.__('What you start now has %1 and %2.', first, second);
 }
 
 /** Say as whom the real call was made, and by which provider of boto3's chain; empty if it failed. */
@@ -46,7 +50,7 @@ export function severityWord(
     case 'warning':
       return trans.__('Warning');
     default:
-      return trans.__('Worth knowing');
+      return trans.__('Note');
   }
 }
 
@@ -74,7 +78,7 @@ export function reportText(report: DoctorReport, trans: TranslationBundle): stri
     `${verdict(report, trans)} (${report.checked_at})`,
     caller(report, trans),
     ...findings,
-    trans.__('No findings in: %1', checksWithoutFindings(report))
+    trans.__('Nothing found in: %1.', checksWithoutFindings(report))
   ]
     .filter(Boolean)
     .join('\n');

@@ -31,6 +31,8 @@ export interface IKernelRole {
   readonly nextUntouched: boolean;
   /** Whether a restart would change its role session. */
   readonly restart: boolean;
+  /** Whether its role session has ended and no other was chosen. */
+  readonly over: boolean;
 }
 
 export interface IProcessRole {
@@ -67,7 +69,7 @@ export function documentRole(
   const session = sessionById(snapshot, running?.session_id);
   const next = sessionById(snapshot, assignment.next?.session_id);
   const nextGiven = assignment.next?.given ?? given;
-  // Its role session has ended and no other was chosen: a restart would bring nothing.
+  // A restart would bring nothing then.
   const over =
     running !== null &&
     session === null &&
@@ -81,7 +83,8 @@ export function documentRole(
     untouched: given === 'untouched',
     next,
     nextUntouched: nextGiven === 'untouched',
-    restart: differs && !over
+    restart: differs && !over,
+    over
   };
 }
 

@@ -6,7 +6,7 @@ import * as React from 'react';
 import { CommandIDs } from '../commands';
 import { FailureNote } from '../components/failure_note';
 import { useNow } from '../components/hooks';
-import { Picker } from '../picker/picker';
+import { type IPickerProps, Picker } from '../picker/picker';
 import type { IRecentRoles } from '../picker/recent_roles';
 import { roleByArn } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
@@ -14,7 +14,7 @@ import { failureOf, type IFailure } from '../words/failure';
 import { accountOfArn, roleLabel } from '../words/identity';
 import { staleText } from '../words/situation';
 import { type IDocument, kernelIdOf, restartKernel, sharers } from './document';
-import { type DocumentRole, documentText } from './document_role';
+import { type DocumentRole, documentText, type IKernelRole } from './document_role';
 import { useDocument } from './use_document';
 
 /** What the panels of all documents share. */
@@ -70,13 +70,10 @@ export function DocumentPanel(props: Props): React.JSX.Element {
             model={model}
             recent={props.recent}
             trans={trans}
-            selected={role.nextUntouched ? undefined : (role.next?.role_arn ?? null)}
+            {...marks(role, document, trans)}
             onSignIn={() => void props.commands.execute(CommandIDs.signIn)}
             label={trans.__('AWS role of the kernel')}
             onPick={pick}
-            selectedLabel={
-              document.kind === 'notebook' ? trans.__('this notebook') : trans.__('this console')
-            }
             // eslint-disable-next-line jsx-a11y/no-autofocus -- the user has just opened it
             autoFocus
             {...(offer?.available
@@ -88,6 +85,26 @@ export function DocumentPanel(props: Props): React.JSX.Element {
       )}
     </div>
   );
+}
+
+/** Return which of the picker's lines are marked as the kernel's, and how. */
+function marks(
+  role: IKernelRole,
+  document: IDocument,
+  trans: TranslationBundle
+): Pick<IPickerProps, 'selected' | 'selectedLabel' | 'current'> {
+  const selected = role.nextUntouched || role.over ? undefined : (role.next?.role_arn ?? null);
+  if (role.restart) {
+    const current = role.untouched ? undefined : (role.has?.roleArn ?? null);
+    return {
+      selected,
+      selectedLabel: trans.__('after restart'),
+      ...(current === undefined ? {} : { current })
+    };
+  }
+  const selectedLabel =
+    document.kind === 'notebook' ? trans.__('this notebook') : trans.__('this console');
+  return { selected, selectedLabel };
 }
 
 /** Choose a role for a document's kernel (null: "no AWS role"), and keep the choice with the document. */

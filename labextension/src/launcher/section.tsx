@@ -81,7 +81,7 @@ function Section(props: {
         trans={trans}
         label={trans.__('AWS role for what you start next')}
         selected={defaultRoleArn(snapshot)}
-        selectedLabel={trans.__('default role')}
+        selectedLabel={trans.__('default')}
         onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
         onSignIn={props.onSignIn}
       />

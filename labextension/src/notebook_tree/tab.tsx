@@ -61,7 +61,7 @@ function Tab(props: ITreeTabOptions): React.JSX.Element {
           trans={trans}
           label={trans.__('AWS role for what you start next')}
           selected={defaultRoleArn(snapshot)}
-          selectedLabel={trans.__('default role')}
+          selectedLabel={trans.__('default')}
           onPick={arn => (arn === null ? model.pickNone() : model.pick(arn))}
           onSignIn={() => void commands.execute(CommandIDs.signIn)}
         />

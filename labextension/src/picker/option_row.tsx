@@ -24,6 +24,7 @@ export function OptionRow(props: {
   option: PickerOption;
   selected: boolean;
   selectedLabel: string;
+  current: boolean;
   note: string | undefined;
   model: IAwsRoles;
   snapshot: ISnapshot;
@@ -66,6 +67,10 @@ export function OptionRow(props: {
         <Tag icon={STATE_ICONS.starting} text={trans.__('starting…')} />
       ) : props.selected ? (
         <Tag icon={checkIcon} text={props.selectedLabel} />
+      ) : props.current ? (
+        <Tag text={trans.__('now')} />
+      ) : session?.state === 'active' ? (
+        <Tag text={trans.__('role session running')} />
       ) : session !== null ? (
         <Tag icon={stateIcon(session.state)} text={stateText(session, model.now(), trans).word} />
       ) : null}
@@ -73,10 +78,10 @@ export function OptionRow(props: {
   );
 }
 
-function Tag(props: { icon: typeof checkIcon; text: string }): React.JSX.Element {
+function Tag(props: { icon?: typeof checkIcon; text: string }): React.JSX.Element {
   return (
     <span className="jp-AwsRoles-tag">
-      <props.icon.react tag="span" width="14px" height="14px" aria-hidden="true" />
+      {props.icon && <props.icon.react tag="span" width="14px" height="14px" aria-hidden="true" />}
       {props.text}
     </span>
   );

@@ -27,6 +27,8 @@ export interface IPickerProps {
   selected: string | null | undefined;
   /** What the selected role is: the default role, or that of a notebook. */
   selectedLabel: string;
+  /** The ARN of the role that is in use until the selected one takes its place (null: "no AWS role"). */
+  current?: string | null;
   /** Called with the ARN that the user picked (null: "no AWS role"). What it throws is shown in place. */
   onPick: (roleArn: string | null) => Promise<unknown>;
   /** Called when the user wants to sign in. */
@@ -247,6 +249,7 @@ function RoleList(
                 option={option}
                 selected={option.arn === selected}
                 selectedLabel={props.selectedLabel}
+                current={option.arn === props.current}
                 note={
                   option.arn !== null && option.arn === props.first ? props.firstNote : undefined
                 }

@@ -30,7 +30,7 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
     this.name = trans.__('AWS role sessions');
     this.runningChanged = model.changed;
     this.shutdownLabel = trans.__('End');
-    this.shutdownAllLabel = trans.__('End All Roles');
+    this.shutdownAllLabel = trans.__('End All');
     this.shutdownAllConfirmationText = confirmation(() =>
       endQuestion(model.snapshot, model.snapshot.sessions, nameOf, trans)
     );
@@ -51,8 +51,13 @@ export class RunningRoleSessions implements IRunningSessions.IManager {
           withRoleColor(session.state, roleByArn(this.model.snapshot, session.role_arn)?.color),
         label: () => session.label,
         labelTitle: () => `${session.role_arn}\n${sentence}`,
-        detail: () =>
-          [word, purposeText(session, this.trans), accountOf(session)].filter(Boolean).join(' · '),
+        detail: () => {
+          const purpose = purposeText(session, this.trans);
+          // The panel is narrow and cuts the end off.
+          const first = session.state === 'active' ? [purpose, word] : [word, purpose];
+          // JupyterLab shows it directly behind the label.
+          return ['', ...first.filter(Boolean), accountOf(session)].join(' · ');
+        },
         open: () => this.actions.open(session),
         shutdown: () => this.actions.end(session)
       };

@@ -130,7 +130,7 @@ function Buttons(props: {
         )}
         {session !== null && (
           <Button
-            label={trans.__('Refresh now')}
+            label={trans.__('Refresh token now')}
             disabled={disabled || busy}
             onClick={() => void refresh(session.id)}
           />

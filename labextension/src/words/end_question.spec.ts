@@ -27,7 +27,9 @@ test('the question about the default role session says that what starts next has
 });
 
 test('the question names what uses the role sessions, and what becomes of it', () => {
-  expect(endQuestion(SNAPSHOT, [AUDITOR], nameOf, trans)).toContain('number 1 uses it. It keeps');
+  expect(endQuestion(SNAPSHOT, [AUDITOR], nameOf, trans)).toContain(
+    'number 1 uses it. It keeps working with its current AWS credentials, if it has any'
+  );
   const all = endQuestion(SNAPSHOT, [ANALYST, AUDITOR], nameOf, trans);
   expect(all).toContain('In use by number 1, number 2, number 3. These keep working');
   expect(all).toContain('then AWS refuses them');

@@ -36,8 +36,8 @@ export function endQuestion(
       : '',
     users.length > 0
       ? trans._n(
-          '%2 uses it. It keeps working with its current AWS credentials until they expire, usually within an hour (you will see when); then AWS refuses it.',
-          'In use by %2. These keep working with their current AWS credentials until those expire, usually within an hour (you will see when); then AWS refuses them.',
+          '%2 uses it. It keeps working with its current AWS credentials, if it has any, until they expire, usually within an hour (you will see when); then AWS refuses it.',
+          'In use by %2. These keep working with their current AWS credentials, if they have any, until those expire, usually within an hour (you will see when); then AWS refuses them.',
           users.length,
           users.map(nameOf).join(', ')
         )

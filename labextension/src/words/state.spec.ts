@@ -20,7 +20,7 @@ test.each([
 });
 
 test.each([
-  [{ default: true }, 'default role'],
+  [{ default: true }, 'default'],
   [{ shared: false }, 'for one program'],
   [{}, '']
 ])('a role session %j is for: %j', (change, words) => {

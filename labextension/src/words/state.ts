@@ -52,7 +52,7 @@ export function purposeText(session: RoleSession, trans: TranslationBundle): str
   if (!session.shared) {
     return trans.__('for one program');
   }
-  return session.default ? trans.__('default role') : '';
+  return session.default ? trans.__('default') : '';
 }
 
 /** Whether the user should see how long a role session's token is still valid. */
