@@ -60,12 +60,23 @@ class BadDiagram(ValueError):
 
 
 def width(text: str, size: float = 13) -> float:
-    """Estimate how wide a line is in a system's sans serif font; a little too wide rather than too narrow."""
-    narrow, wide = (
-        len(re.findall(r"[ijlftr.,:;'|!()\[\]/ ]", text)),
-        len(re.findall("[mwMW@]", text)),
-    )
-    return size * (0.36 * narrow + 0.9 * wide + 0.6 * (len(text) - narrow - wide))
+    """Estimate how wide a line is in DejaVu Sans, the widest of the fonts that systems have."""
+    narrow = len(re.findall(r"[ijlftr.,:;'|!()\[\]/ -]", text))
+    wide = len(re.findall("[mwMW@]", text))
+    capitals = len(re.findall("[A-LN-VX-Z0-9]", text))
+    others = len(text) - narrow - wide - capitals
+    return size * (0.37 * narrow + 0.95 * wide + 0.69 * capitals + 0.61 * others)
+
+
+def wrap(text: str, room: float, size: float = 13) -> list[str]:
+    """Break a text into lines that are no wider than `room`, if its words are not."""
+    done: list[str] = []
+    for word in text.split():
+        if done and width(f"{done[-1]} {word}", size) <= room:
+            done[-1] += f" {word}"
+        else:
+            done.append(word)
+    return done
 
 
 def lines(x: float, y: float, words: list[str], css: str, step: int = 16) -> list[str]:
@@ -124,7 +135,7 @@ def draw_layers(package: str, described: dict[str, str]) -> str:
     parts = []
     for row in rows:
         wide = (right - left - gap * (len(row) - 1)) / len(row)
-        texts = [textwrap.wrap(described[name], int(wide / 6.9)) for name in row]
+        texts = [wrap(described[name], wide - 20, 12) for name in row]
         high = 34 + 15 * max(map(len, texts))
         for number, (name, text) in enumerate(zip(row, texts, strict=True)):
             x = left + number * (wide + gap)
@@ -188,7 +199,8 @@ def parse(text: str) -> Sequence:
         elif line.startswith("accDescr: "):
             found.description = line.removeprefix("accDescr: ")
         elif match := PARTICIPANT.fullmatch(line):
-            found.participants[match[1]] = match[2].split("<br/>")
+            # A path breaks after its folder: the columns would be too wide.
+            found.participants[match[1]] = re.sub(r"/(?=\w)", "/<br/>", match[2]).split("<br/>")
         elif match := NOTE.fullmatch(line):
             first, last = _columns(found, line, match[1], match[2] or match[1])
             found.items.append(Item(min(first, last), max(first, last), match[3], "note"))
@@ -214,10 +226,11 @@ HEAD = 58
 
 
 def _head(label: list[str]) -> float:
-    return max(width(label[0]), *(width(line, 11.5) for line in label)) + 20
+    # The name is bold; of the code below it, every letter has the same width.
+    return max(width(label[0], 14.5), *(0.61 * 11 * len(line) for line in label[1:]), 0) + 24
 
 
-def _centres(found: Sequence) -> list[float]:
+def _centers(found: Sequence) -> list[float]:
     """Place the columns: as close as the boxes and the texts between them allow."""
     heads = [_head(label) for label in found.participants.values()]
     centers = [heads[0] / 2 + 15]
@@ -240,7 +253,7 @@ def _centres(found: Sequence) -> list[float]:
 
 def draw_sequence(found: Sequence) -> str:
     """Draw the participants as columns, and what passes between them as numbered arrows."""
-    centers = _centres(found)
+    centers = _centers(found)
     heads = [_head(label) for label in found.participants.values()]
     own = [i for i in found.items if i.first == i.last == len(heads) - 1 and i.kind != "note"]
     own_text = [width(line, 12) + 60 for i in own for line in textwrap.wrap(i.text, WRAP)]
@@ -272,7 +285,7 @@ def _note(item: Item, centers: list[float], right: float, y: float) -> tuple[lis
     room = 110 if item.first == item.last else 60
     start = max(centers[item.first] - room, 12)
     end = min(centers[item.last] + room, right - 12)
-    words = textwrap.wrap(item.text, int((end - start - 20) / 6.3), break_long_words=False)
+    words = wrap(item.text, end - start - 20)
     high = 10 + 16 * len(words)
     box = f'<rect class="note" x="{start:.0f}" y="{y + 6:.0f}" width="{end - start:.0f}" height="{high}" rx="4"/>'
     text = lines((start + end) / 2, y + 23, words, "middle")
