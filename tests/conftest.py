@@ -89,8 +89,8 @@ class FakeClock:
 
 
 def pytest_configure():
-    """Take back what a shell does to jobs in the background: programs that tests start would ignore Ctrl+C."""
-    for number in (signal.SIGINT, signal.SIGQUIT):
+    """Take back what nohup, or a shell for a job in the background, ignores: programs that tests start would, too."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
 
