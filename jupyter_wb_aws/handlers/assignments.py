@@ -67,8 +67,11 @@ class AssignmentsHandler(WbAwsHandler):
             ]
         if self.server_state.terminals is not None:
             listed += [
-                assignment_json("terminal", name, assignment, given)
-                for name, (assignment, given) in self.server_state.terminals.running().items()
+                assignment_json("terminal", name, assignment, process_role)
+                for name, (
+                    assignment,
+                    process_role,
+                ) in self.server_state.terminals.running().items()
             ]
         if self.server_state.apps is not None:
             listed += [
@@ -77,13 +80,15 @@ class AssignmentsHandler(WbAwsHandler):
             ]
         self.answer({"assignments": listed})
 
-    def _app(self, apps: ProxiedAppInjection, app_id: str, given: ProcessRole) -> dict[str, object]:
+    def _app(
+        self, apps: ProxiedAppInjection, app_id: str, process_role: ProcessRole
+    ) -> dict[str, object]:
         choices = self.manager.choices
         default = self.manager.sessions.default
         chosen = Assignment(default.session_id, "by_default") if default.chosen else None
         takes_effect = "r_session" if apps.r_sessions.follows_default(app_id) else "relaunch"
         return {
-            **assignment_json("app", app_id, chosen, given, choices.next_role()),
+            **assignment_json("app", app_id, chosen, process_role, choices.next_role()),
             "renewed_by": takes_effect,
         }
 
@@ -131,7 +136,7 @@ def assignment_json(
     kind: str,
     name: str,
     chosen: Assignment | None,
-    given: ProcessRole | None,
+    process_role: ProcessRole | None,
     next_role: ProcessRole | None = None,
 ) -> dict[str, object]:
     """Shape one assignment as the REST contract does.
@@ -140,10 +145,10 @@ def assignment_json(
         kind: `kernel`, `terminal` or `app`.
         name: the id of the kernel, or the name of the terminal or app.
         chosen: the choice for its next start; None if there is none.
-        given: what it was started with; None if nothing was chosen then.
+        process_role: what it was started with; None if nothing was chosen then.
         next_role: what it would get if it started now; None if it can't be started again.
     """
-    session = given.session if given else None
+    session = process_role.session if process_role else None
     return {
         "kind": kind,
         "id": name,
@@ -151,7 +156,7 @@ def assignment_json(
         "running": {"session_id": session.id, "role_arn": str(session.role.arn)}
         if session
         else None,
-        "given": given.kind if given else UNTOUCHED.kind,
+        "given": process_role.kind if process_role else UNTOUCHED.kind,
         "next": next_role
         and {
             "given": next_role.kind,

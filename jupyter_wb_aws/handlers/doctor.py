@@ -40,15 +40,17 @@ class DoctorHandler(WbAwsHandler):
         """Report what is wrong; change nothing."""
         self.refuse_other_sites()  # it runs a profile's credential_process
         await self.manager.sessions.wait_until_ready()
-        base, given, process_kind = self._asked_for()
+        base, process_role, process_kind = self._asked_for()
         site = self.server_state.site or InjectionSettings()
         conflict = await self.server_state.conflict_check.find(
-            environment_with_user_files(base, given, site)
+            environment_with_user_files(base, process_role, site)
         )
-        environment = process_environment(base, given, site, has_conflict=conflict is not None)
+        environment = process_environment(
+            base, process_role, site, has_conflict=conflict is not None
+        )
         server = await self._known()
         server["no_role_chosen"] = (
-            given.kind == "no_role"
+            process_role.kind == "no_role"
             and self.manager.choices.no_role_on_purpose(self.get_query_argument("kernel_id", None))
         )
         # In the process that runs the checks, the role session's own files replace them.
@@ -80,7 +82,7 @@ class DoctorHandler(WbAwsHandler):
             raise KernelNotFound("No kernel of this server has that id.")
         if kernel_id in kernels.remote_kernel_ids():
             raise KernelNotFound("This kernel runs elsewhere, where this server can't examine it.")
-        given = self.manager.choices.assignments.running(kernel_id) or UNTOUCHED
+        process_role = self.manager.choices.assignments.running(kernel_id) or UNTOUCHED
         spec = kernels.kernels.get_kernel(kernel_id).kernel_spec
         # As jupyter_client fills them in (KernelProvisionerBase, _apply_env_substitutions).
         of_spec = (
@@ -89,7 +91,7 @@ class DoctorHandler(WbAwsHandler):
             else {}
         )
         base = {**os.environ, **of_spec, KERNEL_ID: kernel_id}
-        return base, given, "kernel"
+        return base, process_role, "kernel"
 
     async def _known(self) -> dict[str, Any]:
         manager = self.manager
