@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+import os
+import signal
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import psutil
@@ -15,6 +18,9 @@ import psutil
 # Seconds: long enough for an IDE to save what is open; a user waits in front of it.
 TERMINATE_TIMEOUT = 5.0
 POLL_INTERVAL = 0.05
+
+# What psutil raises for a process that it may not read, and where the system hides when it was booted.
+_UNREADABLE = (psutil.Error, OSError, RuntimeError)
 
 
 async def terminate_tree(process: Any, timeout: float) -> None:
@@ -24,42 +30,50 @@ async def terminate_tree(process: Any, timeout: float) -> None:
         process: a running simpervisor.SupervisedProcess.
         timeout: seconds that the process, and then its descendants, have before they are killed.
     """
-    root = await asyncio.to_thread(_find, process.pid)
     left_behind = await asyncio.to_thread(descendants, process.pid)
     terminating = asyncio.ensure_future(process.terminate())  # else simpervisor would restart it
     if not (await asyncio.wait({terminating}, timeout=timeout))[0]:
-        _kill([root] if root is not None else [])
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(
+                process.pid, signal.SIGKILL
+            )  # our child: its id is not reused before it is waited for
     await terminating
-    for one in await _running(left_behind):
-        with contextlib.suppress(psutil.Error):
-            one.terminate()
+    _signal(await _running(left_behind), psutil.Process.terminate)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout):
             while await _running(left_behind):  # noqa: ASYNC110 - they are not our children
                 await asyncio.sleep(POLL_INTERVAL)
-    _kill(await _running(left_behind))
+    _signal(await _running(left_behind), psutil.Process.kill)
 
 
 def descendants(pid: int) -> list[psutil.Process]:
-    """Return the processes that a process has started, directly or not; none if it does not exist.
+    """Return the processes that a process has started, directly or not; those that can't be read are left out.
 
     A `psutil.Process` remembers when its process started, so it never signals another that got the same id.
+    `psutil.Process.children` would raise at the first process of the machine that may not be read (`hidepid`).
     """
-    root = _find(pid)
-    if root is None:
-        return []
-    try:
-        found: list[psutil.Process] = root.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
+    children = defaultdict(list)
+    for process, parent in _processes():
+        children[parent].append(process)
+    found: list[psutil.Process] = []
+    parents = [pid]
+    while parents:
+        started = children.pop(parents.pop(), [])
+        found += started
+        parents += [process.pid for process in started]
     return found
 
 
-def _find(pid: int) -> psutil.Process | None:
+def _processes() -> Iterator[tuple[psutil.Process, int]]:
+    """Yield each process that can be read, with its parent's id."""
     try:
-        return psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        return None
+        pids = psutil.pids()
+    except _UNREADABLE:
+        return
+    for pid in pids:
+        with contextlib.suppress(*_UNREADABLE):
+            process = psutil.Process(pid)
+            yield process, process.ppid()
 
 
 async def _running(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -69,15 +83,17 @@ async def _running(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 def _is_running(process: psutil.Process) -> bool:
     try:
-        ended = process.status() in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
-    except psutil.AccessDenied:
-        ended = False
+        return process.is_running() and process.status() not in {
+            psutil.STATUS_ZOMBIE,
+            psutil.STATUS_DEAD,
+        }
     except psutil.NoSuchProcess:
         return False
-    return process.is_running() and not ended
+    except _UNREADABLE:
+        return True
 
 
-def _kill(processes: Iterable[psutil.Process]) -> None:
+def _signal(processes: Iterable[psutil.Process], send: Callable[[psutil.Process], None]) -> None:
     for one in processes:
-        with contextlib.suppress(psutil.Error):
-            one.kill()
+        with contextlib.suppress(*_UNREADABLE):
+            send(one)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import os
+import signal
 import subprocess
 import sys
 
@@ -62,6 +64,23 @@ def supervised():
         one.process.stdout.close()
 
 
+@pytest.fixture
+def unreadable(monkeypatch):
+    """Make files of /proc unreadable, as `hidepid` and a sandbox do; psutil reads them all by this function."""
+    refused = {}
+
+    def refuse(path, error=PermissionError):
+        refused[path] = error
+
+    def open_unless_refused(path, *args, **kwargs):
+        if path in refused:
+            raise refused[path](path)
+        return builtins.open(path, *args, **kwargs)
+
+    monkeypatch.setattr("psutil._common.open", open_unless_refused, raising=False)
+    return refuse
+
+
 def is_running(pid):
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
@@ -117,3 +136,78 @@ async def test_nobody_waits_for_a_zombie(supervised):
 
     async with asyncio.timeout(20):
         await terminate_tree(app, 60)
+
+
+async def test_a_process_that_may_not_be_read_does_not_hide_the_others(supervised, unreadable):
+    app = supervised(["sh", "-c", WITH_A_WORKER])
+    unreadable("/proc/1/stat")
+    assert app.child in {process.pid for process in descendants(app.pid)}
+
+    await terminate_tree(app, 0.2)
+
+    await end_of(app.pid)
+    await end_of(app.child)
+
+
+async def test_an_app_is_terminated_although_its_worker_may_not_be_read(supervised, unreadable):
+    app = supervised(["sh", "-c", f"sleep 600 & echo $!; {IGNORES_SIGTERM}"])
+    unreadable(f"/proc/{app.child}/stat")
+
+    await terminate_tree(app, 0.2)
+
+    await end_of(app.pid)
+    os.kill(app.child, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("error", [PermissionError, FileNotFoundError, RuntimeError])
+async def test_an_app_is_terminated_although_it_may_not_be_read(supervised, unreadable, error):
+    app = supervised(["sh", "-c", f"echo $$; {IGNORES_SIGTERM}"])
+    unreadable(f"/proc/{app.pid}/stat", error)
+
+    await terminate_tree(app, 0.2)
+
+    assert app.process.returncode is not None
+
+
+async def test_an_app_is_terminated_although_the_system_hides_when_it_was_booted(
+    supervised, unreadable, monkeypatch
+):
+    monkeypatch.setattr(
+        "psutil._pslinux.BOOT_TIME", None, raising=False
+    )  # an older psutil keeps it
+    app = supervised(["sh", "-c", f"echo $$; {IGNORES_SIGTERM}"])
+    unreadable("/proc/stat", FileNotFoundError)
+
+    await terminate_tree(app, 0.2)
+
+    assert app.process.returncode is not None
+
+
+def test_without_a_list_of_processes_there_are_no_descendants(monkeypatch, tmp_path):
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "none"))
+    assert descendants(os.getpid()) == []
+
+
+@pytest.mark.parametrize("error", [psutil.AccessDenied, PermissionError])
+async def test_a_worker_whose_state_is_refused_counts_as_running(supervised, monkeypatch, error):
+    def refuse(process):
+        raise error(process.pid)
+
+    app = supervised(["sh", "-c", WITH_A_WORKER])
+    with monkeypatch.context() as patched:
+        patched.setattr(psutil.Process, "status", refuse)
+        await terminate_tree(app, 0.2)
+
+    await end_of(app.child)
+
+
+async def test_a_worker_that_ends_while_it_is_looked_at_has_ended(supervised, monkeypatch):
+    def gone(process):
+        raise psutil.NoSuchProcess(process.pid)
+
+    app = supervised(["sh", "-c", WITH_A_WORKER])
+    monkeypatch.setattr(psutil.Process, "status", gone)
+
+    async with asyncio.timeout(20):
+        await terminate_tree(app, 60)
+    os.kill(app.child, signal.SIGKILL)
