@@ -1,4 +1,7 @@
-"""Reads a process's state on Linux, for the command line, which must start fast. Source: proc(5), "/proc/pid/stat"."""
+"""Reads a process's state and start on Linux. Source: proc(5), "/proc/pid/stat".
+
+The command line must start fast, without psutil. The server compares the start that the command line sends.
+"""
 
 from __future__ import annotations
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import ProcessNotFound
+from jupyter_wb_aws.proc_stat import stat_of
+
+if TYPE_CHECKING:
+    import psutil
 
 # Seconds between two looks at a process whose end the system does not report.
 POLL_INTERVAL = 2.0
+# Seconds by which the start of a process may differ elsewhere than on Linux, where a corrected clock moves it.
+# No system reuses the id of a process within this time.
+START_TOLERANCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +47,14 @@ def find(pid: int, started: str | None = None) -> Process:
         ProcessNotFound: if there is no such process.
     """
     found = _start_of(pid) if pid > 0 else None
-    if found is None or started not in (None, found):
+    if found is None or not _is_same_start(found, found if started is None else started):
         raise ProcessNotFound(f"This server sees no running process {pid}.")
     return Process(pid, found)
 
 
 def is_running(process: Process) -> bool:
     """Return whether a process still runs; one that has ended and waits for its parent does not. Blocking."""
-    return _start_of(process.pid) == process.started
+    return _is_same_start(_start_of(process.pid), process.started)
 
 
 async def wait_for_exit(process: Process, clock: Clock) -> None:
@@ -56,7 +66,8 @@ async def wait_for_exit(process: Process, clock: Clock) -> None:
     """
     descriptor = _open_descriptor(process.pid)
     if descriptor is None:
-        while await asyncio.to_thread(is_running, process):
+        still_runs = await asyncio.to_thread(_watch, process)
+        while await asyncio.to_thread(still_runs):
             await clock.sleep(POLL_INTERVAL)
         return
     try:
@@ -83,18 +94,66 @@ async def _until_readable(descriptor: int) -> None:
         loop.remove_reader(descriptor)
 
 
+def _watch(process: Process) -> Callable[[], bool]:
+    """Return a function that checks whether a process still runs; a step of the clock does not mislead it."""
+    if _is_linux():
+        return partial(is_running, process)
+    found = _psutil_process(process.pid)
+    if found is None or not is_running(process):
+        return lambda: False
+    return lambda: not _has_ended(found)
+
+
 def _start_of(pid: int) -> str | None:
+    """Return the start of a running process. On Linux it must be the one that the command line reads and sends.
+
+    psutil gives the time since the epoch, which moves with the clock and needs the time of the boot, which
+    some systems hide.
+    """
+    if _is_linux():
+        stat = stat_of(pid)
+        return stat.started if stat is not None and stat.running else None
+    process = _psutil_process(pid)
+    if process is None or _has_ended(process):
+        return None
+    import psutil
+
+    try:
+        return f"{process.create_time():.6f}"
+    except (psutil.Error, OSError):
+        return None
+
+
+def _is_same_start(found: str | None, known: str) -> bool:
+    if found is None or _is_linux():
+        return found == known
+    try:
+        return abs(float(found) - float(known)) <= START_TOLERANCE
+    except ValueError:
+        return False
+
+
+def _is_linux() -> bool:
+    return sys.platform == "linux"
+
+
+def _psutil_process(pid: int) -> psutil.Process | None:
     import psutil  # at first use: a server without such a role session starts without it
 
     try:
-        process = psutil.Process(pid)
-        if process.status() in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}:
-            return None
-        # Before the start: psutil adds it to the ticks, and some versions keep what was read first.
-        booted = psutil.boot_time() if sys.platform == "linux" else 0.0
-        started = process.create_time() - booted
-    except (psutil.Error, OverflowError):
+        return psutil.Process(pid)
+    except (psutil.Error, OSError, OverflowError):
         return None
-    if sys.platform != "linux":
-        return f"{started:.6f}"
-    return str(round(started * os.sysconf("SC_CLK_TCK")))
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Return whether a process has ended. One that may not be read has not."""
+    import psutil
+
+    ended = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    try:
+        return not process.is_running() or process.status() in ended
+    except psutil.NoSuchProcess:
+        return True
+    except (psutil.Error, OSError):
+        return False

@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from jupyter_wb_aws.errors import ProcessNotFound
@@ -26,6 +28,30 @@ def sleeper():
     yield process
     process.kill()
     process.wait()
+
+
+@pytest.fixture
+def system_stat(tmp_path, sleeper):
+    """The /proc/stat that psutil reads: with the time of the boot, which a step of the system's clock moves."""
+    (tmp_path / str(sleeper.pid)).symlink_to(f"/proc/{sleeper.pid}")
+    psutil.PROCFS_PATH = str(tmp_path)
+    yield tmp_path / "stat"
+    psutil.PROCFS_PATH = "/proc"
+    psutil.boot_time()  # an older psutil keeps it
+
+
+def step_clock(system_stat, seconds):
+    booted = next(
+        int(line.split()[1])
+        for line in Path("/proc/stat").read_text().splitlines()
+        if line.startswith("btime")
+    )
+    system_stat.write_text(f"btime {booted + seconds}\n")
+
+
+def leave_zombie(process):
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 
 
 def test_a_process_is_found_with_its_start(sleeper):
@@ -102,11 +128,15 @@ async def test_what_is_gone_already_is_reported_at_once(process, clock):
         await wait_for_exit(process, clock)
 
 
-async def test_without_a_descriptor_it_is_looked_for_by_the_clock(sleeper, clock, monkeypatch):
+@pytest.fixture
+def no_descriptor(monkeypatch):
     def refused(pid):
         raise OSError(errno.ENOSYS, "a sandbox")
 
     monkeypatch.setattr(os, "pidfd_open", refused)
+
+
+async def test_without_a_descriptor_it_is_looked_for_by_the_clock(sleeper, clock, no_descriptor):
     waiting = asyncio.create_task(wait_for_exit(find(sleeper.pid), clock))
     while not clock.has_sleepers:
         await asyncio.sleep(0.01)
@@ -137,3 +167,122 @@ def test_elsewhere_than_on_linux_the_start_is_a_time_since_the_epoch(sleeper, mo
 @pytest.mark.skipif(sys.platform != "linux", reason="the command line knows it on Linux only")
 def test_the_start_is_the_one_that_the_command_line_sends(sleeper):
     assert find(sleeper.pid).started == stat_of(sleeper.pid).started
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+@pytest.mark.parametrize("content", [None, "cpu 0 0 0 0\n"], ids=["no file", "no boot time"])
+def test_a_process_is_found_although_the_system_hides_when_it_was_booted(
+    sleeper, system_stat, content
+):
+    if content is not None:
+        system_stat.write_text(content)
+
+    found = find(sleeper.pid)
+
+    assert found.started == stat_of(sleeper.pid).started
+    assert is_running(found)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_step_of_the_clock_does_not_move_a_start(sleeper, system_stat):
+    step_clock(system_stat, 0)
+    found = find(sleeper.pid)
+
+    step_clock(system_stat, 3600)
+
+    assert find(sleeper.pid) == found
+
+
+async def test_elsewhere_than_on_linux_a_step_of_the_clock_ends_no_watch(
+    sleeper, clock, system_stat, no_descriptor, monkeypatch
+):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    step_clock(system_stat, 0)
+    waiting = asyncio.create_task(wait_for_exit(find(sleeper.pid), clock))
+    while not clock.has_sleepers:
+        await asyncio.sleep(0.01)
+
+    step_clock(system_stat, 3600)
+    clock.advance(owner_process.POLL_INTERVAL)
+    while not (clock.has_sleepers or waiting.done()):
+        await asyncio.sleep(0.01)
+    assert not waiting.done()
+
+    leave_zombie(sleeper)
+    clock.advance(owner_process.POLL_INTERVAL)
+    async with asyncio.timeout(5):
+        await waiting
+
+
+def test_elsewhere_than_on_linux_a_start_may_differ_by_what_the_clock_was_corrected(
+    sleeper, monkeypatch
+):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    found = find(sleeper.pid)
+
+    assert is_running(Process(sleeper.pid, f"{float(found.started) + 1:.6f}"))
+    assert not is_running(Process(sleeper.pid, f"{float(found.started) + 60:.6f}"))
+    assert not is_running(Process(sleeper.pid, "not a time"))
+
+
+def test_elsewhere_than_on_linux_a_process_that_may_not_be_read_is_not_found(sleeper, monkeypatch):
+    def refused(process):
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(psutil.Process, "create_time", refused)
+
+    with pytest.raises(ProcessNotFound):
+        find(sleeper.pid)
+
+
+async def test_elsewhere_than_on_linux_a_refused_look_ends_no_watch(
+    sleeper, clock, no_descriptor, monkeypatch
+):
+    def refused(process):
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    waiting = asyncio.create_task(wait_for_exit(find(sleeper.pid), clock))
+    while not clock.has_sleepers:
+        await asyncio.sleep(0.01)
+    monkeypatch.setattr(psutil.Process, "status", refused)
+
+    clock.advance(owner_process.POLL_INTERVAL)
+    while not (clock.has_sleepers or waiting.done()):
+        await asyncio.sleep(0.01)
+    assert not waiting.done()
+
+    sleeper.kill()
+    sleeper.wait()
+    clock.advance(owner_process.POLL_INTERVAL)
+    async with asyncio.timeout(5):
+        await waiting
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+async def test_a_process_that_has_ended_before_is_not_watched(
+    sleeper, clock, no_descriptor, monkeypatch, platform
+):
+    monkeypatch.setattr(sys, "platform", platform)
+    found = find(sleeper.pid)
+    sleeper.kill()
+    sleeper.wait()
+
+    async with asyncio.timeout(5):
+        await wait_for_exit(found, clock)
+    assert not clock.has_sleepers
+
+
+async def test_elsewhere_than_on_linux_a_process_that_ends_while_it_is_looked_at_has_ended(
+    sleeper, clock, no_descriptor, monkeypatch
+):
+    def gone(process):
+        raise psutil.NoSuchProcess(process.pid)
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    found = find(sleeper.pid)
+    monkeypatch.setattr(psutil.Process, "status", gone)
+
+    async with asyncio.timeout(5):
+        await wait_for_exit(found, clock)
