@@ -74,6 +74,6 @@ def test_no_modules_import_each_other_in_a_circle():
     graphlib.TopologicalSorter(graph).prepare()  # CycleError names the modules of a circle
 
 
-@pytest.mark.parametrize(("module", "imported"), FROM_BELOW)
+@pytest.mark.parametrize(("module", "imported"), sorted(FROM_BELOW))
 def test_each_import_from_below_is_still_there(module, imported):
     assert f"from {imported} import" in EVERY_MODULE[module].read_text()
