@@ -299,6 +299,8 @@ def test_a_console_at_a_notebooks_kernel_shows_its_role_and_names_the_notebook(l
     lab.run_command("notebook:create-console")
     console = lab.page.locator(".jp-ConsolePanel")
     expect(role_button(console)).to_have_text("Analyst")
+    # A console that has started takes the focus, and a list of roles closes when it loses it.
+    expect(console.locator(".jp-CodeConsole-input .cm-content")).to_be_focused()
 
     drop_down = pick(console, "aud")
     expect(drop_down).to_contain_text("The same kernel is used by: shared.ipynb.")
