@@ -13,6 +13,7 @@ from jupyter_wb_aws.role_sessions import registry
 from jupyter_wb_aws.role_sessions.store import Store
 from tests.contract import CONTRACT
 from tests.openid import CLIENT, OpenIdProvider, failing
+from tests.site import ANALYST
 
 CODES = CONTRACT["components"]["schemas"]["HealthCode"]["enum"]
 ADMINISTRATION = Path(__file__).parents[2] / "docs/administration.md"
@@ -94,7 +95,11 @@ class TestTokenFolder:
         folder.chmod(0o777)
         return site_config
 
-    async def test_a_token_folder_that_is_not_safe(self, health):
+    async def test_a_token_folder_that_is_not_safe(self, api, health):
+        # The folder is looked at in the background when the server starts; a start waits for that.
+        refused = await api("POST", "/aws/sessions", {"role_arn": ANALYST})
+        assert refused.data["code"] == "token_dir_refused"
+
         problems = await health()
         assert list(problems) == ["token_dir_refused"]
         assert problems["token_dir_refused"]["admin_hint"]
