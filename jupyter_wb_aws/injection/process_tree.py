@@ -15,6 +15,8 @@ from typing import Any
 
 import psutil
 
+from jupyter_wb_aws.role_sessions.owner_process import has_ended
+
 # Seconds: long enough for an IDE to save what is open; a user waits in front of it.
 TERMINATE_TIMEOUT = 5.0
 POLL_INTERVAL = 0.05
@@ -33,10 +35,9 @@ async def terminate_tree(process: Any, timeout: float) -> None:
     left_behind = await asyncio.to_thread(descendants, process.pid)
     terminating = asyncio.ensure_future(process.terminate())  # else simpervisor would restart it
     if not (await asyncio.wait({terminating}, timeout=timeout))[0]:
+        # It is our child: its id is not reused before it is waited for.
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(
-                process.pid, signal.SIGKILL
-            )  # our child: its id is not reused before it is waited for
+            os.kill(process.pid, signal.SIGKILL)
     await terminating
     _signal(await _running(left_behind), psutil.Process.terminate)
     with contextlib.suppress(TimeoutError):
@@ -78,19 +79,7 @@ def _processes() -> Iterator[tuple[psutil.Process, int]]:
 
 async def _running(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Return those that still run; a zombie has ended."""
-    return await asyncio.to_thread(lambda: [one for one in processes if _is_running(one)])
-
-
-def _is_running(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() not in {
-            psutil.STATUS_ZOMBIE,
-            psutil.STATUS_DEAD,
-        }
-    except psutil.NoSuchProcess:
-        return False
-    except _UNREADABLE:
-        return True
+    return await asyncio.to_thread(lambda: [one for one in processes if not has_ended(one)])
 
 
 def _signal(processes: Iterable[psutil.Process], send: Callable[[psutil.Process], None]) -> None:

@@ -57,6 +57,19 @@ def is_running(process: Process) -> bool:
     return _is_same_start(_start_of(process.pid), process.started)
 
 
+def has_ended(process: psutil.Process) -> bool:
+    """Return whether a process has ended, as a zombie has; one that may not be read has not. Blocking."""
+    import psutil
+
+    ended = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    try:
+        return not process.is_running() or process.status() in ended
+    except psutil.NoSuchProcess:
+        return True
+    except (psutil.Error, OSError, RuntimeError):
+        return False
+
+
 async def wait_for_exit(process: Process, clock: Clock) -> None:
     """Return when the process has ended.
 
@@ -101,7 +114,7 @@ def _watch(process: Process) -> Callable[[], bool]:
     found = _psutil_process(process.pid)
     if found is None or not is_running(process):
         return lambda: False
-    return lambda: not _has_ended(found)
+    return lambda: not has_ended(found)
 
 
 def _start_of(pid: int) -> str | None:
@@ -114,7 +127,7 @@ def _start_of(pid: int) -> str | None:
         stat = stat_of(pid)
         return stat.started if stat is not None and stat.running else None
     process = _psutil_process(pid)
-    if process is None or _has_ended(process):
+    if process is None or has_ended(process):
         return None
     import psutil
 
@@ -144,16 +157,3 @@ def _psutil_process(pid: int) -> psutil.Process | None:
         return psutil.Process(pid)
     except (psutil.Error, OSError, OverflowError):
         return None
-
-
-def _has_ended(process: psutil.Process) -> bool:
-    """Return whether a process has ended. One that may not be read has not."""
-    import psutil
-
-    ended = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
-    try:
-        return not process.is_running() or process.status() in ended
-    except psutil.NoSuchProcess:
-        return True
-    except (psutil.Error, OSError):
-        return False

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity, StsRequest
 from jupyter_wb_aws.aws.sts_subprocess import AsyncStsClient
 from jupyter_wb_aws.errors import StartTimeout, StsTimeout
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
+
+T = TypeVar("T")
 
 # Returns the environment of a call: the whole one that a process started with the role session would get.
 StsEnvironment = Callable[[RoleSession], Awaitable[Mapping[str, str]]]
@@ -52,11 +55,7 @@ class RoleSessionSts:
             WbAwsError: what STS says.
         """
         request = await self._request(session, token, deadline)
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await self._sts.assume(request)
-        except TimeoutError:
-            raise self._no_answer() from None
+        return await self._answer(self._sts.assume(request), deadline)
 
     async def verify(
         self, session: RoleSession, token: WebIdentityToken, deadline: float
@@ -74,11 +73,7 @@ class RoleSessionSts:
             WbAwsError: what STS says.
         """
         request = await self._request(session, token, deadline)
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await self._sts.verify(request)
-        except TimeoutError:
-            raise self._no_answer() from None
+        return await self._answer(self._sts.verify(request), deadline)
 
     async def _request(
         self, session: RoleSession, token: WebIdentityToken, deadline: float
@@ -91,8 +86,13 @@ class RoleSessionSts:
         name = session.session_name
         return StsRequest(session.role.arn, session.region, name, token, environment, deadline)
 
-    def _no_answer(self) -> StsTimeout:
-        return StsTimeout(f"AWS STS did not answer within {self._start_timeout:g} s.")
+    async def _answer(self, asking: Awaitable[T], deadline: float) -> T:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await asking
+        except TimeoutError:
+            sentence = f"AWS STS did not answer within {self._start_timeout:g} s."
+            raise StsTimeout(sentence) from None
 
 
 def renamed(caller: CallerIdentity, old: str, new: str) -> CallerIdentity | None:
