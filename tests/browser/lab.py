@@ -246,7 +246,8 @@ class Lab:
               .filter(node => {
                 const {left, right} = node.getBoundingClientRect();
                 const style = getComputedStyle(node);
-                const cut = node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 1
+                // What is typed into a field may be longer than the field: it scrolls.
+                const cut = !node.value && node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 1
                   && style.display !== 'inline' && style.textOverflow !== 'ellipsis';
                 return cut || left < -1 || right > innerWidth + 1;
               })

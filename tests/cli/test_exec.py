@@ -15,6 +15,7 @@ import pytest
 
 from tests.cli.live import WB_AWS
 from tests.site import ANALYST, AUDITOR
+from tests.waiting import file_removed
 
 WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
 DUMP = "import json, os; print(json.dumps(dict(os.environ)))"
@@ -72,7 +73,7 @@ async def test_its_role_session_is_its_own_and_lives_as_long_as_it(api, wb_aws):
     await no_own_session(api)
     ended = (await api("GET", f"/aws/sessions/{own['id']}")).data
     assert ended["end_reason"] == "process_ended"
-    assert not token_file.exists()
+    await file_removed(token_file)
     assert [s["id"] for s in (await api("GET", "/aws/sessions")).data["sessions"]] == [shared["id"]]
 
 
@@ -225,7 +226,7 @@ async def test_killed_without_a_word_its_role_session_ends(api, wb_aws):
     await process.wait()
 
     await no_own_session(api)
-    assert not Path(own["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"]).exists()
+    await file_removed(own["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"])
 
 
 async def test_it_is_the_same_process_from_first_to_last(wb_aws):
@@ -303,9 +304,10 @@ class Screen:
         return before
 
 
+# The signal may arrive while the print below is being flushed; a print within a print is an error.
 WAITS = """
 import os, signal, time
-signal.signal(signal.SIGCONT, lambda *_: print("goes on", flush=True))
+signal.signal(signal.SIGCONT, lambda *_: os.write(1, b"goes on\\n"))
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 print("at", os.ttyname(0), flush=True)
 time.sleep(600)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from jupyter_wb_aws.role_sessions.owner_process import find
 from tests.site import ANALYST
+from tests.waiting import file_removed
 
 OWN = {"role_arn": ANALYST, "shared": False}
 
@@ -56,7 +56,7 @@ async def test_it_ends_with_its_process(api, command):
         while (shown := (await api("GET", path)).data)["state"] != "ended":
             await asyncio.sleep(0.02)
     assert shown["end_reason"] == "process_ended"
-    assert not Path(own.data["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"]).exists()
+    await file_removed(own.data["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"])
     refused = await api("POST", f"{path}/refresh")
     assert "the process that it was started for has ended" in refused.data["detail"]
 
