@@ -6,8 +6,8 @@ VENV := .venv
 OLDEST := .venv-oldest
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Much of the time is waiting for browsers and servers, so two files at once.
-AT_ONCE := -n 2 --dist loadfile
+# Much of the time is waiting for browsers and servers, so more files at once than two cores.
+AT_ONCE := -n 3 --dist loadfile
 PYTEST := $(BIN)/python -m pytest
 JLPM := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
 LAB := labextension/dist/package.json
