@@ -247,7 +247,8 @@ class Lab:
                 const {left, right} = node.getBoundingClientRect();
                 const style = getComputedStyle(node);
                 // What is typed into a field may be longer than the field: it scrolls.
-                const cut = !node.value && node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 1
+                const scrolls = node.matches('input') && node.value !== '';
+                const cut = !scrolls && node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 1
                   && style.display !== 'inline' && style.textOverflow !== 'ellipsis';
                 return cut || left < -1 || right > innerWidth + 1;
               })
