@@ -19,6 +19,7 @@ help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(LAB)  ## JupyterLab with an identity provider and a local AWS (ARGS="--no-browser --port 8890")
+	@case " $(ARGS) " in *" --hub "*) VENV="$(VENV)" .ci/need-hub-proxy;; esac
 	@exec $(BIN)/jupyter wb-aws demo $(ARGS)
 
 docs: $(STAMP)  ## build the documentation's site, into docs/_build/html
@@ -33,6 +34,7 @@ COVERAGE := $(foreach package,$(DOMAIN),--cov=jupyter_wb_aws/$(package)) --cov-b
 test: $(LAB) lint test-lab  ## every check, and every test with today's versions
 	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
+	@VENV="$(VENV)" .ci/need-hub-proxy
 	@VENV="$(VENV)" .ci/need-clients
 	$(PYTEST) $(AT_ONCE) -m "not long" $(COVERAGE) $(ARGS)
 
@@ -41,6 +43,7 @@ test-all: test-oldest test-labs test-long test  ## and the oldest versions of Ju
 test-long: $(LAB)
 	@.ci/need-chromium
 	@VENV="$(VENV)" .ci/need-peers
+	@VENV="$(VENV)" .ci/need-hub-proxy
 	@VENV="$(VENV)" .ci/need-code-server
 	@VENV="$(VENV)" .ci/need-clients --all
 	$(PYTEST) $(AT_ONCE) -m long $(ARGS)
@@ -131,5 +134,5 @@ requirements:  ## compile the pinned requirements again
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) $(OLDEST) .venv-clients .venv-labs .demo .code-server build dist docs/_build .coverage \
-	    tests/peers/oidc_provider/node_modules tests/clients/programs/node_modules \
+	    tests/peers/oidc_provider/node_modules tests/hub/proxy/node_modules tests/clients/programs/node_modules \
 	    labextension/node_modules labextension/lib labextension/dist labextension/src/contract.ts labextension/src/version.ts
