@@ -1,0 +1,1 @@
+"""The hub service: a JupyterHub service that signs web identity tokens, each for one user and one role."""
