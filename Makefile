@@ -64,7 +64,7 @@ test-labs: $(LAB)
 
 # What a Mac can run: no browser, no server of npm's or others'.
 test-server: $(LAB)
-	$(PYTEST) $(AT_ONCE) -m "not long" --ignore=tests/browser --ignore=tests/clients --ignore=tests/peers $(ARGS)
+	$(PYTEST) $(AT_ONCE) -m "not long" --ignore=tests/browser --ignore=tests/clients --ignore=tests/hub --ignore=tests/peers $(ARGS)
 
 # Leaves the sdist and the wheel that it checked in dist/. PYTHONS: the wheel is installed for each.
 PYTHONS ?= $(PYTHON)
