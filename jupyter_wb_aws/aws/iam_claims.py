@@ -8,7 +8,6 @@ models of STS and IAM (limits and patterns).
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,12 +17,17 @@ from urllib.parse import urlsplit
 from jupyter_wb_aws.identity.token import MAX_TOKEN_LENGTH, WebIdentityToken, largest_claim
 from jupyter_wb_aws.loopback import is_loopback_host
 from jupyter_wb_aws.roles.role import RoleArn
+from jupyter_wb_aws.roles.session_tags import (
+    MAX_KEY_LENGTH,
+    MAX_TAGS,
+    MAX_VALUE_LENGTH,
+    SOURCE_IDENTITY,
+    SOURCE_IDENTITY_FORM,
+    TAGS,
+)
 
-TAGS, SOURCE_IDENTITY = "https://aws.amazon.com/tags", "https://aws.amazon.com/source_identity"
 # The same tags for providers that can't nest claims; STS reads both forms.
 FLAT_TAG = f"{TAGS}/principal_tags/"
-MAX_TAGS, MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 50, 128, 256
-SOURCE_IDENTITY_FORM = re.compile(r"[\w+=,.@-]{2,256}", re.ASCII)
 MAX_ISSUER_LENGTH = 255
 # IAM knows these issuers without an identity provider in the account.
 BUILT_IN = frozenset({"accounts.google.com"})

@@ -15,8 +15,6 @@ from typing import Any
 
 from jupyter_wb_aws.aws.iam_claims import (
     BUILT_IN,
-    SOURCE_IDENTITY,
-    TAGS,
     audience_of,
     audience_problems,
     issuer_problems,
@@ -27,6 +25,7 @@ from jupyter_wb_aws.aws.iam_claims import (
 )
 from jupyter_wb_aws.identity.token import MAX_TOKEN_LENGTH, largest_claim
 from jupyter_wb_aws.roles.role import RoleArn
+from jupyter_wb_aws.roles.session_tags import SOURCE_IDENTITY, TAGS
 
 PACKED = "PackedPolicyTooLarge"
 # How much of a claim is shown; in commands, claims are shown in full.

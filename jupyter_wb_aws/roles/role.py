@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from jupyter_wb_aws.errors import InvalidRegion, InvalidRoleArn
 from jupyter_wb_aws.roles.partitions import partitions
+from jupyter_wb_aws.roles.token_content import TokenContent
 
 ACCOUNT = re.compile(r"[0-9]{12}")
 # Source: IAM User Guide, "IAM and AWS STS quotas": role names and paths.
@@ -67,7 +68,7 @@ class Role:
     """A role as the catalogue offers it.
 
     `extra_environment` holds further variables for its role sessions. It may also name the STS endpoint,
-    which our own calls then use too.
+    which our own calls then use too. `token_content` is empty, unless the hub service reads the roles file.
     """
 
     arn: RoleArn
@@ -78,6 +79,7 @@ class Role:
     default: bool = False
     request_url: str | None = None
     extra_environment: Mapping[str, str] = field(default_factory=dict)
+    token_content: TokenContent = field(default_factory=TokenContent)
 
     def region_for(self, asked: str | None) -> str | None:
         """Return the region of a role session: the one asked for, else the role's own.

@@ -13,6 +13,8 @@ from jupyter_wb_aws.roles.role import NAME, Role, RoleArn
 
 log = logging.getLogger(__name__)
 
+# AWS's own claim (2026): a token that has it is good for these roles only, whatever their trust policies say.
+AWS_ROLES = "https://aws.amazon.com/roles"
 NAME_FIELD = "{name}"
 # Nobody can choose from a longer list, and a token that AWS accepts has room for about as many.
 MAX_ROLES = 1000

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from jupyter_wb_aws.aws.iam_claims import (
     BUILT_IN,
     FLAT_TAG,
-    SOURCE_IDENTITY,
-    TAGS,
     audience_of,
     audience_problems,
     claim_warnings,
@@ -22,6 +20,7 @@ from jupyter_wb_aws.aws.iam_claims import (
 )
 from jupyter_wb_aws.identity.token import largest_claim
 from jupyter_wb_aws.roles.role import RoleArn
+from jupyter_wb_aws.roles.session_tags import SOURCE_IDENTITY, TAGS
 from tests.conftest import NOON, make_token
 
 ROLE = RoleArn.parse("arn:aws:iam::111122223333:role/analyst")

@@ -6,10 +6,10 @@ import pytest
 from botocore import exceptions as boto
 
 from jupyter_wb_aws.aws.botocore_errors import explain_exception
-from jupyter_wb_aws.aws.iam_claims import SOURCE_IDENTITY, TAGS
 from jupyter_wb_aws.aws.sts import is_aws_endpoint
 from jupyter_wb_aws.errors import StsRejected, StsUnavailable, TokenRefused, TrustRefused
 from jupyter_wb_aws.roles.role import RoleArn
+from jupyter_wb_aws.roles.session_tags import SOURCE_IDENTITY, TAGS
 from tests.botocore_data import knows
 from tests.conftest import NOON
 

@@ -32,9 +32,11 @@ def operations(contract):
 
 
 def codes_of(error: type[WbAwsError]) -> dict[str, int]:
+    """Return the codes of the extension; the hub service's have a contract of their own."""
     found = {error.code: error.status}
     for kind in error.__subclasses__():
-        found |= codes_of(kind)
+        if not kind.__module__.startswith("jupyter_wb_aws.hub."):
+            found |= codes_of(kind)
     return found
 
 
