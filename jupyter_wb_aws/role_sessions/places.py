@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_wb_aws.role_sessions.private_folder import refusal
+from jupyter_wb_aws.private_folder import refusal
 
 # Source: path_resolution(7): as many symbolic links as Linux follows.
 MAX_LINKS = 40

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from jupyter_wb_aws.disk_threads import DiskThreads
+from jupyter_wb_aws.private_folder import refusal
 from jupyter_wb_aws.role_sessions.places import (
     Place,
     exposed_notices,
@@ -22,7 +23,6 @@ from jupyter_wb_aws.role_sessions.places import (
     may_exist,
     require_own,
 )
-from jupyter_wb_aws.role_sessions.private_folder import refusal
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.store import (
     NO_ROLE,

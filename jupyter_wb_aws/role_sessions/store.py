@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jupyter_wb_aws.role_sessions.private_folder import PrivateFolder, require_own_file
+from jupyter_wb_aws.private_folder import PrivateFolder, require_own_file
 from jupyter_wb_aws.role_sessions.token_folder import without_temporary_prefix
 
 log = logging.getLogger(__name__)

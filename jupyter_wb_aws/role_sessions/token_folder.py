@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from jupyter_wb_aws.errors import TokenFolderRefused
-from jupyter_wb_aws.role_sessions.private_folder import TEMPORARY, OpenToOthers, PrivateFolder
+from jupyter_wb_aws.private_folder import TEMPORARY, OpenToOthers, PrivateFolder
 
 
 class TokenFolderOpenToOthers(TokenFolderRefused):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jupyter_wb_aws.errors import TokenFolderRefused
+from jupyter_wb_aws.private_folder import refusal
 from jupyter_wb_aws.role_sessions.places import (
     Place,
     exposed_notices,
@@ -15,7 +16,6 @@ from jupyter_wb_aws.role_sessions.places import (
     is_shown_by_file_browser,
     require_own,
 )
-from jupyter_wb_aws.role_sessions.private_folder import refusal
 from jupyter_wb_aws.role_sessions.records import Records
 from jupyter_wb_aws.role_sessions.token_folder import (
     TokenFolder,

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from jupyter_wb_aws.private_folder import PrivateFolder, make_private
 from jupyter_wb_aws.role_sessions import places
 from jupyter_wb_aws.role_sessions.places import exposed_folders, may_exist, require_own, steps_to
-from jupyter_wb_aws.role_sessions.private_folder import PrivateFolder, make_private
 
 NOBODY = 65534
 

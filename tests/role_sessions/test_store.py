@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_wb_aws.private_folder import PrivateFolder
 from jupyter_wb_aws.role_sessions import store as store_module
-from jupyter_wb_aws.role_sessions.private_folder import PrivateFolder
 from jupyter_wb_aws.role_sessions.store import (
     NO_ROLE,
     NOTHING_CHOSEN,

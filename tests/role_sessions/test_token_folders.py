@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_wb_aws.errors import TokenFolderRefused
+from jupyter_wb_aws.private_folder import PrivateFolder
 from jupyter_wb_aws.role_sessions.places import Place
-from jupyter_wb_aws.role_sessions.private_folder import PrivateFolder
 from jupyter_wb_aws.role_sessions.role_session import State
 from tests.role_sessions.support import ANALYST, AUDITOR, asleep, eventually
 
