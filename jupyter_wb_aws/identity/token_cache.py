@@ -22,7 +22,8 @@ class TokenStatus:
     """One token, and how its refresh goes.
 
     `jitter` is a number from 0 to 1, drawn again with each token and each failure. `attempted_at` is the time
-    of the last fetch; `unchanged` says that it brought the same token again.
+    of the last fetch; `unchanged` says that it brought the same token again. `spread` says that many servers may
+    have fetched theirs at the same moment, so that the next refreshes should be spread over a token's life.
     """
 
     token: WebIdentityToken | None = None
@@ -31,8 +32,11 @@ class TokenStatus:
     jitter: float = 0.0
     attempted_at: datetime | None = None
     unchanged: bool = False
+    spread: bool = False
 
-    def record_token(self, token: WebIdentityToken, now: datetime, jitter: float) -> None:
+    def record_token(
+        self, token: WebIdentityToken, now: datetime, jitter: float, *, always_new: bool = False
+    ) -> None:
         """Note what a fetch brought.
 
         A source that still has the same token has not failed, unless that token has expired.
@@ -41,6 +45,8 @@ class TokenStatus:
             token: the token.
             now: the time of the fetch.
             jitter: a number from 0 to 1.
+            always_new: whether the source signs a token at each fetch. Then the first one, and the first
+                after a failure, may be one of thousands: everybody came at nine, or waited for the service.
         """
         self.unchanged = token.same_text(self.token)
         self.attempted_at = now
@@ -55,6 +61,7 @@ class TokenStatus:
             )
             return
         if not self.unchanged:
+            self.spread = always_new and (self.token is None or self.failures > 0)
             self.token, self.jitter = token, jitter
         self.problem, self.failures = None, 0
 
@@ -203,7 +210,9 @@ class TokenCache:
                 else self._unexpected(error)
             )
         else:
-            token_status.record_token(token, self._clock.now(), self._rng.random())
+            token_status.record_token(
+                token, self._clock.now(), self._rng.random(), always_new=self.source.binds_role
+            )
             return
         token_status.record_failure(problem, self._clock.now(), self._rng.random())
 

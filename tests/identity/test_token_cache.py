@@ -1,6 +1,7 @@
 """The token cache: shared fetches, verification that can't be skipped, sources that misbehave."""
 
 import asyncio
+import contextlib
 import json
 import random
 from dataclasses import replace
@@ -191,6 +192,25 @@ async def test_all_callers_of_a_failed_fetch_get_the_error(clock):
     )
     assert [str(error) for error in errors] == ["down"] * 3
     assert token_cache.status(None).failures == 1
+
+
+async def test_of_a_source_that_signs_each_token_the_first_and_the_first_after_a_failure_are_spread(
+    clock,
+):
+    answers = [make_token(), make_token(jti="2"), TokenSourceFailed("down"), make_token(jti="3")]
+    token_cache = TokenCache(Binding(*answers), clock, random.Random(1))
+    spread = []
+    for _ in answers:
+        with contextlib.suppress(TokenSourceFailed):
+            await token_cache.refresh(ANALYST)
+        spread.append(token_cache.status(ANALYST).spread)
+    assert spread == [True, False, False, True]
+
+
+async def test_the_first_token_of_another_source_is_not_spread(clock):
+    token_cache = token_cache_of(clock, make_token())
+    await token_cache.refresh()
+    assert not token_cache.status(None).spread
 
 
 async def test_a_source_that_binds_roles_is_asked_for_each_role(clock):

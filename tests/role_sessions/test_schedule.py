@@ -78,6 +78,19 @@ def test_jitter_brings_a_refresh_forward_by_a_tenth_of_the_life_at_most(token, j
     assert latest - 0.1 * life - microsecond <= at <= latest + microsecond
 
 
+@pytest.mark.parametrize(
+    ("jitter", "minutes"),
+    [(0.0, 42), (0.5, 21), (0.9999, 0.5)],
+    ids=["latest", "middle", "earliest"],
+)
+def test_a_token_that_many_may_have_fetched_at_once_is_refreshed_at_any_time_of_its_life(
+    jitter, minutes
+):
+    token_status = quiet(make_token(), jitter=jitter, spread=True)
+
+    assert next_refresh(token_status, NOON) == NOON + timedelta(minutes=minutes)
+
+
 @given(token=living_tokens(), jitter=jitters, now=moments)
 def test_the_time_of_the_next_refresh_is_drawn_once_a_token_and_does_not_move(token, jitter, now):
     token_status = quiet(token, jitter=jitter)
