@@ -13,6 +13,8 @@ TAGS_CLAIM = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY_CLAIM = "https://aws.amazon.com/source_identity"
 """Source of both: IAM User Guide, "Pass session tags in AWS STS" and "Monitor and control
 actions taken with assumed roles"."""
+ROLES_CLAIM = "https://aws.amazon.com/roles"
+"""The roles that a token is good for; without this claim, the trust policies alone decide."""
 
 
 def redirect_uri(port: int) -> str:

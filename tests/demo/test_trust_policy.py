@@ -18,6 +18,8 @@ ALICE = TrustRequest(
         "idp.example:amr": ("pwd", "otp"),
         "aws:requesttag/team": ("analytics",),
         "aws:tagkeys": ("Team",),
+        "sts:roleauthorizedbyidp": ("true",),
+        "sts:rolesessionname": ("alice-1",),
         "sts:sourceidentity": (),
     },
 )
@@ -93,6 +95,12 @@ def test_another_principal_is_not_let_in(principal):
         ("ForAllValues:StringEquals", "sts:SourceIdentity", "x"),
         ("Null", "sts:SourceIdentity", "true"),
         ("Null", "idp.example:sub", "false"),
+        ("Bool", "sts:RoleAuthorizedByIdp", "true"),
+        ("Bool", "sts:RoleAuthorizedByIdp", True),
+        ("BoolIfExists", "aws:RequestTag/Absent", "true"),
+        ("StringLike", "sts:RoleSessionName", "${idp.example:sub}-*"),
+        ("StringEquals", "aws:RequestTag/Team", "${aws:RequestTag/Absent, 'analytics'}"),
+        ("StringNotEquals", "idp.example:sub", "${sts:SourceIdentity}"),
     ],
     ids=str,
 )
@@ -117,6 +125,11 @@ def test_a_condition_that_holds(operator, key, value):
         ("ForAnyValue:StringLike", "sts:SourceIdentity", "*"),
         ("Null", "sts:SourceIdentity", "false"),
         ("Null", "idp.example:sub", "maybe"),
+        ("Bool", "sts:RoleAuthorizedByIdp", "false"),
+        ("Bool", "aws:RequestTag/Absent", "true"),
+        ("StringEquals", "sts:RoleSessionName", "${idp.example:sub}-*"),
+        ("StringEquals", "idp.example:sub", "${sts:SourceIdentity}"),
+        ("StringLike", "idp.example:sub", "${*}"),
     ],
     ids=str,
 )
@@ -132,7 +145,9 @@ UNKNOWN = [
     {"StringEqualsIfExists": {"aws:SourceVpc": "vpc-1"}},
     {"StringEquals": {"other.example:sub": "alice"}},
     {"StringEquals": {"idp.example:sub": "${aws:username}"}},
+    {"StringEquals": {"idp.example:sub": "${idp.example:amr}"}},
     {"StringEquals": {"idp.example:amr": "pwd"}},
+    {"BoolEquals": {"sts:RoleAuthorizedByIdp": "true"}},
     {"StringEquals": {"idp.example:sub": 1}},
     {"StringEquals": "alice"},
     "alice",
@@ -153,6 +168,19 @@ def test_a_deny_with_an_unknown_condition_denies(unknown):
 @pytest.mark.parametrize("element", ["NotPrincipal", "NotAction", "Resource", "Whatever"])
 def test_a_statement_with_an_unknown_element_does_not_allow(element):
     assert not allows(policy(statement(**{element: "*"})), ACTION, ALICE)
+
+
+def test_before_version_2012_10_17_a_policy_has_no_variables():
+    variable = statement(Condition={"StringLike": {"sts:RoleSessionName": "${idp.example:sub}-?"}})
+    assert allows(policy(variable), ACTION, ALICE)
+    for version in ({}, {"Version": "2008-10-17"}):
+        assert not allows(json.dumps({**version, "Statement": variable}), ACTION, ALICE)
+
+
+def test_a_wildcard_in_the_value_of_a_variable_has_no_meaning():
+    request = TrustRequest(ARN, {"idp.example:sub": ("*",), "sts:rolesessionname": ("bob",)})
+    text = condition("StringLike", "sts:RoleSessionName", "${idp.example:sub}")
+    assert not allows(text, ACTION, request)
 
 
 def test_a_deny_wins_over_an_allow_in_any_order():

@@ -1,7 +1,8 @@
 """The contents of the local AWS: moto's state, read and written through its Python classes.
 
 moto keeps that state for the whole process, so this module has functions and no class. Everything
-that depends on moto's internals, except the web server, is in this module.
+that depends on moto's internals, except the web server and the check of permissions
+(`moto_permissions.py`), is in this module.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 from moto.sts.models import sts_backends
 
+from jupyter_wb_aws.demo.local_aws import moto_permissions
 from jupyter_wb_aws.demo.local_aws.web_identity import Provider
 from jupyter_wb_aws.demo.names import ACCOUNT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from jupyter_wb_aws.demo.local_aws.conditions import Context
 
 _PARTITION = "aws"
 
@@ -35,7 +39,8 @@ def clear() -> None:
 
 
 def enforce_policies(*, on: bool) -> None:
-    """Turn moto's checks of signatures and of the roles' policies on or off."""
+    """Turn the checks of signatures and of the roles' policies on or off."""
+    moto_permissions.replace_check(on=on)
     ActionAuthenticatorMixin.request_count = 0
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0.0 if on else float("inf")
 
@@ -83,6 +88,17 @@ def add_role(
     return str(role.arn)
 
 
+def put_permissions(role: str, name: str, permissions: Mapping[str, Any]) -> None:
+    """Add a permissions policy to a role, or replace it; it counts for sessions that exist, too.
+
+    Args:
+        role: the role's name.
+        name: the policy's name.
+        permissions: the policy.
+    """
+    iam_backends[ACCOUNT_ID][_PARTITION].put_role_policy(role, name, json.dumps(permissions))
+
+
 def add_bucket(name: str, region: str, objects: Mapping[str, bytes]) -> None:
     """Add an S3 bucket.
 
@@ -105,15 +121,16 @@ def find_role(arn: str) -> Any | None:
     return None
 
 
-def issue_credentials(role: Any, session_name: str, lifetime: int) -> Any:
+def issue_credentials(role: Any, session_name: str, lifetime: int, session: Context) -> Any:
     """Let moto issue credentials, and return them.
 
     Args:
         role: moto's role.
         session_name: the `RoleSessionName`.
         lifetime: the life of the credentials, in seconds.
+        session: the values of condition keys that come with the session, such as its tags.
     """
-    return sts_backends[ACCOUNT_ID][_PARTITION].assume_role_with_web_identity(
+    issued = sts_backends[ACCOUNT_ID][_PARTITION].assume_role_with_web_identity(
         region_name="us-east-1",
         role_session_name=session_name,
         role_arn=role.arn,
@@ -121,6 +138,19 @@ def issue_credentials(role: Any, session_name: str, lifetime: int) -> Any:
         duration=lifetime,
         external_id=None,
     )
+    moto_permissions.remember(
+        issued,
+        {
+            **session,
+            "aws:principalaccount": (ACCOUNT_ID,),
+            "aws:principalarn": (role.arn,),
+            "aws:principaltype": ("AssumedRole",),
+            "aws:tokenissuetime": (f"{utcnow().isoformat()}Z",),
+            "aws:userid": (issued.user_id,),
+            "aws:username": (),
+        },
+    )
+    return issued
 
 
 def find_credentials(access_key_id: str) -> Any | None:

@@ -1,4 +1,8 @@
-"""`AssumeRoleWithWebIdentity` as in AWS; moto would accept any token for any role."""
+"""`AssumeRoleWithWebIdentity` as in AWS; moto would accept any token for any role.
+
+How a call is decided: the parameters, the token, its roles claim, the role's trust policy. Each
+decision about a token that is genuine is a line of the trail (`trail.py`).
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jupyter_wb_aws.demo.local_aws import accounts, trust_policy
+from jupyter_wb_aws.demo.local_aws import accounts, trail, trust_policy
 from jupyter_wb_aws.demo.local_aws.answers import Answer, AwsError, sts_answer
 from jupyter_wb_aws.demo.local_aws.web_identity import WebIdentity, verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from jupyter_wb_aws.demo.local_aws.conditions import Context
 
 ACTION = "AssumeRoleWithWebIdentity"
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]+", re.ASCII)
@@ -59,6 +65,17 @@ def assume_role_with_web_identity(
     """
     call = _Call.parse(parameters)
     identity = verify(call.token, accounts.providers())
+    with trail.recorded(call.role_arn, call.session_name, identity):
+        issued = _issue(call, identity, credential_lifetime or call.duration)
+    return sts_answer(ACTION, _result(issued, identity))
+
+
+def _issue(call: _Call, identity: WebIdentity, lifetime: int) -> Any:
+    if identity.roles is not None and call.role_arn not in identity.roles:
+        raise AwsError(
+            "InvalidIdentityToken",
+            "The target role ARN is not present in the roles claim of the identity token",
+        )
     role = accounts.find_role(call.role_arn)
     if role is None:
         raise _not_authorized(ACTION)
@@ -68,16 +85,13 @@ def assume_role_with_web_identity(
             "ValidationError",
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
         )
-    issued = accounts.issue_credentials(
-        role, call.session_name, credential_lifetime or call.duration
-    )
-    return sts_answer(ACTION, _result(issued, identity))
+    return accounts.issue_credentials(role, call.session_name, lifetime, _session(identity))
 
 
 def _check_trust(policy: str, call: _Call, identity: WebIdentity) -> None:
     request = trust_policy.TrustRequest(identity.provider.arn, _context(call, identity))
     actions = [ACTION]
-    if identity.tags:
+    if identity.tags.values:
         actions.append("TagSession")
     if identity.source_identity is not None:
         actions.append("SetSourceIdentity")
@@ -86,16 +100,31 @@ def _check_trust(policy: str, call: _Call, identity: WebIdentity) -> None:
             raise _not_authorized(action)
 
 
-def _context(call: _Call, identity: WebIdentity) -> dict[str, tuple[str, ...]]:
+def _context(call: _Call, identity: WebIdentity) -> Context:
+    """Return what a trust policy may check: of the call, the same for each of its actions."""
     url, source = identity.provider.url.lower(), identity.source_identity
+    tags = identity.tags.values
     return {
         f"{url}:aud": (identity.audience,),
         f"{url}:sub": (identity.subject,),
         f"{url}:amr": identity.authentication_methods,
+        "aws:federatedprovider": (identity.provider.arn,),
+        "aws:tagkeys": tuple(tags),
+        "sts:roleauthorizedbyidp": ("false" if identity.roles is None else "true",),
         "sts:rolesessionname": (call.session_name,),
         "sts:sourceidentity": () if source is None else (source,),
-        "aws:tagkeys": tuple(identity.tags),
-        **{f"aws:requesttag/{key.lower()}": (value,) for key, value in identity.tags.items()},
+        "sts:transitivetagkeys": identity.tags.transitive_keys,
+        **{f"aws:requesttag/{key.lower()}": (value,) for key, value in tags.items()},
+    }
+
+
+def _session(identity: WebIdentity) -> Context:
+    """Return what the session carries into the permissions policies."""
+    source, tags = identity.source_identity, identity.tags.values
+    return {
+        "aws:federatedprovider": (identity.provider.arn,),
+        "aws:sourceidentity": () if source is None else (source,),
+        **{f"aws:principaltag/{key.lower()}": (value,) for key, value in tags.items()},
     }
 
 
@@ -112,7 +141,7 @@ def _result(issued: Any, identity: WebIdentity) -> dict[str, object]:
             "SessionToken": issued.session_token,
             "Expiration": issued.expiration.strftime("%Y-%m-%dT%H:%M:%SZ"),
         },
-        "PackedPolicySize": 0 if not identity.tags else 1,
+        "PackedPolicySize": identity.tags.packed_size,
         "SourceIdentity": identity.source_identity,
     }
 

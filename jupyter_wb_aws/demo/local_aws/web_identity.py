@@ -16,11 +16,13 @@ from urllib.parse import urlsplit
 
 import jwt
 
+from jupyter_wb_aws.demo.local_aws import aws_claims
 from jupyter_wb_aws.demo.local_aws.answers import AwsError
-from jupyter_wb_aws.demo.names import SOURCE_IDENTITY_CLAIM, TAGS_CLAIM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from jupyter_wb_aws.demo.local_aws.aws_claims import SessionTags
 
 _KEY_TYPES = {
     "RS256": "RSA",
@@ -34,7 +36,7 @@ _KEY_TYPES = {
 _REQUIRED_CLAIMS = ("iss", "sub", "aud", "exp", "iat")
 _MAX_DOCUMENT = 256 * 1024
 _TIMEOUT = 5.0
-_MAX_TAGS = 50
+_MAX_SUBJECT = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,12 @@ class WebIdentity:
     subject: str
     audience: str
     authentication_methods: tuple[str, ...]
-    tags: Mapping[str, str]
+    tags: SessionTags
     source_identity: str | None
+    roles: tuple[str, ...] | None
+    """The only roles that the token is good for, or None if it does not name any."""
+    token_id: str | None
+    """The token's `jti`."""
 
 
 def verify(token: str, providers: Mapping[str, Provider]) -> WebIdentity:
@@ -80,8 +86,10 @@ def verify(token: str, providers: Mapping[str, Provider]) -> WebIdentity:
         subject=claims["sub"],
         audience=_audience(claims, provider),
         authentication_methods=_authentication_methods(claims),
-        tags=_tags(claims),
-        source_identity=_source_identity(claims),
+        tags=aws_claims.session_tags(claims),
+        source_identity=aws_claims.source_identity(claims),
+        roles=aws_claims.authorized_roles(claims),
+        token_id=_token_id(claims),
     )
 
 
@@ -177,8 +185,8 @@ def _verified_claims(token: str, key: jwt.PyJWK, issuer: str, expiry: object) ->
         raise _invalid(
             "The web identity token that was passed could not be validated by AWS"
         ) from error
-    if not isinstance(claims["sub"], str):
-        raise _invalid("The claim sub must be a string")
+    if not isinstance(claims["sub"], str) or len(claims["sub"]) > _MAX_SUBJECT:
+        raise _invalid(f"The claim sub must be a string of at most {_MAX_SUBJECT} characters")
     return claims
 
 
@@ -201,28 +209,9 @@ def _authentication_methods(claims: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(method for method in methods if isinstance(method, str))
 
 
-def _tags(claims: Mapping[str, Any]) -> dict[str, str]:
-    """Return the session tags; each key has a list of exactly one value."""
-    if TAGS_CLAIM not in claims:
-        return {}
-    try:
-        tags = {key: value for key, (value,) in claims[TAGS_CLAIM]["principal_tags"].items()}
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise _invalid(f"The claim {TAGS_CLAIM} can't be read") from error
-    readable = all(
-        isinstance(value, str) and len(value) <= 256 and 1 <= len(key) <= 128
-        for key, value in tags.items()
-    )
-    if not readable or len({key.lower() for key in tags}) < len(tags) or len(tags) > _MAX_TAGS:
-        raise _invalid(f"The claim {TAGS_CLAIM} can't be read")
-    return tags
-
-
-def _source_identity(claims: Mapping[str, Any]) -> str | None:
-    value = claims.get(SOURCE_IDENTITY_CLAIM)
-    if value is not None and not isinstance(value, str):
-        raise _invalid(f"The claim {SOURCE_IDENTITY_CLAIM} can't be read")
-    return value
+def _token_id(claims: Mapping[str, Any]) -> str | None:
+    token_id = claims.get("jti")
+    return token_id if isinstance(token_id, str) else None
 
 
 def _invalid(message: str) -> AwsError:
