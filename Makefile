@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 OLDEST := .venv-oldest
+HUB5 := .venv-hub5
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Much of the time is waiting for browsers and servers, so more files at once than two cores.
@@ -13,7 +14,7 @@ JLPM := cd labextension && PATH="$(abspath $(BIN)):$$PATH" jlpm
 LAB := labextension/dist/package.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-all test-lab test-labs test-oldest test-long test-server release-check bench lint pictures diagrams compatibility requirements clean
+.PHONY: help demo docs test test-all test-lab test-labs test-oldest test-hub5 test-long test-server release-check bench lint pictures diagrams compatibility requirements clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,7 +39,7 @@ test: $(LAB) lint test-lab  ## every check, and every test with today's versions
 	@VENV="$(VENV)" .ci/need-clients
 	$(PYTEST) $(AT_ONCE) -m "not long" $(COVERAGE) $(ARGS)
 
-test-all: test-oldest test-labs test-long test  ## and the oldest versions of Jupyter we support, and what takes long
+test-all: test-oldest test-hub5 test-labs test-long test  ## and the oldest versions of Jupyter we support, and what takes long
 
 test-long: $(LAB)
 	@.ci/need-chromium
@@ -54,6 +55,11 @@ test-lab: $(LAB)  ## the unit tests of the JupyterLab extension
 test-oldest: $(OLDEST)/.installed
 	$(OLDEST)/bin/python -m pytest $(AT_ONCE) tests/aws tests/cli tests/handlers tests/identity tests/injection tests/role_sessions tests/roles \
 	    tests/test_app.py -m "not long" $(ARGS)
+
+# A hub of the oldest JupyterHub, its users' servers and its services; the tests run in $(VENV), as its proxy does.
+test-hub5: $(STAMP) $(HUB5)/.installed
+	@VENV="$(VENV)" .ci/need-hub-proxy
+	WB_AWS_TESTED_VENV=$(HUB5) $(PYTEST) $(AT_ONCE) -m "not long" tests/hub $(ARGS)
 
 # What a user has: the wheel, and the oldest and the newest JupyterLab and Notebook, in venvs of their own.
 test-labs: $(LAB)
@@ -74,6 +80,10 @@ release-check: $(STAMP)  ## build a release into dist/, check it, start a role w
 
 $(OLDEST)/.installed: requirements/bootstrap.txt requirements/oldest.txt pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(OLDEST)" REQUIREMENTS=requirements/oldest.txt .ci/make-venv
+	@touch $@
+
+$(HUB5)/.installed: requirements/bootstrap.txt requirements/hub-5.txt pyproject.toml
+	@PYTHON="$(PYTHON)" VENV="$(HUB5)" REQUIREMENTS=requirements/hub-5.txt .ci/make-venv
 	@touch $@
 
 bench: $(LAB)  ## measure the figures: benchmarks/, about six minutes
@@ -129,10 +139,12 @@ requirements:  ## compile the pinned requirements again
 	    - -o requirements/bootstrap.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    requirements/oldest.in -o requirements/oldest.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --extra hub pyproject.toml requirements/hub-5.in -o requirements/hub-5.txt
 	for lab in oldest newest; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --extra demo pyproject.toml requirements/lab-$$lab.in -o requirements/lab-$$lab.txt || exit; done
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(OLDEST) .venv-clients .venv-labs .demo .code-server build dist docs/_build .coverage \
+	rm -rf $(VENV) $(OLDEST) $(HUB5) .venv-clients .venv-labs .demo .code-server build dist docs/_build .coverage \
 	    tests/peers/oidc_provider/node_modules tests/hub/proxy/node_modules tests/clients/programs/node_modules \
 	    labextension/node_modules labextension/lib labextension/dist labextension/src/contract.ts labextension/src/version.ts

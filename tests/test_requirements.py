@@ -17,5 +17,13 @@ def test_the_oldest_versions_that_are_promised_are_those_that_are_tested():
     }
 
 
+def test_the_oldest_jupyterhub_that_is_promised_is_tested():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    promised = dict(line.split(">=") for line in project["optional-dependencies"]["hub"])
+    pinned = (ROOT / "requirements" / "hub-5.in").read_text().splitlines()
+    (tested,) = (line.split("==")[1] for line in pinned if line.startswith("jupyterhub=="))
+    assert _parts(tested) == _parts(promised["jupyterhub"])
+
+
 def _parts(version):
     return [int(part) for part in re.sub(r"(\.0)+$", "", version).split(".")]

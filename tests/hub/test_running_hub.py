@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
 
 import psutil
 import pytest
 
 from tests.hub.running_hub import running_hub
 from tests.hub.system_users import can_make_users
+from tests.running_demo import TESTED
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +26,14 @@ def servers(hub):
         ("alice", "training"): hub.start_server("alice", "training"),
         ("bob", ""): hub.start_server("bob"),
     }
+
+
+def test_the_hub_is_that_of_the_tested_virtual_environment(hub):
+    code = "import importlib.metadata as m; print(m.version('jupyterhub'))"
+    shown = subprocess.run(
+        [TESTED / "bin/python", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert hub.api("GET", "").json()["version"] == shown.stdout.strip()
 
 
 def test_users_have_default_and_named_servers_with_the_extension(servers):
