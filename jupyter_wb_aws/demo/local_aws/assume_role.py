@@ -7,7 +7,7 @@ decision about a token that is genuine is a line of the trail (`trail.py`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_wb_aws.demo.local_aws import accounts, trail, trust_policy
@@ -51,7 +51,10 @@ class _Call:
 
 
 def assume_role_with_web_identity(
-    parameters: Mapping[str, str], credential_lifetime: int | None
+    parameters: Mapping[str, str],
+    credential_lifetime: int | None,
+    *,
+    reads_roles_claim: bool = True,
 ) -> Answer:
     """Check everything that AWS checks, then let moto issue credentials.
 
@@ -59,12 +62,15 @@ def assume_role_with_web_identity(
         parameters: the form of the call.
         credential_lifetime: seconds that override the requested duration. AWS requires at least
             900; tests need less, to see credentials expire.
+        reads_roles_claim: False for an AWS, or a store, that does not know the claim, and so ignores it.
 
     Raises:
         AwsError: if AWS would refuse the call.
     """
     call = _Call.parse(parameters)
     identity = verify(call.token, accounts.providers())
+    if not reads_roles_claim:
+        identity = replace(identity, roles=None)
     with trail.recorded(call.role_arn, call.session_name, identity):
         issued = _issue(call, identity, credential_lifetime or call.duration)
     return sts_answer(ACTION, _result(issued, identity))

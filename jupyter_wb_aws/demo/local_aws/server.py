@@ -26,12 +26,15 @@ class LocalAws(BackgroundServer):
     Args:
         issuer: the URL of the identity provider that the account trusts.
         credential_lifetime: seconds that override the requested duration.
+        reads_roles_claim: False for an AWS, or a store, that does not know the roles claim of tokens.
 
     Raises:
         RuntimeError: if another one is open.
     """
 
-    def __init__(self, issuer: str, *, credential_lifetime: int | None = None) -> None:
+    def __init__(
+        self, issuer: str, *, credential_lifetime: int | None = None, reads_roles_claim: bool = True
+    ) -> None:
         if not _instance_lock.acquire(blocking=False):
             raise RuntimeError(
                 "Only one LocalAws can be open at a time. Close the other one first."
@@ -41,7 +44,7 @@ class LocalAws(BackgroundServer):
         server = make_server(
             "127.0.0.1",
             0,
-            StrictAws(credential_lifetime),
+            StrictAws(credential_lifetime, reads_roles_claim=reads_roles_claim),
             threaded=True,
             request_handler=_SilentHandler,
         )

@@ -43,10 +43,18 @@ _MAX_DRAINED = 64 * 1024 * 1024
 
 
 class StrictAws:
-    """The application; `credential_lifetime` (seconds) overrides the requested duration."""
+    """The application.
 
-    def __init__(self, credential_lifetime: int | None = None) -> None:
+    Args:
+        credential_lifetime: seconds that override the requested duration.
+        reads_roles_claim: False for an AWS, or a store, that does not know the roles claim of tokens.
+    """
+
+    def __init__(
+        self, credential_lifetime: int | None = None, *, reads_roles_claim: bool = True
+    ) -> None:
         self._credential_lifetime = credential_lifetime
+        self._reads_roles_claim = reads_roles_claim
         # Otherwise moto answers the scripts of every web page.
         werkzeug_app.DISABLE_GLOBAL_CORS = True  # type: ignore[attr-defined]
         self._moto: dict[str, WSGIApplication] = {
@@ -65,7 +73,9 @@ class StrictAws:
         protocol = _protocol(environ, form)
         try:
             if form.get("Action") == ACTION:
-                answer = assume_role_with_web_identity(form, self._credential_lifetime)
+                answer = assume_role_with_web_identity(
+                    form, self._credential_lifetime, reads_roles_claim=self._reads_roles_claim
+                )
             else:
                 return self._signed(environ, start_response)
         except Refused as refused:
