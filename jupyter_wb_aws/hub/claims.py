@@ -90,7 +90,7 @@ def make_claims(
         AWS_ROLES: [str(role.arn)],
     }
     if tags := session_tags(user, groups, role):
-        transitive = sorted(key for key in tags if key in role.token_content.transitive)
+        transitive = sorted(key for key in tags if key.lower() in role.token_content.transitive)
         claims[TAGS] = {"principal_tags": {key: [value] for key, value in tags.items()}}
         claims[TAGS] |= {"transitive_tag_keys": transitive} if transitive else {}
     if role.token_content.source_identity is not None:

@@ -14,8 +14,9 @@ from urllib.parse import quote
 from jupyter_wb_aws.base_error import WbAwsError
 from jupyter_wb_aws.roles.role import RoleArn
 from jupyter_wb_aws.roles.session_tags import SOURCE_IDENTITY_FORM, tag_problem
+from jupyter_wb_aws.roles.token_content import USER
 
-USER, ACCOUNT, ROLE = "{user}", "{account}", "{role}"
+ACCOUNT, ROLE = "{account}", "{role}"
 # Characters of `sub`; AssumeRoleWithWebIdentity's own limits on the subject (botocore, sts service model).
 MIN_SUBJECT_LENGTH, MAX_SUBJECT_LENGTH = 6, 255
 # What is not encoded besides letters, digits, `_`, `.` and `-`.

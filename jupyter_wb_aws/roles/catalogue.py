@@ -13,6 +13,7 @@ from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.roles.role import Role, RoleArn
 from jupyter_wb_aws.roles.roles_from_claim import RolesFromClaim
 from jupyter_wb_aws.roles.rules import Rule
+from jupyter_wb_aws.roles.token_content import TokenContent
 
 Entry = tuple[Role, Sequence[Rule]]
 Effect = Literal["kept", "offered_to_nobody", "left_out"]
@@ -39,6 +40,7 @@ class Catalogue:
     `from_claim` says which roles a claim of the token may name, None for none. `problems` are the bad entries.
     `withheld` are the roles of bad entries that are offered to nobody. `has_unidentified`: it is not known
     which role some bad entry is about. `claim_unreadable`: the file's `roles_from_claim` can't be read.
+    `token_content` is what the hub service puts into the tokens for every role.
     """
 
     entries: Mapping[RoleArn, Entry]
@@ -49,6 +51,7 @@ class Catalogue:
     withheld: frozenset[RoleArn] = frozenset()
     has_unidentified: bool = False
     claim_unreadable: bool = False
+    token_content: TokenContent = field(default_factory=TokenContent)
     _offers: dict[tuple[str, str, str], list[Role]] = field(default_factory=dict, repr=False)
 
     def roles(self) -> list[Role]:

@@ -13,6 +13,7 @@ from jupyter_wb_aws.errors import CatalogueUnavailable
 from jupyter_wb_aws.roles.catalogue import BadEntry, Catalogue
 from jupyter_wb_aws.roles.catalogue_parser import InvalidCatalogue, describe, parse
 from jupyter_wb_aws.roles.file_permissions import explain_unsafe_permissions
+from jupyter_wb_aws.roles.token_parser import CheckToken
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +41,19 @@ class CatalogueFile:
     keeps its own last good version, if possible. `problem` is what is wrong with the file as a whole.
     `unsafe_permissions` explains how users other than root and the server's could change the file; None if they
     can't.
+
+    Args:
+        path: the file.
+        clock: dates the catalogues.
+        check_token: the hub service's check of the tokens for a role; None for a server's own roles file.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, check_token: CheckToken | None = None) -> None:
         self.path = path
         self.problem: InvalidCatalogue | None = None
         self.unsafe_permissions: str | None = None
         self._clock = clock
+        self._check_token = check_token
         self._good: Catalogue | None = None
         self._seen: tuple[int, ...] | None = None
         self._reading = asyncio.Lock()
@@ -111,7 +118,7 @@ class CatalogueFile:
             return
         try:
             text = self.path.read_bytes().decode("utf-8-sig")
-            self._good = parse(text, self._clock.now(), self._good)
+            self._good = parse(text, self._clock.now(), self._good, self._check_token)
         except OSError as error:
             self._broken(InvalidCatalogue(f"the file can't be read: {error.strerror}"), ())
         except UnicodeDecodeError as error:

@@ -5,17 +5,20 @@
    by what it has in common with the roles that no longer have an entry.
 3. An entry whose `allow` can't be read is offered to nobody, regardless of its previous rules.
 4. If a bad entry can't be recognized, no role is known to be gone: see `Catalogue.may_continue`.
+5. What the file puts into the tokens for all roles stays as it was while it can't be read. Without a previous
+   version, the file is broken: policies may deny by a tag that a token would lack.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from jupyter_wb_aws.errors import InvalidRoleArn
+from jupyter_wb_aws.roles import token_parser
 from jupyter_wb_aws.roles.catalogue import BadEntry, Catalogue, Effect, Entry
 from jupyter_wb_aws.roles.entry_parser import (
     CLAIM_KEYS,
@@ -31,14 +34,23 @@ from jupyter_wb_aws.roles.entry_parser import (
     unknown_key,
 )
 from jupyter_wb_aws.roles.previous_entries import previous_role_of
-from jupyter_wb_aws.roles.role import RoleArn
+from jupyter_wb_aws.roles.role import Role, RoleArn
 from jupyter_wb_aws.roles.roles_from_claim import RolesFromClaim
+from jupyter_wb_aws.roles.token_content import TokenContent
+from jupyter_wb_aws.roles.token_parser import (
+    CheckToken,
+    for_hub_service,
+    read_file_content,
+    read_role_content,
+    unused_transitive_tags,
+)
 from jupyter_wb_aws.roles.toml_line_numbers import line_of_key, lines_of_tables
 
 __all__ = ["CLAIM_KEYS", "KEYS", "InvalidCatalogue", "describe", "parse"]
 
 TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
-FILE_KEYS = {"request_url", "roles", "roles_from_claim"}
+FILE_KEYS = token_parser.OTHER_FILE_KEYS
+HUB_KEYS, HUB_FILE_KEYS = KEYS | token_parser.ROLE_KEYS, FILE_KEYS | token_parser.FILE_KEYS
 
 
 def describe(problem: InvalidCatalogue | BadEntry) -> str:
@@ -46,13 +58,20 @@ def describe(problem: InvalidCatalogue | BadEntry) -> str:
     return f"line {problem.line}: {problem.reason}" if problem.line else problem.reason
 
 
-def parse(text: str, loaded_at: datetime, previous: Catalogue | None = None) -> Catalogue:
+def parse(
+    text: str,
+    loaded_at: datetime,
+    previous: Catalogue | None = None,
+    check_token: CheckToken | None = None,
+) -> Catalogue:
     """Parse a roles file.
 
     Args:
         text: the file's content.
         loaded_at: when it was read.
         previous: the catalogue in force until now; None on a fresh server.
+        check_token: the hub service's check of the tokens for a role; None for a server's own roles file, which
+            says nothing of tokens.
 
     Raises:
         InvalidCatalogue: if the file as a whole can't be used; with the line and the reason.
@@ -60,13 +79,13 @@ def parse(text: str, loaded_at: datetime, previous: Catalogue | None = None) -> 
     document = _document(text)
     tables = document.get("roles", [])
     if not document.keys() & {"roles", "roles_from_claim"}:
-        refuse_unknown(document, FILE_KEYS, "the file")
+        refuse_unknown(document, FILE_KEYS if check_token is None else HUB_FILE_KEYS, "the file")
         read_url(document, "the file")
         # A file that was cut off, by a full disk or an accidental `>`, must not take every role away.
         raise InvalidCatalogue("the file names no roles; if that is intended, write `roles = []`")
     if not isinstance(tables, list):
         raise InvalidCatalogue("`roles` must be written as [[roles]] tables")
-    return _Parser(text, document, previous).catalogue(loaded_at)
+    return _Parser(text, document, previous, check_token).catalogue(loaded_at)
 
 
 def _document(text: str) -> dict[str, Any]:
@@ -99,15 +118,19 @@ class _Parser:
     text: str
     document: dict[str, Any]
     previous: Catalogue | None
+    check_token: CheckToken | None
+    token_content: TokenContent = field(default_factory=TokenContent)
     problems: list[BadEntry] = field(default_factory=list)
     withheld: set[RoleArn] = field(default_factory=set)
     has_unidentified: bool = False
 
     def catalogue(self, loaded_at: datetime) -> Catalogue:
+        self.token_content = self._token_content()
         request_url = self._request_url()
         from_claim, claim_unreadable = self._from_claim(request_url)
         read = list(self._read(request_url, from_claim, claim_unreadable=claim_unreadable))
         entries = self._resolved(read, from_claim)
+        self._check_transitive_tags([role for role, _ in entries.values()])
         return Catalogue(
             entries,
             request_url,
@@ -117,7 +140,25 @@ class _Parser:
             withheld=frozenset(self.withheld),
             has_unidentified=self.has_unidentified or claim_unreadable,
             claim_unreadable=claim_unreadable,
+            token_content=self.token_content,
         )
+
+    def _token_content(self) -> TokenContent:
+        """Return what the file says of all tokens, or its last good version."""
+        if self.check_token is None:
+            return TokenContent()
+        try:
+            return read_file_content(self.document, self.text)
+        except InvalidCatalogue as wrong:
+            if self.previous is None:
+                raise
+            self.problems.append(BadEntry(wrong.line, wrong.reason, None, "kept"))
+            return self.previous.token_content
+
+    def _check_transitive_tags(self, roles: list[Role]) -> None:
+        if unused := unused_transitive_tags(self.token_content, roles):
+            line = line_of_key(self.text, "transitive_tags")
+            self.problems.append(BadEntry(line, unused, None, "left_out"))
 
     def _request_url(self) -> str | None:
         try:
@@ -137,7 +178,11 @@ class _Parser:
             misspelt = any(map(_is_from_claim, self.document.values()))
             return (kept, kept is None) if misspelt else (None, False)
         try:
-            return read_from_claim(self.document["roles_from_claim"], request_url), False
+            read = read_from_claim(self.document["roles_from_claim"], request_url)
+            read = replace(read, token_content=self.token_content)
+            if self.check_token is not None:
+                self.check_token(read.longest_role())
+            return read, False
         except (InvalidCatalogue, InvalidRoleArn) as error:
             line = line_of_key(self.text, "roles_from_claim")
             self.problems.append(BadEntry(line, str(error), None, "kept" if kept else "left_out"))
@@ -150,9 +195,16 @@ class _Parser:
         """
         tables = self.document.get("roles", [])
         yield from ((table, line, None) for table, line in self._with_lines("roles", tables))
-        for key in sorted(self.document.keys() - FILE_KEYS):
-            unknown, value = unknown_key(key, FILE_KEYS, "the file"), self.document[key]
-            if (
+        known = FILE_KEYS if self.check_token is None else HUB_FILE_KEYS
+        for key in sorted(self.document.keys() - known):
+            unknown, value = unknown_key(key, known, "the file"), self.document[key]
+            if self.check_token is not None and token_parser.is_misspelt(key, value):
+                continue  # reported by `_token_content`
+            if key in HUB_FILE_KEYS:
+                line = line_of_key(self.text, key)
+                refused = for_hub_service(key, "the file")
+                self.problems.append(BadEntry(line, refused, None, "left_out"))
+            elif (
                 isinstance(value, list)
                 and value
                 and all(isinstance(table, dict) for table in value)
@@ -180,7 +232,7 @@ class _Parser:
                 arn = read_arn(table)
                 if wrong:
                     raise InvalidCatalogue(wrong)
-                role, rules = read_entry(
+                role, rules = self._entry(
                     table, request_url, from_claim, claim_unreadable=claim_unreadable
                 )
                 if arn in seen:
@@ -192,6 +244,27 @@ class _Parser:
             else:
                 seen.add(arn)
                 yield role, rules
+
+    def _entry(
+        self,
+        table: dict[str, Any],
+        request_url: str | None,
+        from_claim: RolesFromClaim | None,
+        *,
+        claim_unreadable: bool,
+    ) -> Entry:
+        where = f"the role {read_arn(table).name}"
+        if self.check_token is None:
+            if of_hub := sorted(table.keys() & token_parser.ROLE_KEYS):
+                raise InvalidCatalogue(for_hub_service(of_hub[0], where))
+            return read_entry(table, request_url, from_claim, claim_unreadable=claim_unreadable)
+        role, rules = read_entry(
+            table, request_url, from_claim, claim_unreadable=claim_unreadable, known=HUB_KEYS
+        )
+        content = read_role_content(table, where, self.token_content)
+        role = replace(role, token_content=content)
+        self.check_token(role)
+        return role, rules
 
     def _resolved(
         self, read: list[Entry | _Bad], from_claim: RolesFromClaim | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from jupyter_wb_aws.errors import InvalidRoleArn
@@ -41,7 +42,7 @@ def read_arn(table: dict[str, Any]) -> RoleArn:
         InvalidCatalogue: if it is not a text.
         InvalidRoleArn: if it is not the ARN of a role.
     """
-    return RoleArn.parse(_text(table, "arn") or "")
+    return RoleArn.parse(read_text(table, "arn") or "")
 
 
 def read_entry(
@@ -50,6 +51,7 @@ def read_entry(
     from_claim: RolesFromClaim | None,
     *,
     claim_unreadable: bool = False,
+    known: AbstractSet[str] = frozenset(KEYS),
 ) -> tuple[Role, list[Rule]]:
     """Return the role of an entry, and its rules.
 
@@ -58,6 +60,7 @@ def read_entry(
         request_url: the file's, for entries without their own.
         from_claim: the file's `roles_from_claim`; roles that it permits need no `allow`.
         claim_unreadable: whether `roles_from_claim` can't be read.
+        known: the keys that the entry may have.
 
     Raises:
         InvalidCatalogue: if a setting can't be used.
@@ -65,16 +68,16 @@ def read_entry(
     """
     arn = read_arn(table)
     where = f"the role {arn.name}"
-    refuse_unknown(table, KEYS, where)
+    refuse_unknown(table, known, where)
     default = table.get("default", False)
     if not isinstance(default, bool):
         raise InvalidCatalogue(f"`default` of {where} must be true or false")
     role = Role(
         arn=arn,
-        label=_text(table, "label") or arn.name,
-        description=_text(table, "description") or "",
+        label=read_text(table, "label") or arn.name,
+        description=read_text(table, "description") or "",
         region=_region(table, where),
-        color=_text(table, "color"),
+        color=read_text(table, "color"),
         default=default,
         request_url=read_url(table, where) or request_url,
         extra_environment=_extra(table, where),
@@ -130,7 +133,7 @@ def read_from_claim(table: object, request_url: str | None) -> RolesFromClaim:
     if not isinstance(table, dict):
         raise InvalidCatalogue(f"{where} must be written as a [roles_from_claim] table")
     refuse_unknown(table, CLAIM_KEYS, where)
-    claim = _text(table, "claim")
+    claim = read_text(table, "claim")
     if claim is None:
         raise InvalidCatalogue(f"{where} needs the name of a `claim`")
     accounts = table.get("accounts")
@@ -140,17 +143,17 @@ def read_from_claim(table: object, request_url: str | None) -> RolesFromClaim:
         or not all(isinstance(a, str) and ACCOUNT.fullmatch(a) for a in accounts)
     ):
         raise InvalidCatalogue(f"{where} needs `accounts`, a list of texts of twelve digits each")
-    partition = _text(table, "partition") or "aws"
+    partition = read_text(table, "partition") or "aws"
     if partition not in partitions():
         raise InvalidCatalogue(f"`partition` of {where} is not one of {', '.join(partitions())}")
     from_claim = RolesFromClaim(
         claim=claim,
         accounts=frozenset(accounts),
         partition=partition,
-        template=_text(table, "arn"),
-        prefix=_text(table, "prefix") or "",
+        template=read_text(table, "arn"),
+        prefix=read_text(table, "prefix") or "",
         region=_region(table, where),
-        color=_text(table, "color"),
+        color=read_text(table, "color"),
         request_url=request_url,
         extra_environment=_extra(table, where),
     )
@@ -175,7 +178,7 @@ def _check_template(from_claim: RolesFromClaim, where: str) -> None:
 
 
 def _region(table: dict[str, Any], where: str) -> str | None:
-    region = _text(table, "region")
+    region = read_text(table, "region")
     if region is not None and not REGION_LABEL.fullmatch(region):
         raise InvalidCatalogue(f"`region` of {where} is not a region: {region[:MAX_SHOWN]!r}")
     return region
@@ -214,7 +217,7 @@ def _rules(allow: object, where: str) -> list[Rule]:
                 names=_named(rule, "names", where),
                 groups=_named(rule, "groups", where),
                 claims={
-                    claim: _texts(
+                    claim: read_texts(
                         values if isinstance(values, list) else [values], f"`claims` of {where}"
                     )
                     for claim, values in claims.items()
@@ -227,10 +230,15 @@ def _rules(allow: object, where: str) -> list[Rule]:
 def _named(rule: dict[str, Any], condition: str, where: str) -> frozenset[str]:
     if condition not in rule:
         return frozenset()
-    return _texts(rule[condition], f"`{condition}` of {where}")
+    return read_texts(rule[condition], f"`{condition}` of {where}")
 
 
-def _texts(values: object, what: str) -> frozenset[str]:
+def read_texts(values: object, what: str) -> frozenset[str]:
+    """Return the texts of a list; numbers and booleans count as texts.
+
+    Raises:
+        InvalidCatalogue: if it is not a list of one or more; `what` names it.
+    """
     # An empty list does not count as a missing condition: that would let in more people, not fewer.
     if (
         not isinstance(values, list)
@@ -241,7 +249,12 @@ def _texts(values: object, what: str) -> frozenset[str]:
     return frozenset(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
 
 
-def _text(table: dict[str, Any], key: str) -> str | None:
+def read_text(table: dict[str, Any], key: str) -> str | None:
+    """Return a text; None if it is missing or empty.
+
+    Raises:
+        InvalidCatalogue: if it is not a text in one line.
+    """
     value = table.get(key)
     if value is not None and (not isinstance(value, str) or not value.isprintable()):
         raise InvalidCatalogue(f"`{key}` must be a text in one line")
@@ -258,7 +271,7 @@ def read_url(table: dict[str, Any], where: str) -> str | None:
     Raises:
         InvalidCatalogue: if it is not a URL.
     """
-    url = _text(table, "request_url")
+    url = read_text(table, "request_url")
     if url is not None and not url.startswith(("https://", "http://", "mailto:")):
         raise InvalidCatalogue(
             f"`request_url` of {where} must begin with https://, http:// or mailto:"
@@ -266,7 +279,7 @@ def read_url(table: dict[str, Any], where: str) -> str | None:
     return url
 
 
-def refuse_unknown(table: dict[str, Any], known: set[str], where: str) -> None:
+def refuse_unknown(table: dict[str, Any], known: AbstractSet[str], where: str) -> None:
     """Refuse a table that has any other keys.
 
     Args:
@@ -281,7 +294,7 @@ def refuse_unknown(table: dict[str, Any], known: set[str], where: str) -> None:
         raise InvalidCatalogue(unknown_key(unknown[0], known, where))
 
 
-def unknown_key(key: str, known: set[str], where: str) -> str:
+def unknown_key(key: str, known: AbstractSet[str], where: str) -> str:
     """Return a clause about an unknown key: which keys are known, and which is the nearest.
 
     Args:
@@ -289,8 +302,13 @@ def unknown_key(key: str, known: set[str], where: str) -> str:
         known: the keys that the table may have.
         where: names the table.
     """
+    close = nearest_key(key, known)
+    nearest = f"; the nearest is `{close}`" if close else ""
+    return f"{where} has the unknown key `{key}` (known: {', '.join(sorted(known))}){nearest}"
+
+
+def nearest_key(key: str, known: AbstractSet[str]) -> str | None:
+    """Return the known key that an unknown one most likely is; None if it is like none."""
     from difflib import get_close_matches
 
-    close = get_close_matches(key.lower(), sorted(known), 1, 0.6)
-    nearest = f"; the nearest is `{close[0]}`" if close else ""
-    return f"{where} has the unknown key `{key}` (known: {', '.join(sorted(known))}){nearest}"
+    return next(iter(get_close_matches(key.lower(), sorted(known), 1, 0.6)), None)

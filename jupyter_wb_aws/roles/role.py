@@ -12,7 +12,8 @@ from jupyter_wb_aws.roles.token_content import TokenContent
 
 ACCOUNT = re.compile(r"[0-9]{12}")
 # Source: IAM User Guide, "IAM and AWS STS quotas": role names and paths.
-NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
+MAX_NAME_LENGTH = 64
+NAME = re.compile(rf"[A-Za-z0-9+=,.@_-]{{1,{MAX_NAME_LENGTH}}}")
 PATH = re.compile(r"/([!-.0-~]+/)*")
 MAX_PATH_LENGTH = 512
 # S3-compatible stores choose the names of their regions freely, within a DNS label.

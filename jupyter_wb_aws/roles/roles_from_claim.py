@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.identity.claims import claim_by_path
 from jupyter_wb_aws.identity.token import Identity
-from jupyter_wb_aws.roles.role import NAME, Role, RoleArn
+from jupyter_wb_aws.roles.role import MAX_NAME_LENGTH, NAME, Role, RoleArn
+from jupyter_wb_aws.roles.token_content import TokenContent
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class RolesFromClaim:
     color: str | None = None
     request_url: str | None = None
     extra_environment: Mapping[str, str] = field(default_factory=dict)
+    token_content: TokenContent = field(default_factory=TokenContent)
 
     def permits(self, arn: RoleArn) -> bool:
         """Whether this role may be offered at all."""
@@ -52,7 +54,12 @@ class RolesFromClaim:
             color=self.color,
             request_url=self.request_url,
             extra_environment=self.extra_environment,
+            token_content=self.token_content,
         )
+
+    def longest_role(self) -> Role:
+        """Return a role with the longest name that the claim may bring."""
+        return self.role(RoleArn(self.partition, min(self.accounts), "/", "x" * MAX_NAME_LENGTH))
 
     def named_by(self, identity: Identity) -> list[RoleArn]:
         """Return the roles that the token names, each once, in its order.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
+# In a tag's value and in a source identity: the user's name.
+USER = "{user}"
+
 
 @dataclass(frozen=True, slots=True)
 class TagRule:
@@ -27,8 +30,8 @@ class TagRule:
 class TokenContent:
     """What the roles file puts into the tokens for one role.
 
-    `audience` is None for the service's own. `tags` are the entry's, `tag_rules` the file's. `transitive` names
-    the tags that stay when a role assumes another. `source_identity` is a text with the field ``{user}``, or
+    `audience` is None for the service's own. `tags` are the entry's, `tag_rules` the file's. `transitive` names,
+    in lower case, the tags that stay when a role assumes another. `source_identity` is a text with the field ``{user}``, or
     None.
     """
 
