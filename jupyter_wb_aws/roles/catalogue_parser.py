@@ -35,7 +35,7 @@ from jupyter_wb_aws.roles.entry_parser import (
 )
 from jupyter_wb_aws.roles.previous_entries import previous_role_of
 from jupyter_wb_aws.roles.role import Role, RoleArn
-from jupyter_wb_aws.roles.roles_from_claim import RolesFromClaim
+from jupyter_wb_aws.roles.roles_from_claim import AWS_ROLES, RolesFromClaim
 from jupyter_wb_aws.roles.token_content import TokenContent
 from jupyter_wb_aws.roles.token_parser import (
     CheckToken,
@@ -181,6 +181,10 @@ class _Parser:
             read = read_from_claim(self.document["roles_from_claim"], request_url)
             read = replace(read, token_content=self.token_content)
             if self.check_token is not None:
+                if read.claim == AWS_ROLES:
+                    raise InvalidCatalogue(
+                        "`roles_from_claim` needs the name of a `claim`: on the hub, that is `groups`"
+                    )
                 self.check_token(read.longest_role())
             return read, False
         except (InvalidCatalogue, InvalidRoleArn) as error:

@@ -8,7 +8,7 @@ from typing import Any
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.roles.partitions import partitions
 from jupyter_wb_aws.roles.role import ACCOUNT, REGION_LABEL, Role, RoleArn
-from jupyter_wb_aws.roles.roles_from_claim import NAME_FIELD, RolesFromClaim
+from jupyter_wb_aws.roles.roles_from_claim import AWS_ROLES, NAME_FIELD, RolesFromClaim
 from jupyter_wb_aws.roles.rules import Rule
 from jupyter_wb_aws.variables import extra_environment_error
 
@@ -134,8 +134,8 @@ def read_from_claim(table: object, request_url: str | None) -> RolesFromClaim:
         raise InvalidCatalogue(f"{where} must be written as a [roles_from_claim] table")
     refuse_unknown(table, CLAIM_KEYS, where)
     claim = read_text(table, "claim")
-    if claim is None:
-        raise InvalidCatalogue(f"{where} needs the name of a `claim`")
+    if claim is None and "claim" in table:
+        raise InvalidCatalogue(f"`claim` of {where} needs the name of a claim")
     accounts = table.get("accounts")
     if (
         not isinstance(accounts, list)
@@ -147,7 +147,7 @@ def read_from_claim(table: object, request_url: str | None) -> RolesFromClaim:
     if partition not in partitions():
         raise InvalidCatalogue(f"`partition` of {where} is not one of {', '.join(partitions())}")
     from_claim = RolesFromClaim(
-        claim=claim,
+        claim=claim or AWS_ROLES,
         accounts=frozenset(accounts),
         partition=partition,
         template=read_text(table, "arn"),

@@ -25,6 +25,7 @@ MAX_ROLES = 1000
 class RolesFromClaim:
     """Which claim names roles, and which of them may be offered.
 
+    `claim` may be AWS's own: then the user is offered what STS lets the token have, as far as it may be offered.
     `accounts` and `partition` are the limits: no role outside of them is ever offered. A value that is
     a role's name is put into `template` (an ARN with ``{name}``). Only values that begin with `prefix` count,
     without it. The other fields describe the roles that have no entry of their own in the roles file.
@@ -68,6 +69,8 @@ class RolesFromClaim:
         provider sent it, and the user can't correct it.
         """
         claim = claim_by_path(identity.claims, self.claim)
+        if isinstance(claim, str) and self.claim == AWS_ROLES:
+            claim = [text.strip() for text in claim.split(";") if text.strip()]
         values = claim if isinstance(claim, list) else [] if claim is None else [claim]
         found: dict[RoleArn, None] = {}
         left_out: list[str] = []

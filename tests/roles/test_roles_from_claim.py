@@ -130,6 +130,32 @@ def test_a_claim_gives_a_thousand_roles_at_most(monkeypatch, caplog):
     assert "more than 3 roles" in caplog.text
 
 
+# --- AWS's own claim -------------------------------------------------------------------------
+
+AWS_ROLES = "https://aws.amazon.com/roles"
+BY_AWS = FROM_CLAIM.replace('claim = "aws_roles"', "")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [arn("analyst"), arn("a/b", OTHER)],
+        f"{arn('analyst')};{arn('a/b', OTHER)}",
+        f" {arn('analyst')} ; {arn('a/b', OTHER)};",
+    ],
+)
+def test_without_the_name_of_a_claim_it_is_awss_own_as_a_list_or_a_text(value, caplog):
+    assert offered(BY_AWS, **{AWS_ROLES: value}) == [arn("analyst"), arn("a/b", OTHER)]
+    assert offered(BY_AWS, [arn("other")]) == []
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("value", [arn("*"), arn("x", FOREIGN), "analyst"])
+def test_awss_claim_brings_no_role_that_sts_or_the_accounts_do_not_allow(value, caplog):
+    assert offered(BY_AWS, **{AWS_ROLES: f"{value};{arn('analyst')}"}) == [arn("analyst")]
+    assert "Left out 1 of 2 values of the token's claim https://aws.amazon.com/roles" in caplog.text
+
+
 # --- Together with the roles of the file -----------------------------------------------------
 
 LISTED = f"""
@@ -234,9 +260,8 @@ def table(**changes):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (table(claim=None), "needs the name of a `claim`"),
         (table(claim="7"), "`claim` must be a text"),
-        (table(claim='""'), "needs the name of a `claim`"),
+        (table(claim='""'), "`claim` of `roles_from_claim` needs the name of a claim"),
         (table(accounts=None), "needs `accounts`"),
         (table(accounts="[]"), "needs `accounts`"),
         (table(accounts=f'"{ACCOUNT}"'), "needs `accounts`"),
