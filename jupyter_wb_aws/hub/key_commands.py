@@ -1,0 +1,122 @@
+"""What the commands for keys do: each returns what it has to say."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from jupyter_wb_aws.clock import Clock, rfc3339
+from jupyter_wb_aws.hub.discovery import CONFIGURATION_PATH, KEYS_PATH, openid_configuration
+from jupyter_wb_aws.hub.errors import FileNotWritten
+from jupyter_wb_aws.hub.key_changes import make_key
+from jupyter_wb_aws.hub.key_files import as_file, file_name
+from jupyter_wb_aws.hub.keys import SigningKeys
+from jupyter_wb_aws.private_folder import make_private
+
+
+def rotate(keys: SigningKeys, clock: Clock, compromised: str | None = None) -> str:
+    """Rotate the keys.
+
+    Args:
+        keys: the service's.
+        clock: what time it is.
+        compromised: a key that is no longer to be trusted.
+
+    Raises:
+        WbAwsError: if that can't be done.
+    """
+    rotated = keys.rotate(compromised)
+    if rotated.signs_from > clock.now():
+        return (
+            f"The key {rotated.kid} is published now, and signs from {rfc3339(rotated.signs_from)}."
+        )
+    signs = f"The key {rotated.kid} signs now."
+    if compromised is None:
+        return signs
+    return (
+        f"The key {compromised} is no longer published: AWS refuses what it signed as soon as it reads the keys"
+        f" again. {signs}"
+    )
+
+
+def new_key(out: Path, algorithm: str, lead: float, clock: Clock) -> str:
+    """Make a key for a folder that the service can't write to, such as a Kubernetes Secret.
+
+    Args:
+        out: the folder for its file.
+        algorithm: `RS256` or `ES256`.
+        lead: seconds after which it may sign; until then it has to be in all places.
+        clock: what time it is.
+
+    Raises:
+        FileNotWritten: if the file can't be written.
+    """
+    now = clock.now()
+    key = make_key(algorithm, now, now + timedelta(seconds=lead))
+    path = out / file_name(key.kid)
+    try:
+        if not out.exists():
+            make_private(out)
+        _write_new(path, as_file(key))
+    except OSError as error:
+        raise FileNotWritten(f"{path} can't be written: {error.strerror}.") from None
+    return (
+        f"Made {path}, which holds a private key. Add it to what is there, such as a Secret, before"
+        f" {rfc3339(key.signs_from)}: it signs from then on, or at once where it is the only one."
+    )
+
+
+def export(keys: SigningKeys, issuer: str, out: Path) -> str:
+    """Write the two public files, for a web server that AWS can reach where the service itself is private.
+
+    Args:
+        keys: the service's.
+        issuer: the issuer's URL.
+        out: the folder that is served at that URL.
+
+    Raises:
+        KeysUnavailable: if there is no key.
+        FileNotWritten: if a file can't be written.
+    """
+    documents = {
+        CONFIGURATION_PATH: openid_configuration(issuer, keys.algorithms()),
+        KEYS_PATH: keys.public_keys(),
+    }
+    for name, document in documents.items():
+        path = out / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, json.dumps(document, indent=2).encode() + b"\n")
+        except OSError as error:
+            raise FileNotWritten(f"{path} can't be written: {error.strerror}.") from None
+    return f"Wrote {' and '.join(str(out / name) for name in documents)}. Serve them at {issuer} as application/json."
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(descriptor)
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Replace a file as a whole: AWS may read it at any moment."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
