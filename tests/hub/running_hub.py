@@ -37,6 +37,7 @@ from tests.running_server import RunningServer
 PROXY = Path(sys.prefix) / "bin/configurable-http-proxy"
 SPAWNERS = Path(__file__).with_name("spawners.py")
 SECONDS = 120  # for whatever the hub is waited for: the machine may be busy
+SHOWN = 4000  # characters at the end of a log, when something has failed
 EVERYTHING = ["admin:users", "admin:servers", "admin:groups", "admin:server_state", "tokens", "shares",
               "access:servers", "access:services", "read:services", "read:hub", "shutdown"]  # fmt: skip
 
@@ -69,7 +70,7 @@ def until(met, what, seconds=SECONDS):
     while not (value := met()):
         if time.monotonic() > deadline:
             raise AssertionError(f"after {seconds} s: {what() if callable(what) else what}")
-        time.sleep(0.05)
+        time.sleep(0.2)
     return value
 
 
@@ -127,8 +128,10 @@ class RunningHub:
         if self.own_uids:
             system_names = stack.enter_context(system_users(self.homes))
         self._write("hub/system-users.json", json.dumps(system_names))
-        self._write("hub/jupyterhub_config.py", self._configuration())
-        *_, server_config = self._given_values()
+        *hub_settings, server_config = (
+            given(self) if callable(given) else given for given in self._given
+        )
+        self._write("hub/jupyterhub_config.py", self._configuration(*hub_settings))
         self._write("config/jupyter_server_config.json", json.dumps(server_config))
 
     def start(self):
@@ -143,7 +146,7 @@ class RunningHub:
                 stderr=log,
                 start_new_session=True,
             )
-        until(self._answers, lambda: f"the hub does not answer:\n{self.log}")
+        until(self._answers, lambda: f"the hub does not answer:\n{self.log[-SHOWN:]}")
 
     def stop(self):
         """Stop the hub, which stops its servers, services and proxy."""
@@ -157,7 +160,7 @@ class RunningHub:
         self._process = None
 
     def _answers(self):
-        assert self._process.poll() is None, f"the hub has ended:\n{self.log}"
+        assert self._process.poll() is None, f"the hub has ended:\n{self.log[-SHOWN:]}"
         with contextlib.suppress(httpx.TransportError):
             return self.api("GET", "").status_code == 200
         return False
@@ -172,16 +175,12 @@ class RunningHub:
             "CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(16),
         }  # fmt: skip
 
-    def _given_values(self):
-        return [given(self) if callable(given) else given for given in self._given]
-
-    def _configuration(self):
-        services, roles, text, _ = self._given_values()
+    def _configuration(self, services, roles, text):
         _, hub_port, proxy_port = self._ports
-        environment = {
-            "JUPYTER_CONFIG_PATH": str(self.folder / "config"),
-            MARK: str(self.folder),
-        }
+        mark = {MARK: str(self.folder)}
+        for service in services:
+            if "command" in service:
+                service["environment"] = {**service.get("environment", {}), **mark}
         settings = {
             "JupyterHub.bind_url": self.url,
             "JupyterHub.hub_bind_url": f"http://127.0.0.1:{hub_port}",
@@ -201,7 +200,7 @@ class RunningHub:
             ],
             "Spawner.cmd": [str(self._python), "-m", "jupyterhub.singleuser"],
             "Spawner.args": ["--allow-root"],
-            "Spawner.environment": environment,
+            "Spawner.environment": {"JUPYTER_CONFIG_PATH": str(self.folder / "config"), **mark},
             "Spawner.start_timeout": SECONDS,
             "Spawner.http_timeout": SECONDS,
         }
@@ -280,17 +279,19 @@ class RunningHub:
         Returns:
             a `SingleUserServer`.
         """
+
+        def said():
+            return f"{self.server_log(user, name)[-SHOWN:]}\n{self.log[-SHOWN:]}"
+
         answer = self.api("POST", f"/users/{_quoted(user)}/servers/{name}", body={})
-        assert answer.status_code in {201, 202}, answer.text
+        assert answer.status_code in {201, 202}, f"{answer.text}\n{said()}"
 
         def ready():
             state = self._server(user, name)
-            assert state, (
-                f"{user}'s server {name} has ended:\n{self.server_log(user, name)}\n{self.log}"
-            )
+            assert state, f"{user}'s server {name} has ended:\n{said()}"
             return state["ready"]
 
-        until(ready, lambda: f"{user}'s server {name} is not ready: {self.server_log(user, name)}")
+        until(ready, lambda: f"{user}'s server {name} is not ready:\n{said()}")
         return SingleUserServer(self, user, name, self._server(user, name)["state"]["pid"])
 
     def stop_server(self, user, name=""):
