@@ -12,9 +12,9 @@ from collections.abc import Mapping
 TAGS, SOURCE_IDENTITY = "https://aws.amazon.com/tags", "https://aws.amazon.com/source_identity"
 MAX_TAGS, MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 50, 128, 256
 SOURCE_IDENTITY_FORM = re.compile(r"[\w+=,.@-]{2,256}", re.ASCII)
-# Bytes of all keys and values. AWS packs them into a space whose size it does not publish; this is an estimate
-# on the safe side, from the 2,048 characters that a session policy may have, which share that space.
-MAX_PACKED_SIZE = 2048
+# Bytes of all keys and values: an estimate on the safe side. AWS says neither how it packs tags nor into how much
+# space, which they share with a session policy of up to 2,048 characters.
+MAX_PACKED_SIZE = 1024
 PUNCTUATION = frozenset("_.:/=+-@")
 
 

@@ -141,8 +141,8 @@ BAD_ENTRIES = [
     ('tags = { Team = "a", team = "b" }', "has a tag twice"),
     (f'tags = {{ Team = "{LONG[:200]}{{user}}" }}', "has no room for user names of 64 characters"),
     ("tags = {" + ", ".join(f'T{n} = "a"' for n in range(51)) + "}", "51 session tags; AWS allows 50"),
-    ("tags = {" + ", ".join(f'T{n} = "{LONG}"' for n in range(8)) + "}", "session tags of 2064 bytes"),
-    ("tags = {" + ", ".join(f'Owner{n} = "{{user}}"' for n in range(30)) + "}", "with a user name of 64 characters"),
+    ("tags = {" + ", ".join(f'T{n} = "{LONG}"' for n in range(4)) + "}", "session tags of 1032 bytes"),
+    ("tags = {" + ", ".join(f'Owner{n} = "{{user}}"' for n in range(15)) + "}", "with a user name of 64 characters"),
     ('source_identity = "hub"', "must have {user} once"),
     ('source_identity = "{user}{user}"', "must have {user} once"),
     ('source_identity = "{user}:hub"', "AWS does not accept `source_identity`"),
@@ -208,7 +208,7 @@ def test_a_value_that_never_counts_takes_no_room():
         f'[[tags]]\ngroups = ["g{n}"]\ntags = {{ Team = "{LONG}" }}\n' for n in range(9)
     )
     assert read(rules + entry()).problems == ()
-    big = "".join(f'T{n} = "{LONG}", ' for n in range(7)) + 'team = "a"'
+    big = "".join(f'T{n} = "{LONG}", ' for n in range(3)) + 'team = "a"'
     assert read(rules + entry(f"tags = {{ {big} }}")).problems == ()
 
 

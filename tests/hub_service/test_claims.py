@@ -121,7 +121,7 @@ def test_a_name_that_aws_does_not_take_is_refused_where_it_is_configured_and_onl
 def test_tags_that_a_long_name_makes_too_large_are_refused():
     many = {f"Owner{n}": "{user}" for n in range(10)}
     assert claims("a" * 64, tags=many)
-    with pytest.raises(NameNotAllowed, match="AWS has room for about 2048"):
+    with pytest.raises(NameNotAllowed, match="AWS has room for about 1024"):
         claims("a" * 240, tags=many)
 
 
