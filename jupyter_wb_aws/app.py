@@ -41,14 +41,15 @@ class WbAwsApp(ExtensionApp):
         "",
         config=True,
         help="""Where web identity tokens come from: `oidc` (the user signs in; see OidcTokenSource),
-        `file` (see FileTokenSource), `command` (see CommandTokenSource), or the import path of your own
-        subclass of TokenSource. While it is empty, the extension does nothing.""",
+        `file` (see FileTokenSource), `command` (see CommandTokenSource), `jupyterhub` (the hub service; see
+        JupyterHubTokenSource), or the import path of your own subclass of TokenSource. While it is
+        empty, the extension does nothing.""",
     )
     roles_file = Unicode(
         "",
         config=True,
         help="""The TOML file that lists the roles and who may use them. The server reads it again when it
-        changes.""",
+        changes. With `jupyterhub`, the hub service says which roles the user has, and no file is read.""",
     )
     default_role = Unicode(
         "",
@@ -65,7 +66,7 @@ class WbAwsApp(ExtensionApp):
         "{user}-{session_id}",
         config=True,
         help="""The RoleSessionName, which CloudTrail shows: {user} is the user's name, {subject} the
-        token's `sub`, and {session_id} the role session's id, which is appended if you leave it out.
+        token's `sub` (with `jupyterhub`, the hub user), and {session_id} the role session's id, which is appended if you leave it out.
         Characters that AWS does not accept become `-`.""",
     )
     extra_environment = Dict(

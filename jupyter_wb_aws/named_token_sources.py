@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SOURCES = {
     "command": "jupyter_wb_aws.identity.command_source.CommandTokenSource",
     "file": "jupyter_wb_aws.identity.file_source.FileTokenSource",
+    "jupyterhub": "jupyter_wb_aws.identity.jupyterhub_source.JupyterHubTokenSource",
     "oidc": "jupyter_wb_aws.identity.oidc_source.OidcTokenSource",
 }
 

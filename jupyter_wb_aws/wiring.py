@@ -14,7 +14,7 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets.config import Configurable
 from traitlets.utils.importstring import import_item
 
-from jupyter_wb_aws.clock import SystemClock
+from jupyter_wb_aws.clock import Clock, SystemClock
 from jupyter_wb_aws.handlers.health_problems import HealthProblem, not_configured
 from jupyter_wb_aws.handlers.server_state import ServerState
 from jupyter_wb_aws.loopback import is_loopback
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jupyter_wb_aws.injection.environment import InjectionSettings, UserAwsFiles
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
     from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
+    from jupyter_wb_aws.roles.role_catalogue import RoleCatalogue
 
 
 def make_server_state(
@@ -58,11 +59,11 @@ def missing_setting(app: WbAwsApp, source: TokenSource | None) -> str | None:
     """Return the setting without which the extension does nothing, if it is missing."""
     if source is None:
         return "WbAwsApp.token_source"
-    if not app.roles_file:
+    if not app.roles_file and not source.knows_roles:
         return "WbAwsApp.roles_file"
     if (missing := source.missing_setting()) is not None:
         return missing
-    if source.issuer and not (source.audience or app.audience):
+    if source.issuer and not (source.audience or app.audience or source.knows_roles):
         return f"{type(source).__name__}.audience"
     return None
 
@@ -114,6 +115,12 @@ def _wire(app: WbAwsApp, serverapp: ServerApp, source: TokenSource) -> ServerSta
 
     site = InjectionSettings(app.extra_environment, cast("UserAwsFiles", app.user_aws_files))
     state = ServerState(site=site)
+    if source.knows_roles and app.roles_file:
+        sentence = (
+            "WbAwsApp.roles_file is not read: the token source says which roles the user has."
+        )
+        serverapp.log.warning("%s", sentence)
+        state.notices += (("roles_file_not_read", sentence),)
     state.manager = manager = _make_manager(app, serverapp, source, state, site)
     state.boto3_sessions = Boto3Sessions(
         manager.context, manager.sessions, manager.choices, BlockingStsClient()
@@ -134,7 +141,6 @@ def _make_manager(
     from jupyter_wb_aws.identity.token_cache import TokenCache
     from jupyter_wb_aws.injection.sts_environment import sts_environment
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
-    from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
     if source.sign_in is not None:
         from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
@@ -145,7 +151,7 @@ def _make_manager(
     return RoleSessionManager(
         _settings(app, serverapp),
         TokenCache(source, clock, rng, app.audience),
-        CatalogueFile(Path(app.roles_file).expanduser(), clock),
+        _catalogue(app, source, clock, rng),
         clock=clock,
         rng=rng,
         emit=emitter(serverapp.event_logger),
@@ -153,6 +159,18 @@ def _make_manager(
         sts_environment=partial(sts_environment, site=site, conflict_check=state.conflict_check),
         in_use=state.role_sessions_in_use,
     )
+
+
+def _catalogue(
+    app: WbAwsApp, source: TokenSource, clock: Clock, rng: random.Random
+) -> RoleCatalogue:
+    if source.knows_roles:
+        from jupyter_wb_aws.roles.service_catalogue import ServiceCatalogue
+
+        return ServiceCatalogue(source, clock, rng)
+    from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
+
+    return CatalogueFile(Path(app.roles_file).expanduser(), clock)
 
 
 def _settings(app: WbAwsApp, serverapp: ServerApp) -> RoleSessionSettings:

@@ -37,6 +37,7 @@ from jupyter_wb_aws.events import NAMES, schema_id
 from jupyter_wb_aws.identity.claim_problems import ClaimCode
 from jupyter_wb_aws.identity.command_source import CommandTokenSource
 from jupyter_wb_aws.identity.file_source import FileTokenSource
+from jupyter_wb_aws.identity.jupyterhub_source import JupyterHubTokenSource
 from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
 from jupyter_wb_aws.identity.source import TokenRequest, TokenSource
 from jupyter_wb_aws.role_sessions.role_session import EndReason, State
@@ -127,8 +128,8 @@ def test_a_configuration_has_settings_that_exist_and_valid_values(block, example
     known = {
         c.__name__: c
         for c in (
-            WbAwsApp, CommandTokenSource, FileTokenSource, OidcTokenSource, ServerApp, ServerProxy,
-            example_source,
+            WbAwsApp, CommandTokenSource, FileTokenSource, JupyterHubTokenSource, OidcTokenSource, ServerApp,
+            ServerProxy, example_source,
         )
     }  # fmt: skip
     assert config
@@ -142,7 +143,10 @@ def test_a_configuration_has_settings_that_exist_and_valid_values(block, example
 
 
 @pytest.mark.parametrize("block", CONFIGURATIONS, ids=str)
-def test_a_configuration_with_a_token_source_is_complete(block, example_source, tmp_path):
+def test_a_configuration_with_a_token_source_is_complete(
+    block, example_source, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "as the hub sets it")
     config = configuration(block, tmp_path)
     app = WbAwsApp(config=config)
     assert missing_setting(app, app.make_source()) is None or not app.token_source
@@ -174,7 +178,13 @@ def test_the_table_of_settings_is_complete():
     listed = set(re.findall(r"^\| `(\w+\.\w+)` \|", page, re.MULTILINE))
     own = {
         f"{cls.__name__}.{name}"
-        for cls in (WbAwsApp, CommandTokenSource, FileTokenSource, OidcTokenSource)
+        for cls in (
+            WbAwsApp,
+            CommandTokenSource,
+            FileTokenSource,
+            JupyterHubTokenSource,
+            OidcTokenSource,
+        )
         for name, trait in cls.class_own_traits(config=True).items()
         if trait.this_class is cls
     }
@@ -375,7 +385,7 @@ OTHER_NAMES = {
     *KEYS,
     *CLAIM_KEYS,
     *(str(state) for state in State),
-    *(name for cls in (WbAwsApp, CommandTokenSource, OidcTokenSource) for name in cls.class_own_traits(config=True)),
+    *(name for cls in (WbAwsApp, CommandTokenSource, JupyterHubTokenSource, OidcTokenSource) for name in cls.class_own_traits(config=True)),
     *TokenSource.class_own_traits(config=True),
     "file", "command", "audience", "fetch", "users", "claims", "status", "message", "code", "hint", "admin_hint",
     "binds_role", "roles_file_exposed", "unknown_setting", "roles_from_claim", "end_reason", *get_args(EndReason), *get_args(ClaimCode), "hide_if_conflicting", "not_configured",

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from jupyter_wb_aws.identity.claims import AWS_ROLES
 from jupyter_wb_aws.identity.token import MAX_TOKEN_LENGTH, WebIdentityToken, largest_claim
 from jupyter_wb_aws.loopback import is_loopback_host
 from jupyter_wb_aws.roles.role import RoleArn
@@ -86,12 +87,20 @@ def tags_of(claims: Mapping[str, Any]) -> dict[str, str]:
     return {key: value for key, value in single.items() if isinstance(value, str)}
 
 
+def roles_of(claims: Mapping[str, Any]) -> list[str]:
+    """Return the role ARNs in the claim `AWS_ROLES`: a list, or one text with semicolons between them."""
+    claim = claims.get(AWS_ROLES)
+    listed = claim.split(";") if isinstance(claim, str) else claim
+    return [arn for arn in listed if isinstance(arn, str)] if isinstance(listed, list) else []
+
+
 def claims_for_aws(claims: Mapping[str, Any]) -> dict[str, object]:
     """Return the claims that IAM reads, None for those that the token lacks. None of them is secret."""
     return {
         **{name: _shortened(claims.get(name)) for name in ("iss", "aud", "azp", "sub")},
         "amr": _listed(claims.get("amr")),
         "source_identity": _shortened(claims.get(SOURCE_IDENTITY)),
+        "roles": _shortened(roles_of(claims)) if claims.get(AWS_ROLES) else None,
         "principal_tags": {printable(k): printable(v) for k, v in tags_of(claims).items()} or None,
     }
 

@@ -17,6 +17,8 @@ from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.health_problems import problems_of
+from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.identity.token_cache import TokenStatus
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.schedule import next_refresh
 from jupyter_wb_aws.roles.catalogue_file import describe_bad_entry
@@ -101,12 +103,12 @@ def versions() -> dict[str, str]:
 
 
 async def catalogue_json(manager: RoleSessionManager) -> dict[str, Any]:
-    """Report the state of the roles file."""
-    with contextlib.suppress(WbAwsError):  # the catalogue keeps it in `problem`
-        await manager.catalogue.current()
+    """Report the state of the role catalogue."""
+    with contextlib.suppress(WbAwsError):  # the catalogue keeps it in `problem` or `failure`
+        await manager.catalogue.look()
     good, broken = manager.catalogue.last_good, manager.catalogue.problem
     return {
-        "path": str(manager.catalogue.path),
+        "path": manager.catalogue.where,
         "loaded_at": rfc3339(good.loaded_at) if good else None,
         "roles": len(good.entries) if good else 0,
         "problem": {"line": broken.line, "reason": broken.reason} if broken else None,
@@ -123,31 +125,36 @@ async def catalogue_json(manager: RoleSessionManager) -> dict[str, Any]:
 
 
 def roles_file_notices(manager: RoleSessionManager) -> list[dict[str, str]]:
-    """Return the entries of the roles file that can't be used, and whether others can change the file."""
-    file, good = manager.catalogue, manager.catalogue.last_good
+    """Return the entries of the role catalogue that can't be used, and whether others can change it."""
+    catalogue, good = manager.catalogue, manager.catalogue.last_good
+    named = f"The {catalogue.what} {catalogue.where}"
     notices = [
         {
             "code": "roles_file_entry",
-            "message": f"The roles file {file.path}, {describe_bad_entry(bad)}.",
+            "message": f"{named}, {describe_bad_entry(bad)}.",
         }
         for bad in (good.problems if good else ())
     ]
-    if file.unsafe_permissions:
-        message = f"The roles file {file.path}: {file.unsafe_permissions}. Only root should be able to change it."
+    if catalogue.unsafe_permissions:
+        message = f"{named}: {catalogue.unsafe_permissions}. Only root should be able to change it."
         notices.append({"code": "roles_file_exposed", "message": message})
     return notices
 
 
 def source_json(manager: RoleSessionManager) -> dict[str, object]:
-    """Report the state of the token source."""
-    token_status, source = manager.token_cache.status(None), manager.token_cache.source
-    living = token_status.token is not None and token_status.token.expires_at > manager.clock.now()
-    token = token_status.token if living else None
+    """Report the state of the token source; of one with a token for each role, that of the default role's."""
+    source = manager.token_cache.source
+    token_status, *others = token_statuses(manager)
+    token = valid_token(manager, token_status)
     problem = source_problem(manager)
-    warnings = claim_warnings(token, is_aws_sts=uses_aws_sts(manager)) if token else []
+    is_aws_sts = uses_aws_sts(manager)
+    tokens = [token, *(valid_token(manager, other) for other in others)]
+    warnings = {w: None for t in tokens if t for w in claim_warnings(t, is_aws_sts=is_aws_sts)}
+    user = manager.catalogue.user
+    subject = token.claims["sub"] if token else user.subject if user else None
     return {
         "name": getattr(source, "short_name", type(source).__name__),
-        "subject": token.claims["sub"] if token else None,
+        "subject": subject,
         "claims": claims_for_aws(token.claims) if token else None,
         "warnings": [{"code": w.code, "message": w.message} for w in warnings],
         "expires_at": rfc3339(token.expires_at) if token else None,
@@ -162,7 +169,25 @@ def source_problem(manager: RoleSessionManager) -> WbAwsError | None:
     """Return why the token source gives no new token, if so."""
     sign_in = manager.token_cache.source.sign_in
     signing_in = sign_in.problem if sign_in is not None and sign_in.user is None else None
-    return signing_in or manager.token_cache.status(None).problem
+    problems = (token_status.problem for token_status in token_statuses(manager))
+    return signing_in or next(filter(None, problems), None)
+
+
+def token_statuses(manager: RoleSessionManager) -> list[TokenStatus]:
+    """Return what is known of the one token of the user; of those in use, the default role's first, if each role has its own."""
+    if not manager.token_cache.source.binds_role:
+        return [manager.token_cache.status(None)]
+    sessions = sorted(
+        manager.sessions.living(), key=lambda session: not manager.sessions.is_default(session)
+    )
+    by_role = {str(s.role.arn): manager.sessions.token_status(s) for s in sessions}
+    return [*by_role.values()] or [TokenStatus()]
+
+
+def valid_token(manager: RoleSessionManager, token_status: TokenStatus) -> WebIdentityToken | None:
+    """Return the current token, unless it has expired."""
+    token = token_status.token
+    return token if token is not None and token.expires_at > manager.clock.now() else None
 
 
 def _signed_out(manager: RoleSessionManager) -> bool:
@@ -184,11 +209,13 @@ def uses_aws_sts(manager: RoleSessionManager) -> bool:
 def session_health(manager: RoleSessionManager, session: RoleSession) -> dict[str, object]:
     """Report the health of one role session."""
     token_status = manager.token_cache.status(str(session.role.arn))
+    token = valid_token(manager, token_status)
     problem = session.file_problem or token_status.problem
     at = rfc3339(token_status.attempted_at) if token_status.attempted_at else None
     return {
         "id": session.id,
         "state": manager.sessions.state_of(session),
+        "claims": claims_for_aws(token.claims) if token else None,
         "next_refresh_at": rfc3339(next_refresh(token_status, manager.clock.now())),
         "last_failure": {"at": at, "code": problem.code, "detail": problem.detail}
         if problem

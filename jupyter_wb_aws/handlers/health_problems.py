@@ -17,7 +17,7 @@ from jupyter_wb_aws.roles.catalogue_parser import describe
 if TYPE_CHECKING:
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
     from jupyter_wb_aws.roles.catalogue import BadEntry
-    from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
+    from jupyter_wb_aws.roles.role_catalogue import RoleCatalogue
 
 # So many bad entries of the roles file are described to an administrator; the notices have all of them.
 MAX_ENTRIES = 3
@@ -59,31 +59,39 @@ def problems_of(
     refused = manager.files.problem
     return [
         *([of_error(refused)] if refused else []),
-        *_of_roles_file(manager.catalogue),
-        *([of_error(source_problem)] if source_problem else []),
+        *_of_catalogue(manager.catalogue),
+        *_of_source(source_problem, manager.catalogue.failure),
         *_of_role_sessions(manager),
     ]
 
 
-def _of_roles_file(file: CatalogueFile) -> Iterator[HealthProblem]:
-    broken, good = file.problem, file.last_good
+def _of_source(
+    source_problem: WbAwsError | None, failure: WbAwsError | None
+) -> Iterator[HealthProblem]:
+    """Name why there is no new token, and why the user's roles are not known; often that is one reason."""
+    named = {problem.code: of_error(problem) for problem in (failure, source_problem) if problem}
+    yield from named.values()
+
+
+def _of_catalogue(catalogue: RoleCatalogue) -> Iterator[HealthProblem]:
+    broken, good, what = catalogue.problem, catalogue.last_good, catalogue.what
     if broken is not None:
         code, effect = CatalogueUnavailable.code, "no role can be offered"
         if good is not None:
             code, effect = "roles_file_broken", "its last good version stays in force"
         yield HealthProblem(
             code,
-            f"The roles file is broken; {effect}.",
+            f"The {what} is broken; {effect}.",
             CatalogueUnavailable.hint,
-            f"{file.path}, {describe(broken)}",
+            f"{catalogue.where}, {describe(broken)}",
         )
     elif good is not None and (count := len(good.problems)):
         entries = "an entry" if count == 1 else f"{count} entries"
         yield HealthProblem(
             "roles_file_entries_unusable",
-            f"The roles file has {entries} that can't be used.",
-            "Ask your administrator to correct the roles file.",
-            f"{file.path}: {_describe_first(good.problems)}",
+            f"The {what} has {entries} that can't be used.",
+            f"Ask your administrator to correct the {what}.",
+            f"{catalogue.where}: {_describe_first(good.problems)}",
         )
 
 

@@ -37,7 +37,6 @@ class CallerIdentityHandler(WbAwsHandler):
 
     async def _user(self) -> dict[str, object] | None:
         try:
-            token_cache = self.manager.token_cache
-            return user_json(token_cache.identity_of(await token_cache.current()))
+            return user_json(await self.manager.rights.user())
         except WbAwsError:
             return None

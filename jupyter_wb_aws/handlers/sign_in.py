@@ -64,8 +64,7 @@ class SignInHandler(WbAwsHandler):
         self.refuse_other_sites()  # it calls the identity provider
         sign_in = self.manager.token_cache.source.sign_in
         if sign_in is None:
-            token = self.manager.token_cache.status(None).token
-            user = self.manager.token_cache.identity_of(token) if token else None
+            user = self.manager.rights.known_user
             self._answer_state("not_needed", user=user_json(user) if user else None)
             return
         flows, problem = [], sign_in.problem

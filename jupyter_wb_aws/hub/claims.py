@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_wb_aws.hub.names import NameNotAllowed, source_identity, subject, tag_value
+from jupyter_wb_aws.identity.claims import AWS_ROLES
 from jupyter_wb_aws.identity.token import SecretStr
 from jupyter_wb_aws.roles.role import Role
-from jupyter_wb_aws.roles.roles_from_claim import AWS_ROLES
 from jupyter_wb_aws.roles.session_tags import (
     MAX_PACKED_SIZE,
     SOURCE_IDENTITY,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# AWS's own claim (2026): a token that has it is good for these roles only, whatever their trust policies say.
+AWS_ROLES = "https://aws.amazon.com/roles"
 EMPTY: tuple[object, ...] = (None, "", [], {})
 
 

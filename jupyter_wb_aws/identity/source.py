@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,7 +16,7 @@ from jupyter_wb_aws.identity.http.client import HttpClient, HttpSettings
 from jupyter_wb_aws.identity.http.proxies import InvalidProxy, read_proxy
 from jupyter_wb_aws.identity.provider import HTTP_URL, Provider, may_hold_userinfo
 from jupyter_wb_aws.identity.redact import redact_userinfo
-from jupyter_wb_aws.identity.token import WebIdentityToken
+from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.identity.token_verifier import TokenVerifier
 
 if TYPE_CHECKING:
@@ -42,6 +43,19 @@ class TokenRequest:
     role_arn: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class IdentityAndRoles:
+    """Who the user is and which roles they may have, where the token source itself knows both.
+
+    `roles` is plain data: one object for each role, with the members that `GET /aws/roles` has. What can't be
+    read in one of them is reported, and affects no other. `request_url` is where to ask for further roles.
+    """
+
+    identity: Identity
+    roles: Sequence[object]
+    request_url: str | None = None
+
+
 class TokenSource(LoggingConfigurable):
     """The base class of all token sources.
 
@@ -57,6 +71,12 @@ class TokenSource(LoggingConfigurable):
 
     binds_role: ClassVar[bool] = False
     """Whether each role has its own token, which `fetch` gets by `TokenRequest.role_arn`."""
+
+    knows_roles: ClassVar[bool] = False
+    """Whether `identity_and_roles` says who the user is and which roles they have: then there is no roles file."""
+
+    check_every: float = 300.0
+    """Seconds from one look at `identity_and_roles` to the next, while there are role sessions."""
 
     issuer = Unicode(
         "",
@@ -115,10 +135,35 @@ class TokenSource(LoggingConfigurable):
 
         Raises:
             SignInRequired: if the user has to sign in first.
+            RoleNotAllowed: if the user may not have the role that the token is for; this ends its role sessions.
             TokenSourceFailed: if no token is available now; the message says why.
             TokenInvalid: if the source got something that is not a token.
         """
         raise NotImplementedError
+
+    async def identity_and_roles(self) -> IdentityAndRoles | None:
+        """Ask who the user is now, and which roles they may have; None if this source only knows tokens.
+
+        Raises:
+            RoleNotAllowed: if the user may have no role at all any more; this ends their role sessions.
+            WbAwsError: if it is not known now; this ends nothing.
+        """
+        return None
+
+    def identity_of(self, token: WebIdentityToken) -> Identity:
+        """Return the user whom a token of this source names."""
+        return token.identity(self.name_claim, self.groups_claim)
+
+    async def verify(self, token: WebIdentityToken, request: TokenRequest) -> None:
+        """Verify a token that `fetch` returned, if `issuer` is set.
+
+        Raises:
+            TokenInvalid: if it is not the issuer's, or not for the audience.
+            TokenSourceFailed: if the issuer's keys can't be fetched.
+        """
+        verifier = self.verifier(request.audience)
+        if verifier is not None:
+            await verifier.verify(token)
 
     def missing_setting(self) -> str | None:
         """Return the name of a required setting that is missing; None if there is none."""

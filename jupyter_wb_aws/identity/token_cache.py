@@ -9,12 +9,20 @@ from datetime import datetime
 from functools import partial
 
 from jupyter_wb_aws.clock import Clock
-from jupyter_wb_aws.errors import SignInRequired, TokenInvalid, TokenSourceFailed, WbAwsError
+from jupyter_wb_aws.errors import (
+    RoleNotAllowed,
+    SignInRequired,
+    TokenInvalid,
+    TokenSourceFailed,
+    WbAwsError,
+)
 from jupyter_wb_aws.identity.source import FETCH_TIMEOUT, TokenRequest, TokenSource
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 
 # The kubelet's rule for projected service-account tokens: refresh at this part of the token's life.
 REFRESH_AT = 0.8
+# The current token does not outlive these answers: the user is no longer meant to use it.
+DEFINITE = (SignInRequired, RoleNotAllowed)
 
 
 @dataclass(slots=True)
@@ -97,7 +105,6 @@ class TokenCache:
         self._statuses: dict[str | None, TokenStatus] = {}
         self._fetching: dict[str | None, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._verifier = source.verifier(audience)
 
     def status(self, role_arn: str | None) -> TokenStatus:
         """Return the status of the token for a role (most sources have one token for all roles)."""
@@ -108,17 +115,18 @@ class TokenCache:
 
         Raises:
             SignInRequired: if the user has to sign in, even if the current token has not expired.
+            RoleNotAllowed: if the source gives the user no token for this role any more; likewise.
             WbAwsError: what `TokenSource.fetch` raises, if the current token has expired.
         """
         token_status = self.status(role_arn)
         now = self._clock.now()
-        must_sign_in = isinstance(token_status.problem, SignInRequired)
+        refused = isinstance(token_status.problem, DEFINITE)
         token = token_status.token
-        if token and not must_sign_in and now < token.time_at_fraction(REFRESH_AT):
+        if token and not refused and now < token.time_at_fraction(REFRESH_AT):
             return token
         try:
             return await self.refresh(role_arn)
-        except SignInRequired:
+        except DEFINITE:
             raise
         except WbAwsError:
             if (token := token_status.token) and now < token.expires_at:
@@ -168,7 +176,7 @@ class TokenCache:
 
     def identity_of(self, token: WebIdentityToken) -> Identity:
         """Return the user whom a token names, by the source's settings."""
-        return token.identity(self.source.name_claim, self.source.groups_claim)
+        return self.source.identity_of(token)
 
     async def close(self) -> None:
         """Close the source, and cancel the running fetches."""
@@ -192,10 +200,11 @@ class TokenCache:
 
     async def _fetch(self, key: str | None, token_status: TokenStatus) -> None:
         problem: WbAwsError
+        request = TokenRequest(self._audience, key)
         try:
             async with asyncio.timeout(FETCH_TIMEOUT) as limit:
-                fetched = await self.source.fetch(TokenRequest(self._audience, key))
-                token = await self._checked(fetched, token_status.token)
+                fetched = await self.source.fetch(request)
+                token = await self._checked(fetched, token_status.token, request)
         except WbAwsError as error:
             problem = error
         except asyncio.CancelledError as error:
@@ -217,7 +226,7 @@ class TokenCache:
         token_status.record_failure(problem, self._clock.now(), self._rng.random())
 
     async def _checked(
-        self, fetched: object, previous: WebIdentityToken | None
+        self, fetched: object, previous: WebIdentityToken | None, request: TokenRequest
     ) -> WebIdentityToken:
         """Check what a source returned.
 
@@ -229,8 +238,8 @@ class TokenCache:
                 "The token source returned something that is not a WebIdentityToken."
             )
         token = WebIdentityToken.parse(fetched.reveal(), self._clock.now(), fetched.clock_ahead)
-        if self._verifier is not None and not token.same_text(previous):
-            await self._verifier.verify(token)
+        if not token.same_text(previous):
+            await self.source.verify(token, request)
         return token
 
     def _unexpected(self, error: BaseException) -> TokenSourceFailed:

@@ -35,8 +35,12 @@ class TokenVerifier:
     _keys: Sequence[Jwk] = field(default=(), repr=False)
     _fetched_at: datetime | None = None
 
-    async def verify(self, token: WebIdentityToken) -> None:
+    async def verify(self, token: WebIdentityToken, audience: str = "") -> None:
         """Check the signature, `iss`, `aud`, `exp` and `nbf`.
+
+        Args:
+            token: the token.
+            audience: the `aud` of this token, if it is not the one of all.
 
         Raises:
             TokenInvalid: if any of them is wrong; the message names it and its value.
@@ -62,7 +66,7 @@ class TokenVerifier:
                 f"The token is signed with an RSA key of {bits} bits; this server accepts {MIN_RSA_BITS} or more.",
                 admin_hint="Have the identity provider sign with a longer key (RFC 7518, 3.3).",
             )
-        self._check_claims(token)
+        self._check_claims(token, audience or self.audience)
 
     async def _fetch(self, token: WebIdentityToken) -> None:
         self._keys, self._fetched_at = await self.provider.signing_keys(), token.received_at
@@ -109,15 +113,15 @@ class TokenVerifier:
             admin_hint="`issuer` of the token source must be the provider that signs the tokens.",
         )
 
-    def _check_claims(self, token: WebIdentityToken) -> None:
+    def _check_claims(self, token: WebIdentityToken, audience: str) -> None:
         # Not with PyJWT: it compares the times with its own clock, and accepts `aud: ""` if none is set.
         claims = token.claims
         if claims.get("iss") != self.provider.issuer:
             raise self._invalid("iss", claims.get("iss"), self.provider.issuer)
         aud = claims.get("aud")
         audiences = aud if isinstance(aud, list) else [aud]
-        if not self.audience or self.audience not in audiences:
-            raise self._invalid("aud", aud, self.audience)
+        if not audience or audience not in audiences:
+            raise self._invalid("aud", aud, audience)
         now = token.received_at.timestamp()
         leeway = LEEWAY.total_seconds()
         if token.expires_at.timestamp() + leeway <= now:

@@ -6,7 +6,7 @@ import logging
 
 from jupyter_wb_aws.identity.claim_problems import ClaimProblem, claim_problems
 from jupyter_wb_aws.identity.token_cache import TokenCache
-from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
+from jupyter_wb_aws.roles.role_catalogue import RoleCatalogue
 
 log = logging.getLogger(__name__)
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 class ClaimNotices:
     """What an administrator should know of the current token's claims."""
 
-    def __init__(self, token_cache: TokenCache, catalogue: CatalogueFile) -> None:
+    def __init__(self, token_cache: TokenCache, catalogue: RoleCatalogue) -> None:
         self._token_cache = token_cache
         self._catalogue = catalogue
         self._judged: tuple[object, object] = (None, None)

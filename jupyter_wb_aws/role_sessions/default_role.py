@@ -16,7 +16,7 @@ from jupyter_wb_aws.role_sessions.rights import Rights
 from jupyter_wb_aws.role_sessions.schedule import back_off
 from jupyter_wb_aws.role_sessions.starting import Starter
 from jupyter_wb_aws.roles.catalogue import Catalogue, startup_role
-from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
+from jupyter_wb_aws.roles.role_catalogue import RoleCatalogue
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class DefaultRole:
         context: Context,
         sessions: Registry,
         token_cache: TokenCache,
-        catalogue: CatalogueFile,
+        catalogue: RoleCatalogue,
         choices: Choices,
         rights: Rights,
         starter: Starter,
@@ -57,8 +57,8 @@ class DefaultRole:
         """Note whether there may be a default role, before it is known for this user.
 
         Args:
-            catalogue: what the roles file says; None if it can't be read.
-            unknown: the roles file has not answered yet.
+            catalogue: what the role catalogue says; None if it can't be read.
+            unknown: it has not answered yet.
         """
         possible = catalogue is not None and catalogue.may_offer_startup_role(self._configured)
         self._choices.default_pending = bool(self._configured) or unknown or possible
@@ -96,9 +96,9 @@ class DefaultRole:
                 await self._context.clock.sleep(wait.total_seconds())
 
     async def _try_to_start(self) -> None:
-        # The file alone comes first: where nobody has a default role, a server that has just started
+        # The catalogue alone comes first: where nobody has a default role, a server that has just started
         # needs no token, and none of the libraries that read one.
-        possible = (await self._catalogue.current()).may_offer_startup_role(self._configured)
+        possible = (await self._catalogue.look()).may_offer_startup_role(self._configured)
         offered = (await self._rights.offered_roles())[1] if possible else []
         role = startup_role(offered, self._configured)
         if role is not None:

@@ -6,11 +6,17 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from jupyter_wb_aws.aws.sts_subprocess import AsyncStsClient
 from jupyter_wb_aws.clock import Clock
-from jupyter_wb_aws.errors import ServerStopping, TokenFolderRefused, WbAwsError
+from jupyter_wb_aws.errors import (
+    CatalogueUnavailable,
+    RoleNotAllowed,
+    ServerStopping,
+    TokenFolderRefused,
+    WbAwsError,
+)
 from jupyter_wb_aws.identity.token_cache import TokenCache
 from jupyter_wb_aws.role_sessions.choices import Choices
 from jupyter_wb_aws.role_sessions.claim_notices import ClaimNotices
@@ -33,11 +39,11 @@ from jupyter_wb_aws.role_sessions.starting import Starter
 from jupyter_wb_aws.role_sessions.store import NO_ROLE, Snapshot
 from jupyter_wb_aws.role_sessions.token_folders import TokenFolders
 from jupyter_wb_aws.roles.catalogue import Catalogue
-from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
+from jupyter_wb_aws.roles.role_catalogue import RoleCatalogue
 
 log = logging.getLogger(__name__)
 
-# The last run's role sessions come back without the roles file, too, if it takes longer.
+# The last run's role sessions come back without the role catalogue, too, if it takes longer.
 ROLES_FILE_TIMEOUT = 3.0
 CLOSE_TIMEOUT = 5.0
 
@@ -52,7 +58,7 @@ class RoleSessionManager:
     Args:
         settings: what the site decides.
         token_cache: has the tokens.
-        catalogue: the roles file.
+        catalogue: the role catalogue.
         clock: dates and waits.
         rng: draws ids and jitter.
         emit: reports an event, by its name and data; see `jupyter_wb_aws/events/`.
@@ -66,7 +72,7 @@ class RoleSessionManager:
         self,
         settings: RoleSessionSettings,
         token_cache: TokenCache,
-        catalogue: CatalogueFile,
+        catalogue: RoleCatalogue,
         *,
         clock: Clock,
         rng: random.Random,
@@ -162,20 +168,22 @@ class RoleSessionManager:
         await self.files.clear_leftovers()
 
     async def _read_catalogue(self) -> tuple[Catalogue | None, bool]:
-        """Return the catalogue if it can be read, and whether its disk hangs."""
+        """Return the catalogue if it can be read, and whether it may still be."""
         try:
             async with asyncio.timeout(ROLES_FILE_TIMEOUT):
-                return await self.catalogue.current(), False
+                return await self.catalogue.look(), False
         except TimeoutError:
-            log.error("The roles file %s does not answer", self.catalogue.path)
+            log.error("The %s %s does not answer", self.catalogue.what, self.catalogue.where)
             return None, True
-        except WbAwsError:
-            return None, False  # it is reported where it is read
+        except WbAwsError as problem:  # it is reported where it is read
+            final = isinstance(problem, CatalogueUnavailable | RoleNotAllowed)
+            return None, not final
 
     async def close(self) -> None:
         """Stop: remove the token files, and keep the records for the next run."""
         known = self.sessions.restored
         await self.context.tasks.cancel()
+        await self.catalogue.close()
         await self.token_cache.close()
         # What was under way was cut short: an end that had begun is one all the same.
         self.sessions.restore_default(self.sessions.default)
@@ -193,8 +201,16 @@ class RoleSessionManager:
         return self.settings.extra_variables(session.role)
 
     def _late_hint(self) -> str:
-        settings = self.settings
-        return (
-            f"Look at the disks of {settings.state_dir}, {settings.token_dir} and {self.catalogue.path}, or set"
-            " WbAwsApp.state_dir, WbAwsApp.token_dir and WbAwsApp.roles_file to folders that answer."
-        )
+        disks = {
+            "WbAwsApp.state_dir": str(self.settings.state_dir),
+            "WbAwsApp.token_dir": str(self.settings.token_dir),
+        }
+        if self.catalogue.disk_setting is not None:
+            disks[self.catalogue.disk_setting] = self.catalogue.where
+        names, paths = _listed(disks), _listed(disks.values())
+        return f"Look at the disks of {paths}, or set {names} to folders that answer."
+
+
+def _listed(texts: Iterable[str]) -> str:
+    *others, last = texts
+    return f"{', '.join(others)} and {last}"

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from jupyter_wb_aws.clock import rfc3339, wait_for_event
-from jupyter_wb_aws.errors import SignInRequired, WbAwsError
+from jupyter_wb_aws.errors import RoleNotAllowed, SignInRequired, WbAwsError
 from jupyter_wb_aws.identity.token_cache import TokenCache, TokenStatus
 from jupyter_wb_aws.role_sessions.context import Context
 from jupyter_wb_aws.role_sessions.ending import Ending
@@ -20,7 +20,7 @@ from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 log = logging.getLogger(__name__)
 
 MIN_SLEEP = 0.05
-# The roles file is looked at between two accesses to the disk of the token files, 5 s for both.
+# The role catalogue is looked at between two accesses to the disk of the token files, 5 s for both.
 DELIVERY_TIMEOUT = ROLES_FILE_TIMEOUT + 5.0
 
 
@@ -84,6 +84,8 @@ class Refresher:
         self._report_states()
         now = self._context.clock.now()
         looks = [next_refresh(token_status, now) for token_status in self._distinct().values()]
+        if (look := self._rights.next_look(now)) is not None:
+            looks.append(look)
         pause = min([look - now for look in looks], default=self._limits.max_sleep)
         return max(min(pause, self._limits.max_sleep).total_seconds(), MIN_SLEEP)
 
@@ -102,6 +104,8 @@ class Refresher:
         except WbAwsError as problem:
             if isinstance(problem, SignInRequired) and isinstance(before, SignInRequired):
                 return  # reported once: it waits for the user
+            if isinstance(problem, RoleNotAllowed):
+                return  # the end of the role session reports it
             log.warning(
                 "No new web identity token (try %d): %s", token_status.failures, problem.detail
             )

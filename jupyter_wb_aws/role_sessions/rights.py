@@ -1,11 +1,13 @@
-"""Who may have which role: asked before a start, and again when the token or the roles file changes."""
+"""Who may have which role: asked before a start, and again when the token or the role catalogue changes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from jupyter_wb_aws.errors import RoleNotAllowed, WbAwsError
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
@@ -15,10 +17,10 @@ from jupyter_wb_aws.role_sessions.context import Context
 from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.role_session import EndReason, RoleSession
 from jupyter_wb_aws.roles.catalogue import Catalogue
-from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.roles.role import Role, RoleArn
+from jupyter_wb_aws.roles.role_catalogue import RoleCatalogue
 
-# The roles file may be on a file system that hangs: tokens are refreshed all the same.
+# The role catalogue may be on a disk or behind a network that hangs: tokens are refreshed all the same.
 ROLES_FILE_TIMEOUT = 5.0
 # A file written within this many seconds may be half of one, with fewer roles in it.
 MIN_FILE_AGE = 1.0
@@ -34,13 +36,13 @@ class Admission:
 
 
 class Rights:
-    """Decides by the current token and the roles file.
+    """Decides by the current tokens and the role catalogue.
 
     Args:
         context: what all parts share.
         sessions: the role sessions to judge.
         token_cache: has the tokens.
-        catalogue: the roles file.
+        catalogue: the role catalogue.
         claim_notices: log what is wrong with a new token's claims.
     """
 
@@ -49,7 +51,7 @@ class Rights:
         context: Context,
         sessions: Registry,
         token_cache: TokenCache,
-        catalogue: CatalogueFile,
+        catalogue: RoleCatalogue,
         claim_notices: ClaimNotices,
     ) -> None:
         self._context = context
@@ -60,16 +62,31 @@ class Rights:
 
     # --- Before a start --------------------------------------------------------------------
 
+    async def user(self) -> Identity:
+        """Return who the user is now, without any role.
+
+        Raises:
+            WbAwsError: if it is not known.
+        """
+        user = await self._catalogue.ask_user()
+        return user or self._token_cache.identity_of(await self._token_cache.current())
+
+    @property
+    def known_user(self) -> Identity | None:
+        """Who the user is, as far as that is known without asking."""
+        token = None if self._catalogue.user else self._token_cache.status(None).token
+        return self._token_cache.identity_of(token) if token else self._catalogue.user
+
     async def offered_roles(self) -> tuple[Identity, list[Role]]:
         """Return who the user is, and the roles that they may pick.
 
         Raises:
             WbAwsError: if no token or no catalogue is available.
         """
-        identity = self._token_cache.identity_of(await self._token_cache.current())
-        offered = (await self._catalogue.current()).offered_to(identity)
+        user = await self.user()
+        offered = (await self._catalogue.look()).offered_to(user)
         self._claim_notices.log_new()
-        return identity, offered
+        return user, offered
 
     async def admit(self, arn: RoleArn) -> Admission:
         """Return the role, if this user may have it now.
@@ -79,9 +96,13 @@ class Rights:
             WbAwsError: if no token or no catalogue is available.
         """
         token = await self._token_cache.current(str(arn))
+        catalogue = await self._catalogue.current()
         owner = self._token_cache.identity_of(token)
-        role = (await self._catalogue.current()).get_offered(owner, arn)
-        return Admission(role, token, owner)
+        user = self._catalogue.user
+        if user is not None and not owner.same_user(user):  # a token from before the user changed
+            token = await self._token_cache.refresh(str(arn))
+            owner = self._token_cache.identity_of(token)
+        return Admission(catalogue.get_offered(owner, arn), token, owner)
 
     # --- While it is used ------------------------------------------------------------------
 
@@ -106,20 +127,30 @@ class Rights:
         sessions = self._sessions.living()
         if not sessions:
             return {}
-        disallowed = self._judged(sessions, await self._look())
-        if "role_withdrawn" in disallowed.values() and self._catalogue.modified_within(
-            MIN_FILE_AGE
-        ):
+        disallowed = self._judged(sessions, await self._look(self._catalogue.look))
+        if self._unsure(disallowed):
             await self._context.clock.sleep(MIN_FILE_AGE)
-            disallowed = self._judged(sessions, await self._look())
-        return disallowed
+            disallowed = self._judged(sessions, await self._look(self._catalogue.current))
+        unsure = self._unsure(disallowed)
+        return {s: reason for s, reason in disallowed.items() if s not in unsure}
 
-    async def _look(self) -> Catalogue | None:
+    def _unsure(self, disallowed: Mapping[RoleSession, EndReason]) -> list[RoleSession]:
+        """Return those that only a catalogue takes away which has just changed."""
+        if not self._catalogue.modified_within(MIN_FILE_AGE):
+            return []
+        withdrawn = (s for s, reason in disallowed.items() if reason == "role_withdrawn")
+        return [session for session in withdrawn if not self._is_refused(session)]
+
+    def next_look(self, now: datetime) -> datetime | None:
+        """Return when the role catalogue is to be looked at again; None if each time is right."""
+        return self._catalogue.next_look(now) if self._sessions.living() else None
+
+    async def _look(self, ask: Callable[[], Coroutine[Any, Any, Catalogue]]) -> Catalogue | None:
         """Return the catalogue in force; an unreadable one takes no role away."""
         with contextlib.suppress(TimeoutError, WbAwsError):
             async with asyncio.timeout(ROLES_FILE_TIMEOUT):
                 catalogue, _ = await self._context.tasks.once(
-                    "roles file", self._catalogue.current, "look at the roles file"
+                    "role catalogue", ask, "look at the role catalogue"
                 )
                 return catalogue
         return self._catalogue.last_good
@@ -130,22 +161,29 @@ class Rights:
         reasons = ((session, self._judge(session, catalogue)) for session in sessions)
         return {session: reason for session, reason in reasons if reason is not None}
 
+    def _is_refused(self, session: RoleSession) -> bool:
+        """Return whether the token source gives the user no token for this role any more."""
+        return isinstance(self._sessions.token_status(session).problem, RoleNotAllowed)
+
     def _judge(self, session: RoleSession, catalogue: Catalogue | None) -> EndReason | None:
+        if self._is_refused(session):
+            return "role_withdrawn"
         token = self._sessions.token_status(session).token
-        if token is None:
-            return None
-        by = (token.fingerprint, catalogue)
+        by = (token.fingerprint if token else "", catalogue)
         if session.checked_against == by:
             return None
-        identity = self._token_cache.identity_of(token)
-        if not identity.same_user(session.owner):
+        named = [self._token_cache.identity_of(token)] if token else []
+        users = [*named, *filter(None, [self._catalogue.user])]
+        if any(not user.same_user(session.owner) for user in users):
             return "identity_changed"
+        if not users:
+            return None
         if catalogue is not None:
             try:
-                session.role = catalogue.get_offered(identity, session.role.arn)
+                session.role = catalogue.get_offered(users[0], session.role.arn)
             except RoleNotAllowed:
                 # A typo in the roles file takes nobody's role away.
-                if not catalogue.may_continue(identity, session.role.arn):
+                if not catalogue.may_continue(users[0], session.role.arn):
                     return "role_withdrawn"
         session.checked_against = by
         return None

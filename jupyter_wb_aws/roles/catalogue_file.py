@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import stat
+from datetime import datetime
 from pathlib import Path
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.disk_threads import DiskThreads
-from jupyter_wb_aws.errors import CatalogueUnavailable
+from jupyter_wb_aws.errors import CatalogueUnavailable, WbAwsError
+from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.roles.catalogue import BadEntry, Catalogue
 from jupyter_wb_aws.roles.catalogue_parser import InvalidCatalogue, describe, parse
 from jupyter_wb_aws.roles.file_permissions import explain_unsafe_permissions
@@ -48,6 +50,10 @@ class CatalogueFile:
         check_token: the hub service's check of the tokens for a role; None for a server's own roles file.
     """
 
+    what = "roles file"
+    disk_setting: str | None = "WbAwsApp.roles_file"
+    failure: WbAwsError | None = None
+
     def __init__(self, path: Path, clock: Clock, check_token: CheckToken | None = None) -> None:
         self.path = path
         self.problem: InvalidCatalogue | None = None
@@ -63,6 +69,16 @@ class CatalogueFile:
     def last_good(self) -> Catalogue | None:
         """The catalogue in force; None if none was ever read."""
         return self._good
+
+    @property
+    def where(self) -> str:
+        """The file's path."""
+        return str(self.path)
+
+    @property
+    def user(self) -> Identity | None:
+        """None: the file is for all users."""
+        return None
 
     async def current(self) -> Catalogue:
         """Return the catalogue of the file as it is now, else the last good one.
@@ -81,6 +97,25 @@ class CatalogueFile:
                 "The roles file can't be used.", admin_hint=f"{self.path}: {describe(self.problem)}"
             )
         return self._good
+
+    async def ask_user(self) -> Identity | None:
+        """Return None: the file is for all users."""
+        return None
+
+    async def look(self) -> Catalogue:
+        """Return the same as `current`: it costs a look at the file's date.
+
+        Raises:
+            CatalogueUnavailable: if there has never been a good one.
+        """
+        return await self.current()
+
+    def next_look(self, now: datetime) -> datetime | None:  # noqa: ARG002
+        """Return None: each time is right."""
+        return None
+
+    async def close(self) -> None:
+        """Do nothing: the file is not kept open."""
 
     def modified_within(self, seconds: float) -> bool:
         """Whether the file, as it was last read, was written less than `seconds` ago."""

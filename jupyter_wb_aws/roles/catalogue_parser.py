@@ -12,12 +12,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from jupyter_wb_aws.errors import InvalidRoleArn
+from jupyter_wb_aws.identity.claims import AWS_ROLES
 from jupyter_wb_aws.roles import token_parser
 from jupyter_wb_aws.roles.catalogue import BadEntry, Catalogue, Effect, Entry
 from jupyter_wb_aws.roles.entry_parser import (
@@ -35,7 +36,7 @@ from jupyter_wb_aws.roles.entry_parser import (
 )
 from jupyter_wb_aws.roles.previous_entries import previous_role_of
 from jupyter_wb_aws.roles.role import Role, RoleArn
-from jupyter_wb_aws.roles.roles_from_claim import AWS_ROLES, RolesFromClaim
+from jupyter_wb_aws.roles.roles_from_claim import RolesFromClaim
 from jupyter_wb_aws.roles.token_content import TokenContent
 from jupyter_wb_aws.roles.token_parser import (
     CheckToken,
@@ -86,6 +87,36 @@ def parse(
     if not isinstance(tables, list):
         raise InvalidCatalogue("`roles` must be written as [[roles]] tables")
     return _Parser(text, document, previous, check_token).catalogue(loaded_at)
+
+
+def parse_offered(
+    offered: Sequence[object],
+    request_url: str | None,
+    loaded_at: datetime,
+    previous: Catalogue | None = None,
+) -> Catalogue:
+    """Make a catalogue of the roles that a token source offers to its user, each as `GET /aws/roles` has it.
+
+    They are checked as the entries of a file are, but for members that this version does not know.
+
+    Args:
+        offered: an object for each role.
+        request_url: where to ask for further roles.
+        loaded_at: when they were received.
+        previous: the catalogue in force until now; None on a fresh server.
+    """
+    document: dict[str, Any] = {"roles": [_as_entry(role) for role in offered]}
+    if request_url is not None:
+        document["request_url"] = request_url
+    return _Parser("", document, previous, None).catalogue(loaded_at)
+
+
+def _as_entry(role: object) -> object:
+    """Return an entry of a roles file that offers the role to everyone: only its user gets the answer."""
+    if not isinstance(role, dict):
+        return role
+    known = {key: value for key, value in role.items() if key in KEYS and value is not None}
+    return {**known, "allow": "everyone"}
 
 
 def _document(text: str) -> dict[str, Any]:

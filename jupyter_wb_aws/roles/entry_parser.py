@@ -6,9 +6,10 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from jupyter_wb_aws.errors import InvalidRoleArn
+from jupyter_wb_aws.identity.claims import AWS_ROLES
 from jupyter_wb_aws.roles.partitions import partitions
 from jupyter_wb_aws.roles.role import ACCOUNT, REGION_LABEL, Role, RoleArn
-from jupyter_wb_aws.roles.roles_from_claim import AWS_ROLES, NAME_FIELD, RolesFromClaim
+from jupyter_wb_aws.roles.roles_from_claim import NAME_FIELD, RolesFromClaim
 from jupyter_wb_aws.roles.rules import Rule
 from jupyter_wb_aws.variables import extra_environment_error
 

@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jupyter_wb_aws.errors import InvalidRoleArn
-from jupyter_wb_aws.identity.claims import claim_by_path
+from jupyter_wb_aws.identity.claims import AWS_ROLES, claim_by_path
 from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.roles.role import MAX_NAME_LENGTH, NAME, Role, RoleArn
 from jupyter_wb_aws.roles.token_content import TokenContent
 
 log = logging.getLogger(__name__)
 
-# AWS's own claim (2026): a token that has it is good for these roles only, whatever their trust policies say.
-AWS_ROLES = "https://aws.amazon.com/roles"
 NAME_FIELD = "{name}"
 # Nobody can choose from a longer list, and a token that AWS accepts has room for about as many.
 MAX_ROLES = 1000

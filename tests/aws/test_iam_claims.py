@@ -150,6 +150,7 @@ def test_only_claims_that_iam_reads_are_kept():
         "sub": "alice",
         "amr": ["pwd"],
         "source_identity": "alice",
+        "roles": None,
         "principal_tags": {"Team": "analytics"},
     }
 

@@ -129,6 +129,7 @@ CLAIMS = {
     "sub": "alice",
     "amr": None,
     "source_identity": None,
+    "roles": None,
     "principal_tags": None,
 }
 

@@ -415,6 +415,7 @@ def test_status_shows_the_claims_that_iam_checks_and_those_that_it_refuses(serve
         "aud": ["a", "b"],
         "azp": "b\x1b[31m",
         "source_identity": "alice",
+        "roles": None,
         "principal_tags": {"Team": "analytics", "Cost": "7"},
     }
     warning = {"code": "issuer_port", "message": "The issuer has a port."}

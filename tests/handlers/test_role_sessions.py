@@ -243,6 +243,7 @@ async def test_health_shows_the_claims_that_aws_will_see(api, idp):
         "sub": "alice",
         "amr": None,
         "source_identity": "alice",
+        "roles": None,
         "principal_tags": {"Team": "analytics", "CostCenter": "4711"},
     }
     assert source["warnings"] == []  # the demo's AWS has an STS of its own

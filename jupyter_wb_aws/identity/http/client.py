@@ -31,6 +31,7 @@ class HttpSettings:
     """How the identity provider is reached.
 
     `proxy` may hold a password; empty: the environment's HTTPS_PROXY and similar variables.
+    `plain_is_direct`: an http:// URL is never asked through a proxy, which could read the request.
     `ca_bundle` is a PEM file; empty: the system's. `timeout` is in seconds, for each request as a
     whole: name, connection, redirects, and the response to its last byte.
     """
@@ -38,6 +39,7 @@ class HttpSettings:
     proxy: str = field(default="", repr=False)
     ca_bundle: str = ""
     timeout: float = 5.0
+    plain_is_direct: bool = False
 
 
 class HttpClient:
@@ -91,6 +93,33 @@ class HttpClient:
         """
         return await self._request(what, "POST", url, sent=sent, data=form, headers=headers)
 
+    async def send(
+        self,
+        what: str,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: object = None,
+        *,
+        sent: Collection[str] = (),
+    ) -> HttpResponse:
+        """Send a request to this URL alone; return the response, with any status, a redirect too.
+
+        Args:
+            what: what is asked, for messages: "the hub service at …".
+            method: as HTTP names it.
+            url: where to.
+            headers: added to the usual ones.
+            body: sent as JSON; None for no body.
+            sent: the secrets in the request, which no message may quote.
+
+        Raises:
+            IdpUnavailable, IdpTimeout, IdpBadAnswer: if there is no readable response, or a proxy
+                refuses the request.
+        """
+        content: dict[str, Any] = {} if body is None else {"json": body}
+        return await self._request(what, method, url, sent=sent, headers=headers, **content)
+
     def redact_proxies(self, text: str) -> str:
         """Return a peer's text without the user names and passwords of the proxies on the way to it."""
         for proxy in self._proxies:
@@ -140,6 +169,8 @@ class HttpClient:
             raise
 
     async def _proxy(self, url: str) -> Proxy | None:
+        if self._settings.plain_is_direct and url.startswith("http://"):
+            return None
         # In a thread: macOS asks its settings, and may look up names for NO_PROXY.
         choose = partial(proxy_for, url, self._settings.proxy)
         proxy = await self.threads.once(("proxy", url), choose)

@@ -14,6 +14,8 @@ from jupyter_wb_aws.errors import IdpBadAnswer, IdpUnavailable
 from jupyter_wb_aws.identity.redact import redact_userinfo
 
 MAX_RETRY_AFTER = timedelta(hours=1)
+# A smaller difference of the clocks does no harm, and the header `Date` has whole seconds only.
+MIN_CLOCK_SKEW = timedelta(seconds=5)
 # How many characters of other programs' text a message quotes.
 MAX_SHOWN = 200
 
@@ -60,6 +62,22 @@ class HttpResponse:
             date = parsedate_to_datetime(self.headers.get("date", ""))
             return date if date.tzinfo else date.replace(tzinfo=UTC)
         return None
+
+
+def clock_ahead(response: HttpResponse, began: datetime) -> timedelta:
+    """Return how far the provider's clock is ahead of ours, by the header `Date`; zero if it is close.
+
+    Args:
+        response: has just been received.
+        began: when its request was sent.
+    """
+    date = response.date()
+    if date is None:
+        return timedelta(0)
+    now = datetime.now(UTC)
+    # Compare with the nearer end of the exchange: a slow response does not mean a wrong clock.
+    ahead = date - now if date > now else min(date + timedelta(seconds=1) - began, timedelta(0))
+    return ahead if abs(ahead) > MIN_CLOCK_SKEW else timedelta(0)
 
 
 def raise_for_status(response: HttpResponse, what: str) -> None:

@@ -17,6 +17,7 @@ from jupyter_wb_aws.identity.http.response import (
     HttpResponse,
     RefusedByProxy,
     capitalized,
+    clock_ahead,
     raise_for_status,
 )
 from jupyter_wb_aws.identity.oidc.authorization_url import s256_challenge, with_parameters
@@ -38,7 +39,6 @@ from jupyter_wb_aws.identity.oidc.oauth_errors import (
 from jupyter_wb_aws.identity.oidc.oauth_responses import (
     DeviceAuthorizationResponse,
     TokenResponse,
-    clock_ahead,
     device_authorization_response,
     text_member,
     token_response,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from jupyter_wb_aws.errors import IdpBadAnswer
-from jupyter_wb_aws.identity.http.response import HttpResponse
 from jupyter_wb_aws.identity.provider import is_http_url
 from jupyter_wb_aws.identity.token import SecretStr
 
@@ -17,8 +16,6 @@ DEFAULT_INTERVAL, MAX_INTERVAL = 5, 60
 DEFAULT_CODE_LIFETIME, MAX_CODE_LIFETIME = 600, 3600
 # Both are shown in a terminal, and the code is typed by hand.
 MAX_USER_CODE_LENGTH, MAX_URL_LENGTH = 100, 2000
-# A smaller difference of the clocks does no harm, and the header `Date` has whole seconds only.
-MIN_CLOCK_SKEW = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +91,6 @@ def device_authorization_response(found: Mapping[str, Any]) -> DeviceAuthorizati
         min(_seconds(found.get("expires_in")) or DEFAULT_CODE_LIFETIME, MAX_CODE_LIFETIME),
         max(1, min(_seconds(found.get("interval")) or DEFAULT_INTERVAL, MAX_INTERVAL)),
     )
-
-
-def clock_ahead(response: HttpResponse, began: datetime) -> timedelta:
-    """Return how far the provider's clock is ahead of ours, by the header `Date`; zero if it is close.
-
-    Args:
-        response: has just been received.
-        began: when its request was sent.
-    """
-    date = response.date()
-    if date is None:
-        return timedelta(0)
-    now = datetime.now(UTC)
-    # Compare with the nearer end of the exchange: a slow response does not mean a wrong clock.
-    ahead = date - now if date > now else min(date + timedelta(seconds=1) - began, timedelta(0))
-    return ahead if abs(ahead) > MIN_CLOCK_SKEW else timedelta(0)
 
 
 def text_member(found: Mapping[str, Any], name: str) -> str | None:
