@@ -28,7 +28,7 @@ from jupyter_wb_aws.handlers.problem import (
     problem_of,
     xsrf_problem,
 )
-from jupyter_wb_aws.handlers.request_body import Wanted, parse_body
+from jupyter_wb_aws.request_body import Wanted, parse_body
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.handlers.server_state import ServerState

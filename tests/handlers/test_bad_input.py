@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.errors import BadRequest
-from jupyter_wb_aws.handlers.request_body import parse_body
+from jupyter_wb_aws.request_body import parse_body
 from tests.site import ANALYST, AUDITOR
 
 BAD_BODIES = {

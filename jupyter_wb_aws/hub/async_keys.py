@@ -1,0 +1,79 @@
+"""The signing keys, off the event loop: a disk that hangs stops no other call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
+
+from jupyter_wb_aws.hub.disk import Disk
+from jupyter_wb_aws.hub.errors import KeysUnavailable
+from jupyter_wb_aws.hub.key_changes import Rotation
+from jupyter_wb_aws.hub.keys import KeyProblem, SigningKey, SigningKeys
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class AsyncKeys:
+    """As `SigningKeys`, with a deadline for each call; what a method raises is what that has."""
+
+    def __init__(self, keys: SigningKeys) -> None:
+        self._keys = keys
+        self._disk = Disk()
+
+    async def open(self) -> None:
+        """Prepare the folder. What goes wrong is in `problems`, and is tried again.
+
+        Raises:
+            KeysUnavailable: if the disk does not answer.
+        """
+        await self._run(self._keys.open)
+
+    async def signing_key(self) -> SigningKey:
+        """Return the key to sign with now.
+
+        Raises:
+            KeysUnavailable: if there is none.
+        """
+        return await self._run(self._keys.signing_key)
+
+    async def public_keys(self) -> dict[str, list[dict[str, str]]]:
+        """Return the public keys, as a JSON Web Key Set.
+
+        Raises:
+            KeysUnavailable: if there is none.
+        """
+        return await self._run(self._keys.public_keys)
+
+    async def algorithms(self) -> list[str]:
+        """Return the algorithms of the published keys.
+
+        Raises:
+            KeysUnavailable: if there is none.
+        """
+        return await self._run(self._keys.algorithms)
+
+    async def problems(self) -> Sequence[KeyProblem]:
+        """Return what is wrong with the keys now."""
+        try:
+            return await self._run(lambda: self._keys.problems)
+        except KeysUnavailable as problem:
+            return [KeyProblem(problem.code, problem.admin_hint or problem.detail)]
+
+    async def rotate(self, compromised: str | None) -> Rotation:
+        """Make the next key, or withdraw a compromised one.
+
+        Raises:
+            KeysReadOnly, RotationRefused, UnknownKey: if that can't be done.
+            KeysUnavailable: if the disk does not answer.
+        """
+        return await self._run(self._keys.rotate, compromised)
+
+    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await self._disk.run(work, *args, **kwargs)
+        except OSError as error:
+            raise KeysUnavailable(
+                "The folder with the keys can't be used.",
+                admin_hint=f"The folder with the keys: {error.strerror}.",
+            ) from None

@@ -1,0 +1,148 @@
+"""The audit log: one JSON line for each token, written before the token is handed out.
+
+A rotation of the keys is a line, too. Refusals are: at most one line a minute for each user and code, so that a
+loop can't fill the disk. What the hub does not know (401) is counted by the metrics only.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_wb_aws.clock import Clock, rfc3339
+from jupyter_wb_aws.hub.audit_file import AuditFile
+from jupyter_wb_aws.hub.caller import Caller
+from jupyter_wb_aws.hub.disk import Disk
+from jupyter_wb_aws.hub.errors import AuditUnavailable
+
+log = logging.getLogger(__name__)
+
+# Seconds between two lines about refusals of the same user for the same reason.
+QUIET = 60.0
+MAX_KEPT = 10_000
+
+
+class AuditLog:
+    """Writes the lines, in a thread: a disk that hangs stops no other call.
+
+    Args:
+        path: the file.
+        clock: dates the lines.
+        monotonic: the time in seconds, from any beginning.
+    """
+
+    def __init__(
+        self, path: Path, clock: Clock, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._file = AuditFile(path)
+        self._clock = clock
+        self._monotonic = monotonic
+        self._disk = Disk()
+        self._problem: str | None = None
+        self._refused: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    @property
+    def problem(self) -> str | None:
+        """Why the last line could not be written; None if it could."""
+        return self._problem
+
+    @property
+    def others_may_use_it(self) -> bool:
+        """Whether users other than its owner may read or write the file."""
+        return self._file.others_may_use_it()
+
+    def open(self) -> None:
+        """Open the file at the start of the service.
+
+        Raises:
+            OSError: if that is not possible.
+        """
+        self._file.open()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    async def token_issued(
+        self, caller: Caller, role_arn: str, claims: Mapping[str, Any], kid: str
+    ) -> None:
+        """Write the line of a token.
+
+        Args:
+            caller: whom it is for.
+            role_arn: the role that it is good for.
+            claims: the token's.
+            kid: the key that signed it.
+
+        Raises:
+            AuditUnavailable: if the line could not be written; the token must not be handed out.
+        """
+        said = {name: claims[name] for name in ("sub", "aud", "jti", "exp")}
+        tags = claims.get("https://aws.amazon.com/tags")
+        source = claims.get("https://aws.amazon.com/source_identity")
+        await self._write(
+            "token", caller, role=role_arn, kid=kid, **said, tags=tags, source_identity=source
+        )
+
+    async def keys_rotated(self, caller: Caller, kid: str, compromised: str | None) -> None:
+        """Write the line of a rotation.
+
+        Args:
+            caller: who asked for it.
+            kid: the new key.
+            compromised: the key that is no longer published; None for none.
+
+        Raises:
+            AuditUnavailable: if the line could not be written.
+        """
+        await self._write("keys_rotated", caller, kid=kid, compromised=compromised)
+
+    async def refused(self, caller: Caller, code: str, role_arn: str | None) -> None:
+        """Write the line of a refusal, unless there was one like it within a minute.
+
+        Args:
+            caller: who was refused.
+            code: why.
+            role_arn: the role that they asked for, if they did.
+        """
+        key, now = (f"{caller.kind} {caller.name}", code), self._monotonic()
+        if now - self._refused.get(key, -QUIET) < QUIET:
+            return
+        self._refused[key] = now
+        self._refused.move_to_end(key)
+        if len(self._refused) > MAX_KEPT:
+            self._refused.popitem(last=False)
+        try:
+            await self._write("refused", caller, code=code, role=role_arn)
+        except AuditUnavailable:  # the caller is refused anyway; `problem` has it
+            del self._refused[key]
+
+    async def _write(self, event: str, caller: Caller, **more: object) -> None:
+        record = {
+            "time": rfc3339(self._clock.now()),
+            "event": event,
+            "kind": caller.kind,
+            "user": caller.name,
+            "server": caller.server,
+            "hub_token_id": caller.token_id,
+            **more,
+        }
+        try:
+            await self._disk.run(self._file.append, record)
+        except OSError as error:
+            self._failed(error.strerror or type(error).__name__)
+        else:
+            self._problem = None
+
+    def _failed(self, why: str) -> None:
+        if why != self._problem:
+            log.error("The audit log can't be written: %s. No token is handed out.", why)
+        self._problem = why
+        raise AuditUnavailable(
+            "The token's audit line could not be written, so there is no token.",
+            admin_hint=f"The audit log: {why}.",
+        )

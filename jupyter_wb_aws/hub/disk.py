@@ -1,0 +1,34 @@
+"""Work on a disk that may hang, with a deadline: no call waits for it for ever, and none blocks another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from jupyter_wb_aws.disk_threads import DiskThreads
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Seconds that a call waits for the disk.
+DEADLINE = 5.0
+
+
+class Disk:
+    """One thread for one disk."""
+
+    def __init__(self) -> None:
+        self._threads = DiskThreads()
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work` in the thread, and return its result.
+
+        Raises:
+            OSError: if the disk does not answer in time (the work may still go on), and what `work` raises.
+        """
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await self._threads.run(work, *args, **kwargs)
+        except TimeoutError:
+            raise OSError(0, f"the disk has not answered within {DEADLINE:g} s") from None

@@ -1,0 +1,166 @@
+"""Asks the hub who a caller is: at each call, with the caller's own token. Nothing is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import ssl
+from typing import Any, Protocol
+
+import httpx2
+
+from jupyter_wb_aws.hub.caller import AccessRules, Caller, read_caller
+from jupyter_wb_aws.hub.errors import HubUnavailable, NotAuthenticated
+from jupyter_wb_aws.hub.rate_limits import LONGEST_WAIT, HubCap
+
+# Seconds from the question to the answer's last byte.
+DEADLINE = 5.0
+# Questions that the hub has not answered yet. More would only wait there, before everybody's log-in.
+MAX_OPEN = 100
+# Bytes. An administrator's token may have thousands of scopes.
+MAX_ANSWER = 4 * 1024 * 1024
+RETRY_AFTER = (5, 20)
+REACH_HINT = "`hub_api_url` must lead to the API of a running JupyterHub."
+
+
+class HubObserver(Protocol):
+    """Is told of each question to the hub: the outcome, and the seconds that it took."""
+
+    def __call__(self, outcome: str, seconds: float) -> None:
+        """Note one question."""
+        ...
+
+
+class HubClient:
+    """Asks one hub. No proxy of the environment is used, and no redirect is followed.
+
+    Args:
+        api_url: the hub's API: ``http://127.0.0.1:8081/hub/api``.
+        rules: which of its tokens may ask for roles.
+        cap: limits the questions.
+        rng: spreads the callers that are refused.
+        observe: is told of each question.
+        certificates: for a hub with https.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        rules: AccessRules,
+        cap: HubCap,
+        rng: random.Random,
+        *,
+        observe: HubObserver,
+        certificates: ssl.SSLContext | None = None,
+    ) -> None:
+        self._api_url = api_url.rstrip("/")
+        self._rules = rules
+        self._cap = cap
+        self._rng = rng
+        self._observe = observe
+        self._client = httpx2.AsyncClient(
+            trust_env=False,
+            verify=certificates if certificates is not None else True,
+            timeout=httpx2.Timeout(DEADLINE, pool=LONGEST_WAIT),
+            follow_redirects=False,
+            limits=httpx2.Limits(max_connections=MAX_OPEN, max_keepalive_connections=MAX_OPEN),
+        )
+
+    async def caller(self, token: str) -> Caller:
+        """Return whose token this is, as the hub says it now.
+
+        Args:
+            token: of printable characters alone.
+
+        Raises:
+            NotAuthenticated: if the hub does not know it.
+            HubBusy: if the hub may not be asked so soon.
+            HubUnavailable: if the hub does not answer, or not as a hub does.
+        """
+        status, document = await self._ask("/user", {"Authorization": f"token {token}"})
+        # The hub answers 403 to a token that it does not know, and 401 to one that has ended.
+        if status in {401, 403} and "message" in document:
+            raise NotAuthenticated("The hub does not know the token of this call.")
+        if status != 200:
+            raise self._unavailable(f"it answers HTTP {status}")
+        return read_caller(document, self._rules)
+
+    async def check(self) -> None:
+        """Check that the hub answers.
+
+        Raises:
+            HubBusy, HubUnavailable: if it does not.
+        """
+        status, document = await self._ask("/", {})
+        if status != 200 or "version" not in document:
+            raise self._unavailable(f"it answers HTTP {status} without its version")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _ask(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        async with self._cap.turn():
+            loop = asyncio.get_running_loop()
+            began, outcome = loop.time(), "failed"
+            try:
+                answer = await self._fetch(path, headers)
+                outcome = str(answer[0])
+            finally:
+                self._observe(outcome, loop.time() - began)
+        return answer
+
+    async def _fetch(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        content = bytearray()
+        try:
+            async with (
+                asyncio.timeout(DEADLINE),
+                self._client.stream("GET", self._api_url + path, headers=headers) as response,
+            ):
+                async for part in response.aiter_bytes():
+                    content += part
+                    if len(content) > MAX_ANSWER:
+                        raise self._unavailable("its answer is too large")
+        except httpx2.PoolTimeout:
+            raise self._cap.busy() from None
+        except TimeoutError:
+            raise self._unavailable(f"it has not answered within {DEADLINE:g} s") from None
+        except (httpx2.HTTPError, httpx2.StreamError, OSError, ValueError) as error:
+            # Without the error's text, which may hold what was sent.
+            raise self._unavailable(f"{type(error).__name__}") from None
+        return response.status_code, self._object(response.status_code, bytes(content))
+
+    def _object(self, status: int, content: bytes) -> dict[str, Any]:
+        try:
+            document = json.loads(content)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            raise self._unavailable(f"it answers HTTP {status} with something else than JSON")
+        return document
+
+    def _unavailable(self, why: str) -> HubUnavailable:
+        return HubUnavailable(
+            f"The hub can't be asked who you are: {why}.",
+            admin_hint=REACH_HINT,
+            retry_after=self._rng.randint(*RETRY_AFTER),
+        )
+
+
+def certificates_of(ca_file: str, key_file: str = "", cert_file: str = "") -> ssl.SSLContext | None:
+    """Return what the hub's certificate is checked with; None for the system's authorities alone.
+
+    Args:
+        ca_file: a PEM file with the authority of the hub's certificate; empty for none.
+        key_file, cert_file: the service's own, where the hub asks for them (`internal_ssl`).
+
+    Raises:
+        OSError: if a file can't be read, or has nothing of the kind (`ssl.SSLError`).
+    """
+    if not ca_file and not cert_file:
+        return None
+    context = ssl.create_default_context(cafile=ca_file or None)
+    if cert_file:
+        context.load_cert_chain(cert_file, key_file or None)
+    return context

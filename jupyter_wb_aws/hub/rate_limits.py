@@ -1,0 +1,98 @@
+"""How often the hub is asked, and how often one caller may ask; in one process, with bounded memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import random
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+
+from jupyter_wb_aws.hub.errors import HubBusy, TooManyTokens
+
+MINUTE = 60.0
+# Seconds that a caller waits for its turn; those who are refused come back spread over the next ones.
+LONGEST_WAIT = 2.0
+RETRY_AFTER = (2, 10)
+# The oldest are forgotten beyond this. Each takes about 200 bytes.
+MAX_KEPT = 50_000
+
+
+class HubCap:
+    """Lets at most `per_second` questions reach the hub in any second.
+
+    There are `per_second` turns. Each is free again a second after the hub has answered, not after it was asked: a
+    question may be on its way for any time, and what began a second apart may arrive together. A hub that is slow
+    is asked less often, therefore.
+
+    Args:
+        per_second: how many may reach the hub.
+        rng: spreads the callers that are refused.
+        second: for tests.
+    """
+
+    def __init__(self, per_second: int, rng: random.Random, second: float = 1.0) -> None:
+        self._turns = asyncio.Semaphore(per_second)
+        self._rng = rng
+        self._second = second
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn to ask the hub, and hold it until the hub has answered.
+
+        Raises:
+            HubBusy: if none is free soon.
+        """
+        try:
+            async with asyncio.timeout(LONGEST_WAIT):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise self.busy() from None
+        try:
+            yield
+        finally:
+            asyncio.get_running_loop().call_later(self._second, self._turns.release)
+
+    def busy(self) -> HubBusy:
+        """Return the refusal of a caller whose turn does not come."""
+        return HubBusy(
+            "The hub is asked as often as the service may ask it.",
+            admin_hint="`hub_requests_per_second` is the limit of one process of the service.",
+            retry_after=self._rng.randint(*RETRY_AFTER),
+        )
+
+
+class CallerLimit:
+    """How often each caller may do something: `per_minute` at once, then evenly spread.
+
+    Args:
+        per_minute: how often.
+        monotonic: the time in seconds, from any beginning.
+    """
+
+    def __init__(self, per_minute: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._interval = MINUTE / per_minute
+        self._monotonic = monotonic
+        # When each caller will have used nothing (the generic cell rate algorithm, ITU-T I.371).
+        self._unused_at: OrderedDict[str, float] = OrderedDict()
+
+    def use(self, caller: str) -> None:
+        """Count one use.
+
+        Raises:
+            TooManyTokens: if there were too many; this one is not counted.
+        """
+        now = self._monotonic()
+        unused_at = max(now, self._unused_at.get(caller, now)) + self._interval
+        if (excess := unused_at - now - MINUTE) > 1e-6:
+            raise TooManyTokens(
+                "This user has asked for too many tokens in the last minute.",
+                admin_hint="`tokens_per_minute` is the limit of one user.",
+                retry_after=max(1, math.ceil(excess)),
+            )
+        self._unused_at[caller] = unused_at
+        self._unused_at.move_to_end(caller)
+        while len(self._unused_at) > MAX_KEPT:
+            self._unused_at.popitem(last=False)

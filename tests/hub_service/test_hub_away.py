@@ -1,0 +1,103 @@
+"""A hub that is away, slow or odd: the service says so, asks no more than it may, and comes back by itself."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.hub_service import fake_hub
+from tests.hub_service.fake_hub import MISBEHAVIORS, user
+from tests.hub_service.running_service import until
+
+
+@pytest.mark.parametrize("misbehavior", MISBEHAVIORS, ids=lambda one: one.__name__)
+def test_while_the_hub_misbehaves_callers_are_to_come_back(hub, service, misbehavior):
+    hub.misbehave = misbehavior
+
+    for answer in (service.token(), service.roles()):
+        assert (answer.status_code, answer.json()["code"]) == (503, "hub_unavailable")
+        assert 1 <= int(answer.headers["retry-after"]) <= 60
+        assert answer.headers["content-type"] == "application/problem+json"
+    hub.behave()
+    assert service.token().status_code == 201
+
+
+def test_a_hub_that_does_not_answer_is_given_up_within_seconds(hub, service):
+    hub.misbehave = fake_hub.is_silent
+    began = time.monotonic()
+    answer = service.token()
+    assert (answer.status_code, answer.json()["code"]) == (503, "hub_unavailable")
+    assert time.monotonic() - began < 15
+
+
+def test_a_silent_hub_holds_up_nothing_that_needs_no_hub(hub, service):
+    hub.misbehave = fake_hub.is_silent
+    with ThreadPoolExecutor(20) as pool:
+        waiting = [pool.submit(service.token) for _ in range(20)]
+        until(lambda: len(hub.asked) == 20, "not all callers have come")
+        began = time.monotonic()
+        assert service.ask("GET", "keys").status_code == 200
+        assert time.monotonic() - began < 3
+        hub.released.set()
+        assert {answer.result().json()["code"] for answer in waiting} == {"hub_unavailable"}
+
+
+def test_no_hub_at_all(start_service, tmp_path):
+    with start_service(hub_api_url="http://127.0.0.1:1/hub/api") as service:
+        assert service.token().json()["code"] == "hub_unavailable"
+        health = service.ask("GET", "health")
+        assert (health.status_code, health.json()["status"]) == (503, "unavailable")
+        assert [problem["code"] for problem in health.json()["problems"]] == ["hub_unavailable"]
+
+
+ODD = {
+    "no name": {"name": ""}, "no kind": {"kind": None}, "a number as the name": {"name": 7},
+    "scopes as a text": {"scopes": "access:services"}, "no scopes": {"scopes": None},
+    "odd scopes": {"scopes": [1]}, "groups as a text": {"groups": "analysts"}, "odd groups": {"groups": [None]},
+    "no token id": {"token_id": None},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", sorted(ODD))
+def test_an_answer_of_another_form_names_nobody(hub, service, case):
+    hub.tokens["alice-token"] = user(**ODD[case])
+    answer = service.token()
+    assert (answer.status_code, answer.json()["code"]) == (503, "hub_unavailable")
+
+
+def test_many_scopes_are_no_trouble(hub, service):
+    many = [f"read:users!user=user-{number}" for number in range(20_000)]
+    hub.tokens["alice-token"] = user(scopes=[*user()["scopes"], *many])
+    assert service.token().status_code == 201
+
+
+def test_never_more_than_the_cap_reaches_the_hub(hub, start_service):
+    """A fleet that comes back at once after an outage; every caller has a token of their own."""
+    cap = 10
+    for number in range(80):
+        hub.tokens[f"token-{number}"] = user(f"user-{number}")
+    with start_service(hub_requests_per_second=cap) as service:
+        hub.asked.clear()
+        with ThreadPoolExecutor(60) as pool:
+            answers = list(pool.map(service.token, [f"token-{number}" for number in range(80)] * 2))
+    times = sorted(hub.asked_for_users)
+    in_a_second = max(sum(begin <= at < begin + 1 for at in times) for begin in times)
+
+    assert cap // 2 <= in_a_second <= cap
+    busy = [answer for answer in answers if answer.status_code != 201]
+    assert {(answer.status_code, answer.json()["code"]) for answer in busy} == {(503, "hub_busy")}
+    assert {int(answer.headers["retry-after"]) for answer in busy} <= set(range(1, 31))
+    assert len(answers) - len(busy) == len(times)
+
+
+def test_one_users_loop_takes_no_tokens_from_others(hub, start_service):
+    hub.tokens["bob-token"] = user("bob")
+    with start_service(tokens_per_minute=5) as service:
+        answers = [service.token() for _ in range(8)]
+        assert [answer.status_code for answer in answers] == [201] * 5 + [429] * 3
+        assert answers[-1].json()["code"] == "too_many_tokens"
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+        assert service.token("bob-token").status_code == 201
+        assert service.roles().status_code == 200
