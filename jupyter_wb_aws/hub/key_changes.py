@@ -73,11 +73,11 @@ def prepare(folder: KeyFolder, settings: KeySettings, now: datetime) -> None:
         OSError: if the folder can't be used or written to.
     """
     folder.remove_temporary_files()
+    contents = _read(folder)
     # First of all, since the keys that are there sign such tokens from now on.
-    if _read(folder).longest_lifetime < settings.token_lifetime:
+    if contents.longest_lifetime < settings.token_lifetime:
         folder.write_longest_lifetime(settings.token_lifetime)
-    settle(folder, settings, now)
-    keys = folder.read().keys
+    keys = _settle(folder, settings, contents, now)
     can_sign = {key.algorithm for key in keys if key.private is not None}
     if can_sign and settings.algorithm not in can_sign:
         _add(folder, settings, keys, now)
@@ -94,15 +94,22 @@ def settle(folder: KeyFolder, settings: KeySettings, now: datetime) -> None:
     Raises:
         OSError: if the folder can't be used or written to.
     """
-    contents = _read(folder)
+    _settle(folder, settings, _read(folder), now)
+
+
+def _settle(
+    folder: KeyFolder, settings: KeySettings, contents: Contents, now: datetime
+) -> tuple[Key, ...]:
     if contents.is_empty:
-        # Nobody can have read other keys, so it needs no lead.
-        _add(folder, settings, (), now)
+        return (_add(folder, settings, (), now),)
+    keys = {key.kid: key for key in contents.keys}
     lifetime = max(contents.longest_lifetime, settings.token_lifetime)
     until = now + rotation.published_for(lifetime, settings.publish_lead)
     for key in rotation.replaced(contents.keys, now):
-        folder.write(replace(key, private=None, replaced_at=now, published_until=until))
+        keys[key.kid] = replace(key, private=None, replaced_at=now, published_until=until)
+        folder.write(keys[key.kid])
         log.info("The key %s was replaced, and stays published until %s.", key.kid, rfc3339(until))
+    return tuple(keys.values())
 
 
 def rotate(folder: KeyFolder, settings: KeySettings, now: datetime) -> Rotation:
@@ -130,7 +137,7 @@ def rotate(folder: KeyFolder, settings: KeySettings, now: datetime) -> Rotation:
         )
     new = _add(folder, settings, keys, now)
     _remove_expired(folder, keys, now)
-    return new
+    return _rotation(new)
 
 
 def withdraw(folder: KeyFolder, settings: KeySettings, kid: str, now: datetime) -> Rotation:
@@ -155,7 +162,7 @@ def withdraw(folder: KeyFolder, settings: KeySettings, kid: str, now: datetime) 
     current = rotation.signing(contents.keys, now)
     if current is not None and current.kid != kid:
         folder.remove(kid)
-        return Rotation(current.kid, current.signs_from)
+        return _rotation(current)
     new = _add(folder, settings, contents.keys, now, signs_from=now)
     # The keys that wait lay beside it, and have signed nothing yet.
     for gone in (kid, *(key.kid for key in rotation.waiting(contents.keys, now))):
@@ -167,7 +174,7 @@ def withdraw(folder: KeyFolder, settings: KeySettings, kid: str, now: datetime) 
                 f" ({error.strerror}): that key is still published.",
                 hint="Remove the file by hand.",
             ) from None
-    return new
+    return _rotation(new)
 
 
 def _add(
@@ -177,7 +184,7 @@ def _add(
     now: datetime,
     *,
     signs_from: datetime | None = None,
-) -> Rotation:
+) -> Key:
     """Write a new key, which signs at once where no other can."""
     if signs_from is None:
         first = rotation.signing(keys, now) is None
@@ -185,7 +192,7 @@ def _add(
     key = make_key(settings.algorithm, now, signs_from, keys)
     folder.write(key)
     log.info("Made the key %s, which signs from %s.", key.kid, rfc3339(key.signs_from))
-    return Rotation(key.kid, key.signs_from)
+    return key
 
 
 def _hasten(folder: KeyFolder, key: Key, latest: datetime) -> Rotation:
@@ -193,6 +200,10 @@ def _hasten(folder: KeyFolder, key: Key, latest: datetime) -> Rotation:
     if key.signs_from > latest:
         key = replace(key, signs_from=latest)
         folder.write(key)
+    return _rotation(key)
+
+
+def _rotation(key: Key) -> Rotation:
     return Rotation(key.kid, key.signs_from)
 
 

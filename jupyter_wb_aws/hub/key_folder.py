@@ -165,8 +165,11 @@ class KeyFolder:
 
     def _read_file(self, name: str, *, read_only: bool) -> bytes:
         path = self.path / name
-        if path.is_symlink() and not path.resolve().is_relative_to(self.path.resolve()):
-            raise refusal("is a link that leads out of the folder")
+        if path.is_symlink():
+            if not path.resolve().is_relative_to(self.path.resolve()):
+                raise refusal("is a link that leads out of the folder")
+            if not path.exists():
+                raise refusal("is a link to nothing")
         # O_NONBLOCK: a FIFO must not make us wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:

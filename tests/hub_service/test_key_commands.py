@@ -1,0 +1,116 @@
+"""The commands for keys: what they do, and what they say."""
+
+import json
+import re
+import stat
+
+import pytest
+
+from jupyter_wb_aws.hub import key_commands
+from jupyter_wb_aws.hub.errors import FileNotWritten, UnknownKey
+from tests.conftest import FakeClock
+from tests.hub_service.signing_keys import LEAD, kids, open_keys, sign, verify
+
+ISSUER = "https://keys.example.com/hub/"
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def keys(tmp_path, clock):
+    return open_keys(tmp_path / "keys", clock)
+
+
+def test_a_rotation_says_which_key_signs_when(keys, clock):
+    said = key_commands.rotate(keys, clock)
+
+    assert said == f"The key {kids(keys)[1]} is published now, and signs from 2026-11-24T12:15:00Z."
+
+
+def test_a_rotation_of_a_compromised_key_says_that_its_tokens_are_refused(keys, clock):
+    (stolen,) = kids(keys)
+    said = key_commands.rotate(keys, clock, stolen)
+
+    (new,) = kids(keys)
+    assert f"The key {stolen} is no longer published" in said
+    assert said.endswith(f"The key {new} signs now.")
+
+
+def test_a_rotation_of_an_unknown_key_is_refused(keys, clock):
+    with pytest.raises(UnknownKey):
+        key_commands.rotate(keys, clock, "unknown")
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+def test_a_new_key_is_written_for_a_secret(tmp_path, clock, algorithm):
+    out = tmp_path / "not" / "there" / "yet"
+    said = key_commands.new_key(out, algorithm, LEAD, clock)
+    (path,) = out.iterdir()
+
+    assert str(path) in said
+    assert "2026-11-24T12:15:00Z" in said
+    assert "PRIVATE KEY" not in said
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(out.stat().st_mode) == 0o700
+    assert re.fullmatch(r"[-._a-zA-Z0-9]+", path.name)  # what Kubernetes takes as the name of data
+    assert not path.name.startswith("-")
+    keys = open_keys(out, clock)
+    assert keys.signing_key().kid == path.stem
+    assert keys.problems == []
+
+
+def test_the_folder_for_a_new_key_keeps_its_mode(tmp_path, clock):
+    """It may be the administrator's own."""
+    tmp_path.chmod(0o755)
+    key_commands.new_key(tmp_path, "ES256", LEAD, clock)
+
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+
+
+def test_a_new_key_that_can_not_be_written_is_named(tmp_path, clock):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(
+        FileNotWritten, match=r"file/[\w-]+\.json can't be written: Not a directory"
+    ):
+        key_commands.new_key(tmp_path / "file", "ES256", LEAD, clock)
+
+
+def test_the_public_files_are_those_that_the_service_publishes(tmp_path, keys):
+    said = key_commands.export(keys, ISSUER, tmp_path / "public")
+    public = tmp_path / "public"
+    configuration = json.loads((public / ".well-known/openid-configuration").read_text())
+    published = json.loads((public / "keys").read_text())
+
+    assert ISSUER in said
+    assert configuration["issuer"] == ISSUER
+    assert configuration["jwks_uri"] == "https://keys.example.com/hub/keys"
+    assert configuration["id_token_signing_alg_values_supported"] == ["ES256"]
+    assert published == keys.public_keys()
+    assert verify(sign(keys.signing_key(), sub="user:alice"), published)
+    assert sorted(path.name for path in public.rglob("*")) == [
+        ".well-known",
+        "keys",
+        "openid-configuration",
+    ]
+
+
+def test_the_public_files_are_replaced_after_a_rotation_and_everybody_can_read_them(tmp_path, keys):
+    for _ in range(2):
+        key_commands.export(keys, ISSUER, tmp_path / "public")
+        keys.rotate()
+        key_commands.export(keys, ISSUER, tmp_path / "public")
+    path = tmp_path / "public/keys"
+
+    assert len(json.loads(path.read_text())["keys"]) == 2
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_public_files_that_can_not_be_written_are_named(tmp_path, keys):
+    (tmp_path / "public").touch()
+
+    with pytest.raises(FileNotWritten, match="openid-configuration can't be written"):
+        key_commands.export(keys, ISSUER, tmp_path / "public")
