@@ -153,6 +153,16 @@ class HubServiceApp(Application):
         that is empty, the system's authorities.""",
     )
 
+    subcommands = {  # noqa: RUF012 - as traitlets has it
+        "trust-policy": (
+            "jupyter_wb_aws.hub.policy_commands.TrustPolicyApp",
+            "Print the IAM identity providers and trust policies for every role of the roles file.",
+        ),
+        "terraform": (
+            "jupyter_wb_aws.hub.policy_commands.TerraformApp",
+            "Print the same as a Terraform configuration.",
+        ),
+    }
     aliases = {  # noqa: RUF012 - as traitlets has it
         "config": "HubServiceApp.config_file",
         "ip": "HubServiceApp.ip",
