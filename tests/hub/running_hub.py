@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -293,6 +294,11 @@ class RunningHub:
 
         until(ready, lambda: f"{user}'s server {name} is not ready:\n{said()}")
         return SingleUserServer(self, user, name, self._server(user, name)["state"]["pid"])
+
+    def start_servers(self, *users):
+        """Start the default servers of several users at once; return them by user."""
+        with ThreadPoolExecutor() as starting:
+            return dict(zip(users, starting.map(self.start_server, users), strict=True))
 
     def stop_server(self, user, name=""):
         """Stop a user's server as the hub does, and wait until the hub says that it is stopped."""

@@ -21,10 +21,11 @@ def hub(start_hub):
 
 @pytest.fixture(scope="module")
 def servers(hub):
+    started = hub.start_servers("alice", "bob")
     return {
-        ("alice", ""): hub.start_server("alice"),
+        ("alice", ""): started["alice"],
         ("alice", "training"): hub.start_server("alice", "training"),
-        ("bob", ""): hub.start_server("bob"),
+        ("bob", ""): started["bob"],
     }
 
 

@@ -1,0 +1,210 @@
+"""Who gets a token of the hub service, and for what it is good: a real hub, a real proxy, the strict local AWS."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.hub.hub_site import (
+    ANALYST,
+    AUDITOR,
+    CONTENT,
+    FINANCE,
+    READ,
+    REPORTING,
+    SCOPE,
+    HubSite,
+)
+from tests.hub.running_hub import until
+
+CHECK_EVERY = 5
+
+
+@pytest.fixture(scope="module")
+def site(start_hub):
+    with contextlib.ExitStack() as stack:
+        site = HubSite(stack, server_config={"JupyterHubTokenSource": {"check_every": CHECK_EVERY}})
+        site.hub = start_hub(**site.options)
+        yield site
+
+
+@pytest.fixture(scope="module")
+def servers(site):
+    return site.hub.start_servers("alice", "bob")
+
+
+@pytest.fixture
+def alice(servers):
+    return servers["alice"]
+
+
+@pytest.fixture
+def bob(servers):
+    return servers["bob"]
+
+
+@pytest.fixture
+def out_of_group(site):
+    """Take a user out of a group until the test's end."""
+    with contextlib.ExitStack() as stack:
+
+        def leave(group, user):
+            site.hub.leave(group, user)
+            stack.callback(site.hub.join, group, user)
+
+        yield leave
+
+
+def refusal(answer):
+    assert answer.headers["content-type"] == "application/problem+json"
+    return answer.status_code, answer.json()["code"]
+
+
+# --- What a token is good for ------------------------------------------------------------------------
+
+
+def test_a_token_for_one_role_is_refused_for_every_other(site, alice, bob):
+    token = site.web_identity(alice.api_token, ANALYST)
+    assert site.assume(token, ANALYST) == "accepted"
+    assert site.assume(token, AUDITOR) == "InvalidIdentityToken"
+    assert site.assume(token, FINANCE) == "InvalidIdentityToken"
+    assert site.assume(site.web_identity(alice.api_token, AUDITOR), AUDITOR) == "accepted"
+    assert site.assume(site.web_identity(bob.api_token, FINANCE), FINANCE) == "accepted"
+
+
+def test_nobody_gets_a_token_for_a_role_of_another_group(site, alice, bob):
+    assert refusal(site.mint(alice.api_token, FINANCE)) == (403, "role_not_allowed")
+    assert refusal(site.mint(bob.api_token, ANALYST)) == (403, "role_not_allowed")
+
+
+def test_each_accepted_assumption_has_exactly_one_audit_line(site, alice):
+    for _ in range(3):
+        token = site.web_identity(alice.api_token)
+        assert site.assume(token, ANALYST) == "accepted"
+
+    accepted = [line for line in site.trail.lines if line["error"] is None]
+    issued = Counter(line["jti"] for line in site.audit() if "jti" in line)
+    assert len({line["jti"] for line in accepted}) >= 3
+    assert {issued[line["jti"]] for line in accepted} == {1}
+    by_jti = {line["jti"]: line for line in site.audit() if "jti" in line}
+    for line in accepted:
+        assert line["subject"] == f"user:{by_jti[line['jti']]['user']}"
+        assert line["role_arn"] == by_jti[line["jti"]]["role"]
+
+
+# --- After the group ---------------------------------------------------------------------------------
+
+
+def test_the_next_call_of_a_user_who_left_the_group_is_refused(site, alice, bob, out_of_group):
+    assert site.mint(alice.api_token).status_code == 201
+
+    out_of_group("analysts", "alice")
+
+    assert refusal(site.mint(alice.api_token)) == (403, "role_not_allowed")
+    assert ANALYST not in str(site.ask("GET", "roles", alice.api_token).json()["roles"])
+    assert site.mint(alice.api_token, AUDITOR).status_code == 201
+    assert site.mint(bob.api_token, FINANCE).status_code == 201
+
+
+def test_a_user_who_left_the_group_that_gives_the_scope_is_refused_everything(
+    site, alice, out_of_group
+):
+    out_of_group("aws", "alice")
+
+    assert refusal(site.mint(alice.api_token)) == (403, "scope_missing")
+    assert refusal(site.ask("GET", "roles", alice.api_token)) == (403, "scope_missing")
+
+
+def test_a_role_session_is_withdrawn_soon_after_its_user_left_the_group(
+    site, alice, bob, out_of_group
+):
+    def state(server, session):
+        return server("GET", f"/aws/sessions/{session['id']}")["state"]
+
+    hers, his = alice.start(ANALYST), bob.start(FINANCE)
+    token_file = hers["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"]
+
+    out_of_group("analysts", "alice")
+
+    # `check_every`, a fifth more, and what a busy machine takes.
+    until(lambda: state(alice, hers) == "ended", "it is not withdrawn", CHECK_EVERY * 1.2 + 10)
+    assert alice("GET", f"/aws/sessions/{hers['id']}")["end_reason"] == "role_withdrawn"
+    assert not Path(token_file).exists()
+    assert alice("POST", "/aws/sessions", {"role_arn": ANALYST})["code"] == "role_not_allowed"
+    assert state(bob, his) == "active"
+    kernel = bob.kernel()
+    assert CONTENT in bob.run(kernel, READ)
+
+
+# --- Refused at once ---------------------------------------------------------------------------------
+
+
+def test_a_servers_own_token_is_refused_once_the_server_is_stopped(site):
+    server = site.hub.start_server("carol", "short")
+    token = server.api_token
+    assert site.mint(token).status_code == 201
+
+    server.stop()
+
+    assert refusal(site.mint(token)) == (401, "not_authenticated")
+
+
+def test_a_token_of_a_deleted_user_is_refused(site):
+    site.hub.api("POST", "/users/dave")
+    site.hub.join("aws", "dave")
+    site.hub.join("analysts", "dave")
+    token = site.by_hand("dave")
+    assert site.mint(token).status_code == 201
+
+    site.hub.delete_user("dave")
+
+    assert refusal(site.mint(token)) == (401, "not_authenticated")
+
+
+def test_a_user_of_the_same_name_gains_nothing_by_the_old_token(site):
+    token = {}
+    for time in ("first", "again"):
+        site.hub.api("POST", "/users/erin")
+        site.hub.join("aws", "erin")
+        site.hub.join("analysts", "erin")
+        token[time] = site.by_hand("erin")
+        if time == "first":
+            site.hub.delete_user("erin")
+    assert site.mint(token["again"]).status_code == 201
+    assert refusal(site.mint(token["first"])) == (401, "not_authenticated")
+
+
+def test_a_service_gets_no_token(site):
+    assert refusal(site.mint(REPORTING)) == (403, "not_a_user")
+    assert refusal(site.ask("GET", "roles", REPORTING)) == (403, "not_a_user")
+
+
+def test_a_user_with_whom_a_server_is_shared_mints_nothing_there(site, alice):
+    shared = site.hub.api("POST", "/shares/alice/", body={"user": "bob"})
+    assert shared.status_code == 200, shared.text
+    token = site.hub.token("bob", scopes=["access:servers!server=alice/", SCOPE])
+    assert alice.fetch("GET", "/api/contents", token=token).status_code == 200
+
+    for role in (ANALYST, FINANCE):
+        assert refusal(site.mint(token, role)) == (403, "not_a_server")
+
+
+def test_a_token_of_no_server_gets_nothing(site):
+    assert refusal(site.mint(site.hub.token("alice", scopes=[SCOPE]))) == (403, "not_a_server")
+    # All that alice may do, on each of her servers.
+    assert refusal(site.mint(site.hub.token("alice"))) == (403, "not_a_server")
+
+
+@pytest.mark.parametrize("token", ["", "unknown", "a" * 32, "x y"])
+def test_an_unknown_token_is_refused(site, token):
+    assert refusal(site.mint(token)) == (401, "not_authenticated")
+
+
+def test_a_browser_that_is_logged_in_has_no_way_in(site):
+    with site.hub.log_in("alice") as browser:
+        answer = browser.post("services/aws/tokens", content=json.dumps({"role_arn": ANALYST}))
+    assert refusal(answer) == (401, "not_authenticated")

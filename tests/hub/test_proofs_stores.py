@@ -1,0 +1,37 @@
+"""For stores and partitions that do not know AWS's roles claim: a token is bound to its role by `sub`."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from tests.hub.hub_site import ANALYST, AUDITOR, BY_SUBJECT, FINANCE, HubSite, by_subject
+
+
+@pytest.fixture(scope="module")
+def site(start_hub):
+    with contextlib.ExitStack() as stack:
+        site = HubSite(
+            stack,
+            service={"subject_template": BY_SUBJECT, "algorithm": "ES256"},
+            aws={"reads_roles_claim": False},
+            conditions=by_subject,
+        )
+        site.hub = start_hub(**site.options)
+        yield site
+
+
+def test_a_token_for_one_role_is_refused_for_every_other(site):
+    token = site.web_identity(site.by_hand("alice"), ANALYST)
+    assert site.assume(token, ANALYST) == "accepted"
+    assert site.assume(token, AUDITOR) == "AccessDenied"
+    assert site.assume(token, FINANCE) == "AccessDenied"
+    assert site.assume(site.web_identity(site.by_hand("alice"), AUDITOR), AUDITOR) == "accepted"
+    assert site.assume(site.web_identity(site.by_hand("bob"), FINANCE), FINANCE) == "accepted"
+
+
+def test_the_catalogue_decides_who_gets_such_a_token(site):
+    for user, role in (("alice", FINANCE), ("bob", ANALYST), ("bob", AUDITOR)):
+        refused = site.mint(site.by_hand(user), role)
+        assert (refused.status_code, refused.json()["code"]) == (403, "role_not_allowed")
