@@ -1,6 +1,7 @@
 """The roles file: its settings, messages about a broken one, and that the last good version stays."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import threading
@@ -148,6 +149,28 @@ def test_without_a_request_url_none_is_named():
         parse(entry(), NOON).get_offered(identity(), RoleArn.parse(ARN.format("x")))
     assert refused.value.request_url is None
     assert "Ask for this" not in refused.value.hint
+
+
+CLAIM = '[roles_from_claim]\nclaim = "aws"\naccounts = ["111122223333"]\n'
+BY_GROUP = "".join(entry(arn=name, allow=f'allow = [{{groups = ["{name}"]}}]') for name in "abcd")
+
+
+@given(
+    claim=st.booleans(),
+    broken=st.sampled_from(
+        ["", entry(arn="a", allow="allow = 7"), entry(arn="x", allow="allow = 7")]
+    ),
+    groups=st.lists(st.sampled_from("abcdx"), unique=True),
+    named=st.lists(st.sampled_from("abcdxyz"), unique=True),
+)
+def test_one_role_is_offered_exactly_if_it_is_in_the_list(claim, broken, groups, named):
+    catalogue = parse((CLAIM if claim else "") + broken + BY_GROUP, NOON)
+    user = identity(groups=groups, aws=[ARN.format(name) for name in named])
+    found = []
+    for name in "abcdxyz":
+        with contextlib.suppress(RoleNotAllowed):
+            found.append(catalogue.get_offered(user, RoleArn.parse(ARN.format(name))))
+    assert sorted(found, key=str) == sorted(catalogue.offered_to(user), key=str)
 
 
 @pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
