@@ -190,6 +190,7 @@ def _settings(app: WbAwsApp, serverapp: ServerApp) -> RoleSessionSettings:
         idle_timeout=timedelta(seconds=app.idle_timeout),
         token_places=tokens,
         store_places=records,
+        server_name=os.environ.get("JUPYTERHUB_SERVER_NAME", ""),
     )
 
 

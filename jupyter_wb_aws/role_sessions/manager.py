@@ -87,7 +87,9 @@ class RoleSessionManager:
         self.context = context = Context(settings, clock, rng, emit)
         state_dir = Place(settings.state_dir, "WbAwsApp.state_dir")
         token_dir = Place(settings.token_dir, "WbAwsApp.token_dir")
-        self.records = Records(settings.store_places or [state_dir], settings.root_dir)
+        self.records = Records(
+            settings.store_places or [state_dir], settings.root_dir, settings.server_name
+        )
         self.sessions = sessions = Registry(context, token_cache, self.records, self._late_hint())
         folders = TokenFolders(
             settings.token_places or [token_dir],

@@ -50,15 +50,17 @@ class Records:
     Args:
         places: where they may be, best first.
         root_dir: the server's root folder; the slot is named after it.
+        server_name: which of the user's servers it is; empty for the default one. The slot is named after it, too.
     """
 
-    def __init__(self, places: Sequence[Place], root_dir: Path) -> None:
+    def __init__(self, places: Sequence[Place], root_dir: Path, server_name: str = "") -> None:
         self.problem: str | None = None
         self.notices: tuple[tuple[str, str], ...] = ()
         # Another server that can't keep its records either must not mistake our files for its own.
         self.slot = f"unsaved-{secrets.token_hex(8)}"
         self._places = places
         self._root_dir = root_dir
+        self._server_name = server_name
         self._store: Store | None = None
         self._path: Path | None = None
         self._tasks = Tasks()
@@ -74,7 +76,7 @@ class Records:
         for place in self._places:
             try:
                 require_own(place.below)
-                self._store = Store.open(place.path, self._root_dir)
+                self._store = Store.open(place.path, self._root_dir, self._server_name)
             except OSError as error:
                 refused.append((place, error))
                 continue
@@ -107,7 +109,7 @@ class Records:
             require_own(place.below)
             if not (place.path / f"{self.slot}.json").is_file():
                 return None
-            other = Store.open(place.path, self._root_dir)
+            other = Store.open(place.path, self._root_dir, self._server_name)
         except OSError:
             return None
         with contextlib.closing(other):
@@ -122,7 +124,7 @@ class Records:
 
     def _may_hold_any(self, refused: list[tuple[Place, OSError]]) -> bool:
         """Return whether an earlier run may have kept a choice where nothing can be read now."""
-        name = f"{slot_name(self._root_dir)}.json"
+        name = f"{slot_name(self._root_dir, self._server_name)}.json"
         return any(may_exist(place.path / name) for place, _ in refused)
 
     async def save(self, snapshot: Callable[[], Snapshot]) -> None:
@@ -145,7 +147,7 @@ class Records:
     def _save_now(self, snapshot: Snapshot) -> None:
         assert self._store is not None and self._path is not None  # noqa: PT018
         if self._store.is_gone():
-            again = Store.open(self._path, self._root_dir)
+            again = Store.open(self._path, self._root_dir, self._server_name)
             if again.slot != self.slot:
                 again.close()
                 raise refusal("was deleted, and another server has its place")

@@ -29,6 +29,7 @@ class RoleSessionSettings:
             twice, up to 2 s each.
         token_places: where token files may be, best first; empty for `token_dir` alone.
         store_places: where the store may be, best first; empty for `state_dir` alone.
+        server_name: which of the servers of one user and one root folder this is; empty for the default one.
     """
 
     token_dir: Path
@@ -43,6 +44,7 @@ class RoleSessionSettings:
     start_timeout: float = 16.0
     token_places: Sequence[Place] = ()
     store_places: Sequence[Place] = ()
+    server_name: str = ""
 
     def extra_variables(self, role: Role) -> dict[str, str]:
         """Return the variables that the site and the role add."""

@@ -4,9 +4,9 @@ A snapshot holds public facts about the role sessions, and the choice of the def
 folder it is, and what becomes of a failure.
 
 A *slot* is the place of one server's records: ``<slot>.json``, and ``<slot>.lock``, which the server
-holds while it runs (flock: the kernel releases it however the server dies; a pid may be reused). The
-first server of a user and root folder has the slot named after both. A second one at the same time
-has a slot of its own, which is removed when it stops.
+holds while it runs (flock: the kernel releases it however the server dies; a pid may be reused). It is
+named after the user, the root folder and the server's name, which JupyterHub's named servers have. A
+second server of the same three at the same time has a slot of its own, which is removed when it stops.
 
 A server that looks for what dead servers left has to take their locks for a moment. A second lock,
 the *guard*, keeps that moment apart from the start of the server whose slot it is. No server waits
@@ -107,13 +107,19 @@ class Store:
 
     @classmethod
     def open(
-        cls, path: Path, root_dir: Path, *, pause: Callable[[float], None] = time.sleep
+        cls,
+        path: Path,
+        root_dir: Path,
+        server_name: str = "",
+        *,
+        pause: Callable[[float], None] = time.sleep,
     ) -> Store:
-        """Take the slot of this user and `root_dir`, or one of our own if another server has it.
+        """Take the slot of this user, `root_dir` and server, or one of our own if another server has it.
 
         Args:
             path: the folder of the store.
             root_dir: the server's root folder.
+            server_name: which of the user's servers it is; empty for the default one.
             pause: waits a number of seconds before the guard is tried again.
 
         Raises:
@@ -121,7 +127,7 @@ class Store:
         """
         folder = PrivateFolder.open(path)
         try:
-            return cls._opened(folder, slot_name(root_dir), pause)
+            return cls._opened(folder, slot_name(root_dir, server_name), pause)
         except BaseException:
             folder.close()
             raise
@@ -246,10 +252,15 @@ class Store:
             self._folder.remove(f"{slot}{suffix}")
 
 
-def slot_name(root_dir: Path) -> str:
-    """Return the name of the slot of this user and root folder."""
+def slot_name(root_dir: Path, server_name: str = "") -> str:
+    """Return the name of the slot of this user, root folder and server.
+
+    The default server has the slot of earlier versions, which knew no names.
+    """
     key = f"{os.getuid()}:{root_dir.resolve()}"
-    return hashlib.sha256(key.encode()).hexdigest()[:16]
+    if server_name:
+        key += f"\0{server_name}"  # no path has a NUL
+    return hashlib.sha256(os.fsencode(key)).hexdigest()[:16]
 
 
 @contextlib.contextmanager

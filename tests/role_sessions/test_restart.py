@@ -252,6 +252,50 @@ async def test_another_user_after_a_restart_gets_nothing_of_the_first(site):
         assert site.files() == []
 
 
+# --- Named servers of one user and one home ---------------------------------------------------
+
+
+@pytest.mark.parametrize("first_up", ["", "work"])
+@pytest.mark.parametrize("first_down", ["", "work"])
+async def test_default_and_named_servers_keep_their_role_sessions_in_any_order(
+    site, first_up, first_down
+):
+    servers = {}
+    for name in sorted(["", "work"], key=lambda name: name != first_up):
+        servers[name] = site.manager(server_name=name)
+        await servers[name].open()
+    role = {"": ANALYST, "work": AUDITOR}
+    started = {name: (await servers[name].starter.start(role[name]))[0] for name in servers}
+    for name in sorted(servers, key=lambda name: name != first_down):
+        await servers[name].close()
+        assert all(session.id not in file for session in [started[name]] for file in site.files())
+
+    for name in ("work", ""):
+        async with site.server(server_name=name) as again:
+            (back,) = again.sessions.living()
+            assert (back.id, str(back.role.arn)) == (started[name].id, role[name])
+            assert again.sessions.is_default(back)
+
+
+async def test_a_named_server_leaves_what_an_older_version_kept_to_the_default_one(site):
+    async with site.server() as older:
+        session, _ = await older.starter.start(ANALYST)
+
+    async with site.server(server_name="work") as named:
+        assert named.sessions.living() == []
+        assert not named.sessions.default.chosen
+    async with site.server() as default:
+        assert [back.id for back in default.sessions.living()] == [session.id]
+
+
+async def test_a_named_server_that_starts_leaves_the_files_of_a_running_one(site):
+    async with site.server(server_name="work") as named:
+        session, _ = await named.starter.start(ANALYST)
+        async with site.server(), site.server(server_name="other"):
+            assert session.token_file.exists()
+        assert session.token_file.exists()
+
+
 # --- The store -------------------------------------------------------------------------------
 
 

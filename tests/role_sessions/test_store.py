@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -84,8 +86,8 @@ def other_server(folder):
         process.communicate()
 
 
-def opened(folder, root):
-    return contextlib.closing(Store.open(folder, root))
+def opened(folder, root, server_name=""):
+    return contextlib.closing(Store.open(folder, root, server_name))
 
 
 def killed(process):
@@ -134,6 +136,37 @@ def test_two_names_of_one_folder_are_one_folder(tmp_path, home):
     (tmp_path / "link").symlink_to(home)
 
     assert slot_name(tmp_path / "link") == slot_name(home)
+
+
+# The names that JupyterHub's users may give their servers are any text.
+NAMES = ["work", "Work", "arbeit/\u00fcbung", "..", "a b", "\udcff", "x" * 255]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_named_server_never_finds_what_the_default_one_kept(folder, home, name):
+    with opened(folder, home) as default, opened(folder, home, name) as named:
+        default.save(Snapshot(NO_ROLE, (RECORD,)))
+        assert not named.temporary
+        assert named.load() == Snapshot()
+        named.save(Snapshot(NOTHING_CHOSEN, ()))
+
+    with opened(folder, home) as default:
+        assert default.load() == Snapshot(NO_ROLE, (RECORD,))
+    with opened(folder, home, name) as named:
+        assert named.load() == Snapshot(NOTHING_CHOSEN, ())
+
+
+def test_each_name_has_a_slot_of_its_own(folder, home):
+    slots = {slot_name(home, name) for name in ("", *NAMES)}
+
+    assert len(slots) == len(NAMES) + 1
+    assert all(re.fullmatch("[0-9a-f]{16}", slot) for slot in slots)
+
+
+def test_the_default_server_has_the_slot_of_versions_that_knew_no_names(home):
+    of_an_older_version = hashlib.sha256(f"{os.getuid()}:{home}".encode()).hexdigest()[:16]
+
+    assert slot_name(home) == of_an_older_version
 
 
 # --- Several servers -------------------------------------------------------------------------
