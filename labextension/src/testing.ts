@@ -16,6 +16,7 @@ import type {
 } from './server/api';
 import { type ISnapshot, NOTHING_KNOWN } from './server/snapshot';
 import type { ISettingValues } from './settings';
+import type { IReadOptions } from './server/aws_roles';
 import type { IAwsRoles, IAwsRoleSettings } from './tokens';
 
 /** A role as the server describes it; for tests. */
@@ -175,7 +176,7 @@ export class FakeRoles implements IAwsRoles {
     return this.time;
   }
 
-  readonly read = jest.fn<Promise<void>, []>(() => Promise.resolve());
+  readonly read = jest.fn<Promise<void>, [IReadOptions?]>(() => Promise.resolve());
   pick: IAwsRoles['pick'] = unexpected;
   pickNone: IAwsRoles['pickNone'] = unexpected;
   startForKernel: IAwsRoles['startForKernel'] = unexpected;

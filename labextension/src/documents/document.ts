@@ -166,7 +166,7 @@ export function followKernel(document: IDocument, model: IAwsRoles): void {
   let before: Kernel.Status = 'unknown';
   const ask = () => {
     document.kernelSince = model.reads;
-    void model.read();
+    void model.read({ background: true });
   };
   sessionContext.kernelChanged.connect(ask);
   if (sessionContext.session?.kernel) {
@@ -174,7 +174,7 @@ export function followKernel(document: IDocument, model: IAwsRoles): void {
   }
   sessionContext.statusChanged.connect((_, status) => {
     if (RESTARTING.includes(before) && status !== before) {
-      void model.read();
+      void model.read({ background: true });
     }
     before = status;
   });

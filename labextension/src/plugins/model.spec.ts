@@ -24,6 +24,7 @@ const ANSWERS: Record<string, object> = {
 
 test('a server that refuses the event stream and answers otherwise is not called unreachable', async () => {
   jest.useFakeTimers();
+  Object.defineProperty(document, 'hidden', { configurable: true, value: false });
   const asked: string[] = [];
   const serverSettings = ServerConnection.makeSettings({
     baseUrl: 'http://localhost/',

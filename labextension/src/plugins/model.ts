@@ -1,9 +1,10 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import { Api } from '../server/api';
+import { backgroundReads } from '../server/background';
 import { EventStream } from '../server/events';
 import { nextExpiry } from '../server/expiry';
-import { Model } from '../server/model';
+import { changedBy, Model } from '../server/model';
 import { retryReads } from '../server/retry';
 import { IAwsRoles } from '../tokens';
 
@@ -17,22 +18,23 @@ export const model: JupyterFrontEndPlugin<IAwsRoles> = {
     const settings = app.serviceManager.serverSettings;
     const api = new Api(settings, (time, sent) => model.noteServerTime(time, sent));
     const model = new Model(api);
+    const read = backgroundReads(model);
     const stream = new EventStream(settings, {
-      connected: () => void model.read({ roles: true, server: true }),
+      connected: () => read({ roles: true, server: true }),
       // The server may be gone, or may only refuse the stream: reading shows which.
-      unavailable: () => void model.read({ roles: true }),
+      unavailable: () => read({ roles: true }),
       shownAgain: () => void model.read(),
-      event: name => model.hint(name)
+      event: name => read(changedBy(name))
     });
     let timer = 0;
     model.changed.connect((_, snapshot) => {
       window.clearTimeout(timer);
       const wait = nextExpiry(snapshot, model.now());
       if (wait !== null) {
-        timer = window.setTimeout(() => void model.read(), wait);
+        timer = window.setTimeout(() => read(), wait);
       }
     });
-    retryReads(model, () => stream.isOpen);
+    retryReads(model, read, () => stream.isOpen);
     return model;
   }
 };

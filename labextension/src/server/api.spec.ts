@@ -55,6 +55,36 @@ test('calls go below the base URL, with a body that says it is JSON', async () =
   ]);
 });
 
+test('a read in the background does not count as activity', async () => {
+  const queries: string[] = [];
+  const settings = ServerConnection.makeSettings({
+    baseUrl: 'http://localhost/',
+    fetch: input => {
+      const { pathname, searchParams } = new URL((input as Request).url);
+      queries.push(`${pathname} ${searchParams.get('no_track_activity')}`);
+      return Promise.resolve(json({ sessions: [], assignments: [] })());
+    }
+  });
+  const api = new Api(settings);
+
+  for (const background of [true, false]) {
+    await api.sessions(background);
+    await api.session('a/b', background);
+    await api.default(background);
+    await api.assignments(background);
+    await api.signIn(background);
+    await api.roles(background);
+  }
+  await api.setDefault(null);
+
+  const paths = ['sessions', 'sessions/a%2Fb', 'default', 'assignments', 'sign-in', 'roles'];
+  expect(queries).toEqual([
+    ...paths.map(path => `/aws/${path} 1`),
+    ...paths.map(path => `/aws/${path} null`),
+    '/aws/default null'
+  ]);
+});
+
 test('a problem is a refusal with the server’s words', async () => {
   const problem = aProblem('trust_refused');
   const { api } = anApi(json(problem, 403));

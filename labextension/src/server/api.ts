@@ -50,6 +50,9 @@ export type IApi = Pick<Api, keyof Api>;
 /**
  * The REST interface of the server extension; `openapi.yaml` describes it. Nothing else calls it.
  *
+ * A read in the `background` is one that no user asked for: it does not count as activity of the server,
+ * so that an idle page does not keep the server from being culled.
+ *
  * Every method throws `Refused`, `Unreachable` or `Missing`, and nothing else.
  */
 export class Api {
@@ -67,17 +70,17 @@ export class Api {
     return this.call('GET', 'health');
   }
 
-  roles(): Promise<RoleList> {
-    return this.call('GET', 'roles');
+  roles(background = false): Promise<RoleList> {
+    return this.read('roles', background);
   }
 
-  async sessions(): Promise<RoleSession[]> {
-    const answer = await this.call<Schemas['RoleSessionList']>('GET', 'sessions');
+  async sessions(background = false): Promise<RoleSession[]> {
+    const answer = await this.read<Schemas['RoleSessionList']>('sessions', background);
     return answer.sessions;
   }
 
-  session(id: string): Promise<RoleSession> {
-    return this.call('GET', `sessions/${encodeURIComponent(id)}`);
+  session(id: string, background = false): Promise<RoleSession> {
+    return this.read(`sessions/${encodeURIComponent(id)}`, background);
   }
 
   /** Start a role session. Without `makeDefault`, it becomes the default only if nothing was ever chosen. */
@@ -93,16 +96,16 @@ export class Api {
     return this.call('DELETE', `sessions/${encodeURIComponent(id)}`);
   }
 
-  default(): Promise<DefaultChoice> {
-    return this.call('GET', 'default');
+  default(background = false): Promise<DefaultChoice> {
+    return this.read('default', background);
   }
 
   setDefault(sessionId: string | null): Promise<void> {
     return this.call('PUT', 'default', { session_id: sessionId });
   }
 
-  async assignments(): Promise<Assignment[]> {
-    const answer = await this.call<Schemas['AssignmentList']>('GET', 'assignments');
+  async assignments(background = false): Promise<Assignment[]> {
+    const answer = await this.read<Schemas['AssignmentList']>('assignments', background);
     return answer.assignments;
   }
 
@@ -123,8 +126,8 @@ export class Api {
     return this.call('GET', 'doctor');
   }
 
-  signIn(): Promise<SignIn> {
-    return this.call('GET', 'sign-in');
+  signIn(background = false): Promise<SignIn> {
+    return this.read('sign-in', background);
   }
 
   beginSignIn(flow?: Flow): Promise<SignInBegun> {
@@ -133,6 +136,11 @@ export class Api {
 
   signOut(): Promise<SignedOut> {
     return this.call('DELETE', 'sign-in');
+  }
+
+  private read<T>(path: string, background: boolean): Promise<T> {
+    // Source: jupyter_server, `APIHandler.update_api_activity`.
+    return this.call('GET', background ? `${path}?no_track_activity=1` : path);
   }
 
   private async call<T>(method: string, path: string, body?: object): Promise<T> {

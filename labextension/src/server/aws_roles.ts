@@ -4,6 +4,16 @@ import type { ISignal } from '@lumino/signaling';
 import type { DoctorReport, Flow, RoleSession, SignedOut, SignInBegun } from './api';
 import type { ISnapshot } from './snapshot';
 
+/** What to read besides the role sessions, and for whom. */
+export interface IReadOptions {
+  /** Read the list of roles too. */
+  readonly roles?: boolean;
+  /** Ask too whether the server has been replaced. */
+  readonly server?: boolean;
+  /** No user asked for it: it does not count as activity of the server. */
+  readonly background?: boolean;
+}
+
 /**
  * The AWS roles of this server: what is known of them, and what the user can do with them.
  *
@@ -23,13 +33,8 @@ export interface IAwsRoles {
   /** Return the server's time in milliseconds, to compare its other times with. */
   now(): number;
 
-  /**
-   * Read the state again; resolves when it was read.
-   *
-   * @param options.roles - read the list of roles too.
-   * @param options.server - ask too whether the server has been replaced.
-   */
-  read(options?: { roles?: boolean; server?: boolean }): Promise<void>;
+  /** Read the state again; resolves when it was read. */
+  read(options?: IReadOptions): Promise<void>;
 
   /** Make a role the default role, and start its role session if it has none. */
   pick(roleArn: string): Promise<RoleSession>;

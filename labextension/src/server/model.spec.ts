@@ -1,6 +1,6 @@
 import { aHealth, aProblem, aRole, aSession, unexpected } from '../testing';
 import { type IApi, Missing, Refused, Unreachable } from './api';
-import { Model } from './model';
+import { changedBy, Model } from './model';
 import { defaultSession, sessionOfRole } from './snapshot';
 
 const ALICE = { name: 'alice', subject: 'alice', groups: [] };
@@ -9,6 +9,8 @@ const ALICE = { name: 'alice', subject: 'alice', groups: [] };
 function aServer() {
   const server = {
     calls: [] as string[],
+    /** Those of them that don't count as activity. */
+    inBackground: [] as string[],
     sessions: [] as ReturnType<typeof aSession>[],
     ended: [] as ReturnType<typeof aSession>[],
     choice: { session_id: null as string | null, chosen: false, ended: null },
@@ -19,9 +21,12 @@ function aServer() {
     configured: true,
     version: '1.0.0'
   };
-  function answering<T>(name: string, value: () => T): () => Promise<T> {
-    return async () => {
+  function answering<T>(name: string, value: () => T): (background?: boolean) => Promise<T> {
+    return async background => {
       server.calls.push(name);
+      if (background === true) {
+        server.inBackground.push(name);
+      }
       await Promise.resolve();
       if (server.failing) {
         throw server.failing;
@@ -53,14 +58,14 @@ function aServer() {
       flows: [],
       problem: null
     })),
-    session: (id: string) =>
+    session: (id: string, background?: boolean) =>
       answering('session', () => {
         const found = server.ended.find(session => session.id === id);
         if (!found) {
           throw new Refused(aProblem('role_session_not_found', { status: 404 }));
         }
         return found;
-      })(),
+      })(background),
     start: async (arn: string, makeDefault?: boolean) => {
       await server.held();
       return answering(`start ${makeDefault}`, () => {
@@ -121,14 +126,35 @@ test('a hint reads again, and the list of roles only if it may have changed', as
   await model.read();
   server.calls.length = 0;
 
-  model.hint('token-refreshed');
+  void model.read(changedBy('token-refreshed'));
   await model.read();
   expect(server.calls).toEqual(expect.arrayContaining(['sessions', 'default']));
   expect(server.calls).not.toContain('roles');
 
-  model.hint('sign-in-changed');
+  void model.read(changedBy('sign-in-changed'));
   await model.read();
   expect(server.calls).toContain('roles');
+});
+
+test('what is read in the background does not count as activity, unless the user asks meanwhile', async () => {
+  const { server, model } = aServer();
+  server.sessions = [aSession('analyst')];
+  await model.read();
+  expect(server.inBackground).toEqual([]);
+
+  server.calls.length = 0;
+  server.ended = [{ ...server.sessions[0]!, state: 'ended' }];
+  server.sessions = [];
+  await model.read({ ...changedBy('session-ended'), background: true });
+  expect(server.calls).toContain('session');
+  expect(server.inBackground).toEqual(server.calls);
+
+  server.calls.length = server.inBackground.length = 0;
+  void model.read({ background: true });
+  await model.read();
+  const each = ['sessions', 'default', 'assignments', 'signIn'];
+  expect(server.calls).toEqual([...each, ...each]);
+  expect(server.inBackground).toEqual(each);
 });
 
 test('many hints at once cause two reads: the current one, and one after it', async () => {
@@ -137,7 +163,7 @@ test('many hints at once cause two reads: the current one, and one after it', as
   server.calls.length = 0;
 
   for (let i = 0; i < 100; i++) {
-    model.hint('token-refreshed');
+    void model.read(changedBy('token-refreshed'));
   }
   await model.read();
 
@@ -164,7 +190,7 @@ test('a hint during a read is not lost', async () => {
 
   const reading = model.read();
   server.sessions = [aSession('analyst')];
-  model.hint('session-started');
+  void model.read(changedBy('session-started'));
   await reading;
 
   expect(model.snapshot.sessions).toHaveLength(1);

@@ -12,7 +12,7 @@ import {
   type SignedOut,
   type SignInBegun
 } from './api';
-import type { IAwsRoles } from './aws_roles';
+import type { IAwsRoles, IReadOptions } from './aws_roles';
 import { type ISnapshot, NOTHING_KNOWN } from './snapshot';
 
 /** Events after which the list of roles may have changed. */
@@ -20,6 +20,11 @@ const CHANGES_ROLES = new Set(['sign-in-changed', 'session-ended', 'role-denied'
 
 /** Clocks that differ by less, in milliseconds, count as equal: rounding must not make times jump. */
 const MAX_CLOCK_SKEW = 5_000;
+
+/** Return what to read after an event; `event` is the last part of its schema's id. */
+export function changedBy(event: string): IReadOptions {
+  return { roles: CHANGES_ROLES.has(event) };
+}
 
 /**
  * The AWS roles as this page last read them from the server.
@@ -80,17 +85,13 @@ export class Model implements IAwsRoles, IDisposable {
     return this._reads;
   }
 
-  read(options: { roles?: boolean; server?: boolean } = {}): Promise<void> {
+  read(options: IReadOptions = {}): Promise<void> {
     this.rolesWanted ||= options.roles ?? false;
     this.serverWanted ||= options.server ?? false;
+    this.askedByUser ||= !(options.background ?? false);
     this.again = true;
     this.reading ??= this.readAll();
     return this.reading;
-  }
-
-  /** Read what an event says has changed; `event` is the last part of its schema's id. */
-  hint(event: string): void {
-    void this.read({ roles: CHANGES_ROLES.has(event) });
   }
 
   private async readAll(): Promise<void> {
@@ -99,8 +100,10 @@ export class Model implements IAwsRoles, IDisposable {
       this._reads += 1;
       const roles = this.rolesWanted || this._view.situation !== 'ready';
       this.rolesWanted = false;
+      const background = !this.askedByUser;
+      this.askedByUser = false;
       try {
-        await this.readOnce(roles);
+        await this.readOnce(roles, background);
       } catch (error) {
         this.rolesWanted ||= roles;
         this.failed(error);
@@ -109,7 +112,7 @@ export class Model implements IAwsRoles, IDisposable {
     this.reading = null;
   }
 
-  private async readOnce(roles: boolean): Promise<void> {
+  private async readOnce(roles: boolean, background: boolean): Promise<void> {
     const read = this._reads;
     let { version } = this._view;
     if (this.serverWanted || this._view.situation !== 'ready') {
@@ -123,11 +126,11 @@ export class Model implements IAwsRoles, IDisposable {
       }
     }
     const [sessions, choice, assignments, signIn, list] = await Promise.all([
-      this.api.sessions(),
-      this.api.default(),
-      this.api.assignments(),
-      this.api.signIn(),
-      roles ? this.readRoles() : {}
+      this.api.sessions(background),
+      this.api.default(background),
+      this.api.assignments(background),
+      this.api.signIn(background),
+      roles ? this.readRoles(background) : {}
     ]);
     const gone = this._view.sessions.filter(old => !sessions.some(({ id }) => id === old.id));
     this.update({
@@ -142,12 +145,12 @@ export class Model implements IAwsRoles, IDisposable {
       ...list,
       ...(signIn.user ? { user: signIn.user } : {})
     });
-    await Promise.all(gone.map(({ id }) => this.announceEnd(id)));
+    await Promise.all(gone.map(({ id }) => this.announceEnd(id, background)));
   }
 
-  private async readRoles(): Promise<Partial<ISnapshot>> {
+  private async readRoles(background: boolean): Promise<Partial<ISnapshot>> {
     try {
-      const { user, roles } = await this.api.roles();
+      const { user, roles } = await this.api.roles(background);
       return { user, roles, rolesProblem: null };
     } catch (error) {
       if (error instanceof Refused) {
@@ -157,12 +160,12 @@ export class Model implements IAwsRoles, IDisposable {
     }
   }
 
-  private async announceEnd(id: string): Promise<void> {
+  private async announceEnd(id: string, background: boolean): Promise<void> {
     if (this.endedHere.delete(id)) {
       return;
     }
     try {
-      const session = await this.api.session(id);
+      const session = await this.api.session(id, background);
       if (session.state === 'ended') {
         this._ended.emit(session);
       }
@@ -291,6 +294,7 @@ export class Model implements IAwsRoles, IDisposable {
   private readonly endedHere = new Set<string>();
   private aheadOfBrowser = 0;
   private again = false;
+  private askedByUser = false;
   private disposed = false;
   private reading: Promise<void> | null = null;
   private rolesWanted = false;

@@ -4,7 +4,11 @@ import type { ISnapshot } from './snapshot';
 
 function aModel(isOpen: boolean) {
   const model = new FakeRoles();
-  retryReads(model, () => isOpen);
+  retryReads(
+    model,
+    options => void model.read(options),
+    () => isOpen
+  );
   const become = (situation: ISnapshot['situation']) => {
     model.show({ situation });
     return Promise.resolve();

@@ -1,4 +1,4 @@
-import type { IAwsRoles } from './aws_roles';
+import type { IAwsRoles, IReadOptions } from './aws_roles';
 
 const MIN_WAIT = 2_000;
 const MAX_WAIT = 30_000;
@@ -8,9 +8,14 @@ const MAX_WAIT = 30_000;
  *
  * Nothing else would: a lost packet, or a proxy that was busy for a moment, causes no event.
  *
+ * @param read - reads in the background.
  * @param isOpen - whether the event stream is open; while it is not, its next connection reads.
  */
-export function retryReads(model: IAwsRoles, isOpen: () => boolean): void {
+export function retryReads(
+  model: IAwsRoles,
+  read: (options: IReadOptions) => void,
+  isOpen: () => boolean
+): void {
   let timer = 0;
   let wait = MIN_WAIT;
   model.changed.connect((_, { situation }) => {
@@ -21,7 +26,7 @@ export function retryReads(model: IAwsRoles, isOpen: () => boolean): void {
         timer = 0;
         wait = Math.min(2 * wait, MAX_WAIT);
         if (isOpen()) {
-          void model.read({ roles: true });
+          read({ roles: true });
         }
       }, wait);
     }
