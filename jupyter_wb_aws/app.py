@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import logging
+import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,12 +20,13 @@ from traitlets.utils.importstring import import_item
 from jupyter_wb_aws.named_token_sources import SOURCES, source_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from jupyter_server.serverapp import ServerApp
 
     from jupyter_wb_aws.handlers.server_state import ServerState
     from jupyter_wb_aws.identity.source import TokenSource
+    from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 
 
 def configurable_classes() -> list[type[Any]]:
@@ -166,6 +170,7 @@ class WbAwsApp(ExtensionApp):
     server_state: ServerState | None = None
     _source: TokenSource | None = None
     _opening: asyncio.Task[None] | None = None
+    _at_exit: Callable[[], None] | None = None
 
     def _link_jupyter_server_extension(self, serverapp: Any) -> None:
         # Without this, a wrong value would end in a traceback and a server without the extension, where
@@ -214,6 +219,9 @@ class WbAwsApp(ExtensionApp):
             return
         if state.apps is not None:
             state.apps.install()  # by now every extension has added its handlers
+        # Without a terminal, SIGINT ends Jupyter Server by KeyboardInterrupt, which stops no extension.
+        self._at_exit = partial(_remove_files, state.manager.files, os.getpid())
+        atexit.register(self._at_exit)
         self._opening = asyncio.create_task(state.manager.open(), name="wb-aws open")
         await self._opening
 
@@ -226,6 +234,13 @@ class WbAwsApp(ExtensionApp):
         if state.apps is not None:
             await state.apps.r_sessions.close()
         await state.manager.close()
+        if self._at_exit is not None:
+            atexit.unregister(self._at_exit)
+
+
+def _remove_files(files: SessionFiles, owner: int) -> None:
+    if os.getpid() == owner:  # and not a fork of the server
+        files.close_at_exit()
 
 
 @contextlib.contextmanager

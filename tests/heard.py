@@ -68,6 +68,7 @@ def listening(socket):
     try:
         yield heard
     finally:
-        socket.sock.shutdown(SHUT_RDWR)
+        if (connection := socket.sock) is not None:  # the server has not ended it
+            connection.shutdown(SHUT_RDWR)
         thread.join()
         socket.close()

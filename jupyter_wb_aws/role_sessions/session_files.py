@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 # A start has 16 s altogether, and should say what took so long.
 FOLDER_TIMEOUT = 3.0
+EXIT_TIMEOUT = 5.0
 
 
 class SessionFiles:
@@ -132,6 +133,18 @@ class SessionFiles:
         await self._sweeps.cancel()
         await self._tasks.finish()
         await asyncio.shield(self._threads.run(self._close))
+
+    def close_at_exit(self) -> None:
+        """Do what `close` does when the event loop has ended already. Blocking."""
+        try:
+            closing = self._threads.submit(self._close)  # after the job that is under way
+        except RuntimeError:  # the interpreter ends, and starts no thread: then no job is under way
+            self._close()
+            return
+        try:
+            closing.result(EXIT_TIMEOUT)
+        except TimeoutError:
+            log.error("A disk does not answer: token files of this server may stay behind")
 
     # --- Jobs ------------------------------------------------------------------------------
 

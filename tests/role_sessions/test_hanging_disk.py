@@ -341,3 +341,16 @@ async def test_a_start_whose_token_folder_hangs_names_the_disk_and_not_sts(site,
 
         assert site.sts.requests == []
         disk.answer()
+
+
+async def test_a_process_that_ends_does_not_wait_for_it(site, disk, monkeypatch, caplog):
+    monkeypatch.setattr(session_files, "EXIT_TIMEOUT", 0.05)
+    async with site.server() as manager:
+        await manager.starter.start(ANALYST)
+        disk.hang(TokenFolders, "all_open")
+
+        manager.files.close_at_exit()
+
+        assert "token files of this server may stay behind" in caplog.text
+        disk.answer()
+    assert site.files() == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
+import threading
 
 import pytest
 
@@ -154,3 +156,31 @@ async def test_a_server_without_a_folder_closes_like_any_other(site):
 
     async with site.server() as manager:
         assert manager.sessions.living() == []
+
+
+# --- A process that ends without its event loop ------------------------------------------------
+
+
+@pytest.mark.parametrize("starts_threads", [True, False])
+def test_a_process_that_ends_without_its_event_loop_leaves_no_file(
+    site, monkeypatch, starts_threads
+):
+    manager = site.manager()
+
+    async def until_the_loop_ends():
+        await manager.open()
+        await manager.starter.start(ANALYST)
+        await manager.context.tasks.cancel()
+
+    asyncio.run(until_the_loop_ends())
+    assert site.files() != []
+    if not starts_threads:  # as when the interpreter shuts down, from Python 3.12 on
+
+        def refuse(thread):
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    manager.files.close_at_exit()
+
+    assert site.files() == []
