@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Dict, Enum, Integer, TraitError, Unicode, validate
+from traitlets import Bool, Dict, Enum, Integer, TraitError, Unicode, validate
 from traitlets.utils.bunch import Bunch
 from traitlets.utils.importstring import import_item
 
@@ -89,6 +89,26 @@ class WbAwsApp(ExtensionApp):
         processes (by AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE): if their default profile takes
         precedence over the role in an AWS SDK or an SDK fails on them (`hide_if_conflicting`), always
         (`hide`), or never (`keep`).""",
+    )
+    hub_user_claim = Unicode(
+        "",
+        config=True,
+        help="""The claim of the token that holds the user's name on JupyterHub, such as `email`, or a path such
+        as `hub.name`. If it is empty, the hub's user (JUPYTERHUB_USER) is compared with the token's user name
+        and `sub`. Upper and lower case count as equal.""",
+    )
+    hub_user_differs = Enum(
+        ["notice", "refuse", "ignore"],
+        "notice",
+        config=True,
+        help="""What happens if the token's user is not the hub's user: users and administrators are shown a notice
+        (`notice`), no role starts (`refuse`), or nothing (`ignore`).""",
+    )
+    owner_only = Bool(
+        default_value=False,
+        config=True,
+        help="""On JupyterHub, refuse changes by others than the user whose server it is (JUPYTERHUB_USER);
+        reading stays allowed. This is not a boundary: anyone who may use the server can run code on it.""",
     )
     max_role_sessions = Integer(
         0,

@@ -17,7 +17,7 @@ from jupyter_wb_aws.sts_failures import (
 
 __all__ = [
     "AppNotFound", "BadRequest", "CatalogueUnavailable", "DoctorTimeout", "FlowNotAvailable",
-    "HelperProcessFailed", "IdpBadAnswer", "IdpTimeout", "IdpUnavailable", "InvalidRegion", "InvalidRoleArn",
+    "HelperProcessFailed", "HubUserDiffers", "IdpBadAnswer", "IdpTimeout", "IdpUnavailable", "InvalidRegion", "InvalidRoleArn",
     "KernelNotFound", "LastRunUnknown", "NoDefaultRoleSession", "NotConfigured", "NotFound",
     "ProcessNotFound", "RoleNotAllowed", "RoleSessionEnded", "RoleSessionNotFound", "RoleSessionNotShared",
     "ServerStopping", "SignInFailed", "SignInNotNeeded", "SignInRequired", "StartTimeout", "StsBadAnswer",
@@ -139,6 +139,15 @@ class NotConfigured(NotFound):
 
 
 # --- What the user may do ------------------------------------------------------------------
+
+
+class HubUserDiffers(WbAwsError):
+    """The token names another user than the owner of the server."""
+
+    code = "hub_user_differs"
+    status = 403
+    title = "The token belongs to another user"
+    hint = "Sign out, and sign in as the user whose server this is."
 
 
 class RoleNotAllowed(WbAwsError):

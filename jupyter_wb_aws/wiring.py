@@ -19,6 +19,7 @@ from jupyter_wb_aws.handlers.health_problems import HealthProblem, not_configure
 from jupyter_wb_aws.handlers.server_state import ServerState
 from jupyter_wb_aws.loopback import is_loopback
 from jupyter_wb_aws.named_token_sources import SOURCES
+from jupyter_wb_aws.single_user import port_of, single_user_server
 from jupyter_wb_aws.unknown_settings import sections_of, unknown_settings
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
     from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
     from jupyter_wb_aws.roles.role_catalogue import RoleCatalogue
+    from jupyter_wb_aws.single_user import SingleUserServer
+
+# Source: JupyterHub, `UserRedirectHandler`. It leads to the user's default server.
+USER_REDIRECT = "/hub/user-redirect/"
 
 
 def make_server_state(
@@ -43,6 +48,7 @@ def make_server_state(
         source: the token source that the site chose; None where it chose none.
     """
     missing = missing_setting(app, source)
+    hub = single_user_server(serverapp.base_url)
     if source is None or missing is not None:
         state = ServerState(setup_problems=(not_configured(str(missing)),))
     elif refused := runs_as_root_for_another():
@@ -50,7 +56,9 @@ def make_server_state(
         hint = "Ask your administrator to run it as that user."
         state = ServerState(setup_problems=(HealthProblem("runs_as_root", refused, hint),))
     else:
-        state = _wire(app, serverapp, source)
+        state = _wire(app, serverapp, source, hub)
+    state.hub = hub
+    state.only_user = hub.user if hub is not None and app.owner_only else None
     _report_unknown_settings(app, serverapp, source, state)
     return state
 
@@ -108,13 +116,15 @@ def _report_unknown_settings(
         state.setup_problems += tuple(HealthProblem("unknown_setting", text) for text in found)
 
 
-def _wire(app: WbAwsApp, serverapp: ServerApp, source: TokenSource) -> ServerState:
+def _wire(
+    app: WbAwsApp, serverapp: ServerApp, source: TokenSource, hub: SingleUserServer | None
+) -> ServerState:
     from jupyter_wb_aws.aws.sts import BlockingStsClient
     from jupyter_wb_aws.injection.environment import InjectionSettings
     from jupyter_wb_aws.role_sessions.boto3_sessions import Boto3Sessions
 
     site = InjectionSettings(app.extra_environment, cast("UserAwsFiles", app.user_aws_files))
-    state = ServerState(site=site)
+    state = ServerState(site=site, hub=hub)
     if source.knows_roles and app.roles_file:
         sentence = (
             "WbAwsApp.roles_file is not read: the token source says which roles the user has."
@@ -146,10 +156,13 @@ def _make_manager(
         from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
 
         if isinstance(source, OidcTokenSource):
-            source.registered_redirect_uri = partial(redirect_uri, serverapp, source.redirect_uri)
+            source.registered_redirect_uri = partial(
+                redirect_uri, serverapp, source.redirect_uri, state.hub
+            )
     clock, rng = SystemClock(), random.SystemRandom()
     return RoleSessionManager(
-        _settings(app, serverapp),
+        # A service that knows the user's roles knows the user from the hub.
+        _settings(app, serverapp, None if source.knows_roles else state.hub),
         TokenCache(source, clock, rng, app.audience),
         _catalogue(app, source, clock, rng),
         clock=clock,
@@ -173,7 +186,10 @@ def _catalogue(
     return CatalogueFile(Path(app.roles_file).expanduser(), clock)
 
 
-def _settings(app: WbAwsApp, serverapp: ServerApp) -> RoleSessionSettings:
+def _settings(
+    app: WbAwsApp, serverapp: ServerApp, hub: SingleUserServer | None
+) -> RoleSessionSettings:
+    from jupyter_wb_aws.role_sessions.server_owner import ServerOwner
     from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
     from jupyter_wb_aws.site_folders import store_places, token_places
 
@@ -190,7 +206,13 @@ def _settings(app: WbAwsApp, serverapp: ServerApp) -> RoleSessionSettings:
         idle_timeout=timedelta(seconds=app.idle_timeout),
         token_places=tokens,
         store_places=records,
+        # Also of a server that the user starts in a terminal of a hub's: it has a slot beside that one's.
         server_name=os.environ.get("JUPYTERHUB_SERVER_NAME", ""),
+        server_owner=ServerOwner(
+            hub.user, app.hub_user_claim, refuses=app.hub_user_differs == "refuse"
+        )
+        if hub is not None and app.hub_user_differs != "ignore"
+        else None,
     )
 
 
@@ -217,25 +239,44 @@ def _inject(
     state.apps = ProxiedAppInjection(serverapp.web_app, manager, site)
 
 
-def redirect_uri(serverapp: ServerApp, registered: str) -> str | None:
+def redirect_uri(
+    serverapp: ServerApp, registered: str, hub: SingleUserServer | None = None
+) -> str | None:
     """Return where the identity provider can send a browser back to; None if there is no such place.
 
     It comes from the configuration alone: the sender of a request can write anything into its `Host`
     header. Ask again each time, since the server takes another port if its own is in use.
 
     Args:
+        serverapp: the server.
         registered: `OidcTokenSource.redirect_uri`.
+        hub: the server as a hub's, if a hub has started it.
     """
     base_url = serverapp.base_url
     if registered:
-        uri = registered.format(port=serverapp.port, base_url=base_url)
-        parts = urlsplit(uri)
-        # Another port of this machine would be another server's.
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        elsewhere = is_loopback(uri) and port != serverapp.port
-        return None if elsewhere else uri
+        port = serverapp.port if hub is None else hub.public_port
+        if port is None and "{port" in registered:
+            return None
+        uri = registered.format(port=port, base_url=base_url)
+        return uri if _leads_here(uri, port, hub) else None
     public = urlsplit(serverapp.custom_display_url)
     if not (public.scheme and public.netloc):
         return None
     path = public.path.rstrip("/") + "/" if public.path.strip("/") else base_url
     return f"{public.scheme}://{public.netloc}{path}aws/sign-in/callback"
+
+
+def _leads_here(uri: str, port: int | None, hub: SingleUserServer | None) -> bool:
+    """Return whether a redirect URI can lead a browser to this server.
+
+    Args:
+        uri: the redirect URI.
+        port: that browsers see; None if it is not known.
+        hub: the server as a hub's, if a hub has started it.
+    """
+    if hub is not None and hub.name and USER_REDIRECT in urlsplit(uri).path:
+        return False
+    if not is_loopback(uri) or port is None:
+        return True
+    # Another port of this machine would be another server's.
+    return port_of(uri) == port and (hub is None or is_loopback(hub.public_url))

@@ -23,6 +23,7 @@ import yaml
 from botocore import xform_name
 from jupyter_server.serverapp import ServerApp
 from jupyter_server_proxy.config import ServerProxy
+from jupyterhub.app import JupyterHub
 from traitlets.config import PyFileConfigLoader
 
 from jupyter_wb_aws import __version__
@@ -129,7 +130,7 @@ def test_a_configuration_has_settings_that_exist_and_valid_values(block, example
         c.__name__: c
         for c in (
             WbAwsApp, CommandTokenSource, FileTokenSource, JupyterHubTokenSource, OidcTokenSource, ServerApp,
-            ServerProxy, example_source,
+            ServerProxy, JupyterHub, example_source,
         )
     }  # fmt: skip
     assert config
@@ -445,7 +446,7 @@ def test_all_events_are_listed():
 # Files that a page asks the reader to create.
 READERS_FILES = {
     "/etc/jupyter/aws-roles.toml", "/etc/jupyter/jupyter_server_config.py", "jupyter_server_config.py",
-    "jupyter_server_config.json", "trust.json", "permissions.json", "revoke.json", "iam.json", "s3_browser.py",
+    "jupyter_server_config.json", "jupyterhub_config.py", "values.yaml", "trust.json", "permissions.json", "revoke.json", "iam.json", "s3_browser.py",
 }  # fmt: skip
 FILE = re.compile(r"[\w./-]+\.(?:js|json|mjs|py|svg|toml|tsx?|ya?ml)")
 

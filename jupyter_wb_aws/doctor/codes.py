@@ -215,6 +215,7 @@ CODES: dict[str, Code] = {
     "session_degraded": Code(WARNING, ALL, "The token could not be refreshed."),
     "sign_in_required": Code(ERROR, ALL, "The user has to sign in."),
     "other_default": Code(INFO, NONE, "New processes get another role than this process has."),
+    "hub_user_differs": Code(WARNING, NONE, "The token's user is not the server's owner on JupyterHub."),
     "token_source_failing": Code(WARNING, NONE, "The server gets no new token."),
     "roles_file_entry": Code(WARNING, NONE, "An entry of the roles file is invalid."),
     "roles_file_broken": Code(WARNING, NONE, "The roles file is invalid."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jupyter_wb_aws.errors import AppNotFound
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.request_user import log_by_user
 
 
 class RelaunchHandler(WbAwsHandler):
@@ -22,5 +23,6 @@ class RelaunchHandler(WbAwsHandler):
         if self.server_state.apps is None:
             raise AppNotFound("No proxied app of this server has that id.")
         await self.server_state.apps.relaunch(app_id)
+        log_by_user(self, f"App {app_id} stopped, to be launched again")
         self.set_status(204)
         self.finish()

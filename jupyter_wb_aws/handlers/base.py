@@ -28,12 +28,16 @@ from jupyter_wb_aws.handlers.problem import (
     problem_of,
     xsrf_problem,
 )
+from jupyter_wb_aws.handlers.request_user import require_owner
 from jupyter_wb_aws.request_body import Wanted, parse_body
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.handlers.server_state import ServerState
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
+
+# Source: RFC 9110, 9.2.1, "Safe Methods"; those that have a handler.
+READS = frozenset({"GET", "HEAD"})
 
 P = ParamSpec("P")
 H = TypeVar("H", bound="WbAwsHandler")
@@ -166,6 +170,8 @@ def endpoint(
     @functools.wraps(method)
     async def answered(self: H, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
+            if self.request.method not in READS:
+                require_owner(self, self.server_state.only_user)
             await method(self, *args, **kwargs)
         except WbAwsError as problem:
             self.answer_problem(problem)

@@ -56,9 +56,10 @@ def problems_of(
         manager: the server's role sessions.
         source_problem: the last failure of the token source, if it has not recovered.
     """
-    refused = manager.files.problem
+    refused, another = manager.files.problem, manager.rights.another_user(refused=True)
     return [
         *([of_error(refused)] if refused else []),
+        *([of_error(another)] if another else []),
         *_of_catalogue(manager.catalogue),
         *_of_source(source_problem, manager.catalogue.failure),
         *_of_role_sessions(manager),

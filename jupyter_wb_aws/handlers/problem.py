@@ -37,6 +37,15 @@ class Forbidden(WbAwsError):
     hint = "Ask the administrator of this Jupyter Server for the right to do this."
 
 
+class NotOwner(WbAwsError):
+    """On a shared server, only its owner may change anything."""
+
+    code = "not_owner"
+    status = 403
+    title = "Only the owner of this server may change AWS roles"
+    hint = "Ask the owner of this server, or start a server of your own."
+
+
 class XsrfRefused(WbAwsError):
     """A request with a cookie but without its XSRF token."""
 

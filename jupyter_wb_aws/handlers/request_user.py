@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from jupyter_wb_aws.handlers.problem import NotOwner
+
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
 
@@ -20,6 +22,24 @@ def log_by_user(handler: JupyterHandler, did: str) -> None:
         did: what happened, as the beginning of a sentence.
     """
     log.info("%s, by the Jupyter user %s", did, request_user(handler))
+
+
+def require_owner(handler: JupyterHandler, only_user: str | None) -> None:
+    """Refuse a change by anyone but the only user who may make one, if there is such a user.
+
+    Raises:
+        NotOwner: if somebody else sends the request.
+    """
+    if only_user is None:
+        return
+    user = handler.current_user
+    # A service of the hub may have a user's name.
+    kind = getattr(user, "hub_user", {}).get("kind", "user")
+    if kind != "user" or getattr(user, "username", user) != only_user:
+        log.warning("Refused a change by the Jupyter user %s", request_user(handler))
+        raise NotOwner(
+            f"This server belongs to {only_user}, and only {only_user} may change AWS roles here."
+        )
 
 
 def request_user(handler: JupyterHandler) -> str:

@@ -206,7 +206,9 @@ class RoleSessionRefreshHandler(RoleSessionAnswerHandler):
         """Fetch a new token now."""
         manager = self.manager
         self.body({})
-        await self.answer_session(await manager.refresher.refresh(session_id))
+        session = await manager.refresher.refresh(session_id)
+        log_by_user(self, f"Role session {session_id} refreshed")
+        await self.answer_session(session)
 
 
 class RoleSessionKernelsHandler(WbAwsHandler):

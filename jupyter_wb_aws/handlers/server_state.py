@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # a server that is not set up never imports these
     from jupyter_wb_aws.role_sessions.boto3_sessions import Boto3Sessions
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
     from jupyter_wb_aws.roles.role import Role
+    from jupyter_wb_aws.single_user import SingleUserServer
 
 READY = "AWS roles are ready to use."
 
@@ -31,6 +32,8 @@ class ServerState:
         manager: the role sessions; None if the extension is not set up.
         setup_problems: why the extension is not set up; empty if it is.
         notices: what a user or an administrator should know, as (code, sentence).
+        hub: this server as a hub's, if a hub has started it.
+        only_user: the only Jupyter user who may change anything; None if all may who can use the server.
         children: runs our helper processes.
         conflict_check: examines the user's own `~/.aws`.
         doctors: limits how many helper processes are the doctor's, so that a role can start meanwhile.
@@ -44,6 +47,8 @@ class ServerState:
     terminals: TerminalInjection | None = None
     apps: ProxiedAppInjection | None = None
     boto3_sessions: Boto3Sessions | None = None
+    hub: SingleUserServer | None = None
+    only_user: str | None = None
     children: ChildProcesses = field(default_factory=ChildProcesses)
     notices: tuple[tuple[str, str], ...] = ()
     conflict_check: ConflictCheck = field(default_factory=ConflictCheck)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jupyter_wb_aws.identity.oidc.code_flow import AuthorizationRequest
     from jupyter_wb_aws.identity.oidc.sign_in import SignIn
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+    from jupyter_wb_aws.single_user import SingleUserServer
 
 # Seconds that a status request may wait for the identity provider.
 PROVIDER_TIMEOUT = 5.0
@@ -36,18 +37,26 @@ def sign_in_of(manager: RoleSessionManager) -> SignIn:
     return sign_in
 
 
-def bind_to_browser(handler: JupyterHandler, begun: AuthorizationRequest) -> None:
+def bind_to_browser(
+    handler: JupyterHandler, begun: AuthorizationRequest, hub: SingleUserServer | None
+) -> None:
     """Set the cookie without which no browser can finish this sign-in.
 
     It is `Lax` and not `Strict` because the provider's pages send the browser back. Its path and
     `Secure` come from the redirect URI, which the browser returns to; a proxy may show this server
-    another path.
+    another path. A hub shows it its own path, and may send on to it a browser that returns to the hub.
+
+    Args:
+        handler: answers the request that begins the sign-in.
+        begun: the sign-in.
+        hub: the server as a hub's, if a hub has started it.
     """
     back = urlsplit(begun.redirect_uri)
+    path = back.path if hub is None else f"{handler.base_url}aws/sign-in/callback"
     handler.set_cookie(
         begun.cookie_name,
         begun.cookie,
-        path=back.path,
+        path=path,
         max_age=begun.lifetime,
         httponly=True,
         secure=back.scheme == "https",
@@ -84,13 +93,15 @@ class SignInHandler(WbAwsHandler):
         )
 
     def _answer_state(self, state: str, **more: object) -> None:
-        shared = sharing_notice(self.serverapp)
+        another = self.manager.rights.another_user()
+        of_another = {"code": another.code, "message": another.detail} if another else None
+        notices = [n for n in (of_another, sharing_notice(self.serverapp)) if n]
         nothing: dict[str, object] = {
             "user": None,
             "expires_at": None,
             "flows": [],
             "problem": None,
-            **({"notices": [shared]} if shared else {}),
+            **({"notices": notices} if notices else {}),
         }
         self.answer({"state": state, **nothing, **more})
 
@@ -102,7 +113,7 @@ class SignInHandler(WbAwsHandler):
         log_by_user(self, f"Sign-in asked for ({flow} flow)")
         if flow == "code":
             begun = await sign_in.begin_code()
-            bind_to_browser(self, begun)
+            bind_to_browser(self, begun, self.server_state.hub)
             self.answer({"flow": "code", "authorization_url": begun.authorization_url}, 202)
             return
         device = await sign_in.begin_device()

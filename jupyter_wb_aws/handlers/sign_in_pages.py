@@ -30,7 +30,7 @@ from jupyter_wb_aws.handlers.problem import (
     problem_of,
     xsrf_problem,
 )
-from jupyter_wb_aws.handlers.request_user import log_by_user
+from jupyter_wb_aws.handlers.request_user import log_by_user, require_owner
 from jupyter_wb_aws.handlers.server_sharing import sharing_notice
 from jupyter_wb_aws.handlers.sign_in import bind_to_browser, sign_in_of
 
@@ -98,6 +98,7 @@ class PageHandler(JupyterHandler):
         """Return the role sessions, for users who may change them.
 
         Raises:
+            NotOwner: if only the server's owner may, and this is somebody else.
             NotAuthenticated: if nobody is signed in to Jupyter in this browser.
             Forbidden: if the user may not change role sessions.
             NotConfigured: if the extension is not set up.
@@ -112,6 +113,7 @@ class PageHandler(JupyterHandler):
             self.authorizer.is_authorized(self, self.current_user, "write", self.auth_resource)
         ):
             raise Forbidden
+        require_owner(self, self.server_state.only_user)
         return self.server_state.require_manager()
 
     def page(self, title: str, body: str, *, status: int = 200, script: str = "") -> None:
@@ -212,7 +214,7 @@ class SignInPageHandler(PageHandler):
         except WbAwsError as problem:
             self.problem_page(problem)
             return
-        bind_to_browser(self, begun)
+        bind_to_browser(self, begun, self.server_state.hub)
         self.set_header("Cache-Control", "no-store")
         self.redirect(begun.authorization_url, status=303)
 
@@ -261,9 +263,11 @@ class CallbackHandler(PageHandler):
             if going_on
             else "Next, pick an AWS role: <code>jupyter wb-aws roles</code> lists yours."
         )
+        another = manager.rights.another_user()
+        warning = f"<p>{html.escape(another.detail)}</p>" if another else ""
         self.page(
             f"You are signed in as {sign_in.user.name}",
-            f"<p>{next_step}</p><p>You can close this window and go back to"
+            f"{warning}<p>{next_step}</p><p>You can close this window and go back to"
             f' <a href="{html.escape(self.base_url)}">Jupyter</a> or to your terminal.</p>',
             # A script can only close a window that a script has opened.
             script="window.close();" if self.query else "",

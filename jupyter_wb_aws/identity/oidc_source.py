@@ -75,7 +75,8 @@ class OidcTokenSource(TokenSource):
         "",
         config=True,
         help="""The redirect URI that is registered at the provider; it ends in
-        aws/sign-in/callback. {port} and {base_url} stand for the server's own. Empty: built from
+        aws/sign-in/callback. {port} and {base_url} stand for the server's own, on JupyterHub for those
+        that browsers see. Empty: built from
         ServerApp.custom_display_url; if that is empty too, there is no code flow.""",
     )
     web_identity = Enum(

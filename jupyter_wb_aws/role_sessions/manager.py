@@ -123,9 +123,11 @@ class RoleSessionManager:
     def notices(self) -> list[tuple[str, str]]:
         """What users and administrators should know of our folders and the token's claims, as (code, sentence)."""
         late, lost = self.sessions.last_run_notice, self.records.problem
+        another = self.rights.another_user(refused=False)
         return [
             *([("last_run_unknown", late)] if late else []),
             *([("store_failed", lost)] if lost else []),
+            *([(another.code, another.detail)] if another else []),
             *self.files.notices,
             *self.records.notices,
             *((problem.code, problem.message) for problem in self.claim_notices.current()),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jupyter_wb_aws.errors import RoleNotAllowed, WbAwsError
+from jupyter_wb_aws.errors import HubUserDiffers, RoleNotAllowed, WbAwsError
 from jupyter_wb_aws.identity.token import Identity, WebIdentityToken
 from jupyter_wb_aws.identity.token_cache import TokenCache
 from jupyter_wb_aws.role_sessions.claim_notices import ClaimNotices
@@ -81,9 +81,11 @@ class Rights:
         """Return who the user is, and the roles that they may pick.
 
         Raises:
+            HubUserDiffers: if the token is not the server's owner's, and the site refuses that.
             WbAwsError: if no token or no catalogue is available.
         """
         user = await self.user()
+        self._require_owners(user)
         offered = (await self._catalogue.look()).offered_to(user)
         self._claim_notices.log_new()
         return user, offered
@@ -93,6 +95,7 @@ class Rights:
 
         Raises:
             RoleNotAllowed: if the role is not offered to the user.
+            HubUserDiffers: if the token is not the server's owner's, and the site refuses that.
             WbAwsError: if no token or no catalogue is available.
         """
         token = await self._token_cache.current(str(arn))
@@ -102,7 +105,31 @@ class Rights:
         if user is not None and not owner.same_user(user):  # a token from before the user changed
             token = await self._token_cache.refresh(str(arn))
             owner = self._token_cache.identity_of(token)
+        self._require_owners(owner)
         return Admission(catalogue.get_offered(owner, arn), token, owner)
+
+    def another_user(self, *, refused: bool | None = None) -> HubUserDiffers | None:
+        """Return how the user of the current token differs from the server's owner, if so.
+
+        Args:
+            refused: only if the site refuses such a user, or only if it does not; None for both.
+        """
+        server_owner = self._context.settings.server_owner
+        if server_owner is None or refused not in (None, server_owner.refuses):
+            return None
+        sign_in = self._token_cache.source.sign_in
+        user = sign_in.user if sign_in else self.known_user
+        return server_owner.difference(user) if user else None
+
+    def _require_owners(self, identity: Identity) -> None:
+        if (refusal := self._refusal(identity)) is not None:
+            raise refusal
+
+    def _refusal(self, identity: Identity) -> HubUserDiffers | None:
+        server_owner = self._context.settings.server_owner
+        if server_owner is None or not server_owner.refuses:
+            return None
+        return server_owner.difference(identity)
 
     # --- While it is used ------------------------------------------------------------------
 
@@ -174,7 +201,7 @@ class Rights:
             return None
         named = [self._token_cache.identity_of(token)] if token else []
         users = [*named, *filter(None, [self._catalogue.user])]
-        if any(not user.same_user(session.owner) for user in users):
+        if any(not u.same_user(session.owner) or self._refusal(u) for u in users):
             return "identity_changed"
         if not users:
             return None

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from jupyter_wb_aws.role_sessions.places import Place
+from jupyter_wb_aws.role_sessions.server_owner import ServerOwner
 from jupyter_wb_aws.roles.role import Role
 
 
@@ -30,6 +31,7 @@ class RoleSessionSettings:
         token_places: where token files may be, best first; empty for `token_dir` alone.
         store_places: where the store may be, best first; empty for `state_dir` alone.
         server_name: which of the servers of one user and one root folder this is; empty for the default one.
+        server_owner: the user whose tokens are expected; None for any.
     """
 
     token_dir: Path
@@ -45,6 +47,7 @@ class RoleSessionSettings:
     token_places: Sequence[Place] = ()
     store_places: Sequence[Place] = ()
     server_name: str = ""
+    server_owner: ServerOwner | None = None
 
     def extra_variables(self, role: Role) -> dict[str, str]:
         """Return the variables that the site and the role add."""

@@ -43,6 +43,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     if mine is not None:
         yield from _state(mine)
         yield from _default(facts, server, mine)
+    yield from _owner(server)
     yield from _folders(server)
     of_session = mine is not None and mine["problem"] is not None
     yield from _parts(server, reported=of_session or _needs_sign_in(facts))
@@ -129,6 +130,16 @@ def _default(facts: Facts, server: ServerFacts, mine: Mapping[str, Any]) -> Iter
             if facts.process_kind == "kernel"
             else "To use the default role, open a new terminal.",
         )
+
+
+def _owner(server: ServerFacts) -> Iterator[Finding]:
+    """Report that the token is not that of the server's owner on the hub."""
+    for notice in server.notices:
+        if notice["code"] == "hub_user_differs":
+            remedy = (
+                "If you are not that user: jupyter wb-aws sign-out, then jupyter wb-aws sign-in"
+            )
+            yield new_finding(notice["code"], notice["message"], remedy)
 
 
 def _folders(server: ServerFacts) -> Iterator[Finding]:
