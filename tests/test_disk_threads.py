@@ -118,3 +118,33 @@ async def test_threads_end_when_no_work_is_left():
     await asyncio.to_thread(names[0].join, 20)
 
     assert not names[0].is_alive()
+
+
+async def test_a_thread_waits_for_more_work_where_that_is_asked_for():
+    threads, names = DiskThreads(idle_seconds=20), []
+
+    for _ in range(3):
+        await threads.run(lambda: names.append(threading.current_thread()))
+
+    assert len(set(names)) == 1
+
+
+async def test_work_that_comes_while_a_thread_waits_begins_at_once():
+    threads, gate = DiskThreads(2, idle_seconds=20), threading.Event()
+    await threads.run(int, "7")  # from now on, a thread waits
+
+    async with asyncio.timeout(10):
+        hanging = asyncio.ensure_future(threads.run(gate.wait, 20))
+        assert [await threads.run(int, "7") for _ in range(3)] == [7, 7, 7]
+        gate.set()
+        await hanging
+
+
+async def test_a_thread_ends_when_no_more_work_comes():
+    threads, names = DiskThreads(idle_seconds=0.01), []
+
+    await threads.run(lambda: names.append(threading.current_thread()))
+    await asyncio.to_thread(names[0].join, 20)
+
+    assert not names[0].is_alive()
+    assert await threads.run(int, "7") == 7

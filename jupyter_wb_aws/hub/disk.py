@@ -13,13 +13,15 @@ T = TypeVar("T")
 
 # Seconds that a call waits for the disk.
 DEADLINE = 5.0
+# Seconds for which the thread waits for the next call.
+IDLE_SECONDS = 10.0
 
 
 class Disk:
     """One thread for one disk."""
 
     def __init__(self) -> None:
-        self._threads = DiskThreads()
+        self._threads = DiskThreads(idle_seconds=IDLE_SECONDS)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in the thread, and return its result.

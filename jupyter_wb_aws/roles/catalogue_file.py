@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 MAX_CLOCK_SKEW = 300.0
 # Seconds that a request waits for the file's disk; then the last good catalogue is used.
 READ_TIMEOUT = 5.0
+# Seconds for which the thread that reads it waits for the next request.
+IDLE_SECONDS = 10.0
 EFFECTS = {
     "kept": "its last good version stays in force",
     "offered_to_nobody": "it is offered to nobody until this is corrected; running role sessions go on",
@@ -63,7 +65,7 @@ class CatalogueFile:
         self._good: Catalogue | None = None
         self._seen: tuple[int, ...] | None = None
         self._reading = asyncio.Lock()
-        self._threads = DiskThreads()
+        self._threads = DiskThreads(idle_seconds=IDLE_SECONDS)
 
     @property
     def last_good(self) -> Catalogue | None:
