@@ -6,9 +6,9 @@ loop can't fill the disk. What the hub does not know (401) is counted by the met
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ from jupyter_wb_aws.hub.audit_file import AuditFile
 from jupyter_wb_aws.hub.caller import Caller
 from jupyter_wb_aws.hub.disk import Disk
 from jupyter_wb_aws.hub.errors import AuditUnavailable
+from jupyter_wb_aws.hub.rate_limits import OncePerMinute
+from jupyter_wb_aws.roles.session_tags import SOURCE_IDENTITY, TAGS
 
 log = logging.getLogger(__name__)
 
-# Seconds between two lines about refusals of the same user for the same reason.
-QUIET = 60.0
-MAX_KEPT = 10_000
+# Seconds between two tries to write again that nobody's token is for.
+CHECK_INTERVAL = 5.0
 
 
 class AuditLog:
@@ -43,17 +44,24 @@ class AuditLog:
         self._monotonic = monotonic
         self._disk = Disk()
         self._problem: str | None = None
-        self._refused: OrderedDict[tuple[str, str], float] = OrderedDict()
-
-    @property
-    def problem(self) -> str | None:
-        """Why the last line could not be written; None if it could."""
-        return self._problem
+        self._checked_at = -CHECK_INTERVAL
+        self._refused = OncePerMinute(monotonic)
 
     @property
     def others_may_use_it(self) -> bool:
         """Whether users other than its owner may read or write the file."""
         return self._file.others_may_use_it()
+
+    async def check(self) -> str | None:
+        """Return why no line can be written; None if it can.
+
+        After a failure, it tries to write a line, `audit_available`: it ends the gap in which there were no tokens.
+        """
+        if self._problem is not None and self._monotonic() - self._checked_at > CHECK_INTERVAL:
+            self._checked_at = self._monotonic()
+            with contextlib.suppress(AuditUnavailable):
+                await self._write("audit_available", {})
+        return self._problem
 
     def open(self) -> None:
         """Open the file at the start of the service.
@@ -82,11 +90,9 @@ class AuditLog:
             AuditUnavailable: if the line could not be written; the token must not be handed out.
         """
         said = {name: claims[name] for name in ("sub", "aud", "jti", "exp")}
-        tags = claims.get("https://aws.amazon.com/tags")
-        source = claims.get("https://aws.amazon.com/source_identity")
-        await self._write(
-            "token", caller, role=role_arn, kid=kid, **said, tags=tags, source_identity=source
-        )
+        tags, source = claims.get(TAGS), claims.get(SOURCE_IDENTITY)
+        more = {"role": role_arn, "kid": kid, **said, "tags": tags, "source_identity": source}
+        await self._write("token", {**_of(caller), **more})
 
     async def keys_rotated(self, caller: Caller, kid: str, compromised: str | None) -> None:
         """Write the line of a rotation.
@@ -99,7 +105,8 @@ class AuditLog:
         Raises:
             AuditUnavailable: if the line could not be written.
         """
-        await self._write("keys_rotated", caller, kid=kid, compromised=compromised)
+        more = {"kid": kid, "compromised": compromised}
+        await self._write("keys_rotated", {**_of(caller), **more})
 
     async def refused(self, caller: Caller, code: str, role_arn: str | None) -> None:
         """Write the line of a refusal, unless there was one like it within a minute.
@@ -109,28 +116,16 @@ class AuditLog:
             code: why.
             role_arn: the role that they asked for, if they did.
         """
-        key, now = (f"{caller.kind} {caller.name}", code), self._monotonic()
-        if now - self._refused.get(key, -QUIET) < QUIET:
+        key = f"{code} {caller.kind} {caller.name}"
+        if not self._refused.is_due(key):
             return
-        self._refused[key] = now
-        self._refused.move_to_end(key)
-        if len(self._refused) > MAX_KEPT:
-            self._refused.popitem(last=False)
         try:
-            await self._write("refused", caller, code=code, role=role_arn)
+            await self._write("refused", {**_of(caller), "code": code, "role": role_arn})
         except AuditUnavailable:  # the caller is refused anyway; `problem` has it
-            del self._refused[key]
+            self._refused.forget(key)
 
-    async def _write(self, event: str, caller: Caller, **more: object) -> None:
-        record = {
-            "time": rfc3339(self._clock.now()),
-            "event": event,
-            "kind": caller.kind,
-            "user": caller.name,
-            "server": caller.server,
-            "hub_token_id": caller.token_id,
-            **more,
-        }
+    async def _write(self, event: str, said: Mapping[str, object]) -> None:
+        record = {"time": rfc3339(self._clock.now()), "event": event, **said}
         try:
             await self._disk.run(self._file.append, record)
         except OSError as error:
@@ -146,3 +141,12 @@ class AuditLog:
             "The token's audit line could not be written, so there is no token.",
             admin_hint=f"The audit log: {why}.",
         )
+
+
+def _of(caller: Caller) -> dict[str, object]:
+    return {
+        "kind": caller.kind,
+        "user": caller.name,
+        "server": caller.server,
+        "hub_token_id": caller.token_id,
+    }

@@ -40,14 +40,16 @@ class Health:
 
     async def problems(self) -> list[Problem]:
         """Return what is wrong now."""
-        found = [await self._of_the_hub(), *await self._of_the_keys(), *await self._of_the_roles()]
-        if self.audit.problem is not None:
-            detail = f"The audit log can't be written: {self.audit.problem}."
+        found = [*await self._of_the_keys(), *await self._of_the_roles()]
+        if (hub := await self._of_the_hub()) is not None:
+            found.append(hub)
+        if (why := await self.audit.check()) is not None:
+            detail = f"The audit log can't be written: {why}."
             found.append(Problem("audit_unavailable", detail, stops_tokens=True))
         elif self.audit.others_may_use_it:
             detail = "The audit log can be read or written by other users of this machine; mode 0600 is right."
             found.append(Problem("audit_permissions", detail, stops_tokens=False))
-        return [problem for problem in found if problem is not None]
+        return found
 
     async def _of_the_hub(self) -> Problem | None:
         loop = asyncio.get_running_loop()

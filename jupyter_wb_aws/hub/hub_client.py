@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import random
 import ssl
 from typing import Any, Protocol
 
-import httpx2
+from tornado.httpclient import HTTPError, HTTPRequest
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from jupyter_wb_aws.hub.caller import AccessRules, Caller, read_caller
 from jupyter_wb_aws.hub.errors import HubUnavailable, NotAuthenticated
-from jupyter_wb_aws.hub.rate_limits import LONGEST_WAIT, HubCap
+from jupyter_wb_aws.hub.rate_limits import LONGEST_WAIT, CallerLimit, HubCap
 
 # Seconds from the question to the answer's last byte.
 DEADLINE = 5.0
@@ -20,6 +22,8 @@ DEADLINE = 5.0
 MAX_OPEN = 100
 # Bytes. An administrator's token may have thousands of scopes.
 MAX_ANSWER = 4 * 1024 * 1024
+# As tornado names the end of a connection, and of a time, before the answer.
+NO_ANSWER = 599
 RETRY_AFTER = (5, 20)
 REACH_HINT = "`hub_api_url` must lead to the API of a running JupyterHub."
 
@@ -39,6 +43,7 @@ class HubClient:
         api_url: the hub's API: ``http://127.0.0.1:8081/hub/api``.
         rules: which of its tokens may ask for roles.
         cap: limits the questions.
+        limit: how often each token may be asked for, so that no loop uses up the cap of all.
         rng: spreads the callers that are refused.
         observe: is told of each question.
         certificates: for a hub with https.
@@ -49,6 +54,7 @@ class HubClient:
         api_url: str,
         rules: AccessRules,
         cap: HubCap,
+        limit: CallerLimit,
         rng: random.Random,
         *,
         observe: HubObserver,
@@ -57,14 +63,13 @@ class HubClient:
         self._api_url = api_url.rstrip("/")
         self._rules = rules
         self._cap = cap
+        self._limit = limit
         self._rng = rng
         self._observe = observe
-        self._client = httpx2.AsyncClient(
-            trust_env=False,
-            verify=certificates if certificates is not None else True,
-            timeout=httpx2.Timeout(DEADLINE, pool=LONGEST_WAIT),
-            follow_redirects=False,
-            limits=httpx2.Limits(max_connections=MAX_OPEN, max_keepalive_connections=MAX_OPEN),
+        self._certificates = certificates
+        # Of httpx2, each question takes two to three times as much: it looks at every open connection.
+        self._client = SimpleAsyncHTTPClient(
+            force_instance=True, max_clients=MAX_OPEN, max_body_size=MAX_ANSWER
         )
 
     async def caller(self, token: str) -> Caller:
@@ -75,9 +80,11 @@ class HubClient:
 
         Raises:
             NotAuthenticated: if the hub does not know it.
+            TooManyTokens: if it comes too often.
             HubBusy: if the hub may not be asked so soon.
             HubUnavailable: if the hub does not answer, or not as a hub does.
         """
+        self._limit.use(hashlib.sha256(token.encode()).hexdigest())
         status, document = await self._ask("/user", {"Authorization": f"token {token}"})
         # The hub answers 403 to a token that it does not know, and 401 to one that has ended.
         if status in {401, 403} and "message" in document:
@@ -96,9 +103,9 @@ class HubClient:
         if status != 200 or "version" not in document:
             raise self._unavailable(f"it answers HTTP {status} without its version")
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        self._client.close()
 
     async def _ask(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
         async with self._cap.turn():
@@ -112,24 +119,24 @@ class HubClient:
         return answer
 
     async def _fetch(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        content = bytearray()
+        request = HTTPRequest(
+            self._api_url + path,
+            headers=headers,
+            follow_redirects=False,
+            connect_timeout=LONGEST_WAIT,
+            request_timeout=DEADLINE,
+            ssl_options=self._certificates,
+        )
         try:
-            async with (
-                asyncio.timeout(DEADLINE),
-                self._client.stream("GET", self._api_url + path, headers=headers) as response,
-            ):
-                async for part in response.aiter_bytes():
-                    content += part
-                    if len(content) > MAX_ANSWER:
-                        raise self._unavailable("its answer is too large")
-        except httpx2.PoolTimeout:
-            raise self._cap.busy() from None
-        except TimeoutError:
-            raise self._unavailable(f"it has not answered within {DEADLINE:g} s") from None
-        except (httpx2.HTTPError, httpx2.StreamError, OSError, ValueError) as error:
+            response = await self._client.fetch(request, raise_error=False)
+        except HTTPError as error:  # also for an answer that is too large
+            raise self._unavailable(f"HTTP {error.code}") from None
+        except (OSError, ValueError, UnicodeError) as error:
             # Without the error's text, which may hold what was sent.
-            raise self._unavailable(f"{type(error).__name__}") from None
-        return response.status_code, self._object(response.status_code, bytes(content))
+            raise self._unavailable(type(error).__name__) from None
+        if response.code == NO_ANSWER:
+            raise self._unavailable(f"no answer within {DEADLINE:g} s, or only a part of it")
+        return response.code, self._object(response.code, response.body)
 
     def _object(self, status: int, content: bytes) -> dict[str, Any]:
         try:

@@ -69,14 +69,21 @@ class CallerLimit:
 
     Args:
         per_minute: how often.
+        refusal: what a caller is told who does it more often.
         monotonic: the time in seconds, from any beginning.
     """
 
-    def __init__(self, per_minute: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, per_minute: int, refusal: str, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._interval = MINUTE / per_minute
+        self._refusal = refusal
         self._monotonic = monotonic
         # When each caller will have used nothing (the generic cell rate algorithm, ITU-T I.371).
         self._unused_at: OrderedDict[str, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._unused_at)
 
     def use(self, caller: str) -> None:
         """Count one use.
@@ -88,7 +95,7 @@ class CallerLimit:
         unused_at = max(now, self._unused_at.get(caller, now)) + self._interval
         if (excess := unused_at - now - MINUTE) > 1e-6:
             raise TooManyTokens(
-                "This user has asked for too many tokens in the last minute.",
+                self._refusal,
                 admin_hint="`tokens_per_minute` is the limit of one user.",
                 retry_after=max(1, math.ceil(excess)),
             )
@@ -96,3 +103,33 @@ class CallerLimit:
         self._unused_at.move_to_end(caller)
         while len(self._unused_at) > MAX_KEPT:
             self._unused_at.popitem(last=False)
+
+
+class OncePerMinute:
+    """What is said once a minute at most, each thing by its key.
+
+    Args:
+        monotonic: the time in seconds, from any beginning.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._said_at: OrderedDict[str, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._said_at)
+
+    def is_due(self, key: str) -> bool:
+        """Whether it may be said now; from then on, it was."""
+        now = self._monotonic()
+        if key in self._said_at and now - self._said_at[key] < MINUTE:
+            return False
+        self._said_at[key] = now
+        self._said_at.move_to_end(key)
+        if len(self._said_at) > MAX_KEPT:
+            self._said_at.popitem(last=False)
+        return True
+
+    def forget(self, key: str) -> None:
+        """Note that it was not said after all."""
+        self._said_at.pop(key, None)

@@ -42,6 +42,8 @@ BODY_TIMEOUT = 10.0
 IDLE_TIMEOUT = 120.0
 # Seconds that calls have to be answered once the service is told to stop. The hub kills it after five.
 GRACE = 4.0
+# Calls of one caller, refused ones and `GET roles` among them, for each token that one user may have.
+CALLS_PER_TOKEN = 4
 # Seconds: nobody should keep the public keys for longer than a part of the lead of a new key.
 LONGEST_KEYS_MAX_AGE = 3600
 
@@ -77,7 +79,7 @@ async def _run(settings: ServiceSettings) -> None:
         except TimeoutError:
             log.warning("The service stops before every call is answered.")
     finally:
-        await shared.hub.close()
+        shared.hub.close()
         shared.service.audit.close()
 
 
@@ -96,8 +98,15 @@ def make_shared(settings: ServiceSettings) -> Shared:
             "The issuer %s is for S3-compatible stores and tests: %s", settings.issuer, warning
         )
     rules = AccessRules(settings.service_name, settings.only_from_servers)
+    limit = CallerLimit(
+        settings.tokens_per_minute, "This user has asked for too many tokens in the last minute."
+    )
+    asks = CallerLimit(
+        CALLS_PER_TOKEN * settings.tokens_per_minute,
+        "This caller has called too often in the last minute.",
+    )
     hub = HubClient(
-        settings.hub_api_url, rules, HubCap(settings.hub_requests_per_second, rng), rng,
+        settings.hub_api_url, rules, HubCap(settings.hub_requests_per_second, rng), asks, rng,
         observe=metrics.hub_request, certificates=_certificates(settings),
     )  # fmt: skip
     roles_file = open_catalogue(Path(settings.roles_file).expanduser(), clock, claims)
@@ -108,7 +117,6 @@ def make_shared(settings: ServiceSettings) -> Shared:
         )
     )
     audit = AuditLog(Path(settings.audit_log).expanduser(), clock)
-    limit = CallerLimit(settings.tokens_per_minute)
     service = TokenService(claims, rules, roles_file, keys, audit, limit, clock)
     return Shared(
         service, hub, Health(hub, keys, roles_file, audit), metrics,

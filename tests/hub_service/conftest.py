@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.hub_service.fake_hub import FakeHub
@@ -31,6 +33,7 @@ def _service(_hub, tmp_path_factory):
         hub_requests_per_second=1000,
     ) as service:
         yield service
+        assert not re.search("alice-token|eyJ|Traceback|Defect", service.log), service.log
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ def test_a_hub_that_does_not_answer_is_given_up_within_seconds(hub, service):
     answer = service.token()
     assert (answer.status_code, answer.json()["code"]) == (503, "hub_unavailable")
     assert time.monotonic() - began < 15
+    assert service.process.poll() is None
 
 
 def test_a_silent_hub_holds_up_nothing_that_needs_no_hub(hub, service):
@@ -101,3 +102,18 @@ def test_one_users_loop_takes_no_tokens_from_others(hub, start_service):
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
         assert service.token("bob-token").status_code == 201
         assert service.roles().status_code == 200
+
+
+def test_a_loop_of_one_caller_leaves_the_hub_to_others(hub, start_service):
+    hub.tokens["bob-token"] = user("bob")
+    with start_service(tokens_per_minute=5) as service:
+        with ThreadPoolExecutor(10) as pool:
+            answers = list(
+                pool.map(lambda _: service.ask("GET", "roles", "unknown-token"), range(60))
+            )
+        assert {answer.json()["code"] for answer in answers} == {
+            "not_authenticated",
+            "too_many_tokens",
+        }
+        assert len(hub.asked_for_users) < 30
+        assert service.token("bob-token").status_code == 201
