@@ -8,12 +8,13 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, ClassVar, cast
 
 from traitlets import Bool, Enum, Integer, TraitError, Unicode, default, validate
 from traitlets.config import Application, catch_config_error
 from traitlets.utils.bunch import Bunch
 
+from jupyter_wb_aws.hub.command_line import StrictLoader
 from jupyter_wb_aws.hub.names import subject_template_problem
 from jupyter_wb_aws.hub.service_settings import ServiceSettings
 from jupyter_wb_aws.hub.setting_checks import (
@@ -35,6 +36,7 @@ class HubServiceApp(Application):
     name = "jupyter-wb-aws-hub"
     version = importlib.metadata.version("jupyter_wb_aws")
     raise_config_file_errors = True
+    max_arguments: ClassVar[int] = 0
     examples = f"""
     jupyter-wb-aws-hub --config=/etc/jupyterhub/{CONFIG_FILE}
     """
@@ -154,6 +156,15 @@ class HubServiceApp(Application):
     )
 
     subcommands = {  # noqa: RUF012 - as traitlets has it
+        "rotate": ("jupyter_wb_aws.hub.key_apps.RotateApp", "Make the next signing key."),
+        "new-key": (
+            "jupyter_wb_aws.hub.key_apps.NewKeyApp",
+            "Make a key for a folder that the service can't write to, such as a Kubernetes Secret.",
+        ),
+        "export": (
+            "jupyter_wb_aws.hub.key_apps.ExportApp",
+            "Write the two public files, for a web server that AWS can reach.",
+        ),
         "trust-policy": (
             "jupyter_wb_aws.hub.policy_commands.TrustPolicyApp",
             "Print the IAM identity providers and trust policies for every role of the roles file.",
@@ -222,6 +233,11 @@ class HubServiceApp(Application):
     def _a_template(self, proposal: Bunch) -> str:
         return _checked(proposal, subject_template_problem)
 
+    def _create_loader(self, argv: Any, aliases: Any, flags: Any, classes: Any) -> StrictLoader:
+        return StrictLoader(
+            argv, aliases, flags, classes=classes, log=self.log, subcommands=self.subcommands
+        )
+
     @catch_config_error
     def initialize(self, argv: list[str] | None = None) -> None:
         """Read the command line and the configuration file.
@@ -232,6 +248,10 @@ class HubServiceApp(Application):
         self.parse_command_line(argv)
         if self.subapp is not None:
             return
+        if len(self.extra_args) > self.max_arguments:
+            raise TraitError(
+                f"{self.extra_args[-1]!r} is not a command or an option. --help lists what there is."
+            )
         self._read_config_file()
         for sentence in unknown_settings(self.config, {"HubServiceApp": HubServiceApp}):
             self.log.warning("%s", sentence)

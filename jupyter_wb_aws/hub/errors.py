@@ -160,7 +160,7 @@ class RotationRefused(WbAwsError):
     code = "rotation_refused"
     status = 503
     title = "The keys can't be rotated now"
-    hint = "Mend what is named, and rotate again."
+    hint = "Correct what is named, and rotate again as the service's own user."
 
 
 class UnknownKey(WbAwsError):

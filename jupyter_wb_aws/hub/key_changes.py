@@ -162,6 +162,7 @@ def withdraw(folder: KeyFolder, settings: KeySettings, kid: str, now: datetime) 
     current = rotation.signing(contents.keys, now)
     if current is not None and current.kid != kid:
         folder.remove(kid)
+        log.info("The key %s was withdrawn.", kid)
         return _rotation(current)
     new = _add(folder, settings, contents.keys, now, signs_from=now)
     # The keys that wait lay beside it, and have signed nothing yet.
@@ -174,6 +175,7 @@ def withdraw(folder: KeyFolder, settings: KeySettings, kid: str, now: datetime) 
                 f" ({error.strerror}): that key is still published.",
                 hint="Remove the file by hand.",
             ) from None
+        log.info("The key %s was withdrawn.", gone)
     return _rotation(new)
 
 

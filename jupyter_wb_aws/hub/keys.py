@@ -140,12 +140,10 @@ class SigningKeys:
                     rotated = self._change(compromised)
             except OSError as error:
                 raise RotationRefused(
-                    f"The folder with the keys can't be written to: {error.strerror}. Nothing has changed."
+                    f"The keys can't be changed ({error.strerror}). Nothing has changed."
                 ) from None
             self._failed_at = None
             self._look()
-        if compromised is not None:
-            log.warning("The key %s was withdrawn. The key %s signs.", compromised, rotated.kid)
         return rotated
 
     def _change(self, compromised: str | None) -> Rotation:
@@ -247,7 +245,7 @@ class SigningKeys:
             detail = f"The folder with the keys is not used: it {contents.problem}."
             found.append(KeyProblem("keys_dir_refused", detail))
         if self._failure is not None:
-            detail = f"The folder with the keys can't be written to: {self._failure}."
+            detail = f"The folder with the keys can't be changed ({self._failure})."
             found.append(KeyProblem("keys_dir_not_written", detail))
         if self._current() is None:
             found.append(KeyProblem("keys_unavailable", "There is no key that can sign tokens."))

@@ -3,13 +3,17 @@
 import json
 import re
 import stat
+import subprocess
+import sys
 
+import jwt
 import pytest
 
 from jupyter_wb_aws.hub import key_commands
 from jupyter_wb_aws.hub.errors import FileNotWritten, UnknownKey
 from tests.conftest import FakeClock
-from tests.hub_service.signing_keys import LEAD, kids, open_keys, sign, verify
+from tests.hub_service.running_service import plain_environment, until
+from tests.hub_service.signing_keys import LEAD, kids, open_keys, private_files, sign, verify
 
 ISSUER = "https://keys.example.com/hub/"
 
@@ -114,3 +118,92 @@ def test_public_files_that_can_not_be_written_are_named(tmp_path, keys):
 
     with pytest.raises(FileNotWritten, match="openid-configuration can't be written"):
         key_commands.export(keys, ISSUER, tmp_path / "public")
+
+
+# --- Beside a service that runs -----------------------------------------------------------------------
+
+
+def run(service, *arguments):
+    """Run a command with the settings of the service."""
+    return subprocess.run(
+        [sys.executable, "-m", "jupyter_wb_aws.hub.app", *arguments, f"--config={service.folder / 'config.json'}"],
+        cwd=service.folder, env=plain_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+
+
+def published(service):
+    return [key["kid"] for key in service.ask("GET", "keys").json()["keys"]]
+
+
+def signed_by(service):
+    token = service.token().json()["token"]
+    assert verify(token, service.ask("GET", "keys").json())
+    return jwt.get_unverified_header(token)["kid"]
+
+
+def test_a_running_service_follows_a_rotation_without_a_restart(start_service):
+    with start_service(publish_lead=1) as service:
+        old = signed_by(service)
+        rotated = run(service, "rotate")
+        (first, new) = published(service)
+
+        assert first == old
+        assert rotated.stdout.startswith(f"The key {new} is published now, and signs from 20")
+        assert (rotated.returncode, rotated.stderr) == (0, "")
+        until(lambda: signed_by(service) == new, lambda: service.log)
+        assert published(service) == [old, new]
+        assert private_files(service.folder / "keys") == [f"{new}.json"]
+
+
+def test_a_running_service_no_longer_publishes_a_compromised_key(start_service):
+    with start_service() as service:
+        stolen = signed_by(service)
+        rotated = run(service, "rotate", "--compromised", stolen)
+
+        assert f"The key {stolen} is no longer published" in rotated.stdout
+        (new,) = published(service)
+        assert signed_by(service) == new != stolen
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["rotate", "--compromized=KID"],
+        ["rotate", "--compromized", "KID"],
+        ["rotate", "KID"],
+        ["rotates"],
+        ["export"],
+        ["export", "one", "two"],
+        ["new-key"],
+        ["rotate", "--compromised", "unknown"],
+    ],
+    ids=" ".join,
+)
+def test_a_misspelt_command_changes_nothing_and_ends_with_one_sentence(service, arguments):
+    """`rotate` without the misspelt option would be another command, and no command at all the service."""
+    before = published(service)
+    ended = run(service, *arguments)
+
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert len(ended.stderr.splitlines()) == 1
+    assert published(service) == before
+
+
+def test_the_exported_files_are_what_the_service_answers(service):
+    assert run(service, "export", "public").returncode == 0
+    for path in (".well-known/openid-configuration", "keys"):
+        exported = json.loads((service.folder / "public" / path).read_text())
+        assert exported == service.ask("GET", path).json()
+
+
+def test_commands_that_need_a_setting_name_it(tmp_path):
+    command = [sys.executable, "-m", "jupyter_wb_aws.hub.app"]
+    for name, missing in (("rotate", "keys_dir"), ("export", "issuer")):
+        ended = subprocess.run(
+            [*command, name], cwd=tmp_path, env=plain_environment(), capture_output=True, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+        assert ended.returncode == 1
+        assert f"HubServiceApp.{missing} is not set" in ended.stderr

@@ -1,0 +1,140 @@
+"""The subcommands for keys: `rotate`, `new-key` and `export`. `key_commands` has what they do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from traitlets import Integer, Unicode
+
+from jupyter_wb_aws.clock import SystemClock
+from jupyter_wb_aws.errors import WbAwsError
+from jupyter_wb_aws.hub import key_commands
+from jupyter_wb_aws.hub.app import HubServiceApp
+from jupyter_wb_aws.hub.keys import SigningKeys
+
+DAY = 86400
+
+
+class KeyApp(HubServiceApp):
+    """What the subcommands share: they have the service's settings, and print one sentence or end with 1."""
+
+    subcommands = {}  # noqa: RUF012 - as traitlets has it
+
+    def run(self, command: Callable[[], str]) -> None:
+        """Print what a command says.
+
+        Raises:
+            SystemExit: with 1 and a sentence, if it has failed.
+        """
+        try:
+            print(command())  # noqa: T201 - what the command is for
+        except WbAwsError as error:
+            sys.exit(f"{error.detail} {error.hint}")
+
+    def keys(self) -> SigningKeys:
+        """Return the service's keys."""
+        self.require("keys_dir")
+        folder = Path(self.keys_dir).expanduser()
+        clock = SystemClock()
+        keys = SigningKeys(folder, self.algorithm, self.token_lifetime, self.publish_lead, clock)
+        keys.open()
+        return keys
+
+
+class RotateApp(KeyApp):
+    """Make the next signing key. The running service needs no restart."""
+
+    name = "jupyter-wb-aws-hub rotate"
+    description = """
+    Make the next signing key: it is published at once, and signs after publish_lead. Run this as the service's user.
+    With --compromised, a key is no longer published at once, and a new one signs if it was the one that signed.
+    """
+    examples = """
+    jupyter-wb-aws-hub rotate
+    jupyter-wb-aws-hub rotate --compromised 8KUWT4XPeKPGaj6bKY2aADa9lbgoDskxtIs9Q6LXIjY
+    """
+    compromised = Unicode(
+        "",
+        config=True,
+        help="The `kid` of a key that is no longer to be trusted. AWS refuses what it signed as soon as it reads the"
+        " keys again; credentials that were already handed out live on, so change the trust policies first.",
+    )
+    aliases = {  # noqa: RUF012 - as traitlets has it
+        "config": "HubServiceApp.config_file",
+        "compromised": "RotateApp.compromised",
+    }
+
+    def start(self) -> None:
+        """Rotate the keys.
+
+        Raises:
+            SystemExit: with 1 if they can't be rotated.
+        """
+        compromised = self.compromised or None
+        self.run(lambda: key_commands.rotate(self.keys(), SystemClock(), compromised))
+
+
+class NewKeyApp(KeyApp):
+    """Make a key for a folder that the service can't write to, such as a Kubernetes Secret."""
+
+    name = "jupyter-wb-aws-hub new-key"
+    description = """
+    Make a key for a folder that the service can't write to, such as a Kubernetes Secret. Add its file to the Secret,
+    and keep the old one there until tokens that it signed have expired.
+    """
+    examples = """
+    jupyter-wb-aws-hub new-key --out keys
+    """
+    out = Unicode("", config=True, help="The folder to which the key's file is written.")
+    signs_after = Integer(
+        DAY,
+        min=0,
+        config=True,
+        help="After how many seconds the key signs, if there are others. It has to be in its place by then.",
+    )
+    aliases = {  # noqa: RUF012 - as traitlets has it
+        "config": "HubServiceApp.config_file",
+        "out": "NewKeyApp.out",
+        "signs-after": "NewKeyApp.signs_after",
+        "algorithm": "HubServiceApp.algorithm",
+    }
+
+    def start(self) -> None:
+        """Make the key.
+
+        Raises:
+            SystemExit: with 1 if it can't be written.
+        """
+        if not self.out:
+            sys.exit("Where to? Name a folder: jupyter-wb-aws-hub new-key --out DIR")
+        out, clock = Path(self.out), SystemClock()
+        self.run(lambda: key_commands.new_key(out, self.algorithm, self.signs_after, clock))
+
+
+class ExportApp(KeyApp):
+    """Write the two public files, for a web server that AWS can reach."""
+
+    name = "jupyter-wb-aws-hub export"
+    description = """
+    Write the issuer's two public files into a folder, for a web server that AWS can reach where the hub is private.
+    Write them again after each rotation, before the new key signs.
+    """
+    examples = """
+    jupyter-wb-aws-hub export public
+    """
+    aliases = {"config": "HubServiceApp.config_file"}  # noqa: RUF012 - as traitlets has it
+    max_arguments = 1
+
+    def start(self) -> None:
+        """Write the files.
+
+        Raises:
+            SystemExit: with 1 if they can't be written.
+        """
+        self.require("issuer")
+        if not self.extra_args:
+            sys.exit("Where to? Name a folder: jupyter-wb-aws-hub export DIR")
+        out = Path(self.extra_args[0])
+        self.run(lambda: key_commands.export(self.keys(), self.issuer, out))
