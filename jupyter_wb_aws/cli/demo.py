@@ -1,4 +1,4 @@
-"""`jupyter wb-aws demo`: JupyterLab with the extension, an identity provider and a local AWS."""
+"""`jupyter wb-aws demo`: JupyterLab or JupyterHub with the extension, and a local AWS."""
 
 from __future__ import annotations
 
@@ -18,24 +18,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
     from jupyter_wb_aws.demo.issuer import Issuer
-    from jupyter_wb_aws.demo.lab import Lab, LabOptions
+    from jupyter_wb_aws.demo.jupyter_process import JupyterProcess
+    from jupyter_wb_aws.demo.lab import LabOptions
+
+    _Started = tuple[JupyterProcess, str, str]
+    """What was started, its address for the browser, and what the terminal shows of it."""
 
 _USAGE_ERROR = 2
 FIRST_PORT = 8888
 _PORTS_TRIED = 50
 _START_TIMEOUT = 90.0
 _POLL_INTERVAL = 0.2
+_LEAST_LIFETIME_ON_HUB = 10
 REQUIRED_MODULES = ("moto", "flask", "jupyterlab", "matplotlib", "awscli")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--no-browser", action="store_true", help="don't open a browser")
-    parser.add_argument(
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--hub",
+        action="store_true",
+        help="start a JupyterHub with two users, alice and bob, whose roles and tokens come from a"
+        " service of the hub",
+    )
+    kind.add_argument(
         "--sign-in",
         action="store_true",
         help="start signed out, and sign in as alice or bob; there are no passwords, so every user"
@@ -44,20 +56,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port",
         type=_port,
-        help=f"port of JupyterLab (default: {FIRST_PORT} or the next free one)",
+        help=f"port of JupyterLab or the hub (default: {FIRST_PORT} or the next free one)",
     )
     parser.add_argument(
         "--token",
         type=_token,
-        help="token that lets you into JupyterLab (default: a random one); other users of this"
-        " machine can read it in the output of `ps`",
+        help="token that lets you in (default: a random one); other users of this machine can read"
+        " it in the output of `ps`",
     )
     parser.add_argument(
         "--token-lifetime",
         type=_at_least(2),
         default=900,
         metavar="SECONDS",
-        help="life of the web identity tokens (default: 900, at least 2)",
+        help="life of the web identity tokens (default: 900, at least 2; with --hub, at least"
+        f" {_LEAST_LIFETIME_ON_HUB})",
     )
     parser.add_argument(
         "--credential-lifetime",
@@ -65,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="life of the AWS credentials (default: as requested, usually 3600)",
     )
-    parser.add_argument("--verbose", action="store_true", help="show JupyterLab's log")
+    parser.add_argument("--verbose", action="store_true", help="show the log")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,31 +97,65 @@ def run(args: argparse.Namespace) -> int:
             "it (perhaps another demo), or choose another port: --port 8899"
         )
         return _USAGE_ERROR
-    root = Path.cwd() / ".demo"
-    try:
-        root.mkdir(exist_ok=True)
-    except OSError as error:
-        _complain(
-            f"{root}, the folder for your notebooks, can't be created ({error.strerror}). "
-            "Run the demo in a folder that you can write to."
-        )
+    problem = _hub_problem(args) if args.hub else _folder_problem()
+    if problem:
+        _complain(problem)
         return _USAGE_ERROR
     with (
         _stop_signals() as stop,
         tempfile.TemporaryDirectory(prefix="jupyter-wb-aws-", ignore_cleanup_errors=True) as folder,
     ):
-        return _run_in(Path(folder), root, args, port, stop)
+        return _run_in(Path(folder), args, port, stop)
 
 
-def _run_in(
-    state: Path, root: Path, args: argparse.Namespace, port: int, stop: threading.Event
-) -> int:
+def _folder_problem() -> str | None:
+    """Make the folder for notebooks; return a sentence if that fails."""
+    try:
+        _notebooks().mkdir(exist_ok=True)
+    except OSError as error:
+        return (
+            f"{_notebooks()}, the folder for your notebooks, can't be created ({error.strerror}). "
+            "Run the demo in a folder that you can write to."
+        )
+    return None
+
+
+def _notebooks() -> Path:
+    return Path.cwd() / ".demo"
+
+
+def _hub_problem(args: argparse.Namespace) -> str | None:
+    """Return a sentence about what prevents a hub, if anything does."""
+    from jupyter_wb_aws.demo.hub.missing import missing
+
+    if args.token_lifetime < _LEAST_LIFETIME_ON_HUB:
+        return f"With --hub, tokens live at least {_LEAST_LIFETIME_ON_HUB} seconds."
+    return missing(Path(sys.prefix), os.environ.get("PATH", ""))
+
+
+def _run_in(state: Path, args: argparse.Namespace, port: int, stop: threading.Event) -> int:
     ambient = dict(os.environ)
     for name in ambient:
         # moto fails on a profile that does not exist, and needs none of the others.
         if name.startswith("AWS_"):
             del os.environ[name]
-    # Imported here so that `jupyter wb-aws --help` need not load moto.
+    start = _start_hub if args.hub else _start_lab
+    with start(state, args, port, ambient) as (process, url, text):
+        try:
+            browser = None if args.no_browser else state
+            return _wait(process, url, text, stop, browser)
+        finally:
+            _print_now("\nStopping ...")
+            process.end()
+            _print_now("Stopped.")
+
+
+# Here and below, moto and others are imported where they are needed: `jupyter wb-aws --help` needs
+# none of them.
+@contextlib.contextmanager
+def _start_lab(
+    state: Path, args: argparse.Namespace, port: int, ambient: Mapping[str, str]
+) -> Iterator[_Started]:
     from jupyter_wb_aws.demo.lab import Lab, LabOptions, prepare
     from jupyter_wb_aws.demo.local_aws import LocalAws
 
@@ -120,20 +167,38 @@ def _run_in(
         options = LabOptions(
             port=port,
             token=args.token or secrets.token_hex(24),
-            root=root,
+            root=_notebooks(),
             issuer=idp.issuer,
             aws_url=aws.url,
             ambient=ambient,
             sign_in=args.sign_in,
         )
         prepare(state, options)
-        lab = Lab(state, options, verbose=args.verbose)
-        try:
-            return _wait(lab, options, stop, browser=None if args.no_browser else state)
-        finally:
-            _print_now("\nStopping ...")
-            lab.end()
-            _print_now("Stopped.")
+        yield Lab(state, options, verbose=args.verbose), options.url, welcome(options)
+
+
+@contextlib.contextmanager
+def _start_hub(
+    state: Path, args: argparse.Namespace, port: int, ambient: Mapping[str, str]
+) -> Iterator[_Started]:
+    from jupyter_wb_aws.demo.hub.running import Hub, HubOptions, prepare
+    from jupyter_wb_aws.demo.hub.site import issuer
+    from jupyter_wb_aws.demo.hub.welcome import welcome
+    from jupyter_wb_aws.demo.local_aws import LocalAws
+    from jupyter_wb_aws.demo.local_aws.seed import seed_for_hub
+
+    _print_now("Starting JupyterHub, its service for AWS and a local AWS ...")
+    lifetime = args.credential_lifetime
+    with LocalAws(issuer(port), credential_lifetime=lifetime, contents=seed_for_hub) as aws:
+        options = HubOptions(
+            port=port,
+            token=args.token or secrets.token_hex(24),
+            aws_url=aws.url,
+            ambient=ambient,
+            token_lifetime=args.token_lifetime,
+        )
+        prepare(state, options)
+        yield Hub(state, options, verbose=args.verbose), options.url, welcome(options)
 
 
 def start_identity_provider(state: Path, args: argparse.Namespace, port: int) -> Issuer:
@@ -157,27 +222,30 @@ def start_identity_provider(state: Path, args: argparse.Namespace, port: int) ->
     return idp
 
 
-def _wait(lab: Lab, options: LabOptions, stop: threading.Event, browser: Path | None) -> int:
+def _wait(
+    process: JupyterProcess, url: str, text: str, stop: threading.Event, browser: Path | None
+) -> int:
     """Wait until the server answers, show how to use it, and wait for its end."""
     deadline = time.monotonic() + _START_TIMEOUT
-    while not lab.answers():
-        if lab.exit_code is not None or time.monotonic() > deadline:
+    while not process.answers():
+        if process.exit_code is not None or time.monotonic() > deadline:
             _complain(
-                "JupyterLab did not start. Its log ends with:\n\n"
-                f"{lab.log_tail()}\n\n`--verbose` shows all of it."
+                f"{process.name} did not start. Its log ends with:\n\n"
+                f"{process.log_tail()}\n\n`--verbose` shows all of it."
             )
             return 1
         if stop.wait(_POLL_INTERVAL):
             return 0
-    _print_now(welcome(options))
+    _print_now(text)
     if browser is not None:
-        _open_browser(browser, options.url)
+        _open_browser(browser, url)
     while not stop.wait(_POLL_INTERVAL):
-        if lab.exit_code is not None:
+        if process.exit_code is not None:
             # Zero: "Shut Down" in JupyterLab's File menu.
-            if lab.exit_code != 0:
-                _complain(f"JupyterLab ended by itself. Its log ends with:\n\n{lab.log_tail()}")
-            return 1 if lab.exit_code else 0
+            if process.exit_code != 0:
+                tail = process.log_tail()
+                _complain(f"{process.name} ended by itself. Its log ends with:\n\n{tail}")
+            return 1 if process.exit_code else 0
     return 0
 
 

@@ -16,13 +16,15 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SERVER_TIMEOUT = 6.0
+SERVER_TIMEOUT = 6.0
 """Seconds in which Jupyter Server may shut down its kernels and terminals."""
 _OTHERS_TIMEOUT = 1.0
 """Seconds in which the remaining processes may react to a signal."""
 
 
-def end_with_all(process: subprocess.Popen[bytes], variable: str, value: str) -> None:
+def end_with_all(
+    process: subprocess.Popen[bytes], variable: str, value: str, timeout: float = SERVER_TIMEOUT
+) -> None:
     """End `process`, then every process whose environment has `variable` set to `value`.
 
     Each process gets SIGTERM first, and SIGKILL if it does not end.
@@ -31,11 +33,12 @@ def end_with_all(process: subprocess.Popen[bytes], variable: str, value: str) ->
         process: the process that started the others.
         variable: the name of the environment variable that marks them.
         value: its value.
+        timeout: seconds in which `process` may end what it started.
     """
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_SERVER_TIMEOUT)
+            process.wait(timeout)
     _signal(_marked(variable, value), psutil.Process.terminate)
     _signal(_marked(variable, value), psutil.Process.kill)
     process.wait()

