@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from jupyter_wb_aws.identity.claims import AWS_ROLES
 from jupyter_wb_aws.identity.token import MAX_TOKEN_LENGTH, WebIdentityToken, largest_claim
@@ -92,6 +92,24 @@ def roles_of(claims: Mapping[str, Any]) -> list[str]:
     claim = claims.get(AWS_ROLES)
     listed = claim.split(";") if isinstance(claim, str) else claim
     return [arn for arn in listed if isinstance(arn, str)] if isinstance(listed, list) else []
+
+
+def subject_pattern_of(claims: Mapping[str, Any], role: RoleArn) -> str | None:
+    """Return a pattern for the `sub` of all users, if this one names both its user and this role.
+
+    Args:
+        claims: the token's.
+        role: the role that the token was used for.
+    """
+    subject, user = claims.get("sub"), claims.get("preferred_username")
+    if not isinstance(subject, str) or not isinstance(user, str) or not user:
+        return None
+    named = f"{role.account_id}/{role.name}"
+    before, found, after = subject.rpartition(named)
+    encoded = quote(user, safe="@+=,", errors="replace").replace("~", "%7E")
+    if not found or encoded not in before:
+        return None
+    return f"{before.replace(encoded, '*', 1)}{named}{after}"
 
 
 def claims_for_aws(claims: Mapping[str, Any]) -> dict[str, object]:

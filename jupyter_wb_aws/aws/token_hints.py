@@ -21,8 +21,11 @@ from jupyter_wb_aws.aws.iam_claims import (
     issuer_without_scheme,
     principal_of,
     printable,
+    roles_of,
+    subject_pattern_of,
     tags_of,
 )
+from jupyter_wb_aws.identity.claims import AWS_ROLES
 from jupyter_wb_aws.identity.token import MAX_TOKEN_LENGTH, largest_claim
 from jupyter_wb_aws.roles.role import RoleArn
 from jupyter_wb_aws.roles.session_tags import SOURCE_IDENTITY, TAGS
@@ -85,7 +88,7 @@ def trust_hint(message: str, role: RoleArn, claims: Claims, *, is_aws_sts: bool 
         return (
             f"The store does not allow this token to use {role}: the role's trust policy requires another (the store's"
             " condition keys may have other names than IAM's), the store does not know the token's issuer, or the"
-            f" role does not exist. Seen: {claims_seen(claims)}."
+            f" role does not exist.{_for_all_users(claims, role)} Seen: {claims_seen(claims)}."
         )
     needed = _actions(claims)
     for action in needed[1:]:
@@ -95,12 +98,28 @@ def trust_hint(message: str, role: RoleArn, claims: Claims, *, is_aws_sts: bool 
                 f" {_WHY[action]} needs. Add it to the statement's Action. Seen: {claims_seen(claims)}."
             )
     principal = principal_of(claims, role)
+    subject = "A `sub` that is not listed is refused"
+    if by_idp := is_aws_sts and bool(roles_of(claims)):
+        subject = (
+            f"The second needs no `sub`: it requires the token's claim `{AWS_ROLES}`, so that the issuer decides who gets"
+            " this role. It is a condition of sts:AssumeRoleWithWebIdentity alone: other actions need a statement of"
+            " their own. A `sub` in the conditions must still match"
+        )
     return (
         f"The trust policy of {role} must have a statement with the action{'s' if len(needed) > 1 else ''}"
         f' {", ".join(needed)}, the principal {{"Federated": {_json(principal)}}}, and conditions that hold'
-        f" for {', '.join(_conditions(claims))}. A `sub` that is not listed is refused, and so is a role"
-        f" that does not exist. Seen: {claims_seen(claims)}."
+        f" for {', '.join(_conditions(claims, by_idp=by_idp))}. {subject}, and a role that does not exist is refused,"
+        f" too.{_for_all_users(claims, role)} Seen: {claims_seen(claims)}."
     )
+
+
+def _for_all_users(claims: Claims, role: RoleArn) -> str:
+    """Return a sentence for an issuer that puts the role into `sub`: then one pattern serves all users."""
+    pattern = subject_pattern_of(claims, role)
+    if pattern is None:
+        return ""
+    key = f"{issuer_without_scheme(claims)}:sub"
+    return f' The `sub` names the role: for all users, use "StringLike" {{{_json(key)}: {_json(pattern)}}}.'
 
 
 def _actions(claims: Claims) -> list[str]:
@@ -114,10 +133,16 @@ def _actions(claims: Claims) -> list[str]:
 _WHY = {"sts:TagSession": "session tags", "sts:SetSourceIdentity": "a source identity"}
 
 
-def _conditions(claims: Claims) -> list[str]:
-    """Return the token's claims as lines of a policy's Condition."""
+def _conditions(claims: Claims, *, by_idp: bool) -> list[str]:
+    """Return the token's claims as lines of a policy's Condition.
+
+    Args:
+        claims: the token's.
+        by_idp: whether the roles claim says who may have the role, so that `sub` need not.
+    """
     name = issuer_without_scheme(claims)
-    values = {f"{name}:aud": audience_of(claims), f"{name}:sub": claims.get("sub")}
+    values = {f"{name}:aud": audience_of(claims)}
+    values |= {"sts:RoleAuthorizedByIdp": "true"} if by_idp else {f"{name}:sub": claims.get("sub")}
     values |= {f"aws:RequestTag/{printable(key)}": value for key, value in tags_of(claims).items()}
     return [f"{_json(key)}: {_json(value)}" for key, value in list(values.items())[:5]]
 
@@ -174,7 +199,7 @@ def _thumbprint(role: RoleArn, claims: Claims) -> str:
 
 def _other_roles(role: RoleArn, claims: Claims) -> str:
     return (
-        f"The token's claim `https://aws.amazon.com/roles` lists the only roles that it is valid for, and"
+        f"The token's claim `{AWS_ROLES}` lists the only roles that it is valid for, and"
         f" {role} is not among them. Configure the identity provider to add it. Seen: {claims_seen(claims)}."
     )
 

@@ -93,6 +93,7 @@ def _ask_server() -> ServerFacts:
         health["token_source"],
         health["catalogue"],
         sessions,
+        health=health["role_sessions"],
         notices=health.get("notices") or (),
     )
 
@@ -120,7 +121,7 @@ def _print_summary(report: Report) -> None:
         if (count := sum(f.severity == severity for f in report.findings))
     ]
     print_text(f"{HEADINGS[report.status]}: {', '.join(counts) or 'nothing was found'}.")
-    from jupyter_wb_aws.aws.iam_claims import audience_of, printable
+    from jupyter_wb_aws.aws.iam_claims import audience_of, printable, roles_of
     from jupyter_wb_aws.clock import rfc3339
     from jupyter_wb_aws.doctor.checks.call import provider_words
 
@@ -131,9 +132,11 @@ def _print_summary(report: Report) -> None:
         print_text(f"by {provider_words(call.provider)} (provider {call.provider}).")
     if report.token is not None:
         claims = report.token.claims
+        roles = ", ".join(printable(arn) for arn in roles_of(claims))
         for line in wrapped(
             f"The token is for {printable(audience_of(claims))}, of {printable(claims.get('iss'))} for"
             f" {printable(claims.get('sub'))}, until {rfc3339(report.token.expires_at)}."
+            + (f" It is good for {roles} only." if roles else "")
         ):
             print_text(line)
 

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         health |= {"token_source": later["token_source"]}
     if not args.json:
         print_notices(news)
-        _print_token(health["token_source"], claims_too=args.verbose)
+        _print_token(health, answer.data["sessions"], claims_too=args.verbose)
     return ExitCode.OK if health["status"] == "ok" else ExitCode.FAILED
 
 
@@ -155,19 +155,42 @@ def _print_more(session: Mapping[str, Any], *, signed_out: bool) -> None:
     print_notices(session["notices"])
 
 
-def _print_token(source: Mapping[str, Any] | None, *, claims_too: bool) -> None:
-    """Print what AWS won't accept in the token and, if asked for, what trust policies are compared with."""
+def _print_token(
+    health: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]], *, claims_too: bool
+) -> None:
+    """Print what AWS won't accept in the tokens and, if asked for, what trust policies are compared with.
+
+    Args:
+        sessions: the role sessions, for their labels.
+        claims_too: whether that was asked for.
+    """
+    source = health["token_source"]
     if not source or not source["claims"]:
         return
     if claims_too:
-        _print_claims(source["claims"])
+        print_text()
+        print_text("For your administrator, to compare with a role's trust policy:")
+        for whose, claims in _claims(health, sessions).items():
+            print_wrapped(f"AWS will see{whose}: {claims}")
     if source["warnings"]:
         print_text()
     for warning in source["warnings"]:
         print_wrapped(f"For your administrator: {warning['message']}")
 
 
-def _print_claims(claims: Mapping[str, Any]) -> None:
+def _claims(health: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """Return the claims of each token in words, by whose they are; one token for all roles is nobody's."""
+    if not health["token_source"].get("binds_role"):
+        return {"": _claims_in_words(health["token_source"]["claims"])}
+    labels = {session["id"]: session["label"] for session in sessions}
+    return {
+        f" for {labels.get(of['id'], of['id'])}": _claims_in_words(of["claims"])
+        for of in health["role_sessions"]
+        if of["claims"]
+    }
+
+
+def _claims_in_words(claims: Mapping[str, Any]) -> str:
     tags = claims["principal_tags"] or {}
     audience = claims["aud"]
     named = {
@@ -176,12 +199,10 @@ def _print_claims(claims: Mapping[str, Any]) -> None:
         "azp": claims["azp"],
         "sub": claims["sub"],
         "source identity": claims["source_identity"],
+        "roles": " and ".join(claims.get("roles") or ()),
         "tags": " ".join(f"{key}={value}" for key, value in tags.items()),
     }
-    seen = ", ".join(f"{name} {value}" for name, value in named.items() if value)
-    print_text()
-    print_text("For your administrator, to compare with a role's trust policy:")
-    print_wrapped(f"AWS will see: {seen}")
+    return ", ".join(f"{name} {value}" for name, value in named.items() if value)
 
 
 def _explained_by(sign_in: Mapping[str, Any]) -> set[str]:

@@ -72,6 +72,7 @@ class CallResult:
 class ServerFacts:
     """The Jupyter server's answers, in the shapes of the REST contract; `problem` says why there are none.
 
+    `health` is what it says of its role sessions in `GET /aws/health`.
     Only the server itself knows two of these. `no_role_chosen`: the user chose "no AWS role" for this process.
     `files_named`: the variables that name the user's own profile files, if these are hidden.
     """
@@ -80,9 +81,18 @@ class ServerFacts:
     token_source: Mapping[str, Any] | None = None
     catalogue: Mapping[str, Any] | None = None
     sessions: Sequence[Mapping[str, Any]] = ()
+    health: Sequence[Mapping[str, Any]] = ()
     no_role_chosen: bool = False
     notices: Sequence[Mapping[str, str]] = ()
     files_named: Mapping[str, str] = field(default_factory=dict)
+
+    def claims_for(self, role_arn: str) -> Mapping[str, Any] | None:
+        """Return the claims of the server's current token for a role; None if they are not known."""
+        ids = {session["id"] for session in self.sessions if session["role_arn"] == role_arn}
+        of_role = (of["claims"] for of in self.health if of["id"] in ids and of.get("claims"))
+        source = self.token_source or {}
+        of_all = None if source.get("binds_role") else source.get("claims")
+        return next(of_role, of_all)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from jupyter_wb_aws.aws.profile_paths import VARIABLES
 from jupyter_wb_aws.child_processes import ChildProcesses
 from jupyter_wb_aws.errors import BadRequest, DoctorTimeout, KernelNotFound
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
-from jupyter_wb_aws.handlers.health import catalogue_json, source_json
+from jupyter_wb_aws.handlers.health import catalogue_json, session_health, source_json
 from jupyter_wb_aws.handlers.role_sessions import sessions_json
 from jupyter_wb_aws.injection.environment import (
     InjectionSettings,
@@ -101,6 +101,7 @@ class DoctorHandler(WbAwsHandler):
             "catalogue": await catalogue_json(manager),
             "notices": [{"code": code, "message": text} for code, text in manager.notices],
             "sessions": await sessions_json(self.server_state, manager, manager.sessions.living()),
+            "health": [session_health(manager, s) for s in manager.sessions.living()],
         }
 
 

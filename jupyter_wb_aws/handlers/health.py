@@ -154,6 +154,7 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
     subject = token.claims["sub"] if token else user.subject if user else None
     return {
         "name": getattr(source, "short_name", type(source).__name__),
+        "binds_role": source.binds_role,
         "subject": subject,
         "claims": claims_for_aws(token.claims) if token else None,
         "warnings": [{"code": w.code, "message": w.message} for w in warnings],

@@ -85,8 +85,10 @@ class Rights:
             WbAwsError: if no token or no catalogue is available.
         """
         user = await self.user()
+        catalogue = await self._catalogue.look()
+        user = self._catalogue.user or user  # the look may have brought another
         self._require_owners(user)
-        offered = (await self._catalogue.look()).offered_to(user)
+        offered = catalogue.offered_to(user)
         self._claim_notices.log_new()
         return user, offered
 

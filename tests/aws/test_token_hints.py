@@ -245,6 +245,45 @@ def test_an_action_that_the_trust_policy_lacks_is_named():
     assert "lacks the action sts:SetSourceIdentity" in denied("SetSourceIdentity", **tags)
 
 
+BOUND = {
+    "https://aws.amazon.com/roles": [str(ROLE)],
+    "preferred_username": "a b",
+    "sub": "user:a%20b",
+}
+IN_SUBJECT = {"preferred_username": "a b", "sub": "user:a%20b:role:111122223333/analyst"}
+
+
+def test_a_token_that_the_issuer_binds_to_the_role_needs_no_list_of_users():
+    hint = denied(**BOUND, **{TAGS: {"principal_tags": {"Team": ["analytics"]}}})
+    assert '"idp.example.com:aud": "wb", "sts:RoleAuthorizedByIdp": "true"' in hint
+    assert '"idp.example.com:sub"' not in hint
+    assert "other actions need a statement of their own" in hint
+    assert "StringLike" not in hint
+
+
+def test_a_role_in_the_subject_is_compared_by_a_pattern():
+    pattern = '"StringLike" {"idp.example.com:sub": "user:*:role:111122223333/analyst"}'
+    assert pattern in denied(**IN_SUBJECT)
+    store = explained("AccessDenied", "Access Denied", is_aws_sts=False, status=403, **IN_SUBJECT)
+    assert pattern in store.admin_hint
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"sub": "user:bob:role:111122223333/analyst"}, {"sub": "user:a%20b:role:444455556666/analyst"},
+        {"preferred_username": ["a"]}, {"sub": "111122223333/analyst:a%20b"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_no_pattern_is_made_of_a_subject_that_does_not_name_user_and_role(claims):
+    assert "StringLike" not in denied(**{**IN_SUBJECT, **claims})
+
+
+def test_half_a_surrogate_pair_for_a_name_makes_no_pattern():
+    assert "StringLike" not in denied(**{**IN_SUBJECT, "preferred_username": "\ud800"})
+
+
 # --- What others wrote ---------------------------------------------------------------------
 
 

@@ -112,12 +112,24 @@ def health_problem(code: str, detail: str, **more: Any) -> dict[str, Any]:
 def token_source(**more: Any) -> dict[str, Any]:
     return {
         "name": "command",
+        "binds_role": False,
         "subject": None,
         "claims": None,
         "warnings": [],
         "expires_at": None,
         "next_refresh_at": None,
         "problem": None,
+        **more,
+    }
+
+
+def session_health(name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"id-{name}",
+        "state": "active",
+        "claims": None,
+        "next_refresh_at": None,
+        "last_failure": None,
         **more,
     }
 

@@ -14,6 +14,7 @@ from tests.cli.contract_server import (
     problem,
     role,
     role_session,
+    session_health,
     token_source,
 )
 
@@ -426,6 +427,30 @@ def test_status_shows_the_claims_that_iam_checks_and_those_that_it_refuses(serve
     assert "tags Team=analytics Cost=7" in out.replace("\n", " ")
     assert "For your administrator: The issuer has a port." in out
     assert max(map(len, out.splitlines())) <= 96
+
+
+def test_status_shows_the_claims_of_each_token_where_each_role_has_its_own(server, run):
+    roles = [f"arn:aws:iam::111122223333:role/{name}" for name in ("analyst", "auditor")]
+    of_each = [CLAIMS | {"roles": [role]} for role in roles]
+    server.sessions = [role_session("analyst", default=True), role_session("auditor")]
+    server.health = health(
+        token_source=token_source(claims=of_each[0], binds_role=True),
+        role_sessions=[
+            session_health("analyst", claims=of_each[0]),
+            session_health("auditor", claims=of_each[1]),
+            session_health("expired", claims=None),
+        ],
+    )
+    out = " ".join(run("status", "--verbose").out.split())
+    assert (
+        f"AWS will see for analyst: iss https://idp.example.com, aud jupyter, sub alice, roles {roles[0]}"
+        in out
+    )
+    assert (
+        f"AWS will see for auditor: iss https://idp.example.com, aud jupyter, sub alice, roles {roles[1]}"
+        in out
+    )
+    assert out.count("AWS will see") == 2
 
 
 def test_status_shows_no_claims_without_a_token(server, run):

@@ -550,6 +550,29 @@ def test_a_token_that_is_not_the_servers_is_reported(role_env):
     assert "sub: 'alice', not 'bob'" in finding.message
 
 
+def test_a_token_bound_to_a_role_is_compared_with_the_servers_token_for_that_role(role_env):
+    role = role_env["AWS_ROLE_ARN"]
+    mine = {
+        "iss": "https://idp.example.com",
+        "aud": "wb",
+        "azp": None,
+        "sub": "alice",
+        "roles": None,
+    }
+    others = {**mine, "sub": "user:alice:role:111122223333/auditor"}
+    source = token_source(claims=others, binds_role=True)
+    sessions = [{**role_session("analyst"), "role_arn": role}, role_session("auditor")]
+
+    def found(claims):
+        health = [{"id": "id-analyst", "claims": claims}, {"id": "id-auditor", "claims": others}]
+        server = ServerFacts(token_source=source, sessions=sessions, health=health)
+        return codes(token.check, replace(gather(role_env, NOON, None), server=server))
+
+    assert found(mine) == []
+    assert found(None) == []
+    assert found({**mine, "roles": [role]}) == ["token_of_another"]
+
+
 # --- Endpoints, proxies, certificates, caches ----------------------------------------------
 
 

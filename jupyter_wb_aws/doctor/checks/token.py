@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 
-from jupyter_wb_aws.aws.iam_claims import audience_of, claim_warnings, printable
+from jupyter_wb_aws.aws.iam_claims import audience_of, claim_warnings, printable, roles_of
 from jupyter_wb_aws.aws.safe_read import FileContent
 from jupyter_wb_aws.aws.sts import is_aws_endpoint
 from jupyter_wb_aws.clock import rfc3339
@@ -145,13 +145,14 @@ def _claims(token: WebIdentityToken, facts: Facts) -> Iterator[Finding]:
             f"{warning.message} ({warning.code})",
             "Hand this to your administrator; docs/identity-providers.md says what AWS requires of a token.",
         )
-    known = (facts.server.token_source or {}).get("claims") if facts.server else None
+    known = facts.server.claims_for(facts.get("AWS_ROLE_ARN")) if facts.server else None
     if not known:
         return
     mine = {
         "iss": token.claims.get("iss"),
         "sub": token.claims.get("sub"),
         "aud": audience_of(token.claims),
+        "roles": roles_of(token.claims) or None,
     }
     theirs = {**known, "aud": audience_of(known)}
     differing = [name for name in mine if printable(mine[name]) != printable(theirs.get(name))]
