@@ -176,13 +176,16 @@ def source_problem(manager: RoleSessionManager) -> WbAwsError | None:
 
 def token_statuses(manager: RoleSessionManager) -> list[TokenStatus]:
     """Return what is known of the one token of the user; of those in use, the default role's first, if each role has its own."""
-    if not manager.token_cache.source.binds_role:
+    source = manager.token_cache.source
+    if not source.binds_role:
         return [manager.token_cache.status(None)]
+    # With a roles file, a token without a role says who the user is.
+    without_role = [] if source.knows_roles else [manager.token_cache.status(None)]
     sessions = sorted(
         manager.sessions.living(), key=lambda session: not manager.sessions.is_default(session)
     )
     by_role = {str(s.role.arn): manager.sessions.token_status(s) for s in sessions}
-    return [*by_role.values()] or [TokenStatus()]
+    return [*by_role.values(), *without_role] or [TokenStatus()]
 
 
 def valid_token(manager: RoleSessionManager, token_status: TokenStatus) -> WebIdentityToken | None:
