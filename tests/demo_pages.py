@@ -73,7 +73,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.action = attributes["action"]
+            self.action = attributes.get("action", "")
         elif tag == "input":
             self.fields[attributes["name"]] = attributes.get("value", "")
         elif tag == "button" and "name" in attributes:
