@@ -8,6 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+# The pages about the hub service, whose settings, roles file and commands are its own: tests/test_docs_hub.py.
+HUB_PAGES = [page for page in PAGES if page.name.startswith("hub-service")]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -22,10 +24,11 @@ class Block:
         return f"{self.page}:{self.line}"
 
 
-def blocks(language):
+def blocks(language, pages=None):
+    """Return the code blocks in a language, of some pages or of all."""
     return [
         Block(page.name, text.count("\n", 0, found.start()) + 1, language, found[2])
-        for page in PAGES
+        for page in (PAGES if pages is None else pages)
         for text in [page.read_text()]
         for found in BLOCK.finditer(text)
         if found[1] == language

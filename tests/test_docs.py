@@ -45,7 +45,7 @@ from jupyter_wb_aws.role_sessions.role_session import EndReason, State
 from jupyter_wb_aws.roles.catalogue_parser import CLAIM_KEYS, KEYS, parse
 from jupyter_wb_aws.wiring import missing_setting
 from tests.conftest import NOON, make_jwt
-from tests.pages import BLOCK, PAGES, ROOT, blocks, prose
+from tests.pages import BLOCK, HUB_PAGES, PAGES, ROOT, blocks, prose
 
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -53,15 +53,18 @@ CONTRACT = yaml.safe_load((ROOT / "jupyter_wb_aws/handlers/openapi.yaml").read_t
 CODES = CONTRACT["x-codes"]
 
 
-PYTHON = blocks("python")
+OUR_PAGES = [
+    page for page in PAGES if page not in HUB_PAGES
+]  # tests/test_docs_hub.py has the others
+PYTHON = blocks("python", OUR_PAGES)
 CONFIGURATIONS = [block for block in PYTHON if re.search(r"^c\.", block.text, re.MULTILINE)]
 (SOURCE,) = [block for block in PYTHON if "(TokenSource):" in block.text]
-POLICIES = [b for b in blocks("json") if "Statement" in json.loads(b.text)]
+POLICIES = [b for b in blocks("json", OUR_PAGES) if "Statement" in json.loads(b.text)]
 TRUST_POLICIES = [block for block in POLICIES if '"Principal"' in block.text]
 COMMANDS = (
     [
         pytest.param(line.removeprefix("$ "), id=f"{block}: {line[:80]}")
-        for block in blocks("console")
+        for block in blocks("console", OUR_PAGES)
         for line in block.text.splitlines()
         if line.startswith("$ ")
     ]
@@ -81,18 +84,28 @@ COMMANDS = (
 
 def test_every_code_block_has_a_language_that_is_checked():
     fences = sum(page.read_text().count("\n```") for page in PAGES)
-    known = ["console", "json", "python", "r", "text", "toml", "yaml"]  # R is run by tests/clients
+    known = [
+        "console",
+        "hcl",
+        "ini",
+        "json",
+        "python",
+        "r",
+        "text",
+        "toml",
+        "yaml",
+    ]  # R is run by tests/clients
     assert fences == 2 * sum(len(blocks(language)) for language in known)
 
 
-@pytest.mark.parametrize("block", blocks("toml"), ids=str)
+@pytest.mark.parametrize("block", blocks("toml", OUR_PAGES), ids=str)
 def test_a_roles_file_is_read(block):
     assert parse(block.text, NOON).entries or parse(block.text, NOON).from_claim
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
 def test_yaml_parses(block):
-    assert yaml.safe_load(block.text)
+    assert all(yaml.safe_load_all(block.text))
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
@@ -407,7 +420,7 @@ OTHER_NAMES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", OUR_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_names_in_the_text_are_names_of_something(page):
     words = {
         word for word in INLINE.findall(prose(page)) if re.fullmatch(r"_?[a-z]+_[a-z_]+", word)
@@ -460,7 +473,7 @@ def files():
     return [f"/{path}" for path in listed.split()]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", OUR_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_in_the_text_are_files_of_the_repository(page, files):
     named = {word for word in INLINE.findall(prose(page)) if FILE.fullmatch(word)} - READERS_FILES
     assert [name for name in named if not any(path.endswith(f"/{name}") for path in files)] == []
