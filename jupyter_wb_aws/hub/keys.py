@@ -247,7 +247,11 @@ class SigningKeys:
         if self._failure is not None:
             detail = f"The folder with the keys can't be changed ({self._failure})."
             found.append(KeyProblem("keys_dir_not_written", detail))
-        if self._current() is None:
+        can_sign = {key.algorithm for key in contents.keys if key.private is not None}
+        if contents.read_only and can_sign and self._settings.algorithm not in can_sign:
+            detail = f"No key is for {self._settings.algorithm}, so another algorithm goes on. `new-key` makes one."
+            found.append(KeyProblem("key_algorithm", detail))
+        if not can_sign:
             found.append(KeyProblem("keys_unavailable", "There is no key that can sign tokens."))
         return found
 

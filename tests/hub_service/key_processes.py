@@ -63,3 +63,12 @@ def publish_until(number, queue, stop, folder, settings):
             seen.append([before, before, now])
         seen[-1][1] = before
     queue.put((seen, keys.public_keys()))
+
+
+def rotate_forever(folder, tokens):
+    """Append a token to a file, and rotate, until it is killed."""
+    keys = open_keys(folder, SystemClock(), lead=0)
+    with open(tokens, "ab", buffering=0) as file:
+        while True:
+            file.write(sign(keys.signing_key(), sub="user:alice").encode() + b"\n")
+            keys.rotate()

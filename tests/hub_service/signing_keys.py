@@ -1,5 +1,6 @@
 """What the tests of the hub service's keys share: a folder of keys, the time, and programs that check tokens."""
 
+import dataclasses
 import json
 import os
 from datetime import timedelta
@@ -54,6 +55,17 @@ def write_key(folder, clock, algorithm="ES256", mode=0o600, signs_in=0):
     path.write_bytes(as_file(key))
     path.chmod(mode)
     return path
+
+
+def write_replaced_key(folder, clock, seconds):
+    """Write the file of a key that is published for so long, without its private half; return its id."""
+    key = make_key("ES256", clock.now(), clock.now())
+    until = clock.now() + timedelta(seconds=seconds)
+    key = dataclasses.replace(key, private=None, replaced_at=clock.now(), published_until=until)
+    path = folder / file_name(key.kid)
+    path.write_bytes(as_file(key))
+    path.chmod(0o600)
+    return key.kid
 
 
 def private_files(folder):

@@ -26,6 +26,7 @@ from tests.hub_service.signing_keys import (
     snapshot,
     verify,
     verify_with_joserfc,
+    write_replaced_key,
 )
 
 
@@ -180,11 +181,12 @@ def test_other_processes_see_a_rotation_at_their_next_call(folder, clock):
 
 
 def test_the_published_keys_are_the_same_in_every_process_and_order(folder, clock):
-    keys = open_keys(folder, clock, "RS256")
+    keys = open_keys(folder, clock)
     for _ in range(5):
         keys.rotate()
         clock.advance(LEAD)
-    other = open_keys(folder, clock, "RS256", lifetime=60, lead=5)
+        keys.signing_key()
+    other = open_keys(folder, clock, lifetime=60, lead=5)
 
     assert json.dumps(keys.public_keys()) == json.dumps(other.public_keys())
 
@@ -342,21 +344,32 @@ def test_a_key_that_was_to_sign_in_a_year_by_a_wrong_clock_signs_after_the_next_
 
 
 def test_no_more_keys_are_published_than_aws_reads(folder, clock):
-    keys = open_keys(folder, clock, lead=0)
-    for _ in range(99):
-        keys.rotate()
+    keys = open_keys(folder, clock)
+    replaced = [write_replaced_key(folder, clock, LIFETIME) for _ in range(99)]
     before = snapshot(folder)
 
-    assert len(kids(keys)) == 100
+    assert set(kids(keys)) == {*replaced, keys.signing_key().kid}
     with pytest.raises(RotationRefused, match="100 keys") as refused:
         keys.rotate()
-    assert "2026-11-24T13:05:00Z" in refused.value.hint
+    assert "2026-11-24T13:00:00Z" in refused.value.hint
     assert snapshot(folder) == before
     new = keys.rotate(keys.signing_key().kid)  # a stolen key can't wait
     assert len(kids(keys)) == 100
     assert keys.signing_key().kid == new.kid
-    clock.advance(LIFETIME + LEEWAY)
+    clock.advance(LIFETIME)
+    assert kids(keys) == [new.kid]
     keys.rotate()
+
+
+def test_of_more_keys_than_aws_reads_the_newest_are_published(folder, clock):
+    keys = open_keys(folder, clock)
+    oldest = [write_replaced_key(folder, clock, LIFETIME) for _ in range(100)]
+    clock.advance(1)
+    new = keys.rotate(keys.signing_key().kid)
+
+    assert len(kids(keys)) == 100
+    assert kids(keys)[-1] == new.kid
+    assert len(set(oldest) - set(kids(keys))) == 1
 
 
 # --- Every order of events -----------------------------------------------------------------------------
@@ -370,7 +383,7 @@ EVENTS = st.one_of(
 
 
 @hypothesis.given(st.lists(EVENTS, max_size=25))
-@hypothesis.settings(max_examples=60)
+@hypothesis.settings(max_examples=40)
 def test_every_token_is_verified_for_its_whole_life_whatever_happens_in_between(
     tmp_path_factory, events
 ):

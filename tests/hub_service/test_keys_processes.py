@@ -9,6 +9,7 @@ from tests.hub_service.key_processes import (
     DEADLINE,
     SPAWN,
     publish_until,
+    rotate_forever,
     running,
     sign_until,
     start_together,
@@ -18,7 +19,7 @@ from tests.hub_service.signing_keys import open_keys, private_files, verify
 
 @pytest.mark.parametrize(
     ("algorithms", "rounds"),
-    [(["ES256"] * 4, 25), (["ES256", "RS256"] * 2, 5)],
+    [(["ES256"] * 4, 25), (["ES256", "RS256"] * 2, 3)],
     ids=["same", "mixed"],
 )
 def test_processes_that_start_at_once_on_an_empty_folder_sign_with_published_keys_only(
@@ -75,3 +76,23 @@ def rotate_and_wait(keys):
     while keys.signing_key().kid != new.kid:
         assert time.monotonic() < deadline
     return new.kid
+
+
+@pytest.mark.parametrize("lines", [1, 4, 9, 16])
+def test_a_process_that_is_killed_while_it_rotates_leaves_keys_that_verify_all_its_tokens(
+    tmp_path, lines
+):
+    folder, tokens = tmp_path / "keys", tmp_path / "tokens"
+    tokens.touch()
+    process = SPAWN.Process(target=rotate_forever, args=(folder, tokens))
+    process.start()
+    deadline = time.monotonic() + DEADLINE
+    while len(tokens.read_text().splitlines()) < lines:
+        assert time.monotonic() < deadline
+    process.kill()
+    process.join(DEADLINE)
+    keys = open_keys(folder, SystemClock())
+
+    assert keys.problems == []
+    assert private_files(folder) == [f"{keys.signing_key().kid}.json"]
+    assert all(verify(token, keys.public_keys()) for token in tokens.read_text().splitlines())
