@@ -34,6 +34,9 @@ class HubServiceApp(Application):
     """A JupyterHub service that signs web identity tokens for AWS, each for one user and one role."""
 
     name = "jupyter-wb-aws-hub"
+    description = """
+    A JupyterHub service that signs web identity tokens for AWS, each for one user and one role.
+    """
     version = importlib.metadata.version("jupyter_wb_aws")
     raise_config_file_errors = True
     max_arguments: ClassVar[int] = 0

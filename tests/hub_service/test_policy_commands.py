@@ -111,3 +111,15 @@ def test_a_missing_setting_is_named(run):
     assert (done.returncode, done.stdout) == (1, "")
     assert "HubServiceApp.roles_file is not set" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        ([], "A JupyterHub service that signs web identity tokens"),
+        (["trust-policy"], "Print the IAM identity providers and trust policies"),
+        (["terraform"], "Print IAM identity providers and roles as a Terraform configuration"),
+    ],
+)
+def test_help_begins_with_what_the_command_does(run, command, what):
+    assert run(*command, "--help").stdout.startswith(what)
