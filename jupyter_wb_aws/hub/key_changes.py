@@ -11,7 +11,7 @@ from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.hub import rotation
 from jupyter_wb_aws.hub.errors import RotationRefused, UnknownKey
 from jupyter_wb_aws.hub.jwk import make_private_key
-from jupyter_wb_aws.hub.key_files import file_name
+from jupyter_wb_aws.hub.key_files import file_name, is_file_name
 from jupyter_wb_aws.hub.key_folder import Contents, KeyFolder
 from jupyter_wb_aws.hub.rotation import Key
 from jupyter_wb_aws.private_folder import refusal
@@ -156,9 +156,10 @@ def withdraw(folder: KeyFolder, settings: KeySettings, kid: str, now: datetime) 
     """
     contents = _read(folder)
     keys = {key.kid: key for key in contents.keys}
-    if kid not in keys and file_name(kid) not in contents.refused:
+    name = file_name(kid)
+    if kid not in keys and not (is_file_name(name) and name in contents.refused):
         known = ", ".join(keys) or "none"
-        raise UnknownKey(f"There is no key {kid!r}. The keys are: {known}.")
+        raise UnknownKey(f"There is no key {kid!r:.60}. The keys are: {known}.")
     current = rotation.signing(contents.keys, now)
     if current is not None and current.kid != kid:
         folder.remove(kid)

@@ -265,7 +265,7 @@ def _unavailable() -> KeysUnavailable:
 
 
 def _read_only(path: Path, compromised: str | None) -> KeysReadOnly:
-    old = f"take {file_name(compromised)} out of it" if compromised else "keep the others"
+    old = f"take {file_name(compromised):.60} out of it" if compromised else "keep the others"
     return KeysReadOnly(
         f"This service can't write to the folder with its keys, {path}. Nothing has changed.",
         hint="Make a key with `jupyter-wb-aws-hub new-key --out DIR`, add its file to the Secret that is mounted"

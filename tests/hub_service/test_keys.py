@@ -234,14 +234,17 @@ def test_a_replaced_key_that_was_stolen_is_withdrawn_and_the_current_one_goes_on
 
 
 @pytest.mark.parametrize(
-    "unknown", ["nothing", "", "../other", "*", "\0", "longest-token-lifetime"]
+    "unknown",
+    ["nothing", "", "../other", "*", "\0", "longest-token-lifetime", "notes", "x" * 10_000],
 )
 def test_an_unknown_key_is_named_with_those_that_exist(folder, clock, unknown):
     keys = open_keys(folder, clock)
+    (folder / "notes.json").write_text("somebody's")
     before = snapshot(folder)
 
     with pytest.raises(UnknownKey) as refused:
         keys.rotate(unknown)
+    assert len(refused.value.detail) < 200
     assert keys.signing_key().kid in refused.value.detail
     assert snapshot(folder) == before
 
