@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
+import jwt
 import pytest
 
 from tests.hub.hub_site import ANALYST, CONTENT, FINANCE, READ, ROTATING, HubSite
@@ -31,16 +34,72 @@ while not pathlib.Path("done").exists():
 def site(start_hub):
     with contextlib.ExitStack() as stack:
         lifetimes = {"token_lifetime": TOKEN_LIFETIME, "publish_lead": PUBLISH_LEAD}
-        site = HubSite(stack, service=lifetimes)
+        site = HubSite(stack, service={**lifetimes, "tokens_per_minute": 1000})
         site.hub = start_hub(**site.options)
         yield site
 
 
+def taken_by_servers(site):
+    return [line for line in site.trail.lines if line["role_session_name"] != "a-test"]
+
+
 def keys_of(site, role):
-    """Return the keys that signed the tokens with which a role was taken, oldest first."""
+    """Return the keys that signed the tokens with which a server took a role, oldest first."""
     kids = {line["jti"]: line["kid"] for line in site.audit() if "jti" in line}
-    taken = [line["jti"] for line in site.trail.lines if line["role_arn"] == role]
+    taken = [line["jti"] for line in taken_by_servers(site) if line["role_arn"] == role]
     return list(dict.fromkeys(kids[jti] for jti in taken))
+
+
+class Reader:
+    """Somebody who checks tokens, and keeps the keys for as long as the service says."""
+
+    def __init__(self, site):
+        self._site = site
+        self._kept_until = 0
+
+    def knows_the_key_of(self, token):
+        if time.monotonic() >= self._kept_until:
+            answer = self._site.ask("GET", "keys", None)
+            (max_age,) = re.findall(r"max-age=(\d+)", answer.headers["Cache-Control"])
+            self._kept_until = time.monotonic() + int(max_age)
+            self._kids = {key["kid"] for key in answer.json()["keys"]}
+        return kid_of(token) in self._kids
+
+
+def kid_of(token):
+    return jwt.get_unverified_header(token)["kid"]
+
+
+def rotate(site, **body):
+    answer = site.ask("POST", "keys", ROTATING, body=body)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["kid"]
+
+
+def test_who_keeps_the_keys_as_long_as_the_service_says_knows_the_key_of_each_new_token(site):
+    hub_token = site.by_hand("alice")
+    reader = Reader(site)
+    reader.knows_the_key_of(site.web_identity(hub_token))
+
+    new = rotate(site)
+
+    def signs():
+        token = site.web_identity(hub_token)
+        assert reader.knows_the_key_of(token)
+        return kid_of(token) == new
+
+    until(signs, "the new key does not sign")
+
+
+def test_a_token_of_a_compromised_key_is_refused_at_once_and_a_new_one_is_accepted(site):
+    hub_token = site.by_hand("alice")
+    stolen = site.web_identity(hub_token)
+    assert site.assume(stolen, ANALYST) == "accepted"
+
+    rotate(site, compromised=kid_of(stolen))
+
+    assert site.assume(stolen, ANALYST) == "InvalidIdentityToken"
+    assert site.assume(site.web_identity(hub_token), ANALYST) == "accepted"
 
 
 @pytest.mark.long
@@ -55,8 +114,7 @@ def test_no_call_fails_while_the_keys_are_rotated(site):
             said[role] = workers.submit(server.run, server.kernel(), WORK)
         try:
             for rotation in range(ROTATIONS):
-                answer = site.ask("POST", "keys", ROTATING, body={})
-                assert answer.status_code == 201, answer.text
+                rotate(site)
                 for role in servers:
                     until(
                         lambda role=role, rotation=rotation: (
@@ -72,4 +130,4 @@ def test_no_call_fails_while_the_keys_are_rotated(site):
         calls = said[role].result().splitlines()
         assert set(calls) == {CONTENT}
         assert len(calls) >= 10 * ROTATIONS
-    assert {line["error"] for line in site.trail.lines} == {None}
+    assert {line["error"] for line in taken_by_servers(site)} == {None}
