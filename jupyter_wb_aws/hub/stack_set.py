@@ -76,8 +76,9 @@ def _resources(roles: Iterable[Role], settings: ClaimSettings) -> list[tuple[Tem
         policy = trust(anywhere, settings, {"Fn::GetAtt": [PROVIDER, "Arn"]}).policy()
         resource = {
             "Type": "AWS::IAM::Role",
-            # Deleting the stack must not delete what users work with.
+            # A deleted or changed stack must not delete what users work with.
             "DeletionPolicy": "Retain",
+            "UpdateReplacePolicy": "Retain",
             "Properties": {
                 "RoleName": role.arn.name,
                 "Path": role.arn.path,

@@ -380,6 +380,10 @@ def test_a_stack_set_makes_each_accounts_provider_and_roles(hub, template):
     )
 
     assert len(printed["Resources"]) == 5
+    roles = list(printed["Resources"].values())[1:]
+    assert {(role["DeletionPolicy"], role["UpdateReplacePolicy"]) for role in roles} == {
+        ("Retain", "Retain")
+    }
     for account in (ACCOUNT_ID, OTHER):
         provider, *roles = resolved(printed, account)
         mine = [role for role in catalogue.roles() if role.arn.account_id == account]
