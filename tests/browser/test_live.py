@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from playwright.sync_api import expect
 
@@ -58,6 +60,35 @@ def test_a_connected_page_asks_nothing_while_nothing_happens(browser, demo):
 
         demo.start("analyst", default=True)
         expect(summary(lab)).to_contain_text("work as Analyst")
+
+
+HIDE = """hidden => {
+    Object.defineProperty(document, 'hidden', { configurable: true, value: hidden });
+    document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
+@pytest.mark.long
+def test_what_happens_elsewhere_is_read_without_activity_and_in_a_hidden_page_not_at_all(
+    browser, demo
+):
+    with opened_lab(browser, demo) as hidden, opened_lab(browser, demo) as shown:
+        for window in (hidden, shown):
+            window.page.locator(".jp-AwsRoles-option").first.wait_for()
+        hidden.page.evaluate(HIDE, True)
+        queries = []
+        shown.page.on("request", lambda request: queries.append(urlsplit(request.url)))
+        hidden.recorder.clear()
+
+        demo.start("analyst", default=True)
+        expect(summary(shown)).to_contain_text("work as Analyst")
+
+        reads = [url for url in queries if url.path.startswith("/aws/")]
+        assert reads
+        assert all("no_track_activity=1" in url.query for url in reads)
+        assert hidden.recorder.asked_of_us == []
+        hidden.page.evaluate(HIDE, False)
+        expect(summary(hidden)).to_contain_text("work as Analyst")
 
 
 def test_a_page_outlives_its_server_and_finds_its_role_session_again(
