@@ -132,7 +132,7 @@ def rotate(folder: KeyFolder, settings: KeySettings, now: datetime) -> Rotation:
     if len(published) >= rotation.MAX_PUBLISHED:
         until = min(key.published_until for key in published if key.published_until)
         raise RotationRefused(
-            f"{rotation.MAX_PUBLISHED} keys are published, and AWS reads no more. Nothing has changed.",
+            f"{rotation.MAX_PUBLISHED} keys are published, as many as AWS reads. Nothing has changed.",
             hint=f"Rotate again after {rfc3339(until)}, when the first of them is no longer needed.",
         )
     new = _add(folder, settings, keys, now)

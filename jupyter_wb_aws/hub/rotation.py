@@ -2,8 +2,8 @@
 
 Pure functions of the keys and the time, which give every process the same answer:
 
-1. A new key is published first, and signs from `signs_from` on, so that whoever checks signatures has seen
-   it by then.
+1. A new key is published first, and signs from `signs_from` on, so that all who check signatures have
+   read it by then.
 2. The newest key that may sign is the one that signs. "Newest" is by `made_at`, which is later for each
    successor than for its predecessors, even where the clock was set back in between.
 3. Its predecessors are replaced: they lose their private halves, and stay published until the last token
@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from jupyter_wb_aws.hub.jwk import PrivateKey, PublicKey, jwk_of
 
-# AWS reads no more of an issuer's keys.
+# AWS reads so many keys of an issuer.
 MAX_PUBLISHED = 100
 # AWS accepts a token until five minutes after its `exp`.
 LEEWAY = timedelta(minutes=5)

@@ -1,18 +1,20 @@
 """The commands for keys: what they do, and what they say."""
 
+import contextlib
 import json
 import re
 import stat
 import subprocess
 import sys
 
+import httpx
 import jwt
 import pytest
 
 from jupyter_wb_aws.hub import key_commands
 from jupyter_wb_aws.hub.errors import FileNotWritten, UnknownKey
 from tests.conftest import FakeClock
-from tests.hub_service.running_service import plain_environment, until
+from tests.hub_service.running_service import RunningService, plain_environment, until
 from tests.hub_service.signing_keys import LEAD, kids, open_keys, private_files, sign, verify
 
 ISSUER = "https://keys.example.com/hub/"
@@ -143,7 +145,7 @@ def signed_by(service):
 
 
 def test_a_running_service_follows_a_rotation_without_a_restart(start_service):
-    with start_service(publish_lead=1) as service:
+    with start_service(publish_lead=1, tokens_per_minute=10_000) as service:
         old = signed_by(service)
         rotated = run(service, "rotate")
         (first, new) = published(service)
@@ -154,6 +156,45 @@ def test_a_running_service_follows_a_rotation_without_a_restart(start_service):
         until(lambda: signed_by(service) == new, lambda: service.log)
         assert published(service) == [old, new]
         assert private_files(service.folder / "keys") == [f"{new}.json"]
+
+
+def test_services_that_share_their_keys_accept_each_others_tokens_while_they_rotate(hub, tmp_path):
+    """They started at the same moment, on an empty folder."""
+    settings = {
+        "keys_dir": str(tmp_path / "keys"),
+        "hub_api_url": hub.api_url,
+        "publish_lead": 1,
+        "tokens_per_minute": 10_000,
+    }
+    services = []
+    try:
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            services.append(RunningService(tmp_path / name, **settings))
+            services[-1].launch()
+        for service in services:
+            until(lambda service=service: is_healthy(service), lambda service=service: service.log)
+        first = accepted_by_all(services)
+        assert len(first) == 1
+        run(services[0], "rotate")
+        until(lambda: accepted_by_all(services).isdisjoint(first), lambda: services[0].log)
+    finally:
+        for service in services:
+            service.stop()
+
+
+def is_healthy(service):
+    with contextlib.suppress(httpx.TransportError):
+        return service.ask("GET", "health").status_code == 200
+
+
+def accepted_by_all(services):
+    """Ask each service for a token, check it with the keys of each, and return the keys that signed."""
+    tokens = [service.token().json()["token"] for service in services]
+    for service in services:
+        published = service.ask("GET", "keys").json()
+        assert all(verify(token, published) for token in tokens)
+    return {jwt.get_unverified_header(token)["kid"] for token in tokens}
 
 
 def test_a_running_service_no_longer_publishes_a_compromised_key(start_service):
