@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -114,16 +115,31 @@ def until(met, what):
         time.sleep(0.1)
 
 
+def without_root():
+    """Return what runs a command without root's rights: nothing, where the tests run without them or can't drop them."""
+    command = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        return []
+    dropped = subprocess.run([*command, "true"], capture_output=True, check=False)
+    return [] if dropped.returncode else command
+
+
 @contextmanager
-def started_hub_demo(folder, *options):
-    """Run a demo with a hub in a folder of its own; `options` are the command's."""
+def started_hub_demo(folder, *options, run_by=()):
+    """Run a demo with a hub in a folder of its own.
+
+    Args:
+        folder: an empty one.
+        options: the command's.
+        run_by: a command that runs it, such as `without_root()`.
+    """
     (folder / "tmp").mkdir()
     (folder / "home").mkdir()
     (port,) = free_ports(1)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "JUPYTER", "JPY"))}
     own = {"TMPDIR": str(folder / "tmp"), "HOME": str(folder / "home")}
     process = subprocess.Popen(
-        [TESTED / "bin/jupyter-wb-aws", "demo", "--hub", "--no-browser", "--port", str(port), *options],
+        [*run_by, TESTED / "bin/jupyter-wb-aws", "demo", "--hub", "--no-browser", "--port", str(port), *options],
         cwd=folder,
         env={**kept, **DECOYS, **own},
         stdin=subprocess.DEVNULL,

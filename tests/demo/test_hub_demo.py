@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
 import urllib.parse
@@ -13,7 +14,7 @@ import pytest
 
 from jupyter_wb_aws.demo.hub.missing import missing
 from jupyter_wb_aws.demo.names import ACCOUNT_ID, role_arn
-from tests.running_hub_demo import started_hub_demo
+from tests.running_hub_demo import started_hub_demo, without_root
 
 WHO = "aws sts get-caller-identity --query Arn --output text"
 
@@ -23,7 +24,8 @@ LEFT_RUNNING = "import subprocess; subprocess.Popen(['sleep', '600'], start_new_
 
 @pytest.fixture(scope="module")
 def hub_demo(tmp_path_factory):
-    with started_hub_demo(tmp_path_factory.mktemp("hub-demo")) as demo:
+    folder = tmp_path_factory.mktemp("hub-demo")
+    with started_hub_demo(folder, run_by=without_root()) as demo:
         yield demo
 
 
@@ -44,6 +46,11 @@ def test_alice_has_analyst_without_a_sign_in_and_her_kernel_calls_aws_with_it(al
     assert session["state"] == "active", session
     arn = alice.run(alice.kernel(), f"!{WHO}").strip()
     assert arn.startswith(f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/analyst/")
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not without_root(), reason="root, and can't be less")
+def test_neither_the_hub_nor_its_servers_need_root(alice):
+    assert alice.run(alice.kernel(), "!id -u").strip() != "0"
 
 
 def test_bob_is_offered_no_role_and_given_none(bob):

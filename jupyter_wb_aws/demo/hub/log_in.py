@@ -1,6 +1,6 @@
 """The log-in of the demo's hub: a name alone, in the browser that opened the printed link.
 
-Every user of the machine reaches the hub's port, and whoever logs in runs programs as the system
+Every user of the machine reaches the hub's port, and a user who logs in runs programs as the system
 user who started the demo. So the link lets the browser in, as Jupyter's own links do.
 """
 

@@ -57,13 +57,21 @@ def seed(issuer: str) -> None:
 def seed_for_hub(issuer: str) -> None:
     """Fill the account; its OIDC provider is a hub service, which alone decides who gets a role."""
     host = _provider_and_bucket(issuer, HUB_AUDIENCE)
-    authorized = {"Bool": {"sts:RoleAuthorizedByIdp": "true"}}
-    right = {"StringEquals": {f"{host}:aud": HUB_AUDIENCE}, **authorized}
+    tagged = _trust_hub(host, HUB_AUDIENCE, "sts:TagSession")
+    accounts.add_role("analyst", tagged, _permissions(_READ + _WRITE))
+    accounts.add_role("auditor", _trust_hub(host, HUB_AUDIENCE), _permissions(_READ))
     # A typical mistake: another provider's audience.
-    wrong = {"StringEquals": {f"{host}:aud": CLIENT_ID}, **authorized}
-    accounts.add_role("analyst", _trust(host, right), _permissions(_READ + _WRITE))
-    accounts.add_role("auditor", _trust(host, right), _permissions(_READ))
-    accounts.add_role("misconfigured", _trust(host, wrong), _permissions(_READ))
+    accounts.add_role("misconfigured", _trust_hub(host, CLIENT_ID), _permissions(_READ))
+
+
+def _trust_hub(host: str, audience: str, *more_actions: str) -> dict[str, Any]:
+    """Return a trust policy as `jupyter-wb-aws-hub trust-policy` prints it."""
+    for_us = {"StringEquals": {f"{host}:aud": audience}}
+    authorized = {"Bool": {"sts:RoleAuthorizedByIdp": "true"}}
+    return _policy(
+        _allow(host, "sts:AssumeRoleWithWebIdentity", {**for_us, **authorized}),
+        *(_allow(host, action, for_us) for action in more_actions),
+    )
 
 
 def _provider_and_bucket(issuer: str, audience: str) -> str:
@@ -75,34 +83,28 @@ def _provider_and_bucket(issuer: str, audience: str) -> str:
 
 def trust(host: str, *subjects: str) -> dict[str, Any]:
     """Return a trust policy that lets in only these users of the issuer at `host`."""
-    return _trust(host, {"StringEquals": {f"{host}:aud": CLIENT_ID, f"{host}:sub": list(subjects)}})
+    actions = ["sts:AssumeRoleWithWebIdentity", "sts:TagSession", "sts:SetSourceIdentity"]
+    condition = {"StringEquals": {f"{host}:aud": CLIENT_ID, f"{host}:sub": list(subjects)}}
+    return _policy(_allow(host, actions, condition))
 
 
-def _trust(host: str, condition: dict[str, Any]) -> dict[str, Any]:
+def _allow(host: str, action: str | list[str], condition: dict[str, Any]) -> dict[str, Any]:
     return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT_ID}:oidc-provider/{host}"},
-                "Action": [
-                    "sts:AssumeRoleWithWebIdentity",
-                    "sts:TagSession",
-                    "sts:SetSourceIdentity",
-                ],
-                "Condition": condition,
-            }
-        ],
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT_ID}:oidc-provider/{host}"},
+        "Action": action,
+        "Condition": condition,
     }
+
+
+def _policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
 def _permissions(actions: list[str]) -> dict[str, Any]:
     """Return a permissions policy for `actions` in the project's bucket, and for listing buckets."""
     resources = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": actions, "Resource": resources},
-            {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"},
-        ],
-    }
+    return _policy(
+        {"Effect": "Allow", "Action": actions, "Resource": resources},
+        {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"},
+    )
