@@ -51,6 +51,7 @@ def test_alice_types_her_name_and_works_as_analyst(lab, hub_demo):
     assert lab.recorder.own_errors == []
 
 
+@pytest.mark.long
 def test_after_alice_has_logged_out_bob_logs_in_and_no_role_is_for_him(lab, hub_demo):
     lab.page.goto(hub_demo.link)
     log_in(lab, "alice")
