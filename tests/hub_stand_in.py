@@ -26,14 +26,18 @@ def entry(arn, **members):
     name = arn.rpartition("/")[2]
     usual = {
         "arn": arn, "name": name, "account_id": arn.split(":")[4], "label": name.title(), "description": "",
-        "region": None, "color": None, "default": False, "request_url": None, "extra_environment": {},
+        "region": None, "color": None, "default": False, "request_url": None,
+        "audience": "sts.amazonaws.com", "extra_environment": {},
     }  # fmt: skip
     return {**usual, **members}
 
 
 def refused(status, code, detail, **members):
     """Make a fault: the service's own problem document, once."""
-    document = {"code": code, "detail": detail, "title": "No", "status": status, **members}
+    document = {
+        "type": f"urn:jupyter-wb-aws:problem:{code}", "title": "No", "status": status, "detail": detail, "code": code,
+        "hint": "Ask.", "admin_hint": None, "message": detail, "reason": "No", **members,
+    }  # fmt: skip
     return lambda handler: say(handler, document, status, Content_Type="application/problem+json")
 
 
@@ -68,6 +72,7 @@ class HubStandIn(BackgroundServer):
         self.groups = {"alice": ["analysts"]}
         self.roles = defaultdict(list)
         self.without_access = set()
+        self.withheld, self.incomplete = [], False
         self.key, self.kid = KEY, "k1"
         self.audience = "sts.amazonaws.com"
         self.clock_ahead = timedelta()
@@ -131,6 +136,7 @@ class HubStandIn(BackgroundServer):
             "issuer": self.issuer, "user": user, "subject": self.subject.format(user=user), "audience": self.audience,
             "token_lifetime": self.lifetime, "request_url": "https://ask.example.com", "roles": self.roles[user],
             "identity": {"issuer": self.issuer, "subject": user, "name": user, "groups": self.groups.get(user, [])},
+            "withheld": self.withheld, "incomplete": self.incomplete,
             **self.changes,
         }  # fmt: skip
 

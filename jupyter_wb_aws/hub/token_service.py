@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jupyter_wb_aws.clock import Clock, rfc3339
-from jupyter_wb_aws.errors import CatalogueUnavailable, WbAwsError
+from jupyter_wb_aws.errors import CatalogueUnavailable, RoleNotAllowed, WbAwsError
 from jupyter_wb_aws.hub.async_keys import AsyncKeys
 from jupyter_wb_aws.hub.audit import AuditLog
 from jupyter_wb_aws.hub.caller import AccessRules, Caller, check_access, check_may_rotate
@@ -17,6 +17,7 @@ from jupyter_wb_aws.hub.claims import ClaimSettings, make_claims, sign
 from jupyter_wb_aws.hub.errors import RolesUnavailable
 from jupyter_wb_aws.hub.names import encoded
 from jupyter_wb_aws.hub.rate_limits import CallerLimit
+from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.roles.catalogue import Catalogue
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.roles.role import Role, RoleArn
@@ -71,6 +72,8 @@ class TokenService:
             },
             "roles": [self._role_json(role) for role in roles],
             "request_url": catalogue.request_url,
+            "withheld": _withheld(catalogue, identity),
+            "incomplete": catalogue.has_unidentified,
         }
 
     async def issue(self, caller: Caller, role_arn: str) -> dict[str, object]:
@@ -93,7 +96,7 @@ class TokenService:
             arn = RoleArn.parse(role_arn)
             self.limit.use(caller.name)
             identity = hub_identity(self.settings.issuer, caller.name, caller.groups)
-            role = (await self._catalogue()).get_offered(identity, arn)
+            role = _offered(await self._catalogue(), identity, arn)
             now = self.clock.now()
             claims = make_claims(self.settings, caller.name, caller.groups, role, now)
             key = await self.keys.signing_key()
@@ -151,3 +154,26 @@ class TokenService:
             "audience": role.token_content.audience or self.settings.audience,
             "extra_environment": dict(role.extra_environment),
         }
+
+
+def _offered(catalogue: Catalogue, identity: Identity, arn: RoleArn) -> Role:
+    """Return the role, if it is offered to the user.
+
+    Raises:
+        RoleNotAllowed: if it isn't.
+        RolesUnavailable: if that is not certain, because an entry of the roles file has an error: a typo withdraws
+            no role from those who have it.
+    """
+    try:
+        return catalogue.get_offered(identity, arn)
+    except RoleNotAllowed as refused:
+        if not catalogue.may_continue(identity, arn):
+            raise
+        raise RolesUnavailable(refused.detail) from None
+
+
+def _withheld(catalogue: Catalogue, identity: Identity) -> list[str]:
+    """Return the roles that the user can't get now, but may not have lost either."""
+    offered = {role.arn for role in catalogue.offered_to(identity)}
+    others = (catalogue.entries.keys() | catalogue.withheld) - offered
+    return sorted(str(arn) for arn in others if catalogue.may_continue(identity, arn))

@@ -30,7 +30,8 @@ WELL_KNOWN = ".well-known/openid-configuration"
 class ServiceAnswer:
     """What `GET roles` says: the user of the hub, and what they are offered.
 
-    `issuer` and `audience` are those of the service's tokens; a role in `audiences` has its own.
+    `issuer` and `audience` are those of the service's tokens; a role in `audiences` has its own. `withheld` and
+    `incomplete` are those of `IdentityAndRoles`.
     """
 
     identity: Identity
@@ -38,6 +39,8 @@ class ServiceAnswer:
     roles: Sequence[object]
     audiences: Mapping[str, str]
     request_url: str | None
+    withheld: Sequence[str] = ()
+    incomplete: bool = False
 
     @property
     def issuer(self) -> str:
@@ -159,24 +162,30 @@ class HubService:
         about = about if isinstance(about, Mapping) else {}
         name = optional_member(about, "name")
         groups = about.get("groups")
-        listed = groups if isinstance(groups, list) else []
         return ServiceAnswer(
             Identity(
                 issuer,
                 user,
                 name if isinstance(name, str) else user,
-                tuple(group for group in listed if isinstance(group, str) and group),
+                _texts(groups),
                 {},
             ),
             str(optional_member(found, "audience", "")),
             found["roles"],
             _audiences(found["roles"]),
             url_member(found, "request_url"),
+            _texts(found.get("withheld")),
+            found.get("incomplete") is True,
         )
 
     def _bad_answer(self, why: str) -> HubServiceBadAnswer:
         what = capitalized(f"the hub service at {self.where}")
         return HubServiceBadAnswer(f"{what} can't be understood: {why}.", admin_hint=REACH_HINT)
+
+
+def _texts(listed: object) -> tuple[str, ...]:
+    items = listed if isinstance(listed, list) else []
+    return tuple(item for item in items if isinstance(item, str) and item)
 
 
 def _audiences(roles: Sequence[object]) -> dict[str, str]:

@@ -114,7 +114,9 @@ class JupyterHubTokenSource(TokenSource):
             TokenSourceFailed: if the service gives no answer that can be used.
         """
         answer = await self._ask()
-        return IdentityAndRoles(answer.identity, answer.roles, answer.request_url)
+        return IdentityAndRoles(
+            answer.identity, answer.roles, answer.request_url, answer.withheld, answer.incomplete
+        )
 
     async def fetch(self, request: TokenRequest) -> WebIdentityToken:
         """Have the hub service sign a token for one role.

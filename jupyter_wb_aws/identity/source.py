@@ -49,11 +49,15 @@ class IdentityAndRoles:
 
     `roles` is plain data: one object for each role, with the members that `GET /aws/roles` has. What can't be
     read in one of them is reported, and affects no other. `request_url` is where to ask for further roles.
+    `withheld` are the ARNs of roles that can't be offered now although the user may not have lost them: running role
+    sessions go on. `incomplete`: the same may be true of any role.
     """
 
     identity: Identity
     roles: Sequence[object]
     request_url: str | None = None
+    withheld: Sequence[str] = ()
+    incomplete: bool = False
 
 
 class TokenSource(LoggingConfigurable):

@@ -11,14 +11,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.identity.claims import AWS_ROLES
+from jupyter_wb_aws.identity.source import IdentityAndRoles
 from jupyter_wb_aws.roles import token_parser
 from jupyter_wb_aws.roles.catalogue import BadEntry, Catalogue, Effect, Entry
 from jupyter_wb_aws.roles.entry_parser import (
@@ -90,25 +92,28 @@ def parse(
 
 
 def parse_offered(
-    offered: Sequence[object],
-    request_url: str | None,
-    loaded_at: datetime,
-    previous: Catalogue | None = None,
+    offered: IdentityAndRoles, loaded_at: datetime, previous: Catalogue | None = None
 ) -> Catalogue:
     """Make a catalogue of the roles that a token source offers to its user, each as `GET /aws/roles` has it.
 
     They are checked as the entries of a file are, but for members that this version does not know.
 
     Args:
-        offered: an object for each role.
-        request_url: where to ask for further roles.
+        offered: what the source says.
         loaded_at: when they were received.
         previous: the catalogue in force until now; None on a fresh server.
     """
-    document: dict[str, Any] = {"roles": [_as_entry(role) for role in offered]}
-    if request_url is not None:
-        document["request_url"] = request_url
-    return _Parser("", document, previous, None).catalogue(loaded_at)
+    document: dict[str, Any] = {"roles": [_as_entry(role) for role in offered.roles]}
+    if offered.request_url is not None:
+        document["request_url"] = offered.request_url
+    withheld: set[RoleArn] = set()
+    for arn in offered.withheld:
+        with contextlib.suppress(InvalidRoleArn):
+            withheld.add(RoleArn.parse(arn))
+    parser = _Parser(
+        "", document, previous, None, withheld=withheld, has_unidentified=offered.incomplete
+    )
+    return parser.catalogue(loaded_at)
 
 
 def _as_entry(role: object) -> object:

@@ -167,7 +167,7 @@ class ServiceCatalogue:
                 f"{type(self._source).__name__} knows no roles although it has `knows_roles`."
             )
         now = self._clock.now()
-        catalogue = parse_offered(answer.roles, answer.request_url, now, self._good)
+        catalogue = parse_offered(answer, now, self._good)
         for bad in catalogue.problems:
             if self._good is None or bad not in self._good.problems:
                 log.error("The %s at %s, %s", self.what, self.where, describe_bad_entry(bad))

@@ -328,6 +328,29 @@ def test_a_name_that_no_token_can_have_is_refused(hub, checked):
     assert (answer.status_code, answer.json()["code"]) == (403, "name_not_allowed")
 
 
+def test_a_typo_in_an_entry_of_the_roles_file_refuses_its_role_to_nobody_for_good(start_service):
+    with start_service() as service:
+        good = service.roles_file.read_text()
+        assert (
+            service.ask("POST", "tokens", "alice-token", {"role_arn": ANALYST}).status_code == 201
+        )
+
+        service.roles_file.write_text(good.replace('[{ groups = ["analysts"] }]', '"everyon"'))
+        answer = service.ask("GET", "roles", "alice-token")
+        assert violations("GET", "roles", answer) == []
+        assert (answer.json()["roles"], answer.json()["withheld"]) == ([], [ANALYST])
+        answer = service.ask("POST", "tokens", "alice-token", {"role_arn": ANALYST})
+        assert (answer.status_code, answer.json()["code"]) == (503, "roles_unavailable")
+        assert "Retry-After" in answer.headers
+        answer = service.ask("POST", "tokens", "alice-token", {"role_arn": AUDITOR})
+        assert (answer.status_code, answer.json()["code"]) == (403, "role_not_allowed")
+
+        service.roles_file.write_text(good.replace("analysts", "nobody"))
+        answer = service.ask("POST", "tokens", "alice-token", {"role_arn": ANALYST})
+        assert (answer.status_code, answer.json()["code"]) == (403, "role_not_allowed")
+        assert service.ask("GET", "roles", "alice-token").json()["withheld"] == []
+
+
 def test_any_token_of_the_users_may_ask_where_that_is_set(hub, start_service):
     hub.tokens["alice-token"] = user(scopes=[ACCESS])
     hub.tokens["service-token"] = user("a-service", kind="service", scopes=[ACCESS])

@@ -5,11 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import timedelta
+from pathlib import Path
 
+import httpx2
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
+from jsonschema import Draft202012Validator
 from traitlets import TraitError
 
+import jupyter_wb_aws
 from jupyter_wb_aws.errors import (
     IdpBadAnswer,
     IdpTimeout,
@@ -31,6 +36,7 @@ ANALYST = "arn:aws:iam::111122223333:role/analyst"
 AUDITOR = "arn:aws:iam::111122223333:role/auditor"
 FOR_ANALYST = TokenRequest(role_arn=ANALYST)
 CALLS = ("roles", "tokens")
+CONTRACT = Path(jupyter_wb_aws.__file__).with_name("hub") / "openapi.yaml"
 
 
 @pytest.fixture
@@ -113,6 +119,31 @@ async def test_without_a_role_there_is_no_token(source, hub):
     with pytest.raises(TokenSourceFailed, match="one role each"):
         await source.fetch(TokenRequest())
     assert hub.asked == []
+
+
+async def test_the_stand_in_of_these_tests_speaks_the_contract_of_the_service(source, hub):
+    contract = yaml.safe_load(CONTRACT.read_text("utf-8"))
+
+    def violations(name, document):
+        schema = {**contract["components"]["schemas"][name], "components": contract["components"]}
+        return [error.message for error in Draft202012Validator(schema).iter_errors(document)]
+
+    def ask(method, call, token, **body):
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx2.request(method, hub.service_url + call, headers=headers, **body)
+
+    mine, unknown = hub.api_token, "unknown"
+    assert violations("RoleList", ask("GET", "roles", mine).json()) == []
+    token = ask("POST", "tokens", mine, json={"role_arn": ANALYST})
+    assert (token.status_code, violations("Token", token.json())) == (201, [])
+    no_role = ask("POST", "tokens", mine, json={"role_arn": ANALYST + "s"})
+    nobody = ask("GET", "roles", unknown)
+    hub.without_access.add("alice")
+    no_access = ask("GET", "roles", mine)
+    for answer in (no_role, nobody, no_access):
+        problem = answer.json()
+        assert violations("Problem", problem) == []
+        assert contract["x-codes"][problem["code"]]["status"] == answer.status_code
 
 
 # --- Where the server's own token goes ---------------------------------------------------------
@@ -288,7 +319,7 @@ async def test_a_pinned_audience_is_required_of_every_token(make, hub):
     source = make(audience="pinned")
     with pytest.raises(TokenInvalid, match="'pinned'"):
         await verified(source)
-    hub.audience = "pinned"
+    hub.roles["alice"] = [entry(ANALYST, audience="pinned")]
     await verified(source)
 
 

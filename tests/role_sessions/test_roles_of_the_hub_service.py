@@ -299,6 +299,40 @@ async def test_what_the_service_says_of_a_role_holds_for_the_running_role_sessio
         assert (session.role.label, session.role.extra_environment) == ("Data analyst", {"A": "b"})
 
 
+async def test_a_typo_in_the_hubs_roles_file_withdraws_nothing(serve, hub, clock):
+    async with serve() as manager:
+        analyst, _ = await manager.starter.start(ANALYST)
+        auditor, _ = await manager.starter.start(AUDITOR)
+        take(hub, ANALYST)
+        hub.withheld = [ANALYST, "nonsense"]
+        hub.always["tokens"] = refused(503, "roles_unavailable", "Its entry has an error.")
+        clock.advance(49 * MINUTE)
+        await confirmed(manager, clock)
+
+        assert [analyst.ended, auditor.ended] == [None, None]
+        assert manager.sessions.state_of(analyst) is State.DEGRADED
+        assert [str(role.arn) for role in (await manager.rights.offered_roles())[1]] == [AUDITOR]
+
+        hub.withheld = []
+        clock.advance(1.2 * CHECK_EVERY)
+        await confirmed(manager, clock)
+        assert analyst.ended.reason == "role_withdrawn"
+        assert auditor.ended is None
+
+
+async def test_while_the_hubs_roles_file_can_not_be_read_as_a_whole_no_role_is_known_to_be_gone(
+    serve, hub, clock
+):
+    async with serve() as manager:
+        session, _ = await manager.starter.start(ANALYST)
+        hub.roles["alice"], hub.incomplete = [], True
+        clock.advance(1.2 * CHECK_EVERY)
+        await confirmed(manager, clock)
+
+        assert session.ended is None
+        assert (await manager.rights.offered_roles())[1] == []
+
+
 # --- Away, and back ------------------------------------------------------------------------------
 
 
