@@ -159,6 +159,8 @@ class RunningHub:
         except subprocess.TimeoutExpired:
             end_processes([psutil.Process(self._process.pid)])
         self._process = None
+        # The hub ends the program that it started, which only started Node.
+        end_marked(self.folder)
 
     def _answers(self):
         assert self._process.poll() is None, f"the hub has ended:\n{self.log[-SHOWN:]}"
