@@ -15,9 +15,11 @@ import yaml
 from jupyter_wb_aws.app import configurable_classes
 from jupyter_wb_aws.cli.main import COMMANDS
 from jupyter_wb_aws.events import NAMES, schema_id
+from jupyter_wb_aws.hub.app import HubServiceApp
 
 ROOT = Path(__file__).parent.parent
 CONTRACT = yaml.safe_load((ROOT / "jupyter_wb_aws/handlers/openapi.yaml").read_text())
+HUB_CONTRACT = ROOT / "jupyter_wb_aws/hub/openapi.yaml"
 OFFLINE = """
 import socket, sys
 def nowhere(*_): raise OSError("The site's build asked for the network.")
@@ -86,6 +88,18 @@ def test_every_call_is_in_the_reference(text):
             assert f"{method.upper()} {path}" in shown
     for schema in CONTRACT["components"]["schemas"]:
         assert schema in shown
+
+
+def test_every_setting_call_and_error_code_of_the_hub_service_is_in_the_reference(text):
+    shown, contract = plain(text("reference/hub-service")), yaml.safe_load(HUB_CONTRACT.read_text())
+    for name, trait in HubServiceApp.class_own_traits(config=True).items():
+        if trait.this_class is HubServiceApp:
+            assert f"HubServiceApp.{name}" in shown
+            assert plain(trait.help) in shown
+    for path, item in contract["paths"].items():
+        assert all(f"{method.upper()} {path}" in shown for method in item)
+    assert all(code in shown for code in contract["x-codes"])
+    assert all(schema in shown for schema in contract["components"]["schemas"])
 
 
 def test_every_command_error_code_and_event_is_in_the_reference(text):

@@ -11,7 +11,7 @@ import inspect
 import io
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -22,16 +22,18 @@ from sphinx.application import Sphinx
 from jupyter_wb_aws.app import configurable_classes
 from jupyter_wb_aws.cli import main
 from jupyter_wb_aws.events import NAMES
+from jupyter_wb_aws.hub.app import HubServiceApp
 from jupyter_wb_aws.identity.source import TokenSource
 
 MARK = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
+HUB = "jupyter_wb_aws.hub"
 WIDTH = "100"  # of the help texts
 
 
-def settings() -> str:
+def settings(configurables: Sequence[type[Any]] = ()) -> str:
     """Describe each setting: its type, default and help, from the trait itself."""
     parts = []
-    for configurable in [*configurable_classes(), TokenSource]:
+    for configurable in configurables or [*configurable_classes(), TokenSource]:
         parts += [f"## {configurable.__name__}", first_paragraph(configurable)]
         if configurable is TokenSource:
             parts.append("Each token source has these settings as well, under its own class name.")
@@ -71,15 +73,15 @@ def help_of(command: str) -> str:
     return printed.getvalue()
 
 
-def contract() -> dict[str, Any]:
-    """Read the REST contract."""
-    text = (files("jupyter_wb_aws.handlers") / "openapi.yaml").read_text(encoding="utf-8")
+def contract(package: str = "jupyter_wb_aws.handlers") -> dict[str, Any]:
+    """Read the REST contract of the extension, or of the hub service."""
+    text = (files(package) / "openapi.yaml").read_text(encoding="utf-8")
     return dict(yaml.safe_load(text))
 
 
-def error_codes() -> str:
-    """List the codes of the REST contract."""
-    codes = contract()["x-codes"].items()
+def error_codes(package: str = "jupyter_wb_aws.handlers") -> str:
+    """List the codes of a REST contract."""
+    codes = contract(package)["x-codes"].items()
     rows = [[f"`{code}`", str(of["status"]), of["meaning"]] for code, of in codes]
     return table(["code", "status", "meaning"], rows)
 
@@ -113,6 +115,9 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "command-line": command_line,
     "error-codes": error_codes,
     "events": events,
+    "hub-service-settings": lambda: settings([HubServiceApp]),
+    "hub-service-rest": lambda: rest(contract(HUB), "hub-service"),
+    "hub-service-error-codes": lambda: error_codes(HUB),
 }
 
 

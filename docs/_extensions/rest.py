@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 Schema = dict[str, Any]
 METHODS = ("get", "post", "put", "delete")
 
 
-def rest(contract: dict[str, Any]) -> str:
-    """Return our OpenAPI 3.1 document as Markdown."""
+def rest(contract: dict[str, Any], name: str = "") -> str:
+    """Return one of our OpenAPI 3.1 documents as Markdown.
+
+    Args:
+        contract: the document.
+        name: begins its labels, which are unique on the site.
+    """
+    text = _rest(contract)
+    if not name:
+        return text
+    labels = re.findall(r"^\(([a-z-]+)\)=$", text, re.MULTILINE)
+    for label in labels:
+        text = text.replace(f"({label})=", f"({name}-{label})=")
+        text = text.replace(f"](#{label})", f"](#{name}-{label})")
+    return text.replace("(error-codes.md)", f"(#{name}-error-codes)")
+
+
+def _rest(contract: dict[str, Any]) -> str:
     parts = [contract["info"]["description"]]
     for tag in contract["tags"]:
         parts += [f"## {tag['name'].capitalize()}", tag["description"]]

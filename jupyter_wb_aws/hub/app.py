@@ -24,6 +24,7 @@ from jupyter_wb_aws.hub.setting_checks import (
     prefix_problem,
     url_problem,
 )
+from jupyter_wb_aws.identity.redact import redact_userinfo
 from jupyter_wb_aws.unknown_settings import unknown_settings
 
 _NAMES = [field.name for field in dataclasses.fields(ServiceSettings)]
@@ -323,10 +324,11 @@ class HubServiceApp(Application):
 
 
 def _checked(proposal: Bunch, problem_of: Callable[[str], str | None]) -> str:
-    value = cast("str", proposal["value"])
-    if value and (problem := problem_of(value)):
-        name = proposal["trait"].name
-        raise TraitError(f"HubServiceApp.{name} can't be {value!r:.300}: {problem}")
+    value, trait = cast("str", proposal["value"]), proposal["trait"]
+    # Whether a setting without a default is there, `require` checks.
+    if (value or trait.default_value) and (problem := problem_of(value)):
+        shown = redact_userinfo(f"{value!r:.300}")
+        raise TraitError(f"HubServiceApp.{trait.name} can't be {shown}: {problem}")
     return value
 
 

@@ -251,8 +251,9 @@ class MetricsHandler(HubServiceHandler):
 
     call = "metrics"
 
-    def get(self) -> None:
+    async def get(self) -> None:
         """Answer in Prometheus' text format."""
+        self.shared.metrics.key_age(await self.shared.service.key_age())
         self.set_header("Content-Type", CONTENT_TYPE)
         self.finish(self.shared.metrics.text())
 

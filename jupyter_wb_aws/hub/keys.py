@@ -35,6 +35,7 @@ class SigningKey:
     kid: str
     algorithm: str
     private_key: PrivateKey = field(repr=False)
+    made_at: datetime = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class SigningKeys:
             key = self._current()
         if key is None or key.private is None:
             raise _unavailable()
-        return SigningKey(key.kid, key.algorithm, key.private)
+        return SigningKey(key.kid, key.algorithm, key.private, key.made_at)
 
     def public_keys(self) -> dict[str, list[dict[str, str]]]:
         """Return the keys with which signatures are checked, as a JSON Web Key Set.

@@ -8,6 +8,7 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
@@ -22,6 +23,7 @@ class Metrics:
     """What one process of the service counts and measures."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._requests = Counter(
@@ -55,9 +57,9 @@ class Metrics:
             "Problems that `health` has found at its last look.",
             registry=registry,
         )
-        self._key_created = Gauge(
-            f"{PREFIX}_signing_key_created_timestamp_seconds",
-            "When the key that signs now was made.",
+        self._key_age = Gauge(
+            f"{PREFIX}_signing_key_age_seconds",
+            "How long ago the key that signs now was made; NaN while there is none.",
             registry=registry,
         )
 
@@ -86,9 +88,9 @@ class Metrics:
         """Note how many problems there are."""
         self._problems.set(number)
 
-    def key_created(self, timestamp: float) -> None:
-        """Note when the key that signs now was made, in seconds since 1970."""
-        self._key_created.set(timestamp)
+    def key_age(self, seconds: float) -> None:
+        """Note how long ago the key that signs now was made; NaN if there is none."""
+        self._key_age.set(seconds)
 
     def text(self) -> bytes:
         """Return all of it, in Prometheus' text format."""

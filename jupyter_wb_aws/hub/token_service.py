@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from jupyter_wb_aws.hub.audit import AuditLog
 from jupyter_wb_aws.hub.caller import AccessRules, Caller, check_access, check_may_rotate
 from jupyter_wb_aws.hub.catalogue import hub_identity
 from jupyter_wb_aws.hub.claims import ClaimSettings, make_claims, sign
-from jupyter_wb_aws.hub.errors import RolesUnavailable
+from jupyter_wb_aws.hub.errors import KeysUnavailable, RolesUnavailable
 from jupyter_wb_aws.hub.names import encoded
 from jupyter_wb_aws.hub.rate_limits import CallerLimit
 from jupyter_wb_aws.identity.token import Identity
@@ -133,6 +134,14 @@ class TokenService:
         log.warning("%a has rotated the keys; the new one is %s", caller.name, made.kid)
         await self.audit.keys_rotated(caller, made.kid, compromised)
         return {"kid": made.kid, "signs_from": rfc3339(made.signs_from)}
+
+    async def key_age(self) -> float:
+        """Return how many seconds ago the key that signs now was made; NaN if there is none."""
+        try:
+            key = await self.keys.signing_key()
+        except KeysUnavailable:
+            return math.nan
+        return (self.clock.now() - key.made_at).total_seconds()
 
     async def _catalogue(self) -> Catalogue:
         try:

@@ -46,6 +46,7 @@ class RunningService:
         self.audit_log, self.roles_file = folder / "audit.jsonl", folder / "roles.toml"
         if not self.roles_file.exists():
             self.roles_file.write_text(ROLES)
+        self.log_level = settings.pop("log_level", "INFO")
         self.settings = {
             "issuer": self.url.rstrip("/"),
             "roles_file": str(self.roles_file),
@@ -61,13 +62,20 @@ class RunningService:
     def start(self) -> RunningService:
         """Start it, and wait until it answers."""
         self.launch()
-        until(self._answers, lambda: f"the service does not answer:\n{self.log}")
+        self.wait_until_it_answers()
         return self
+
+    def wait_until_it_answers(self) -> None:
+        until(self._answers, lambda: f"the service does not answer:\n{self.log}")
 
     def launch(self, *arguments: str) -> None:
         """Start it."""
         config = self.folder / "config.json"
-        config.write_text(json.dumps({"HubServiceApp": self.settings}))
+        config.write_text(
+            json.dumps(
+                {"HubServiceApp": self.settings, "Application": {"log_level": self.log_level}}
+            )
+        )
         with (self.folder / "service.log").open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "jupyter_wb_aws.hub.app", f"--config={config}", *arguments],

@@ -1,0 +1,273 @@
+"""The hub service's command: settings that are refused in a sentence, start and stop, several processes at once."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import jwt
+import psutil
+import pytest
+from traitlets import TraitError
+from traitlets.config import Config
+
+from jupyter_wb_aws.hub.app import HubServiceApp
+from tests.hub_service.fake_hub import user
+from tests.hub_service.running_service import ROLES, RunningService, plain_environment, until
+
+COMMAND = [sys.executable, "-m", "jupyter_wb_aws.hub.app"]
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Settings with which the service starts."""
+    (tmp_path / "roles.toml").write_text(ROLES)
+    return {
+        "issuer": "https://hub.example.org/services/aws",
+        "roles_file": str(tmp_path / "roles.toml"),
+        "keys_dir": str(tmp_path / "keys"),
+        "audit_log": str(tmp_path / "audit.jsonl"),
+        "hub_api_url": "http://127.0.0.1:1/hub/api",
+    }
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs the command to its end."""
+
+    def run(*arguments, settings=None, **environment):
+        if settings is not None:
+            config = tmp_path / "config.json"
+            config.write_text(json.dumps({"HubServiceApp": settings}))
+            arguments = (f"--config={config}", *arguments)
+        return subprocess.run(
+            [*COMMAND, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+            env={**plain_environment(), **environment},
+        )  # fmt: skip
+
+    return run
+
+
+def refused(done):
+    """Return the sentence with which the command refuses to start."""
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if "[C " in line]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+WRONG = {
+    "issuer": ["hub.example.org", "http://hub.example.org/services/aws", "https://hub.example.org/aws?x=1", "https://hub.example.org/aws#x",
+               "https://user:pw@hub.example.org", "https://", "https://hub.example.org//aws", "https://hub.example.org/a b", "https://hub.example.org/../x",
+               f"https://hub.example.org/{'x' * 300}", 7],
+    "audience": ["", "a b", "x" * 300],
+    "token_lifetime": [0, 9, -1, 43201, "an hour"],
+    "publish_lead": [-1, "soon"],
+    "algorithm": ["HS256", "none", "RS512"],
+    "subject_template": ["", "{role}", "{user}{role}", "{user", "{password}:{user}"],
+    "tokens_per_minute": [0, -1], "hub_requests_per_second": [0, 1.5],
+    "only_from_servers": ["yes"], "port": [0, 70000], "prefix": ["services/aws/", "/services/aws", "/a b/", "/a//"],
+    "hub_api_url": ["hub", "ftp://hub/hub/api", "http://u:pw@hub/hub/api"],
+}  # fmt: skip
+UNUSABLE = {
+    "issuer": ["", "http://user:pw@hub.example.org/services/aws"], "roles_file": [""], "keys_dir": [""], "hub_api_url": [""],
+    "audit_log": ["", "/", "/nowhere/at/all"], "hub_ca_bundle": ["/nowhere.pem", "/dev/null"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name in sorted(WRONG) for value in WRONG[name]]
+)
+def test_a_wrong_setting_is_refused_in_a_sentence_that_names_it(name, value):
+    with pytest.raises(TraitError, match=name) as found:
+        getattr(HubServiceApp(config=Config({"HubServiceApp": {name: value}})), name)
+    assert "pw" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name in sorted(UNUSABLE) for value in UNUSABLE[name]]
+)
+def test_the_service_does_not_start_without_what_it_needs(run, settings, name, value):
+    sentence = refused(run(settings={**settings, name: value}))
+    assert name in sentence
+    assert "pw" not in sentence
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    ["https://hub.example.org", "https://hub.example.org/", "https://hub.example.org:8443/services/aws", "http://127.0.0.1:8000/services/aws", "http://localhost/aws"],
+)  # fmt: skip
+def test_an_issuer_that_aws_or_a_store_can_reach_is_taken(issuer):
+    assert HubServiceApp(issuer=issuer).issuer == issuer
+
+
+def test_a_configuration_that_can_not_be_read_is_refused(run, tmp_path):
+    assert "does not exist" in refused(run(f"--config={tmp_path / 'nowhere.py'}"))
+    (tmp_path / "broken.py").write_text("c.HubServiceApp.issuer = \n")
+    assert "SyntaxError" in refused(run(f"--config={tmp_path / 'broken.py'}"))
+    (tmp_path / "broken.json").write_text("{")
+    assert "broken.json" in refused(run(f"--config={tmp_path / 'broken.json'}"))
+    (tmp_path / "other.conf").write_text("")
+    assert ".py or .json" in refused(run(f"--config={tmp_path / 'other.conf'}"))
+    assert "nothing" in refused(run("--HubServiceApp.issuer=nothing"))
+
+
+def test_the_default_configuration_file_is_read_and_may_be_missing(run, tmp_path):
+    assert "issuer is not set" in refused(run())
+    (tmp_path / "jupyter_wb_aws_hub_config.py").write_text(
+        'c.HubServiceApp.issuer = "https://hub.example.org/services/aws"\nc.HubServiceApp.isuer = "x"\n'
+    )
+    done = run()
+    assert "roles_file is not set" in refused(done)
+    assert "isuer" in done.stderr
+    assert "`HubServiceApp.issuer`" in done.stderr
+
+
+def test_a_port_that_is_taken_is_refused(run, settings):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert str(port) in refused(run(settings={**settings, "port": port}))
+
+
+def test_help_describes_every_setting(run):
+    shown = run("--help-all").stdout
+    for name, trait in HubServiceApp.class_own_traits(config=True).items():
+        if trait.this_class is HubServiceApp:
+            assert f"--HubServiceApp.{name}=" in shown
+            assert trait.help
+    assert run("--version").stdout.strip()
+
+
+def test_a_service_that_the_hub_manages_finds_its_place_in_the_environment(monkeypatch):
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_NAME", "tokens")
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/base/services/tokens/")
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_URL", "http://127.0.0.1:12345")
+    monkeypatch.setenv("JUPYTERHUB_API_URL", "http://127.0.0.1:8081/base/hub/api")
+    app = HubServiceApp()
+    assert (app.service_name, app.prefix) == ("tokens", "/base/services/tokens/")
+    assert (app.ip, app.port) == ("127.0.0.1", 12345)
+    assert app.hub_api_url == "http://127.0.0.1:8081/base/hub/api"
+    assert HubServiceApp(port=1, service_name="x").port == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_service_cleanly_once_its_calls_are_answered(hub, start_service, number):
+    def slow(handler):
+        handler.server.hub.released.wait(2)
+        handler.answer(200, user())
+
+    with start_service() as service, ThreadPoolExecutor(1) as pool:
+        hub.misbehave = slow
+        answer = pool.submit(service.token)
+        until(lambda: hub.asked_for_users, "the call has not come")
+        service.process.send_signal(number)
+        hub.released.set()
+
+        assert answer.result().status_code == 201
+        assert service.process.wait(20) == 0
+        assert "Traceback" not in service.log
+
+
+def test_several_processes_need_nothing_from_one_another(hub, tmp_path):
+    """Started at once on an empty folder: each signs with a key that both publish, and the audit is one."""
+    both = [
+        RunningService(
+            tmp_path, hub_api_url=hub.api_url, issuer="https://hub.example.org/services/aws"
+        )
+        for _ in range(2)
+    ]
+    try:
+        for service in both:
+            service.launch(f"--HubServiceApp.port={service.port}")
+        for service in both:
+            service.wait_until_it_answers()
+        tokens = [service.token().json()["token"] for service in both * 10]
+        key_sets = [jwt.PyJWKSet.from_dict(service.ask("GET", "keys").json()) for service in both]
+    finally:
+        for service in both:
+            service.stop()
+
+    for token in tokens:
+        for keys in key_sets:
+            key = keys[jwt.get_unverified_header(token)["kid"]]
+            jwt.decode(token, key, audience="sts.amazonaws.com")
+    assert len(both[0].audit) == 20
+
+
+def test_the_health_names_what_is_wrong_with_the_parts(start_service, tmp_path):
+    with start_service() as service:
+        assert service.ask("GET", "health").json() == {"status": "ok", "problems": []}
+        keys = Path(service.settings["keys_dir"])
+        (keys / f"{'A' * 43}.json").write_text("not a key")
+        (keys / f"{'A' * 43}.json").chmod(0o600)
+        service.roles_file.write_text("[[roles]\n")
+        found = service.ask("GET", "health")
+        assert (found.status_code, found.json()["status"]) == (200, "degraded")
+        assert {problem["code"] for problem in found.json()["problems"]} == {
+            "key_file_refused", "roles_file",
+        }  # fmt: skip
+        assert service.token().status_code == 201
+
+
+def test_without_a_roles_file_there_is_no_role(start_service, tmp_path):
+    (tmp_path / "roles.toml").write_text("[[roles]\n")
+    with start_service() as service:
+        for answer in (service.token(), service.roles()):
+            assert (answer.status_code, answer.json()["code"]) == (503, "roles_unavailable")
+        assert service.ask("GET", "health").json()["status"] == "unavailable"
+
+
+def test_without_a_key_there_is_no_token_and_the_service_comes_back(start_service, tmp_path):
+    keys = tmp_path / "keys"
+    keys.mkdir(mode=0o777)
+    keys.chmod(0o777)
+    with start_service() as service:
+        for answer in (service.token(), service.ask("GET", "keys")):
+            assert (answer.status_code, answer.json()["code"]) == (503, "keys_unavailable")
+        assert "keys_unavailable" in {p["code"] for p in service.ask("GET", "health").json()["problems"]}  # fmt: skip
+        keys.chmod(0o700)
+        until(lambda: service.token().status_code == 201, "there is no token", 30)
+
+
+def test_metrics_count_calls_and_name_nobody(hub, start_service):
+    hub.tokens["bob-token"] = user("bob", groups=[])
+    with start_service() as service:
+        service.token()
+        service.token()
+        service.token("bob-token")
+        service.token("unknown-token")
+        service.ask("GET", "nothing/alice")
+        text = service.ask("GET", "metrics").text
+    counted = dict(re.findall(r"^(jupyter_wb_aws_hub_\w+_total\S*) (\S+)$", text, re.MULTILINE))
+    name = "jupyter_wb_aws_hub_requests_total"
+    assert counted[f'{name}{{call="tokens",code="ok",status="201"}}'] == "2.0"
+    assert counted[f'{name}{{call="tokens",code="role_not_allowed",status="403"}}'] == "1.0"
+    assert counted[f'{name}{{call="tokens",code="not_authenticated",status="401"}}'] == "1.0"
+    assert counted["jupyter_wb_aws_hub_tokens_total"] == "2.0"
+    assert float(counted['jupyter_wb_aws_hub_hub_requests_total{outcome="200"}']) >= 3
+    assert "jupyter_wb_aws_hub_signing_key_age_seconds" in text
+    assert not re.search(r"alice|bob|analyst|token-|eyJ|/nothing", text)
+
+
+def test_neither_log_nor_command_line_has_a_token(hub, start_service):
+    with start_service(log_level="DEBUG") as service:
+        web_identity = service.token().json()["token"]
+        service.ask("GET", "roles?token=alice-token", "alice-token")
+        service.ask("GET", "roles", headers={"Authorization": "token alice-token x"})
+        service.raw(b"GET /services/aws/roles HTTP/1.1\r\nAuthorization token alice-token\r\n\r\n")
+        service.raw(
+            b"GET /services/aws/roles HTTP/1.1\r\nHost: x\r\nAuthorization: token alice-token\x00\r\n\r\n"
+        )
+        process = psutil.Process(service.process.pid)
+        assert "alice-token" not in str([process.cmdline(), process.environ()])
+    assert "alice" in service.log
+    assert "alice-token" not in service.log
+    assert web_identity not in service.log
+    assert "PRIVATE" not in service.log
