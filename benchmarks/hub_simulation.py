@@ -1,9 +1,9 @@
 """What a fleet of 10,000 users asks of the hub service, and it of the hub, over a day: a simulation.
 
 Each user has two role sessions with tokens of one hour. Their server asks every five minutes whether the
-user still has the roles. The extension's own code decides when a token is refreshed and how long it waits
-after a failure. Only the clock, the network and the hub are simulated: a call costs the hub 2.8 ms of its
-one core, as measured for a token that it has not seen for 30 s.
+user still has the roles. The extension's own code decides when it asks, and how long it waits after a failure;
+the limits are the service's. Only the clock, the network and the hub are simulated: a call costs the hub 2.8 ms
+of its one core, as measured for a token that it has not seen for 30 s.
 
 Four days are simulated: everybody arrives around nine; the service is also away for ten minutes at nine;
 everybody is there when it goes away; everybody's server starts within a minute. In each, the busiest minute
@@ -28,10 +28,14 @@ from pathlib import Path
 
 from _hub_plot import Panel, draw
 
-from jupyter_wb_aws.errors import TokenSourceFailed
+from jupyter_wb_aws.errors import TokenSourceFailed, WbAwsError
+from jupyter_wb_aws.hub.app import HubServiceApp
+from jupyter_wb_aws.hub.rate_limits import LONGEST_WAIT, RETRY_AFTER
+from jupyter_wb_aws.identity.jupyterhub_source import JupyterHubTokenSource
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.identity.token_cache import TokenStatus
 from jupyter_wb_aws.role_sessions.schedule import next_refresh
+from jupyter_wb_aws.roles.service_catalogue import pause_before_next
 
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
 # Times are seconds since midnight.
@@ -39,10 +43,10 @@ MINUTE, HOUR = 60, 3600
 NINE, EVENING = 9 * HOUR, 17 * HOUR
 USERS = 10_000
 ROLE_SESSIONS = 2
-TOKEN_LIFETIME = timedelta(hours=1)
-CHECK_EVERY, CHECK_JITTER = 300.0, 0.2
-# The hub's cap and the pause that the service asks for when it is reached.
-HUB_REQUESTS_PER_SECOND, RETRY_AFTER = 100, 5
+# Seconds.
+TOKEN_LIFETIME = HubServiceApp.token_lifetime.default_value
+CHECK_EVERY = JupyterHubTokenSource.check_every.default_value
+HUB_REQUESTS_PER_SECOND = HubServiceApp.hub_requests_per_second.default_value
 # Seconds of one core that the hub needs to answer "who is it?": docs/measurements.md.
 HUB_COST = 0.0028
 # The aim: refreshes in the busiest minute of the steady state, over their mean.
@@ -105,29 +109,52 @@ class Figures:
 
 
 class Service:
-    """Answers while it is not away, and asks the hub no more often than its cap allows.
+    """Answers while it is not away, as far as its cap lets it ask the hub (`HubCap` in hub/rate_limits.py).
+
+    The hub answers one question after another.
 
     Args:
-        day: when it is away.
-        cap: the most requests to the hub in a second.
-        figures: counts them.
+        day: when the service is away.
+        share: of the whole fleet, this many users are simulated; cap and hub shrink with them.
+        figures: counts the calls.
+        rng: spreads the callers that are refused.
     """
 
-    def __init__(self, day: Day, cap: float, figures: Figures) -> None:
+    def __init__(self, day: Day, share: float, figures: Figures, rng: random.Random) -> None:
         self._day = day
-        self._cap = cap
+        self._cost = HUB_COST / share
         self._figures = figures
+        self._rng = rng
+        # When each turn to ask the hub is free again, and when the hub is.
+        self._turns = [0.0] * int(HUB_REQUESTS_PER_SECOND * share)
+        self._hub_free = 0.0
 
-    def ask(self, now: float) -> TokenSourceFailed | None:
-        """Return None if the caller gets what it asked for, or what its token source makes of the answer."""
+    def ask(self, now: float) -> float:
+        """Return when the answer is there.
+
+        Raises:
+            TokenSourceFailed: what the caller's token source makes of a refusal.
+        """
         if self._day.away[0] <= now < self._day.away[1]:
             self._figures.refused[int(now / MINUTE)] += 1
-            return TokenSourceFailed("The hub service does not answer.")
-        if self._figures.hub_calls[int(now)] >= self._cap:
+            raise TokenSourceFailed("The hub service does not answer.")
+        begin = max(now, self._turns[0])
+        if begin - now > LONGEST_WAIT:
             self._figures.refused[int(now / MINUTE)] += 1
-            return TokenSourceFailed("The hub service is busy.", retry_after=RETRY_AFTER)
-        self._figures.hub_calls[int(now)] += 1
-        return None
+            retry_after = self._rng.randint(*RETRY_AFTER)
+            raise TokenSourceFailed("The hub service is busy.", retry_after=retry_after)
+        self._figures.hub_calls[int(begin)] += 1
+        answered = self._hub_free = max(begin, self._hub_free) + self._cost
+        heapq.heapreplace(self._turns, answered + 1)
+        return answered
+
+
+@dataclass
+class RolesCheck:
+    """How a server's question for its user's roles goes."""
+
+    failures: int = 0
+    first: bool = True
 
 
 class Fleet:
@@ -142,28 +169,28 @@ class Fleet:
 
     def __init__(self, day: Day, users: int, rng: random.Random, *, spread: bool = True) -> None:
         self.figures = Figures()
-        self._service = Service(day, HUB_REQUESTS_PER_SECOND * users / USERS, self.figures)
+        self._service = Service(day, users / USERS, self.figures, rng)
         self._rng = rng
         self._spread = spread
         self._waiting: dict[int, float] = {}
         numbers = itertools.count()
-        self._events: list[tuple[float, int, TokenStatus | None]] = []
+        self._events: list[tuple[float, int, TokenStatus | RolesCheck]] = []
         for _ in range(users):
             arrival = rng.gauss(day.arrival, day.deviation)
             tokens = [TokenStatus() for _ in range(ROLE_SESSIONS)]
-            self._events += [(arrival, next(numbers), what) for what in (None, *tokens)]
+            self._events += [(arrival, next(numbers), what) for what in (RolesCheck(), *tokens)]
         heapq.heapify(self._events)
 
     def run(self) -> Figures:
         """Do what is due, one after another, until the evening."""
         while self._events[0][0] < EVENING:
-            now, number, token_status = self._events[0]
-            if token_status is None:
-                due = self._check(now)
+            now, number, what = self._events[0]
+            if isinstance(what, RolesCheck):
+                due = self._check(now, what)
             else:
-                due = self._fetch(now, token_status)
-                self._note_wait(now, number, token_status)
-            heapq.heapreplace(self._events, (due, number, token_status))
+                due = self._fetch(now, what)
+                self._note_wait(now, number, what)
+            heapq.heapreplace(self._events, (due, number, what))
         return self.figures
 
     def _note_wait(self, now: float, number: int, token_status: TokenStatus) -> None:
@@ -173,21 +200,35 @@ class Fleet:
         elif (since := self._waiting.pop(number, None)) is not None:
             self.figures.longest_wait = max(self.figures.longest_wait, now - since)
 
-    def _check(self, now: float) -> float:
+    def _check(self, now: float, check: RolesCheck) -> float:
         """Ask for the roles; return when to ask again."""
-        self._service.ask(now)
-        return now + CHECK_EVERY * self._rng.uniform(1 - CHECK_JITTER, 1 + CHECK_JITTER)
+        together, retry_after = check.first or check.failures > 0, None
+        check.first = False
+        try:
+            now = self._service.ask(now)
+            check.failures = 0
+        except WbAwsError as problem:
+            check.failures += 1
+            retry_after = problem.retry_after
+        return now + pause_before_next(
+            CHECK_EVERY, self._rng, failures=check.failures, retry_after=retry_after,
+            together=together and self._spread,
+        )  # fmt: skip
 
     def _fetch(self, now: float, token_status: TokenStatus) -> float:
         """Ask for a token; return when its successor is due, or the next try."""
-        moment = MIDNIGHT + timedelta(seconds=now)
-        problem, before = self._service.ask(now), token_status.token
-        if problem is not None:
+        before = token_status.token
+        try:
+            now = self._service.ask(now)
+        except WbAwsError as problem:
+            moment = MIDNIGHT + timedelta(seconds=now)
             token_status.record_failure(problem, moment, self._rng.random())
         else:
+            moment = MIDNIGHT + timedelta(seconds=now)
             self.figures.refreshes[int(now / MINUTE)] += before is not None
             self.figures.expired += before is not None and before.expires_at <= moment
-            token = WebIdentityToken(str(now), {}, moment, moment + TOKEN_LIFETIME, moment)
+            expires_at = moment + timedelta(seconds=TOKEN_LIFETIME)
+            token = WebIdentityToken(str(now), {}, moment, expires_at, moment)
             token_status.record_token(token, moment, self._rng.random(), always_new=self._spread)
         return (next_refresh(token_status, moment) - MIDNIGHT).total_seconds()
 

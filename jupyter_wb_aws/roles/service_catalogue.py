@@ -5,7 +5,7 @@
 2. While there are role sessions, the source is asked every `check_every` seconds, up to a fifth earlier or later;
    the first time at a random part of it, so that servers that started together don't ask together.
 3. A source that gives no answer takes no role away: the last good answer stays in force, and it is asked again
-   after a back-off.
+   after a back-off of up to `check_every`.
 4. A definite refusal is an answer: the user has no role.
 """
 
@@ -29,8 +29,8 @@ from jupyter_wb_aws.tasks import Tasks
 log = logging.getLogger(__name__)
 
 SPREAD = 0.2
-# Seconds. The first pause after a failure, and the longest, both with full jitter.
-MIN_PAUSE, MAX_PAUSE = 1.0, 60.0
+# Seconds. The first pause after a failure. They grow to `check_every`: after an outage, tokens come first.
+MIN_PAUSE = 1.0
 MAX_RETRY_AFTER = 3600
 # A page asks several times as it opens.
 FRESH = timedelta(seconds=5)
@@ -152,13 +152,13 @@ class ServiceCatalogue:
             self._due = self._asked_at + timedelta(seconds=self._pause(together=together))
 
     def _pause(self, *, together: bool) -> float:
-        if self._failures:
-            asked = (self.failure.retry_after or 0) if self.failure else 0
-            ceiling = min(MAX_PAUSE, MIN_PAUSE * (1 << min(self._failures, 10)))
-            return max(MIN_PAUSE, ceiling * self._rng.random(), min(asked, MAX_RETRY_AFTER))
-        every = self._source.check_every
-        return every * (
-            self._rng.random() if together else 1 + SPREAD * (2 * self._rng.random() - 1)
+        asked = self.failure.retry_after if self._failures and self.failure else None
+        return pause_before_next(
+            self._source.check_every,
+            self._rng,
+            failures=self._failures,
+            retry_after=asked,
+            together=together,
         )
 
     def _take(self, answer: IdentityAndRoles | None) -> None:
@@ -188,6 +188,32 @@ class ServiceCatalogue:
         if self.failure is None or self.failure.detail != problem.detail:
             log.warning("The %s: %s", self.what, problem.detail)
         self.failure = problem
+
+
+def pause_before_next(
+    every: float,
+    rng: random.Random,
+    *,
+    failures: int = 0,
+    retry_after: int | None = None,
+    together: bool = False,
+) -> float:
+    """Return how many seconds after a question the next one is due.
+
+    Args:
+        every: the seconds between two of them.
+        rng: spreads them.
+        failures: how many questions in a row had no answer.
+        retry_after: the seconds that the last failure names.
+        together: whether many servers may have asked at this moment.
+    """
+    if failures:
+        ceiling = min(every, MIN_PAUSE * (1 << min(failures, 10)))
+        pause = ceiling * (1 - 0.5 * rng.random())
+        return max(MIN_PAUSE, pause, min(retry_after or 0, MAX_RETRY_AFTER))
+    if together:
+        return every * rng.random()
+    return every * (1 + SPREAD * (2 * rng.random() - 1))
 
 
 def _content(catalogue: Catalogue) -> tuple[object, ...]:
