@@ -57,6 +57,10 @@ def make_server_state(
         state = ServerState(setup_problems=(HealthProblem("runs_as_root", refused, hint),))
     else:
         state = _wire(app, serverapp, source, hub)
+    if app.owner_only and hub is None:
+        sentence = "WbAwsApp.owner_only has no effect: this server was not started by a JupyterHub."
+        serverapp.log.warning("%s", sentence)
+        state.notices += (("owner_only_without_hub", sentence),)
     state.hub = hub
     state.only_user = hub.user if hub is not None and app.owner_only else None
     _report_unknown_settings(app, serverapp, source, state)

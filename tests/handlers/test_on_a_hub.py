@@ -177,7 +177,19 @@ class TestOwnerOnly:
         assert (await api("PUT", "/aws/default", {"session_id": None})).status == 204
 
 
-async def test_without_the_setting_whoever_may_use_the_server_changes_things(api, site_config):
+@pytest.mark.parametrize("settings", [{"owner_only": True}])
+class TestWithoutAHub:
+    @pytest.fixture
+    def site_config(self, site_config, monkeypatch):
+        monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX")
+        return site_config
+
+    async def test_a_setting_without_effect_is_named(self, api):
+        await api.start()
+        assert await codes(api, "notices") == ("ok", ["owner_only_without_hub"])
+
+
+async def test_without_the_setting_anyone_who_may_use_the_server_changes_things(api, site_config):
     site_config["HubUsers"]["username"] = "bob"
     await api.start()
 

@@ -47,6 +47,7 @@ async def test_the_log_names_the_requests_user_from_start_to_end(api, said):
     await api("PUT", "/aws/default", {"session_id": session["id"]})
     await api("PUT", "/aws/default", {"session_id": None})
     await api.start()
+    await api("POST", f"/aws/sessions/{session['id']}/refresh")
     await api("DELETE", f"/aws/sessions/{session['id']}")
     by_bob = ", by the Jupyter user 'bob' (Bob)"
     assert said() == [
@@ -60,6 +61,7 @@ async def test_the_log_names_the_requests_user_from_start_to_end(api, said):
             f"Default role session chosen: {session['id']}",
             "Default role session chosen: no AWS role",
             f"Role session {session['id']} ({ANALYST}) found or refreshed",
+            f"Role session {session['id']} refreshed",
             f"Role session {session['id']} ended",
         )
     ]

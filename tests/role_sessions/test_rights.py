@@ -8,9 +8,10 @@ import threading
 
 import pytest
 
-from jupyter_wb_aws.errors import RoleSessionEnded
+from jupyter_wb_aws.errors import HubUserDiffers, RoleSessionEnded
 from jupyter_wb_aws.role_sessions import rights
 from jupyter_wb_aws.role_sessions.role_session import State
+from jupyter_wb_aws.role_sessions.server_owner import ServerOwner
 from jupyter_wb_aws.role_sessions.store import NO_ROLE
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from tests.role_sessions.support import (
@@ -329,3 +330,33 @@ async def test_a_bad_entry_of_one_role_withdraws_no_other_and_keeps_no_deleted_o
 
         assert analyst.ended is None
         assert auditor.ended.reason == "role_withdrawn"
+
+
+# --- The owner of the server -----------------------------------------------------------------
+
+
+async def test_a_role_session_of_another_user_than_the_servers_owner_ends_where_that_is_refused(
+    site,
+):
+    async with site.server() as manager:
+        session, _ = await manager.starter.start(ANALYST)
+
+    bobs = ServerOwner("bob", refuses=True)
+    async with site.server(server_owner=bobs) as manager:
+        await eventually(lambda: manager.sessions.get(session.id).ended is not None)
+
+        assert manager.sessions.get(session.id).ended.reason == "identity_changed"
+        with pytest.raises(HubUserDiffers, match="belongs to 'bob'"):
+            await manager.starter.start(ANALYST)
+        with pytest.raises(HubUserDiffers):
+            await manager.rights.offered_roles()
+
+
+async def test_a_role_session_of_the_servers_owner_goes_on(site):
+    async with site.server() as manager:
+        session, _ = await manager.starter.start(ANALYST)
+
+    alices = ServerOwner("Alice", refuses=True)
+    async with site.server(server_owner=alices) as manager:
+        await eventually(lambda: manager.sessions.state_of(session) is State.ACTIVE)
+        assert (await manager.starter.start(ANALYST))[0].id == session.id

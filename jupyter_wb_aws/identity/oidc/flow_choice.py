@@ -45,7 +45,7 @@ def choose_flow(available: Sequence[Flow], asked: str | None) -> Flow:
     )
     raise FlowNotAvailable(
         reason,
-        admin_hint="The code flow needs `redirect_uri` (registered at the provider, with this server's port) or a"
-        " public URL of the server. The device flow needs a provider that supports it. `flows` of the token source"
+        admin_hint="The code flow needs `redirect_uri` (registered at the provider, with the port that browsers see) or"
+        " a public URL of the server; /hub/user-redirect/ leads to JupyterHub's default servers only. The device flow needs a provider that supports it. `flows` of the token source"
         " lists those that you want.",
     )
