@@ -103,6 +103,28 @@ def test_missing_packages_are_named(monkeypatch, capsys):
     assert "a_package_that_is_not_there" in capsys.readouterr().err
 
 
+def test_a_hub_and_a_sign_in_exclude_each_other(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        parse("--hub", "--sign-in")
+    assert exit_.value.code == 2
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_a_hub_needs_tokens_that_its_service_can_sign(capsys, free_port):
+    arguments = parse("--hub", "--token-lifetime", "9", "--port", str(free_port))
+    assert demo.run(arguments) == 2
+    assert "at least 10 seconds" in capsys.readouterr().err
+
+
+def test_what_a_hub_lacks_is_said_before_anything_starts(capsys, free_port, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert demo.run(parse("--hub", "--port", str(free_port))) == 2
+    assert "npm install --global" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("sign_in", [True, False])
 def test_with_a_sign_in_the_pages_exist_and_the_secret_does_not(tmp_path, sign_in):
     arguments = parse(*(["--sign-in"] if sign_in else []))
