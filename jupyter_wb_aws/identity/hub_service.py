@@ -63,18 +63,18 @@ class HubService:
         urls: where the service may be, each with a slash at its end.
         api_token: the server's, from the hub.
         http: sends the requests.
-        told_url: whether the site names the URL.
+        named_url: whether the site names the URL.
     """
 
     urls: Sequence[str]
     api_token: SecretStr
     http: HttpClient
-    told_url: bool
+    named_url: bool
     _url: str | None = None
 
     def __post_init__(self) -> None:
         """Take the URL that the site names."""
-        if self.told_url:
+        if self.named_url:
             self._url = self.urls[0]
 
     @property
@@ -106,7 +106,7 @@ class HubService:
         response = await self._ask("POST", "tokens", {"role_arn": role_arn})
         token = (response.json_object() or {}).get("token")
         if not isinstance(token, str):
-            raise self._bad_answer("there is no token in what it gives for a token")
+            raise self._bad_answer("its answer has no token")
         return token, clock_ahead(response, began)
 
     async def _ask(self, method: str, call: str, body: object = None) -> HttpResponse:

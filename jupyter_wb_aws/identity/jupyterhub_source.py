@@ -83,10 +83,10 @@ class JupyterHubTokenSource(TokenSource):
         super().__init__(**kwargs)
         # Read now: code in the server may change its environment later.
         self._token = SecretStr(os.environ.get(API_TOKEN, ""))
-        told = self.service_url or _checked_url(os.environ.get(SERVICE_URL, ""), SERVICE_URL)
-        self._urls = [with_slash(told)] if told else service_urls(os.environ, self.service_name)
+        named = self.service_url or _checked_url(os.environ.get(SERVICE_URL, ""), SERVICE_URL)
+        self._urls = [with_slash(named)] if named else service_urls(os.environ, self.service_name)
         self._http = HttpClient(self.http_settings())
-        self._service = HubService(self._urls, self._token, self._http, told_url=bool(told))
+        self._service = HubService(self._urls, self._token, self._http, named_url=bool(named))
         self._answer: ServiceAnswer | None = None
         self._issuer_verifier: TokenVerifier | None = None
 
@@ -134,7 +134,7 @@ class JupyterHubTokenSource(TokenSource):
         return WebIdentityToken.parse(text, self.clock.now(), ahead)
 
     def identity_of(self, token: WebIdentityToken) -> Identity:
-        """Return the hub user whom a token names, whatever its `sub`."""
+        """Return the hub user whom a token names; the form of its `sub` does not matter."""
         user = optional_member(token.claims, USER_CLAIM, token.claims["sub"])
         issuer = str(optional_member(token.claims, "iss", ""))
         named = Identity(issuer, str(user), str(user), (), token.claims)

@@ -236,6 +236,20 @@ async def test_of_several_places_the_one_with_an_issuers_documents_gets_the_toke
         assert hub.api_token not in str(other.asked)
 
 
+async def test_a_place_that_can_not_be_reached_is_passed_over_and_named_if_no_other_is_right(
+    make, hub, monkeypatch
+):
+    with HubStandIn() as gone:
+        monkeypatch.setenv("JUPYTERHUB_PUBLIC_HUB_URL", f"{gone.url}/hub/")
+    monkeypatch.setenv("JUPYTERHUB_API_URL", f"{hub.url}/hub/api")
+    await verified(make(service_url=""))
+
+    monkeypatch.delenv("JUPYTERHUB_API_URL")
+    with pytest.raises(IdpUnavailable, match="No hub service was found") as failed:
+        await make(service_url="").identity_and_roles()
+    assert f"The hub service at {gone.service_url} can't be reached" in failed.value.admin_hint
+
+
 async def test_where_no_place_has_them_the_setting_is_named(make, hub, monkeypatch):
     monkeypatch.setenv("JUPYTERHUB_API_URL", f"{hub.url}/elsewhere/hub/api")
     source = make(service_url="")
@@ -359,7 +373,7 @@ AWAY = {
     "a login page": failing(200, HTML, Content_Type="text/html"), "a redirect": failing(302, b"", Location="/hub/login"),
     "no content": failing(200), "a list": failing(200, b"[]"), "an unknown token": refused(401, "not_authenticated", "No."),
     "not a server": refused(403, "not_a_server", "No."), "a gateway's 403": failing(403, HTML),
-    "JSON that is no problem": failing(403, {"role_not_allowed": True}), "wrong types": failing(403, {"code": 7, "detail": []}),
+    "another JSON document": failing(403, {"role_not_allowed": True}), "wrong types": failing(403, {"code": 7, "detail": []}),
     "role_not_allowed by a broken proxy": refused(502, "role_not_allowed", "No."),
 }  # fmt: skip
 
@@ -397,6 +411,14 @@ async def test_a_service_that_hangs_or_is_gone_is_named(make, hub):
     with pytest.raises(IdpUnavailable, match="The hub service at .* can't be reached") as gone:
         await make().fetch(FOR_ANALYST)
     assert "service_url" in gone.value.admin_hint
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_an_answer_that_is_not_http_is_the_hub_services(source, hub, call):
+    hub.always[call] = lambda handler: handler.wfile.write(b"Hello!\r\n\r\n")
+    with pytest.raises(IdpBadAnswer, match="The hub service at") as failed:
+        await (source.identity_and_roles() if call == "roles" else source.fetch(FOR_ANALYST))
+    assert failed.value.title == "The hub service's answer can't be used"
 
 
 @pytest.mark.parametrize(

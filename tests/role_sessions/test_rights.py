@@ -145,6 +145,7 @@ async def test_a_role_taken_from_the_user_ends_within_half_a_minute(site):
 async def test_a_role_taken_out_of_the_file_ends(site):
     async with site.server() as manager:
         session, _ = await manager.starter.start(ANALYST)
+        await asleep(site.clock)
         site.roles_file.write_text("roles = []")
 
         await manager.refresher.step()
@@ -156,6 +157,7 @@ async def test_a_role_taken_out_of_the_file_ends(site):
 async def test_a_broken_or_unreadable_file_takes_no_role_away(site, broken):
     async with site.server() as manager:
         session, _ = await manager.starter.start(ANALYST)
+        await asleep(site.clock)
         site.roles_file.unlink() if broken is None else site.roles_file.write_text(broken)
         site.clock.advance(48 * MINUTE)
 
@@ -169,6 +171,7 @@ async def test_a_token_that_lost_the_group_counts_while_the_file_is_broken(site)
     source = ScriptedSource(new_tokens(site))
     async with site.server(source) as manager:
         session, _ = await manager.starter.start(ANALYST)
+        await asleep(site.clock)
         site.roles_file.write_text("broken [")
         source.answers[:] = [new_tokens(site, groups=[])]
         site.clock.advance(48 * MINUTE)
@@ -240,6 +243,7 @@ async def test_a_token_is_judged_by_the_last_good_file_while_the_file_system_han
 async def test_what_the_file_says_of_a_role_holds_for_the_running_role_session(site):
     async with site.server() as manager:
         session, _ = await manager.starter.start(ANALYST)
+        await asleep(site.clock)
         changed = RULES.replace('"Analyst"', '"Data analyst"').replace("us-east-2", "eu-west-1")
         site.roles_file.write_text(f'{changed}extra_environment = {{ A = "b" }}\n')
 
@@ -290,6 +294,7 @@ async def test_a_typo_in_an_entry_ends_no_role_session_on_a_running_or_a_new_ser
 ):
     async with site.server() as manager:
         session, _ = await manager.starter.start(ANALYST)
+        await asleep(site.clock)
         site.roles_file.write_text(RULES.replace(good, bad, 1))
         site.clock.advance(48 * MINUTE)
         await manager.refresher.step()
@@ -308,6 +313,7 @@ async def test_a_token_that_lost_the_group_counts_while_the_entry_is_bad(site):
     source = ScriptedSource(new_tokens(site))
     async with site.server(source) as manager:
         session, _ = await manager.starter.start(ANALYST)
+        await asleep(site.clock)
         site.roles_file.write_text(RULES.replace('[{ groups = ["analysts"] }]', "7"))
         source.answers[:] = [new_tokens(site, groups=[])]
         site.clock.advance(48 * MINUTE)
@@ -322,6 +328,7 @@ async def test_a_bad_entry_of_one_role_withdraws_no_other_and_keeps_no_deleted_o
     async with site.server(source) as manager:
         analyst, _ = await manager.starter.start(ANALYST)
         auditor, _ = await manager.starter.start(AUDITOR)
+        await asleep(site.clock)
         site.roles_file.write_text(
             RULES.partition('[[roles]]\narn = "' + AUDITOR)[0] + "color = 7\n"
         )
