@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import jwt
@@ -34,7 +36,7 @@ while not pathlib.Path("done").exists():
 def site(start_hub):
     with contextlib.ExitStack() as stack:
         lifetimes = {"token_lifetime": TOKEN_LIFETIME, "publish_lead": PUBLISH_LEAD}
-        site = HubSite(stack, service={**lifetimes, "tokens_per_minute": 1000})
+        site = HubSite(stack, service={**lifetimes, "tokens_per_minute": 100_000})
         site.hub = start_hub(**site.options)
         yield site
 
@@ -100,6 +102,41 @@ def test_a_token_of_a_compromised_key_is_refused_at_once_and_a_new_one_is_accept
 
     assert site.assume(stolen, ANALYST) == "InvalidIdentityToken"
     assert site.assume(site.web_identity(hub_token), ANALYST) == "accepted"
+
+
+@pytest.mark.long
+def test_every_token_is_accepted_while_many_ask_and_the_keys_are_rotated(site):
+    done = threading.Event()
+    outcomes = Counter()
+
+    def ask_again_and_again(user, role):
+        hub_token = site.by_hand(user)
+        while not done.is_set():
+            token = site.web_identity(hub_token, role)
+            outcomes[kid_of(token), site.assume(token, role)] += 1
+
+    with ThreadPoolExecutor() as workers:
+        asking = [
+            workers.submit(ask_again_and_again, user, role)
+            for user, role in 4 * [("alice", ANALYST), ("bob", FINANCE)]
+        ]
+        try:
+            for _ in range(ROTATIONS):
+                new = rotate(site)
+                until(
+                    lambda new=new: (
+                        outcomes[new, "accepted"] >= len(asking)
+                        or any(each.done() for each in asking)
+                    ),
+                    "nobody has a token of the new key",
+                )
+        finally:
+            done.set()
+        for each in asking:
+            each.result()
+
+    assert {outcome for _, outcome in outcomes} == {"accepted"}
+    assert len(outcomes) >= ROTATIONS + 1
 
 
 @pytest.mark.long
