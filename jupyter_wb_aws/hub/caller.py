@@ -19,8 +19,8 @@ MAX_SHOWN = 80
 class Caller:
     """The user or service whose token the caller sent.
 
-    `server` is the name of the user's server that the token belongs to ("" is the default server); None where
-    tokens of other kinds are accepted too.
+    `server` is the name of the user's server that the token belongs to ("" is the default server); None for a token
+    of another kind.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class AccessRules:
     only_from_servers: bool = True
 
 
-def read_caller(document: Mapping[str, Any], rules: AccessRules) -> Caller:
+def read_caller(document: Mapping[str, Any]) -> Caller:
     """Read the answer of the hub's `GET /user`.
 
     Raises:
@@ -58,8 +58,7 @@ def read_caller(document: Mapping[str, Any], rules: AccessRules) -> Caller:
             admin_hint="The service needs JupyterHub 5 or later: does `hub_api_url` lead to the hub's API?",
         )
     held = frozenset(scopes or ())
-    server = _server_of(name, held) if rules.only_from_servers else None
-    return Caller(kind, name, tuple(groups), held, token_id, server)
+    return Caller(kind, name, tuple(groups), held, token_id, _server_of(name, held))
 
 
 def check_access(caller: Caller, rules: AccessRules) -> None:

@@ -292,6 +292,16 @@ def _problem_of(status: int, error: object) -> WbAwsError:
     return HubServiceError()
 
 
+def make_application(prefix: str, shared: Shared) -> web.Application:
+    """Return tornado's application. It has no access log, which would have queries in it.
+
+    Args:
+        prefix: of all paths, with a slash at both ends.
+        shared: what the handlers share.
+    """
+    return web.Application(routes(prefix, shared), log_function=lambda _: None)
+
+
 def routes(
     prefix: str, shared: Shared
 ) -> list[tuple[str, type[web.RequestHandler], dict[str, Any]]]:

@@ -12,18 +12,19 @@ from typing import Any, Protocol
 from tornado.httpclient import HTTPError, HTTPRequest
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
-from jupyter_wb_aws.hub.caller import AccessRules, Caller, read_caller
+from jupyter_wb_aws.hub.caller import Caller, read_caller
 from jupyter_wb_aws.hub.errors import HubUnavailable, NotAuthenticated
 from jupyter_wb_aws.hub.rate_limits import LONGEST_WAIT, CallerLimit, HubCap
 
 # Seconds from the question to the answer's last byte.
 DEADLINE = 5.0
-# Questions that the hub has not answered yet. More would only wait there, before everybody's log-in.
-MAX_OPEN = 100
+# Questions that the hub has not answered yet. It is one thread: more would only wait there, before a log-in.
+MAX_OPEN = 32
 # Bytes. An administrator's token may have thousands of scopes.
 MAX_ANSWER = 4 * 1024 * 1024
-# As tornado names the end of a connection, and of a time, before the answer.
+# What tornado says where a connection or the time ends before the answer, and where a question was not sent yet.
 NO_ANSWER = 599
+IN_QUEUE = "in request queue"
 RETRY_AFTER = (5, 20)
 REACH_HINT = "`hub_api_url` must lead to the API of a running JupyterHub."
 
@@ -41,7 +42,6 @@ class HubClient:
 
     Args:
         api_url: the hub's API: ``http://127.0.0.1:8081/hub/api``.
-        rules: which of its tokens may ask for roles.
         cap: limits the questions.
         limit: how often each token may be asked for, so that no loop uses up the cap of all.
         rng: spreads the callers that are refused.
@@ -52,7 +52,6 @@ class HubClient:
     def __init__(
         self,
         api_url: str,
-        rules: AccessRules,
         cap: HubCap,
         limit: CallerLimit,
         rng: random.Random,
@@ -61,7 +60,6 @@ class HubClient:
         certificates: ssl.SSLContext | None = None,
     ) -> None:
         self._api_url = api_url.rstrip("/")
-        self._rules = rules
         self._cap = cap
         self._limit = limit
         self._rng = rng
@@ -91,7 +89,7 @@ class HubClient:
             raise NotAuthenticated("The hub does not know the token of this call.")
         if status != 200:
             raise self._unavailable(f"it answers HTTP {status}")
-        return read_caller(document, self._rules)
+        return read_caller(document)
 
     async def check(self) -> None:
         """Check that the hub answers.
@@ -129,13 +127,18 @@ class HubClient:
         )
         try:
             response = await self._client.fetch(request, raise_error=False)
-        except HTTPError as error:  # also for an answer that is too large
-            raise self._unavailable(f"HTTP {error.code}") from None
-        except (OSError, ValueError, UnicodeError) as error:
+        except HTTPError as error:
+            if IN_QUEUE in str(error):
+                raise self._cap.busy() from None
+            why = (
+                "the answer is too late, too large, or breaks off"
+                if error.code == NO_ANSWER
+                else ""
+            )
+            raise self._unavailable(why or f"HTTP {error.code}") from None
+        except (OSError, ValueError) as error:
             # Without the error's text, which may hold what was sent.
             raise self._unavailable(type(error).__name__) from None
-        if response.code == NO_ANSWER:
-            raise self._unavailable(f"no answer within {DEADLINE:g} s, or only a part of it")
         return response.code, self._object(response.code, response.body)
 
     def _object(self, status: int, content: bytes) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
-from tornado.web import Application
 from traitlets import TraitError
 
 from jupyter_wb_aws.clock import SystemClock
@@ -23,7 +22,7 @@ from jupyter_wb_aws.hub.caller import AccessRules
 from jupyter_wb_aws.hub.catalogue import open_catalogue
 from jupyter_wb_aws.hub.claims import ClaimSettings
 from jupyter_wb_aws.hub.errors import KeysUnavailable
-from jupyter_wb_aws.hub.handlers import Shared, routes
+from jupyter_wb_aws.hub.handlers import Shared, make_application
 from jupyter_wb_aws.hub.health import Health
 from jupyter_wb_aws.hub.hub_client import HubClient, certificates_of
 from jupyter_wb_aws.hub.keys import SigningKeys
@@ -106,7 +105,7 @@ def make_shared(settings: ServiceSettings) -> Shared:
         "This caller has called too often in the last minute.",
     )
     hub = HubClient(
-        settings.hub_api_url, rules, HubCap(settings.hub_requests_per_second, rng), asks, rng,
+        settings.hub_api_url, HubCap(settings.hub_requests_per_second, rng), asks, rng,
         observe=metrics.hub_request, certificates=_certificates(settings),
     )  # fmt: skip
     roles_file = open_catalogue(Path(settings.roles_file).expanduser(), clock, claims)
@@ -153,7 +152,7 @@ def _open_audit(settings: ServiceSettings, audit: AuditLog) -> None:
 
 def _listen(settings: ServiceSettings, shared: Shared) -> HTTPServer:
     server = HTTPServer(
-        Application(routes(settings.prefix, shared)), max_body_size=MAX_BODY, body_timeout=BODY_TIMEOUT,
+        make_application(settings.prefix, shared), max_body_size=MAX_BODY, body_timeout=BODY_TIMEOUT,
         idle_connection_timeout=IDLE_TIMEOUT,
     )  # fmt: skip
     try:

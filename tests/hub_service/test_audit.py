@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import stat
@@ -273,6 +274,20 @@ def test_a_full_disk_refuses_tokens_and_what_comes_after_is_whole(hub, start_ser
     handed = [jwt.decode(one, options={"verify_signature": False})["jti"] for one in handed_out]
     assert audited == handed
     assert len(handed) > 2
+
+
+def test_a_disk_that_hangs_holds_up_tokens_only_and_they_come_back(hub, service):
+    service.token()
+    before = len(service.audit)
+    with service.audit_log.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        answer = service.token()
+        assert (answer.status_code, answer.json()["code"]) == (503, "audit_unavailable")
+        assert service.roles().status_code == 200
+        assert service.ask("GET", "keys").status_code == 200
+        assert service.ask("GET", "health").json()["status"] == "unavailable"
+    until(lambda: service.token().status_code == 201, "there is no token")
+    assert len(service.audit) > before
 
 
 def test_a_log_that_others_may_read_is_reported(hub, start_service, tmp_path):

@@ -45,6 +45,16 @@ def test_a_silent_hub_holds_up_nothing_that_needs_no_hub(hub, service):
         assert {answer.result().json()["code"] for answer in waiting} == {"hub_unavailable"}
 
 
+def test_a_hub_that_hangs_has_few_questions_open(hub, service):
+    hub.misbehave = fake_hub.is_silent
+    with ThreadPoolExecutor(60) as pool:
+        answers = list(pool.map(lambda _: service.token(), range(60)))
+    assert {(a.status_code, a.json()["code"]) for a in answers} == {
+        (503, "hub_unavailable"), (503, "hub_busy"),
+    }  # fmt: skip
+    assert len(hub.asked_for_users) < 40
+
+
 def test_no_hub_at_all(start_service, tmp_path):
     with start_service(hub_api_url="http://127.0.0.1:1/hub/api") as service:
         assert service.token().json()["code"] == "hub_unavailable"

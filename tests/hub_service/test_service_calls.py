@@ -6,18 +6,22 @@ import json
 import re
 from pathlib import Path
 
+import httpx
 import jwt
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 
 import jupyter_wb_aws.hub
-import jupyter_wb_aws.hub.handlers
 import jupyter_wb_aws.hub.running
 from jupyter_wb_aws.base_error import WbAwsError
 from jupyter_wb_aws.errors import BadRequest, InvalidRoleArn, RoleNotAllowed
 from jupyter_wb_aws.hub.errors import FileNotWritten
+from jupyter_wb_aws.hub.handlers import Shared, make_application, routes
+from jupyter_wb_aws.hub.metrics import Metrics
 from tests.hub_service.fake_hub import ACCESS, user
 from tests.hub_service.running_service import ANALYST, AUDITOR
 
@@ -93,10 +97,10 @@ def test_every_code_is_named_by_the_response_of_its_status():
 
 
 def test_the_service_has_exactly_the_calls_of_the_contract():
-    routes = jupyter_wb_aws.hub.handlers.routes("/", None)
+    listed = routes("/", None)
     there = {
         (path.replace("\\", ""), method.lower())
-        for path, handler, _ in routes
+        for path, handler, _ in listed
         for method in handler.SUPPORTED_METHODS
         if method.lower() in vars(handler)
     }
@@ -484,3 +488,31 @@ def test_a_compromised_key_is_no_longer_published(hub, service, checked):
     assert jwt.get_unverified_header(service.token().json()["token"])["kid"] != stolen
     unknown = checked("POST", "keys", "rotating", {"compromised": "../../etc/passwd"})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_key")
+
+
+# --- Defects ----------------------------------------------------------------------------------------
+
+
+async def test_a_defect_is_a_problem_too_and_its_text_is_not_in_the_log(caplog):
+    class Broken:
+        async def caller(self, token):
+            raise ValueError(f"a message with {token}")
+
+        roles_of = None
+
+    shared = Shared(Broken(), Broken(), None, Metrics(), keys_max_age=60)
+    server = HTTPServer(make_application("/services/aws/", shared))
+    (socket,) = bind_sockets(0, "127.0.0.1")
+    server.add_sockets([socket])
+    url = f"http://127.0.0.1:{socket.getsockname()[1]}/services/aws/roles?token=alice-token"
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+            answer = await client.get(url, headers={"Authorization": "token alice-token"})
+    finally:
+        server.stop()
+
+    assert violations("GET", "roles", answer) == []
+    assert (answer.status_code, answer.json()["code"]) == (503, "internal_error")
+    assert "retry-after" in answer.headers
+    assert "ValueError" in caplog.text
+    assert "alice-token" not in caplog.text + answer.text
