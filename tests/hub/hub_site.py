@@ -35,6 +35,8 @@ GROUPS = {
 }
 AUDIENCE = "sts.amazonaws.com"
 SCOPE = "access:services!service=aws"
+SAYS_MORE = ["sts:TagSession", "sts:SetSourceIdentity"]
+"""What a trust policy must allow for a token with session tags and a source identity, such as those for `FINANCE`."""
 BY_CLAIM = {"Bool": {"sts:RoleAuthorizedByIdp": "true"}}
 """What AWS itself enforces: the token's roles claim."""
 BY_SUBJECT = "user:{user}:role:{account}/{role}"
@@ -161,7 +163,8 @@ c.JupyterHub.custom_scopes = {{"custom:jupyter-wb-aws:keys": {{"description": "R
                 self.issuer.partition("://")[2],
             )
             for arn in GROUP_OF:
-                trust = trust_policy(provider, self._conditions(host, arn))
+                more = SAYS_MORE if arn == FINANCE else []
+                trust = trust_policy(provider, self._conditions(host, arn), more)
                 accounts.add_role(arn.rpartition("/")[2], trust, READS)
             yield aws
         log.removeHandler(self.trail)
@@ -216,17 +219,22 @@ allow = [{{ groups = ["{group}"] }}]
 extra_environment = {{ AWS_ENDPOINT_URL = "{aws_url}" }}
 """
         for arn, group in GROUP_OF.items()
+    ).replace(
+        f'"{FINANCE}"',
+        f"""\"{FINANCE}"
+source_identity = "{{user}}"
+tags = {{ Team = "finance", Person = "{{user}}" }}""",
     )
 
 
-def trust_policy(provider, conditions):
+def trust_policy(provider, conditions, actions):
     return {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Effect": "Allow",
                 "Principal": {"Federated": provider},
-                "Action": ["sts:AssumeRoleWithWebIdentity"],
+                "Action": ["sts:AssumeRoleWithWebIdentity", *actions],
                 "Condition": conditions,
             }
         ],

@@ -81,19 +81,30 @@ def test_nobody_gets_a_token_for_a_role_of_another_group(site, alice, bob):
     assert refusal(site.mint(bob.api_token, ANALYST)) == (403, "role_not_allowed")
 
 
-def test_each_accepted_assumption_has_exactly_one_audit_line(site, alice):
-    for _ in range(3):
-        token = site.web_identity(alice.api_token)
-        assert site.assume(token, ANALYST) == "accepted"
+def test_each_accepted_assumption_has_exactly_one_audit_line(site, alice, bob):
+    for server, role in 2 * [(alice, ANALYST), (bob, FINANCE)]:
+        assert site.assume(site.web_identity(server.api_token, role), role) == "accepted"
 
+    issued = [line for line in site.audit() if line["event"] == "token"]
     accepted = [line for line in site.trail.lines if line["error"] is None]
-    issued = Counter(line["jti"] for line in site.audit() if "jti" in line)
-    assert len({line["jti"] for line in accepted}) >= 3
-    assert {issued[line["jti"]] for line in accepted} == {1}
-    by_jti = {line["jti"]: line for line in site.audit() if "jti" in line}
+    assert set(Counter(line["jti"] for line in issued).values()) == {1}
+    by_jti = {line["jti"]: line for line in issued}
+    assert len({line["jti"] for line in accepted}) >= 4
     for line in accepted:
-        assert line["subject"] == f"user:{by_jti[line['jti']]['user']}"
-        assert line["role_arn"] == by_jti[line["jti"]]["role"]
+        audit = by_jti[line["jti"]]
+        assert line["subject"] == f"user:{audit['user']}"
+        assert line["role_arn"] == audit["role"]
+        assert line["source_identity"] == audit["source_identity"]
+        signed = (audit["tags"] or {}).get("principal_tags", {})
+        assert {key: [value] for key, value in line["tags"].items()} == signed
+
+
+def test_session_tags_and_source_identity_reach_aws_as_the_roles_file_has_them(site, bob):
+    assert site.assume(site.web_identity(bob.api_token, FINANCE), FINANCE) == "accepted"
+
+    last = site.trail.lines[-1]
+    assert last["tags"] == {"Team": "finance", "Person": "bob"}
+    assert last["source_identity"] == "bob"
 
 
 # --- After the group ---------------------------------------------------------------------------------
