@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+import jwt
 import pytest
 
 from tests.hub.hub_site import ANALYST, AUDITOR, BY_SUBJECT, FINANCE, HubSite, by_subject
@@ -35,3 +36,19 @@ def test_the_catalogue_decides_who_gets_such_a_token(site):
     for user, role in (("alice", FINANCE), ("bob", ANALYST), ("bob", AUDITOR)):
         refused = site.mint(site.by_hand(user), role)
         assert (refused.status_code, refused.json()["code"]) == (403, "role_not_allowed")
+
+
+@pytest.mark.parametrize("name", ["a*b", "*", "alice:role:auditor", "alice:role:*", "é"])
+def test_a_user_name_of_another_form_gains_nothing(site, name):
+    """The hub takes such names."""
+    created = site.hub.api("POST", "/users", body={"usernames": [name]})
+    assert created.status_code == 201, created.text
+    for group in ("aws", "analysts"):
+        site.hub.join(group, name)
+
+    token = site.web_identity(site.by_hand(name), ANALYST)
+
+    assert site.assume(token, ANALYST) == "accepted"
+    assert {site.assume(token, role) for role in (AUDITOR, FINANCE)} == {"AccessDenied"}
+    assert jwt.decode(token, options={"verify_signature": False})["sub"].count(":") == 3
+    assert site.mint(site.by_hand(name), FINANCE).json()["code"] == "role_not_allowed"
