@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 # Seconds between two tries to write again that nobody's token is for.
 CHECK_INTERVAL = 5.0
+# Characters of what a refused caller gave as a role. An ARN has at most this many.
+MAX_ROLE = 600
 
 
 class AuditLog:
@@ -120,7 +122,8 @@ class AuditLog:
         if not self._refused.is_due(key):
             return
         try:
-            await self._write("refused", {**_of(caller), "code": code, "role": role_arn})
+            role = role_arn and role_arn[:MAX_ROLE]
+            await self._write("refused", {**_of(caller), "code": code, "role": role})
         except AuditUnavailable:  # the caller is refused anyway; `problem` has it
             self._refused.forget(key)
 

@@ -4,7 +4,7 @@
    Was it truncated instead, appending goes on at its new end.
 2. A line is written by one `os.write` on O_APPEND: the kernel puts it at the end, and nothing between its parts.
 3. A disk that fills up takes a part of the line. That counts as failed, and leaves half a line.
-4. So before a line is written, the file's last byte is looked at: half a line, whoever left it, is ended first, in
+4. So before a line is written, the file's last byte is looked at: half a line of any process is ended first, in
    the same write. It stays in the file as a line that is not JSON; readers skip it.
 5. A lock (flock) is held from 4 to 2, so that no other process leaves half a line between them. A file system
    without locks goes without: then only two processes on a full disk can join two lines.
@@ -52,7 +52,10 @@ class AuditFile:
 
     def others_may_use_it(self) -> bool:
         """Whether users other than its owner may read or write the file."""
-        return self._descriptor is not None and bool(os.fstat(self._descriptor).st_mode & OTHERS)
+        try:
+            return bool(self.path.stat().st_mode & OTHERS)
+        except OSError:
+            return False
 
     def append(self, record: Mapping[str, object]) -> None:
         """Append one line, whole.

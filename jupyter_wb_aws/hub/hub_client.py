@@ -30,7 +30,7 @@ REACH_HINT = "`hub_api_url` must lead to the API of a running JupyterHub."
 
 
 class HubObserver(Protocol):
-    """Is told of each question to the hub: the outcome, and the seconds that it took."""
+    """Notes each question to the hub: the outcome, and the seconds that it took."""
 
     def __call__(self, outcome: str, seconds: float) -> None:
         """Note one question."""
@@ -45,7 +45,7 @@ class HubClient:
         cap: limits the questions.
         limit: how often each token may be asked for, so that no loop uses up the cap of all.
         rng: spreads the callers that are refused.
-        observe: is told of each question.
+        observe: notes each question.
         certificates: for a hub with https.
     """
 
@@ -123,6 +123,7 @@ class HubClient:
             follow_redirects=False,
             connect_timeout=LONGEST_WAIT,
             request_timeout=DEADLINE,
+            decompress_response=False,
             ssl_options=self._certificates,
         )
         try:
@@ -130,12 +131,9 @@ class HubClient:
         except HTTPError as error:
             if IN_QUEUE in str(error):
                 raise self._cap.busy() from None
-            why = (
-                "the answer is too late, too large, or breaks off"
-                if error.code == NO_ANSWER
-                else ""
-            )
-            raise self._unavailable(why or f"HTTP {error.code}") from None
+            late = error.code == NO_ANSWER
+            why = "its answer is late, too large, or breaks off" if late else f"HTTP {error.code}"
+            raise self._unavailable(why) from None
         except (OSError, ValueError) as error:
             # Without the error's text, which may hold what was sent.
             raise self._unavailable(type(error).__name__) from None

@@ -69,7 +69,7 @@ class CallerLimit:
 
     Args:
         per_minute: how often.
-        refusal: what a caller is told who does it more often.
+        refusal: the message for a caller who does it more often.
         monotonic: the time in seconds, from any beginning.
     """
 

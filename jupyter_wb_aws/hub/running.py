@@ -39,7 +39,7 @@ MAX_BODY = 1024 * 1024
 # Seconds that a client may take for the body of its request, and that an idle connection is kept.
 BODY_TIMEOUT = 10.0
 IDLE_TIMEOUT = 120.0
-# Seconds that calls have to be answered once the service is told to stop. The hub kills it after five.
+# Seconds that calls have to be answered once the service is to stop. The hub kills it after five.
 GRACE = 4.0
 # Calls of one caller, refused ones and `GET roles` among them, for each token that one user may have.
 CALLS_PER_TOKEN = 4

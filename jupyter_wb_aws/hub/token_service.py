@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from jupyter_wb_aws.hub.audit import AuditLog
 from jupyter_wb_aws.hub.caller import AccessRules, Caller, check_access, check_may_rotate
 from jupyter_wb_aws.hub.catalogue import hub_identity
 from jupyter_wb_aws.hub.claims import ClaimSettings, make_claims, sign
-from jupyter_wb_aws.hub.errors import KeysUnavailable, RolesUnavailable
+from jupyter_wb_aws.hub.errors import AuditUnavailable, KeysUnavailable, RolesUnavailable
 from jupyter_wb_aws.hub.names import encoded
 from jupyter_wb_aws.hub.rate_limits import CallerLimit
 from jupyter_wb_aws.identity.token import Identity
@@ -123,7 +124,8 @@ class TokenService:
 
         Raises:
             ScopeMissing: if the caller may not.
-            KeysUnavailable: if it is not possible now.
+            UnknownKey: if there is no such key.
+            KeysReadOnly, RotationRefused, KeysUnavailable: if it is not possible, or not now.
         """
         try:
             check_may_rotate(caller)
@@ -132,7 +134,9 @@ class TokenService:
             raise
         made = await self.keys.rotate(compromised)
         log.warning("%a has rotated the keys; the new one is %s", caller.name, made.kid)
-        await self.audit.keys_rotated(caller, made.kid, compromised)
+        # A full disk must not keep a stolen key in use; our own log has the rotation, too.
+        with contextlib.suppress(AuditUnavailable):
+            await self.audit.keys_rotated(caller, made.kid, compromised)
         return {"kid": made.kid, "signs_from": rfc3339(made.signs_from)}
 
     async def key_age(self) -> float:

@@ -290,6 +290,26 @@ def test_a_disk_that_hangs_holds_up_tokens_only_and_they_come_back(hub, service)
     assert len(service.audit) > before
 
 
+def test_a_stolen_key_is_withdrawn_although_the_audit_log_can_not_be_written(hub, start_service):
+    hub.tokens["rotating"] = user("root", scopes=["custom:jupyter-wb-aws:keys"])
+    with start_service() as service:
+        stolen = jwt.get_unverified_header(service.token().json()["token"])["kid"]
+        service.audit_log.unlink()
+        service.audit_log.mkdir()
+        assert service.token().json()["code"] == "audit_unavailable"
+
+        assert service.ask("POST", "keys", "rotating", {"compromised": stolen}).status_code == 201
+
+        assert stolen not in {key["kid"] for key in service.ask("GET", "keys").json()["keys"]}
+        assert "'root' has rotated the keys" in service.log
+
+
+def test_what_a_refused_caller_writes_is_cut(hub, service):
+    hub.tokens["their-token"] = user(scopes=[])
+    service.token("their-token", "x" * 10_000)
+    assert len(service.audit[-1]["role"]) == 600
+
+
 def test_a_log_that_others_may_read_is_reported(hub, start_service, tmp_path):
     path = tmp_path / "audit.jsonl"
     path.touch(mode=0o644)
