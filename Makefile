@@ -86,7 +86,7 @@ $(HUB5)/.installed: requirements/bootstrap.txt requirements/hub-5.txt pyproject.
 	@PYTHON="$(PYTHON)" VENV="$(HUB5)" REQUIREMENTS=requirements/hub-5.txt .ci/make-venv
 	@touch $@
 
-bench: $(LAB)  ## measure the figures: benchmarks/, about six minutes
+bench: $(LAB)  ## measure the figures: benchmarks/, about ten minutes
 	for figure in benchmarks/[a-z]*.py; do echo "== $$figure"; $(BIN)/python $$figure || exit; done
 
 # The pictures of the README are what the browser tests saw.
