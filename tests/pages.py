@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 # The pages about the hub service, whose settings, roles file and commands are its own: tests/test_docs_hub.py.
-HUB_PAGES = [page for page in PAGES if page.name.startswith("hub-service")]
+HUB_PAGES = sorted((ROOT / "docs").glob("hub-service*.md"))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -90,6 +90,12 @@ def test_every_call_is_in_the_reference(text):
         assert schema in shown
 
 
+def test_every_command_of_the_hub_service_is_in_the_reference(text):
+    shown = text("reference/hub-service")
+    assert all(f"jupyter-wb-aws-hub {name}" in shown for name in HubServiceApp.subcommands)
+    assert "--compromised" in shown
+
+
 def test_every_setting_call_and_error_code_of_the_hub_service_is_in_the_reference(text):
     shown, contract = plain(text("reference/hub-service")), yaml.safe_load(HUB_CONTRACT.read_text())
     for name, trait in HubServiceApp.class_own_traits(config=True).items():

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 from rest import rest, table
 from sphinx.application import Sphinx
+from traitlets.utils.importstring import import_item
 
 from jupyter_wb_aws.app import configurable_classes
 from jupyter_wb_aws.cli import main
@@ -73,6 +74,23 @@ def help_of(command: str) -> str:
     return printed.getvalue()
 
 
+def hub_commands() -> str:
+    """Describe each subcommand of the hub service: what it does, and the options that only it has."""
+    parts = []
+    for command, (where, _) in HubServiceApp.subcommands.items():
+        app = import_item(where) if isinstance(where, str) else where
+        parts += [f"### `jupyter-wb-aws-hub {command}`", inspect.cleandoc(app.description)]
+        rows = []
+        for option, setting in app.aliases.items():
+            trait = app.class_traits()[setting.partition(".")[2]]
+            if trait.this_class is not HubServiceApp:
+                help_ = " ".join(trait.help.split())
+                rows.append([f"`--{option}`", f"`{trait.default_value_repr()}`", help_])
+        if rows:
+            parts.append(table(["option", "default", "meaning"], rows))
+    return "\n\n".join(parts)
+
+
 def contract(package: str = "jupyter_wb_aws.handlers") -> dict[str, Any]:
     """Read the REST contract of the extension, or of the hub service."""
     text = (files(package) / "openapi.yaml").read_text(encoding="utf-8")
@@ -116,6 +134,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "error-codes": error_codes,
     "events": events,
     "hub-service-settings": lambda: settings([HubServiceApp]),
+    "hub-service-commands": hub_commands,
     "hub-service-rest": lambda: rest(contract(HUB), "hub-service"),
     "hub-service-error-codes": lambda: error_codes(HUB),
 }
