@@ -165,12 +165,12 @@ def _print_token(
         claims_too: whether that was asked for.
     """
     source = health["token_source"]
-    if not source or not source["claims"]:
+    if not source:
         return
-    if claims_too:
+    if claims_too and (shown := _claims(health, sessions)):
         print_text()
         print_text("For your administrator, to compare with a role's trust policy:")
-        for whose, claims in _claims(health, sessions).items():
+        for whose, claims in shown.items():
             print_wrapped(f"AWS will see{whose}: {claims}")
     if source["warnings"]:
         print_text()
@@ -181,7 +181,8 @@ def _print_token(
 def _claims(health: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
     """Return the claims of each token in words, by whose they are; one token for all roles is nobody's."""
     if not health["token_source"].get("binds_role"):
-        return {"": _claims_in_words(health["token_source"]["claims"])}
+        claims = health["token_source"]["claims"]
+        return {"": _claims_in_words(claims)} if claims else {}
     labels = {session["id"]: session["label"] for session in sessions}
     return {
         f" for {labels.get(of['id'], of['id'])}": _claims_in_words(of["claims"])

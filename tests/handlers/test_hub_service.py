@@ -17,7 +17,7 @@ HTML = b"<html>Service Unavailable</html>"
 @pytest.fixture
 def hub(monkeypatch):
     with HubStandIn() as hub:
-        hub.audience, hub.subject = CLIENT_ID, "{user}"
+        hub.subject = "{user}"
         monkeypatch.setenv("JUPYTERHUB_API_TOKEN", hub.api_token)
         yield hub
 
@@ -25,10 +25,10 @@ def hub(monkeypatch):
 @pytest.fixture
 def aws(hub):
     with LocalAws(hub.issuer) as local:
-        at_home = {"AWS_ENDPOINT_URL": local.url}
+        of_each = {"audience": CLIENT_ID, "extra_environment": {"AWS_ENDPOINT_URL": local.url}}
         hub.roles["alice"] = [
-            entry(ANALYST, label="Analyst", region="us-east-2", extra_environment=at_home),
-            entry(AUDITOR, label="Auditor", extra_environment=at_home),
+            entry(ANALYST, label="Analyst", region="us-east-2", **of_each),
+            entry(AUDITOR, label="Auditor", **of_each),
         ]
         yield local
 
@@ -92,7 +92,6 @@ async def test_health_has_the_claims_of_each_roles_token(api, hub, health):
 
 
 async def test_the_doctor_finds_nothing_wrong_with_the_token_of_either_role(api, hub):
-    hub.subject = "{user}"
     sessions = [await api.start(AUDITOR), await api.start(ANALYST, default=True)]
     for session in sessions:
         report = (await api("GET", f"/aws/doctor?session_id={session['id']}")).data
