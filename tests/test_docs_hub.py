@@ -181,6 +181,16 @@ def test_the_keys_can_be_read_by_the_services_group_alone():
     assert f"generic {keys['secretName']} " in (ROOT / "docs/hub-service-deploy.md").read_text()
 
 
+def test_the_probes_ask_what_the_service_answers_while_the_hub_is_away():
+    paths = yaml.safe_load((ROOT / "jupyter_wb_aws/hub/openapi.yaml").read_text())["paths"]
+    probes = [container()[f"{name}Probe"]["httpGet"] for name in ("readiness", "liveness")]
+    for probe in probes:
+        call = paths[probe["path"].removeprefix("/services/aws")]["get"]
+        assert call["security"] == []
+        assert probe["path"] != "/services/aws/health"
+        assert probe["port"] == container()["ports"][0]["name"]
+
+
 def test_labels_and_ports_of_the_manifests_belong_together():
     labels = pod()["metadata"]["labels"]
     (port,) = container()["ports"]
