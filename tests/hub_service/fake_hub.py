@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -40,13 +41,15 @@ class FakeHub:
     `asked` has the time, path and headers of each question.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.tokens: dict[str, Any] = {"alice-token": user()}
         self.misbehave: Any = None
         self.asked: list[tuple[float, str, dict[str, str]]] = []
         self.released = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.hub = self
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
 
     @property
