@@ -121,7 +121,8 @@ class HubServiceApp(Application):
         max=10_000,
         config=True,
         help="""How many questions each process of the service may send to the hub in a second. Callers beyond that
-        wait for two seconds at most, then get 503 and come back later.""",
+        wait for two seconds at most, then get 503 and come back later. Tokens that the hub has not accepted before
+        get half of it.""",
     )
     only_from_servers = Bool(
         default_value=True,

@@ -14,7 +14,7 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from jupyter_wb_aws.hub.caller import Caller, read_caller
 from jupyter_wb_aws.hub.errors import HubUnavailable, NotAuthenticated
-from jupyter_wb_aws.hub.rate_limits import LONGEST_WAIT, CallerLimit, HubCap
+from jupyter_wb_aws.hub.rate_limits import LONGEST_WAIT, CallerLimit, HubCap, RecentKeys
 
 # Seconds from the question to the answer's last byte.
 DEADLINE = 5.0
@@ -62,6 +62,8 @@ class HubClient:
         self._api_url = api_url.rstrip("/")
         self._cap = cap
         self._limit = limit
+        # Hashes of tokens. They decide who waits when many ask, and nothing else.
+        self._accepted = RecentKeys()
         self._rng = rng
         self._observe = observe
         self._certificates = certificates
@@ -82,14 +84,20 @@ class HubClient:
             HubBusy: if the hub may not be asked so soon.
             HubUnavailable: if the hub does not answer, or not as a hub does.
         """
-        self._limit.use(hashlib.sha256(token.encode()).hexdigest())
-        status, document = await self._ask("/user", {"Authorization": f"token {token}"})
+        key = hashlib.sha256(token.encode()).hexdigest()
+        self._limit.use(key)
+        status, document = await self._ask(
+            "/user", {"Authorization": f"token {token}"}, is_stranger=key not in self._accepted
+        )
         # The hub answers 403 to a token that it does not know, and 401 to one that has ended.
         if status in {401, 403} and "message" in document:
+            self._accepted.discard(key)
             raise NotAuthenticated("The hub does not know the token of this call.")
         if status != 200:
             raise self._unavailable(f"it answers HTTP {status}")
-        return read_caller(document)
+        caller = read_caller(document)
+        self._accepted.add(key)
+        return caller
 
     async def check(self) -> None:
         """Check that the hub answers.
@@ -105,8 +113,10 @@ class HubClient:
         """Close the connections."""
         self._client.close()
 
-    async def _ask(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        async with self._cap.turn():
+    async def _ask(
+        self, path: str, headers: dict[str, str], *, is_stranger: bool = False
+    ) -> tuple[int, dict[str, Any]]:
+        async with self._cap.turn(is_stranger=is_stranger):
             loop = asyncio.get_running_loop()
             began, outcome = loop.time(), "failed"
             try:

@@ -27,6 +27,9 @@ class HubCap:
     question may be on its way for any time, and what began a second apart may arrive together. A hub that is slow
     is asked less often, therefore.
 
+    Strangers, whose tokens the hub has not accepted before, get half of the turns: anybody can send texts that are
+    no tokens, and would otherwise keep everyone else from asking.
+
     Args:
         per_second: how many may reach the hub.
         rng: spreads the callers that are refused.
@@ -35,25 +38,31 @@ class HubCap:
 
     def __init__(self, per_second: int, rng: random.Random, second: float = 1.0) -> None:
         self._turns = asyncio.Semaphore(per_second)
+        self._turns_of_strangers = asyncio.Semaphore(max(1, per_second // 2))
         self._rng = rng
         self._second = second
 
     @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self, *, is_stranger: bool = False) -> AsyncIterator[None]:
         """Wait for a turn to ask the hub, and hold it until the hub has answered.
 
         Raises:
             HubBusy: if none is free soon.
         """
+        wanted = [*([self._turns_of_strangers] if is_stranger else []), self._turns]
+        held: list[asyncio.Semaphore] = []
         try:
-            async with asyncio.timeout(LONGEST_WAIT):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise self.busy() from None
-        try:
+            try:
+                async with asyncio.timeout(LONGEST_WAIT):
+                    for turns in wanted:
+                        await turns.acquire()
+                        held.append(turns)
+            except TimeoutError:
+                raise self.busy() from None
             yield
         finally:
-            asyncio.get_running_loop().call_later(self._second, self._turns.release)
+            for turns in held:
+                asyncio.get_running_loop().call_later(self._second, turns.release)
 
     def busy(self) -> HubBusy:
         """Return the refusal of a caller whose turn does not come."""
@@ -133,3 +142,27 @@ class OncePerMinute:
     def forget(self, key: str) -> None:
         """Note that it was not said after all."""
         self._said_at.pop(key, None)
+
+
+class RecentKeys:
+    """The keys that were added last, up to `MAX_KEPT`."""
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[str, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def add(self, key: str) -> None:
+        """Add a key, or note that it is used again."""
+        self._keys[key] = None
+        self._keys.move_to_end(key)
+        if len(self._keys) > MAX_KEPT:
+            self._keys.popitem(last=False)
+
+    def discard(self, key: str) -> None:
+        """Remove a key, if it is there."""
+        self._keys.pop(key, None)

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from jupyter_wb_aws.hub.errors import TooManyTokens
-from jupyter_wb_aws.hub.rate_limits import MAX_KEPT, CallerLimit, HubCap, OncePerMinute
+from jupyter_wb_aws.hub.errors import HubBusy, TooManyTokens
+from jupyter_wb_aws.hub.rate_limits import MAX_KEPT, CallerLimit, HubCap, OncePerMinute, RecentKeys
 
 SECOND = 0.2
 
@@ -101,3 +101,26 @@ def test_what_is_said_once_a_minute_is_remembered_for_that_long_within_bounds(no
     for number in range(2 * MAX_KEPT):
         said.is_due(f"user-{number}")
     assert len(said) == MAX_KEPT
+
+
+def test_the_keys_that_were_added_last_are_kept():
+    recent = RecentKeys()
+    for number in range(MAX_KEPT + 1):
+        recent.add(f"{number}")
+        recent.add("used again and again")
+    assert len(recent) == MAX_KEPT
+    assert "used again and again" in recent
+    assert "0" not in recent
+    recent.discard("used again and again")
+    recent.discard("unknown")
+    assert "used again and again" not in recent
+
+
+async def test_strangers_get_half_of_the_turns():
+    cap = HubCap(4, random.Random(1), 60)
+    async with cap.turn(is_stranger=True), cap.turn(is_stranger=True):
+        with pytest.raises(HubBusy):
+            async with cap.turn(is_stranger=True):
+                pass
+        async with cap.turn(), cap.turn():
+            pass
