@@ -16,7 +16,7 @@ from traitlets.utils.bunch import Bunch
 
 from jupyter_wb_aws.hub.command_line import StrictLoader
 from jupyter_wb_aws.hub.names import subject_template_problem
-from jupyter_wb_aws.hub.service_settings import ServiceSettings
+from jupyter_wb_aws.hub.service_settings import MAX_TOKEN_LIFETIME, ServiceSettings
 from jupyter_wb_aws.hub.setting_checks import (
     audience_problem,
     issuer_problem,
@@ -83,7 +83,7 @@ class HubServiceApp(Application):
     token_lifetime = Integer(
         3600,
         min=10,
-        max=12 * 3600,
+        max=MAX_TOKEN_LIFETIME,
         config=True,
         help="""For how many seconds a token is valid. AWS accepts it up to five minutes longer. A user who lost a
         role can use a copied token for that time.""",

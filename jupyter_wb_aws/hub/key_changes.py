@@ -106,7 +106,7 @@ def _settle(
     lifetime = max(contents.longest_lifetime, settings.token_lifetime)
     until = now + rotation.published_for(lifetime, settings.publish_lead)
     for key in rotation.replaced(contents.keys, now):
-        keys[key.kid] = replace(key, private=None, replaced_at=now, published_until=until)
+        keys[key.kid] = replace(key, private=None, published_until=until)
         folder.write(keys[key.kid])
         log.info("The key %s was replaced, and stays published until %s.", key.kid, rfc3339(until))
     return tuple(keys.values())

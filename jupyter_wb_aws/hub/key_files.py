@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -20,7 +20,9 @@ from jupyter_wb_aws.hub.rotation import Key
 
 MAX_BYTES = 8192  # an RSA key of 4096 bits takes 5000
 _NAME = re.compile(r"[A-Za-z0-9_-]{43}\.json")  # a thumbprint: 32 bytes in base64url
-_TIMES = ("made_at", "signs_from", "replaced_at", "published_until")
+_TIMES = ("made_at", "signs_from", "published_until")
+# Later times leave no room to calculate with them.
+_LAST_YEAR = 8999
 
 
 def file_name(kid: str) -> str:
@@ -66,7 +68,6 @@ def from_file(name: str, content: bytes) -> Key:
         public_key_of(jwk),
         made_at,
         signs_from,
-        times["replaced_at"],
         times["published_until"],
         _private_key(fields.get("private_key")),
     )
@@ -99,4 +100,10 @@ def _time(fields: dict[str, object], name: str) -> datetime | None:
         raise ValueError(f"has a {name} that is not a time") from None
     if time.tzinfo is None:
         raise ValueError(f"has a {name} without a time zone")
+    try:
+        time = time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"has a {name} before the year 1") from None
+    if time.year > _LAST_YEAR:
+        raise ValueError(f"has a {name} after the year {_LAST_YEAR}")
     return time

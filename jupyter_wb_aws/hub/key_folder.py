@@ -22,6 +22,7 @@ from pathlib import Path
 
 from jupyter_wb_aws.hub.key_files import MAX_BYTES, as_file, file_name, from_file, is_file_name
 from jupyter_wb_aws.hub.rotation import Key
+from jupyter_wb_aws.hub.service_settings import MAX_TOKEN_LIFETIME
 from jupyter_wb_aws.private_folder import TEMPORARY, PrivateFolder, refusal
 
 LOCK = ".lock"
@@ -99,6 +100,8 @@ class KeyFolder:
                 pass  # removed meanwhile
             except (OSError, ValueError) as error:
                 refused[name] = getattr(error, "strerror", None) or str(error)
+            except Exception as error:  # noqa: BLE001 - one odd file must not stop the others
+                refused[name] = f"can't be read ({type(error).__name__})"
         return Contents(tuple(keys), refused, lifetime, read_only)
 
     @contextlib.contextmanager
@@ -166,7 +169,7 @@ class KeyFolder:
     def _read_file(self, name: str, *, read_only: bool) -> bytes:
         path = self.path / name
         if path.is_symlink():
-            if not path.resolve().is_relative_to(self.path.resolve()):
+            if not _resolved(path).is_relative_to(self.path.resolve()):
                 raise refusal("is a link that leads out of the folder")
             if not path.exists():
                 raise refusal("is a link to nothing")
@@ -199,6 +202,13 @@ class KeyFolder:
         if status.st_mode & 0o022 and not self._is_on_read_only_file_system():
             return "can be written to by others"
         return None
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError:  # of Python before 3.13
+        raise refusal("is a link to itself") from None
 
 
 def _explain_file(status: os.stat_result, *, read_only: bool) -> str | None:
@@ -234,6 +244,9 @@ def _stamp(path: Path | os.DirEntry[str]) -> object:
 
 def _lifetime(content: bytes) -> timedelta:
     try:
-        return timedelta(seconds=int(content))
-    except (ValueError, OverflowError):
+        seconds = int(content)
+    except ValueError:
         raise ValueError("is not a number of seconds") from None
+    if not 0 < seconds <= MAX_TOKEN_LIFETIME:
+        raise ValueError(f"is not a number of seconds up to {MAX_TOKEN_LIFETIME}")
+    return timedelta(seconds=seconds)

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from jupyter_wb_aws.hub.jwk import PrivateKey, PublicKey, jwk_of
 
-# AWS reads so many keys of an issuer.
+# AWS reads at most 100 keys of an issuer.
 MAX_PUBLISHED = 100
 # AWS accepts a token until five minutes after its `exp`.
 LEEWAY = timedelta(minutes=5)
@@ -32,15 +32,13 @@ class Key:
         public: the public half.
         made_at: when it was made; later than all keys that it succeeds.
         signs_from: when it may sign.
-        replaced_at: when its private half was removed, if it was.
-        published_until: when it is no longer published, once it was replaced.
+        published_until: when it is no longer published, once its private half was removed.
         private: the private half, if it is still there.
     """
 
     public: PublicKey = field(repr=False)
     made_at: datetime
     signs_from: datetime
-    replaced_at: datetime | None = None
     published_until: datetime | None = None
     private: PrivateKey | None = field(default=None, repr=False)
     jwk: dict[str, str] = field(init=False, repr=False)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Seconds.
+MAX_TOKEN_LIFETIME = 12 * 3600
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:

@@ -61,7 +61,7 @@ def write_replaced_key(folder, clock, seconds):
     """Write the file of a key that is published for so long, without its private half; return its id."""
     key = make_key("ES256", clock.now(), clock.now())
     until = clock.now() + timedelta(seconds=seconds)
-    key = dataclasses.replace(key, private=None, replaced_at=clock.now(), published_until=until)
+    key = dataclasses.replace(key, private=None, published_until=until)
     path = folder / file_name(key.kid)
     path.write_bytes(as_file(key))
     path.chmod(0o600)
