@@ -81,12 +81,12 @@ class HubServiceHandler(web.RequestHandler):
         self.set_header("Content-Type", "application/json")
 
     def prepare(self) -> None:
-        """Refuse bodies that are too large or not JSON.
+        """Refuse bodies that are too large or not JSON; that of a GET has no meaning (RFC 9110, 9.3.1).
 
         Raises:
             BodyTooLarge, UnsupportedMediaType: with the reason.
         """
-        body = self.request.body
+        body = self.request.body if self.request.method == "POST" else b""
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge
         media_type = self.request.headers.get("Content-Type", "application/json")

@@ -409,6 +409,12 @@ def test_another_media_type_is_refused(checked):
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
+def test_the_body_of_a_get_has_no_meaning(checked):
+    for path in ("roles", "keys", "health"):
+        answer = checked("GET", path, "alice-token", content=b"x" * 20_000)
+        assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PURGE"])
 @pytest.mark.parametrize("path", sorted(CONTRACT["paths"]))
 def test_another_method_is_a_405_that_lists_the_methods_there_are(hub, service, path, method):
