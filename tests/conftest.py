@@ -87,6 +87,11 @@ class FakeClock:
         """Whether any task waits for this clock."""
         return any(not future.done() for _, future in self._sleepers)
 
+    def wakes_within(self, seconds: float) -> bool:
+        """Return whether any task waits for a time that is at most so many seconds away."""
+        latest = self._now + timedelta(seconds=seconds)
+        return any(due <= latest and not future.done() for due, future in self._sleepers)
+
 
 def pytest_configure():
     """Take back what nohup, or a shell for a job in the background, ignores: programs that tests start would, too."""

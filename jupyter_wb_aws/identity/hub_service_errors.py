@@ -96,10 +96,12 @@ def refusal(response: HttpResponse, what: str, sent: Collection[str]) -> WbAwsEr
     problem = {name: _said(found, name, sent) for name in ("code", "detail", "hint", "admin_hint")}
     detail = problem["detail"]
     if response.is_busy:
+        # The page of a proxy often names an hour, and is gone after a minute.
+        retry_after = response.retry_after() if problem["code"] and detail else None
         return HubServiceUnavailable(
             detail or f"{capitalized(what)} is not available now: HTTP {response.status}.",
             admin_hint=problem["admin_hint"] or REACH_HINT,
-            retry_after=response.retry_after(),
+            retry_after=retry_after,
         )
     if problem["code"] and detail and response.status in {400, 401, 403}:
         return _definite(problem, detail, found)

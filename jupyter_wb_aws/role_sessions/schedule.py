@@ -10,9 +10,8 @@ from jupyter_wb_aws.identity.token_cache import REFRESH_AT, TokenStatus
 MAX_JITTER = 0.1
 MIN_PAUSE = timedelta(seconds=1)
 MAX_BACK_OFF = timedelta(seconds=60)
-# Seconds. A failure may ask for a longer pause than the back-off, but not for a longer one than this: a
-# token lives for minutes to hours, and an absurd number must not stop the refreshes for good.
-MAX_RETRY_AFTER = 3600
+# A failure may ask for a longer pause than the back-off, but not for a longer one than this.
+MAX_RETRY_AFTER = timedelta(hours=1)
 # The wall clock is looked at at least this often: timers stand still while a laptop sleeps.
 MAX_SLEEP = timedelta(seconds=30)
 # Network time steps clocks by less than this; more means that the clock was set back.
@@ -23,7 +22,9 @@ def next_refresh(token_status: TokenStatus, now: datetime) -> datetime:
     """Return when to ask the token source again.
 
     1. After a failure: exponential back-off with full jitter, 1 s to 60 s (AWS Architecture Blog,
-       "Exponential Backoff and Jitter"), and never before the time that the failure itself names.
+       "Exponential Backoff and Jitter"), and not before the time that the failure itself names. But half of
+       what is left of the token is the longest pause: a maintenance page often names an hour, and is gone after
+       a minute. Without a living token, it is a minute.
     2. If the source had nothing newer: after a tenth of the token's remaining life, 1 s to 30 s.
     3. Otherwise at 80 % of the token's life, up to 10 % of it earlier: the kubelet's rule for
        projected service-account tokens, with a jitter that keeps a fleet that signed in at nine
@@ -40,8 +41,9 @@ def next_refresh(token_status: TokenStatus, now: datetime) -> datetime:
     if attempted_at > now + MAX_CLOCK_STEP:
         return now
     if token_status.problem is not None:
+        left = token.expires_at - attempted_at if token else timedelta(0)
         return attempted_at + back_off(
-            token_status.failures, token_status.jitter, token_status.problem.retry_after
+            token_status.failures, token_status.jitter, token_status.problem.retry_after, left
         )
     if token is None:
         return attempted_at + MIN_PAUSE
@@ -66,16 +68,20 @@ def refresh_time(token: WebIdentityToken, jitter: float, *, spread: bool = False
     return token.time_at_fraction(REFRESH_AT - MAX_JITTER * jitter)
 
 
-def back_off(failures: int, jitter: float, retry_after: int | None) -> timedelta:
+def back_off(
+    failures: int, jitter: float, retry_after: int | None, left: timedelta = timedelta(0)
+) -> timedelta:
     """Return how long to wait after a failure.
 
     Args:
         failures: how many there were in a row.
         jitter: 0 to 1.
         retry_after: the seconds that the failure itself names.
+        left: how long the current token is still valid; zero if there is none.
     """
     ceiling = min(MAX_BACK_OFF, MIN_PAUSE * (1 << min(failures, 10)))
-    asked = timedelta(seconds=max(0, min(retry_after or 0, MAX_RETRY_AFTER)))
+    longest = max(MAX_BACK_OFF, min(left / 2, MAX_RETRY_AFTER))
+    asked = timedelta(seconds=max(0, min(retry_after or 0, longest.total_seconds())))
     return max(MIN_PAUSE, ceiling * jitter, asked)
 
 

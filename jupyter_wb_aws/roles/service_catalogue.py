@@ -5,7 +5,7 @@
 2. While there are role sessions, the source is asked every `check_every` seconds, up to a fifth earlier or later;
    the first time at a random part of it, so that servers that started together don't ask together.
 3. A source that gives no answer takes no role away: the last good answer stays in force, and it is asked again
-   after a back-off of up to `check_every`.
+   after a back-off of up to `check_every`, however long a pause it asks for.
 4. A definite refusal is an answer: the user has no role.
 """
 
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 SPREAD = 0.2
 # Seconds. The first pause after a failure. They grow to `check_every`: after an outage, tokens come first.
 MIN_PAUSE = 1.0
-MAX_RETRY_AFTER = 3600
 # A page asks several times as it opens.
 FRESH = timedelta(seconds=5)
 
@@ -210,7 +209,7 @@ def pause_before_next(
     if failures:
         ceiling = min(every, MIN_PAUSE * (1 << min(failures, 10)))
         pause = ceiling * (1 - 0.5 * rng.random())
-        return max(MIN_PAUSE, pause, min(retry_after or 0, MAX_RETRY_AFTER))
+        return max(MIN_PAUSE, pause, min(retry_after or 0, every))
     if together:
         return every * rng.random()
     return every * (1 + SPREAD * (2 * rng.random() - 1))

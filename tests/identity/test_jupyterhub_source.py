@@ -399,6 +399,17 @@ async def test_the_service_says_when_to_come_back(source, hub):
     assert failed.value.retry_after == 17
 
 
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "body", [HTML, {"message": "Maintenance"}, {"detail": "Maintenance"}], ids=str
+)
+async def test_only_the_service_itself_says_when_to_come_back(source, hub, call, body):
+    hub.always[call] = failing(503, body, Retry_After="3600")
+    with pytest.raises(IdpUnavailable, match="not available now|Maintenance") as failed:
+        await (source.identity_and_roles() if call == "roles" else source.fetch(FOR_ANALYST))
+    assert failed.value.retry_after is None
+
+
 async def test_a_service_that_hangs_or_is_gone_is_named(make, hub):
     event = threading.Event()
     hub.always["tokens"] = hanging(event)

@@ -23,7 +23,7 @@ from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
 from jupyter_wb_aws.role_sessions.store import NO_ROLE
 from jupyter_wb_aws.roles.service_catalogue import ServiceCatalogue
 from tests.hub_stand_in import ROLES_CLAIM, HubStandIn, entry, refused
-from tests.openid import failing
+from tests.openid import failing, say
 from tests.role_sessions.support import ANALYST, AUDITOR, asleep, eventually
 
 MINUTE = 60
@@ -79,7 +79,7 @@ def take(hub, arn):
 async def confirmed(manager, clock):
     """Let the refresher step; a withdrawal is confirmed by a second look a moment later."""
     step = manager.context.tasks.begin(manager.refresher.step(), "step")
-    await eventually(lambda: clock.advance(0.5) or step.done())
+    await eventually(lambda: (clock.wakes_within(1.0) and clock.advance(1.0)) or step.done())
     return step.result()
 
 
@@ -383,6 +383,35 @@ async def test_a_service_that_stays_away_lets_the_token_expire_and_is_asked_unti
 
         hub.always.clear()
         clock.advance(MINUTE)
+        await manager.refresher.step()
+
+        assert manager.sessions.state_of(session) is State.ACTIVE
+
+
+SAYS_AN_HOUR = {
+    "a maintenance page": failing(503, HTML, Retry_After="3600"),
+    "the service": lambda handler: say(
+        handler, {"code": "hub_busy", "detail": "Busy."}, 503, Retry_After="3600"
+    ),
+}
+
+
+@pytest.mark.parametrize("who", sorted(SAYS_AN_HOUR))
+async def test_an_hour_named_by_a_proxy_or_the_service_delays_neither_tokens_nor_withdrawals_for_so_long(
+    serve, hub, clock, who
+):
+    async with serve() as manager:
+        session, _ = await manager.starter.start(ANALYST)
+        hub.always = {"roles": SAYS_AN_HOUR[who], "tokens": SAYS_AN_HOUR[who]}
+        clock.advance(48 * MINUTE)
+        await manager.refresher.step()
+        assert manager.sessions.state_of(session) is State.DEGRADED
+        look = manager.catalogue.next_look(clock.now())
+        assert (look - clock.now()).total_seconds() <= CHECK_EVERY
+
+        hub.always.clear()
+        left = manager.sessions.token_status(session).token.expires_at - clock.now()
+        clock.advance(left.total_seconds() / 2)
         await manager.refresher.step()
 
         assert manager.sessions.state_of(session) is State.ACTIVE

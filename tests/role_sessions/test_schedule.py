@@ -133,18 +133,42 @@ def test_the_back_offs_ceiling_doubles_with_each_failure_up_to_a_minute(failures
 
 
 @given(failures=failures, jitter=jitters, asked=st.integers(0, 3600))
-def test_a_failure_that_names_a_time_is_never_followed_up_before_it(failures, jitter, asked):
-    assert back_off(failures, jitter, asked) >= asked * SECOND
-
-
-@given(failures=failures, jitter=jitters, asked=st.integers())
-def test_a_senseless_retry_after_delays_the_next_refresh_by_an_hour_at_most(
+def test_a_failure_that_names_a_time_is_not_followed_up_before_it_while_the_token_lives_longer(
     failures, jitter, asked
 ):
-    problem = TokenSourceFailed(retry_after=asked)
-    token_status = quiet(make_token(), problem=problem, failures=failures, jitter=jitter)
+    assert back_off(failures, jitter, asked, 2 * asked * SECOND) >= asked * SECOND
 
-    assert NOON + SECOND <= next_refresh(token_status, NOON) <= NOON + HOUR
+
+@pytest.mark.parametrize(
+    ("left", "minutes"), [(12, 6), (5, 2.5), (2, 1), (1, 1), (0, 1), (-90, 1), (24 * 60, 60)]
+)
+def test_a_failure_that_names_an_hour_is_followed_up_at_half_of_what_is_left_of_the_token(
+    left, minutes
+):
+    token = WebIdentityToken("text", {}, NOON - HOUR, NOON + left * MINUTE, NOON - HOUR)
+    problem = TokenSourceFailed(retry_after=3600)
+    token_status = quiet(token, problem=problem, failures=1, attempted_at=NOON)
+
+    assert next_refresh(token_status, NOON) == NOON + minutes * MINUTE
+
+
+def test_without_a_token_a_failure_that_names_an_hour_is_followed_up_after_a_minute():
+    problem = TokenSourceFailed(retry_after=3600)
+
+    assert next_refresh(quiet(problem=problem, failures=1), NOON) == NOON + MINUTE
+
+
+@given(failures=failures, jitter=jitters, asked=st.integers(), token=living_tokens())
+def test_no_retry_after_delays_a_refresh_until_the_token_has_expired(
+    failures, jitter, asked, token
+):
+    problem = TokenSourceFailed(retry_after=asked)
+    token_status = quiet(token, problem=problem, failures=failures, jitter=jitter)
+
+    look = next_refresh(token_status, NOON)
+
+    assert NOON + SECOND <= look <= NOON + HOUR
+    assert look <= max(token.expires_at - MINUTE, NOON + MINUTE)
 
 
 @given(failures=failures, jitter=jitters, token=living_tokens())
