@@ -65,9 +65,19 @@ class AsyncKeys:
 
         Raises:
             KeysReadOnly, RotationRefused, UnknownKey: if that can't be done.
-            KeysUnavailable: if the disk does not answer.
+            KeysUnavailable: if the disk does not answer. What has not begun by then does not happen later.
         """
-        return await self._run(self._keys.rotate, compromised)
+        is_awaited = True
+        try:
+            return await self._disk.run(self._keys.rotate, compromised, lambda: is_awaited)
+        except OSError as error:
+            raise KeysUnavailable(
+                "The folder with the keys has not answered in time, so that it is not known whether they have changed."
+                " Compare `GET keys` before you rotate again.",
+                admin_hint=f"The folder with the keys: {error.strerror}.",
+            ) from None
+        finally:
+            is_awaited = False
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:

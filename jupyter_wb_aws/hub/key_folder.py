@@ -15,6 +15,7 @@ import fcntl
 import os
 import pwd
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,6 +27,7 @@ from jupyter_wb_aws.hub.service_settings import MAX_TOKEN_LIFETIME
 from jupyter_wb_aws.private_folder import TEMPORARY, PrivateFolder, refusal
 
 LOCK = ".lock"
+LOCK_PAUSE = 0.05  # seconds between two tries
 # Seconds that a token was ever valid, at most: so long must a key be published after its last signature.
 LONGEST_TOKEN_LIFETIME = "longest-token-lifetime"  # noqa: S105 - a file's name
 
@@ -105,11 +107,11 @@ class KeyFolder:
         return Contents(tuple(keys), refused, lifetime, read_only)
 
     @contextlib.contextmanager
-    def lock(self, *, wait: bool = True) -> Iterator[bool]:
+    def lock(self, seconds: float = 0.0) -> Iterator[bool]:
         """Hold the lock under which all changes are made, and yield whether it is held.
 
         Args:
-            wait: whether to wait for another process that holds it.
+            seconds: for how long to try while another process holds it. That may be stopped, and hold it for ever.
 
         Raises:
             OSError: if the folder can't be written to.
@@ -117,12 +119,7 @@ class KeyFolder:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self.path / LOCK, flags, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+            yield _lock(descriptor, seconds)
         finally:
             os.close(descriptor)  # unlocks it
 
@@ -202,6 +199,19 @@ class KeyFolder:
         if status.st_mode & 0o022 and not self._is_on_read_only_file_system():
             return "can be written to by others"
         return None
+
+
+def _lock(descriptor: int, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(LOCK_PAUSE)
+        else:
+            return True
 
 
 def _resolved(path: Path) -> Path:

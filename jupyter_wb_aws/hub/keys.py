@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,14 +19,19 @@ from jupyter_wb_aws.hub.errors import KeysReadOnly, KeysUnavailable, RotationRef
 from jupyter_wb_aws.hub.jwk import PrivateKey
 from jupyter_wb_aws.hub.key_changes import KeySettings, Rotation
 from jupyter_wb_aws.hub.key_files import file_name
-from jupyter_wb_aws.hub.key_folder import Contents, KeyFolder
+from jupyter_wb_aws.hub.key_folder import LOCK, Contents, KeyFolder
 from jupyter_wb_aws.hub.rotation import Key
+from jupyter_wb_aws.private_folder import refusal
 
 log = logging.getLogger(__name__)
 
 # After a failed write that nobody has asked for, such as that of the first key.
 _RETRY_AFTER = timedelta(seconds=10)
 _MAX_FILES_NAMED = 20
+# Seconds for which another process may hold the folder's lock; calls wait for 5 s at most (`disk`). At a start, others
+# may be making keys one after another.
+_LOCK_SECONDS = 2.0
+_START_LOCK_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +128,17 @@ class SigningKeys:
             self._look()
             return self._list_problems()
 
-    def rotate(self, compromised: str | None = None) -> Rotation:
+    def rotate(
+        self, compromised: str | None = None, is_awaited: Callable[[], bool] = lambda: True
+    ) -> Rotation:
         """Make the next key, which signs once it was published for `publish_lead`; where one waits, return that.
 
         A compromised key is no longer published at once, and tokens that it signed are refused. Where it was the
         one that signs, a new key signs at once.
+
+        Args:
+            compromised: the key that is no longer to be trusted, if there is one.
+            is_awaited: whether somebody still waits for the result; if not, nothing changes any more.
 
         Raises:
             KeysReadOnly: if the service can't write to the folder.
@@ -137,7 +149,11 @@ class SigningKeys:
             if self._folder.read().read_only:
                 raise _read_only(self._folder.path, compromised)
             try:
-                with self._folder.lock():
+                with self._folder.lock(_LOCK_SECONDS) as held:
+                    if not held:
+                        raise _held_by_another()
+                    if not is_awaited():
+                        raise refusal("it took too long")
                     rotated = self._change(compromised)
             except OSError as error:
                 raise RotationRefused(
@@ -145,6 +161,8 @@ class SigningKeys:
                 ) from None
             self._failed_at = None
             self._look()
+        if not is_awaited():
+            log.warning("The keys were rotated after the caller had given up; see above.")
         return rotated
 
     def _change(self, compromised: str | None) -> Rotation:
@@ -209,9 +227,12 @@ class SigningKeys:
         try:
             if not self._is_prepared:
                 self._folder.make()
-            # What a running process changes, another may be changing now; a start waits.
-            wait = not self._is_prepared or self._contents.is_empty
-            with self._folder.lock(wait=wait) as held:
+            # What a running process changes, another may be changing now; a start waits, but not at each call.
+            is_start = not self._is_prepared or self._contents.is_empty
+            seconds = _START_LOCK_SECONDS if is_start and self._failed_at is None else 0
+            with self._folder.lock(seconds) as held:
+                if is_start and not held:
+                    raise _held_by_another()
                 if not self._is_prepared:
                     key_changes.prepare(self._folder, self._settings, now)
                 elif held:
@@ -255,6 +276,10 @@ class SigningKeys:
         if not can_sign:
             found.append(KeyProblem("keys_unavailable", "There is no key that can sign tokens."))
         return found
+
+
+def _held_by_another() -> OSError:
+    return refusal(f"another process holds the lock {LOCK}; is it stopped?")
 
 
 def _unavailable() -> KeysUnavailable:
