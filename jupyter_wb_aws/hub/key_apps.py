@@ -33,10 +33,19 @@ class KeyApp(HubServiceApp):
         except WbAwsError as error:
             sys.exit(f"{error.detail} {error.hint}")
 
-    def keys(self) -> SigningKeys:
-        """Return the service's keys."""
+    def folder(self) -> Path:
+        """Return the folder with the service's keys."""
         self.require("keys_dir")
-        folder = Path(self.keys_dir).expanduser()
+        return Path(self.keys_dir).expanduser().absolute()
+
+    def keys(self) -> SigningKeys:
+        """Return the service's keys.
+
+        Raises:
+            KeysUnavailable: if there are none.
+        """
+        folder = self.folder()
+        key_commands.require_a_key(folder)
         clock = SystemClock()
         keys = SigningKeys(folder, self.algorithm, self.token_lifetime, self.publish_lead, clock)
         keys.open()
@@ -137,4 +146,4 @@ class ExportApp(KeyApp):
         if not self.extra_args:
             sys.exit("Where to? Name a folder: jupyter-wb-aws-hub export DIR")
         out = Path(self.extra_args[0])
-        self.run(lambda: key_commands.export(self.keys(), self.issuer, out))
+        self.run(lambda: key_commands.export(self.folder(), self.issuer, out, SystemClock()))

@@ -9,10 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from jupyter_wb_aws.clock import Clock, rfc3339
+from jupyter_wb_aws.hub import rotation
 from jupyter_wb_aws.hub.discovery import CONFIGURATION_PATH, KEYS_PATH, openid_configuration
-from jupyter_wb_aws.hub.errors import FileNotWritten
+from jupyter_wb_aws.hub.errors import FileNotWritten, KeysUnavailable
 from jupyter_wb_aws.hub.key_changes import make_key
 from jupyter_wb_aws.hub.key_files import as_file, file_name
+from jupyter_wb_aws.hub.key_folder import Contents, KeyFolder
 from jupyter_wb_aws.hub.keys import SigningKeys
 from jupyter_wb_aws.private_folder import make_private
 
@@ -69,21 +71,23 @@ def new_key(out: Path, algorithm: str, lead: float, clock: Clock) -> str:
     )
 
 
-def export(keys: SigningKeys, issuer: str, out: Path) -> str:
+def export(folder: Path, issuer: str, out: Path, clock: Clock) -> str:
     """Write the two public files, for a web server that AWS can reach where the service itself is private.
 
     Args:
-        keys: the service's.
+        folder: the service's keys, which are only read.
         issuer: the issuer's URL.
         out: the folder that is served at that URL.
+        clock: what time it is.
 
     Raises:
         KeysUnavailable: if there is no key.
         FileNotWritten: if a file can't be written.
     """
+    keys = rotation.published(_read(folder).keys, clock.now())
     documents = {
-        CONFIGURATION_PATH: openid_configuration(issuer, keys.algorithms()),
-        KEYS_PATH: keys.public_keys(),
+        CONFIGURATION_PATH: openid_configuration(issuer, sorted({key.algorithm for key in keys})),
+        KEYS_PATH: {"keys": [key.jwk for key in keys]},
     }
     for name, document in documents.items():
         path = out / name
@@ -93,6 +97,33 @@ def export(keys: SigningKeys, issuer: str, out: Path) -> str:
         except OSError as error:
             raise FileNotWritten(f"{path} can't be written: {error.strerror}.") from None
     return f"Wrote {' and '.join(str(out / name) for name in documents)}. Serve them at {issuer} as application/json."
+
+
+def require_a_key(folder: Path) -> None:
+    """Check that the service has been started with this folder: a command must not make the first key.
+
+    Raises:
+        KeysUnavailable: if the folder is missing or has no key.
+    """
+    contents = KeyFolder(folder).read()
+    if contents.is_empty or not folder.exists():
+        raise _no_key(folder, "has no key")
+
+
+def _read(folder: Path) -> Contents:
+    contents = KeyFolder(folder).read()
+    if contents.problem is not None:
+        raise _no_key(folder, contents.problem)
+    if not contents.keys:
+        raise _no_key(folder, "has no key that can be used")
+    return contents
+
+
+def _no_key(folder: Path, why: str) -> KeysUnavailable:
+    return KeysUnavailable(
+        f"The folder with the keys, {folder}, {why}. Nothing has changed.",
+        hint="The service makes the first key when it starts. Is HubServiceApp.keys_dir that of the service?",
+    )
 
 
 def _write_new(path: Path, content: bytes) -> None:

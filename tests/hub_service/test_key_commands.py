@@ -15,7 +15,15 @@ from jupyter_wb_aws.hub import key_commands
 from jupyter_wb_aws.hub.errors import FileNotWritten, UnknownKey
 from tests.conftest import FakeClock
 from tests.hub_service.running_service import RunningService, plain_environment, until
-from tests.hub_service.signing_keys import LEAD, kids, open_keys, private_files, sign, verify
+from tests.hub_service.signing_keys import (
+    LEAD,
+    kids,
+    open_keys,
+    private_files,
+    sign,
+    snapshot,
+    verify,
+)
 
 ISSUER = "https://keys.example.com/hub/"
 
@@ -85,8 +93,8 @@ def test_a_new_key_that_can_not_be_written_is_named(tmp_path, clock):
         key_commands.new_key(tmp_path / "file", "ES256", LEAD, clock)
 
 
-def test_the_public_files_are_those_that_the_service_publishes(tmp_path, keys):
-    said = key_commands.export(keys, ISSUER, tmp_path / "public")
+def test_the_public_files_are_those_that_the_service_publishes(tmp_path, keys, clock):
+    said = key_commands.export(tmp_path / "keys", ISSUER, tmp_path / "public", clock)
     public = tmp_path / "public"
     configuration = json.loads((public / ".well-known/openid-configuration").read_text())
     published = json.loads((public / "keys").read_text())
@@ -104,22 +112,53 @@ def test_the_public_files_are_those_that_the_service_publishes(tmp_path, keys):
     ]
 
 
-def test_the_public_files_are_replaced_after_a_rotation_and_everybody_can_read_them(tmp_path, keys):
+def test_the_public_files_are_replaced_after_a_rotation_and_everybody_can_read_them(
+    tmp_path, keys, clock
+):
     for _ in range(2):
-        key_commands.export(keys, ISSUER, tmp_path / "public")
+        key_commands.export(tmp_path / "keys", ISSUER, tmp_path / "public", clock)
         keys.rotate()
-        key_commands.export(keys, ISSUER, tmp_path / "public")
+        key_commands.export(tmp_path / "keys", ISSUER, tmp_path / "public", clock)
     path = tmp_path / "public/keys"
 
     assert len(json.loads(path.read_text())["keys"]) == 2
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
-def test_public_files_that_can_not_be_written_are_named(tmp_path, keys):
+def test_public_files_that_can_not_be_written_are_named(tmp_path, keys, clock):
     (tmp_path / "public").touch()
 
     with pytest.raises(FileNotWritten, match="openid-configuration can't be written"):
-        key_commands.export(keys, ISSUER, tmp_path / "public")
+        key_commands.export(tmp_path / "keys", ISSUER, tmp_path / "public", clock)
+
+
+@pytest.mark.parametrize("name", ["not/there", "empty"])
+@pytest.mark.parametrize("command", [["rotate"], ["rotate", "--compromised", "KID"], ["export", "public"]], ids=" ".join)  # fmt: skip
+def test_a_command_for_a_mistyped_folder_makes_no_key(tmp_path, command, name):
+    """Files with the public half of a key that no service signs with would make AWS refuse every token."""
+    (tmp_path / "empty").mkdir(mode=0o700)
+    ended = subprocess.run(
+        [sys.executable, "-m", "jupyter_wb_aws.hub.app", *command, f"--HubServiceApp.keys_dir={name}",
+         f"--HubServiceApp.issuer={ISSUER}"],
+        cwd=tmp_path, env=plain_environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (sentence,) = ended.stderr.splitlines()
+    assert str(tmp_path / name) in sentence
+    assert "Is HubServiceApp.keys_dir that of the service?" in sentence
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
+def test_an_export_changes_nothing_in_the_folder_with_the_keys(tmp_path, keys, clock):
+    """Not even what the service is about to change: a replaced key that still has its private half."""
+    keys.rotate()
+    clock.advance(LEAD)
+    before = snapshot(tmp_path / "keys")
+    key_commands.export(tmp_path / "keys", ISSUER, tmp_path / "public", clock)
+
+    assert len(private_files(tmp_path / "keys")) == 2
+    assert snapshot(tmp_path / "keys") == before
 
 
 # --- Beside a service that runs -----------------------------------------------------------------------
