@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 
 from jupyter_wb_aws.errors import CatalogueUnavailable, WbAwsError
@@ -15,6 +16,12 @@ from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 
 # Seconds for which the hub's answer is kept: anybody may ask for the health.
 HUB_KEPT = 5.0
+# Anybody may ask, so no file and no owner is named.
+_OF_THE_KEYS = {
+    "key_file_refused": "Files in the folder with the keys that are not used: {}. The log says why.",
+    "keys_dir_refused": "The folder with the keys is not used. The log says why.",
+    "keys_dir_not_written": "The folder with the keys can't be changed. The log says why.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +74,14 @@ class Health:
             return self._hub_problem
 
     async def _of_the_keys(self) -> list[Problem]:
+        problems = await self.keys.problems()
+        files, details = Counter[str](), {}
+        for found in problems:
+            files[found.code] += found.files
+            details[found.code] = _OF_THE_KEYS.get(found.code, found.detail)
         return [
-            Problem(found.code, found.detail, stops_tokens=found.code == KeysUnavailable.code)
-            for found in await self.keys.problems()
+            Problem(code, detail.format(files[code]), stops_tokens=code == KeysUnavailable.code)
+            for code, detail in details.items()
         ]
 
     async def _of_the_roles(self) -> list[Problem]:
@@ -87,7 +99,7 @@ class Health:
             detail = "The roles file is broken; its last good version stays in force. The log says what is wrong."
             found.append(Problem("roles_file", detail, stops_tokens=False))
         if self.roles_file.unsafe_permissions:
-            detail = f"The roles file: {self.roles_file.unsafe_permissions}."
+            detail = "Other users of this machine could change the roles file. The log says how."
             found.append(Problem("roles_permissions", detail, stops_tokens=False))
         return found
 

@@ -46,10 +46,17 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyProblem:
-    """What is wrong with the keys; it names no path. Only with the code `keys_unavailable` can no token be signed."""
+    """What is wrong with the keys. Only with the code `keys_unavailable` can no token be signed.
+
+    Args:
+        code: stable.
+        detail: for the log: it may name files and their owners, but not the folder.
+        files: how many files it is about.
+    """
 
     code: str
     detail: str
+    files: int = 1
 
 
 class SigningKeys:
@@ -262,7 +269,8 @@ class SigningKeys:
             for name, why in refused[:_MAX_FILES_NAMED]
         ]
         if more := refused[_MAX_FILES_NAMED:]:
-            found.append(KeyProblem("key_file_refused", f"So are {len(more)} more files."))
+            detail = f"So are {len(more)} more files."
+            found.append(KeyProblem("key_file_refused", detail, len(more)))
         if contents.problem is not None:
             detail = f"The folder with the keys is not used: it {contents.problem}."
             found.append(KeyProblem("keys_dir_refused", detail))

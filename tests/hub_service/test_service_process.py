@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import signal
 import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import jwt
@@ -17,7 +19,10 @@ import pytest
 from traitlets import TraitError
 from traitlets.config import Config
 
+from jupyter_wb_aws.clock import SystemClock
 from jupyter_wb_aws.hub.app import HubServiceApp
+from jupyter_wb_aws.hub.key_changes import make_key
+from jupyter_wb_aws.hub.key_files import as_file, file_name
 from tests.hub_service.fake_hub import user
 from tests.hub_service.running_service import ROLES, RunningService, plain_environment, until
 
@@ -216,6 +221,39 @@ def test_the_health_names_what_is_wrong_with_the_parts(start_service, tmp_path):
         assert service.token().status_code == 201
 
 
+def test_the_health_names_no_file_of_the_keys_and_the_log_does(start_service, tmp_path):
+    """Anybody may ask for the health."""
+    with start_service() as service:
+        keys = Path(service.settings["keys_dir"])
+        for number in range(30):
+            (keys / f"file-{number:02}").touch()
+        (problem,) = service.ask("GET", "health").json()["problems"]
+        assert problem["code"] == "key_file_refused"
+        assert problem["detail"] == (
+            "Files in the folder with the keys that are not used: 30. The log says why."
+        )
+        assert "file-00 in the folder with the keys is not used: it is not a key" in service.log
+
+        keys.chmod(0o777)
+        found = {p["code"]: p["detail"] for p in service.ask("GET", "health").json()["problems"]}
+        assert (
+            found["keys_dir_refused"] == "The folder with the keys is not used. The log says why."
+        )
+        assert "can be written to by others" in service.log
+
+
+def test_the_health_names_neither_the_roles_file_nor_who_could_change_it(start_service):
+    with start_service() as service:
+        service.roles_file.chmod(0o666)
+        until(lambda: service.ask("GET", "health").json()["problems"], "there is no problem")
+        (problem,) = service.ask("GET", "health").json()["problems"]
+        assert problem == {
+            "code": "roles_permissions",
+            "detail": "Other users of this machine could change the roles file. The log says how.",
+        }
+        assert f"{service.roles_file} can be written by every user of this machine" in service.log
+
+
 def test_without_a_roles_file_there_is_no_role(start_service, tmp_path):
     (tmp_path / "roles.toml").write_text("[[roles]\n")
     with start_service() as service:
@@ -254,6 +292,28 @@ def test_metrics_count_calls_and_name_nobody(hub, start_service):
     assert float(counted['jupyter_wb_aws_hub_hub_requests_total{outcome="200"}']) >= 3
     assert "jupyter_wb_aws_hub_signing_key_age_seconds" in text
     assert not re.search(r"alice|bob|analyst|token-|eyJ|/nothing", text)
+
+
+def test_the_metrics_have_the_age_of_the_key_that_signs(start_service, tmp_path):
+    (tmp_path / "keys").mkdir(mode=0o700)
+    days = timedelta(days=90)
+    made = make_key("ES256", SystemClock().now() - days, SystemClock().now() - days)
+    path = tmp_path / "keys" / file_name(made.kid)
+    path.touch(mode=0o600)
+    path.write_bytes(as_file(made))
+    with start_service() as service:
+        least = (SystemClock().now() - made.made_at).total_seconds()
+        age = key_age(service)
+        assert least <= age <= (SystemClock().now() - made.made_at).total_seconds()
+        path.chmod(0o644)  # there is no other key
+        assert math.isnan(key_age(service))
+
+
+def key_age(service):
+    text = service.ask("GET", "metrics").text
+    return float(
+        re.search(r"^jupyter_wb_aws_hub_signing_key_age_seconds (\S+)$", text, re.MULTILINE)[1]
+    )
 
 
 def test_neither_log_nor_command_line_has_a_token(hub, start_service):
