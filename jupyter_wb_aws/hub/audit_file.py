@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -20,7 +21,9 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+FLAGS = (
+    os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW
+)  # fmt: skip
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -37,7 +40,12 @@ class AuditFile:
         Raises:
             OSError: if it can't be opened, or is not a regular file.
         """
-        descriptor = os.open(self.path, FLAGS, 0o600)
+        try:
+            descriptor = os.open(self.path, FLAGS, 0o600)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise OSError(error.errno, "it is a symbolic link") from None
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise OSError(0, "it is not a regular file")
@@ -77,7 +85,7 @@ class AuditFile:
     def _reopen_if_replaced(self) -> None:
         if self._descriptor is not None:
             with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(self.path.stat(), os.fstat(self._descriptor)):
+                if os.path.samestat(self.path.lstat(), os.fstat(self._descriptor)):
                     return
         self.open()
 

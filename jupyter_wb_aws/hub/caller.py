@@ -46,7 +46,9 @@ def read_caller(document: Mapping[str, Any]) -> Caller:
         HubUnavailable: if it does not have the form of JupyterHub 5 and later.
     """
     kind, name = document.get("kind"), document.get("name")
-    groups, scopes = document.get("groups", []), document.get("scopes")
+    # Every hub names a user's groups, and none a service's. Without them, a user would lose each role of a group.
+    groups = document.get("groups", None if kind == "user" else [])
+    scopes = document.get("scopes")
     token_id = document.get("token_id")
     if (
         not (isinstance(kind, str) and isinstance(name, str) and name)

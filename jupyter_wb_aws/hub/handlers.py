@@ -46,19 +46,23 @@ PROBLEM_JSON = "application/problem+json"
 AUTHORIZATION = re.compile(r"(?:token|bearer)[ ]+([!-~]{1,1024})", re.IGNORECASE)
 # Seconds, unless the failure itself names a time.
 DEFAULT_RETRY_AFTER = 5
-# Seconds for which AWS and others may keep the discovery document.
-DISCOVERY_MAX_AGE = 3600
+# Seconds for which others may keep the contract.
+CONTRACT_MAX_AGE = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the handlers share. `keys_max_age` is in seconds: how long others may keep the public keys."""
+    """What the handlers share.
+
+    `public_max_age` is in seconds: how long others may keep the public keys, and the issuer's metadata, which lists
+    their algorithms.
+    """
 
     service: TokenService
     hub: HubClient
     health: Health
     metrics: Metrics
-    keys_max_age: int
+    public_max_age: int
     calls: OpenCalls = field(default_factory=OpenCalls)
 
 
@@ -169,9 +173,9 @@ class PublicHandler(HubServiceHandler):
         """Return the content's hash, so that it need not be sent again."""
         return web.RequestHandler.compute_etag(self)
 
-    def answer_public(self, document: object, max_age: int) -> None:
-        """Finish with JSON that may be kept for `max_age` seconds."""
-        self.set_header("Cache-Control", f"public, max-age={max_age}")
+    def answer_public(self, document: object) -> None:
+        """Finish with JSON that may be kept for a while."""
+        self.set_header("Cache-Control", f"public, max-age={self.shared.public_max_age}")
         self.answer(document)
 
 
@@ -184,9 +188,7 @@ class DiscoveryHandler(PublicHandler):
         """Answer with the issuer's metadata."""
         service = self.shared.service
         algorithms = await service.keys.algorithms()
-        self.answer_public(
-            openid_configuration(service.settings.issuer, algorithms), DISCOVERY_MAX_AGE
-        )
+        self.answer_public(openid_configuration(service.settings.issuer, algorithms))
 
 
 class KeysHandler(PublicHandler):
@@ -197,7 +199,7 @@ class KeysHandler(PublicHandler):
     async def get(self) -> None:
         """Answer with the public keys (RFC 7517)."""
         keys = await self.shared.service.keys.public_keys()
-        self.answer_public(keys, self.shared.keys_max_age)
+        self.answer_public(keys)
 
     async def post(self) -> None:
         """Rotate the keys."""
@@ -266,7 +268,7 @@ class OpenApiHandler(PublicHandler):
     def get(self) -> None:
         """Answer with the contract."""
         self.set_header("Content-Type", "application/yaml")
-        self.set_header("Cache-Control", f"public, max-age={DISCOVERY_MAX_AGE}")
+        self.set_header("Cache-Control", f"public, max-age={CONTRACT_MAX_AGE}")
         self.finish((files("jupyter_wb_aws.hub") / "openapi.yaml").read_bytes())
 
 

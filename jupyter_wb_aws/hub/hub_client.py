@@ -89,8 +89,9 @@ class HubClient:
         status, document = await self._ask(
             "/user", {"Authorization": f"token {token}"}, is_stranger=key not in self._accepted
         )
-        # The hub answers 403 to a token that it does not know, and 401 to one that has ended.
-        if status in {401, 403} and "message" in document:
+        # The hub answers 403 to a token that it does not know, and 401 to one that has ended. Others on the way to it
+        # refuse with JSON, too, such as `{"message": "Forbidden"}`; they know nothing of the token.
+        if status in {401, 403} and document.get("status") == status and "message" in document:
             self._accepted.discard(key)
             raise NotAuthenticated("The hub does not know the token of this call.")
         if status != 200:

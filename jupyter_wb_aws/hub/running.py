@@ -34,8 +34,8 @@ from jupyter_wb_aws.hub.token_service import TokenService
 
 log = logging.getLogger(__name__)
 
-# Bytes. Larger bodies end the connection; those below it get an answer that says so.
-MAX_BODY = 1024 * 1024
+# Bytes. Larger bodies end the connection; those below it get an answer that says so. Each connection may need as much.
+MAX_BODY = 64 * 1024
 # Seconds that a client may take for the body of its request, and that an idle connection is kept.
 BODY_TIMEOUT = 10.0
 IDLE_TIMEOUT = 120.0
@@ -43,8 +43,8 @@ IDLE_TIMEOUT = 120.0
 GRACE = 4.0
 # Calls of one caller, refused ones and `GET roles` among them, for each token that one user may have.
 CALLS_PER_TOKEN = 4
-# Seconds: nobody should keep the public keys for longer than a part of the lead of a new key.
-LONGEST_KEYS_MAX_AGE = 3600
+# Seconds: nobody should keep the public documents for longer than a part of the lead of a new key.
+LONGEST_MAX_AGE = 3600
 
 
 def run(settings: ServiceSettings) -> None:
@@ -119,7 +119,7 @@ def make_shared(settings: ServiceSettings) -> Shared:
     service = TokenService(claims, rules, roles_file, keys, audit, limit, clock)
     return Shared(
         service, hub, Health(hub, keys, roles_file, audit), metrics,
-        keys_max_age=min(LONGEST_KEYS_MAX_AGE, settings.publish_lead // 4),
+        public_max_age=min(LONGEST_MAX_AGE, settings.publish_lead // 4),
     )  # fmt: skip
 
 

@@ -151,6 +151,11 @@ def refuses_with_html(handler: _Handler) -> None:
     handler.answer(403, b"<html>Forbidden</html>", "text/html")
 
 
+def refuses_with_json(handler: _Handler) -> None:
+    """As a gateway or a firewall between the service and the hub does."""
+    handler.answer(403, {"message": "Forbidden"})
+
+
 def redirects(handler: _Handler) -> None:
     handler.send_response(302)
     handler.send_header("Location", f"http://127.0.0.1:{handler.server.hub.port}/hub/api/user")
@@ -198,6 +203,6 @@ def answers_binary(handler: _Handler) -> None:
 
 
 MISBEHAVIORS = [
-    resets, answers_html, answers_html_with_200, refuses_with_html, redirects, is_busy, has_a_defect,
+    resets, answers_html, answers_html_with_200, refuses_with_html, refuses_with_json, redirects, is_busy, has_a_defect,
     answers_without_end, answers_half, answers_deep_json, answers_a_list, answers_binary,
 ]  # fmt: skip

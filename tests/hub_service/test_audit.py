@@ -129,16 +129,29 @@ def test_processes_that_write_at_once_break_no_line(path):
     assert sorted(seen) == [(name, number) for name in "abcd" for number in range(1000)]
 
 
-@pytest.mark.parametrize("kind", ["a folder", "a FIFO", "nowhere"])
+@pytest.mark.parametrize("kind", ["a folder", "a FIFO", "nowhere", "a link"])
 def test_what_is_not_a_file_is_not_used(path, kind):
     if kind == "a folder":
         path.mkdir()
     elif kind == "a FIFO":
         os.mkfifo(path)
+    elif kind == "a link":
+        (path.parent / "theirs").write_text("theirs\n")
+        path.symlink_to("theirs")
     else:
         path = path / "audit.jsonl"
     with pytest.raises(OSError, match="."):
         AuditFile(path).open()
+
+
+def test_a_link_that_takes_the_files_place_is_not_followed(path):
+    file = AuditFile(path)
+    file.append({"number": 1})
+    moved = path.rename(path.with_suffix(".1"))
+    path.symlink_to(moved)
+    with pytest.raises(OSError, match="symbolic link"):
+        file.append({"number": 2})
+    assert len(lines_of(moved)) == 1
 
 
 # --- What is written --------------------------------------------------------------------------------
