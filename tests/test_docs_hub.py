@@ -29,6 +29,7 @@ from jupyter_wb_aws.hub.app import HubServiceApp
 from jupyter_wb_aws.hub.caller import KEYS_SCOPE
 from jupyter_wb_aws.hub.catalogue import check_tokens
 from jupyter_wb_aws.hub.claims import ClaimSettings
+from jupyter_wb_aws.hub.connections import MAX_CONNECTIONS, OTHER_FILES
 from jupyter_wb_aws.hub.terraform import as_terraform
 from jupyter_wb_aws.hub.trust_policy import trust
 from jupyter_wb_aws.identity.jupyterhub_source import JupyterHubTokenSource
@@ -129,6 +130,7 @@ def test_the_systemd_unit_is_accepted(tmp_path):
     parser.optionxform = str
     parser.read_string(block.text)
     assert parser["Service"]["ExecStart"].split()[0].endswith("/jupyter-wb-aws-hub")
+    assert int(parser["Service"]["LimitNOFILE"]) >= MAX_CONNECTIONS + OTHER_FILES
     # The folders of the settings are those that systemd makes.
     text = (ROOT / "docs/hub-service-deploy.md").read_text()
     assert f"/var/lib/{parser['Service']['StateDirectory']}/keys" in text

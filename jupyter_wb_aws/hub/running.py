@@ -11,7 +11,6 @@ import signal
 import ssl
 from pathlib import Path
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from traitlets import TraitError
 
@@ -21,6 +20,7 @@ from jupyter_wb_aws.hub.audit import AuditLog
 from jupyter_wb_aws.hub.caller import AccessRules
 from jupyter_wb_aws.hub.catalogue import open_catalogue
 from jupyter_wb_aws.hub.claims import ClaimSettings
+from jupyter_wb_aws.hub.connections import BoundedServer, allow_connections
 from jupyter_wb_aws.hub.errors import KeysUnavailable
 from jupyter_wb_aws.hub.handlers import Shared, make_application
 from jupyter_wb_aws.hub.health import Health
@@ -150,10 +150,10 @@ def _open_audit(settings: ServiceSettings, audit: AuditLog) -> None:
         ) from None
 
 
-def _listen(settings: ServiceSettings, shared: Shared) -> HTTPServer:
-    server = HTTPServer(
+def _listen(settings: ServiceSettings, shared: Shared) -> BoundedServer:
+    server = BoundedServer(
         make_application(settings.prefix, shared), max_body_size=MAX_BODY, body_timeout=BODY_TIMEOUT,
-        idle_connection_timeout=IDLE_TIMEOUT,
+        idle_connection_timeout=IDLE_TIMEOUT, max_connections=allow_connections(),
     )  # fmt: skip
     try:
         server.add_sockets(bind_sockets(settings.port, settings.ip, reuse_port=False))

@@ -47,6 +47,7 @@ class RunningService:
         if not self.roles_file.exists():
             self.roles_file.write_text(ROLES)
         self.log_level = settings.pop("log_level", "INFO")
+        self.open_files = settings.pop("open_files", None)
         self.settings = {
             "issuer": self.url.rstrip("/"),
             "roles_file": str(self.roles_file),
@@ -77,8 +78,11 @@ class RunningService:
             )
         )
         with (self.folder / "service.log").open("a") as log:
+            command = [sys.executable, "-m", "jupyter_wb_aws.hub.app", f"--config={config}"]
+            if self.open_files is not None:
+                command = ["sh", "-c", f'ulimit {self.open_files} && exec "$@"', "sh", *command]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "jupyter_wb_aws.hub.app", f"--config={config}", *arguments],
+                [*command, *arguments],
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=plain_environment(),
             )  # fmt: skip
 
