@@ -12,6 +12,7 @@ from typing import Any, ClassVar, cast
 
 from traitlets import Bool, Enum, Integer, TraitError, Unicode, default, validate
 from traitlets.config import Application, catch_config_error
+from traitlets.config.loader import JSONFileConfigLoader, PyFileConfigLoader
 from traitlets.utils.bunch import Bunch
 
 from jupyter_wb_aws.hub.command_line import StrictLoader
@@ -29,6 +30,7 @@ from jupyter_wb_aws.unknown_settings import unknown_settings
 
 _NAMES = [field.name for field in dataclasses.fields(ServiceSettings)]
 CONFIG_FILE = "jupyter_wb_aws_hub_config.py"
+LOADERS = {".py": PyFileConfigLoader, ".json": JSONFileConfigLoader}
 
 
 class HubServiceApp(Application):
@@ -289,8 +291,14 @@ class HubServiceApp(Application):
         """
         for name in names:
             if not getattr(self, name):
+                path = Path(self.config_file).expanduser()
+                where = f"Set it in {path}"
+                if not path.is_file():
+                    where = (
+                        f"There is no {path} here: name the configuration file with --config=FILE"
+                    )
                 raise TraitError(
-                    f"HubServiceApp.{name} is not set. Set it in {CONFIG_FILE}, or on the command line:"
+                    f"HubServiceApp.{name} is not set. {where}, or set it on the command line:"
                     f" --HubServiceApp.{name}=…"
                 )
 
@@ -300,10 +308,14 @@ class HubServiceApp(Application):
             if self.config_file != CONFIG_FILE:
                 raise TraitError(f"The configuration file {path} does not exist.")
             return
-        if path.suffix not in {".py", ".json"}:
+        if path.suffix not in LOADERS:
             raise TraitError(f"The configuration file {path} must end with .py or .json.")
         try:
-            self.load_config_file(path.name, path=str(path.absolute().parent))
+            # `load_config_file` would run x.py for x.json, too.
+            loader = LOADERS[path.suffix](path.name, path=str(path.absolute().parent), log=self.log)
+            config = loader.load_config()
+            config.merge(self.cli_config)
+            self.update_config(config)
         except TraitError:
             raise
         except Exception as error:  # noqa: BLE001 - the file is a program

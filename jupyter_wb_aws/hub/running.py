@@ -96,6 +96,11 @@ def make_shared(settings: ServiceSettings) -> Shared:
         log.warning(
             "The issuer %s is for S3-compatible stores and tests: %s", settings.issuer, warning
         )
+    if settings.issuer.endswith("/"):
+        log.warning(
+            "The issuer %s ends with a slash. Where it is entered without it, tokens are refused.",
+            settings.issuer,
+        )
     rules = AccessRules(settings.service_name, settings.only_from_servers)
     limit = CallerLimit(
         settings.tokens_per_minute, "This user has asked for too many tokens in the last minute."
@@ -145,8 +150,12 @@ def _open_audit(settings: ServiceSettings, audit: AuditLog) -> None:
     try:
         audit.open()
     except OSError as error:
+        folder = Path(settings.audit_log).expanduser().absolute().parent
+        why = f"{error.strerror}. The service's own account must be able to write to it."
+        if not folder.is_dir():
+            why = f"there is no folder {folder}. Make it, with the service's own account as its owner."
         raise TraitError(
-            f"HubServiceApp.audit_log: {settings.audit_log} can't be opened: {error.strerror}"
+            f"HubServiceApp.audit_log: {settings.audit_log} can't be opened: {why}"
         ) from None
 
 

@@ -124,6 +124,47 @@ def test_a_configuration_that_can_not_be_read_is_refused(run, tmp_path):
     assert "nothing" in refused(run("--HubServiceApp.issuer=nothing"))
 
 
+@pytest.mark.parametrize(("named", "other"), [("x.json", "x.py"), ("x.py", "x.json")])
+def test_only_the_configuration_file_that_is_named_is_read(run, tmp_path, named, other):
+    """traitlets' own reader goes by the name without its ending."""
+    broken = "{ 'not': JSON, and no Python either"
+    (tmp_path / other).write_text(broken)
+    (tmp_path / named).write_text("{}" if named == "x.json" else "")
+    assert "issuer is not set" in refused(run(f"--config={tmp_path / named}"))
+    (tmp_path / named).write_text(broken)
+    sentence = refused(run(f"--config={tmp_path / named}"))
+    assert named in sentence
+    assert other not in sentence
+
+
+def test_the_command_line_counts_more_than_the_configuration_file(run, settings):
+    sentence = refused(run("--HubServiceApp.audit_log=/nowhere/at/all", settings=settings))
+    assert "/nowhere/at/all" in sentence
+
+
+def test_a_missing_setting_is_asked_for_in_the_file_that_was_named(run, tmp_path):
+    (tmp_path / "mine.py").write_text("")
+    assert f"Set it in {tmp_path / 'mine.py'}" in refused(run(f"--config={tmp_path / 'mine.py'}"))
+    for command in ([], ["trust-policy"], ["export", "public"]):
+        assert "name the configuration file with --config=FILE" in run(*command).stderr
+
+
+def test_a_missing_folder_of_the_audit_log_is_named(run, settings, tmp_path):
+    sentence = refused(run(settings={**settings, "audit_log": str(tmp_path / "log/audit.jsonl")}))
+    assert f"there is no folder {tmp_path / 'log'}. Make it" in sentence
+    (tmp_path / "log").mkdir(mode=0o700)
+    (tmp_path / "log/audit.jsonl").mkdir()
+    sentence = refused(run(settings={**settings, "audit_log": str(tmp_path / "log/audit.jsonl")}))
+    assert "Is a directory. The service's own account" in sentence
+
+
+def test_an_issuer_with_a_slash_at_its_end_is_warned_of(run, settings):
+    """The settings are read before what can't be used ends the service."""
+    for issuer, is_warned in ((settings["issuer"], False), (settings["issuer"] + "/", True)):
+        done = run(settings={**settings, "issuer": issuer, "audit_log": "/nowhere/at/all"})
+        assert ("ends with a slash" in done.stderr) is is_warned
+
+
 def test_the_default_configuration_file_is_read_and_may_be_missing(run, tmp_path):
     assert "issuer is not set" in refused(run())
     (tmp_path / "jupyter_wb_aws_hub_config.py").write_text(
