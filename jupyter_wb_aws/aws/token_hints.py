@@ -90,20 +90,22 @@ def trust_hint(message: str, role: RoleArn, claims: Claims, *, is_aws_sts: bool 
             " condition keys may have other names than IAM's), the store does not know the token's issuer, or the"
             f" role does not exist.{_for_all_users(claims, role)} Seen: {claims_seen(claims)}."
         )
-    needed = _actions(claims)
+    needed, by_idp = _actions(claims), bool(roles_of(claims))
     for action in needed[1:]:
         if action in message:
+            where = f"Add it in a statement of its own. {_PRINTED}" if by_idp else _ADD
             return (
                 f"The trust policy of {role} lacks the action {action}, which a token with"
-                f" {_WHY[action]} needs. Add it to the statement's Action. Seen: {claims_seen(claims)}."
+                f" {_WHY[action]} needs. {where} Seen: {claims_seen(claims)}."
             )
     principal = principal_of(claims, role)
     subject = "A `sub` that is not listed is refused"
-    if by_idp := is_aws_sts and bool(roles_of(claims)):
+    if by_idp:  # the message is AWS's, so the condition is known, whoever has answered
         subject = (
-            f"The second needs no `sub`: it requires the token's claim `{AWS_ROLES}`, so that the issuer decides who gets"
-            " this role. It is a condition of sts:AssumeRoleWithWebIdentity alone: other actions need a statement of"
-            " their own. A `sub` in the conditions must still match"
+            "The second is `Bool` and needs no `sub`: it requires the token's claim"
+            f" `{AWS_ROLES}`, so that the issuer decides who gets this role. It is a condition of"
+            f" sts:AssumeRoleWithWebIdentity alone: other actions need a statement of their own. {_PRINTED}"
+            " A `sub` in the conditions must still match"
         )
     return (
         f"The trust policy of {role} must have a statement with the action{'s' if len(needed) > 1 else ''}"
@@ -130,6 +132,10 @@ def _actions(claims: Claims) -> list[str]:
     ]
 
 
+_ADD = "Add it to the statement's Action."
+_PRINTED = (
+    "`jupyter-wb-aws-hub trust-policy` prints the whole policy for tokens of the hub service."
+)
 _WHY = {"sts:TagSession": "session tags", "sts:SetSourceIdentity": "a source identity"}
 
 

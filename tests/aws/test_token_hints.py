@@ -258,7 +258,24 @@ def test_a_token_that_the_issuer_binds_to_the_role_needs_no_list_of_users():
     assert '"idp.example.com:aud": "wb", "sts:RoleAuthorizedByIdp": "true"' in hint
     assert '"idp.example.com:sub"' not in hint
     assert "other actions need a statement of their own" in hint
+    assert "The second is `Bool`" in hint
+    assert "`jupyter-wb-aws-hub trust-policy` prints the whole policy" in hint
     assert "StringLike" not in hint
+    assert "trust-policy" not in denied()
+
+
+def test_a_token_that_is_bound_to_the_role_gets_the_hint_for_aws_where_aws_s_message_comes_from_elsewhere():
+    """Through a proxy, or from a simulation of AWS."""
+    message = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+    failure = explained("AccessDenied", message, status=403, is_aws_sts=False, **BOUND)
+    assert '"sts:RoleAuthorizedByIdp": "true"' in failure.admin_hint
+    assert '"idp.example.com:sub"' not in failure.admin_hint
+
+
+def test_an_action_that_the_condition_of_the_roles_claim_does_not_know_gets_its_own_statement():
+    hint = denied("TagSession", **BOUND, **{TAGS: {"principal_tags": {"Team": ["analytics"]}}})
+    assert "Add it in a statement of its own. `jupyter-wb-aws-hub trust-policy` prints" in hint
+    assert "to the statement's Action" not in hint
 
 
 def test_a_role_in_the_subject_is_compared_by_a_pattern():
