@@ -6,12 +6,15 @@ from collections.abc import Collection
 from pathlib import Path
 
 from jupyter_wb_aws.clock import Clock
+from jupyter_wb_aws.errors import CatalogueUnavailable, RoleNotAllowed
 from jupyter_wb_aws.hub.claims import ClaimSettings
+from jupyter_wb_aws.hub.errors import RolesUnavailable
 from jupyter_wb_aws.hub.names import NameNotAllowed, source_identity, subject, tag_value
 from jupyter_wb_aws.identity.token import Identity
+from jupyter_wb_aws.roles.catalogue import MIN_FILE_AGE, Catalogue
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.roles.entry_parser import InvalidCatalogue
-from jupyter_wb_aws.roles.role import Role
+from jupyter_wb_aws.roles.role import Role, RoleArn
 from jupyter_wb_aws.roles.session_tags import MAX_PACKED_SIZE, MAX_TAGS, packed_size
 
 # Characters of a user name, once encoded, for which every role must leave room. A hub takes up to 255, which no
@@ -28,6 +31,69 @@ def open_catalogue(path: Path, clock: Clock, settings: ClaimSettings) -> Catalog
         settings: what the tokens have in common; every role is checked against them.
     """
     return CatalogueFile(path, clock, lambda role: check_tokens(settings, role))
+
+
+async def current_catalogue(file: CatalogueFile) -> Catalogue:
+    """Return the catalogue of the file as it is now, else the last good one.
+
+    Raises:
+        RolesUnavailable: if there has never been a good one.
+    """
+    try:
+        return await file.current()
+    except CatalogueUnavailable as error:
+        raise RolesUnavailable(error.detail, admin_hint=error.admin_hint) from None
+
+
+async def offered_role(file: CatalogueFile, clock: Clock, identity: Identity, arn: RoleArn) -> Role:
+    """Return the role, if it is offered to the user.
+
+    A refusal ends role sessions. So it needs a file that is whole: one that has just changed is read again a moment
+    later.
+
+    Args:
+        file: the roles file.
+        clock: waits for that moment.
+        identity: the user.
+        arn: the role.
+
+    Raises:
+        RoleNotAllowed: if it is not offered.
+        RolesUnavailable: if that is not certain.
+    """
+    catalogue = await current_catalogue(file)
+    try:
+        return _offered(catalogue, identity, arn)
+    except RoleNotAllowed:
+        if not file.modified_within(MIN_FILE_AGE):
+            raise
+    await clock.sleep(MIN_FILE_AGE)
+    catalogue = await current_catalogue(file)
+    try:
+        return _offered(catalogue, identity, arn)
+    except RoleNotAllowed:
+        if not file.modified_within(MIN_FILE_AGE):
+            raise
+    raise RolesUnavailable(
+        "The roles file is being changed, and may not be complete.",
+        hint="Try again in a few seconds.",
+    )
+
+
+def _offered(catalogue: Catalogue, identity: Identity, arn: RoleArn) -> Role:
+    """Return the role, if it is offered to the user.
+
+    Raises:
+        RoleNotAllowed: if it isn't.
+        RolesUnavailable: if that is not certain, because an entry of the roles file has an error: a typo withdraws
+            no role from those who have it.
+    """
+    try:
+        return catalogue.get_offered(identity, arn)
+    except RoleNotAllowed as refused:
+        if not catalogue.may_continue(identity, arn):
+            raise
+        raise RolesUnavailable(refused.detail) from None
 
 
 def hub_identity(issuer: str, user: str, groups: Collection[str]) -> Identity:

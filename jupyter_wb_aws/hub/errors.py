@@ -121,7 +121,7 @@ class HubUnavailable(HubServiceError):
 
 
 class RolesUnavailable(HubServiceError):
-    """The roles file can't be read, and no earlier good version is in memory."""
+    """What the roles file says of this role is not known now: the file, or an entry, has an error, or is being written."""
 
     code = "roles_unavailable"
     title = "The list of roles can't be read"

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jupyter_wb_aws.clock import Clock, rfc3339
-from jupyter_wb_aws.errors import CatalogueUnavailable, RoleNotAllowed, WbAwsError
+from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.hub.async_keys import AsyncKeys
 from jupyter_wb_aws.hub.audit import AuditLog
 from jupyter_wb_aws.hub.caller import AccessRules, Caller, check_access, check_may_rotate
-from jupyter_wb_aws.hub.catalogue import hub_identity
+from jupyter_wb_aws.hub.catalogue import current_catalogue, hub_identity, offered_role
 from jupyter_wb_aws.hub.claims import ClaimSettings, make_claims, sign
-from jupyter_wb_aws.hub.errors import AuditUnavailable, KeysUnavailable, RolesUnavailable
+from jupyter_wb_aws.hub.errors import AuditUnavailable, KeysUnavailable
 from jupyter_wb_aws.hub.names import encoded
 from jupyter_wb_aws.hub.rate_limits import CallerLimit
 from jupyter_wb_aws.identity.token import Identity
@@ -53,7 +53,7 @@ class TokenService:
         """
         try:
             check_access(caller, self.rules)
-            catalogue = await self._catalogue()
+            catalogue = await current_catalogue(self.roles_file)
             subject = self.settings.subject_template.replace("{user}", encoded(caller.name))
         except WbAwsError as refused:
             await self._note_refusal(caller, refused, None)
@@ -98,7 +98,7 @@ class TokenService:
             arn = RoleArn.parse(role_arn)
             self.limit.use(caller.name)
             identity = hub_identity(self.settings.issuer, caller.name, caller.groups)
-            role = _offered(await self._catalogue(), identity, arn)
+            role = await offered_role(self.roles_file, self.clock, identity, arn)
             now = self.clock.now()
             claims = make_claims(self.settings, caller.name, caller.groups, role, now)
             key = await self.keys.signing_key()
@@ -147,12 +147,6 @@ class TokenService:
             return math.nan
         return (self.clock.now() - key.made_at).total_seconds()
 
-    async def _catalogue(self) -> Catalogue:
-        try:
-            return await self.roles_file.current()
-        except CatalogueUnavailable as error:
-            raise RolesUnavailable(error.detail, admin_hint=error.admin_hint) from None
-
     async def _note_refusal(
         self, caller: Caller, refused: WbAwsError, role_arn: str | None
     ) -> None:
@@ -167,22 +161,6 @@ class TokenService:
             "audience": role.token_content.audience or self.settings.audience,
             "extra_environment": dict(role.extra_environment),
         }
-
-
-def _offered(catalogue: Catalogue, identity: Identity, arn: RoleArn) -> Role:
-    """Return the role, if it is offered to the user.
-
-    Raises:
-        RoleNotAllowed: if it isn't.
-        RolesUnavailable: if that is not certain, because an entry of the roles file has an error: a typo withdraws
-            no role from those who have it.
-    """
-    try:
-        return catalogue.get_offered(identity, arn)
-    except RoleNotAllowed as refused:
-        if not catalogue.may_continue(identity, arn):
-            raise
-        raise RolesUnavailable(refused.detail) from None
 
 
 def _withheld(catalogue: Catalogue, identity: Identity) -> list[str]:

@@ -16,14 +16,12 @@ from jupyter_wb_aws.role_sessions.claim_notices import ClaimNotices
 from jupyter_wb_aws.role_sessions.context import Context
 from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.role_session import EndReason, RoleSession
-from jupyter_wb_aws.roles.catalogue import Catalogue
+from jupyter_wb_aws.roles.catalogue import MIN_FILE_AGE, Catalogue
 from jupyter_wb_aws.roles.role import Role, RoleArn
 from jupyter_wb_aws.roles.role_catalogue import RoleCatalogue
 
 # The role catalogue may be on a disk or behind a network that hangs: tokens are refreshed all the same.
 ROLES_FILE_TIMEOUT = 5.0
-# A file written within this many seconds may be half of one, with fewer roles in it.
-MIN_FILE_AGE = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from jupyter_wb_aws.roles.roles_from_claim import RolesFromClaim
 from jupyter_wb_aws.roles.rules import Rule
 from jupyter_wb_aws.roles.token_content import TokenContent
 
+# Seconds. A file that was written more recently may be half of one, with fewer roles in it.
+MIN_FILE_AGE = 1.0
+
 Entry = tuple[Role, Sequence[Rule]]
 Effect = Literal["kept", "offered_to_nobody", "left_out"]
 

@@ -121,10 +121,12 @@ class CatalogueFile:
 
     def modified_within(self, seconds: float) -> bool:
         """Whether the file, as it was last read, was written less than `seconds` ago."""
-        if not self._seen:
+        if not self._seen or self._good is None:
             return False
-        age = self._clock.now().timestamp() - self._seen[0] / 1e9
-        return -MAX_CLOCK_SKEW < age < seconds
+        now = self._clock.now()
+        # A date that is ahead must not make the file new for minutes: it has been as it is since we read it.
+        age = now.timestamp() - self._seen[0] / 1e9
+        return -MAX_CLOCK_SKEW < age < seconds > (now - self._good.loaded_at).total_seconds()
 
     def _look(self) -> None:
         self._read_if_changed()

@@ -1,14 +1,21 @@
 """The hub service's roles file: what it puts into tokens, checked at reading with the longest names."""
 
 import asyncio
+import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.errors import CatalogueUnavailable, RoleNotAllowed
-from jupyter_wb_aws.hub.catalogue import check_tokens, hub_identity, open_catalogue
+from jupyter_wb_aws.hub.catalogue import (
+    check_tokens,
+    hub_identity,
+    offered_role,
+    open_catalogue,
+)
 from jupyter_wb_aws.hub.claims import ClaimSettings, make_claims
+from jupyter_wb_aws.hub.errors import RolesUnavailable
 from jupyter_wb_aws.roles.catalogue_parser import InvalidCatalogue, parse
 from jupyter_wb_aws.roles.role import RoleArn
 from tests.conftest import NOON, FakeClock
@@ -303,3 +310,66 @@ def test_the_file_is_read_again_and_its_last_good_version_stays(tmp_path):
     catalogue = asyncio.run(file.current())
     assert tags(claims(catalogue, "auditor", "carol")) == {"Team": "audit"}
     assert [bad.effect for bad in catalogue.problems] == ["kept"]
+
+
+# --- A refusal, which ends role sessions --------------------------------------------------------
+
+
+class Meanwhile(FakeClock):
+    """A clock for which sleeping takes no time: what happens meanwhile, happens at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.slept, self.meanwhile = 0.0, lambda: None
+
+    async def sleep(self, seconds):
+        self.slept += seconds
+        self.advance(seconds)
+        self.meanwhile()
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """Ask for alice's role, with a roles file that has just been written, and what happens in the second after it."""
+
+    async def ask(text, meanwhile=None):
+        clock, path = Meanwhile(), tmp_path / "roles.toml"
+
+        def write(text):
+            path.write_text(text)
+            os.utime(path, (clock.now().timestamp(),) * 2)
+
+        if meanwhile is not None:
+            clock.meanwhile = lambda: write(meanwhile)
+        write(text)
+        file = open_catalogue(path, clock, SETTINGS)
+        alice = hub_identity(ISSUER, "alice", ["analysts"])
+        try:
+            return await offered_role(file, clock, alice, RoleArn.parse(ARN.format("analyst")))
+        finally:
+            assert clock.slept <= 1.0
+
+    return ask
+
+
+OTHERS = entry(name="auditor")
+
+
+async def test_half_a_roles_file_refuses_nobody(ask):
+    role = await ask(OTHERS, meanwhile=OTHERS + entry())
+    assert role.arn.name == "analyst"
+
+
+async def test_a_role_that_is_gone_is_refused_once_the_file_is_a_second_old(ask):
+    with pytest.raises(RoleNotAllowed, match="not in your list"):
+        await ask(OTHERS)
+
+
+async def test_while_the_roles_file_keeps_changing_no_refusal_is_definite(ask):
+    with pytest.raises(RolesUnavailable, match="may not be complete"):
+        await ask(OTHERS, meanwhile=OTHERS + entry(name="another"))
+
+
+async def test_a_role_that_is_offered_waits_for_nothing(ask):
+    role = await ask(entry(), meanwhile=OTHERS)
+    assert role.arn.name == "analyst"

@@ -23,7 +23,7 @@ from jupyter_wb_aws.hub.errors import FileNotWritten
 from jupyter_wb_aws.hub.handlers import Shared, make_application, routes
 from jupyter_wb_aws.hub.metrics import Metrics
 from tests.hub_service.fake_hub import ACCESS, user
-from tests.hub_service.running_service import ANALYST, AUDITOR
+from tests.hub_service.running_service import ANALYST, AUDITOR, ROLES
 
 CONTRACT = yaml.safe_load(Path(jupyter_wb_aws.hub.__file__).with_name("openapi.yaml").read_text())
 METHODS = {"get", "post"}
@@ -353,6 +353,31 @@ def test_a_typo_in_an_entry_of_the_roles_file_refuses_its_role_to_nobody_for_goo
         answer = service.ask("POST", "tokens", "alice-token", {"role_arn": ANALYST})
         assert (answer.status_code, answer.json()["code"]) == (403, "role_not_allowed")
         assert service.ask("GET", "roles", "alice-token").json()["withheld"] == []
+
+
+AT_THE_START = {
+    "an allow list that can't be read": ('groups = ["analysts"]', 'group = ["analysts"]', (200, [ANALYST], False)),
+    "an ARN that is none": (f'"{ANALYST}"', '"arn:aws:iam::111122223333:role"', (200, [], True)),
+    "a line that is not TOML": ("label =", "label", (503, None, None)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", sorted(AT_THE_START))
+def test_a_service_that_starts_with_an_error_in_its_roles_file_refuses_no_role_for_good(
+    start_service, tmp_path, what
+):
+    good, bad, said = AT_THE_START[what]
+    (tmp_path / "roles.toml").write_text(ROLES.replace(good, bad))
+    with start_service() as service:
+        answer = service.token()
+        assert (answer.status_code, answer.json()["code"]) == (503, "roles_unavailable")
+        roles = service.roles()
+        found = roles.json()
+        assert (roles.status_code, found.get("withheld"), found.get("incomplete")) == said
+
+        service.roles_file.write_text(ROLES)
+        assert service.token().status_code == 201
+        assert service.roles().json()["withheld"] == []
 
 
 def test_any_token_of_the_users_may_ask_where_that_is_set(hub, start_service):

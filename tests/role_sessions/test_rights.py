@@ -196,6 +196,21 @@ async def test_a_file_that_is_just_being_written_is_read_again_before_a_role_is_
         assert session.ended is None
 
 
+async def test_a_file_that_its_server_dates_ahead_withdraws_a_role_a_second_later(site):
+    async with site.server() as manager:
+        session, _ = await manager.starter.start(ANALYST)
+        await asleep(site.clock)
+        site.roles_file.write_text("roles = []")
+        ahead = NOON.timestamp() + 200
+        os.utime(site.roles_file, (ahead, ahead))
+        looking = asyncio.create_task(manager.refresher.step())
+        await eventually(
+            lambda: (site.clock.wakes_within(1) and site.clock.advance(1)) or looking.done()
+        )
+
+        assert session.ended.reason == "role_withdrawn"
+
+
 @pytest.fixture
 def hang(monkeypatch):
     """The file system that hangs: what it is patched with, and the looks that are stuck in it."""
