@@ -145,6 +145,23 @@ def test_the_systemd_unit_is_accepted(tmp_path):
         assert str(unit.name) not in done.stderr
 
 
+def test_the_table_of_settings_has_all_of_them_and_their_defaults():
+    text = (ROOT / "docs/hub-service.md").read_text()
+    table = text.partition("| setting of `HubServiceApp` |")[2].partition("\n\n")[0]
+    rows = [row.split("|")[1:3] for row in table.splitlines()[2:]]
+    shown = {name: default for names, default in rows for name in INLINE.findall(names)}
+    own = {
+        name: trait
+        for name, trait in HubServiceApp.class_own_traits(config=True).items()
+        if trait.this_class is HubServiceApp
+    }
+
+    assert shown.keys() == own.keys()
+    for name, trait in own.items():
+        if trait.default_value:  # the others come from the hub, or are required
+            assert INLINE.findall(shown[name]) == [str(trait.default_value)], name
+
+
 # --- Kubernetes ----------------------------------------------------------------------------
 
 
@@ -294,7 +311,7 @@ def test_a_command_exists_and_takes_its_arguments(command, tmp_path):
             assert {"create", "apply", "patch", "describe"} & set(words)
         case [program, *_]:
             assert program in {
-                "aws", "curl", "helm", "install", "jupyter", "pip", "python3", "rm", "systemctl", "useradd",
+                "aws", "curl", "helm", "install", "jupyter", "npm", "pip", "python3", "rm", "systemctl", "useradd",
                 "/opt/jupyter-wb-aws-hub/bin/pip",
             }  # fmt: skip
 
@@ -329,7 +346,8 @@ CODES = yaml.safe_load((ROOT / "jupyter_wb_aws/hub/openapi.yaml").read_text())["
 HUB_NAMES = {
     *CODES,
     *(name for cls in CLASSES.values() for name in cls.class_traits(config=True)),
-    *("tags", "source_identity", "transitive_tags"),  # keys of the roles file
+    # Keys of the roles file, and a claim.
+    *("tags", "source_identity", "transitive_tags", "roles_from_claim", "request_url", "preferred_username"),
     *("hub_token_id", "role_arn", "problems"),  # fields of the audit log and of answers
     *get_args(EndReason),
     *(str(state) for state in State),
@@ -340,6 +358,7 @@ HUB_NAMES = {
 READERS_FILES = {
     "/etc/jupyterhub/jupyter_wb_aws_hub_config.py", "jupyterhub_config.py", "/etc/jupyterhub/aws-roles.toml",
     "/etc/jupyter/jupyter_server_config.py", "aws-hub-service.yaml", "values.yaml", "trust.json", "revoke.json",
+    "permissions.json", "revoke-all.json", "jupyter_wb_aws_hub_config.py",
 }  # fmt: skip
 
 

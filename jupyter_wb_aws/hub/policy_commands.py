@@ -17,12 +17,17 @@ from jupyter_wb_aws.hub.catalogue import open_catalogue
 from jupyter_wb_aws.hub.claims import ClaimSettings
 from jupyter_wb_aws.hub.stack_set import as_stack_set
 from jupyter_wb_aws.hub.terraform import as_terraform
-from jupyter_wb_aws.hub.trust_policy import Trust, as_commands, as_json, trust
+from jupyter_wb_aws.hub.trust_policy import Trust, as_commands, as_json, as_new_roles, trust
 from jupyter_wb_aws.roles.catalogue import Catalogue
 from jupyter_wb_aws.roles.catalogue_file import describe_bad_entry
 
 Printer = Callable[[Sequence[Trust], ClaimSettings], str]
-FORMATS: dict[str, Printer] = {"commands": as_commands, "json": as_json, "stack-set": as_stack_set}
+FORMATS: dict[str, Printer] = {
+    "commands": as_commands,
+    "new-roles": as_new_roles,
+    "json": as_json,
+    "stack-set": as_stack_set,
+}
 
 
 class TrustPolicyApp(HubServiceApp):
@@ -34,16 +39,17 @@ class TrustPolicyApp(HubServiceApp):
     explained on standard error, and the command ends with 1.
     """
     subcommands = {}  # noqa: RUF012 - as traitlets has it
-    examples = """
-    jupyter-wb-aws-hub trust-policy
-    jupyter-wb-aws-hub trust-policy --format=stack-set > stack-set.json
-    """
+    examples = (
+        "jupyter-wb-aws-hub trust-policy --config=/etc/jupyterhub/jupyter_wb_aws_hub_config.py\n"
+        "jupyter-wb-aws-hub trust-policy --format=new-roles --config=…\n"
+        "jupyter-wb-aws-hub trust-policy --format=stack-set --config=… > stack-set.json"
+    )
 
     format = Enum(
         sorted(FORMATS),
         "commands",
         config=True,
-        help="""`commands` of the AWS CLI, one `json` document, or a `stack-set`: a CloudFormation template that makes
+        help="""`commands` of the AWS CLI for roles that exist, those for `new-roles`, one `json` document, or a `stack-set`: a CloudFormation template that makes
         the identity provider and the roles in all accounts of an organization.""",
     )
     aliases = {  # noqa: RUF012 - as traitlets has it
@@ -89,9 +95,7 @@ class TerraformApp(TrustPolicyApp):
     description = """
     Print IAM identity providers and roles as a Terraform configuration. It is not run: look at `terraform plan` first.
     """
-    examples = """
-    jupyter-wb-aws-hub terraform > hub-roles.tf
-    """
+    examples = "jupyter-wb-aws-hub terraform --config=/etc/jupyterhub/jupyter_wb_aws_hub_config.py > hub-roles.tf"
     aliases = {"config": "HubServiceApp.config_file"}  # noqa: RUF012 - as traitlets has it
 
     def start(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -126,12 +126,30 @@ def as_json(trusts: Sequence[Trust], settings: ClaimSettings) -> str:
 
 
 def as_commands(trusts: Sequence[Trust], settings: ClaimSettings) -> str:
-    """Return the commands of the AWS CLI that set up identity providers and trust policies, account by account."""
+    """Return the commands of the AWS CLI that let the service's tokens into roles that exist, account by account."""
+    return "\n".join([
+        "# Read this before you run it. `update-assume-role-policy` replaces a role's whole trust policy: if others use",
+        "# the role too, add the statements to its policy instead. For roles that don't exist yet, use",
+        "# `trust-policy --format=new-roles`.",
+        *_by_account(trusts, settings, _update_role),
+    ])  # fmt: skip
+
+
+def as_new_roles(trusts: Sequence[Trust], settings: ClaimSettings) -> str:
+    """Return the commands of the AWS CLI that create identity providers and roles, account by account."""
+    return "\n".join([
+        "# Read this before you run it. For roles that exist, use `trust-policy --format=commands`. A new role may do",
+        "# nothing yet: give it permissions with `put-role-policy` or `attach-role-policy`.",
+        *_by_account(trusts, settings, _create_role),
+    ])  # fmt: skip
+
+
+def _by_account(
+    trusts: Sequence[Trust], settings: ClaimSettings, command: Callable[[Trust], str]
+) -> list[str]:
     lines = [
-        "# Read this before you run it. `update-assume-role-policy` replaces a role's whole trust policy: if others",
-        "# use the role too, add the statements to its policy instead. For a new role, use",
-        "# `create-role --role-name NAME --path PATH --assume-role-policy-document …`. An identity provider that is there",
-        "# already needs its audiences only: `add-client-id-to-open-id-connect-provider`.",
+        "# If an account has the identity provider already, leave out its first command. Add audiences that it lacks",
+        "# with `add-client-id-to-open-id-connect-provider`.",
     ]
     places: dict[tuple[str, str, str], list[Trust]] = {}
     for each in trusts:
@@ -141,8 +159,8 @@ def as_commands(trusts: Sequence[Trust], settings: ClaimSettings) -> str:
     for (store, *_), found in sorted(places.items()):
         (provider,) = providers((each.role for each in found), settings)
         lines += ["", _heading(provider, store), _create_provider(provider)]
-        lines += map(_update_role, found)
-    return "\n".join(lines)
+        lines += map(command, found)
+    return lines
 
 
 def _heading(provider: Provider, store: str) -> str:
@@ -151,7 +169,7 @@ def _heading(provider: Provider, store: str) -> str:
             f"# The store at {store}, which knows account {provider.account_id}: give its --endpoint-url. Its condition"
             " keys may have other names."
         )
-    return f"# Account {provider.account_id} ({provider.partition}), with its administrator's credentials:"
+    return f"# Account {provider.account_id} ({provider.partition}), with credentials of an administrator of this account:"
 
 
 def _create_provider(provider: Provider) -> str:
@@ -162,9 +180,19 @@ def _create_provider(provider: Provider) -> str:
 
 
 def _update_role(each: Trust) -> str:
-    policy = shlex.quote(json.dumps(each.policy(), ensure_ascii=False))
     name = shlex.quote(each.role.arn.name)
-    return f"aws iam update-assume-role-policy --role-name {name} --policy-document {policy}"
+    return (
+        f"aws iam update-assume-role-policy --role-name {name} --policy-document {_document(each)}"
+    )
+
+
+def _create_role(each: Trust) -> str:
+    name, path = shlex.quote(each.role.arn.name), shlex.quote(each.role.arn.path)
+    return f"aws iam create-role --role-name {name} --path {path} --assume-role-policy-document {_document(each)}"
+
+
+def _document(each: Trust) -> str:
+    return shlex.quote(json.dumps(each.policy(), ensure_ascii=False))
 
 
 def _audience(role: Role, settings: ClaimSettings) -> str:

@@ -21,7 +21,7 @@ from jupyter_wb_aws.demo.names import ACCOUNT_ID, REGION
 from jupyter_wb_aws.hub.catalogue import check_tokens
 from jupyter_wb_aws.hub.claims import ClaimSettings, make_claims, sign
 from jupyter_wb_aws.hub.stack_set import as_stack_set, stack_set_template
-from jupyter_wb_aws.hub.trust_policy import as_commands, as_json, providers, trust
+from jupyter_wb_aws.hub.trust_policy import as_commands, as_json, as_new_roles, providers, trust
 from jupyter_wb_aws.roles.catalogue_parser import parse
 from tests.conftest import NOON
 
@@ -279,14 +279,16 @@ def test_a_password_in_an_endpoint_is_not_printed():
 # --- As commands of the AWS CLI --------------------------------------------------------------
 
 
-def test_the_printed_commands_set_up_an_account_as_they_are(hub, tmp_path, monkeypatch):
+@pytest.mark.parametrize("printer", [as_commands, as_new_roles])
+def test_the_printed_commands_set_up_an_account_as_they_are(hub, tmp_path, monkeypatch, printer):
     """The AWS CLI runs them against moto, which has the IAM that the strict local AWS lacks."""
     with LocalAws("http://127.0.0.1:9") as aws:
         here = Site(hub, aws, FILE, "user:{user}")
         accounts.enforce_policies(on=False)
         monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT_ID)
-        for role in here.roles.values():
-            accounts.add_role(role.arn.name, {"Version": "2012-10-17", "Statement": []})
+        if printer is as_commands:  # these are for roles that exist
+            for role in here.roles.values():
+                accounts.add_role(role.arn.name, {"Version": "2012-10-17", "Statement": []})
         server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         server.start()
         try:
@@ -297,7 +299,7 @@ def test_the_printed_commands_set_up_an_account_as_they_are(hub, tmp_path, monke
                 "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_EC2_METADATA_DISABLED": "true",
             }  # fmt: skip
             script = tmp_path / "commands.sh"
-            script.write_text(f"set -e\n{as_commands(here.trusts, here.settings)}\n")
+            script.write_text(f"set -e\n{printer(here.trusts, here.settings)}\n")
             folder = os.path.dirname(sys.executable)  # noqa: PTH120
             environment["PATH"] = f"{folder}{os.pathsep}{environment['PATH']}"
             subprocess.run(
@@ -331,6 +333,19 @@ def test_accounts_partitions_and_stores_have_commands_of_their_own():
     assert [heading.split(",")[0] for heading in headings] == [
         f"# Account {ACCOUNT_ID} (aws)", f"# Account {OTHER} (aws-us-gov)", "# The store at s3.example.com",
     ]  # fmt: skip
+
+
+def test_a_new_role_is_created_where_its_arn_says():
+    settings = ClaimSettings("https://hub.example.com")
+    role = roles_of(with_entry().replace("/x", "/team/hub-x"), settings)["x"]
+    (command,) = [
+        shlex.split(line)
+        for line in as_new_roles([trust(role, settings)], settings).splitlines()
+        if "create-role" in line and not line.startswith("#")
+    ]
+
+    assert command[3:7] == ["--role-name", "hub-x", "--path", "/team/"]
+    assert json.loads(command[-1]) == trust(role, settings).policy()
 
 
 # --- For an organization ---------------------------------------------------------------------
