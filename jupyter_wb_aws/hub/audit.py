@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +17,8 @@ from typing import Any
 from jupyter_wb_aws.clock import Clock, rfc3339
 from jupyter_wb_aws.hub.audit_file import AuditFile
 from jupyter_wb_aws.hub.caller import Caller
-from jupyter_wb_aws.hub.disk import Disk
+from jupyter_wb_aws.hub.deadline import step_ends_at
+from jupyter_wb_aws.hub.disk import DEADLINE, Disk
 from jupyter_wb_aws.hub.errors import AuditUnavailable
 from jupyter_wb_aws.hub.rate_limits import OncePerMinute
 from jupyter_wb_aws.roles.session_tags import SOURCE_IDENTITY, TAGS
@@ -94,7 +96,7 @@ class AuditLog:
         said = {name: claims[name] for name in ("sub", "aud", "jti", "exp")}
         tags, source = claims.get(TAGS), claims.get(SOURCE_IDENTITY)
         more = {"role": role_arn, "kid": kid, **said, "tags": tags, "source_identity": source}
-        await self._write("token", {**_of(caller), **more})
+        await self._write("token", {**_of(caller), **more}, give_up_at=step_ends_at(DEADLINE))
 
     async def keys_rotated(self, caller: Caller, kid: str, compromised: str | None) -> None:
         """Write the line of a rotation.
@@ -127,10 +129,12 @@ class AuditLog:
         except AuditUnavailable:  # the caller is refused anyway; `problem` has it
             self._refused.forget(key)
 
-    async def _write(self, event: str, said: Mapping[str, object]) -> None:
+    async def _write(
+        self, event: str, said: Mapping[str, object], give_up_at: float = math.inf
+    ) -> None:
         record = {"time": rfc3339(self._clock.now()), "event": event, **said}
         try:
-            await self._disk.run(self._file.append, record)
+            await self._disk.run(self._file.append, record, give_up_at)
         except OSError as error:
             self._failed(error.strerror or type(error).__name__)
         else:

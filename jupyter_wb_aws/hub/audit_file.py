@@ -16,10 +16,14 @@ import contextlib
 import errno
 import fcntl
 import json
+import math
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from jupyter_wb_aws.hub.disk import LATE
 
 FLAGS = (
     os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW
@@ -65,8 +69,12 @@ class AuditFile:
         except OSError:
             return False
 
-    def append(self, record: Mapping[str, object]) -> None:
+    def append(self, record: Mapping[str, object], give_up_at: float = math.inf) -> None:
         """Append one line, whole.
+
+        Args:
+            record: the line.
+            give_up_at: from then on (of `time.monotonic`), nobody needs the line.
 
         Raises:
             OSError: if it could not be written, or only a part of it.
@@ -76,6 +84,8 @@ class AuditFile:
         assert descriptor is not None
         line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
         with _locked(descriptor):
+            if time.monotonic() > give_up_at:
+                raise OSError(0, LATE)
             if _ends_within_a_line(descriptor):
                 line = b"\n" + line
             written = os.write(descriptor, line)

@@ -20,6 +20,8 @@ from jupyter_wb_aws.roles.session_tags import MAX_PACKED_SIZE, MAX_TAGS, packed_
 # Characters of a user name, once encoded, for which every role must leave room. A hub takes up to 255, which no
 # `sub` has room for: longer names are refused one by one, when they ask.
 LONGEST_USER = 64
+# Seconds that a call waits for the disk of the roles file, before the last good version is used.
+READ_TIMEOUT = 1.0
 
 
 def open_catalogue(path: Path, clock: Clock, settings: ClaimSettings) -> CatalogueFile:
@@ -30,7 +32,7 @@ def open_catalogue(path: Path, clock: Clock, settings: ClaimSettings) -> Catalog
         clock: dates the catalogues.
         settings: what the tokens have in common; every role is checked against them.
     """
-    return CatalogueFile(path, clock, lambda role: check_tokens(settings, role))
+    return CatalogueFile(path, clock, lambda role: check_tokens(settings, role), READ_TIMEOUT)
 
 
 async def current_catalogue(file: CatalogueFile) -> Catalogue:

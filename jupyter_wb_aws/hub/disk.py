@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from jupyter_wb_aws.disk_threads import DiskThreads
+from jupyter_wb_aws.hub.deadline import step_ends_at
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 # Seconds that a call waits for the disk.
 DEADLINE = 5.0
+LATE = "the disk has not answered in time"
 # Seconds for which the thread waits for the next call.
 IDLE_SECONDS = 10.0
 
@@ -30,7 +32,7 @@ class Disk:
             OSError: if the disk does not answer in time (the work may still go on), and what `work` raises.
         """
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout_at(step_ends_at(DEADLINE)):
                 return await self._threads.run(work, *args, **kwargs)
         except TimeoutError:
-            raise OSError(0, f"the disk has not answered within {DEADLINE:g} s") from None
+            raise OSError(0, LATE) from None

@@ -16,6 +16,7 @@ from typing import Any
 from tornado import web
 
 from jupyter_wb_aws.errors import BadRequest, WbAwsError
+from jupyter_wb_aws.hub import deadline
 from jupyter_wb_aws.hub.caller import Caller
 from jupyter_wb_aws.hub.discovery import (
     CONFIGURATION_PATH,
@@ -215,6 +216,7 @@ class RolesHandler(HubServiceHandler):
 
     async def get(self) -> None:
         """List the roles."""
+        deadline.begin()
         self.answer(await self.shared.service.roles_of(await self.caller()))
 
 
@@ -222,11 +224,22 @@ class TokensHandler(HubServiceHandler):
     """A token for one role."""
 
     call = "tokens"
+    is_gone = False
+
+    def on_connection_close(self) -> None:
+        """Note that nobody waits for the token any longer."""
+        self.is_gone = True
 
     async def post(self) -> None:
-        """Sign a token."""
+        """Sign a token, if its caller is still there."""
+        deadline.begin()
         body = self.body({"role_arn": str}, frozenset({"role_arn"}))
-        document = await self.shared.service.issue(await self.caller(), body["role_arn"])
+        caller = await self.caller()
+        if self.is_gone:
+            self.code = "caller_gone"
+            self.set_status(503)
+            return
+        document = await self.shared.service.issue(caller, body["role_arn"])
         self.shared.metrics.token()
         self.answer(document, 201)
 

@@ -13,11 +13,12 @@ from tornado.httpclient import HTTPError, HTTPRequest
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from jupyter_wb_aws.hub.caller import Caller, read_caller
+from jupyter_wb_aws.hub.deadline import step_ends_at
 from jupyter_wb_aws.hub.errors import HubUnavailable, NotAuthenticated
-from jupyter_wb_aws.hub.rate_limits import LONGEST_WAIT, CallerLimit, HubCap, RecentKeys
+from jupyter_wb_aws.hub.rate_limits import CallerLimit, HubCap, RecentKeys
 
-# Seconds from the question to the answer's last byte.
-DEADLINE = 5.0
+# Seconds until the hub's answer is there, with the wait for a turn. A token's audit line has to follow.
+DEADLINE = 4.0
 # Questions that the hub has not answered yet. It is one thread: more would only wait there, before a log-in.
 MAX_OPEN = 32
 # Bytes. An administrator's token may have thousands of scopes.
@@ -117,23 +118,27 @@ class HubClient:
     async def _ask(
         self, path: str, headers: dict[str, str], *, is_stranger: bool = False
     ) -> tuple[int, dict[str, Any]]:
+        ends_at = step_ends_at(DEADLINE)
         async with self._cap.turn(is_stranger=is_stranger):
             loop = asyncio.get_running_loop()
             began, outcome = loop.time(), "failed"
             try:
-                answer = await self._fetch(path, headers)
+                answer = await self._fetch(path, headers, seconds=ends_at - began)
                 outcome = str(answer[0])
             finally:
                 self._observe(outcome, loop.time() - began)
         return answer
 
-    async def _fetch(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    async def _fetch(
+        self, path: str, headers: dict[str, str], seconds: float
+    ) -> tuple[int, dict[str, Any]]:
+        # tornado counts the time in its queue, within the first of these, apart from the time of the request.
         request = HTTPRequest(
             self._api_url + path,
             headers=headers,
             follow_redirects=False,
-            connect_timeout=LONGEST_WAIT,
-            request_timeout=DEADLINE,
+            connect_timeout=seconds / 4,
+            request_timeout=seconds * 3 / 4,
             decompress_response=False,
             ssl_options=self._certificates,
         )

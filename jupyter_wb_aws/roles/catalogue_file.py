@@ -50,18 +50,26 @@ class CatalogueFile:
         path: the file.
         clock: dates the catalogues.
         check_token: the hub service's check of the tokens for a role; None for a server's own roles file.
+        read_timeout: the seconds that a look waits for the disk, if not five.
     """
 
     what = "roles file"
     disk_setting: str | None = "WbAwsApp.roles_file"
     failure: WbAwsError | None = None
 
-    def __init__(self, path: Path, clock: Clock, check_token: CheckToken | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        check_token: CheckToken | None = None,
+        read_timeout: float | None = None,
+    ) -> None:
         self.path = path
         self.problem: InvalidCatalogue | None = None
         self.unsafe_permissions: str | None = None
         self._clock = clock
         self._check_token = check_token
+        self._read_timeout = read_timeout
         self._good: Catalogue | None = None
         self._seen: tuple[int, ...] | None = None
         self._reading = asyncio.Lock()
@@ -89,7 +97,7 @@ class CatalogueFile:
             CatalogueUnavailable: if there has never been a good one.
         """
         try:
-            async with asyncio.timeout(READ_TIMEOUT), self._reading:
+            async with asyncio.timeout(self._read_timeout or READ_TIMEOUT), self._reading:
                 await self._threads.run(self._look)
         except TimeoutError:
             self._broken(InvalidCatalogue("its disk does not answer"), ())
