@@ -75,23 +75,7 @@ class PrivateFolder:
         Raises:
             OSError: if the file can't be written (a full disk, a folder that is gone).
         """
-        # The name is part of it, so that its owner is known after a power loss.
-        temporary = f".tmp-{secrets.token_hex(8)}-{name}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(temporary, flags, 0o600, dir_fd=self._descriptor)  # 1
-        try:
-            with open(file, "wb") as stream:
-                os.fchmod(file, mode)
-                stream.write(content)  # 2
-                stream.flush()
-                os.fsync(file)
-            os.rename(  # 3
-                temporary, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor
-            )
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary, dir_fd=self._descriptor)
-            raise
+        replace_file(self._descriptor, name, content, mode)
 
     def read(self, name: str, limit: int) -> bytes:
         """Return a file's content.
@@ -160,6 +144,35 @@ class PrivateFolder:
             log.error("%s can't be removed: %s", self.path / name, error)
         else:
             log.warning("Removed %s, which Jupyter's file browser had made", self.path / name)
+
+
+def replace_file(folder: int, name: str, content: bytes, mode: int) -> None:
+    """Replace a file's content; see the steps in the module's docstring.
+
+    Args:
+        folder: a descriptor of the file's folder. It may be one that others write to: no link of theirs is followed.
+        name: the file's name in the folder.
+        content: what it holds from then on.
+        mode: its permissions.
+
+    Raises:
+        OSError: if the file can't be written.
+    """
+    # The name is part of it, so that its owner is known after a power loss.
+    temporary = f".tmp-{secrets.token_hex(8)}-{name}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = os.open(temporary, flags, 0o600, dir_fd=folder)  # 1
+    try:
+        with open(file, "wb") as stream:
+            os.fchmod(file, mode)
+            stream.write(content)  # 2
+            stream.flush()
+            os.fsync(file)
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)  # 3
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
 
 
 def make_private(path: Path) -> None:

@@ -16,7 +16,7 @@ from jupyter_wb_aws.hub.key_changes import make_key
 from jupyter_wb_aws.hub.key_files import as_file, file_name
 from jupyter_wb_aws.hub.key_folder import Contents, KeyFolder
 from jupyter_wb_aws.hub.keys import SigningKeys
-from jupyter_wb_aws.private_folder import make_private
+from jupyter_wb_aws.private_folder import make_private, replace_file
 
 
 def rotate(keys: SigningKeys, clock: Clock, compromised: str | None = None) -> str:
@@ -142,12 +142,8 @@ def _write_new(path: Path, content: bytes) -> None:
 
 def _replace(path: Path, content: bytes) -> None:
     """Replace a file as a whole: AWS may read it at any moment."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        temporary.write_bytes(content)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+        replace_file(folder, path.name, content, 0o644)
+    finally:
+        os.close(folder)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import stat
 import subprocess
@@ -123,6 +124,21 @@ def test_the_public_files_are_replaced_after_a_rotation_and_everybody_can_read_t
 
     assert len(json.loads(path.read_text())["keys"]) == 2
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_an_export_writes_through_no_link_of_others(tmp_path, keys, clock):
+    """A web root that others write to: they lay links where they expect files of ours."""
+    theirs = tmp_path / "theirs"
+    theirs.write_text("a file of the administrator's")
+    public = tmp_path / "public"
+    public.mkdir()
+    for name in ("keys", f".keys.{os.getpid()}"):
+        (public / name).symlink_to(theirs)
+    key_commands.export(tmp_path / "keys", ISSUER, public, clock)
+
+    assert theirs.read_text() == "a file of the administrator's"
+    assert json.loads((public / "keys").read_text()) == keys.public_keys()
+    assert not (public / "keys").is_symlink()
 
 
 def test_public_files_that_can_not_be_written_are_named(tmp_path, keys, clock):
