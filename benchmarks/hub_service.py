@@ -234,8 +234,9 @@ def running_service(base: Path, hub: Running, cap: int) -> Iterator[Running]:
     role = f'[[roles]]\narn = "{role_arn(0)}"\nlabel = "Role"\nallow = "everyone"\n'
     (home / "roles.toml").write_text(role)
     config = SERVICE_CONFIG.format(hub=hub.port, port=port, cap=cap)
-    (home / "jupyter_wb_aws_hub_config.py").write_text(config)
-    with running(["jupyter_wb_aws.hub.app"], home, port, f"{SERVICE}health") as service:
+    (home / "config.py").write_text(config)
+    command = ["jupyter_wb_aws.hub.app", "--config=config.py"]
+    with running(command, home, port, f"{SERVICE}health") as service:
         yield service
 
 

@@ -458,7 +458,7 @@ def test_all_events_are_listed():
 
 # Files that a page asks the reader to create.
 READERS_FILES = {
-    "jupyter_wb_aws_hub_config.py",
+    "/etc/jupyterhub/jupyter_wb_aws_hub_config.py",
     "/etc/jupyter/aws-roles.toml", "/etc/jupyter/jupyter_server_config.py", "jupyter_server_config.py",
     "jupyter_server_config.json", "jupyterhub_config.py", "values.yaml", "trust.json", "permissions.json", "revoke.json", "iam.json", "s3_browser.py",
 }  # fmt: skip

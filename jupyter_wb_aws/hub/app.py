@@ -15,7 +15,7 @@ from traitlets.config import Application, catch_config_error
 from traitlets.config.loader import JSONFileConfigLoader, PyFileConfigLoader
 from traitlets.utils.bunch import Bunch
 
-from jupyter_wb_aws.hub.command_line import StrictLoader
+from jupyter_wb_aws.hub.command_line import StrictLoader, quiet_when_nobody_reads
 from jupyter_wb_aws.hub.names import subject_template_problem
 from jupyter_wb_aws.hub.service_settings import MAX_TOKEN_LIFETIME, ServiceSettings
 from jupyter_wb_aws.hub.setting_checks import (
@@ -29,7 +29,8 @@ from jupyter_wb_aws.identity.redact import redact_userinfo
 from jupyter_wb_aws.unknown_settings import unknown_settings
 
 _NAMES = [field.name for field in dataclasses.fields(ServiceSettings)]
-CONFIG_FILE = "jupyter_wb_aws_hub_config.py"
+# Not in the current folder: who can write there would run a program of theirs with the rights of whoever types a command.
+CONFIG_FILE = "/etc/jupyterhub/jupyter_wb_aws_hub_config.py"
 LOADERS = {".py": PyFileConfigLoader, ".json": JSONFileConfigLoader}
 
 
@@ -43,8 +44,8 @@ class HubServiceApp(Application):
     version = importlib.metadata.version("jupyter_wb_aws")
     raise_config_file_errors = True
     max_arguments: ClassVar[int] = 0
-    examples = f"""
-    jupyter-wb-aws-hub --config=/etc/jupyterhub/{CONFIG_FILE}
+    examples = """
+    jupyter-wb-aws-hub --config=/srv/hub/jupyter_wb_aws_hub_config.py
     """
 
     config_file = Unicode(
@@ -259,7 +260,7 @@ class HubServiceApp(Application):
             raise TraitError(
                 f"{self.extra_args[-1]!r} is not a command or an option. --help lists what there is."
             )
-        self._read_config_file()
+        self.read_config_file()
         for sentence in unknown_settings(self.config, {"HubServiceApp": HubServiceApp}):
             self.log.warning("%s", sentence)
 
@@ -294,18 +295,27 @@ class HubServiceApp(Application):
                 path = Path(self.config_file).expanduser()
                 where = f"Set it in {path}"
                 if not path.is_file():
-                    where = (
-                        f"There is no {path} here: name the configuration file with --config=FILE"
-                    )
+                    where = f"There is no {path}: name the configuration file with --config=FILE"
                 raise TraitError(
                     f"HubServiceApp.{name} is not set. {where}, or set it on the command line:"
                     f" --HubServiceApp.{name}=…"
                 )
 
-    def _read_config_file(self) -> None:
+    @property
+    def names_config_file(self) -> bool:
+        """Whether the command line names a configuration file."""
+        # traitlets files it under the class of the subcommand.
+        return any("config_file" in section for section in self.cli_config.values())
+
+    def read_config_file(self) -> None:
+        """Read the configuration file.
+
+        Raises:
+            TraitError: if it can't be read, or the one that the command line names does not exist.
+        """
         path = Path(self.config_file).expanduser()
         if not path.is_file():
-            if self.config_file != CONFIG_FILE:
+            if self.names_config_file:
                 raise TraitError(f"The configuration file {path} does not exist.")
             return
         if path.suffix not in LOADERS:
@@ -347,7 +357,8 @@ def _checked(proposal: Bunch, problem_of: Callable[[str], str | None]) -> str:
 
 def main() -> None:
     """Run the command."""
-    HubServiceApp.launch_instance()
+    with quiet_when_nobody_reads():
+        HubServiceApp.launch_instance()
 
 
 if __name__ == "__main__":

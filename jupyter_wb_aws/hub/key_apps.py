@@ -110,6 +110,15 @@ class NewKeyApp(KeyApp):
         "algorithm": "HubServiceApp.algorithm",
     }
 
+    def read_config_file(self) -> None:
+        """Read the configuration file if one is named: the command also runs where there is no service.
+
+        Raises:
+            TraitError: if it can't be read.
+        """
+        if self.names_config_file:
+            super().read_config_file()
+
     def start(self) -> None:
         """Make the key.
 

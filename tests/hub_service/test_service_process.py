@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import signal
 import socket
@@ -121,6 +122,7 @@ def test_a_configuration_that_can_not_be_read_is_refused(run, tmp_path):
     assert "broken.json" in refused(run(f"--config={tmp_path / 'broken.json'}"))
     (tmp_path / "other.conf").write_text("")
     assert ".py or .json" in refused(run(f"--config={tmp_path / 'other.conf'}"))
+    assert "does not exist" in refused(run("rotate", f"--config={tmp_path / 'nowhere.py'}"))
     assert "nothing" in refused(run("--HubServiceApp.issuer=nothing"))
 
 
@@ -165,12 +167,38 @@ def test_an_issuer_with_a_slash_at_its_end_is_warned_of(run, settings):
         assert ("ends with a slash" in done.stderr) is is_warned
 
 
-def test_the_default_configuration_file_is_read_and_may_be_missing(run, tmp_path):
-    assert "issuer is not set" in refused(run())
-    (tmp_path / "jupyter_wb_aws_hub_config.py").write_text(
+def test_the_default_configuration_file_is_that_of_the_docs_and_may_be_missing(run):
+    assert HubServiceApp().config_file == "/etc/jupyterhub/jupyter_wb_aws_hub_config.py"
+    assert "issuer is not set. There is no /etc/jupyterhub/" in refused(run())
+
+
+@pytest.mark.parametrize("command", [[], ["rotate"], ["export", "x"], ["new-key"], ["terraform"]])
+def test_no_program_in_the_current_folder_is_run(run, tmp_path, command):
+    """Another user may have put it there, for an administrator who types a command."""
+    for name in ("jupyter_wb_aws_hub_config.py", "jupyter_config.py"):
+        (tmp_path / name).write_text("import pathlib; pathlib.Path('was-run').touch()\n")
+    run(*command)
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_a_new_key_needs_no_configuration_and_takes_the_algorithm_of_one_that_is_named(
+    run, tmp_path
+):
+    assert run("new-key", "--out=keys").returncode == 0
+    (tmp_path / "of_hub.py").write_text('c.HubServiceApp.algorithm = "ES256"\n')
+    assert run("new-key", "--out=others", "--config=of_hub.py").returncode == 0
+    kinds = [
+        json.loads(next((tmp_path / folder).iterdir()).read_text())["public_key"]["alg"]
+        for folder in ("keys", "others")
+    ]
+    assert kinds == ["RS256", "ES256"]
+
+
+def test_an_unknown_setting_is_named_with_one_that_is_like_it(run, tmp_path):
+    (tmp_path / "hub.py").write_text(
         'c.HubServiceApp.issuer = "https://hub.example.org/services/aws"\nc.HubServiceApp.isuer = "x"\n'
     )
-    done = run()
+    done = run(f"--config={tmp_path / 'hub.py'}")
     assert "roles_file is not set" in refused(done)
     assert "isuer" in done.stderr
     assert "`HubServiceApp.issuer`" in done.stderr
@@ -180,6 +208,24 @@ def test_a_port_that_is_taken_is_refused(run, settings):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert str(port) in refused(run(settings={**settings, "port": port}))
+
+
+@pytest.mark.parametrize("command", ["--help-all", "trust-policy", "terraform"])
+def test_a_reader_of_the_output_may_leave_early(settings, tmp_path, command):
+    """`jupyter-wb-aws-hub trust-policy | head`: a pipe that nobody reads any more."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"HubServiceApp": settings}))
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [*COMMAND, command, f"--config={config}"], stdout=writing, stderr=subprocess.PIPE, text=True,
+            check=False, timeout=60, env=plain_environment(),
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode == 128 + signal.SIGPIPE
 
 
 def test_help_describes_every_setting(run):
