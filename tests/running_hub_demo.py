@@ -116,7 +116,10 @@ def until(met, what):
 
 
 def without_root():
-    """Return what runs a command without root's rights: nothing, where the tests run without them or can't drop them."""
+    """Return what runs a command without root's rights: nothing, where the tests run without them or can't drop them.
+
+    In a user namespace it has neither root's id nor its capabilities; files of root's are still its own.
+    """
     command = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         return []

@@ -67,12 +67,28 @@ HIDE = """hidden => {
     document.dispatchEvent(new Event('visibilitychange'));
 }"""
 
+# Note what each event stream of the page gets: JupyterLab has one, and so have we.
+NOTE_EVENTS = """
+window.eventStreams = [];
+window.WebSocket = class extends WebSocket {
+    constructor(url, ...more) {
+        super(url, ...more);
+        if (!new URL(url).pathname.endsWith('/api/events/subscribe')) return;
+        const got = [];
+        window.eventStreams.push(got);
+        this.addEventListener('message', message => got.push(message.data));
+    }
+};
+"""
+ALL_GOT = "event => eventStreams.length === 2 && eventStreams.every(got => got.some(data => data.includes(event)))"
 
-@pytest.mark.long
+
 def test_what_happens_elsewhere_is_read_without_activity_and_in_a_hidden_page_not_at_all(
     browser, demo
 ):
-    with opened_lab(browser, demo) as hidden, opened_lab(browser, demo) as shown:
+    with opened_lab(browser, demo, clock=True) as hidden, opened_lab(browser, demo) as shown:
+        hidden.page.add_init_script(NOTE_EVENTS)
+        hidden.reload()
         for window in (hidden, shown):
             window.page.locator(".jp-AwsRoles-option").first.wait_for()
         hidden.page.evaluate(HIDE, True)
@@ -86,6 +102,12 @@ def test_what_happens_elsewhere_is_read_without_activity_and_in_a_hidden_page_no
         reads = [url for url in queries if url.path.startswith("/aws/")]
         assert reads
         assert all("no_track_activity=1" in url.query for url in reads)
+        hidden.page.wait_for_function(ALL_GOT, arg="urn:jupyter-wb-aws:event:session-started")
+        hidden.page.clock.fast_forward(60_000)  # it does not read a moment later, either
+        with hidden.page.expect_request(
+            "**/api?after-the-event"
+        ):  # all earlier requests are recorded by then
+            hidden.page.evaluate("() => void fetch('/api?after-the-event')")
         assert hidden.recorder.asked_of_us == []
         hidden.page.evaluate(HIDE, False)
         expect(summary(hidden)).to_contain_text("work as Analyst")
