@@ -307,11 +307,14 @@ def test_a_command_exists_and_takes_its_arguments(command, tmp_path):
     match shlex.split(command):
         case ["jupyter-wb-aws-hub", *words]:
             check_own_command(words)
+        case ["sudo", "-u", "jupyter-wb-aws-hub", program, *words]:
+            assert program.endswith("/bin/jupyter-wb-aws-hub")
+            check_own_command(words)
         case ["kubectl", *words]:
             assert {"create", "apply", "patch", "describe"} & set(words)
         case [program, *_]:
             assert program in {
-                "aws", "curl", "helm", "install", "jupyter", "npm", "pip", "python3", "rm", "systemctl", "useradd",
+                "aws", "chown", "curl", "helm", "install", "jupyter", "npm", "pip", "python3", "rm", "systemctl", "useradd",
                 "/opt/jupyter-wb-aws-hub/bin/pip",
             }  # fmt: skip
 

@@ -135,23 +135,23 @@ class HubServiceApp(Application):
     )
     service_name = Unicode(
         config=True,
-        help="The service's name on the hub. The default is JUPYTERHUB_SERVICE_NAME, else `aws`.",
+        help="The service's name on the hub. If it is not set, JUPYTERHUB_SERVICE_NAME, else `aws`.",
     )
     prefix = Unicode(
         config=True,
-        help="""The path below which the service answers. The default is JUPYTERHUB_SERVICE_PREFIX, else
+        help="""The path below which the service answers. If it is not set, JUPYTERHUB_SERVICE_PREFIX, else
         /services/NAME/.""",
     )
     ip = Unicode(
         config=True,
-        help="""The address to listen at; empty means all. The default is that of JUPYTERHUB_SERVICE_URL, else
-        127.0.0.1.""",
+        help="""The address to listen at, such as 0.0.0.0 for every IPv4 address of the machine. If it is not set, that
+        of JUPYTERHUB_SERVICE_URL, else 127.0.0.1. If it is set to an empty text, all addresses.""",
     )
     port = Integer(
         min=1,
         max=65535,
         config=True,
-        help="The port to listen at. The default is that of JUPYTERHUB_SERVICE_URL, else 10101.",
+        help="The port to listen at. If it is not set, that of JUPYTERHUB_SERVICE_URL, else 10101.",
     )
     hub_api_url = Unicode(
         config=True,

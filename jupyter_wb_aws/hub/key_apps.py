@@ -58,17 +58,17 @@ class RotateApp(KeyApp):
     name = "jupyter-wb-aws-hub rotate"
     description = """
     Make the next signing key: it is published at once, and signs after publish_lead. Run this as the service's user.
-    With --compromised, a key is no longer published at once, and a new one signs if it was the one that signed.
+    With --compromised, a key is withdrawn at once. If it was the one that signs, a new one signs from now on.
     """
-    examples = """
-    jupyter-wb-aws-hub rotate
-    jupyter-wb-aws-hub rotate --compromised 8KUWT4XPeKPGaj6bKY2aADa9lbgoDskxtIs9Q6LXIjY
-    """
+    examples = (
+        "jupyter-wb-aws-hub rotate --config=/etc/jupyterhub/jupyter_wb_aws_hub_config.py\n"
+        "jupyter-wb-aws-hub rotate --config=… --compromised 8KUWT4XPeKPGaj6bKY2aADa9lbgoDskxtIs9Q6LXIjY"
+    )
     compromised = Unicode(
         "",
         config=True,
         help="The `kid` of a key that is no longer to be trusted. AWS refuses what it signed as soon as it reads the"
-        " keys again; credentials that were already handed out live on, so change the trust policies first.",
+        " keys again; AWS may keep old keys for a while, so delete the IAM identity provider first: docs/hub-service-aws.md, 'A stolen key'.",
     )
     aliases = {  # noqa: RUF012 - as traitlets has it
         "config": "HubServiceApp.config_file",
@@ -136,11 +136,11 @@ class ExportApp(KeyApp):
 
     name = "jupyter-wb-aws-hub export"
     description = """
-    Write the issuer's two public files into a folder, for a web server that AWS can reach where the hub is private.
-    Write them again after each rotation, before the new key signs.
+    Write the issuer's two public files into the folder DIR (jupyter-wb-aws-hub export DIR), for a web server that AWS can
+    reach where the hub is private. Run this as the service's user. Write them again after each rotation, before the new key signs.
     """
     examples = """
-    jupyter-wb-aws-hub export public
+    jupyter-wb-aws-hub export /srv/aws-keys/hub --config=/etc/jupyterhub/jupyter_wb_aws_hub_config.py
     """
     aliases = {"config": "HubServiceApp.config_file"}  # noqa: RUF012 - as traitlets has it
     max_arguments = 1

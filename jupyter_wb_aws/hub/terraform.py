@@ -15,6 +15,7 @@ HEADER = """\
 # Identity providers and roles for the hub service, printed from its roles file. This was not run: look at
 # `terraform plan` first. What is there already has to be imported, such as
 #   terraform import aws_iam_role.LABEL ROLE
+#   terraform import aws_iam_openid_connect_provider.LABEL ARN
 # The roles have no permissions: attach your own policies.
 
 terraform {

@@ -14,9 +14,9 @@ JupyterHub is ready. It has two users: alice, in the hub's group "analysts", and
 
       {url}
 
-  Log in as alice: a name is enough, there are no passwords. When her server has started, pick
-  Analyst under "AWS role". No sign-in is needed: a service of the hub signs a token for alice and
-  this one role, because of her group. Then open the sample notebook, aws-in-a-notebook.ipynb, from
+  Log in to the hub as alice: a name is enough, there are no passwords. When her server has started,
+  pick Analyst under "AWS role". For AWS, alice has nothing else to do: a service of the hub signs a
+  token for her and this one role, because of her group. Then open the sample notebook, aws-in-a-notebook.ipynb, from
   the list of files on the left, and follow it.
 
   Log out (File > Log Out) and log in as bob: the same page offers him no role, and the service
