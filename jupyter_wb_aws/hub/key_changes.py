@@ -36,10 +36,11 @@ class KeySettings:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """The key that a rotation leads to."""
+    """The key that a rotation leads to, and whether an earlier one had made it already."""
 
     kid: str
     signs_from: datetime
+    was_waiting: bool = False
 
 
 def make_key(
@@ -203,7 +204,7 @@ def _hasten(folder: KeyFolder, key: Key, latest: datetime) -> Rotation:
     if key.signs_from > latest:
         key = replace(key, signs_from=latest)
         folder.write(key)
-    return _rotation(key)
+    return Rotation(key.kid, key.signs_from, was_waiting=True)
 
 
 def _rotation(key: Key) -> Rotation:

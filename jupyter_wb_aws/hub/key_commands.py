@@ -31,6 +31,11 @@ def rotate(keys: SigningKeys, clock: Clock, compromised: str | None = None) -> s
         WbAwsError: if that can't be done.
     """
     rotated = keys.rotate(compromised)
+    if rotated.was_waiting and compromised is None:
+        return (
+            f"The key {rotated.kid} was made by an earlier rotation and is the next one already, so none was made. It"
+            f" signs from {rfc3339(rotated.signs_from)}."
+        )
     if rotated.signs_from > clock.now():
         return (
             f"The key {rotated.kid} is published now, and signs from {rfc3339(rotated.signs_from)}."
@@ -106,16 +111,19 @@ def require_a_key(folder: Path) -> None:
         KeysUnavailable: if the folder is missing or has no key.
     """
     contents = KeyFolder(folder).read()
-    if contents.is_empty or not folder.exists():
+    if contents.is_empty or not os.path.lexists(folder):
         raise _no_key(folder, "has no key")
 
 
 def _read(folder: Path) -> Contents:
     contents = KeyFolder(folder).read()
-    if contents.problem is not None:
-        raise _no_key(folder, contents.problem)
+    if contents.problem is not None and os.path.lexists(folder):
+        raise KeysUnavailable(
+            f"The folder with the keys, {folder}, {contents.problem}. Nothing has changed.",
+            hint="Run this as the hub service's own account, or correct what is named.",
+        )
     if not contents.keys:
-        raise _no_key(folder, "has no key that can be used")
+        raise _no_key(folder, contents.problem or "has no key that can be used")
     return contents
 
 

@@ -114,10 +114,18 @@ class KeyFolder:
             seconds: for how long to try while another process holds it. That may be stopped, and hold it for ever.
 
         Raises:
-            OSError: if the folder can't be written to.
+            OSError: if the folder can't be used or written to.
         """
+        # A lock that root left in another account's folder would keep that account out.
+        if why := self._explain_refusal():
+            raise refusal(why)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self.path / LOCK, flags, 0o600)
+        try:
+            descriptor = os.open(self.path / LOCK, flags, 0o600)
+        except PermissionError:
+            if not os.path.lexists(self.path / LOCK):
+                raise
+            raise refusal(f"its file {LOCK} is not this account's; remove that file") from None
         try:
             yield _lock(descriptor, seconds)
         finally:

@@ -13,7 +13,7 @@ import jwt
 import pytest
 
 from jupyter_wb_aws.hub import key_commands
-from jupyter_wb_aws.hub.errors import FileNotWritten, UnknownKey
+from jupyter_wb_aws.hub.errors import FileNotWritten, RotationRefused, UnknownKey
 from tests.conftest import FakeClock
 from tests.hub_service.running_service import RunningService, plain_environment, until
 from tests.hub_service.signing_keys import (
@@ -43,6 +43,51 @@ def test_a_rotation_says_which_key_signs_when(keys, clock):
     said = key_commands.rotate(keys, clock)
 
     assert said == f"The key {kids(keys)[1]} is published now, and signs from 2026-11-24T12:15:00Z."
+
+
+def test_a_second_rotation_says_that_the_next_key_is_there_already(keys, clock):
+    key_commands.rotate(keys, clock)
+    before = kids(keys)
+    said = key_commands.rotate(keys, clock)
+
+    assert kids(keys) == before
+    assert f"The key {before[1]} was made by an earlier rotation" in said
+    assert said.endswith("so none was made. It signs from 2026-11-24T12:15:00Z.")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives the folder to another account")
+@pytest.mark.parametrize("command", [["rotate"], ["export", "public"]], ids=" ".join)
+def test_a_command_of_the_wrong_account_says_so_and_leaves_nothing_behind(tmp_path, keys, command):
+    """A lock of root's would keep the service's own account from its keys."""
+    folder = tmp_path / "keys"
+    (folder / ".lock").unlink()
+    before = snapshot(folder)
+    os.chown(folder, 65534, -1)
+    ended = subprocess.run(
+        [sys.executable, "-m", "jupyter_wb_aws.hub.app", *command, f"--HubServiceApp.keys_dir={folder}",
+         f"--HubServiceApp.issuer={ISSUER}"],
+        cwd=tmp_path, env=plain_environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "belongs to another user" in ended.stderr
+    assert "own " in ended.stderr.splitlines()[-1]  # the service's own account, or user
+    assert snapshot(folder) == before
+    assert not (folder / ".lock").exists()
+
+
+def test_a_lock_that_can_not_be_opened_is_named(tmp_path, keys, monkeypatch):
+    """Of an account that may not open another's, as root may."""
+    opened = os.open
+
+    def refuse(path, *args, **more):
+        if str(path).endswith(".lock"):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *args, **more)
+
+    monkeypatch.setattr("os.open", refuse)
+    with pytest.raises(RotationRefused, match=r"its file \.lock is not this account's"):
+        keys.rotate()
 
 
 def test_a_rotation_of_a_compromised_key_says_that_its_tokens_are_refused(keys, clock):
