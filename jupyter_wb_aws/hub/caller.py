@@ -76,8 +76,9 @@ def check_access(caller: Caller, rules: AccessRules) -> None:
     scope = f"{SERVICES}!service={rules.service_name}"
     if caller.scopes.isdisjoint({scope, SERVICES}):
         raise ScopeMissing(
-            "The hub does not give this token access to the hub service.",
-            admin_hint=f"A role that the user or one of their groups has, and the role `server`, need the scope {scope}.",
+            "The hub gives you no access to the hub service for AWS.",
+            admin_hint="On the hub (c.JupyterHub.load_roles), two roles of the hub need the scope"
+            f" {scope}: one that the user or one of their groups has, and the role `server`.",
         )
     if rules.only_from_servers and caller.server is None:
         raise NotAServer(

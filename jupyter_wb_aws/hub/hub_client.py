@@ -166,7 +166,7 @@ class HubClient:
 
     def _unavailable(self, why: str) -> HubUnavailable:
         return HubUnavailable(
-            f"The hub can't be asked who you are: {why}.",
+            f"The hub service can't ask the hub whose token this is: {why}.",
             admin_hint=REACH_HINT,
             retry_after=self._rng.randint(*RETRY_AFTER),
         )

@@ -154,6 +154,9 @@ class CatalogueFile:
         try:
             status = self.path.stat()
             seen: tuple[int, ...] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except FileNotFoundError:
+            self._broken(InvalidCatalogue("it does not exist"), ())
+            return
         except (OSError, ValueError) as error:  # the latter: a NUL in the path
             reason = error.strerror if isinstance(error, OSError) else error
             self._broken(InvalidCatalogue(f"the file can't be read: {reason}"), ())
@@ -184,5 +187,7 @@ class CatalogueFile:
             kept = (
                 "the last good version stays in force" if self._good else "no role can be offered"
             )
-            log.error("The roles file %s is broken (%s); %s", self.path, describe(problem), kept)
+            log.error(
+                "The roles file %s can't be used (%s); %s", self.path, describe(problem), kept
+            )
         self.problem, self._seen = problem, seen

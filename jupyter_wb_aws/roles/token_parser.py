@@ -5,6 +5,7 @@ A server's own roles file can't have these keys: the server passes on the tokens
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -31,6 +32,7 @@ OTHER_FILE_KEYS = {"request_url", "roles", "roles_from_claim"}
 TAG_RULE_KEYS = {"tags", "groups", "users"}
 # Characters. IAM's own limit on the client ids of an identity provider (botocore, iam service model).
 MAX_AUDIENCE_LENGTH = 255
+FIELD = re.compile(r"\{[^{}]*\}")
 
 # Raises `InvalidCatalogue` if no token for the role could be signed, or none that AWS takes.
 CheckToken = Callable[[Role], None]
@@ -155,6 +157,10 @@ def _tags(value: object, where: str) -> Mapping[str, str]:
         shown = f"the tag {key[:MAX_SHOWN]!r} of {where}"
         if not isinstance(text, str):
             raise InvalidCatalogue(f"{shown} must have a text as its value")
+        if unknown := set(FIELD.findall(text)) - {USER}:
+            raise InvalidCatalogue(
+                f"{shown} has the unknown field {min(unknown)[:MAX_SHOWN]} (known: {USER})"
+            )
         if problem := tag_problem(key, text.replace(USER, "user")):
             raise InvalidCatalogue(f"AWS does not accept {shown}: {problem}")
     if len({key.lower() for key in value}) < len(value):

@@ -139,7 +139,7 @@ BAD_ENTRIES = [
     ("tags = { Team = 7 }", "must have a text as its value"),
     ('tags = { Team = ["a"] }', "must have a text as its value"),
     ('tags = { Team = "a*" }', "a tag's value has up to 256"),
-    ('tags = { Team = "{group}" }', "a tag's value has up to 256"),
+    ('tags = { Team = "{group}" }', "unknown field {group} (known: {user})"),
     (f'tags = {{ Team = "{LONG}x" }}', "a tag's value has up to 256"),
     (f'tags = {{ {LONG[:129]} = "a" }}', "a tag's name has 1 to 128"),
     ('tags = { "Team*" = "a" }', "a tag's name has 1 to 128"),

@@ -64,6 +64,8 @@ def test_no_hub_at_all(start_service, tmp_path):
         health = service.ask("GET", "health")
         assert (health.status_code, health.json()["status"]) == (503, "unavailable")
         assert [problem["code"] for problem in health.json()["problems"]] == ["hub_unavailable"]
+        assert "http://127.0.0.1:1" not in health.text
+        assert "HubServiceApp.hub_api_url is http://127.0.0.1:1/hub/api: is this" in service.log
 
 
 ODD = {

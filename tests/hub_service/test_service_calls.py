@@ -19,7 +19,8 @@ import jupyter_wb_aws.hub
 import jupyter_wb_aws.hub.running
 from jupyter_wb_aws.base_error import WbAwsError
 from jupyter_wb_aws.errors import BadRequest, InvalidRoleArn, RoleNotAllowed
-from jupyter_wb_aws.hub.errors import FileNotWritten
+from jupyter_wb_aws.hub.caller import AccessRules, Caller, check_access
+from jupyter_wb_aws.hub.errors import FileNotWritten, ScopeMissing
 from jupyter_wb_aws.hub.handlers import Shared, make_application, routes
 from jupyter_wb_aws.hub.metrics import Metrics
 from tests.hub_service.fake_hub import ACCESS, user
@@ -550,3 +551,14 @@ async def test_a_defect_is_a_problem_too_and_its_text_is_not_in_the_log(caplog):
     assert "retry-after" in answer.headers
     assert "ValueError" in caplog.text
     assert "alice-token" not in caplog.text + answer.text
+
+
+def test_a_missing_scope_is_explained_in_the_words_of_the_hub_s_configuration():
+    """To an administrator, a role may be AWS's."""
+    caller = Caller("user", "alice", (), frozenset(), "a1")
+    with pytest.raises(ScopeMissing) as refused:
+        check_access(caller, AccessRules("aws"))
+
+    assert refused.value.detail == "The hub gives you no access to the hub service for AWS."
+    assert "(c.JupyterHub.load_roles), two roles of the hub need" in refused.value.admin_hint
+    assert "access:services!service=aws:" in refused.value.admin_hint

@@ -707,7 +707,7 @@ async def test_a_file_that_vanishes_and_comes_back_is_followed(file, caplog):
     aside = file.path.rename(file.path.with_suffix(".aside"))
     for _ in range(3):
         assert await file.current() is good
-    assert "No such file" in describe(file.problem)
+    assert describe(file.problem) == "it does not exist"
     assert sum(record.levelno == logging.ERROR for record in caplog.records) == 1
     aside.rename(file.path)
     await file.current()
