@@ -88,6 +88,12 @@ def _ask_server() -> ServerFacts:
         sessions = client.get("/aws/sessions").data["sessions"]
     except CliError as error:
         return ServerFacts(error.problem)
+    roles, roles_problem = None, None
+    if not sessions:  # else there is a role; this may ask the hub
+        try:
+            roles = client.get("/aws/roles").data["roles"]
+        except CliError as error:
+            roles_problem = error.problem
     return ServerFacts(
         None,
         health["token_source"],
@@ -95,6 +101,8 @@ def _ask_server() -> ServerFacts:
         sessions,
         health=health["role_sessions"],
         notices=health.get("notices") or (),
+        roles=roles,
+        roles_problem=roles_problem,
     )
 
 

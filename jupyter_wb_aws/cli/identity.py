@@ -59,5 +59,7 @@ def _identity(client: Client, query: dict[str, str]) -> tuple[Answer, bool]:
             raise
         mine = this_process.role_session(client.get("/aws/sessions").data["sessions"], os.environ)
         if mine is None:
+            if not client.get("/aws/roles").data["roles"]:
+                error.problem["hint"] = lookup.NO_ROLE_OFFERED
             raise
     return client.get("/aws/identity", **query, session_id=str(mine["id"])), False

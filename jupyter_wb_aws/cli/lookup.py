@@ -10,6 +10,7 @@ from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 
 Thing = Mapping[str, Any]
 
+NO_ROLE_OFFERED = "No AWS role is offered to you. Ask your administrator for one."
 NOT_SHARED = "for one program"
 
 
@@ -93,7 +94,7 @@ def _no_role(word: str, offered: Sequence[Thing]) -> CliError:
         detail=f"None of your roles is called “{word}”.",
         hint=f"{guess}Your roles are: {names}{more} (`jupyter wb-aws roles` has the details)."
         if names
-        else "No role is offered to you. Ask your administrator for one.",
+        else NO_ROLE_OFFERED,
         exit_code=ExitCode.CANNOT_ASK,
     )
 

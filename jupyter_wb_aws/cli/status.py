@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_wb_aws.cli import lookup, this_process
-from jupyter_wb_aws.cli.client import connect
+from jupyter_wb_aws.cli.client import Client, connect
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import (
     DEFAULT_LEGEND,
@@ -59,12 +59,14 @@ def run(args: argparse.Namespace) -> int:
             _print_sign_in(sign_in)
         explained = _explained_by(sign_in) if signed_out else set()
         _print_health(health, explained, verbose=args.verbose)
-        _print_sessions(answer.data["sessions"], signed_out=signed_out)
+        if signed_out or answer.data["sessions"]:
+            _print_sessions(answer.data["sessions"], signed_out=signed_out)
     if signed_out:
         return ExitCode.FAILED
     news: list[Mapping[str, Any]] = []
     if not answer.data["sessions"]:
-        client.get("/aws/roles")  # nothing has called the token source yet: check that it works
+        # Nothing has called the token source yet: this checks that it works.
+        _print_what_to_start(client, as_json=args.json)
         later = client.get("/aws/health").data
         news = [notice for notice in later["notices"] if notice not in health["notices"]]
         health |= {"token_source": later["token_source"]}
@@ -103,11 +105,6 @@ def _print_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> N
     if not sessions and signed_out:
         print_text("You have no role sessions.")
         return
-    if not sessions:
-        print_text("You have no role sessions. `jupyter wb-aws roles` lists your roles, and")
-        print_text("`jupyter wb-aws start ROLE` starts one.")
-        _print_here(sessions)
-        return
     now = datetime.now(UTC)
     print_table(
         ("", "ROLE", "STATE", "REGION", "TOKEN", "ID"),
@@ -122,6 +119,22 @@ def _print_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> N
     _print_here(sessions)
     for session in sessions:
         _print_more(session, signed_out=signed_out)
+
+
+def _print_what_to_start(client: Client, *, as_json: bool) -> None:
+    """Print what a user without role sessions can do, who is signed in."""
+    text = "You have no role sessions."
+    try:
+        roles = client.get("/aws/roles").data["roles"]
+        text += (
+            " `jupyter wb-aws roles` lists your roles, and\n`jupyter wb-aws start ROLE` starts one."
+            if roles
+            else f"\n{lookup.NO_ROLE_OFFERED}"
+        )
+    finally:
+        if not as_json:
+            print_text(text)
+            _print_here([])
 
 
 def _print_here(sessions: list[Mapping[str, Any]]) -> None:

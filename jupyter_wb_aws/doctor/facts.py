@@ -72,7 +72,8 @@ class CallResult:
 class ServerFacts:
     """The Jupyter server's answers, in the shapes of the REST contract; `problem` says why there are none.
 
-    `health` is what it says of its role sessions in `GET /aws/health`.
+    `health` is what it says of its role sessions in `GET /aws/health`. `roles` are those that it offers, None if that
+    is not known; `roles_problem` is its answer where it can't list them.
     Only the server itself knows two of these. `no_role_chosen`: the user chose "no AWS role" for this process.
     `files_named`: the variables that name the user's own profile files, if these are hidden.
     """
@@ -85,6 +86,8 @@ class ServerFacts:
     no_role_chosen: bool = False
     notices: Sequence[Mapping[str, str]] = ()
     files_named: Mapping[str, str] = field(default_factory=dict)
+    roles: Sequence[Mapping[str, Any]] | None = None
+    roles_problem: Mapping[str, Any] | None = None
 
     def claims_for(self, role_arn: str) -> Mapping[str, Any] | None:
         """Return the claims of the server's current token for a role; None if they are not known."""
@@ -159,6 +162,11 @@ class Facts:
         source = self.server.token_source if self.server else None
         problem = source["problem"] if source else None
         return problem if problem and problem["code"] == "sign_in_required" else None
+
+    @property
+    def is_offered_no_role(self) -> bool:
+        """Whether the user is known to be offered no role."""
+        return self.server is not None and self.server.roles is not None and not self.server.roles
 
     @property
     def default_role(self) -> str | None:

@@ -106,8 +106,13 @@ def test_exec_shows_where_the_dashes_go(run):
 
 
 def test_no_roles_at_all_is_said(server, run):
-    server.roles = []
+    server.roles, server.sessions = [], []
     assert "No role is offered to alice" in run("roles").out
+    advice = "No AWS role is offered to you. Ask your administrator for one."
+    for words in (["status"], ["start", "analyst"], ["identity"]):
+        ran = run(*words)
+        assert advice in ran.out + ran.err
+        assert "start ROLE" not in ran.out + ran.err
 
 
 def test_a_label_cannot_steer_the_terminal(server, run):

@@ -34,10 +34,30 @@ def codes(ran):
     return {finding["code"] for finding in json.loads(ran.out)["findings"]}
 
 
-def test_the_server_is_asked_for_its_health_and_role_sessions_and_for_nothing_else(server, run):
+def test_a_server_with_role_sessions_is_asked_for_its_health_and_them_and_for_nothing_else(
+    server, run
+):
+    server.sessions = [role_session("analyst")]
     run("doctor", "--json")
     assert [one.method for one in server.asked] == ["GET", "GET"]
     assert {one.target.rpartition("/")[2] for one in server.asked} == {"health", "sessions"}
+
+
+def test_a_user_without_any_role_is_sent_to_the_administrator(server, run, monkeypatch):
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+    monkeypatch.delenv("AWS_ROLE_ARN")
+    monkeypatch.delenv("JUPYTER_WB_AWS_ROLE")
+    assert "jupyter wb-aws start ROLE (" in run("doctor").out
+    server.roles = []
+    out = run("doctor").out
+    assert "-> No AWS role is offered to you. Ask your administrator for one." in out
+    assert "wb-aws start" not in out
+
+
+def test_why_there_is_no_list_of_roles_is_reported(server, run):
+    """Such as a user without access to the hub service: nothing has asked it for a token yet."""
+    server.fail("GET /aws/roles", "token_source_failed", "The hub gives you no access.")
+    assert "The hub gives you no access." in run("doctor").out
 
 
 def test_a_role_session_that_the_server_no_longer_knows_is_reported(server, run):

@@ -73,6 +73,8 @@ def get_role(facts: Facts) -> str:
     """
     if facts.not_set_up:
         return SET_UP
+    if facts.is_offered_no_role:
+        return "No AWS role is offered to you. Ask your administrator for one."
     default, had = facts.default_role, facts.get(ROLE_LABEL)
     again = next((s for s in facts.role_sessions if _is_again(facts, s)), None)
     if facts.process_kind == "kernel" and (

@@ -155,13 +155,15 @@ def _folders(server: ServerFacts) -> Iterator[Finding]:
 
 def _parts(server: ServerFacts, *, reported: bool) -> Iterator[Finding]:
     source = (server.token_source or {}).get("problem")
+    if not (server.catalogue or {}).get("problem"):  # else that is why there are no roles
+        source = source or server.roles_problem
     if source and not reported:
         signed_out = source["code"] == "sign_in_required"
         yield new_finding(
             "token_source_failing",
             source["detail"] if signed_out else f"{source['title']}: {source['detail']}",
             SIGN_IN if signed_out else str(source["hint"]),
-            admin_hint=source["admin_hint"],
+            admin_hint=source.get("admin_hint"),
         )
     broken = (server.catalogue or {}).get("problem")
     if broken:
