@@ -442,6 +442,25 @@ async def test_role_sessions_come_back_after_a_restart_while_the_service_is_away
         assert back.role.label == "Analyst"
 
 
+async def test_a_role_that_is_withheld_while_the_server_starts_comes_back(serve, hub, clock):
+    async with serve() as manager:
+        session, _ = await manager.starter.start(ANALYST)
+    before = hub.roles["alice"]
+    take(hub, ANALYST)
+    hub.withheld = [ANALYST]
+    hub.always["tokens"] = refused(503, "roles_unavailable", "Its entry has an error.")
+    async with serve() as manager:
+        await confirmed(manager, clock)
+        (back,) = manager.sessions.living()
+        assert (back.id, back.ended) == (session.id, None)
+
+        hub.roles["alice"], hub.withheld = before, []
+        hub.always.clear()
+        clock.advance(2 * MINUTE)
+        await manager.refresher.step()
+        assert manager.sessions.state_of(back) is State.ACTIVE
+
+
 # --- Another identity ------------------------------------------------------------------------------
 
 
