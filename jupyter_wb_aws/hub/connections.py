@@ -26,8 +26,8 @@ from jupyter_wb_aws.hub.rate_limits import OncePerMinute
 
 log = logging.getLogger(__name__)
 
-# An open connection needs about 20 KiB, and one with a large request up to 150.
-MAX_CONNECTIONS = 2000
+# A connection takes about 10 KiB, and up to 175 with a large request: the service needs 256 MiB at most.
+MAX_CONNECTIONS = 1000
 # Open files for the rest: 32 questions to the hub, the keys, the audit log, the roles file, Python's own.
 OTHER_FILES = 100
 # With fewer, the service would be of no use.

@@ -57,7 +57,7 @@ def test_more_connections_than_files_keep_nobody_from_the_service(start_service,
 def test_a_low_limit_of_open_files_is_raised(start_service):
     with start_service(open_files="-Sn 128") as service:
         soft, hard = psutil.Process(service.process.pid).rlimit(resource.RLIMIT_NOFILE)
-        assert soft == min(hard, 2100)
+        assert soft == min(hard, 1100)
 
 
 # --- A server of its own ----------------------------------------------------------------------------
