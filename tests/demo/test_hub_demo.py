@@ -108,7 +108,7 @@ def test_the_link_sends_who_is_logged_in_to_their_server(hub_demo, alice):
 
 def test_the_terminal_says_what_to_try_and_that_the_users_are_not_separated(hub_demo):
     said = " ".join(hub_demo.said.split())
-    assert "Log in as alice: a name is enough" in said
+    assert "Log in to the hub as alice: a name is enough" in said
     assert "log in as bob" in said
     assert "Both servers run as the same system user" in said
     assert "not separated here" in said
