@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
+import pwd
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -148,6 +150,38 @@ class AuditLog:
             "The token's audit line could not be written, so there is no token.",
             admin_hint=f"The audit log: {why}.",
         )
+
+
+async def note_rotation_by_command(
+    path: Path, clock: Clock, kid: str, compromised: str | None
+) -> None:
+    """Write the line of a rotation by `jupyter-wb-aws-hub rotate`: the hub knows nobody who asked for it.
+
+    Args:
+        path: the audit log.
+        clock: dates the line.
+        kid: the new key.
+        compromised: the key that is no longer published; None for none.
+
+    Raises:
+        OSError: if the line could not be written.
+    """
+    file = AuditFile(path)
+    record = {
+        "time": rfc3339(clock.now()), "event": "keys_rotated", "kind": "command", "user": _account(),
+        "server": None, "hub_token_id": None, "kid": kid, "compromised": compromised,
+    }  # fmt: skip
+    try:
+        await Disk().run(file.append, record)
+    finally:
+        file.close()
+
+
+def _account() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def _of(caller: Caller) -> dict[str, object]:

@@ -59,6 +59,7 @@ class RotateApp(KeyApp):
     description = """
     Make the next signing key: it is published at once, and signs after publish_lead. Run this as the service's user.
     With --compromised, a key is withdrawn at once. If it was the one that signs, a new one signs from now on.
+    The audit log gets a line, if one is set.
     """
     examples = (
         "jupyter-wb-aws-hub rotate --config=/etc/jupyterhub/jupyter_wb_aws_hub_config.py\n"
@@ -82,7 +83,8 @@ class RotateApp(KeyApp):
             SystemExit: with 1 if they can't be rotated.
         """
         compromised = self.compromised or None
-        self.run(lambda: key_commands.rotate(self.keys(), SystemClock(), compromised))
+        audit_log = Path(self.audit_log).expanduser() if self.audit_log else None
+        self.run(lambda: key_commands.rotate(self.keys(), SystemClock(), compromised, audit_log))
 
 
 class NewKeyApp(KeyApp):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -10,27 +11,43 @@ from pathlib import Path
 
 from jupyter_wb_aws.clock import Clock, rfc3339
 from jupyter_wb_aws.hub import rotation
+from jupyter_wb_aws.hub.audit import note_rotation_by_command
 from jupyter_wb_aws.hub.discovery import CONFIGURATION_PATH, KEYS_PATH, openid_configuration
 from jupyter_wb_aws.hub.errors import FileNotWritten, KeysUnavailable
-from jupyter_wb_aws.hub.key_changes import make_key
+from jupyter_wb_aws.hub.key_changes import Rotation, make_key
 from jupyter_wb_aws.hub.key_files import as_file, file_name
 from jupyter_wb_aws.hub.key_folder import Contents, KeyFolder
 from jupyter_wb_aws.hub.keys import SigningKeys
 from jupyter_wb_aws.private_folder import make_private, replace_file
 
 
-def rotate(keys: SigningKeys, clock: Clock, compromised: str | None = None) -> str:
+def rotate(
+    keys: SigningKeys, clock: Clock, compromised: str | None = None, audit_log: Path | None = None
+) -> str:
     """Rotate the keys.
 
     Args:
         keys: the service's.
         clock: what time it is.
         compromised: a key that is no longer to be trusted.
+        audit_log: where a line of it is written. Without one, or if that fails, the rotation goes on: a full disk must
+            not keep a stolen key in use.
 
     Raises:
         WbAwsError: if that can't be done.
     """
     rotated = keys.rotate(compromised)
+    said = _describe(rotated, clock, compromised)
+    if audit_log is None:
+        return said
+    try:
+        asyncio.run(note_rotation_by_command(audit_log, clock, rotated.kid, compromised))
+    except OSError as error:
+        return f"{said} The audit log has no line of it: {audit_log} can't be written ({error.strerror})."
+    return said
+
+
+def _describe(rotated: Rotation, clock: Clock, compromised: str | None) -> str:
     if rotated.was_waiting and compromised is None:
         return (
             f"The key {rotated.kid} was made by an earlier rotation and is the next one already, so none was made. It"

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pwd
 import re
 import stat
 import subprocess
@@ -102,6 +103,32 @@ def test_a_rotation_of_a_compromised_key_says_that_its_tokens_are_refused(keys, 
 def test_a_rotation_of_an_unknown_key_is_refused(keys, clock):
     with pytest.raises(UnknownKey):
         key_commands.rotate(keys, clock, "unknown")
+
+
+def test_a_rotation_has_a_line_in_the_audit_log(tmp_path, keys, clock):
+    (stolen,) = kids(keys)
+    path = tmp_path / "audit.jsonl"
+    key_commands.rotate(keys, clock, audit_log=path)
+    key_commands.rotate(keys, clock, stolen, audit_log=path)
+
+    new = keys.signing_key().kid
+    planned, withdrawn = [json.loads(line) for line in path.read_text().splitlines()]
+    assert (planned["event"], planned["compromised"]) == ("keys_rotated", None)
+    assert withdrawn == {
+        "time": "2026-11-24T12:00:00Z", "event": "keys_rotated", "kind": "command",
+        "user": pwd.getpwuid(os.geteuid()).pw_name, "server": None, "hub_token_id": None,
+        "kid": new, "compromised": stolen,
+    }  # fmt: skip
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_rotation_goes_on_without_an_audit_log_and_says_so(tmp_path, keys, clock):
+    """A full disk must not keep a stolen key in use."""
+    (stolen,) = kids(keys)
+    said = key_commands.rotate(keys, clock, stolen, audit_log=tmp_path)
+
+    assert stolen not in kids(keys)
+    assert f"The audit log has no line of it: {tmp_path} can't be written (" in said
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
@@ -304,6 +331,8 @@ def test_a_running_service_no_longer_publishes_a_compromised_key(start_service):
 
         assert f"The key {stolen} is no longer published" in rotated.stdout
         (new,) = published(service)
+        (line,) = (line for line in service.audit if line["event"] == "keys_rotated")
+        assert (line["kind"], line["kid"], line["compromised"]) == ("command", new, stolen)
         assert signed_by(service) == new != stolen
 
 
