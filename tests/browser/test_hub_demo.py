@@ -61,6 +61,6 @@ def test_after_alice_has_logged_out_bob_logs_in_and_no_role_is_for_him(lab, hub_
     lab.page.goto(hub_demo.url)
 
     region = log_in(lab, "bob")
-    expect(region).to_contain_text("No AWS role is offered to you yet")
+    expect(region).to_contain_text("No AWS role is offered to you")
     lab.shot("hub-demo-bob")
     expect(region.get_by_role("option")).to_have_text(["No AWS roleWithout AWS credentials"])

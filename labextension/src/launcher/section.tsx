@@ -60,6 +60,7 @@ function Section(props: {
 }): React.JSX.Element {
   const { model, trans, onHeight } = props;
   const snapshot = useSnapshot(model);
+  const summary = defaultRoleText(snapshot, trans);
   const ref = React.useRef<HTMLElement>(null);
   React.useEffect(() => {
     const observer = new ResizeObserver(() => onHeight(ref.current?.offsetHeight ?? 0));
@@ -72,8 +73,8 @@ function Section(props: {
         <roleIcon.react tag="span" width="32px" height="32px" aria-hidden="true" />
         <h2>{trans.__('AWS role')}</h2>
       </div>
-      {snapshot.situation === 'ready' && snapshot.rolesProblem === null && (
-        <p className="jp-AwsRoles-summary">{defaultRoleText(snapshot, trans)}</p>
+      {snapshot.situation === 'ready' && snapshot.rolesProblem === null && summary !== '' && (
+        <p className="jp-AwsRoles-summary">{summary}</p>
       )}
       <Picker
         model={model}

@@ -4,8 +4,9 @@ import * as React from 'react';
 
 import { FailureNote } from '../components/failure_note';
 import { useSnapshot } from '../components/hooks';
-import type { ISnapshot } from '../server/snapshot';
+import { isOfferedNone, type ISnapshot } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
+import { noneOfferedText } from '../words/default_role';
 import { failureOf, type IFailure, failureOfProblem, requestAddress } from '../words/failure';
 import { fittingLines } from '../words/notification';
 import { situationText } from '../words/situation';
@@ -271,10 +272,8 @@ function RoleList(
           )}
         </p>
       )}
-      {snapshot.roles.length === 0 && query === '' && (
-        <p className="jp-AwsRoles-quiet">
-          {trans.__('No AWS role is offered to you yet. Ask your administrator for one.')}
-        </p>
+      {isOfferedNone(snapshot) && query === '' && (
+        <p className="jp-AwsRoles-quiet">{noneOfferedText(trans)}</p>
       )}
       {disabled && <p className="jp-AwsRoles-quiet">{situationText(snapshot, trans)}</p>}
       {/* For screen readers; the count is visible beside the box. */}

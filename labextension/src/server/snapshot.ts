@@ -67,6 +67,13 @@ export function defaultSession(snapshot: ISnapshot): RoleSession | null {
   return sessionById(snapshot, snapshot.choice.session_id);
 }
 
+/** Return whether the user is known to be offered no role. */
+export function isOfferedNone(snapshot: ISnapshot): boolean {
+  return (
+    snapshot.situation === 'ready' && snapshot.rolesProblem === null && snapshot.roles.length === 0
+  );
+}
+
 /** Return the default role's ARN; null for "no AWS role", undefined if nothing was ever chosen. */
 export function defaultRoleArn(snapshot: ISnapshot): string | null | undefined {
   return snapshot.choice.chosen ? (defaultSession(snapshot)?.role_arn ?? null) : undefined;

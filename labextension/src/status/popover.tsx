@@ -6,7 +6,7 @@ import { useNow, useSnapshot } from '../components/hooks';
 import { RoleSessionDetails } from '../components/role_session_details';
 import { RoleColor } from '../components/swatch';
 import { runningApps } from '../running/app_roles';
-import { defaultSession, type ISnapshot } from '../server/snapshot';
+import { defaultSession, isOfferedNone, type ISnapshot } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { failureOf, type IFailure } from '../words/failure';
 import { clockTime } from '../words/state';
@@ -137,7 +137,7 @@ function Buttons(props: {
         )}
         <Button
           label={session === null ? trans.__('Pick an AWS role…') : trans.__('Pick another role…')}
-          disabled={disabled}
+          disabled={disabled || isOfferedNone(snapshot)}
           onClick={actions.pick}
         />
         {runningApps(snapshot, trans)

@@ -2,7 +2,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 
 import type { SignIn } from '../server/api';
 import { type ISnapshot, NOTHING_KNOWN } from '../server/snapshot';
-import { aRole, aSession } from '../testing';
+import { aProblem, aRole, aSession } from '../testing';
 import { statusOf } from './words';
 
 const trans = nullTranslator.load('test');
@@ -30,7 +30,13 @@ function said(snapshot: ISnapshot): string | null {
 
 test.each<[string, ISnapshot, string | null]>([
   ['nothing while nothing is known', NOTHING_KNOWN, null],
-  ['what to do first', READY, 'role | Pick an AWS role'],
+  ['what to do first', { ...READY, roles: [aRole('x')] }, 'role | Pick an AWS role'],
+  ['that there is no role to pick', READY, 'role | No AWS role'],
+  [
+    'that there is no list of roles',
+    { ...READY, rolesProblem: aProblem('token_source_failed') },
+    'role | AWS roles unavailable'
+  ],
   [
     '"no AWS role" where that was chosen',
     { ...READY, choice: { session_id: null, chosen: true, ended: null } },

@@ -1,7 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { RoleSession } from '../server/api';
-import { defaultSession, type ISnapshot } from '../server/snapshot';
+import { defaultSession, isOfferedNone, type ISnapshot } from '../server/snapshot';
+import { noneOfferedText } from '../words/default_role';
 import { accountOf } from '../words/identity';
 import { situationText, staleText } from '../words/situation';
 import { expiryMatters, stateText, timeLeft } from '../words/state';
@@ -71,15 +72,20 @@ function ready(snapshot: ISnapshot, now: number, trans: TranslationBundle): ISta
       trans.__('Sign in to pick an AWS role.')
     );
   }
-  return snapshot.choice.chosen
-    ? without('role', trans.__('No AWS role'), noneSentence(snapshot, trans))
-    : without(
-        'role',
-        trans.__('Pick an AWS role'),
-        trans.__(
-          'Notebooks, consoles and terminals that you start from then on have AWS credentials.'
-        )
-      );
+  if (snapshot.choice.chosen) {
+    return without('role', trans.__('No AWS role'), noneSentence(snapshot, trans));
+  }
+  if (isOfferedNone(snapshot)) {
+    return without('role', trans.__('No AWS role'), noneOfferedText(trans));
+  }
+  if (snapshot.rolesProblem !== null) {
+    return without('role', trans.__('AWS roles unavailable'), snapshot.rolesProblem.detail);
+  }
+  return without(
+    'role',
+    trans.__('Pick an AWS role'),
+    trans.__('Notebooks, consoles and terminals that you start from then on have AWS credentials.')
+  );
 }
 
 function noneSentence(snapshot: ISnapshot, trans: TranslationBundle): string {

@@ -40,6 +40,11 @@ test.each([
   expect(defaultRoleText(picking, trans)).toBe(`Wait until Auditor is ready: ${words}`);
 });
 
+test('it asks nobody to pick a role where none is offered', () => {
+  expect(defaultRoleText({ ...NOTHING_CHOSEN, roles: [] }, trans)).toBe('');
+  expect(defaultRoleText({ ...NO_ROLE, roles: [] }, trans)).toContain('have no AWS role');
+});
+
 test('a role that starts for one kernel does not change what starts next', () => {
   expect(defaultRoleText({ ...ANALYST, starting: [AUDITOR.arn] }, trans)).toContain(
     'work as Analyst.'

@@ -1,9 +1,12 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { defaultSession, type ISnapshot } from '../server/snapshot';
+import { defaultSession, isOfferedNone, type ISnapshot } from '../server/snapshot';
 import { roleLabel } from './identity';
 
-/** Say which role the notebooks, consoles and terminals get that the user starts now. */
+/**
+ * Say which role the notebooks, consoles and terminals get that the user starts now; empty where the user is offered
+ * no role, which the list of roles says.
+ */
 export function defaultRoleText(snapshot: ISnapshot, trans: TranslationBundle): string {
   const wait = waitText(snapshot, trans);
   if (wait !== null) {
@@ -22,11 +25,21 @@ export function defaultRoleText(snapshot: ISnapshot, trans: TranslationBundle): 
       snapshot.choice.ended
     );
   }
-  return snapshot.choice.chosen
-    ? trans.__('Notebooks, consoles and terminals that you start from now on have no AWS role.')
+  if (snapshot.choice.chosen) {
+    return trans.__(
+      'Notebooks, consoles and terminals that you start from now on have no AWS role.'
+    );
+  }
+  return isOfferedNone(snapshot)
+    ? ''
     : trans.__(
         'Pick a role to give AWS credentials to the notebooks, consoles and terminals that you start.'
       );
+}
+
+/** Say what a user to whom no role is offered can do. */
+export function noneOfferedText(trans: TranslationBundle): string {
+  return trans.__('No AWS role is offered to you. Ask your administrator for one.');
 }
 
 /** Say what starts get until the new default role is ready; null if none is starting. */
