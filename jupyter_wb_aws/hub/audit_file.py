@@ -7,7 +7,8 @@
 4. So before a line is written, the file's last byte is looked at: half a line of any process is ended first, in
    the same write. It stays in the file as a line that is not JSON; readers skip it.
 5. A lock (flock) is held from 4 to 2, so that no other process leaves half a line between them. A file system
-   without locks goes without: then only two processes on a full disk can join two lines.
+   without locks goes without: then only two processes on a full disk can join two lines. A process that keeps the
+   lock (it was stopped, or it is not one of ours) makes the write fail after a few seconds.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jupyter_wb_aws.hub.disk import LATE
+from jupyter_wb_aws.hub.file_lock import lock_until
 
 FLAGS = (
     os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW
 )  # fmt: skip
+# Seconds for which another process may hold the lock. A call waits for the disk for 5 s at most.
+LOCK_SECONDS = 3.0
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -77,13 +81,13 @@ class AuditFile:
             give_up_at: from then on (of `time.monotonic`), nobody needs the line.
 
         Raises:
-            OSError: if it could not be written, or only a part of it.
+            OSError: if it could not be written, or only a part of it, or another process keeps the lock.
         """
         self._reopen_if_replaced()
         descriptor = self._descriptor
         assert descriptor is not None
         line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
-        with _locked(descriptor):
+        with _locked(descriptor, min(give_up_at, time.monotonic() + LOCK_SECONDS)):
             if time.monotonic() > give_up_at:
                 raise OSError(0, LATE)
             if _ends_within_a_line(descriptor):
@@ -101,12 +105,14 @@ class AuditFile:
 
 
 @contextlib.contextmanager
-def _locked(descriptor: int) -> Iterator[None]:
+def _locked(descriptor: int, give_up_at: float) -> Iterator[None]:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        is_locked = lock_until(descriptor, give_up_at)
     except OSError:  # a file system without locks
         yield
         return
+    if not is_locked:
+        raise OSError(0, "another process keeps its lock; is it stopped?")
     try:
         yield
     finally:

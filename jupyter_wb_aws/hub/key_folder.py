@@ -11,7 +11,6 @@ A file that can't be used is skipped, and reported with the reason.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import pwd
 import stat
@@ -21,13 +20,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from jupyter_wb_aws.hub.file_lock import lock_until
 from jupyter_wb_aws.hub.key_files import MAX_BYTES, as_file, file_name, from_file, is_file_name
 from jupyter_wb_aws.hub.rotation import Key
 from jupyter_wb_aws.hub.service_settings import MAX_TOKEN_LIFETIME
 from jupyter_wb_aws.private_folder import TEMPORARY, PrivateFolder, refusal
 
 LOCK = ".lock"
-LOCK_PAUSE = 0.05  # seconds between two tries
 # Seconds that a token was ever valid, at most: so long must a key be published after its last signature.
 LONGEST_TOKEN_LIFETIME = "longest-token-lifetime"  # noqa: S105 - a file's name
 
@@ -127,7 +126,7 @@ class KeyFolder:
                 raise
             raise refusal(f"its file {LOCK} is not this account's; remove that file") from None
         try:
-            yield _lock(descriptor, seconds)
+            yield lock_until(descriptor, time.monotonic() + seconds)
         finally:
             os.close(descriptor)  # unlocks it
 
@@ -207,19 +206,6 @@ class KeyFolder:
         if status.st_mode & 0o022 and not self._is_on_read_only_file_system():
             return "can be written to by others"
         return None
-
-
-def _lock(descriptor: int, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(LOCK_PAUSE)
-        else:
-            return True
 
 
 def _resolved(path: Path) -> Path:
