@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ParamSpec, TypeVar
 
-from jupyter_wb_aws.hub.disk import Disk
+from jupyter_wb_aws.errors import WbAwsError
+from jupyter_wb_aws.hub import disk
+from jupyter_wb_aws.hub.deadline import step_ends_at
 from jupyter_wb_aws.hub.errors import KeysUnavailable
-from jupyter_wb_aws.hub.key_changes import Rotation
+from jupyter_wb_aws.hub.key_changes import Rotation, StillPublished
 from jupyter_wb_aws.hub.keys import KeyProblem, SigningKey, SigningKeys
+from jupyter_wb_aws.tasks import Tasks
 
+Note = Callable[[Rotation], Awaitable[None]]
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -19,7 +26,8 @@ class AsyncKeys:
 
     def __init__(self, keys: SigningKeys) -> None:
         self._keys = keys
-        self._disk = Disk()
+        self._disk = disk.Disk()
+        self._late = Tasks()
 
     async def open(self) -> None:
         """Prepare the folder. What goes wrong is in `problems`, and is tried again.
@@ -60,24 +68,37 @@ class AsyncKeys:
         except KeysUnavailable as problem:
             return [KeyProblem(problem.code, problem.admin_hint or problem.detail)]
 
-    async def rotate(self, compromised: str | None) -> Rotation:
+    async def rotate(self, compromised: str | None, note: Note) -> Rotation:
         """Make the next key, or withdraw a compromised one.
 
+        Args:
+            compromised: the key that is no longer to be trusted; None for none.
+            note: is awaited for each rotation that has happened, also after the caller was refused.
+
         Raises:
-            KeysReadOnly, RotationRefused, UnknownKey: if that can't be done.
+            KeysReadOnly, RotationRefused, StillPublished, UnknownKey: if that can't be done.
             KeysUnavailable: if the disk does not answer. What has not begun by then does not happen later.
         """
         is_awaited = True
+        change = self._disk.begin(self._keys.rotate, compromised, lambda: is_awaited)
+        seconds = step_ends_at(disk.DEADLINE) - time.monotonic()
         try:
-            return await self._disk.run(self._keys.rotate, compromised, lambda: is_awaited)
-        except OSError as error:
-            raise KeysUnavailable(
-                "The folder with the keys has not answered in time, so that it is not known whether they have changed."
-                " Compare `GET keys` before you rotate again.",
-                admin_hint=f"The folder with the keys: {error.strerror}.",
-            ) from None
+            done, _ = await asyncio.wait({change}, timeout=seconds)
         finally:
             is_awaited = False
+        outcome = _noted(change, note)
+        if done:
+            return await outcome
+        self._late.begin(_quietly(outcome), "late rotation")
+        raise KeysUnavailable(
+            "The folder with the keys has not answered in time, so that it is not known whether they have changed."
+            " Compare `GET keys` before you rotate again.",
+            admin_hint=f"The folder with the keys: {disk.LATE}.",
+        )
+
+    async def finish(self) -> None:
+        """Wait for rotations whose callers have given up."""
+        await self._late.finish()
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
@@ -87,3 +108,19 @@ class AsyncKeys:
                 "The folder with the keys can't be used.",
                 admin_hint=f"The folder with the keys: {error.strerror}.",
             ) from None
+
+
+async def _noted(change: Awaitable[Rotation], note: Note) -> Rotation:
+    try:
+        rotated = await change
+    except StillPublished as refused:
+        await note(refused.rotation)
+        raise
+    await note(rotated)
+    return rotated
+
+
+async def _quietly(outcome: Awaitable[Rotation]) -> None:
+    # The caller was refused already; the keys' own log says what happened.
+    with contextlib.suppress(WbAwsError):
+        await outcome

@@ -22,6 +22,7 @@ from jupyter_wb_aws.hub.caller import Caller
 from jupyter_wb_aws.hub.deadline import step_ends_at
 from jupyter_wb_aws.hub.disk import DEADLINE, Disk
 from jupyter_wb_aws.hub.errors import AuditUnavailable
+from jupyter_wb_aws.hub.key_changes import Rotation
 from jupyter_wb_aws.hub.rate_limits import OncePerMinute
 from jupyter_wb_aws.roles.session_tags import SOURCE_IDENTITY, TAGS
 
@@ -52,6 +53,8 @@ class AuditLog:
         self._problem: str | None = None
         self._checked_at = -CHECK_INTERVAL
         self._refused = OncePerMinute(monotonic)
+        # Lines of rotations that could not be written.
+        self._owed: list[dict[str, object]] = []
 
     @property
     def others_may_use_it(self) -> bool:
@@ -100,19 +103,23 @@ class AuditLog:
         more = {"role": role_arn, "kid": kid, **said, "tags": tags, "source_identity": source}
         await self._write("token", {**_of(caller), **more}, give_up_at=step_ends_at(DEADLINE))
 
-    async def keys_rotated(self, caller: Caller, kid: str, compromised: str | None) -> None:
-        """Write the line of a rotation.
+    async def keys_rotated(
+        self, caller: Caller, rotation: Rotation, compromised: str | None
+    ) -> None:
+        """Write the line of a rotation; where that is not possible now, once it is.
+
+        A full disk must not keep a stolen key in use.
 
         Args:
             caller: who asked for it.
-            kid: the new key.
-            compromised: the key that is no longer published; None for none.
-
-        Raises:
-            AuditUnavailable: if the line could not be written.
+            rotation: the new key.
+            compromised: the key that is no longer to be trusted; None for none.
         """
-        more = {"kid": kid, "compromised": compromised}
-        await self._write("keys_rotated", {**_of(caller), **more})
+        record = self._record("keys_rotated", {**_of(caller), **_rotated(rotation, compromised)})
+        try:
+            await self._append(record, step_ends_at(DEADLINE))
+        except AuditUnavailable:
+            self._owed.append(record)
 
     async def refused(self, caller: Caller, code: str, role_arn: str | None) -> None:
         """Write the line of a refusal, unless there was one like it within a minute.
@@ -134,7 +141,19 @@ class AuditLog:
     async def _write(
         self, event: str, said: Mapping[str, object], give_up_at: float = math.inf
     ) -> None:
-        record = {"time": rfc3339(self._clock.now()), "event": event, **said}
+        await self._append(self._record(event, said), give_up_at)
+        while self._owed:
+            owed = self._owed.pop(0)
+            try:
+                await self._append(owed, step_ends_at(DEADLINE))
+            except AuditUnavailable:
+                self._owed.insert(0, owed)
+                break
+
+    def _record(self, event: str, said: Mapping[str, object]) -> dict[str, object]:
+        return {"time": rfc3339(self._clock.now()), "event": event, **said}
+
+    async def _append(self, record: Mapping[str, object], give_up_at: float = math.inf) -> None:
         try:
             await self._disk.run(self._file.append, record, give_up_at)
         except OSError as error:
@@ -153,15 +172,15 @@ class AuditLog:
 
 
 async def note_rotation_by_command(
-    path: Path, clock: Clock, kid: str, compromised: str | None
+    path: Path, clock: Clock, rotation: Rotation, compromised: str | None
 ) -> None:
     """Write the line of a rotation by `jupyter-wb-aws-hub rotate`: the hub knows nobody who asked for it.
 
     Args:
         path: the audit log.
         clock: dates the line.
-        kid: the new key.
-        compromised: the key that is no longer published; None for none.
+        rotation: the new key.
+        compromised: the key that is no longer to be trusted; None for none.
 
     Raises:
         OSError: if the line could not be written.
@@ -169,12 +188,17 @@ async def note_rotation_by_command(
     file = AuditFile(path)
     record = {
         "time": rfc3339(clock.now()), "event": "keys_rotated", "kind": "command", "user": _account(),
-        "server": None, "hub_token_id": None, "kid": kid, "compromised": compromised,
+        "server": None, "hub_token_id": None, **_rotated(rotation, compromised),
     }  # fmt: skip
     try:
         await Disk().run(file.append, record)
     finally:
         file.close()
+
+
+def _rotated(rotation: Rotation, compromised: str | None) -> dict[str, object]:
+    said: dict[str, object] = {"kid": rotation.kid, "compromised": compromised}
+    return {**said, "still_published": True} if rotation.still_published else said
 
 
 def _account() -> str:

@@ -33,6 +33,10 @@ class Disk:
         """
         try:
             async with asyncio.timeout_at(step_ends_at(DEADLINE)):
-                return await self._threads.run(work, *args, **kwargs)
+                return await self.begin(work, *args, **kwargs)
         except TimeoutError:
             raise OSError(0, LATE) from None
+
+    def begin(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Run `work` in the thread; its result may come at any time."""
+        return asyncio.wrap_future(self._threads.submit(work, *args, **kwargs))

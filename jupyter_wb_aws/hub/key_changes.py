@@ -36,11 +36,29 @@ class KeySettings:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """The key that a rotation leads to, and whether an earlier one had made it already."""
+    """The key that a rotation leads to.
+
+    Args:
+        kid: the key.
+        signs_from: when it signs.
+        was_waiting: whether an earlier rotation had made it already.
+        still_published: whether the compromised key could not be removed.
+    """
 
     kid: str
     signs_from: datetime
     was_waiting: bool = False
+    still_published: bool = False
+
+
+class StillPublished(RotationRefused):
+    """A new key signs, but the compromised one can't be removed."""
+
+    hint = "Remove the file by hand."
+
+    def __init__(self, detail: str, rotation: Rotation) -> None:
+        super().__init__(detail)
+        self.rotation = rotation
 
 
 def make_key(
@@ -152,7 +170,7 @@ def withdraw(folder: KeyFolder, settings: KeySettings, kid: str, now: datetime) 
 
     Raises:
         UnknownKey: if there is no such key.
-        RotationRefused: if the key can't be removed.
+        StillPublished: if the key can't be removed.
         OSError: if the folder can't be used or written to; nothing has changed then.
     """
     contents = _read(folder)
@@ -172,10 +190,10 @@ def withdraw(folder: KeyFolder, settings: KeySettings, kid: str, now: datetime) 
         try:
             folder.remove(gone)
         except OSError as error:
-            raise RotationRefused(
+            raise StillPublished(
                 f"The key {new.kid} signs from now on, but {folder.path / file_name(gone)} can't be removed"
                 f" ({error.strerror}): that key is still published.",
-                hint="Remove the file by hand.",
+                replace(_rotation(new), still_published=True),
             ) from None
         log.info("The key %s was withdrawn.", gone)
     return _rotation(new)

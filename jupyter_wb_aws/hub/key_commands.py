@@ -14,7 +14,7 @@ from jupyter_wb_aws.hub import rotation
 from jupyter_wb_aws.hub.audit import note_rotation_by_command
 from jupyter_wb_aws.hub.discovery import CONFIGURATION_PATH, KEYS_PATH, openid_configuration
 from jupyter_wb_aws.hub.errors import FileNotWritten, KeysUnavailable
-from jupyter_wb_aws.hub.key_changes import Rotation, make_key
+from jupyter_wb_aws.hub.key_changes import Rotation, StillPublished, make_key
 from jupyter_wb_aws.hub.key_files import as_file, file_name
 from jupyter_wb_aws.hub.key_folder import Contents, KeyFolder
 from jupyter_wb_aws.hub.keys import SigningKeys
@@ -36,15 +36,23 @@ def rotate(
     Raises:
         WbAwsError: if that can't be done.
     """
-    rotated = keys.rotate(compromised)
-    said = _describe(rotated, clock, compromised)
-    if audit_log is None:
-        return said
     try:
-        asyncio.run(note_rotation_by_command(audit_log, clock, rotated.kid, compromised))
+        rotated = keys.rotate(compromised)
+    except StillPublished as refused:
+        missing = _note(refused.rotation, clock, compromised, audit_log)
+        raise StillPublished(f"{refused.detail}{missing}", refused.rotation) from None
+    return _describe(rotated, clock, compromised) + _note(rotated, clock, compromised, audit_log)
+
+
+def _note(rotated: Rotation, clock: Clock, compromised: str | None, audit_log: Path | None) -> str:
+    """Write the audit line; return what is to be said of it."""
+    if audit_log is None:
+        return ""
+    try:
+        asyncio.run(note_rotation_by_command(audit_log, clock, rotated, compromised))
     except OSError as error:
-        return f"{said} The audit log has no line of it: {audit_log} can't be written ({error.strerror})."
-    return said
+        return f" The audit log has no line of it: {audit_log} can't be written ({error.strerror})."
+    return ""
 
 
 def _describe(rotated: Rotation, clock: Clock, compromised: str | None) -> str:

@@ -150,6 +150,7 @@ class SigningKeys:
         Raises:
             KeysReadOnly: if the service can't write to the folder.
             RotationRefused: if it can't be done now.
+            StillPublished: if a new key signs, but the compromised one can't be removed.
             UnknownKey: if there is no such key.
         """
         with self._guard:

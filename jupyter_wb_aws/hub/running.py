@@ -79,6 +79,7 @@ async def _run(settings: ServiceSettings) -> None:
         try:
             async with asyncio.timeout(GRACE):
                 await shared.calls.wait_for_last()
+                await shared.service.keys.finish()
                 await server.close_all_connections()
         except TimeoutError:
             log.warning("The service stops before every call is answered.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 from collections.abc import Mapping
@@ -16,7 +15,8 @@ from jupyter_wb_aws.hub.audit import AuditLog
 from jupyter_wb_aws.hub.caller import AccessRules, Caller, check_access, check_may_rotate
 from jupyter_wb_aws.hub.catalogue import current_catalogue, hub_identity, offered_role
 from jupyter_wb_aws.hub.claims import ClaimSettings, make_claims, sign
-from jupyter_wb_aws.hub.errors import AuditUnavailable, KeysUnavailable
+from jupyter_wb_aws.hub.errors import KeysUnavailable
+from jupyter_wb_aws.hub.key_changes import Rotation
 from jupyter_wb_aws.hub.names import encoded
 from jupyter_wb_aws.hub.rate_limits import CallerLimit
 from jupyter_wb_aws.identity.token import Identity
@@ -125,18 +125,19 @@ class TokenService:
         Raises:
             ScopeMissing: if the caller may not.
             UnknownKey: if there is no such key.
-            KeysReadOnly, RotationRefused, KeysUnavailable: if it is not possible, or not now.
+            KeysReadOnly, RotationRefused, StillPublished, KeysUnavailable: if it is not possible, or not now.
         """
         try:
             check_may_rotate(caller)
         except WbAwsError as refused:
             await self._note_refusal(caller, refused, None)
             raise
-        made = await self.keys.rotate(compromised)
-        log.warning("%a has rotated the keys; the new one is %s", caller.name, made.kid)
-        # A full disk must not keep a stolen key in use; our own log has the rotation, too.
-        with contextlib.suppress(AuditUnavailable):
-            await self.audit.keys_rotated(caller, made.kid, compromised)
+
+        async def note(made: Rotation) -> None:
+            log.warning("%a has rotated the keys; the new one is %s", caller.name, made.kid)
+            await self.audit.keys_rotated(caller, made, compromised)
+
+        made = await self.keys.rotate(compromised, note)
         return {"kid": made.kid, "signs_from": rfc3339(made.signs_from)}
 
     async def key_age(self) -> float:

@@ -14,13 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 import jwt
 import pytest
 
+from jupyter_wb_aws.hub import audit_file
 from jupyter_wb_aws.hub.audit import AuditLog
 from jupyter_wb_aws.hub.audit_file import AuditFile
 from jupyter_wb_aws.hub.caller import Caller
 from jupyter_wb_aws.hub.errors import AuditUnavailable
+from jupyter_wb_aws.hub.key_changes import Rotation
 from tests.hub_service.fake_hub import user
 from tests.hub_service.running_service import ANALYST, AUDITOR, until
 
+CLAIMS = {"sub": "user:alice", "aud": "sts.amazonaws.com", "jti": "1", "exp": 1}
 APPENDS = """
 import sys
 from pathlib import Path
@@ -154,6 +157,19 @@ def test_a_link_that_takes_the_files_place_is_not_followed(path):
     assert len(lines_of(moved)) == 1
 
 
+def test_a_process_that_keeps_the_lock_makes_the_write_fail_in_time(path, monkeypatch):
+    monkeypatch.setattr(audit_file, "LOCK_SECONDS", 0.2)
+    file = AuditFile(path)
+    file.append({"number": 1})
+    with ThreadPoolExecutor(1) as pool:
+        with path.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            with pytest.raises(OSError, match="another process keeps its lock"):
+                pool.submit(file.append, {"number": 2}).result(30)
+        file.append({"number": 3})
+    assert [line["number"] for line in lines_of(path)] == [1, 3]
+
+
 # --- What is written --------------------------------------------------------------------------------
 
 
@@ -192,13 +208,32 @@ async def test_a_refusal_that_can_not_be_written_is_a_refusal_nevertheless(audit
 async def test_the_log_is_found_to_be_well_again_without_a_token(audit, path, clock):
     path.mkdir()
     with pytest.raises(AuditUnavailable):
-        await audit.keys_rotated(caller(), "kid", None)
+        await audit.token_issued(caller(), ANALYST, CLAIMS, "kid")
     clock.advance(10)
     assert "directory" in (await audit.check())
     path.rmdir()
     clock.advance(10)
     assert await audit.check() is None
     assert [line["event"] for line in lines_of(path)] == ["audit_available"]
+
+
+async def test_rotations_that_could_not_be_written_are_written_once_it_is_possible(
+    audit, path, clock
+):
+    path.mkdir()
+    for kid in ("first", "second"):
+        await audit.keys_rotated(caller(), Rotation(kid, clock.now()), "stolen")
+    assert await audit.check() is not None
+    path.rmdir()
+    clock.advance(60)
+    await audit.token_issued(caller(), ANALYST, CLAIMS, "kid")
+    await audit.token_issued(caller(), ANALYST, CLAIMS, "kid")
+
+    lines = lines_of(path)
+    assert [line["event"] for line in lines] == ["token", "keys_rotated", "keys_rotated", "token"]
+    first, second = lines[1:3]
+    assert (first["kid"], second["kid"], first["compromised"]) == ("first", "second", "stolen")
+    assert first["time"] < lines[0]["time"]
 
 
 def test_every_token_has_exactly_one_line_and_401s_have_none(hub, service):
@@ -298,7 +333,9 @@ def test_a_disk_that_hangs_holds_up_tokens_only_and_they_come_back(hub, service)
         assert (answer.status_code, answer.json()["code"]) == (503, "audit_unavailable")
         assert service.roles().status_code == 200
         assert service.ask("GET", "keys").status_code == 200
-        assert service.ask("GET", "health").json()["status"] == "unavailable"
+        health = service.ask("GET", "health").json()
+        assert health["status"] == "unavailable"
+        assert "another process keeps its lock" in health["problems"][0]["detail"]
     until(lambda: service.token().status_code == 201, "there is no token")
     assert len(service.audit) > before
 
