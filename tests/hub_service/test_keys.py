@@ -156,8 +156,10 @@ def test_a_rotation_while_a_key_waits_is_the_same_rotation(folder, clock):
     keys = open_keys(folder, clock)
     first = keys.rotate()
     clock.advance(60)
+    second = open_keys(folder, clock).rotate()
 
-    assert open_keys(folder, clock).rotate() == first
+    assert (second.kid, second.signs_from) == (first.kid, first.signs_from)
+    assert (first.was_waiting, second.was_waiting) == (False, True)
     assert len(kids(keys)) == 2
 
 
