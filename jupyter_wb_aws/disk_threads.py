@@ -36,10 +36,28 @@ class DiskThreads:
         self._idle = 0
         self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._lock = threading.Condition()
+        self._looks: dict[object, tuple[Future[Any], asyncio.Future[Any]]] = {}
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a thread, and return its result. It goes on if the caller is cancelled."""
         return await asyncio.wrap_future(self.submit(work, *args, **kwargs))
+
+    async def look(self, work: Callable[[], T]) -> T:
+        """Run `work` once for all who ask before it has begun: nobody gets a state from before they asked.
+
+        It goes on if a caller is cancelled. All callers of the same work must be in one event loop.
+        """
+        submitted, result = self._looks.get(work, (None, None))
+        if submitted is None or result is None or submitted.running() or submitted.done():
+            submitted = self.submit(work)
+            result = asyncio.wrap_future(submitted)
+            self._looks[work] = submitted, result
+            result.add_done_callback(partial(self._forget_look, work))
+        return await asyncio.shield(result)
+
+    def _forget_look(self, work: object, result: asyncio.Future[Any]) -> None:
+        if self._looks.get(work, (None, None))[1] is result:
+            del self._looks[work]
 
     def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Schedule `work` to run in a thread.

@@ -148,3 +148,43 @@ async def test_a_thread_ends_when_no_more_work_comes():
 
     assert not names[0].is_alive()
     assert await threads.run(int, "7") == 7
+
+
+async def test_callers_share_a_look_that_has_not_begun_and_no_other():
+    threads, gate, looks = DiskThreads(), threading.Event(), []
+
+    def look():
+        looks.append(len(looks) + 1)
+        gate.wait(20)
+        return looks[-1]
+
+    early = asyncio.ensure_future(threads.look(look))
+    async with asyncio.timeout(10):
+        while not looks:
+            await asyncio.sleep(0)
+    late = [asyncio.ensure_future(threads.look(look)) for _ in range(5)]
+    await asyncio.sleep(0)
+    late[0].cancel()
+    await asyncio.sleep(0)
+    gate.set()
+
+    assert await early == 1
+    assert await asyncio.gather(*late[1:]) == [2, 2, 2, 2]
+    assert await threads.look(look) == 3
+
+
+async def test_what_a_look_raises_reaches_all_who_share_it():
+    threads, gate = DiskThreads(), threading.Event()
+
+    def look():
+        raise ValueError("nothing there")
+
+    busy = asyncio.ensure_future(threads.run(gate.wait, 20))
+    both = [asyncio.ensure_future(threads.look(look)) for _ in range(2)]
+    await asyncio.sleep(0)
+    gate.set()
+    await busy
+
+    for one in both:
+        with pytest.raises(ValueError, match="nothing there"):
+            await one

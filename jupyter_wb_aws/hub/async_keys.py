@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.hub import disk
@@ -17,7 +17,6 @@ from jupyter_wb_aws.hub.keys import KeyProblem, SigningKey, SigningKeys
 from jupyter_wb_aws.tasks import Tasks
 
 Note = Callable[[Rotation], Awaitable[None]]
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -35,7 +34,7 @@ class AsyncKeys:
         Raises:
             KeysUnavailable: if the disk does not answer.
         """
-        await self._run(self._keys.open)
+        await self._look(self._keys.open)
 
     async def signing_key(self) -> SigningKey:
         """Return the key to sign with now.
@@ -43,7 +42,7 @@ class AsyncKeys:
         Raises:
             KeysUnavailable: if there is none.
         """
-        return await self._run(self._keys.signing_key)
+        return await self._look(self._keys.signing_key)
 
     async def public_keys(self) -> dict[str, list[dict[str, str]]]:
         """Return the public keys, as a JSON Web Key Set.
@@ -51,7 +50,7 @@ class AsyncKeys:
         Raises:
             KeysUnavailable: if there is none.
         """
-        return await self._run(self._keys.public_keys)
+        return await self._look(self._keys.public_keys)
 
     async def algorithms(self) -> list[str]:
         """Return the algorithms of the published keys.
@@ -59,12 +58,12 @@ class AsyncKeys:
         Raises:
             KeysUnavailable: if there is none.
         """
-        return await self._run(self._keys.algorithms)
+        return await self._look(self._keys.algorithms)
 
     async def problems(self) -> Sequence[KeyProblem]:
         """Return what is wrong with the keys now."""
         try:
-            return await self._run(lambda: self._keys.problems)
+            return await self._look(self._problems)
         except KeysUnavailable as problem:
             return [KeyProblem(problem.code, problem.admin_hint or problem.detail)]
 
@@ -100,9 +99,12 @@ class AsyncKeys:
         """Wait for rotations whose callers have given up."""
         await self._late.finish()
 
-    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _problems(self) -> Sequence[KeyProblem]:
+        return self._keys.problems
+
+    async def _look(self, work: Callable[[], T]) -> T:
         try:
-            return await self._disk.run(work, *args, **kwargs)
+            return await self._disk.look(work)
         except OSError as error:
             raise KeysUnavailable(
                 "The folder with the keys can't be used.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
 from jupyter_wb_aws.disk_threads import DiskThreads
@@ -31,12 +31,24 @@ class Disk:
         Raises:
             OSError: if the disk does not answer in time (the work may still go on), and what `work` raises.
         """
-        try:
-            async with asyncio.timeout_at(step_ends_at(DEADLINE)):
-                return await self.begin(work, *args, **kwargs)
-        except TimeoutError:
-            raise OSError(0, LATE) from None
+        return await _in_time(self.begin(work, *args, **kwargs))
 
     def begin(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         """Run `work` in the thread; its result may come at any time."""
         return asyncio.wrap_future(self._threads.submit(work, *args, **kwargs))
+
+    async def look(self, work: Callable[[], T]) -> T:
+        """Run `work` once for all callers who ask before it has begun, and return its result.
+
+        Raises:
+            OSError: if the disk does not answer in time, and what `work` raises.
+        """
+        return await _in_time(self._threads.look(work))
+
+
+async def _in_time(result: Awaitable[T]) -> T:
+    try:
+        async with asyncio.timeout_at(step_ends_at(DEADLINE)):
+            return await result
+    except TimeoutError:
+        raise OSError(0, LATE) from None

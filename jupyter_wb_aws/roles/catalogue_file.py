@@ -72,7 +72,6 @@ class CatalogueFile:
         self._read_timeout = read_timeout
         self._good: Catalogue | None = None
         self._seen: tuple[int, ...] | None = None
-        self._reading = asyncio.Lock()
         self._threads = DiskThreads(idle_seconds=IDLE_SECONDS)
 
     @property
@@ -97,8 +96,8 @@ class CatalogueFile:
             CatalogueUnavailable: if there has never been a good one.
         """
         try:
-            async with asyncio.timeout(self._read_timeout or READ_TIMEOUT), self._reading:
-                await self._threads.run(self._look)
+            async with asyncio.timeout(self._read_timeout or READ_TIMEOUT):
+                await self._threads.look(self._look)
         except TimeoutError:
             self._broken(InvalidCatalogue("its disk does not answer"), ())
         if self._good is None:
