@@ -95,7 +95,8 @@ class WbAwsApp(ExtensionApp):
         config=True,
         help="""The claim of the token that holds the user's name on JupyterHub, such as `email`, or a path such
         as `hub.name`. If it is empty, the hub's user (JUPYTERHUB_USER) is compared with the token's user name
-        and `sub`. Upper and lower case count as equal.""",
+        and `sub`. Upper and lower case count as equal. Nothing is compared with the token source `jupyterhub`,
+        whose user is the hub's.""",
     )
     hub_user_differs = Enum(
         ["notice", "refuse", "ignore"],

@@ -171,3 +171,20 @@ class TestRolesFile:
     async def test_a_roles_file_beside_it_is_not_read_and_there_is_a_notice(self, api, health):
         assert len((await api("GET", "/aws/roles")).data["roles"]) == 2
         assert "roles_file_not_read" in [notice["code"] for notice in (await health())["notices"]]
+
+
+class TestOnAHubThatComparesUsers:
+    """Another source's settings may stay: the service's tokens have no `email`."""
+
+    @pytest.fixture
+    def site_config(self, site_config, jp_base_url, monkeypatch):
+        monkeypatch.setenv("JUPYTERHUB_USER", "alice")
+        monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", jp_base_url)
+        monkeypatch.setenv("JUPYTERHUB_SERVER_NAME", "")
+        site_config["WbAwsApp"] |= {"hub_user_claim": "email", "hub_user_differs": "refuse"}
+        return site_config
+
+    async def test_the_services_user_is_the_hubs_by_construction(self, api, health):
+        await api.start()
+        found = await health()
+        assert (found["status"], found["problems"], found["notices"]) == ("ok", [], [])
