@@ -351,7 +351,8 @@ HUB_NAMES = {
     *(name for cls in CLASSES.values() for name in cls.class_traits(config=True)),
     # Keys of the roles file, and a claim.
     *("tags", "source_identity", "transitive_tags", "roles_from_claim", "request_url", "preferred_username"),
-    *("hub_token_id", "role_arn", "problems"),  # fields of the audit log and of answers
+    # Of the audit log and of answers.
+    *("hub_token_id", "keys_rotated", "still_published", "role_arn", "problems"),
     *get_args(EndReason),
     *(str(state) for state in State),
     # Of JupyterHub and of Zero to JupyterHub.

@@ -104,12 +104,17 @@ def subject_pattern_of(claims: Mapping[str, Any], role: RoleArn) -> str | None:
     subject, user = claims.get("sub"), claims.get("preferred_username")
     if not isinstance(subject, str) or not isinstance(user, str) or not user:
         return None
-    named = f"{role.account_id}/{role.name}"
-    before, found, after = subject.rpartition(named)
-    encoded = quote(user, safe="@+=,", errors="replace").replace("~", "%7E")
-    if not found or encoded not in before:
-        return None
-    return f"{before.replace(encoded, '*', 1)}{named}{after}"
+    encoded = _encoded(user)
+    for name in (_encoded(f"{role.path}{role.name}".removeprefix("/")), role.name):
+        named = f"{role.account_id}/{name}"
+        before, found, after = subject.rpartition(named)
+        if found and encoded in before:
+            return f"{before.replace(encoded, '*', 1)}{named}{after}"
+    return None
+
+
+def _encoded(text: str) -> str:
+    return quote(text, safe="@+=,", errors="replace").replace("~", "%7E")
 
 
 def claims_for_aws(claims: Mapping[str, Any]) -> dict[str, object]:

@@ -103,7 +103,8 @@ class HubServiceApp(Application):
         "user:{user}",
         config=True,
         help="""The `sub` of the tokens. {user} is the hub's name of the user, percent-encoded. For stores that do not
-        know AWS's claim with the role, add {account} and {role}: user:{user}:role:{account}/{role}""",
+        know AWS's claim with the role, add {account} and {role} (the role's name, after its path if it has one):
+        user:{user}:role:{account}/{role}""",
     )
     audit_log = Unicode(
         "",

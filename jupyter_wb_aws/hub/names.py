@@ -22,7 +22,7 @@ MIN_SUBJECT_LENGTH, MAX_SUBJECT_LENGTH = 6, 255
 # What is not encoded besides letters, digits, `_`, `.` and `-`.
 PLAIN = "@+=,"
 FIELD = re.compile(r"\{[^{}]*\}")
-# Around the fields: what a name has, and `:` and `/`, which no encoded name and no role's name has.
+# Around the fields: what a name has, and `:` and `/`, which no encoded name has.
 TEXT = re.compile(r"[A-Za-z0-9_.@+=,:/-]*")
 MAX_SHOWN = 80
 
@@ -43,8 +43,7 @@ def encoded(user: str) -> str:
         NameNotAllowed: if the name is empty or is not Unicode text.
     """
     try:
-        # `quote` takes `~` as plain, and lets nobody change that.
-        text = quote(user, safe=PLAIN).replace("~", "%7E")
+        text = _quoted(user)
     except UnicodeEncodeError:
         text = ""
     if not text:
@@ -149,7 +148,14 @@ def source_identity(template: str, user: str) -> str:
 
 
 def _filled(template: str, user: str, role: RoleArn) -> str:
-    return template.replace(ACCOUNT, role.account_id).replace(ROLE, role.name).replace(USER, user)
+    # A store may have two roles of one name, in different paths.
+    name = _quoted(f"{role.path}{role.name}".removeprefix("/"))
+    return template.replace(ACCOUNT, role.account_id).replace(ROLE, name).replace(USER, user)
+
+
+def _quoted(text: str) -> str:
+    # `quote` takes `~` as plain, and lets nobody change that.
+    return quote(text, safe=PLAIN).replace("~", "%7E")
 
 
 def _shown(user: str) -> str:

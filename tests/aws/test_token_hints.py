@@ -6,6 +6,7 @@ import pytest
 from botocore import exceptions as boto
 
 from jupyter_wb_aws.aws.botocore_errors import explain_exception
+from jupyter_wb_aws.aws.iam_claims import subject_pattern_of
 from jupyter_wb_aws.aws.sts import is_aws_endpoint
 from jupyter_wb_aws.errors import StsRejected, StsUnavailable, TokenRefused, TrustRefused
 from jupyter_wb_aws.roles.role import RoleArn
@@ -283,6 +284,13 @@ def test_a_role_in_the_subject_is_compared_by_a_pattern():
     assert pattern in denied(**IN_SUBJECT)
     store = explained("AccessDenied", "Access Denied", is_aws_sts=False, status=403, **IN_SUBJECT)
     assert pattern in store.admin_hint
+
+
+def test_a_roles_path_is_in_the_pattern_if_the_subject_has_it():
+    role = RoleArn.parse("arn:aws:iam::111122223333:role/team/analyst")
+    for name in ("team%2Fanalyst", "analyst"):
+        claims = {"sub": f"user:bob:role:111122223333/{name}", "preferred_username": "bob"}
+        assert subject_pattern_of(claims, role) == f"user:*:role:111122223333/{name}"
 
 
 @pytest.mark.parametrize(

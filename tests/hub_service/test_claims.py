@@ -55,7 +55,7 @@ def test_the_settings_choose_lifetime_audience_and_subject():
     settings = ClaimSettings(ISSUER, "store", "user:{user}:role:{account}/{role}", 900)
     made = claims("al/ice", settings=settings)
 
-    assert made["sub"] == "user:al%2Fice:role:111122223333/analyst"
+    assert made["sub"] == "user:al%2Fice:role:111122223333/team%2Fanalyst"
     assert (made["aud"], made["exp"] - made["iat"]) == ("store", 900)
     assert made["preferred_username"] == "al/ice"
     assert claims(settings=settings, audience="minio")["aud"] == "minio"

@@ -32,7 +32,7 @@ ROLES = st.builds(
     RoleArn,
     st.just("aws"),
     st.sampled_from(["111122223333", "111122223334"]),
-    st.just("/"),
+    st.sampled_from(["/", "/a/", "/a/b/", "/*/", "/:role:111122223333/", "/%2F/", "/{user}/"]),
     st.text("ab+=,.@_-", min_size=1, max_size=4),
 )
 
@@ -63,7 +63,7 @@ def is_let_in(pattern, sub):
 )
 def test_everything_but_plain_characters_is_percent_encoded(user, wanted):
     assert encoded(user) == wanted
-    assert subject(STORE, user, ANALYST) == f"user:{wanted}:role:111122223333/analyst"
+    assert subject(STORE, user, ANALYST) == f"user:{wanted}:role:111122223333/team%2Fanalyst"
 
 
 @given(NAMES, NAMES)
