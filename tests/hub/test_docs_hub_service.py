@@ -150,7 +150,10 @@ def test_a_token_for_the_role_has_its_line_in_the_audit_log(hub, alice):
     assert (line["user"], line["role"], line["event"]) == ("alice", ANALYST, "token")
 
 
-def test_bob_has_no_access(hub):
-    refused = hub.fetch("GET", "services/aws/roles", token=hub.token("bob"))
-    assert refused.status_code == 403
-    assert refused.json()["code"] == "scope_missing"
+def test_bob_may_ask_and_has_no_role(hub):
+    bob = hub.start_server("bob")
+    assert bob("GET", "/aws/roles")["roles"] == []
+    refused = hub.fetch(
+        "POST", "services/aws/tokens", token=bob.api_token, body={"role_arn": ANALYST}
+    )
+    assert (refused.status_code, refused.json()["code"]) == (403, "role_not_allowed")
