@@ -49,9 +49,8 @@ class HubServiceApp(Application):
     """
 
     config_file = Unicode(
-        CONFIG_FILE,
         config=True,
-        help="The configuration file, .py or .json. The default one may be missing.",
+        help=f"The configuration file, .py or .json. If it is not set, {CONFIG_FILE}, which may be missing.",
     )
     issuer = Unicode(
         "",
@@ -189,6 +188,10 @@ class HubServiceApp(Application):
         "port": "HubServiceApp.port",
         "log-level": "Application.log_level",
     }
+
+    @default("config_file")
+    def _config_file(self) -> str:
+        return CONFIG_FILE
 
     @default("log_level")
     def _log_level(self) -> int:

@@ -33,6 +33,11 @@ arn = "{AUDITOR}"
 allow = [{{ users = ["audrey"] }}]
 """
 SECONDS = 60
+# The command on a machine that has no configuration of its own.
+COMMAND = [
+    sys.executable, "-c",
+    "import jupyter_wb_aws.hub.app as hub; hub.CONFIG_FILE = '/nowhere/hub_config.py'; hub.main()",
+]  # fmt: skip
 
 
 class RunningService:
@@ -78,7 +83,7 @@ class RunningService:
             )
         )
         with (self.folder / "service.log").open("a") as log:
-            command = [sys.executable, "-m", "jupyter_wb_aws.hub.app", f"--config={config}"]
+            command = [*COMMAND, f"--config={config}"]
             if self.open_files is not None:
                 command = ["sh", "-c", f'ulimit {self.open_files} && exec "$@"', "sh", *command]
             self.process = subprocess.Popen(

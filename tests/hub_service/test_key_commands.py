@@ -7,7 +7,6 @@ import pwd
 import re
 import stat
 import subprocess
-import sys
 
 import httpx
 import jwt
@@ -16,7 +15,7 @@ import pytest
 from jupyter_wb_aws.hub import key_commands
 from jupyter_wb_aws.hub.errors import FileNotWritten, RotationRefused, UnknownKey
 from tests.conftest import FakeClock
-from tests.hub_service.running_service import RunningService, plain_environment, until
+from tests.hub_service.running_service import COMMAND, RunningService, plain_environment, until
 from tests.hub_service.signing_keys import (
     LEAD,
     kids,
@@ -65,7 +64,7 @@ def test_a_command_of_the_wrong_account_says_so_and_leaves_nothing_behind(tmp_pa
     before = snapshot(folder)
     os.chown(folder, 65534, -1)
     ended = subprocess.run(
-        [sys.executable, "-m", "jupyter_wb_aws.hub.app", *command, f"--HubServiceApp.keys_dir={folder}",
+        [*COMMAND, *command, f"--HubServiceApp.keys_dir={folder}",
          f"--HubServiceApp.issuer={ISSUER}"],
         cwd=tmp_path, env=plain_environment(), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
@@ -226,7 +225,7 @@ def test_a_command_for_a_mistyped_folder_makes_no_key(tmp_path, command, name):
     """Files with the public half of a key that no service signs with would make AWS refuse every token."""
     (tmp_path / "empty").mkdir(mode=0o700)
     ended = subprocess.run(
-        [sys.executable, "-m", "jupyter_wb_aws.hub.app", *command, f"--HubServiceApp.keys_dir={name}",
+        [*COMMAND, *command, f"--HubServiceApp.keys_dir={name}",
          f"--HubServiceApp.issuer={ISSUER}"],
         cwd=tmp_path, env=plain_environment(), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
@@ -255,7 +254,7 @@ def test_an_export_changes_nothing_in_the_folder_with_the_keys(tmp_path, keys, c
 def run(service, *arguments):
     """Run a command with the settings of the service."""
     return subprocess.run(
-        [sys.executable, "-m", "jupyter_wb_aws.hub.app", *arguments, f"--config={service.folder / 'config.json'}"],
+        [*COMMAND, *arguments, f"--config={service.folder / 'config.json'}"],
         cwd=service.folder, env=plain_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=60, check=False,
     )  # fmt: skip
@@ -369,10 +368,9 @@ def test_the_exported_files_are_what_the_service_answers(service):
 
 
 def test_commands_that_need_a_setting_name_it(tmp_path):
-    command = [sys.executable, "-m", "jupyter_wb_aws.hub.app"]
     for name, missing in (("rotate", "keys_dir"), ("export", "issuer")):
         ended = subprocess.run(
-            [*command, name], cwd=tmp_path, env=plain_environment(), capture_output=True, text=True, timeout=60,
+            [*COMMAND, name], cwd=tmp_path, env=plain_environment(), capture_output=True, text=True, timeout=60,
             check=False,
         )  # fmt: skip
         assert ended.returncode == 1

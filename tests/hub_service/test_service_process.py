@@ -9,7 +9,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -25,9 +24,13 @@ from jupyter_wb_aws.hub.app import HubServiceApp
 from jupyter_wb_aws.hub.key_changes import make_key
 from jupyter_wb_aws.hub.key_files import as_file, file_name
 from tests.hub_service.fake_hub import user
-from tests.hub_service.running_service import ROLES, RunningService, plain_environment, until
-
-COMMAND = [sys.executable, "-m", "jupyter_wb_aws.hub.app"]
+from tests.hub_service.running_service import (
+    COMMAND,
+    ROLES,
+    RunningService,
+    plain_environment,
+    until,
+)
 
 
 @pytest.fixture
@@ -169,7 +172,7 @@ def test_an_issuer_with_a_slash_at_its_end_is_warned_of(run, settings):
 
 def test_the_default_configuration_file_is_that_of_the_docs_and_may_be_missing(run):
     assert HubServiceApp().config_file == "/etc/jupyterhub/jupyter_wb_aws_hub_config.py"
-    assert "issuer is not set. There is no /etc/jupyterhub/" in refused(run())
+    assert "issuer is not set. There is no /nowhere/hub_config.py" in refused(run())
 
 
 @pytest.mark.parametrize("command", [[], ["rotate"], ["export", "x"], ["new-key"], ["terraform"]])
