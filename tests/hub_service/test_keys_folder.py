@@ -57,6 +57,11 @@ def pem(key):
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
+def first_line(path):
+    """Return the line with which the private key of a file begins, and nothing of the key."""
+    return json.loads(path.read_text())["private_key"].partition("\n")[0]
+
+
 def outside(path):
     target = path.parent.parent / "elsewhere.json"
     path.rename(target)
@@ -117,7 +122,7 @@ BROKEN = {
     "rsa-private-key-for-ec": lambda path: change_file(
         path, private_key=pem(rsa.generate_private_key(65537, 2048))
     ),
-    "odd-private-key": lambda path: change_file(path, private_key="-----BEGIN PRIVATE KEY-----"),
+    "odd-private-key": lambda path: change_file(path, private_key=first_line(path)),
     "readable-by-everybody": lambda path: path.chmod(0o604),
     "readable-by-a-group": lambda path: path.chmod(0o640),
     "link-that-leads-outside": outside,
