@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import itertools
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +15,28 @@ import pytest
 from tests.clients.certificates import Authority
 from tests.hub_service import fake_hub
 from tests.hub_service.fake_hub import MISBEHAVIORS, FakeHub, user
-from tests.hub_service.running_service import running_service, until
+from tests.hub_service.running_service import ANALYST, running_service, until
+
+
+def tokens_at_once(service, hub_tokens):
+    """Ask for a token with each of the hub's tokens, all in one moment, however busy the machine is.
+
+    Returns:
+        of each answer, in order: its status, headers and content.
+    """
+    with contextlib.ExitStack() as stack:
+        connections = []
+        for _ in hub_tokens:
+            connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+            connection.connect()
+            stack.callback(connection.close)
+            connections.append(connection)
+        for connection, token in zip(connections, hub_tokens, strict=True):
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            body = json.dumps({"role_arn": ANALYST})
+            connection.request("POST", f"{service.prefix}tokens", body, headers)
+        answers = [connection.getresponse() for connection in connections]
+        return [(answer.status, answer.headers, json.load(answer)) for answer in answers]
 
 
 @pytest.mark.parametrize("misbehavior", MISBEHAVIORS, ids=lambda one: one.__name__)
@@ -40,7 +64,7 @@ def test_a_silent_hub_holds_up_nothing_that_needs_no_hub(hub, service):
     hub.misbehave = fake_hub.is_silent
     with ThreadPoolExecutor(20) as pool:
         waiting = [pool.submit(service.token) for _ in range(20)]
-        until(lambda: len(hub.asked) == 20, "not all callers have come")
+        until(lambda: len(hub.asked) >= 20, "not all callers have come")
         began = time.monotonic()
         assert service.ask("GET", "keys").status_code == 200
         assert time.monotonic() - began < 10
@@ -50,9 +74,10 @@ def test_a_silent_hub_holds_up_nothing_that_needs_no_hub(hub, service):
 
 def test_a_hub_that_hangs_has_few_questions_open(hub, service):
     hub.misbehave = fake_hub.is_silent
-    with ThreadPoolExecutor(60) as pool:
-        answers = list(pool.map(lambda _: service.token(), range(60)))
-    assert {(a.status_code, a.json()["code"]) for a in answers} == {
+
+    answers = tokens_at_once(service, 60 * ["alice-token"])
+
+    assert {(status, content["code"]) for status, _, content in answers} == {
         (503, "hub_unavailable"), (503, "hub_busy"),
     }  # fmt: skip
     assert len(hub.asked_for_users) < 60
@@ -97,15 +122,15 @@ def test_never_more_than_the_cap_reaches_the_hub(hub, start_service):
         hub.tokens[f"token-{number}"] = user(f"user-{number}")
     with start_service(hub_requests_per_second=cap) as service:
         hub.asked.clear()
-        with ThreadPoolExecutor(60) as pool:
-            answers = list(pool.map(service.token, [f"token-{number}" for number in range(80)] * 2))
+        # The second time, the hub has accepted some of them before.
+        answers = [answer for _ in range(2) for answer in tokens_at_once(service, hub.tokens)]
     times = sorted(hub.asked_for_users)
     in_a_second = max(sum(begin <= at < begin + 1 for at in times) for begin in times)
 
     assert cap // 3 <= in_a_second <= cap
-    busy = [answer for answer in answers if answer.status_code != 201]
-    assert {(answer.status_code, answer.json()["code"]) for answer in busy} == {(503, "hub_busy")}
-    assert {int(answer.headers["retry-after"]) for answer in busy} <= set(range(1, 31))
+    busy = [answer for answer in answers if answer[0] != 201]
+    assert {(status, content["code"]) for status, _, content in busy} == {(503, "hub_busy")}
+    assert {int(headers["Retry-After"]) for _, headers, _ in busy} <= set(range(1, 31))
     assert len(answers) - len(busy) == len(times)
 
 
