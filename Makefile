@@ -59,7 +59,7 @@ test-oldest: $(OLDEST)/.installed
 # A hub of the oldest JupyterHub, its users' servers and its services; the tests run in $(VENV), as its proxy does.
 test-hub5: $(STAMP) $(HUB5)/.installed
 	@VENV="$(VENV)" .ci/need-hub-proxy
-	WB_AWS_TESTED_VENV=$(HUB5) $(PYTEST) $(AT_ONCE) -m "not long" tests/hub $(ARGS)
+	WB_AWS_TESTED_VENV=$(HUB5) $(PYTEST) $(AT_ONCE) -m hub5 tests/hub $(ARGS)
 
 # What a user has: the wheel, and the oldest and the newest JupyterLab and Notebook, in venvs of their own.
 test-labs: $(LAB)

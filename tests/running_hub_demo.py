@@ -20,6 +20,8 @@ from tests.running_demo import DECOYS, TESTED
 from tests.running_server import RunningServer
 
 SECONDS = 120  # for whatever is waited for: the machine may be busy
+WHO = "aws sts get-caller-identity --query Arn --output text"
+"""The command with which anybody sees whose credentials they have."""
 MARK = "JUPYTER_WB_AWS_DEMO"
 
 

@@ -35,6 +35,7 @@ def test_a_server_without_a_terminal_that_is_stopped_leaves_no_token_file(start,
     assert token_files(server) == []
 
 
+@pytest.mark.long  # tests/hub/test_main_job.py shows it, with the server that a hub starts
 def test_after_a_stop_by_sigint_the_next_server_brings_role_sessions_back(start):
     server = start()
     session = server.start(ANALYST)

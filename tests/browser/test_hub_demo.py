@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 from tests.browser.lab import Lab
 from tests.running_hub_demo import started_hub_demo
 
+pytestmark = pytest.mark.long  # the same hub without a browser: tests/demo
+
 
 @pytest.fixture(scope="module")
 def hub_demo(tmp_path_factory):
@@ -51,7 +53,6 @@ def test_alice_types_her_name_and_works_as_analyst(lab, hub_demo):
     assert lab.recorder.own_errors == []
 
 
-@pytest.mark.long
 def test_after_alice_has_logged_out_bob_logs_in_and_no_role_is_for_him(lab, hub_demo):
     lab.page.goto(hub_demo.link)
     log_in(lab, "alice")

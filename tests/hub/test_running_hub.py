@@ -13,6 +13,8 @@ from tests.hub.running_hub import running_hub
 from tests.hub.system_users import can_make_users
 from tests.running_demo import TESTED
 
+pytestmark = [pytest.mark.long, pytest.mark.hub5]
+
 
 @pytest.fixture(scope="module")
 def hub(start_hub):
@@ -115,7 +117,6 @@ def test_nothing_is_left_also_when_the_test_fails():
         assert seen["uid"] not in {entry.pw_uid for entry in pwd.getpwall()}
 
 
-@pytest.mark.long
 @pytest.mark.skipif(not can_make_users(), reason="root's: others have one uid only")
 def test_root_can_run_all_servers_under_one_uid():
     with running_hub(users=["alice"], own_uids=False) as hub:

@@ -12,6 +12,7 @@ from jupyter_wb_aws.demo.names import BUCKET
 from tests.hub.hub_site import ANALYST, CONTENT, OBJECT, HubSite
 from tests.hub.running_hub import until
 
+pytestmark = pytest.mark.long
 TOKEN_LIFETIME = 40
 AWAY = {"identity_provider_unavailable", "identity_provider_timeout"}
 # AWS, too, asks the service for its keys. A client that has credentials does not need STS for a while.
@@ -43,7 +44,6 @@ def service_of(site):
     return found
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("how", ["killed", "stopped"])
 def test_a_notebook_outlives_a_service_that_is_away_and_nobody_has_to_do_anything(site, alice, how):
     service = service_of(site)

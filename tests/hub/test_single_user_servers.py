@@ -17,6 +17,7 @@ from tests.hub.running_hub import until
 from tests.pages import blocks
 from tests.site import ANALYST
 
+pytestmark = [pytest.mark.long, pytest.mark.hub5]
 CALLBACK = "hub/user-redirect/aws/sign-in/callback"
 NAMED = "training-1"
 
