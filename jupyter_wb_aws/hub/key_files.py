@@ -73,6 +73,9 @@ def from_file(name: str, content: bytes) -> Key:
     )
     if key.private is not None and key.private.public_key() != key.public:
         raise ValueError("has a private_key that does not belong to its public_key")
+    if key.private is not None and key.published_until is not None:
+        # It would sign, and not be published.
+        raise ValueError("has a published_until, and still its private_key")
     if name != file_name(key.kid):
         raise ValueError(f"holds the key of {file_name(key.kid)}")
     return key

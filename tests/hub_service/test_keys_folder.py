@@ -123,6 +123,9 @@ BROKEN = {
         path, private_key=pem(rsa.generate_private_key(65537, 2048))
     ),
     "odd-private-key": lambda path: change_file(path, private_key=first_line(path)),
+    "no-longer-published-but-can-sign": lambda path: change_file(
+        path, published_until="2001-01-01T00:00:00+00:00"
+    ),
     "readable-by-everybody": lambda path: path.chmod(0o604),
     "readable-by-a-group": lambda path: path.chmod(0o640),
     "link-that-leads-outside": outside,
