@@ -89,6 +89,7 @@ def test_an_app_is_relaunched_with_another_role_from_the_panel(lab, app, server)
     assert lab.recorder.own_errors == []
 
 
+@pytest.mark.long
 def test_the_status_bar_offers_it_too(lab, app, server):
     server.start(role_arn("auditor"), default=True)
     lab.page.locator(".jp-AwsRoles-statusButton").click()

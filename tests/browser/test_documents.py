@@ -32,6 +32,7 @@ def use_analyst(demo):
 
 
 # Must run first: the tests below choose a role.
+@pytest.mark.long
 def test_a_kernel_started_before_any_choice_takes_the_default_role_at_its_restart(lab, demo):
     notebook = lab.new_notebook()
     expect(role_button(notebook)).to_have_text("No role yet")
@@ -88,7 +89,7 @@ def test_a_role_chosen_by_keyboard_works_after_the_restart_and_not_before(lab, d
 
 # Before JupyterLab 4.6, a toolbar that is clicked gives the focus to its notebook, unless the click did.
 @pytest.mark.labs
-@pytest.mark.parametrize("how", ["click", "Enter", *long("Space", "ArrowDown")])
+@pytest.mark.parametrize("how", ["click", *long("Enter", "Space", "ArrowDown")])
 def test_the_panel_stays_open_until_a_role_is_chosen(lab, demo, how):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, f"by-{how.lower()}.ipynb", {}))
@@ -107,6 +108,7 @@ def test_the_panel_stays_open_until_a_role_is_chosen(lab, demo, how):
 
 # Before JupyterLab 4.6, a notebook takes the focus when a cell has run.
 @pytest.mark.labs
+@pytest.mark.long
 def test_the_panel_outlives_the_end_of_a_cell_that_runs(lab, demo):
     use_analyst(demo)
     notebook = lab.new_notebook()
@@ -127,6 +129,7 @@ def test_the_panel_outlives_the_end_of_a_cell_that_runs(lab, demo):
 
 @pytest.mark.labs
 @pytest.mark.parametrize("key", ["Escape", "click"])
+@pytest.mark.long
 def test_the_panel_closes_by_escape_and_by_a_second_click(lab, demo, key):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, f"closed-by-{key.lower()}.ipynb", {}))
@@ -142,6 +145,7 @@ def test_the_panel_closes_by_escape_and_by_a_second_click(lab, demo, key):
 
 
 @pytest.mark.labs
+@pytest.mark.long
 def test_a_click_into_the_notebook_closes_the_panel_and_goes_to_the_cell(lab, demo):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, "closed-by-cell.ipynb", {}))
@@ -153,6 +157,7 @@ def test_a_click_into_the_notebook_closes_the_panel_and_goes_to_the_cell(lab, de
     expect(notebook.locator(".cm-content").first).to_be_focused()
 
 
+@pytest.mark.long
 def test_a_role_that_the_kernel_has_already_needs_no_restart(lab, demo):
     use_analyst(demo)
     notebook = lab.new_notebook()
@@ -164,6 +169,7 @@ def test_a_role_that_the_kernel_has_already_needs_no_restart(lab, demo):
     expect(role_button(notebook)).to_have_text("Analyst")
 
 
+@pytest.mark.long
 def test_escape_and_a_click_elsewhere_close_the_panel(lab, demo):
     use_analyst(demo)
     notebook = lab.new_notebook()
@@ -222,6 +228,7 @@ def test_opening_a_notebook_writes_nothing_into_it(lab, demo):
     assert metadata_of(demo, path) is None
 
 
+@pytest.mark.long
 def test_a_closed_notebook_is_no_longer_followed(lab, demo):
     use_analyst(demo)
     closed = lab.open_notebook(notebook_file(demo, "closed.ipynb", {}))
@@ -253,6 +260,7 @@ def test_the_role_a_notebook_was_used_with_is_offered_and_not_taken(lab, demo):
     assert "assumed-role/auditor/" in lab.run(notebook, ARN)
 
 
+@pytest.mark.long
 def test_a_remembered_role_that_is_not_offered_to_the_user_says_where_to_ask(lab, demo):
     use_analyst(demo)
     metadata = {"jupyter_wb_aws": {"role_arn": role_arn("finance-admin")}}
@@ -269,6 +277,7 @@ def test_a_remembered_role_that_is_not_offered_to_the_user_says_where_to_ask(lab
     lab.shot("toolbar-role-not-offered")
 
 
+@pytest.mark.long
 def test_an_invalid_role_in_the_notebook_is_ignored(lab, demo):
     ours = {"role_arn": HOSTILE}
     use_analyst(demo)
@@ -278,6 +287,7 @@ def test_an_invalid_role_in_the_notebook_is_ignored(lab, demo):
     expect(opened(notebook)).not_to_contain_text("last used with")
 
 
+@pytest.mark.long
 def test_a_read_only_notebook_can_have_another_role_and_is_not_changed(lab, demo):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, "read-only.ipynb", {}))
@@ -293,6 +303,7 @@ def test_a_read_only_notebook_can_have_another_role_and_is_not_changed(lab, demo
 
 
 @pytest.mark.labs
+@pytest.mark.long
 def test_a_console_at_a_notebooks_kernel_shows_its_role_and_names_the_notebook(lab, demo):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, "shared.ipynb", {}))
@@ -328,6 +339,7 @@ def test_an_ended_role_session_is_shown_and_can_be_started_again(lab, demo):
     assert "assumed-role/analyst/" in lab.run(notebook, ARN)
 
 
+@pytest.mark.long
 def test_a_notebook_without_a_kernel_says_so_and_leads_to_one(lab, demo):
     use_analyst(demo)
     notebook = lab.new_notebook()
@@ -360,6 +372,7 @@ def test_axe_finds_nothing_in_any_theme(lab, demo, theme):
     assert lab.axe() == []
 
 
+@pytest.mark.long
 def test_a_narrow_window_cuts_nothing_off(lab, demo):
     use_analyst(demo)
     lab.page.set_viewport_size({"width": 700, "height": 700})
@@ -378,7 +391,7 @@ def test_a_narrow_window_cuts_nothing_off(lab, demo):
 
 
 @pytest.mark.labs
-@pytest.mark.parametrize("how", ["click", "ArrowDown"])
+@pytest.mark.parametrize("how", ["click", *long("ArrowDown")])
 def test_where_the_toolbar_has_no_room_the_button_is_in_its_overflow_pop_up(lab, demo, how):
     use_analyst(demo)
     lab.page.set_viewport_size({"width": 560, "height": 700})
@@ -393,6 +406,7 @@ def test_where_the_toolbar_has_no_room_the_button_is_in_its_overflow_pop_up(lab,
     assert lab.too_wide() == []
 
 
+@pytest.mark.long
 def test_a_server_that_went_away_is_shown_in_the_toolbar_and_once_in_its_panel(lab, demo):
     session = use_analyst(demo)
     notebook = lab.new_notebook()
@@ -410,6 +424,7 @@ def test_a_server_that_went_away_is_shown_in_the_toolbar_and_once_in_its_panel(l
     lab.shot("toolbar-unreachable")
 
 
+@pytest.mark.long
 def test_a_long_text_leaves_the_kernels_name_in_the_toolbar(lab, demo):
     use_analyst(demo)
     notebook = lab.open_notebook(notebook_file(demo, "long.ipynb", REMEMBERED))
@@ -420,6 +435,7 @@ def test_a_long_text_leaves_the_kernels_name_in_the_toolbar(lab, demo):
 
 
 @pytest.mark.labs
+@pytest.mark.long
 def test_in_the_overflow_pop_up_the_text_is_whole(lab, demo):
     use_analyst(demo)
     lab.page.set_viewport_size({"width": 500, "height": 800})

@@ -113,6 +113,7 @@ def test_what_happens_elsewhere_is_read_without_activity_and_in_a_hidden_page_no
         expect(summary(hidden)).to_contain_text("work as Analyst")
 
 
+@pytest.mark.long
 def test_a_page_outlives_its_server_and_finds_its_role_session_again(
     browser, demo, tmp_path_factory
 ):
@@ -148,6 +149,7 @@ def test_a_page_outlives_its_server_and_finds_its_role_session_again(
 
 
 @pytest.mark.labs
+@pytest.mark.long
 def test_a_page_asks_for_a_reload_once_its_server_has_been_upgraded(
     browser, demo, tmp_path_factory
 ):
@@ -192,6 +194,7 @@ def without_settings(config):
     ],
     ids=["without-our-part", "without-settings"],
 )
+@pytest.mark.long
 def test_a_server_without_it_is_asked_once_and_shown_quietly(
     browser, demo, tmp_path_factory, change, words, asked, errors
 ):

@@ -60,6 +60,7 @@ def test_a_role_chosen_on_the_file_page_is_that_of_a_new_notebook(tree, demo):
     assert [s["label"] for s in demo("GET", "/aws/sessions")["sessions"]] == ["Auditor"]
 
 
+@pytest.mark.long
 def test_the_toolbar_switches_the_role_of_a_notebook(browser, demo):
     demo.start("auditor", default=True)
     path = notebook_file(demo, "seven.ipynb", {})

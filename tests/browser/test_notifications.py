@@ -130,6 +130,7 @@ def test_a_user_who_is_signed_out_at_the_provider_signs_in_and_continues(signed_
     assert lab.recorder.own_errors == []
 
 
+@pytest.mark.long
 def test_a_dismissed_notification_stays_away(signed_in):
     lab = signed_in
     there = lab.page.context.new_page()
@@ -151,6 +152,7 @@ def test_a_dismissed_notification_stays_away(signed_in):
     ).to_be_visible()  # a new page asks again, since the user has to act
 
 
+@pytest.mark.long
 def test_another_user_learns_which_role_sessions_ended(signed_in, sign_in_demo):
     lab = signed_in
     expect(lab.page.get_by_text("work as Analyst")).to_be_visible()
@@ -167,6 +169,7 @@ def test_another_user_learns_which_role_sessions_ended(signed_in, sign_in_demo):
 # --- Refresh -------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_failed_refresh_is_reported_once_until_it_recovers(analyst, demo, no_tokens):
     (session,) = demo("GET", "/aws/sessions")["sessions"]
     no_tokens.begin()

@@ -75,6 +75,7 @@ def test_all_role_sessions_are_ended_once_the_user_agrees(lab, panel, demo):
     assert lab.recorder.own_errors == []
 
 
+@pytest.mark.long
 def test_the_command_ends_all_once_the_user_agrees(lab, sessions, demo):
     expect(lab.page.get_by_role("option", name="Auditor")).to_contain_text("role session running")
     lab.begin_command("aws-roles:end-all")
@@ -99,6 +100,7 @@ def test_a_server_without_the_extension_has_no_group(lab):
     expect(panel.get_by_text("AWS role sessions")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_notebook_7_lists_them_too(browser, demo, sessions):
     with opened_lab(browser, demo, "tree") as notebook:
         notebook.page.get_by_role("tab", name="Running").click()

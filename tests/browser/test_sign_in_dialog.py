@@ -132,6 +132,7 @@ def test_where_the_browser_blocks_the_window_a_link_opens_it(lab):
     dialog.wait_for(state="detached")
 
 
+@pytest.mark.long
 def test_as_a_last_resort_the_whole_window_goes_there_and_back(lab):
     lab.page.evaluate(POPUPS_BLOCKED)
     dialog = opened_dialog(lab)
@@ -192,6 +193,7 @@ def test_a_refused_code_is_shown_with_its_reason(lab):
     expect(dialog.locator("code")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_code_expires_while_the_user_watches(lab):
     def soon_over(route):
         if route.request.method != "POST":
@@ -216,6 +218,7 @@ def test_a_code_expires_while_the_user_watches(lab):
 # --- Signed in -----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_second_window_follows(browser, demo, lab):
     with opened_lab(browser, demo) as other:
         dialog = opened_dialog(other)
@@ -276,6 +279,7 @@ def test_every_theme_is_readable(lab, theme):
         lab.use_theme(LIGHT)
 
 
+@pytest.mark.long
 def test_a_narrow_window_cuts_nothing_off(browser, demo):
     with opened_lab(browser, demo, width=400, height=640) as lab:
         dialog = opened_dialog(lab)

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from jupyter_wb_aws.demo.names import role_arn
 from tests.browser.lab import LIGHT, THEMES
+from tests.marks import long
 
 
 @pytest.fixture
@@ -139,6 +140,7 @@ def test_by_keyboard_the_focus_goes_in_round_and_back(lab, item, popover, sessio
 
 
 @pytest.mark.labs
+@pytest.mark.long
 def test_a_click_elsewhere_closes_it(lab, item, popover, session):
     item.click()
     expect(popover).to_be_focused()
@@ -176,7 +178,7 @@ def test_ending_asks_first_and_says_until_when_credentials_work(lab, item, popov
 
 
 @pytest.mark.labs
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("theme", ["light", *long("dark", "high-contrast")])
 def test_it_is_readable_in_every_theme(lab, item, popover, session, theme):
     lab.use_theme(THEMES[theme])
     item.click()
@@ -190,6 +192,7 @@ def test_it_is_readable_in_every_theme(lab, item, popover, session, theme):
     lab.use_theme(LIGHT)  # the server keeps it
 
 
+@pytest.mark.long
 def test_it_is_readable_in_the_systems_own_high_contrast(lab, item, popover, session):
     lab.page.emulate_media(forced_colors="active")
     item.click()
@@ -204,7 +207,7 @@ def test_it_is_readable_in_the_systems_own_high_contrast(lab, item, popover, ses
     )
 
 
-@pytest.mark.parametrize("width", [700, 400])
+@pytest.mark.parametrize("width", [*long(700), 400])
 def test_a_narrow_window_shows_role_and_state(lab, item, popover, session, width):
     lab.page.set_viewport_size({"width": width, "height": 700})
     expect(item.get_by_text("Analyst")).to_be_in_viewport()
@@ -233,7 +236,7 @@ PROBLEM = {
 }
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", ["degraded", *long("sign_in_required", "expired")])
 def test_a_role_session_that_needs_attention_says_how_long_it_is_valid_and_why(
     lab, item, popover, session, state
 ):
@@ -293,6 +296,7 @@ def test_a_server_without_the_extension_is_shown_quietly(lab, item, popover):
     assert lab.recorder.own_errors == []
 
 
+@pytest.mark.long
 def test_a_setting_hides_it(lab, item):
     lab.run_command("settingeditor:open", query="AWS Roles")
     shown = lab.page.get_by_role("checkbox", name="Status bar")
@@ -342,6 +346,7 @@ def open_menu(lab):
     lab.page.locator('.lm-Menu-item[data-type="submenu"]', has_text="AWS Role").click()
 
 
+@pytest.mark.long
 def test_the_menu_offers_nothing_where_the_extension_is_missing(lab, item):
     lab.page.route("**/aws/**", lambda route: route.fulfill(status=404, body="<html>404</html>"))
     lab.reload()
@@ -374,6 +379,7 @@ def test_a_role_that_aws_refuses_is_explained(lab, item, session):
     expect(item).to_contain_text("Analyst")
 
 
+@pytest.mark.long
 def test_a_command_shows_who_the_user_is_to_aws(lab, item, session):
     expect(item).to_contain_text("Analyst")
     lab.begin_command("aws-roles:show-identity")

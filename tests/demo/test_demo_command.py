@@ -18,6 +18,7 @@ import pytest
 
 from jupyter_wb_aws.cli import demo
 from jupyter_wb_aws.demo.lab import LabOptions, client_file
+from tests.marks import long
 
 PROGRAM = (
     "import argparse, sys; from jupyter_wb_aws.cli import demo\n"
@@ -144,7 +145,7 @@ def test_the_welcome_explains_the_sign_in_and_that_others_can_sign_in_too():
     assert "every user of this machine" not in demo.welcome(replace(options, sign_in=False))
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [*long(signal.SIGINT), signal.SIGTERM])
 def test_the_demo_starts_and_a_signal_removes_every_process_and_the_state_folder(
     tmp_path, free_port, signum
 ):
