@@ -21,6 +21,7 @@ from jupyterhub.roles import get_default_roles
 from jupyterhub.scopes import scope_definitions
 from jupyterhub.services.service import Service
 from jupyterhub.spawner import Spawner
+from jupyterhub.utils import subdomain_hook_idna, subdomain_hook_legacy
 from traitlets.config import PyFileConfigLoader
 
 from jupyter_wb_aws.app import WbAwsApp
@@ -119,6 +120,23 @@ def test_the_role_of_servers_keeps_what_the_hub_gives_it(block, tmp_path):
             assert own["user"] <= set(role["scopes"])
 
 
+def test_the_issuer_of_a_hub_with_a_base_url_is_where_the_service_answers(tmp_path):
+    (block,) = [block for block in CONFIGURATIONS if "HubServiceApp.prefix" in block.text]
+    service = HubServiceApp(config=load(block.text, tmp_path))
+    base_url = service.prefix.removesuffix(f"services/{service.service_name}/")
+
+    assert base_url.startswith("/")
+    assert base_url.endswith("/")
+    assert service.issuer == f"https://hub.example.com{service.prefix}".rstrip("/")
+    assert service.hub_api_url.endswith(f"{base_url}hub/api")
+
+
+@pytest.mark.parametrize("hook", [subdomain_hook_idna, subdomain_hook_legacy])
+def test_the_host_of_the_service_on_a_hub_with_subdomains_is_that_of_the_hub(hook):
+    page = (ROOT / "docs/hub-service.md").read_text()
+    assert hook("aws", "hub.example.com", "service") in page
+
+
 @pytest.mark.parametrize("block", ROLES_FILES, ids=str)
 def test_a_roles_file_is_read_by_the_service(block):
     assert roles_of(block.text)
@@ -198,6 +216,11 @@ def test_the_keys_can_be_read_by_the_services_group_alone():
     assert security["fsGroup"] == security["runAsGroup"]
     assert security["runAsNonRoot"]
     assert f"generic {keys['secretName']} " in (ROOT / "docs/hub-service-deploy.md").read_text()
+
+
+def test_a_restart_of_the_pod_leaves_the_audit_log_closed_to_others():
+    # By default, the kubelet adds 0660 to every file of a volume each time that it mounts it (`fsGroup`).
+    assert pod()["spec"]["securityContext"]["fsGroupChangePolicy"] == "OnRootMismatch"
 
 
 def test_the_probes_ask_what_the_service_answers_while_the_hub_is_away():
@@ -356,7 +379,7 @@ HUB_NAMES = {
     *get_args(EndReason),
     *(str(state) for state in State),
     # Of JupyterHub and of Zero to JupyterHub.
-    *("load_roles", "refresh_user"),
+    *("load_roles", "refresh_user", "subdomain_host", "subdomain_hook"),
 }  # fmt: skip
 # Files that a page asks the reader to create.
 READERS_FILES = {
