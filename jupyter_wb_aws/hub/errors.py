@@ -177,4 +177,4 @@ class FileNotWritten(WbAwsError):
 
     code = "file_not_written"
     title = "The file can't be written"
-    hint = "Choose another folder, or free some disk space."
+    hint = "Choose a folder that this account can write to; if its disk is full, free some space."

@@ -22,6 +22,8 @@ _OF_THE_KEYS = {
     "keys_dir_refused": "The folder with the keys is not used. The log says why.",
     "keys_dir_not_written": "The folder with the keys can't be changed. The log says why.",
 }
+# The codes of what the keys have logged themselves.
+LOGGED = frozenset(_OF_THE_KEYS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,8 +96,8 @@ def new_key(out: Path, algorithm: str, lead: float, clock: Clock) -> str:
     except OSError as error:
         raise FileNotWritten(f"{path} can't be written: {error.strerror}.") from None
     return (
-        f"Made {path}, which holds a private key. Add it to what is there, such as a Secret, before"
-        f" {rfc3339(key.signs_from)}: it signs from then on, or at once where it is the only one."
+        f"Made {path}, which holds a private key. Add it to the keys of the service (in Kubernetes: to its Secret) before"
+        f" {rfc3339(key.signs_from)}. It signs from then on; if it is the only key, it signs at once."
     )
 
 

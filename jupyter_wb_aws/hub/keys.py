@@ -193,7 +193,7 @@ class SigningKeys:
         problems = self._list_problems()
         for problem in problems:
             if problem not in self._logged:
-                log.error("%s (%s)", problem.detail, self._folder.path)
+                log.error("%s HubServiceApp.keys_dir is %s.", problem.detail, self._folder.path)
         self._logged = problems
 
     def _read_if_changed(self) -> bool:

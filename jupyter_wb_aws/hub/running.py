@@ -23,7 +23,7 @@ from jupyter_wb_aws.hub.claims import ClaimSettings
 from jupyter_wb_aws.hub.connections import BoundedServer, allow_connections
 from jupyter_wb_aws.hub.errors import HubUnavailable, KeysUnavailable
 from jupyter_wb_aws.hub.handlers import Shared, make_application
-from jupyter_wb_aws.hub.health import Health
+from jupyter_wb_aws.hub.health import LOGGED, Health
 from jupyter_wb_aws.hub.hub_client import HubClient, certificates_of
 from jupyter_wb_aws.hub.keys import SigningKeys
 from jupyter_wb_aws.hub.metrics import Metrics
@@ -43,6 +43,8 @@ IDLE_TIMEOUT = 120.0
 GRACE = 4.0
 # Calls of one caller, refused ones and `GET roles` among them, for each token that one user may have.
 CALLS_PER_TOKEN = 4
+# Seconds. Shorter lifetimes are for tests.
+SHORT_TOKEN_LIFETIME = 300
 # Seconds: nobody should keep the public documents for longer than a part of the lead of a new key.
 LONGEST_MAX_AGE = 3600
 
@@ -67,6 +69,8 @@ async def _run(settings: ServiceSettings) -> None:
         server = _listen(settings, shared)
         log.info("%s answers at port %d below %s", settings.issuer, settings.port, settings.prefix)
         for problem in await shared.health.problems():
+            if problem.code in LOGGED:  # with the names of files
+                continue
             log.warning("%s (%s)", problem.detail, problem.code)
             if problem.code == HubUnavailable.code:
                 api = settings.hub_api_url
@@ -101,6 +105,12 @@ def make_shared(settings: ServiceSettings) -> Shared:
     if warning := issuer_warning(settings.issuer):
         log.warning(
             "The issuer %s is for S3-compatible stores and tests: %s", settings.issuer, warning
+        )
+    if settings.token_lifetime < SHORT_TOKEN_LIFETIME:
+        log.warning(
+            "HubServiceApp.token_lifetime is %d s. So short an outage of the service or the hub leaves kernels"
+            " without credentials; 900 or more is usual.",
+            settings.token_lifetime,
         )
     if settings.issuer.endswith("/"):
         log.warning(

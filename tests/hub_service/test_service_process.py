@@ -29,6 +29,7 @@ from tests.hub_service.running_service import (
     ROLES,
     RunningService,
     plain_environment,
+    running_service,
     until,
 )
 
@@ -168,6 +169,25 @@ def test_an_issuer_with_a_slash_at_its_end_is_warned_of(run, settings):
     for issuer, is_warned in ((settings["issuer"], False), (settings["issuer"] + "/", True)):
         done = run(settings={**settings, "issuer": issuer, "audit_log": "/nowhere/at/all"})
         assert ("ends with a slash" in done.stderr) is is_warned
+
+
+def test_a_token_lifetime_that_is_for_tests_is_warned_of(run, settings):
+    for seconds, is_warned in ((299, True), (900, False)):
+        done = run(settings={**settings, "token_lifetime": seconds, "audit_log": "/nowhere/at/all"})
+        assert ("So short an outage" in done.stderr) is is_warned
+
+
+def test_a_folder_of_keys_that_is_a_file_is_named_once_with_its_setting(settings, tmp_path, hub):
+    keys_dir = tmp_path / "a_file"
+    keys_dir.touch()
+    with running_service(
+        tmp_path, **{**settings, "hub_api_url": hub.api_url, "keys_dir": str(keys_dir)}
+    ) as service:
+        until(lambda: "answers at port" in service.log, lambda: service.log)
+        problems = [x for x in service.log.splitlines() if "folder with the keys is not used" in x]
+        assert len(problems) == 1
+        assert f"HubServiceApp.keys_dir is {keys_dir}." in problems[0]
+        assert service.ask("GET", "health").status_code == 503
 
 
 def test_the_default_configuration_file_is_that_of_the_docs_and_may_be_missing(run):
