@@ -379,7 +379,7 @@ HUB_NAMES = {
     *get_args(EndReason),
     *(str(state) for state in State),
     # Of JupyterHub and of Zero to JupyterHub.
-    *("load_roles", "refresh_user", "subdomain_host", "subdomain_hook"),
+    *("load_roles", "refresh_user"),
 }  # fmt: skip
 # Files that a page asks the reader to create.
 READERS_FILES = {

@@ -78,6 +78,8 @@ def until(met, what, seconds=SECONDS):
 class RunningHub:
     """A JupyterHub at `url`, in `folder`, whose users log in with any password.
 
+    `ports` are those of the proxy, of the hub behind it, and of the proxy's API.
+
     Each of `services`, `roles`, `config` and `server_config` may be a function of this object instead, which
     has its `url` and `folder` by then.
 
@@ -105,8 +107,8 @@ class RunningHub:
         self._admin_token = secrets.token_hex(16)
         self._process = None
         self._python = TESTED / "bin/python"
-        self._ports = free_ports(3)
-        self.port = self._ports[0]
+        self.ports = free_ports(3)
+        self.port = self.ports[0]
         self.url = f"http://127.0.0.1:{self.port}{base_url}"
         self.folder = Path(tempfile.mkdtemp(prefix="wb-aws-hub-"))
         self.folder.chmod(0o711)
@@ -179,7 +181,7 @@ class RunningHub:
         }  # fmt: skip
 
     def _configuration(self, services, roles, text):
-        _, hub_port, proxy_port = self._ports
+        _, hub_port, proxy_port = self.ports
         mark = {MARK: str(self.folder)}
         for service in services:
             if "command" in service:
