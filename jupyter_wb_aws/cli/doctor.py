@@ -118,7 +118,7 @@ def _print_result(report: Report) -> None:
     fine = [what for what, found in report.looked_at.items() if not found]
     if fine:
         print_text()
-        for line in wrapped(f"Nothing found in: {', '.join(fine)}."):
+        for line in wrapped(f"Checked, and nothing found: {', '.join(fine)}."):
             print_text(line)
 
 

@@ -86,7 +86,7 @@ function Found(props: { report: DoctorReport; trans: TranslationBundle }): React
         </ul>
       )}
       <p className="jp-AwsRoles-doctorFine">
-        {trans.__('Nothing found in: %1.', checksWithoutFindings(report))}
+        {trans.__('Checked, and nothing found: %1.', checksWithoutFindings(report))}
       </p>
       <p className="jp-AwsRoles-doctorFine">
         {trans.__('To check from a running notebook or terminal:')}{' '}

@@ -44,7 +44,7 @@ test('a copied report has each code, the programs it affects, and what to do', (
     '  For your administrator: Their keys.',
     'INFO endpoint_set []',
     '  Message of endpoint_set.',
-    'Nothing found in: proxies.'
+    'Checked, and nothing found: proxies.'
   ]);
   expect(checksWithoutFindings(report)).toBe('proxies');
 });

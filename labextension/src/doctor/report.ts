@@ -78,7 +78,7 @@ export function reportText(report: DoctorReport, trans: TranslationBundle): stri
     `${verdict(report, trans)} (${report.checked_at})`,
     caller(report, trans),
     ...findings,
-    trans.__('Nothing found in: %1.', checksWithoutFindings(report))
+    trans.__('Checked, and nothing found: %1.', checksWithoutFindings(report))
   ]
     .filter(Boolean)
     .join('\n');
