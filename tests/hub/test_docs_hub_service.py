@@ -35,6 +35,7 @@ class Followed:
     def __init__(self, *, by_itself):
         self.by_itself = by_itself
         self.port, self.hub_port = free_ports(2)
+        self._process = None
 
     def block(self, language, contained, page=FIRST):
         """Return the text of the first block with some text."""
@@ -65,6 +66,8 @@ class Followed:
         (hub.folder / "etc/aws-roles.toml").write_text(self.block("toml", "request_url"))
         make_folders = self.here(self.block("console", "install -d"), hub).removeprefix("$ ")
         subprocess.run(shlex.split(make_folders), check=True)
+        if self.by_itself:
+            self._start(hub)
         page_text = self.block("python", "c.JupyterHub.load_roles")
         if self.by_itself:
             page_text += self.block("python", "c.JupyterHub.services", DEPLOY)
@@ -78,6 +81,26 @@ c.JupyterHub.load_roles = [*c.JupyterHub.load_roles, *tests_own[1]]
 c.Spawner.environment = {{**c.Spawner.environment, **tests_own[2]}}
 """
 
+    def _start(self, hub):
+        """Start the service as systemd does, before the hub."""
+        unit = next(b.text for b in blocks("ini", [DEPLOY]))
+        command = next(x for x in unit.splitlines() if x.startswith("ExecStart=")).partition("=")[2]
+        words = shlex.split(self.here(command, hub))
+        words[0] = str(TESTED / "bin/jupyter-wb-aws-hub")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTERHUB")}
+        with (hub.folder / "logs/service.log").open("w") as log:
+            self._process = subprocess.Popen(words, env=environment, stdout=log, stderr=log)
+        url = f"http://127.0.0.1:{self.port}/services/aws/keys"
+        until(
+            lambda: is_there(lambda: httpx.get(url, trust_env=False)), "the service does not answer"
+        )
+
+    def stop(self):
+        """Stop the service, if it runs by itself."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+
     def server_config(self, hub):
         """Return the configuration of the users' servers."""
         text = self.here(self.block("python", 'token_source = "jupyterhub"'), hub)
@@ -88,7 +111,9 @@ c.Spawner.environment = {{**c.Spawner.environment, **tests_own[2]}}
 
 @pytest.fixture(scope="module", params=["managed", "by itself"])
 def followed(request):
-    return Followed(by_itself=request.param == "by itself")
+    followed = Followed(by_itself=request.param == "by itself")
+    yield followed
+    followed.stop()
 
 
 @pytest.fixture(scope="module")
@@ -96,25 +121,16 @@ def hub(followed, start_hub):
     hub = start_hub(
         users=["alice", "bob"], config=followed.config, server_config=followed.server_config
     )
-    process = None
-    if followed.by_itself:
-        unit = next(b.text for b in blocks("ini", [DEPLOY]))
-        command = next(x for x in unit.splitlines() if x.startswith("ExecStart=")).partition("=")[2]
-        words = shlex.split(followed.here(command, hub))
-        words[0] = str(TESTED / "bin/jupyter-wb-aws-hub")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTERHUB")}
-        with (hub.folder / "logs/service.log").open("w") as log:
-            process = subprocess.Popen(words, env=environment, stdout=log, stderr=log)
-    until(lambda: answers(hub), "the service does not answer")
-    yield hub
-    if process is not None:
-        process.terminate()
-        process.wait(20)
+    until(
+        lambda: is_there(lambda: hub.fetch("GET", "services/aws/health")),
+        "the service does not answer",
+    )
+    return hub
 
 
-def answers(hub):
+def is_there(ask):
     try:
-        return hub.fetch("GET", "services/aws/health").status_code == 200
+        return ask().status_code == 200
     except httpx.TransportError:
         return False
 
