@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 
 from jupyter_wb_aws.demo.local_aws import LocalAws, accounts
 from jupyter_wb_aws.demo.names import ACCOUNT_ID, BUCKET, REGION, role_arn
+from tests.hub.running_hub import until
 from tests.peers.ports import free_ports
 from tests.running_demo import TESTED
 
@@ -69,7 +70,7 @@ class Trail(logging.Handler):
 
 
 class HubSite:
-    """The settings of a hub with the service: `start_hub(**site.options)`; then `site.hub = hub`.
+    """A hub with the service: `site.start(start_hub)`.
 
     Args:
         stack: takes down what is made, an `ExitStack`.
@@ -89,6 +90,14 @@ class HubSite:
         self._conditions = conditions
         self.hub = None
         self.trail = Trail()
+
+    def start(self, start_hub, **options):
+        """Start the hub, with more options if they are given, and wait until the service answers behind its proxy."""
+        self.hub = start_hub(**{**self.options, **options})
+        until(
+            lambda: self.ask("GET", "health", None).status_code == 200,
+            lambda: f"the service does not answer:\n{self.log_path.read_text()}\n{self.hub.log}",
+        )
 
     @property
     def options(self):
@@ -126,6 +135,7 @@ c.JupyterHub.custom_scopes = {{"custom:jupyter-wb-aws:keys": {{"description": "R
         self.folder.mkdir(mode=0o700)
         self.keys, self.audit_path = self.folder / "keys", self.folder / "audit.log"
         self.log_path = self.folder / "service.log"
+        self.log_path.touch(mode=0o600)
         (self.folder / "roles.toml").touch(mode=0o600)
         self.issuer = f"{hub.url}services/aws"
         self.aws = self._stack.enter_context(self._local_aws())

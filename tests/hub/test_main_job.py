@@ -20,7 +20,7 @@ pytestmark = pytest.mark.hub5
 def site(start_hub):
     with contextlib.ExitStack() as stack:
         site = HubSite(stack)
-        site.hub = start_hub(**site.options)
+        site.start(start_hub)
         yield site
 
 

@@ -31,7 +31,7 @@ CHECK_EVERY = 5
 def site(start_hub):
     with contextlib.ExitStack() as stack:
         site = HubSite(stack, server_config={"JupyterHubTokenSource": {"check_every": CHECK_EVERY}})
-        site.hub = start_hub(**site.options)
+        site.start(start_hub)
         yield site
 
 

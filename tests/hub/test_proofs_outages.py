@@ -22,7 +22,7 @@ AGAIN = f"""
 def site(start_hub):
     with contextlib.ExitStack() as stack:
         site = HubSite(stack, server_config={"JupyterHubTokenSource": {"check_every": 5}})
-        site.hub = start_hub(**site.options)
+        site.start(start_hub)
         yield site
 
 

@@ -38,7 +38,7 @@ def site(start_hub):
     with contextlib.ExitStack() as stack:
         lifetimes = {"token_lifetime": TOKEN_LIFETIME, "publish_lead": PUBLISH_LEAD}
         site = HubSite(stack, service={**lifetimes, "tokens_per_minute": 100_000})
-        site.hub = start_hub(**site.options)
+        site.start(start_hub)
         yield site
 
 

@@ -47,9 +47,8 @@ c.JupyterHub.log_level = "DEBUG"
 c.ConfigurableHTTPProxy.debug = True
 c.Spawner.args = ["--allow-root", "--debug"]
 """
-        options = site.options
-        settings = options["config"]
-        site.hub = start_hub(**{**options, "config": lambda hub: settings(hub) + more})
+        settings = site.options["config"]
+        site.start(start_hub, config=lambda hub: settings(hub) + more)
         yield site
 
 

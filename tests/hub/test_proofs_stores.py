@@ -21,7 +21,7 @@ def site(start_hub):
             aws={"reads_roles_claim": False},
             conditions=by_subject,
         )
-        site.hub = start_hub(**site.options)
+        site.start(start_hub)
         yield site
 
 

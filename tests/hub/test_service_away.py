@@ -28,7 +28,7 @@ def site(start_hub):
     with contextlib.ExitStack() as stack:
         of_servers = {"JupyterHubTokenSource": {"check_every": 2, "timeout": 2}}
         site = HubSite(stack, service={"token_lifetime": TOKEN_LIFETIME}, server_config=of_servers)
-        site.hub = start_hub(**site.options)
+        site.start(start_hub)
         yield site
 
 
