@@ -124,8 +124,8 @@ class HubServiceApp(Application):
         max=10_000,
         config=True,
         help="""How many questions each process of the service may send to the hub in a second. Callers beyond that
-        wait for two seconds at most, then get 503 and come back later. Tokens that the hub has not accepted before
-        get half of it.""",
+        wait for two seconds at most, then get 503 and come back later. One user gets a quarter of it at most;
+        tokens that the hub has not accepted before get half of it together.""",
     )
     only_from_servers = Bool(
         default_value=True,

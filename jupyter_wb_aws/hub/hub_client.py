@@ -14,8 +14,8 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from jupyter_wb_aws.hub.caller import Caller, read_caller
 from jupyter_wb_aws.hub.deadline import step_ends_at
-from jupyter_wb_aws.hub.errors import HubUnavailable, NotAuthenticated
-from jupyter_wb_aws.hub.rate_limits import CallerLimit, HubCap, RecentKeys
+from jupyter_wb_aws.hub.errors import HubUnavailable, NotAuthenticated, TooManyTokens
+from jupyter_wb_aws.hub.rate_limits import CallerLimit, HubCap, RecentOwners
 
 # Seconds until the hub's answer is there, with the wait for a turn. A token's audit line has to follow.
 DEADLINE = 4.0
@@ -27,6 +27,11 @@ MAX_ANSWER = 4 * 1024 * 1024
 NO_ANSWER = 599
 IN_QUEUE = "in request queue"
 RETRY_AFTER = (5, 20)
+# Seconds before a caller who calls too often is refused: without a wait, hundreds of connections that ask in a loop
+# would use up the processor.
+PAUSE = 1.0
+# Who asks where nobody has called. No owner of a token is named so: theirs have a kind before the name.
+ITSELF = "health"
 REACH_HINT = "`hub_api_url` must lead to the API of a running JupyterHub."
 
 
@@ -44,7 +49,7 @@ class HubClient:
     Args:
         api_url: the hub's API: ``http://127.0.0.1:8081/hub/api``.
         cap: limits the questions.
-        limit: how often each token may be asked for, so that no loop uses up the cap of all.
+        limit: how often each user may call, so that no loop uses up the cap of all.
         rng: spreads the callers that are refused.
         observe: notes each question.
         certificates: for a hub with https.
@@ -63,12 +68,12 @@ class HubClient:
         self._api_url = api_url.rstrip("/")
         self._cap = cap
         self._limit = limit
-        # Hashes of tokens. They decide who waits when many ask, and nothing else.
-        self._accepted = RecentKeys()
+        # Whose the tokens were. That decides who waits when many ask, and nothing else.
+        self._owners = RecentOwners()
         self._rng = rng
         self._observe = observe
         self._certificates = certificates
-        # Of httpx2, each question takes two to three times as much: it looks at every open connection.
+        # A question through httpx2 takes two to three times as much: it looks at every open connection.
         self._client = SimpleAsyncHTTPClient(
             force_instance=True, max_clients=MAX_OPEN, max_body_size=MAX_ANSWER
         )
@@ -81,24 +86,26 @@ class HubClient:
 
         Raises:
             NotAuthenticated: if the hub does not know it.
-            TooManyTokens: if it comes too often.
+            TooManyTokens: if its user calls too often, with this or other tokens.
             HubBusy: if the hub may not be asked so soon.
             HubUnavailable: if the hub does not answer, or not as a hub does.
         """
         key = hashlib.sha256(token.encode()).hexdigest()
-        self._limit.use(key)
-        status, document = await self._ask(
-            "/user", {"Authorization": f"token {token}"}, is_stranger=key not in self._accepted
-        )
+        owner = self._owners.get(key)
+        await self._count(owner or key)
+        status, document = await self._ask("/user", {"Authorization": f"token {token}"}, owner)
         # The hub answers 403 to a token that it does not know, and 401 to one that has ended. Others on the way to it
         # refuse with JSON, too, such as `{"message": "Forbidden"}`; they know nothing of the token.
         if status in {401, 403} and document.get("status") == status and "message" in document:
-            self._accepted.discard(key)
+            self._owners.forget(key)
             raise NotAuthenticated("The hub does not know the token of this call.")
         if status != 200:
             raise self._unavailable(f"it answers HTTP {status}")
         caller = read_caller(document)
-        self._accepted.add(key)
+        named = f"{caller.kind} {caller.name}"
+        self._owners.keep(key, named)
+        if owner is None:  # it was counted as a stranger's
+            await self._count(named)
         return caller
 
     async def check(self) -> None:
@@ -107,7 +114,7 @@ class HubClient:
         Raises:
             HubBusy, HubUnavailable: if it does not.
         """
-        status, document = await self._ask("/", {})
+        status, document = await self._ask("/", {}, ITSELF)
         if status != 200 or "version" not in document:
             raise self._unavailable(f"it answers HTTP {status} without its version")
 
@@ -115,11 +122,18 @@ class HubClient:
         """Close the connections."""
         self._client.close()
 
+    async def _count(self, caller: str) -> None:
+        try:
+            self._limit.use(caller)
+        except TooManyTokens:
+            await asyncio.sleep(PAUSE)
+            raise
+
     async def _ask(
-        self, path: str, headers: dict[str, str], *, is_stranger: bool = False
+        self, path: str, headers: dict[str, str], asker: str | None
     ) -> tuple[int, dict[str, Any]]:
         ends_at = step_ends_at(DEADLINE)
-        async with self._cap.turn(is_stranger=is_stranger):
+        async with self._cap.turn(asker):
             loop = asyncio.get_running_loop()
             began, outcome = loop.time(), "failed"
             try:

@@ -9,6 +9,7 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from weakref import WeakValueDictionary
 
 from jupyter_wb_aws.hub.errors import HubBusy, TooManyTokens
 
@@ -27,8 +28,9 @@ class HubCap:
     question may be on its way for any time, and what began a second apart may arrive together. A hub that is slow
     is asked less often, therefore.
 
-    Strangers, whose tokens the hub has not accepted before, get half of the turns: anybody can send texts that are
-    no tokens, and would otherwise keep everyone else from asking.
+    Nobody gets all of them, or one caller could keep everyone else from asking. A user has a quarter at most, with
+    however many tokens. All strangers together have half: their tokens were not accepted before, and anybody can
+    send texts that are no tokens.
 
     Args:
         per_second: how many may reach the hub.
@@ -39,17 +41,24 @@ class HubCap:
     def __init__(self, per_second: int, rng: random.Random, second: float = 1.0) -> None:
         self._turns = asyncio.Semaphore(per_second)
         self._turns_of_strangers = asyncio.Semaphore(max(1, per_second // 2))
+        self._turns_of_one = max(1, per_second // 4)
+        # Each is gone once nobody holds a turn of it or waits for one.
+        self._turns_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._rng = rng
         self._second = second
 
     @contextlib.asynccontextmanager
-    async def turn(self, *, is_stranger: bool = False) -> AsyncIterator[None]:
+    async def turn(self, caller: str | None) -> AsyncIterator[None]:
         """Wait for a turn to ask the hub, and hold it until the hub has answered.
+
+        Args:
+            caller: who asks; None for a stranger.
 
         Raises:
             HubBusy: if none is free soon.
         """
-        wanted = [*([self._turns_of_strangers] if is_stranger else []), self._turns]
+        # In this order, so that at most a caller's own share of them waits among the others.
+        wanted = [self._share_of(caller), self._turns]
         held: list[asyncio.Semaphore] = []
         try:
             try:
@@ -63,6 +72,14 @@ class HubCap:
         finally:
             for turns in held:
                 asyncio.get_running_loop().call_later(self._second, turns.release)
+
+    def _share_of(self, caller: str | None) -> asyncio.Semaphore:
+        if caller is None:
+            return self._turns_of_strangers
+        share = self._turns_of.get(caller)
+        if share is None:
+            share = self._turns_of[caller] = asyncio.Semaphore(self._turns_of_one)
+        return share
 
     def busy(self) -> HubBusy:
         """Return the refusal of a caller whose turn does not come."""
@@ -144,25 +161,26 @@ class OncePerMinute:
         self._said_at.pop(key, None)
 
 
-class RecentKeys:
-    """The keys that were added last, up to `MAX_KEPT`."""
+class RecentOwners:
+    """Whose each of the tokens was that the hub accepted last, up to `MAX_KEPT`; by the token's hash."""
 
     def __init__(self) -> None:
-        self._keys: OrderedDict[str, None] = OrderedDict()
+        self._owners: OrderedDict[str, str] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._owners)
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._keys
+    def get(self, key: str) -> str | None:
+        """Return the owner of the token with this hash; None if it is not known."""
+        return self._owners.get(key)
 
-    def add(self, key: str) -> None:
-        """Add a key, or note that it is used again."""
-        self._keys[key] = None
-        self._keys.move_to_end(key)
-        if len(self._keys) > MAX_KEPT:
-            self._keys.popitem(last=False)
+    def keep(self, key: str, owner: str) -> None:
+        """Note whose token it is, and that it is used again."""
+        self._owners[key] = owner
+        self._owners.move_to_end(key)
+        if len(self._owners) > MAX_KEPT:
+            self._owners.popitem(last=False)
 
-    def discard(self, key: str) -> None:
-        """Remove a key, if it is there."""
-        self._keys.pop(key, None)
+    def forget(self, key: str) -> None:
+        """Forget a token, if it is there."""
+        self._owners.pop(key, None)

@@ -160,6 +160,24 @@ def test_a_loop_of_one_caller_leaves_the_hub_to_others(hub, start_service):
         assert service.token("bob-token").status_code == 201
 
 
+def test_many_tokens_of_one_user_leave_the_hub_to_others(hub, start_service):
+    calls = 12  # within a minute: four times as many as tokens
+    mallorys = [f"mallory-{number}" for number in range(40)]
+    hub.tokens.update({token: user("mallory") for token in mallorys})
+    with start_service(tokens_per_minute=calls // 4) as service:
+        assert service.token().status_code == 201
+        # The hub says whose they are.
+        assert {status for status, _, _ in tokens_at_once(service, mallorys)} <= {201, 429, 503}
+        hub.asked.clear()
+
+        *answers, alices = tokens_at_once(service, [*(mallorys * 6), "alice-token"])
+
+        refused = [content["code"] for status, _, content in answers if status != 201]
+        assert set(refused) == {"too_many_tokens"}
+        assert len(hub.asked_for_users) <= calls
+        assert alices[0] == 201
+
+
 def test_a_hub_with_https_is_asked_if_its_certificate_is_trusted(tmp_path):
     authority, other = Authority(), Authority()
     for name, one in {"trusted": authority, "other": other}.items():

@@ -10,7 +10,13 @@ import time
 import pytest
 
 from jupyter_wb_aws.hub.errors import HubBusy, TooManyTokens
-from jupyter_wb_aws.hub.rate_limits import MAX_KEPT, CallerLimit, HubCap, OncePerMinute, RecentKeys
+from jupyter_wb_aws.hub.rate_limits import (
+    MAX_KEPT,
+    CallerLimit,
+    HubCap,
+    OncePerMinute,
+    RecentOwners,
+)
 
 SECOND = 0.2
 
@@ -39,12 +45,12 @@ def now():
 async def test_a_turn_is_free_again_a_second_after_the_answer():
     cap, arrived = HubCap(5, random.Random(1), SECOND), []
 
-    async def ask(seconds):
-        async with cap.turn():
-            await asyncio.sleep(seconds)
+    async def ask(number):
+        async with cap.turn(f"user-{number}"):
+            await asyncio.sleep(random.Random(number).uniform(0, SECOND / 2))
             arrived.append(time.monotonic())
 
-    await asyncio.gather(*(ask(random.Random(n).uniform(0, SECOND / 2)) for n in range(20)))
+    await asyncio.gather(*(ask(number) for number in range(20)))
 
     arrived.sort()
     assert len(arrived) == 20
@@ -55,7 +61,7 @@ async def test_a_question_that_fails_gives_its_turn_back():
     cap = HubCap(1, random.Random(1), SECOND)
     for _ in range(3):
         with pytest.raises(OSError, match="gone"):
-            async with cap.turn():
+            async with cap.turn("alice"):
                 raise OSError("gone")
 
 
@@ -103,24 +109,34 @@ def test_what_is_said_once_a_minute_is_remembered_for_that_long_within_bounds(no
     assert len(said) == MAX_KEPT
 
 
-def test_the_keys_that_were_added_last_are_kept():
-    recent = RecentKeys()
+def test_the_owners_of_the_tokens_that_came_last_are_kept():
+    recent = RecentOwners()
     for number in range(MAX_KEPT + 1):
-        recent.add(f"{number}")
-        recent.add("used again and again")
+        recent.keep(f"{number}", "bob")
+        recent.keep("used again and again", "alice")
     assert len(recent) == MAX_KEPT
-    assert "used again and again" in recent
-    assert "0" not in recent
-    recent.discard("used again and again")
-    recent.discard("unknown")
-    assert "used again and again" not in recent
+    assert recent.get("used again and again") == "alice"
+    assert recent.get("0") is None
+    recent.forget("used again and again")
+    recent.forget("unknown")
+    assert recent.get("used again and again") is None
 
 
 async def test_strangers_get_half_of_the_turns():
     cap = HubCap(4, random.Random(1), 60)
-    async with cap.turn(is_stranger=True), cap.turn(is_stranger=True):
+    async with cap.turn(None), cap.turn(None):
         with pytest.raises(HubBusy):
-            async with cap.turn(is_stranger=True):
+            async with cap.turn(None):
                 pass
-        async with cap.turn(), cap.turn():
+        async with cap.turn("alice"), cap.turn("bob"):
+            pass
+
+
+async def test_one_user_gets_a_quarter_of_the_turns():
+    cap = HubCap(8, random.Random(1), 60)
+    async with cap.turn("mallory"), cap.turn("mallory"):
+        with pytest.raises(HubBusy):
+            async with cap.turn("mallory"):
+                pass
+        async with cap.turn("alice"), cap.turn("alice"), cap.turn("bob"):
             pass
