@@ -86,6 +86,7 @@ def test_every_code_block_has_a_language_that_is_checked():
     fences = sum(page.read_text().count("\n```") for page in PAGES)
     known = [
         "console",
+        "dockerfile",
         "hcl",
         "ini",
         "json",

@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -22,7 +23,7 @@ from jupyterhub.scopes import scope_definitions
 from jupyterhub.services.service import Service
 from jupyterhub.spawner import Spawner
 from jupyterhub.utils import subdomain_hook_idna, subdomain_hook_legacy
-from traitlets.config import PyFileConfigLoader
+from traitlets.config import Config, PyFileConfigLoader
 
 from jupyter_wb_aws.app import WbAwsApp
 from jupyter_wb_aws.demo.local_aws.trust_policy import TrustRequest, allows
@@ -258,6 +259,34 @@ def test_the_charts_values_have_roles_that_the_hub_knows():
         known_scopes(role["scopes"])
 
 
+def test_the_charts_values_have_settings_that_exist():
+    for name in VALUES["hub"]["config"]["JupyterHub"]:
+        assert JupyterHub.class_traits(config=True)[name]
+    settings = VALUES["singleuser"]["extraFiles"]["aws-settings"]["data"]
+    for name, section in settings.items():
+        configured = CLASSES[name](config=Config(settings))
+        assert {key: getattr(configured, key) for key in section} == section
+
+
+def test_the_groups_that_the_manifests_name_have_users():
+    groups = VALUES["hub"]["config"]["JupyterHub"]["load_groups"]
+    named = {g for role in VALUES["hub"]["loadRoles"].values() for g in role.get("groups", [])}
+    named |= set(re.findall(r'groups = \["(.*?)"\]', KINDS["ConfigMap"]["data"]["aws-roles.toml"]))
+    assert named == groups.keys()
+    assert all(group["users"] for group in groups.values())
+
+
+def test_the_image_is_built_by_a_valid_dockerfile():
+    (block,) = blocks("dockerfile", HUB_PAGES)
+    subprocess.run(
+        [Path(sys.executable).with_name("hadolint"), "--no-color", "-"],
+        input=block.text,
+        text=True,
+        check=True,
+    )
+    assert f"--tag {container()['image']} " in (ROOT / "docs/hub-service-deploy.md").read_text()
+
+
 # --- Policies ------------------------------------------------------------------------------
 
 
@@ -337,7 +366,7 @@ def test_a_command_exists_and_takes_its_arguments(command, tmp_path):
             assert {"create", "apply", "patch", "describe"} & set(words)
         case [program, *_]:
             assert program in {
-                "aws", "chown", "curl", "helm", "install", "jupyter", "npm", "pip", "python3", "rm", "systemctl", "useradd",
+                "aws", "chown", "curl", "docker", "helm", "install", "jupyter", "npm", "pip", "python3", "rm", "systemctl", "useradd",
                 "/opt/jupyter-wb-aws-hub/bin/pip",
             }  # fmt: skip
 
@@ -375,7 +404,7 @@ HUB_NAMES = {
     # Keys of the roles file, and a claim.
     *("tags", "source_identity", "transitive_tags", "roles_from_claim", "request_url", "preferred_username"),
     # Of the audit log and of answers.
-    *("hub_token_id", "keys_rotated", "still_published", "role_arn", "problems"),
+    *("hub_token_id", "keys_rotated", "still_published", "audit_available", "role_arn", "problems"),
     *get_args(EndReason),
     *(str(state) for state in State),
     # Of JupyterHub and of Zero to JupyterHub.
