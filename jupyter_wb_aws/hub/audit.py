@@ -56,11 +56,6 @@ class AuditLog:
         # Lines of rotations that could not be written.
         self._owed: list[dict[str, object]] = []
 
-    @property
-    def others_may_use_it(self) -> bool:
-        """Whether users other than its owner may read or write the file."""
-        return self._file.others_may_use_it()
-
     async def check(self) -> str | None:
         """Return why no line can be written; None if it can.
 
@@ -71,6 +66,14 @@ class AuditLog:
             with contextlib.suppress(AuditUnavailable):
                 await self._write("audit_available", {})
         return self._problem
+
+    async def others_may_use_it(self) -> bool:
+        """Return whether users other than its owner may read or write the file.
+
+        Raises:
+            OSError: if the disk does not answer.
+        """
+        return await self._disk.look(self._file.others_may_use_it)
 
     def open(self) -> None:
         """Open the file at the start of the service.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from jupyter_wb_aws.errors import CatalogueUnavailable, WbAwsError
 from jupyter_wb_aws.hub.async_keys import AsyncKeys
 from jupyter_wb_aws.hub.audit import AuditLog
-from jupyter_wb_aws.hub.errors import HubBusy, KeysUnavailable
+from jupyter_wb_aws.hub.errors import AuditUnavailable, HubBusy, KeysUnavailable
 from jupyter_wb_aws.hub.hub_client import HubClient
 from jupyter_wb_aws.roles.catalogue import BadEntry
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
@@ -52,13 +52,21 @@ class Health:
         found = [*await self._of_the_keys(), *await self._of_the_roles()]
         if (hub := await self._of_the_hub()) is not None:
             found.append(hub)
-        if (why := await self.audit.check()) is not None:
-            detail = f"The audit log can't be written: {why}."
-            found.append(Problem("audit_unavailable", detail, stops_tokens=True))
-        elif self.audit.others_may_use_it:
-            detail = "The audit log can be read or written by other users of this machine; mode 0600 is right."
-            found.append(Problem("audit_permissions", detail, stops_tokens=False))
-        return found
+        return [*found, *await self._of_the_audit_log()]
+
+    async def _of_the_audit_log(self) -> list[Problem]:
+        why = await self.audit.check()
+        if why is None:
+            try:
+                if not await self.audit.others_may_use_it():
+                    return []
+            except OSError as error:
+                why = error.strerror
+            else:
+                detail = "The audit log can be read or written by other users of this machine; mode 0600 is right."
+                return [Problem("audit_permissions", detail, stops_tokens=False)]
+        detail = f"The audit log can't be written: {why}."
+        return [Problem(AuditUnavailable.code, detail, stops_tokens=True)]
 
     async def _of_the_hub(self) -> Problem | None:
         loop = asyncio.get_running_loop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -9,7 +10,10 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import jwt
 import pytest
@@ -18,10 +22,13 @@ from jupyter_wb_aws.hub import audit_file
 from jupyter_wb_aws.hub.audit import AuditLog
 from jupyter_wb_aws.hub.audit_file import AuditFile
 from jupyter_wb_aws.hub.caller import Caller
+from jupyter_wb_aws.hub.catalogue import open_catalogue
+from jupyter_wb_aws.hub.claims import ClaimSettings
 from jupyter_wb_aws.hub.errors import AuditUnavailable
+from jupyter_wb_aws.hub.health import Health
 from jupyter_wb_aws.hub.key_changes import Rotation
 from tests.hub_service.fake_hub import user
-from tests.hub_service.running_service import ANALYST, AUDITOR, until
+from tests.hub_service.running_service import ANALYST, AUDITOR, ROLES, until
 
 CLAIMS = {"sub": "user:alice", "aud": "sts.amazonaws.com", "jti": "1", "exp": 1}
 APPENDS = """
@@ -338,6 +345,39 @@ def test_a_disk_that_hangs_holds_up_tokens_only_and_they_come_back(hub, service)
         assert "another process keeps its lock" in health["problems"][0]["detail"]
     until(lambda: service.token().status_code == 201, "there is no token")
     assert len(service.audit) > before
+
+
+async def test_a_disk_that_hangs_is_in_the_health_and_holds_up_no_other_call(
+    audit, path, tmp_path, clock, monkeypatch
+):
+    class Well:
+        async def check(self):
+            return None
+
+        async def problems(self):
+            return []
+
+    (tmp_path / "roles.toml").write_text(ROLES)
+    roles = open_catalogue(tmp_path / "roles.toml", clock, ClaimSettings("https://hub.example.org"))
+    gate, looked, real = threading.Event(), asyncio.Event(), Path.stat
+    loop = asyncio.get_running_loop()
+
+    def hang(one, **kwargs):
+        if one == path:
+            loop.call_soon_threadsafe(looked.set)
+            gate.wait(30)
+        return real(one, **kwargs)
+
+    audit.open()
+    monkeypatch.setattr(Path, "stat", hang)
+    asking = asyncio.create_task(Health(Well(), Well(), roles, audit).problems())
+    began = time.monotonic()
+    await looked.wait()
+    assert time.monotonic() - began < 20
+    (problem,) = await asking
+    gate.set()
+    assert (problem.code, problem.stops_tokens) == ("audit_unavailable", True)
+    assert "has not answered in time" in problem.detail
 
 
 def test_a_stolen_key_is_withdrawn_although_the_audit_log_can_not_be_written(hub, start_service):
