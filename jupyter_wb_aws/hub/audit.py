@@ -21,7 +21,7 @@ from jupyter_wb_aws.hub.audit_file import AuditFile
 from jupyter_wb_aws.hub.caller import Caller
 from jupyter_wb_aws.hub.deadline import step_ends_at
 from jupyter_wb_aws.hub.disk import DEADLINE, Disk
-from jupyter_wb_aws.hub.errors import AuditUnavailable
+from jupyter_wb_aws.hub.errors import AuditUnavailable, CallOutOfTime
 from jupyter_wb_aws.hub.key_changes import Rotation
 from jupyter_wb_aws.hub.rate_limits import OncePerMinute
 from jupyter_wb_aws.roles.session_tags import SOURCE_IDENTITY, TAGS
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 CHECK_INTERVAL = 5.0
 # Characters of what a refused caller gave as a role. An ARN has at most this many.
 MAX_ROLE = 600
+NOT_WRITTEN = (AuditUnavailable, CallOutOfTime)
 
 
 class AuditLog:
@@ -63,7 +64,7 @@ class AuditLog:
         """
         if self._problem is not None and self._monotonic() - self._checked_at > CHECK_INTERVAL:
             self._checked_at = self._monotonic()
-            with contextlib.suppress(AuditUnavailable):
+            with contextlib.suppress(*NOT_WRITTEN):
                 await self._write("audit_available", {})
         return self._problem
 
@@ -99,7 +100,7 @@ class AuditLog:
             kid: the key that signed it.
 
         Raises:
-            AuditUnavailable: if the line could not be written; the token must not be handed out.
+            AuditUnavailable, CallOutOfTime: if the line could not be written; the token must not be handed out.
         """
         said = {name: claims[name] for name in ("sub", "aud", "jti", "exp")}
         tags, source = claims.get(TAGS), claims.get(SOURCE_IDENTITY)
@@ -121,7 +122,7 @@ class AuditLog:
         record = self._record("keys_rotated", {**_of(caller), **_rotated(rotation, compromised)})
         try:
             await self._append(record, step_ends_at(DEADLINE))
-        except AuditUnavailable:
+        except NOT_WRITTEN:
             self._owed.append(record)
 
     async def refused(self, caller: Caller, code: str, role_arn: str | None) -> None:
@@ -138,7 +139,7 @@ class AuditLog:
         try:
             role = role_arn and role_arn[:MAX_ROLE]
             await self._write("refused", {**_of(caller), "code": code, "role": role})
-        except AuditUnavailable:  # the caller is refused anyway; `problem` has it
+        except NOT_WRITTEN:  # the caller is refused anyway; `problem` has it
             self._refused.forget(key)
 
     async def _write(
@@ -149,7 +150,7 @@ class AuditLog:
             owed = self._owed.pop(0)
             try:
                 await self._append(owed, step_ends_at(DEADLINE))
-            except AuditUnavailable:
+            except NOT_WRITTEN:
                 self._owed.insert(0, owed)
                 break
 

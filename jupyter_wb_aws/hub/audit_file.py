@@ -1,7 +1,7 @@
 """A file of JSON lines to which several processes append, each line whole.
 
-1. The path is looked at before each line. Was the file renamed or removed (logrotate), it is made again, 0600.
-   Was it truncated instead, appending goes on at its new end.
+1. The path is looked at before each line. If the file was renamed or removed (logrotate), it is made again, 0600.
+   If it was truncated instead, appending goes on at its new end.
 2. A line is written by one `os.write` on O_APPEND: the kernel puts it at the end, and nothing between its parts.
 3. A disk that fills up takes a part of the line. That counts as failed, and leaves half a line.
 4. So before a line is written, the file's last byte is looked at: half a line of any process is ended first, in
@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from jupyter_wb_aws.hub.deadline import FAIR_SECONDS
 from jupyter_wb_aws.hub.disk import LATE
 from jupyter_wb_aws.hub.file_lock import lock_until
 
@@ -81,15 +82,16 @@ class AuditFile:
             give_up_at: from then on (of `time.monotonic`), nobody needs the line.
 
         Raises:
+            TimeoutError: if it is too late for it.
             OSError: if it could not be written, or only a part of it, or another process keeps the lock.
         """
         self._reopen_if_replaced()
         descriptor = self._descriptor
         assert descriptor is not None
         line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
-        with _locked(descriptor, min(give_up_at, time.monotonic() + LOCK_SECONDS)):
+        with _locked(descriptor, give_up_at):
             if time.monotonic() > give_up_at:
-                raise OSError(0, LATE)
+                raise TimeoutError(0, LATE)
             if _ends_within_a_line(descriptor):
                 line = b"\n" + line
             written = os.write(descriptor, line)
@@ -106,11 +108,14 @@ class AuditFile:
 
 @contextlib.contextmanager
 def _locked(descriptor: int, give_up_at: float) -> Iterator[None]:
+    now = time.monotonic()
     try:
-        is_locked = lock_until(descriptor, give_up_at)
+        is_locked = lock_until(descriptor, min(give_up_at, now + LOCK_SECONDS))
     except OSError:  # a file system without locks
         yield
         return
+    if not is_locked and give_up_at < now + FAIR_SECONDS:
+        raise TimeoutError(0, LATE)
     if not is_locked:
         raise OSError(0, "another process keeps its lock; is it stopped?")
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
 from jupyter_wb_aws.disk_threads import DiskThreads
-from jupyter_wb_aws.hub.deadline import step_ends_at
+from jupyter_wb_aws.hub.deadline import is_nearly_over, step_ends_at
+from jupyter_wb_aws.hub.errors import CallOutOfTime
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,9 +31,10 @@ class Disk:
         """Run `work` in the thread, and return its result.
 
         Raises:
+            CallOutOfTime: if the call has no time for it.
             OSError: if the disk does not answer in time (the work may still go on), and what `work` raises.
         """
-        return await _in_time(self.begin(work, *args, **kwargs))
+        return await _in_time(lambda: self.begin(work, *args, **kwargs))
 
     def begin(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         """Run `work` in the thread; its result may come at any time."""
@@ -41,14 +44,23 @@ class Disk:
         """Run `work` once for all callers who ask before it has begun, and return its result.
 
         Raises:
+            CallOutOfTime: if the call has no time for it.
             OSError: if the disk does not answer in time, and what `work` raises.
         """
-        return await _in_time(self._threads.look(work))
+        return await _in_time(lambda: self._threads.look(work))
 
 
-async def _in_time(result: Awaitable[T]) -> T:
+async def _in_time(begin: Callable[[], Awaitable[T]]) -> T:
+    was_nearly_over, ends_at = is_nearly_over(), step_ends_at(DEADLINE)
     try:
-        async with asyncio.timeout_at(step_ends_at(DEADLINE)):
-            return await result
+        if ends_at <= time.monotonic():
+            raise TimeoutError
+        async with asyncio.timeout_at(ends_at):
+            return await begin()
     except TimeoutError:
+        if was_nearly_over:
+            raise CallOutOfTime(
+                "The hub or the disks took all the time that this call has.",
+                admin_hint="The metrics of the hub service say how long the hub takes to answer.",
+            ) from None
         raise OSError(0, LATE) from None

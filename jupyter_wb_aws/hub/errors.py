@@ -112,6 +112,14 @@ class HubBusy(HubServiceError):
     hint = "Try again in a few seconds."
 
 
+class CallOutOfTime(HubServiceError):
+    """The steps of a call took longer than its caller waits, and none of them alone is to blame."""
+
+    code = "hub_busy"
+    title = "The hub service was too slow"
+    hint = "Try again in a few seconds."
+
+
 class HubUnavailable(HubServiceError):
     """The hub does not answer, or not as a hub does."""
 

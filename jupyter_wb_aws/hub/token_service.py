@@ -91,7 +91,7 @@ class TokenService:
             RoleNotAllowed: if the role is not offered to the caller.
             NameNotAllowed: if AWS does not take the user's name where it is to be.
             TooManyTokens: if the caller asks too often.
-            RolesUnavailable, KeysUnavailable, AuditUnavailable: if no token is possible now.
+            RolesUnavailable, KeysUnavailable, AuditUnavailable, CallOutOfTime: if no token is possible now.
         """
         try:
             check_access(caller, self.rules)

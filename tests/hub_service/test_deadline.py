@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import random
 import socket
@@ -16,13 +17,17 @@ import pytest
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from jupyter_wb_aws.hub import deadline, hub_client
+from jupyter_wb_aws.hub import deadline, disk, hub_client
+from jupyter_wb_aws.hub.async_keys import AsyncKeys
+from jupyter_wb_aws.hub.audit import AuditLog
+from jupyter_wb_aws.hub.caller import Caller
 from jupyter_wb_aws.hub.catalogue import open_catalogue
 from jupyter_wb_aws.hub.claims import ClaimSettings
 from jupyter_wb_aws.hub.disk import Disk
-from jupyter_wb_aws.hub.errors import HubUnavailable
+from jupyter_wb_aws.hub.errors import CallOutOfTime, HubUnavailable
 from jupyter_wb_aws.hub.handlers import Shared, make_application
 from jupyter_wb_aws.hub.hub_client import HubClient
+from jupyter_wb_aws.hub.keys import SigningKeys
 from jupyter_wb_aws.hub.metrics import Metrics
 from jupyter_wb_aws.hub.rate_limits import CallerLimit, HubCap
 from jupyter_wb_aws.identity.jupyterhub_source import JupyterHubTokenSource
@@ -39,11 +44,19 @@ def test_a_call_ends_before_the_extension_gives_up():
 async def test_the_disks_share_what_is_left_of_a_call():
     may_end, began = threading.Event(), time.monotonic()
     deadline.begin(0.2)
-    for disk in (Disk(), Disk(), Disk()):
-        with pytest.raises(OSError, match="in time"):
-            await disk.run(may_end.wait, 30)
+    for one in (Disk(), Disk(), Disk()):
+        with pytest.raises(CallOutOfTime):
+            await one.run(may_end.wait, 30)
     may_end.set()
     assert time.monotonic() - began < 4
+
+
+async def test_a_disk_that_had_time_enough_is_named(monkeypatch):
+    monkeypatch.setattr(disk, "DEADLINE", 0.1)
+    may_end = threading.Event()
+    with pytest.raises(OSError, match="has not answered in time"):
+        await Disk().run(may_end.wait, 30)
+    may_end.set()
 
 
 async def test_the_hub_is_asked_for_no_longer_than_the_call_may_take(hub):
@@ -146,3 +159,72 @@ async def test_a_roles_file_whose_disk_hangs_takes_little_of_a_call(tmp_path, cl
     assert await file.current() is good
     gate.set()
     assert time.monotonic() - began < 4
+
+
+async def used_up_by_the_hub(step):
+    """Do the last step of a call whose time the steps before it took."""
+    deadline.begin(0.01)
+    await asyncio.sleep(0.02)
+    with pytest.raises(CallOutOfTime) as refused:
+        await step()
+    return refused.value
+
+
+@pytest.fixture
+def audit(tmp_path, clock):
+    log = AuditLog(tmp_path / "audit.jsonl", clock)
+    log.open()
+    yield log
+    log.close()
+
+
+CALLER = Caller("user", "alice", (), frozenset(), "a7", "")
+
+
+async def test_a_call_without_time_left_does_not_blame_the_audit_log(audit, tmp_path, caplog):
+    claims = {"sub": "user:alice", "aud": "sts.amazonaws.com", "jti": "1", "exp": 1}
+
+    refused = await asyncio.create_task(
+        used_up_by_the_hub(lambda: audit.token_issued(CALLER, ANALYST, claims, "kid"))
+    )
+
+    assert (refused.status, refused.code) == (503, "hub_busy")
+    assert await audit.check() is None
+    assert not caplog.records
+    assert (tmp_path / "audit.jsonl").read_text() == ""
+
+
+async def test_a_call_without_time_left_does_not_blame_the_keys(tmp_path, clock, caplog):
+    keys = AsyncKeys(SigningKeys(tmp_path / "keys", "ES256", 3600, 900, clock))
+    await keys.open()
+    caplog.clear()
+
+    refused = await asyncio.create_task(used_up_by_the_hub(keys.signing_key))
+
+    assert (refused.status, refused.code) == (503, "hub_busy")
+    assert await keys.problems() == []
+    assert not caplog.records
+
+
+async def test_a_short_wait_for_another_process_blames_no_lock(audit, tmp_path):
+    async def call():
+        deadline.begin(0.1)
+        await audit.token_issued(
+            CALLER, ANALYST, dict.fromkeys(("sub", "aud", "jti", "exp")), "kid"
+        )
+
+    with (tmp_path / "audit.jsonl").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(CallOutOfTime):
+            await asyncio.create_task(call())
+    assert await audit.check() is None
+
+
+async def test_a_refusal_without_time_left_is_the_same_refusal(audit, tmp_path):
+    async def call():
+        deadline.begin(0)
+        await audit.refused(CALLER, "role_not_allowed", ANALYST)
+
+    await asyncio.create_task(call())
+    await audit.refused(CALLER, "role_not_allowed", ANALYST)
+    assert len((tmp_path / "audit.jsonl").read_text().splitlines()) == 1
