@@ -266,6 +266,11 @@ def test_the_charts_values_have_settings_that_exist():
     for name, section in settings.items():
         configured = CLASSES[name](config=Config(settings))
         assert {key: getattr(configured, key) for key in section} == section
+    storage = VALUES["singleuser"]["storage"]
+    (volume,), (mount,) = storage["extraVolumes"], storage["extraVolumeMounts"]
+    assert volume["name"] == mount["name"]
+    assert volume["emptyDir"]["medium"] == "Memory"
+    assert mount["mountPath"] == settings["WbAwsApp"]["token_dir"]
 
 
 def test_the_groups_that_the_manifests_name_have_users():
