@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import configparser
 import importlib
 import json
@@ -119,6 +120,15 @@ def test_the_role_of_servers_keeps_what_the_hub_gives_it(block, tmp_path):
             assert set(role["scopes"]) == own["server"] | {"access:services!service=aws"}
         if role["name"] == "user":
             assert own["user"] <= set(role["scopes"])
+
+
+def test_a_hub_does_not_start_with_groups_of_its_own_and_of_the_authenticator(tmp_path):
+    (block,) = [block for block in CONFIGURATIONS if "manage_groups" in block.text]
+    hub = JupyterHub(load_groups={"analysts": {"users": ["alice"]}})
+    hub.db, hub.authenticator = None, Authenticator(config=load(block.text, tmp_path))
+
+    with pytest.raises(ValueError, match="offloaded to the authenticator"):
+        asyncio.run(hub.init_groups())
 
 
 def test_the_issuer_of_a_hub_with_a_base_url_is_where_the_service_answers(tmp_path):
