@@ -29,7 +29,7 @@ from jupyter_wb_aws.hub.keys import SigningKeys
 from jupyter_wb_aws.hub.metrics import Metrics
 from jupyter_wb_aws.hub.rate_limits import CallerLimit, HubCap
 from jupyter_wb_aws.hub.service_settings import ServiceSettings
-from jupyter_wb_aws.hub.setting_checks import issuer_warning
+from jupyter_wb_aws.hub.setting_checks import warnings_about
 from jupyter_wb_aws.hub.token_service import TokenService
 
 log = logging.getLogger(__name__)
@@ -43,8 +43,6 @@ IDLE_TIMEOUT = 120.0
 GRACE = 4.0
 # Calls of one caller, refused ones and `GET roles` among them, for each token that one user may have.
 CALLS_PER_TOKEN = 4
-# Seconds. Shorter lifetimes are for tests.
-SHORT_TOKEN_LIFETIME = 300
 # Seconds: nobody should keep the public documents for longer than a part of the lead of a new key.
 LONGEST_MAX_AGE = 3600
 
@@ -102,21 +100,8 @@ def make_shared(settings: ServiceSettings) -> Shared:
     claims = ClaimSettings(
         settings.issuer, settings.audience, settings.subject_template, settings.token_lifetime
     )
-    if warning := issuer_warning(settings.issuer):
-        log.warning(
-            "The issuer %s is for S3-compatible stores and tests: %s", settings.issuer, warning
-        )
-    if settings.token_lifetime < SHORT_TOKEN_LIFETIME:
-        log.warning(
-            "HubServiceApp.token_lifetime is %d s. So short an outage of the service or the hub leaves kernels"
-            " without credentials; 900 or more is usual.",
-            settings.token_lifetime,
-        )
-    if settings.issuer.endswith("/"):
-        log.warning(
-            "The issuer %s ends with a slash. Where it is entered without it, tokens are refused.",
-            settings.issuer,
-        )
+    for warning in warnings_about(settings, os.environ):
+        log.warning("%s", warning)
     rules = AccessRules(settings.service_name, settings.only_from_servers)
     limit = CallerLimit(
         settings.tokens_per_minute, "This user has asked for too many tokens in the last minute."

@@ -1,16 +1,19 @@
-"""What is wrong with a setting of the hub service, as a sentence. Pure."""
+"""What is wrong with the settings of the hub service, or probably is, as sentences. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote, urlsplit
 
+from jupyter_wb_aws.hub.service_settings import ServiceSettings
 from jupyter_wb_aws.identity.provider import is_http_url, may_hold_userinfo
 from jupyter_wb_aws.loopback import is_loopback
 
 # IAM takes issuers of up to 255 characters (CreateOpenIDConnectProvider), and audiences as well.
 MAX_LENGTH = 255
+# Seconds. Shorter lifetimes are for tests.
+SHORT_TOKEN_LIFETIME = 300
 ISSUER_PATH = re.compile(r"[A-Za-z0-9._~@/-]*")
 PREFIX = re.compile(r"/([A-Za-z0-9._~@%-]+/)*")
 
@@ -31,14 +34,48 @@ def issuer_problem(issuer: str) -> str | None:
     return None
 
 
-def issuer_warning(issuer: str) -> str | None:
-    """Return why AWS would not accept an issuer that S3-compatible stores may; None if AWS would."""
+def warnings_about(settings: ServiceSettings, environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield what an administrator should look at, although the service can start with it.
+
+    Args:
+        settings: each without a problem by itself.
+        environment: of this process.
+    """
+    yield from _warnings_about_issuer(settings)
+    if settings.token_lifetime < SHORT_TOKEN_LIFETIME:
+        yield (
+            f"HubServiceApp.token_lifetime is {settings.token_lifetime} s. So short an outage of the service or the hub"
+            " leaves kernels without credentials; 900 or more is usual."
+        )
+    name = unquote(settings.prefix.rstrip("/").rpartition("/")[2])
+    if name and name != settings.service_name:
+        yield (
+            f"HubServiceApp.prefix is {settings.prefix}, but HubServiceApp.service_name is {settings.service_name}. If the"
+            f" hub's configuration calls the service {name}, set service_name to that: otherwise every user is refused"
+            " (scope_missing) and loses their role sessions."
+        )
+    if environment.get("JUPYTERHUB_SERVICE_URL", "").startswith("https:"):
+        yield (
+            "JUPYTERHUB_SERVICE_URL is an https URL, but the service answers plain http. In c.JupyterHub.services, let"
+            " its `url` begin with http://; or the hub's proxy can't reach it."
+        )
+
+
+def _warnings_about_issuer(settings: ServiceSettings) -> Iterator[str]:
+    issuer = settings.issuer
     parts = urlsplit(issuer)
+    for_stores = f"The issuer {issuer} is for S3-compatible stores and tests: AWS accepts"
     if parts.scheme != "https":
-        return "AWS accepts https URLs only."
-    if parts.port is not None:
-        return "AWS accepts no issuer with a port."
-    return None
+        yield f"{for_stores} https URLs only."
+    elif parts.port is not None:
+        yield f"{for_stores} no issuer with a port."
+    if issuer.endswith("/"):
+        yield f"The issuer {issuer} ends with a slash. Where it is entered without it, tokens are refused."
+    if parts.path.rstrip("/") != unquote(settings.prefix.rstrip("/")):
+        yield (
+            f"The path of the issuer {issuer} is not {settings.prefix} (HubServiceApp.prefix), where the service answers."
+            " Correct one of the two, unless a web server serves at the issuer what `export` writes (a private hub)."
+        )
 
 
 def url_problem(url: str) -> str | None:

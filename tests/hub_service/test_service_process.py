@@ -171,6 +171,35 @@ def test_an_issuer_with_a_slash_at_its_end_is_warned_of(run, settings):
         assert ("ends with a slash" in done.stderr) is is_warned
 
 
+@pytest.mark.parametrize(
+    ("changed", "environment", "sentence"),
+    [
+        ({"prefix": "/deep/services/cloud-creds/", "issuer": "https://hub.example.org/deep/services/cloud-creds"}, {},
+         "calls the service cloud-creds, set service_name"),
+        ({"issuer": "https://hub.example.org/aws"}, {}, "The path of the issuer https://hub.example.org/aws is not"),
+        ({}, {"JUPYTERHUB_SERVICE_URL": "https://127.0.0.1:10101"}, "is an https URL, but the service answers plain"),
+    ],
+    ids=["no service_name", "another path of the issuer", "https"],
+)  # fmt: skip
+def test_settings_that_do_not_fit_together_are_warned_of(
+    run, settings, changed, environment, sentence
+):
+    nowhere = {"audit_log": "/nowhere/at/all"}
+    assert sentence in run(settings={**settings, **nowhere, **changed}, **environment).stderr
+    assert "[W" not in run(settings={**settings, **nowhere}).stderr
+
+
+def test_no_warning_is_about_settings_of_the_docs(run, settings):
+    """A hub with a base URL, and a service at the root of a host of its own."""
+    for changed in (
+        {"prefix": "/jupyter/services/cloud/", "service_name": "cloud",
+         "issuer": "https://hub.example.org/jupyter/services/cloud"},
+        {"prefix": "/", "issuer": "https://tokens.example.org"},
+    ):  # fmt: skip
+        done = run(settings={**settings, "audit_log": "/nowhere/at/all", **changed})
+        assert "[W" not in done.stderr
+
+
 def test_a_token_lifetime_that_is_for_tests_is_warned_of(run, settings):
     for seconds, is_warned in ((299, True), (900, False)):
         done = run(settings={**settings, "token_lifetime": seconds, "audit_log": "/nowhere/at/all"})
