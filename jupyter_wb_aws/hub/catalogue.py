@@ -22,6 +22,7 @@ from jupyter_wb_aws.roles.session_tags import MAX_PACKED_SIZE, MAX_TAGS, packed_
 LONGEST_USER = 64
 # Seconds that a call waits for the disk of the roles file, before the last good version is used.
 READ_TIMEOUT = 1.0
+LOG_HINT = "The log of the hub service says what is wrong with its roles file."
 
 
 def open_catalogue(path: Path, clock: Clock, settings: ClaimSettings) -> CatalogueFile:
@@ -44,7 +45,8 @@ async def current_catalogue(file: CatalogueFile) -> Catalogue:
     try:
         return await file.current()
     except CatalogueUnavailable as error:
-        raise RolesUnavailable(error.detail, admin_hint=error.admin_hint) from None
+        # Every user sees this; the service's log names the file and the line.
+        raise RolesUnavailable(error.detail, admin_hint=LOG_HINT) from None
 
 
 async def offered_role(file: CatalogueFile, clock: Clock, identity: Identity, arn: RoleArn) -> Role:

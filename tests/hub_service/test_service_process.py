@@ -398,7 +398,11 @@ def test_without_a_roles_file_there_is_no_role(start_service, tmp_path):
     with start_service() as service:
         for answer in (service.token(), service.roles()):
             assert (answer.status_code, answer.json()["code"]) == (503, "roles_unavailable")
+            assert str(tmp_path) not in answer.text
+            assert "line 1" not in answer.text
+            assert "The log of the hub service says what is wrong" in answer.json()["admin_hint"]
         assert service.ask("GET", "health").json()["status"] == "unavailable"
+        assert f"The roles file {tmp_path / 'roles.toml'} can't be used (line 1" in service.log
 
 
 def test_without_a_key_there_is_no_token_and_the_service_comes_back(start_service, tmp_path):
