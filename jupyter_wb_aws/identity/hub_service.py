@@ -19,6 +19,7 @@ from jupyter_wb_aws.identity.hub_service_errors import (
     hub_service_failures,
     refusal,
     url_member,
+    what_came,
 )
 from jupyter_wb_aws.identity.provider import HTTP_URL, may_hold_userinfo
 from jupyter_wb_aws.identity.token import Identity, SecretStr
@@ -123,30 +124,32 @@ class HubService:
     async def _found(self) -> str:
         """Return the service's URL; where there are several places, find it by its public documents."""
         if self._url is None:
-            failures: list[WbAwsError] = []
+            failures: list[str] = []
             for url in self.urls:
                 if await self._is_service(url, failures):
                     self._url = url
                     return url
             raise HubServiceUnavailable(
                 f"No hub service was found at {self.where}.",
-                admin_hint="Set JupyterHubTokenSource.service_url to the service's URL, or c.Spawner.environment in the"
-                f" hub's configuration to {{'{SERVICE_URL}': that URL}}. "
-                + " ".join(failure.detail for failure in failures),
+                admin_hint="Set JupyterHubTokenSource.service_url to the service's URL, or, in the hub's configuration,"
+                f" the variable {SERVICE_URL} of c.Spawner.environment. " + " ".join(failures),
             )
         return self._url
 
-    async def _is_service(self, url: str, failures: list[WbAwsError]) -> bool:
+    async def _is_service(self, url: str, failures: list[str]) -> bool:
         try:
             with hub_service_failures():
                 response = await self.http.send(
                     f"the hub service at {url}", "GET", url + WELL_KNOWN, {}
                 )
         except WbAwsError as problem:
-            failures.append(problem)
+            failures.append(problem.detail)
             return False
         document = response.json_object() if response.status == 200 else None
-        return document is not None and isinstance(document.get("issuer"), str)
+        if document is not None and isinstance(document.get("issuer"), str):
+            return True
+        failures.append(f"{url} answers {what_came(response)}.")
+        return False
 
     def _read_roles(self, found: Mapping[str, Any]) -> ServiceAnswer:
         issuer, user = found.get("issuer"), found.get("user")

@@ -106,7 +106,7 @@ def refusal(response: HttpResponse, what: str, sent: Collection[str]) -> WbAwsEr
     if problem["code"] and detail and response.status in {400, 401, 403}:
         return _definite(problem, detail, found)
     return HubServiceBadAnswer(
-        f"{capitalized(what)} does not answer as one: {_what_came(response)}.",
+        f"{capitalized(what)} does not answer as one: {what_came(response)}.",
         admin_hint=REACH_HINT,
     )
 
@@ -134,7 +134,8 @@ def url_member(found: Mapping[str, Any], name: str) -> str | None:
     return None
 
 
-def _what_came(response: HttpResponse) -> str:
+def what_came(response: HttpResponse) -> str:
+    """Return what an answer is that is not the hub service's: its status, and where it leads or what it has."""
     if 300 <= response.status < 400:
         location = redact_userinfo(response.headers.get("location", ""))
         host = urlsplit(location).netloc if is_http_url(location) else "another path"

@@ -258,8 +258,28 @@ async def test_where_no_place_has_them_the_setting_is_named(make, hub, monkeypat
         await source.identity_and_roles()
 
     assert "JupyterHubTokenSource.service_url" in failed.value.admin_hint
-    assert "JUPYTER_WB_AWS_SERVICE_URL" in failed.value.admin_hint
+    assert "the variable JUPYTER_WB_AWS_SERVICE_URL of c.Spawner" in failed.value.admin_hint
+    assert "/elsewhere/services/aws/ answers HTTP 404" in failed.value.admin_hint
     assert not any(header for _, _, header in hub.asked)
+
+
+@pytest.mark.parametrize(
+    ("answer", "what"),
+    [
+        (failing(302, Location="https://hub.example.org/login"),
+         "HTTP 302, a redirect to hub.example.org, which is not followed."),
+        (failing(200, b"<html>Log in</html>", Content_Type="text/html"), "HTTP 200, text/html."),
+    ],
+    ids=["a redirect", "HTML"],
+)  # fmt: skip
+async def test_where_no_place_has_them_what_each_answers_is_named(
+    make, hub, monkeypatch, answer, what
+):
+    monkeypatch.setenv("JUPYTERHUB_API_URL", f"{hub.url}/hub/api")
+    hub.always[".well-known/openid-configuration"] = answer
+    with pytest.raises(IdpUnavailable) as failed:
+        await make(service_url="").identity_and_roles()
+    assert failed.value.admin_hint.endswith(f"{hub.service_url} answers {what}")
 
 
 async def test_a_variable_that_the_administrator_sets_comes_before_the_hubs_own(
