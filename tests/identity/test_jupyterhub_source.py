@@ -421,7 +421,9 @@ async def test_the_service_says_when_to_come_back(source, hub):
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(
-    "body", [HTML, {"message": "Maintenance"}, {"detail": "Maintenance"}], ids=str
+    "body",
+    [HTML, {"message": "Maintenance"}, {"detail": "Maintenance"}],
+    ids=["HTML", "a message", "a detail"],
 )
 async def test_only_the_service_itself_says_when_to_come_back(source, hub, call, body):
     hub.always[call] = failing(503, body, Retry_After="3600")
