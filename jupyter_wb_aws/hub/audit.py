@@ -201,7 +201,12 @@ async def note_rotation_by_command(
 
 
 def _rotated(rotation: Rotation, compromised: str | None) -> dict[str, object]:
-    said: dict[str, object] = {"kid": rotation.kid, "compromised": compromised}
+    said: dict[str, object] = {
+        "kid": rotation.kid,
+        "was_made": rotation.was_made,
+        "compromised": compromised,
+        "withdrawn": list(rotation.withdrawn),
+    }
     return {**said, "still_published": True} if rotation.still_published else said
 
 

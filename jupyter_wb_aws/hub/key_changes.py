@@ -41,13 +41,15 @@ class Rotation:
     Args:
         kid: the key.
         signs_from: when it signs.
-        was_waiting: whether an earlier rotation had made it already.
-        still_published: whether the compromised key could not be removed.
+        was_made: whether this rotation made it. If not, it was there before.
+        withdrawn: the keys that were removed: a compromised one, and those that waited beside it.
+        still_published: whether a key could not be removed.
     """
 
     kid: str
     signs_from: datetime
-    was_waiting: bool = False
+    was_made: bool = True
+    withdrawn: tuple[str, ...] = ()
     still_published: bool = False
 
 
@@ -183,8 +185,9 @@ def withdraw(folder: KeyFolder, settings: KeySettings, kid: str, now: datetime) 
     if current is not None and current.kid != kid:
         folder.remove(kid)
         log.info("The key %s was withdrawn.", kid)
-        return _rotation(current)
+        return replace(_rotation(current), was_made=False, withdrawn=(kid,))
     new = _add(folder, settings, contents.keys, now, signs_from=now)
+    rotated = _rotation(new)
     # The keys that wait lay beside it, and have signed nothing yet.
     for gone in (kid, *(key.kid for key in rotation.waiting(contents.keys, now))):
         try:
@@ -193,10 +196,11 @@ def withdraw(folder: KeyFolder, settings: KeySettings, kid: str, now: datetime) 
             raise StillPublished(
                 f"The key {new.kid} signs from now on, but {folder.path / file_name(gone)} can't be removed"
                 f" ({error.strerror}): that key is still published.",
-                replace(_rotation(new), still_published=True),
+                replace(rotated, still_published=True),
             ) from None
         log.info("The key %s was withdrawn.", gone)
-    return _rotation(new)
+        rotated = replace(rotated, withdrawn=(*rotated.withdrawn, gone))
+    return rotated
 
 
 def _add(
@@ -222,7 +226,7 @@ def _hasten(folder: KeyFolder, key: Key, latest: datetime) -> Rotation:
     if key.signs_from > latest:
         key = replace(key, signs_from=latest)
         folder.write(key)
-    return Rotation(key.kid, key.signs_from, was_waiting=True)
+    return Rotation(key.kid, key.signs_from, was_made=False)
 
 
 def _rotation(key: Key) -> Rotation:

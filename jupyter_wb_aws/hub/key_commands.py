@@ -56,7 +56,7 @@ def _note(rotated: Rotation, clock: Clock, compromised: str | None, audit_log: P
 
 
 def _describe(rotated: Rotation, clock: Clock, compromised: str | None) -> str:
-    if rotated.was_waiting and compromised is None:
+    if not rotated.was_made and compromised is None:
         return (
             f"The key {rotated.kid} was made by an earlier rotation and is the next one already, so none was made. It"
             f" signs from {rfc3339(rotated.signs_from)}."
@@ -68,9 +68,11 @@ def _describe(rotated: Rotation, clock: Clock, compromised: str | None) -> str:
     signs = f"The key {rotated.kid} signs now."
     if compromised is None:
         return signs
+    waiting = " and ".join(kid for kid in rotated.withdrawn if kid != compromised)
+    beside = f" With it, {waiting} was withdrawn, which waited beside it." if waiting else ""
     return (
         f"The key {compromised} is no longer published: AWS refuses what it signed as soon as it reads the keys"
-        f" again. {signs}"
+        f" again.{beside} {signs}"
     )
 
 

@@ -134,11 +134,16 @@ class TokenService:
             raise
 
         async def note(made: Rotation) -> None:
-            log.warning("%a has rotated the keys; the new one is %s", caller.name, made.kid)
+            log.warning("%a has rotated the keys; the next one is %s", caller.name, made.kid)
             await self.audit.keys_rotated(caller, made, compromised)
 
         made = await self.keys.rotate(compromised, note)
-        return {"kid": made.kid, "signs_from": rfc3339(made.signs_from)}
+        return {
+            "kid": made.kid,
+            "signs_from": rfc3339(made.signs_from),
+            "was_made": made.was_made,
+            "withdrawn": list(made.withdrawn),
+        }
 
     async def key_age(self) -> float:
         """Return how many seconds ago the key that signs now was made; NaN if there is none."""

@@ -96,7 +96,17 @@ def test_a_rotation_of_a_compromised_key_says_that_its_tokens_are_refused(keys, 
 
     (new,) = kids(keys)
     assert f"The key {stolen} is no longer published" in said
-    assert said.endswith(f"The key {new} signs now.")
+    assert said.endswith(f"again. The key {new} signs now.")
+
+
+def test_a_next_key_that_goes_with_a_compromised_one_is_named(keys, clock):
+    (stolen,) = kids(keys)
+    waiting = keys.rotate().kid
+    said = key_commands.rotate(keys, clock, stolen)
+
+    (new,) = kids(keys)
+    assert said.startswith(f"The key {stolen} is no longer published")
+    assert f" With it, {waiting} was withdrawn, which waited beside it. The key {new} signs" in said
 
 
 def test_a_rotation_of_an_unknown_key_is_refused(keys, clock):
@@ -107,16 +117,18 @@ def test_a_rotation_of_an_unknown_key_is_refused(keys, clock):
 def test_a_rotation_has_a_line_in_the_audit_log(tmp_path, keys, clock):
     (stolen,) = kids(keys)
     path = tmp_path / "audit.jsonl"
-    key_commands.rotate(keys, clock, audit_log=path)
-    key_commands.rotate(keys, clock, stolen, audit_log=path)
+    for compromised in (None, None, stolen):
+        key_commands.rotate(keys, clock, compromised, audit_log=path)
 
     new = keys.signing_key().kid
-    planned, withdrawn = [json.loads(line) for line in path.read_text().splitlines()]
+    planned, again, withdrawn = [json.loads(line) for line in path.read_text().splitlines()]
     assert (planned["event"], planned["compromised"]) == ("keys_rotated", None)
+    assert (planned["was_made"], again["was_made"]) == (True, False)
+    assert again["kid"] == planned["kid"]
     assert withdrawn == {
         "time": "2026-11-24T12:00:00Z", "event": "keys_rotated", "kind": "command",
         "user": pwd.getpwuid(os.geteuid()).pw_name, "server": None, "hub_token_id": None,
-        "kid": new, "compromised": stolen,
+        "kid": new, "was_made": True, "compromised": stolen, "withdrawn": [stolen, planned["kid"]],
     }  # fmt: skip
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 

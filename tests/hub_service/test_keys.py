@@ -159,7 +159,7 @@ def test_a_rotation_while_a_key_waits_is_the_same_rotation(folder, clock):
     second = open_keys(folder, clock).rotate()
 
     assert (second.kid, second.signs_from) == (first.kid, first.signs_from)
-    assert (first.was_waiting, second.was_waiting) == (False, True)
+    assert (first.was_made, second.was_made) == (True, False)
     assert len(kids(keys)) == 2
 
 
@@ -221,6 +221,7 @@ def test_the_key_that_waited_beside_a_compromised_one_never_signs(folder, clock)
     new = keys.rotate(stolen)
     clock.advance(LEAD)
 
+    assert new.withdrawn == (stolen, waiting)
     assert waiting not in kids(keys)
     assert keys.signing_key().kid == new.kid
     assert private_files(folder) == [f"{new.kid}.json"]
@@ -231,7 +232,9 @@ def test_a_replaced_key_that_was_stolen_is_withdrawn_and_the_current_one_goes_on
     stolen = keys.signing_key().kid
     current = keys.rotate()
 
-    assert keys.rotate(stolen) == current
+    rotated = keys.rotate(stolen)
+    assert (rotated.kid, rotated.signs_from) == (current.kid, current.signs_from)
+    assert (rotated.was_made, rotated.withdrawn) == (False, (stolen,))
     assert kids(keys) == [current.kid]
 
 

@@ -515,10 +515,14 @@ def test_keys_are_rotated_by_a_holder_of_the_scope_alone(hub, service, checked):
 def test_a_compromised_key_is_no_longer_published(hub, service, checked):
     hub.tokens["rotating"] = user("root", scopes=["custom:jupyter-wb-aws:keys"])
     stolen = jwt.get_unverified_header(service.token().json()["token"])["kid"]
+    waiting = [checked("POST", "keys", "rotating", {}).json() for _ in range(2)]
 
     answer = checked("POST", "keys", "rotating", {"compromised": stolen})
 
     assert answer.status_code == 201
+    assert [made["was_made"] for made in waiting[1:]] == [False]  # one may have waited before
+    assert answer.json()["withdrawn"] == [stolen, waiting[0]["kid"]]
+    assert service.audit[-1]["withdrawn"] == answer.json()["withdrawn"]
     assert stolen not in {key["kid"] for key in checked("GET", "keys").json()["keys"]}
     assert jwt.get_unverified_header(service.token().json()["token"])["kid"] != stolen
     unknown = checked("POST", "keys", "rotating", {"compromised": "../../etc/passwd"})
