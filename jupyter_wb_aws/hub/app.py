@@ -29,7 +29,8 @@ from jupyter_wb_aws.identity.redact import redact_userinfo
 from jupyter_wb_aws.unknown_settings import unknown_settings
 
 _NAMES = [field.name for field in dataclasses.fields(ServiceSettings)]
-# Not in the current folder: who can write there would run a program of theirs with the rights of whoever types a command.
+# Not in the current folder: anyone who can write there could run a program with the rights of the user who types a
+# command.
 CONFIG_FILE = "/etc/jupyterhub/jupyter_wb_aws_hub_config.py"
 LOADERS = {".py": PyFileConfigLoader, ".json": JSONFileConfigLoader}
 

@@ -144,16 +144,15 @@ class AuditUnavailable(HubServiceError):
     hint = "Let your administrator know: no token is handed out without an audit line."
 
 
-class KeysUnavailable(WbAwsError):
+class KeysUnavailable(HubServiceError):
     """The hub service has no key that it may sign with."""
 
     code = "keys_unavailable"
-    status = 503
     title = "The hub service has no key to sign tokens with"
     hint = "Let your administrator know that the hub service's keys can't be used."
 
 
-class KeysReadOnly(WbAwsError):
+class KeysReadOnly(HubServiceError):
     """The keys are where the hub service can't write, so that it can't rotate them."""
 
     code = "keys_read_only"
@@ -162,16 +161,15 @@ class KeysReadOnly(WbAwsError):
     hint = "Change them where they come from, such as a Secret."
 
 
-class RotationRefused(WbAwsError):
+class RotationRefused(HubServiceError):
     """The keys can't be rotated now."""
 
     code = "rotation_refused"
-    status = 503
     title = "The keys can't be rotated now"
     hint = "Correct what is named, and rotate again as the service's own user."
 
 
-class UnknownKey(WbAwsError):
+class UnknownKey(HubServiceError):
     """There is no key with this id."""
 
     code = "unknown_key"
@@ -180,7 +178,7 @@ class UnknownKey(WbAwsError):
     hint = "`GET keys` lists the keys that are published."
 
 
-class FileNotWritten(WbAwsError):
+class FileNotWritten(HubServiceError):
     """A file that a command was to make can't be written."""
 
     code = "file_not_written"

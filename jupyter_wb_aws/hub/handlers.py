@@ -302,7 +302,7 @@ def _problem_of(status: int, error: object) -> WbAwsError:
         return error
     if status == 405:
         return MethodNotAllowed()
-    if status in {400, 404}:
+    if status == 400:
         return BadRequest("The request can't be read.", hint=CONTRACT_HINT)
     return HubServiceError()
 

@@ -42,7 +42,7 @@ class KeyApp(HubServiceApp):
         """Return the service's keys.
 
         Raises:
-            KeysUnavailable: if there are none.
+            KeysUnavailable: if there is no key.
         """
         folder = self.folder()
         key_commands.require_a_key(folder)
