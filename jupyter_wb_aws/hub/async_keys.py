@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from jupyter_wb_aws.errors import WbAwsError
-from jupyter_wb_aws.hub import disk
-from jupyter_wb_aws.hub.deadline import step_ends_at
+from jupyter_wb_aws.hub import deadline, disk
 from jupyter_wb_aws.hub.errors import KeysUnavailable
 from jupyter_wb_aws.hub.key_changes import Rotation, StillPublished
 from jupyter_wb_aws.hub.keys import KeyProblem, SigningKey, SigningKeys
@@ -80,7 +79,7 @@ class AsyncKeys:
         """
         is_awaited = True
         change = self._disk.begin(self._keys.rotate, compromised, lambda: is_awaited)
-        seconds = step_ends_at(disk.DEADLINE) - time.monotonic()
+        seconds = deadline.step_ends_at(deadline.DISK_SECONDS) - time.monotonic()
         try:
             done, _ = await asyncio.wait({change}, timeout=seconds)
         finally:

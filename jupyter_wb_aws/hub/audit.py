@@ -19,8 +19,8 @@ from typing import Any
 from jupyter_wb_aws.clock import Clock, rfc3339
 from jupyter_wb_aws.hub.audit_file import AuditFile
 from jupyter_wb_aws.hub.caller import Caller
-from jupyter_wb_aws.hub.deadline import step_ends_at
-from jupyter_wb_aws.hub.disk import DEADLINE, Disk
+from jupyter_wb_aws.hub.deadline import DISK_SECONDS, step_ends_at
+from jupyter_wb_aws.hub.disk import Disk
 from jupyter_wb_aws.hub.errors import AuditUnavailable, CallOutOfTime
 from jupyter_wb_aws.hub.key_changes import Rotation
 from jupyter_wb_aws.hub.rate_limits import OncePerMinute
@@ -105,7 +105,7 @@ class AuditLog:
         said = {name: claims[name] for name in ("sub", "aud", "jti", "exp")}
         tags, source = claims.get(TAGS), claims.get(SOURCE_IDENTITY)
         more = {"role": role_arn, "kid": kid, **said, "tags": tags, "source_identity": source}
-        await self._write("token", {**_of(caller), **more}, give_up_at=step_ends_at(DEADLINE))
+        await self._write("token", {**_of(caller), **more}, give_up_at=step_ends_at(DISK_SECONDS))
 
     async def keys_rotated(
         self, caller: Caller, rotation: Rotation, compromised: str | None
@@ -121,7 +121,7 @@ class AuditLog:
         """
         record = self._record("keys_rotated", {**_of(caller), **_rotated(rotation, compromised)})
         try:
-            await self._append(record, step_ends_at(DEADLINE))
+            await self._append(record, step_ends_at(DISK_SECONDS))
         except NOT_WRITTEN:
             self._owed.append(record)
 
@@ -149,7 +149,7 @@ class AuditLog:
         while self._owed:
             owed = self._owed.pop(0)
             try:
-                await self._append(owed, step_ends_at(DEADLINE))
+                await self._append(owed, step_ends_at(DISK_SECONDS))
             except NOT_WRITTEN:
                 self._owed.insert(0, owed)
                 break

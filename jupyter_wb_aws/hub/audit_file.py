@@ -24,15 +24,13 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from jupyter_wb_aws.hub.deadline import FAIR_SECONDS
+from jupyter_wb_aws.hub.deadline import AUDIT_LOCK_SECONDS, FAIR_SECONDS
 from jupyter_wb_aws.hub.disk import LATE
 from jupyter_wb_aws.hub.file_lock import lock_until
 
 FLAGS = (
     os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW
 )  # fmt: skip
-# Seconds for which another process may hold the lock. A call waits for the disk for 5 s at most.
-LOCK_SECONDS = 3.0
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -110,7 +108,7 @@ class AuditFile:
 def _locked(descriptor: int, give_up_at: float) -> Iterator[None]:
     now = time.monotonic()
     try:
-        is_locked = lock_until(descriptor, min(give_up_at, now + LOCK_SECONDS))
+        is_locked = lock_until(descriptor, min(give_up_at, now + AUDIT_LOCK_SECONDS))
     except OSError:  # a file system without locks
         yield
         return

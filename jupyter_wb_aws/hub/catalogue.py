@@ -8,6 +8,7 @@ from pathlib import Path
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import CatalogueUnavailable, RoleNotAllowed
 from jupyter_wb_aws.hub.claims import ClaimSettings
+from jupyter_wb_aws.hub.deadline import ROLES_FILE_SECONDS
 from jupyter_wb_aws.hub.errors import RolesUnavailable
 from jupyter_wb_aws.hub.names import NameNotAllowed, source_identity, subject, tag_value
 from jupyter_wb_aws.identity.token import Identity
@@ -20,8 +21,6 @@ from jupyter_wb_aws.roles.session_tags import MAX_PACKED_SIZE, MAX_TAGS, packed_
 # Characters of a user name, once encoded, for which every role must leave room. A hub takes up to 255, which no
 # `sub` has room for: longer names are refused one by one, when they ask.
 LONGEST_USER = 64
-# Seconds that a call waits for the disk of the roles file, before the last good version is used.
-READ_TIMEOUT = 1.0
 LOG_HINT = "The log of the hub service says what is wrong with its roles file."
 
 
@@ -33,7 +32,7 @@ def open_catalogue(path: Path, clock: Clock, settings: ClaimSettings) -> Catalog
         clock: dates the catalogues.
         settings: what the tokens have in common; every role is checked against them.
     """
-    return CatalogueFile(path, clock, lambda role: check_tokens(settings, role), READ_TIMEOUT)
+    return CatalogueFile(path, clock, lambda role: check_tokens(settings, role), ROLES_FILE_SECONDS)
 
 
 async def current_catalogue(file: CatalogueFile) -> Catalogue:

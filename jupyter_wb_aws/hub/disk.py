@@ -8,14 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
 from jupyter_wb_aws.disk_threads import DiskThreads
-from jupyter_wb_aws.hub.deadline import is_nearly_over, step_ends_at
+from jupyter_wb_aws.hub import deadline
 from jupyter_wb_aws.hub.errors import CallOutOfTime
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Seconds that a call waits for the disk.
-DEADLINE = 5.0
 LATE = "the disk has not answered in time"
 # Seconds for which the thread waits for the next call.
 IDLE_SECONDS = 10.0
@@ -51,7 +49,10 @@ class Disk:
 
 
 async def _in_time(begin: Callable[[], Awaitable[T]]) -> T:
-    was_nearly_over, ends_at = is_nearly_over(), step_ends_at(DEADLINE)
+    was_nearly_over, ends_at = (
+        deadline.is_nearly_over(),
+        deadline.step_ends_at(deadline.DISK_SECONDS),
+    )
     try:
         if ends_at <= time.monotonic():
             raise TimeoutError

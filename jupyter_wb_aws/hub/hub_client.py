@@ -13,12 +13,10 @@ from tornado.httpclient import HTTPError, HTTPRequest
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from jupyter_wb_aws.hub.caller import Caller, read_caller
-from jupyter_wb_aws.hub.deadline import step_ends_at
+from jupyter_wb_aws.hub.deadline import HUB_SECONDS, REFUSAL_SECONDS, step_ends_at
 from jupyter_wb_aws.hub.errors import HubUnavailable, NotAuthenticated, TooManyTokens
 from jupyter_wb_aws.hub.rate_limits import CallerLimit, HubCap, RecentOwners
 
-# Seconds until the hub's answer is there, with the wait for a turn. A token's audit line has to follow.
-DEADLINE = 4.0
 # Questions that the hub has not answered yet. It is one thread: more would only wait there, before a log-in.
 MAX_OPEN = 32
 # Bytes. An administrator's token may have thousands of scopes.
@@ -27,9 +25,6 @@ MAX_ANSWER = 4 * 1024 * 1024
 NO_ANSWER = 599
 IN_QUEUE = "in request queue"
 RETRY_AFTER = (5, 20)
-# Seconds before a caller who calls too often is refused: without a wait, hundreds of connections that ask in a loop
-# would use up the processor.
-PAUSE = 1.0
 # Who asks where nobody has called. No owner of a token is named so: theirs have a kind before the name.
 ITSELF = "health"
 REACH_HINT = "`hub_api_url` must lead to the API of a running JupyterHub."
@@ -126,13 +121,13 @@ class HubClient:
         try:
             self._limit.use(caller)
         except TooManyTokens:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(REFUSAL_SECONDS)
             raise
 
     async def _ask(
         self, path: str, headers: dict[str, str], asker: str | None
     ) -> tuple[int, dict[str, Any]]:
-        ends_at = step_ends_at(DEADLINE)
+        ends_at = step_ends_at(HUB_SECONDS)
         async with self._cap.turn(asker):
             loop = asyncio.get_running_loop()
             began, outcome = loop.time(), "failed"

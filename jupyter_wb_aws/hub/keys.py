@@ -15,6 +15,7 @@ from pathlib import Path
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.hub import key_changes, rotation
+from jupyter_wb_aws.hub.deadline import KEYS_LOCK_SECONDS, KEYS_START_LOCK_SECONDS
 from jupyter_wb_aws.hub.errors import KeysReadOnly, KeysUnavailable, RotationRefused
 from jupyter_wb_aws.hub.jwk import PrivateKey
 from jupyter_wb_aws.hub.key_changes import KeySettings, Rotation
@@ -28,10 +29,6 @@ log = logging.getLogger(__name__)
 # After a failed write that nobody has asked for, such as that of the first key.
 _RETRY_AFTER = timedelta(seconds=10)
 _MAX_FILES_NAMED = 20
-# Seconds for which another process may hold the folder's lock; calls wait for 5 s at most (`disk`). At a start, others
-# may be making keys one after another.
-_LOCK_SECONDS = 2.0
-_START_LOCK_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +154,7 @@ class SigningKeys:
             if self._folder.read().read_only:
                 raise _read_only(self._folder.path, compromised)
             try:
-                with self._folder.lock(_LOCK_SECONDS) as held:
+                with self._folder.lock(KEYS_LOCK_SECONDS) as held:
                     if not held:
                         raise _held_by_another()
                     if not is_awaited():
@@ -237,7 +234,7 @@ class SigningKeys:
                 self._folder.make()
             # What a running process changes, another may be changing now; a start waits, but not at each call.
             is_start = not self._is_prepared or self._contents.is_empty
-            seconds = _START_LOCK_SECONDS if is_start and self._failed_at is None else 0
+            seconds = KEYS_START_LOCK_SECONDS if is_start and self._failed_at is None else 0
             with self._folder.lock(seconds) as held:
                 if is_start and not held:
                     raise _held_by_another()
@@ -270,7 +267,7 @@ class SigningKeys:
             for name, why in refused[:_MAX_FILES_NAMED]
         ]
         if more := refused[_MAX_FILES_NAMED:]:
-            detail = f"So are {len(more)} more files."
+            detail = f"{len(more)} more files are not used either."
             found.append(KeyProblem("key_file_refused", detail, len(more)))
         if contents.problem is not None:
             detail = f"The folder with the keys is not used: it {contents.problem}."

@@ -11,11 +11,11 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from weakref import WeakValueDictionary
 
+from jupyter_wb_aws.hub.deadline import TURN_SECONDS
 from jupyter_wb_aws.hub.errors import HubBusy, TooManyTokens
 
 MINUTE = 60.0
-# Seconds that a caller waits for its turn; those who are refused come back spread over the next ones.
-LONGEST_WAIT = 2.0
+# Seconds: those who are refused come back spread over them.
 RETRY_AFTER = (2, 10)
 # The oldest are forgotten beyond this. Each takes about 200 bytes.
 MAX_KEPT = 50_000
@@ -62,7 +62,7 @@ class HubCap:
         held: list[asyncio.Semaphore] = []
         try:
             try:
-                async with asyncio.timeout(LONGEST_WAIT):
+                async with asyncio.timeout(TURN_SECONDS):
                     for turns in wanted:
                         await turns.acquire()
                         held.append(turns)

@@ -165,7 +165,7 @@ def test_a_link_that_takes_the_files_place_is_not_followed(path):
 
 
 def test_a_process_that_keeps_the_lock_makes_the_write_fail_in_time(path, monkeypatch):
-    monkeypatch.setattr(audit_file, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(audit_file, "AUDIT_LOCK_SECONDS", 0.2)
     file = AuditFile(path)
     file.append({"number": 1})
     with ThreadPoolExecutor(1) as pool:

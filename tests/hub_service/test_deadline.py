@@ -17,7 +17,7 @@ import pytest
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from jupyter_wb_aws.hub import deadline, disk, hub_client
+from jupyter_wb_aws.hub import deadline
 from jupyter_wb_aws.hub.async_keys import AsyncKeys
 from jupyter_wb_aws.hub.audit import AuditLog
 from jupyter_wb_aws.hub.caller import Caller
@@ -37,7 +37,7 @@ from tests.hub_service.running_service import ANALYST, ROLES, until
 
 
 def test_a_call_ends_before_the_extension_gives_up():
-    assert hub_client.DEADLINE < deadline.CALL_SECONDS
+    assert deadline.HUB_SECONDS < deadline.CALL_SECONDS
     assert JupyterHubTokenSource.timeout.default_value > deadline.CALL_SECONDS
 
 
@@ -52,7 +52,7 @@ async def test_the_disks_share_what_is_left_of_a_call():
 
 
 async def test_a_disk_that_had_time_enough_is_named(monkeypatch):
-    monkeypatch.setattr(disk, "DEADLINE", 0.1)
+    monkeypatch.setattr(deadline, "DISK_SECONDS", 0.1)
     may_end = threading.Event()
     with pytest.raises(OSError, match="has not answered in time"):
         await Disk().run(may_end.wait, 30)

@@ -174,7 +174,7 @@ def test_very_many_foreign_files_are_counted(folder, clock):
 
     assert keys.signing_key()
     assert len(keys.problems) == 21
-    assert keys.problems[-1].detail == "So are 980 more files."
+    assert keys.problems[-1].detail == "980 more files are not used either."
 
 
 def test_a_problem_is_logged_once_and_again_after_it_was_mended(folder, clock, caplog):

@@ -10,7 +10,7 @@ import threading
 import httpx
 import pytest
 
-from jupyter_wb_aws.hub import disk, key_commands
+from jupyter_wb_aws.hub import deadline, key_commands
 from jupyter_wb_aws.hub.async_keys import AsyncKeys
 from jupyter_wb_aws.hub.audit import AuditLog
 from jupyter_wb_aws.hub.caller import AccessRules, Caller
@@ -105,7 +105,7 @@ async def test_a_rotation_on_a_disk_that_hangs_does_not_happen_later(tmp_path, c
     keys = AsyncKeys(OnAHangingDisk(tmp_path / "keys", "ES256", LIFETIME, LEAD, clock))
     before = await keys.public_keys()
     with monkeypatch.context() as patched:
-        patched.setattr(disk, "DEADLINE", 0.1)
+        patched.setattr(deadline, "DISK_SECONDS", 0.1)
         with pytest.raises(KeysUnavailable, match="not known whether they have changed"):
             await keys.rotate(before["keys"][0]["kid"], noted.append)
     goes_on.set()
@@ -133,7 +133,7 @@ async def test_a_rotation_that_ends_after_its_caller_was_refused_is_in_the_audit
     (before,) = (await keys.public_keys())["keys"]
     stolen = before["kid"] if compromised else None
     with monkeypatch.context() as patched:
-        patched.setattr(disk, "DEADLINE", 0.1)
+        patched.setattr(deadline, "DISK_SECONDS", 0.1)
         with pytest.raises(KeysUnavailable):
             await service.rotate(ROTATOR, stolen)
     goes_on.set()
