@@ -57,4 +57,6 @@ def test_what_is_missing_of_the_hub_is_said_with_the_line_that_installs_it(tmp_p
 
 def test_without_jupyterhub_the_line_that_installs_it_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert 'pip install "jupyter_wb_aws[demo,hub]"' in missing(tmp_path, "")
+    assert 'In a clone of jupyter_wb_aws, run:\n\n    pip install ".[demo,hub]"' in missing(
+        tmp_path, ""
+    )

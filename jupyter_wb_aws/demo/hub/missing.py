@@ -23,8 +23,8 @@ def missing(prefix: Path, path: str) -> str | None:
     """
     if importlib.util.find_spec("jupyterhub") is None:
         return (
-            "The demo with a hub needs JupyterHub, which is not installed. Run:\n\n"
-            '    pip install "jupyter_wb_aws[demo,hub]"'
+            "The demo with a hub needs JupyterHub, which is not installed. In a clone of jupyter_wb_aws, run:\n\n"
+            '    pip install ".[demo,hub]"'
         )
     searched = os.pathsep.join((str(prefix / "bin"), path))
     # Beside our own programs, where no other rights are needed than for pip.
