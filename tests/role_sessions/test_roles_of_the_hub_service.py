@@ -369,6 +369,21 @@ async def test_a_service_that_is_away_degrades_role_sessions_which_come_back(
         assert site.emitted("session_ended") == []
 
 
+async def test_while_the_service_is_away_a_role_starts_only_with_a_token_that_the_server_has(
+    serve, hub
+):
+    async with serve() as manager:
+        session, _ = await manager.starter.start(ANALYST)
+        await manager.ending.end_by_user(session.id)
+        hub.always = {"roles": failing(503, HTML), "tokens": failing(503, HTML)}
+
+        again, created = await manager.starter.start(ANALYST)
+        assert created
+        assert manager.sessions.state_of(again) is State.ACTIVE
+        with pytest.raises(IdpUnavailable):
+            await manager.starter.start(AUDITOR)
+
+
 async def test_a_service_that_stays_away_lets_the_token_expire_and_is_asked_until_it_is_back(
     serve, hub, clock
 ):
