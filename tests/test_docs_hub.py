@@ -140,6 +140,32 @@ def test_the_issuer_of_a_hub_with_a_base_url_is_where_the_service_answers(tmp_pa
     assert base_url.endswith("/")
     assert service.issuer == f"https://hub.example.com{service.prefix}".rstrip("/")
     assert service.hub_api_url.endswith(f"{base_url}hub/api")
+    assert any(
+        command.values[0].endswith(f":{service.port}{service.prefix}health") for command in COMMANDS
+    )
+
+
+def leaves(value):
+    """Yield the texts in a configuration's value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from leaves(inner)
+
+
+@pytest.mark.parametrize("block", CONFIGURATIONS, ids=str)
+def test_each_setting_with_the_services_name_is_in_the_list_for_another_name(block, tmp_path):
+    page = (ROOT / "docs/hub-service.md").read_text()
+    listed = page.partition("**The service has another name**")[2].partition("\n\n**")[0]
+    named = {
+        f"{section}.{key}"
+        for section, settings in load(block.text, tmp_path).items()
+        for key, value in settings.items()
+        if any(re.search(r"/services/(aws|cloud)|service=aws|^(aws|cloud)$", text) for text in leaves(value))
+    }  # fmt: skip
+    of_prefix = {"HubServiceApp.prefix"}  # its own paragraph, with the base URL
+    assert [name for name in sorted(named - of_prefix) if name not in listed] == []
 
 
 @pytest.mark.parametrize("hook", [subdomain_hook_idna, subdomain_hook_legacy])
