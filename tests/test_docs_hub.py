@@ -445,7 +445,7 @@ HUB_NAMES = {
     # Keys of the roles file, and a claim.
     *("tags", "source_identity", "transitive_tags", "roles_from_claim", "request_url", "preferred_username"),
     # Of the audit log and of answers.
-    *("hub_token_id", "keys_rotated", "still_published", "audit_available", "role_arn", "problems"),
+    *("hub_token_id", "keys_rotated", "was_made", "still_published", "audit_available", "role_arn", "problems"),
     *get_args(EndReason),
     *(str(state) for state in State),
     # Of JupyterHub and of Zero to JupyterHub.
