@@ -12,7 +12,8 @@ from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.hub import deadline, disk
 from jupyter_wb_aws.hub.errors import KeysUnavailable
 from jupyter_wb_aws.hub.key_changes import Rotation, StillPublished
-from jupyter_wb_aws.hub.keys import KeyProblem, SigningKey, SigningKeys
+from jupyter_wb_aws.hub.key_problems import KeyProblem
+from jupyter_wb_aws.hub.keys import SigningKey, SigningKeys
 from jupyter_wb_aws.tasks import Tasks
 
 Note = Callable[[Rotation], Awaitable[None]]

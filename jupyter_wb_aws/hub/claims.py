@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from jupyter_wb_aws.hub.names import NameNotAllowed, source_identity, subject, tag_value
 from jupyter_wb_aws.identity.claims import AWS_ROLES
@@ -20,30 +20,10 @@ from jupyter_wb_aws.roles.session_tags import (
 )
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from jupyter_wb_aws.hub.keys import SigningKey
 
 # Seconds. AWS's clock, or a store's, may be behind the hub's.
 EARLIER = 60
-
-
-class Key(Protocol):
-    """A key that signs: its `kid`, its algorithm (RS256 or ES256) and its private half."""
-
-    @property
-    def kid(self) -> str:
-        """The name under which the public half is published."""
-        ...
-
-    @property
-    def algorithm(self) -> str:
-        """The algorithm, as in a JWT's header."""
-        ...
-
-    @property
-    def private_key(self) -> RSAPrivateKey | EllipticCurvePrivateKey:
-        """The private half."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +99,7 @@ def session_tags(user: str, groups: Collection[str], role: Role) -> dict[str, st
     return tags
 
 
-def sign(claims: dict[str, Any], key: Key) -> SecretStr:
+def sign(claims: dict[str, Any], key: SigningKey) -> SecretStr:
     """Return the token with these claims: a JWT in its compact form, signed with this key."""
     import jwt
 

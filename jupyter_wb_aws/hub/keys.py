@@ -16,11 +16,17 @@ from pathlib import Path
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.hub import key_changes, rotation
 from jupyter_wb_aws.hub.deadline import KEYS_LOCK_SECONDS, KEYS_START_LOCK_SECONDS
-from jupyter_wb_aws.hub.errors import KeysReadOnly, KeysUnavailable, RotationRefused
+from jupyter_wb_aws.hub.errors import RotationRefused
 from jupyter_wb_aws.hub.jwk import PrivateKey
 from jupyter_wb_aws.hub.key_changes import KeySettings, Rotation
-from jupyter_wb_aws.hub.key_files import file_name
-from jupyter_wb_aws.hub.key_folder import LOCK, Contents, KeyFolder
+from jupyter_wb_aws.hub.key_folder import Contents, KeyFolder
+from jupyter_wb_aws.hub.key_problems import (
+    KeyProblem,
+    held_by_another,
+    no_key,
+    problems_of,
+    read_only,
+)
 from jupyter_wb_aws.hub.rotation import Key
 from jupyter_wb_aws.private_folder import refusal
 
@@ -28,7 +34,6 @@ log = logging.getLogger(__name__)
 
 # After a failed write that nobody has asked for, such as that of the first key.
 _RETRY_AFTER = timedelta(seconds=10)
-_MAX_FILES_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +44,6 @@ class SigningKey:
     algorithm: str
     private_key: PrivateKey = field(repr=False)
     made_at: datetime = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyProblem:
-    """What is wrong with the keys. Only with the code `keys_unavailable` can no token be signed.
-
-    Args:
-        code: stable.
-        detail: for the log: it may name files and their owners, but not the folder.
-        files: how many files it is about.
-    """
-
-    code: str
-    detail: str
-    files: int = 1
 
 
 class SigningKeys:
@@ -106,7 +96,7 @@ class SigningKeys:
             self._look()
             key = self._current()
         if key is None or key.private is None:
-            raise _unavailable()
+            raise no_key()
         return SigningKey(key.kid, key.algorithm, key.private, key.made_at)
 
     def public_keys(self) -> dict[str, list[dict[str, str]]]:
@@ -152,11 +142,11 @@ class SigningKeys:
         """
         with self._guard:
             if self._folder.read().read_only:
-                raise _read_only(self._folder.path, compromised)
+                raise read_only(self._folder.path, compromised)
             try:
                 with self._folder.lock(KEYS_LOCK_SECONDS) as held:
                     if not held:
-                        raise _held_by_another()
+                        raise held_by_another()
                     if not is_awaited():
                         raise refusal("it took too long")
                     rotated = self._change(compromised)
@@ -237,7 +227,7 @@ class SigningKeys:
             seconds = KEYS_START_LOCK_SECONDS if is_start and self._failed_at is None else 0
             with self._folder.lock(seconds) as held:
                 if is_start and not held:
-                    raise _held_by_another()
+                    raise held_by_another()
                 if not self._is_prepared:
                     key_changes.prepare(self._folder, self._settings, now)
                 elif held:
@@ -255,51 +245,8 @@ class SigningKeys:
             self._look()
             keys = rotation.published(self._contents.keys, self._clock.now())
         if not keys:
-            raise _unavailable()
+            raise no_key()
         return keys
 
     def _list_problems(self) -> list[KeyProblem]:
-        contents, refused = self._contents, sorted(self._contents.refused.items())
-        found = [
-            KeyProblem(
-                "key_file_refused", f"{name} in the folder with the keys is not used: it {why}."
-            )
-            for name, why in refused[:_MAX_FILES_NAMED]
-        ]
-        if more := refused[_MAX_FILES_NAMED:]:
-            detail = f"{len(more)} more files are not used either."
-            found.append(KeyProblem("key_file_refused", detail, len(more)))
-        if contents.problem is not None:
-            detail = f"The folder with the keys is not used: it {contents.problem}."
-            found.append(KeyProblem("keys_dir_refused", detail))
-        if self._failure is not None:
-            detail = f"The folder with the keys can't be changed ({self._failure})."
-            found.append(KeyProblem("keys_dir_not_written", detail))
-        can_sign = {key.algorithm for key in contents.keys if key.private is not None}
-        if contents.read_only and can_sign and self._settings.algorithm not in can_sign:
-            detail = f"No key is for {self._settings.algorithm}, so another algorithm goes on. `new-key` makes one."
-            found.append(KeyProblem("key_algorithm", detail))
-        if not can_sign:
-            found.append(KeyProblem("keys_unavailable", "There is no key that can sign tokens."))
-        return found
-
-
-def _held_by_another() -> OSError:
-    return refusal(f"another process holds the lock {LOCK}; is it stopped?")
-
-
-def _unavailable() -> KeysUnavailable:
-    return KeysUnavailable(
-        "The hub service has no key to sign tokens with.",
-        admin_hint="The hub service's log and its health say which files can't be used, and why."
-        " `jupyter-wb-aws-hub rotate` makes a new key.",
-    )
-
-
-def _read_only(path: Path, compromised: str | None) -> KeysReadOnly:
-    old = f"take {file_name(compromised):.60} out of it" if compromised else "keep the others"
-    return KeysReadOnly(
-        f"This service can't write to the folder with its keys, {path}. Nothing has changed.",
-        hint="Make a key with `jupyter-wb-aws-hub new-key --out DIR`, add its file to the Secret that is mounted"
-        f" there, and {old}.",
-    )
+        return problems_of(self._contents, self._settings.algorithm, self._failure)
