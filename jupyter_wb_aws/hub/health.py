@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from jupyter_wb_aws.errors import CatalogueUnavailable, WbAwsError
 from jupyter_wb_aws.hub.async_keys import AsyncKeys
 from jupyter_wb_aws.hub.audit import AuditLog
-from jupyter_wb_aws.hub.errors import AuditUnavailable, HubBusy, KeysUnavailable
+from jupyter_wb_aws.hub.errors import AuditUnavailable, HubBusy, HubUnavailable, KeysUnavailable
 from jupyter_wb_aws.hub.hub_client import HubClient
 from jupyter_wb_aws.roles.catalogue import BadEntry
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
@@ -22,8 +22,8 @@ _OF_THE_KEYS = {
     "keys_dir_refused": "The folder with the keys is not used. The log says why.",
     "keys_dir_not_written": "The folder with the keys can't be changed. The log says why.",
 }
-# The codes of what the keys have logged themselves.
-LOGGED = frozenset(_OF_THE_KEYS)
+# The codes of what the keys and the hub's client have logged themselves.
+LOGGED = frozenset({*_OF_THE_KEYS, HubUnavailable.code})
 
 
 @dataclass(frozen=True, slots=True)

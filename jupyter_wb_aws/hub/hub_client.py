@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
+import os
 import random
+import socket
 import ssl
 from typing import Any, Protocol
 
@@ -15,7 +18,9 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from jupyter_wb_aws.hub.caller import Caller, read_caller
 from jupyter_wb_aws.hub.deadline import HUB_SECONDS, REFUSAL_SECONDS, step_ends_at
 from jupyter_wb_aws.hub.errors import HubUnavailable, NotAuthenticated, TooManyTokens
-from jupyter_wb_aws.hub.rate_limits import CallerLimit, HubCap, RecentOwners
+from jupyter_wb_aws.hub.rate_limits import CallerLimit, HubCap, OncePerMinute, RecentOwners
+
+log = logging.getLogger(__name__)
 
 # Questions that the hub has not answered yet. It is one thread: more would only wait there, before a log-in.
 MAX_OPEN = 32
@@ -27,7 +32,9 @@ IN_QUEUE = "in request queue"
 RETRY_AFTER = (5, 20)
 # Who asks where nobody has called. No owner of a token is named so: theirs have a kind before the name.
 ITSELF = "health"
-REACH_HINT = "`hub_api_url` must lead to the API of a running JupyterHub."
+# Callers are not told where it leads: the log has that.
+REACH_HINT = "HubServiceApp.hub_api_url must lead to the API of a running JupyterHub."
+OTHER_HINT = f"{REACH_HINT} If the hub has a base URL, it is part of it, as in http://127.0.0.1:8081/jupyter/hub/api."
 
 
 class HubObserver(Protocol):
@@ -68,6 +75,7 @@ class HubClient:
         self._rng = rng
         self._observe = observe
         self._certificates = certificates
+        self._said = OncePerMinute()
         # A question through httpx2 takes two to three times as much: it looks at every open connection.
         self._client = SimpleAsyncHTTPClient(
             force_instance=True, max_clients=MAX_OPEN, max_body_size=MAX_ANSWER
@@ -95,7 +103,7 @@ class HubClient:
             self._owners.forget(key)
             raise NotAuthenticated("The hub does not know the token of this call.")
         if status != 200:
-            raise self._unavailable(f"it answers HTTP {status}")
+            raise self._unavailable(f"it answers HTTP {status}", OTHER_HINT)
         caller = read_caller(document)
         named = f"{caller.kind} {caller.name}"
         self._owners.keep(key, named)
@@ -111,7 +119,7 @@ class HubClient:
         """
         status, document = await self._ask("/", {}, ITSELF)
         if status != 200 or "version" not in document:
-            raise self._unavailable(f"it answers HTTP {status} without its version")
+            raise self._unavailable(f"it answers HTTP {status} without its version", OTHER_HINT)
 
     def close(self) -> None:
         """Close the connections."""
@@ -160,8 +168,7 @@ class HubClient:
             why = "its answer is late, too large, or breaks off" if late else f"HTTP {error.code}"
             raise self._unavailable(why) from None
         except (OSError, ValueError) as error:
-            # Without the error's text, which may hold what was sent.
-            raise self._unavailable(type(error).__name__) from None
+            raise self._unavailable(_why(error)) from None
         return response.code, self._object(response.code, response.body)
 
     def _object(self, status: int, content: bytes) -> dict[str, Any]:
@@ -170,15 +177,34 @@ class HubClient:
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
-            raise self._unavailable(f"it answers HTTP {status} with something else than JSON")
+            kind = "a redirect" if 300 <= status < 400 else "something else than JSON"
+            raise self._unavailable(f"it answers HTTP {status} with {kind}", OTHER_HINT)
         return document
 
-    def _unavailable(self, why: str) -> HubUnavailable:
+    def _unavailable(self, why: str, admin_hint: str = REACH_HINT) -> HubUnavailable:
+        if self._said.is_due(why):
+            log.warning("The hub at %s can't be asked: %s. %s", self._api_url, why, admin_hint)
         return HubUnavailable(
-            f"The hub service can't ask the hub whose token this is: {why}.",
-            admin_hint=REACH_HINT,
+            f"The hub service can't ask the hub: {why}.",
+            admin_hint=admin_hint,
             retry_after=self._rng.randint(*RETRY_AFTER),
         )
+
+
+def _why(error: OSError | ValueError) -> str:
+    """Return why the hub can't be reached, without the error's text, which may hold what was sent."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "its certificate is not trusted"
+    if isinstance(error, ssl.SSLError):
+        return "no encrypted connection (TLS) to it is possible"
+    if isinstance(error, socket.gaierror):
+        return "the name of its host is not known"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens at its address"
+    if isinstance(error, OSError):
+        said = os.strerror(error.errno) if error.errno else type(error).__name__
+        return f"it can't be reached ({said})"
+    return "its answer is not HTTP"
 
 
 def certificates_of(ca_file: str, key_file: str = "", cert_file: str = "") -> ssl.SSLContext | None:

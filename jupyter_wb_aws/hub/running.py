@@ -21,7 +21,7 @@ from jupyter_wb_aws.hub.caller import AccessRules
 from jupyter_wb_aws.hub.catalogue import open_catalogue
 from jupyter_wb_aws.hub.claims import ClaimSettings
 from jupyter_wb_aws.hub.connections import BoundedServer, allow_connections
-from jupyter_wb_aws.hub.errors import HubUnavailable, KeysUnavailable
+from jupyter_wb_aws.hub.errors import KeysUnavailable
 from jupyter_wb_aws.hub.handlers import Shared, make_application
 from jupyter_wb_aws.hub.health import LOGGED, Health
 from jupyter_wb_aws.hub.hub_client import HubClient, certificates_of
@@ -67,14 +67,8 @@ async def _run(settings: ServiceSettings) -> None:
         server = _listen(settings, shared)
         log.info("%s answers at port %d below %s", settings.issuer, settings.port, settings.prefix)
         for problem in await shared.health.problems():
-            if problem.code in LOGGED:  # with the names of files
-                continue
-            log.warning("%s (%s)", problem.detail, problem.code)
-            if problem.code == HubUnavailable.code:
-                api = settings.hub_api_url
-                log.warning(
-                    "HubServiceApp.hub_api_url is %s: is this the API of a running hub?", api
-                )
+            if problem.code not in LOGGED:  # with the names of files, or the hub's URL
+                log.warning("%s (%s)", problem.detail, problem.code)
         await stop.wait()
         log.info("The service stops.")
         server.stop()

@@ -163,6 +163,10 @@ def redirects(handler: _Handler) -> None:
     handler.end_headers()
 
 
+def has_no_such_path(handler: _Handler) -> None:
+    handler.answer(404, {"status": 404, "message": "Not Found"})
+
+
 def is_busy(handler: _Handler) -> None:
     handler.answer(429, {"status": 429, "message": "Too many requests"})
 
@@ -203,6 +207,6 @@ def answers_binary(handler: _Handler) -> None:
 
 
 MISBEHAVIORS = [
-    resets, answers_html, answers_html_with_200, refuses_with_html, refuses_with_json, redirects, is_busy, has_a_defect,
+    resets, answers_html, answers_html_with_200, refuses_with_html, refuses_with_json, redirects, has_no_such_path, is_busy, has_a_defect,
     answers_without_end, answers_half, answers_deep_json, answers_a_list, answers_binary,
 ]  # fmt: skip

@@ -90,7 +90,41 @@ def test_no_hub_at_all(start_service, tmp_path):
         assert (health.status_code, health.json()["status"]) == (503, "unavailable")
         assert [problem["code"] for problem in health.json()["problems"]] == ["hub_unavailable"]
         assert "http://127.0.0.1:1" not in health.text
-        assert "HubServiceApp.hub_api_url is http://127.0.0.1:1/hub/api: is this" in service.log
+        detail = "The hub service can't ask the hub: nothing listens at its address."
+        assert [problem["detail"] for problem in health.json()["problems"]] == [detail]
+        assert service.token().json()["detail"] == detail
+        logged = "The hub at http://127.0.0.1:1/hub/api can't be asked: nothing listens at its"
+        assert service.log.count(logged) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://no-such-host.invalid/hub/api", "the name of its host is not known"),
+        ("https://127.0.0.1:{port}/hub/api", "no encrypted connection (TLS) to it is possible"),
+        ("http://0.0.0.0:1/hub/api", "nothing listens at its address"),
+    ],
+)
+def test_the_log_says_where_the_hub_was_not_found_and_why(hub, start_service, url, why):
+    with start_service(hub_api_url=url.format(port=hub.port)) as service:
+        said = service.token().json()
+        assert said["detail"] == f"The hub service can't ask the hub: {why}."
+        assert f"The hub at {url.format(port=hub.port)} can't be asked: {why}." in service.log
+
+
+@pytest.mark.parametrize(
+    "misbehavior",
+    [fake_hub.redirects, fake_hub.answers_html_with_200, fake_hub.has_no_such_path],
+    ids=lambda one: one.__name__,
+)
+def test_an_answer_of_something_else_brings_up_the_base_url(hub, start_service, misbehavior):
+    """A hub with a base URL redirects what is outside it."""
+    hub.misbehave = misbehavior
+    with start_service() as service:
+        answer = service.token().json()
+        assert answer["code"] == "hub_unavailable"
+        assert "If the hub has a base URL, it is part of it" in answer["admin_hint"]
+        assert f"The hub at {hub.api_url} can't be asked: it answers HTTP " in service.log
 
 
 ODD = {
