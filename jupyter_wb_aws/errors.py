@@ -155,17 +155,19 @@ class RoleNotAllowed(WbAwsError):
 
     Args:
         request_url: where to ask for it, if the administrator named a place.
+        admin_hint: see `WbAwsError`.
     """
 
     code = "role_not_allowed"
     status = 403
     title = "This role is not offered to you"
 
-    def __init__(self, detail: str = "", *, request_url: str | None = None) -> None:
+    def __init__(
+        self, detail: str = "", *, request_url: str | None = None, admin_hint: str | None = None
+    ) -> None:
         hint = "`jupyter wb-aws roles` lists the roles that you may use."
         if request_url:
             hint += f" Ask for this one at {request_url}"
-        admin_hint = "The roles file offers a role by an `allow` rule that matches the user."
         super().__init__(detail, hint=hint, admin_hint=admin_hint)
         self.request_url = request_url
 

@@ -66,7 +66,12 @@ def run(args: argparse.Namespace) -> int:
     news: list[Mapping[str, Any]] = []
     if not answer.data["sessions"]:
         # Nothing has called the token source yet: this checks that it works.
-        _print_what_to_start(client, as_json=args.json)
+        try:
+            _print_what_to_start(client, as_json=args.json)
+        except CliError as error:
+            if args.json or not _is_printed(error.problem, health):
+                raise
+            return error.exit_code
         later = client.get("/aws/health").data
         news = [notice for notice in later["notices"] if notice not in health["notices"]]
         health |= {"token_source": later["token_source"]}
@@ -74,6 +79,12 @@ def run(args: argparse.Namespace) -> int:
         print_notices(news)
         _print_token(health, answer.data["sessions"], claims_too=args.verbose)
     return ExitCode.OK if health["status"] == "ok" else ExitCode.FAILED
+
+
+def _is_printed(problem: Mapping[str, object], health: Mapping[str, Any]) -> bool:
+    """Whether a problem is one of those that the health has, all of which are printed."""
+    said = (problem.get("code"), problem.get("detail"))
+    return said in [(printed["code"], printed["detail"]) for printed in health["problems"]]
 
 
 def _not_configured(health: Mapping[str, Any]) -> CliError:

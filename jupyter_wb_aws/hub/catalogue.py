@@ -12,7 +12,7 @@ from jupyter_wb_aws.hub.deadline import ROLES_FILE_SECONDS
 from jupyter_wb_aws.hub.errors import RolesUnavailable
 from jupyter_wb_aws.hub.names import NameNotAllowed, source_identity, subject, tag_value
 from jupyter_wb_aws.identity.token import Identity
-from jupyter_wb_aws.roles.catalogue import MIN_FILE_AGE, Catalogue
+from jupyter_wb_aws.roles.catalogue import MIN_FILE_AGE, Catalogue, how_to_offer
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.roles.entry_parser import InvalidCatalogue
 from jupyter_wb_aws.roles.role import Role, RoleArn
@@ -95,6 +95,7 @@ def _offered(catalogue: Catalogue, identity: Identity, arn: RoleArn) -> Role:
         return catalogue.get_offered(identity, arn)
     except RoleNotAllowed as refused:
         if not catalogue.may_continue(identity, arn):
+            refused.admin_hint = how_to_offer(identity, of_hub=True)
             raise
         raise RolesUnavailable(refused.detail) from None
 

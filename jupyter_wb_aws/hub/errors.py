@@ -32,6 +32,12 @@ class NotAuthenticated(HubServiceError):
     )
 
 
+class NoToken(NotAuthenticated):
+    """The call has no token."""
+
+    title = "The call has no token of the hub"
+
+
 class ScopeMissing(HubServiceError):
     """The caller's token does not have the scope that the call needs."""
 

@@ -29,8 +29,8 @@ from jupyter_wb_aws.hub.errors import (
     BodyTooLarge,
     HubServiceError,
     MethodNotAllowed,
-    NotAuthenticated,
     NotFound,
+    NoToken,
     UnsupportedMediaType,
 )
 from jupyter_wb_aws.hub.health import Health
@@ -106,13 +106,13 @@ class HubServiceHandler(web.RequestHandler):
         """Return who calls, as the hub says now. The token is taken from the Authorization header only.
 
         Raises:
-            NotAuthenticated: if there is no token, or the hub does not know it.
+            NoToken, NotAuthenticated: if there is no token, or the hub does not know it.
             HubBusy, HubUnavailable: if the hub can't be asked.
         """
         values = self.request.headers.get_list("Authorization")
         found = AUTHORIZATION.fullmatch(values[0].strip()) if len(values) == 1 else None
         if found is None:
-            raise NotAuthenticated("The call has no token of the hub in its Authorization header.")
+            raise NoToken("The call has no token of the hub in its Authorization header.")
         return await self.shared.hub.caller(found[1])
 
     def body(self, known: dict[str, Wanted], required: frozenset[str]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from jupyter_wb_aws.identity.provider import HTTP_URL, may_hold_userinfo
 from jupyter_wb_aws.identity.token import Identity, SecretStr
 
 WELL_KNOWN = ".well-known/openid-configuration"
+# Where the site names no URL.
+FOUND_BY = "the hub's own variables, JUPYTERHUB_PUBLIC_HUB_URL and JUPYTERHUB_API_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +66,18 @@ class HubService:
         urls: where the service may be, each with a slash at its end.
         api_token: the server's, from the hub.
         http: sends the requests.
-        named_url: whether the site names the URL.
+        named_by: the setting or variable in which the site names the URL; None if it does not.
     """
 
     urls: Sequence[str]
     api_token: SecretStr
     http: HttpClient
-    named_url: bool
+    named_by: str | None
     _url: str | None = None
 
     def __post_init__(self) -> None:
         """Take the URL that the site names."""
-        if self.named_url:
+        if self.named_by:
             self._url = self.urls[0]
 
     @property
@@ -118,7 +120,7 @@ class HubService:
         with hub_service_failures():
             response = await self.http.send(what, method, url + call, headers, body, sent=[secret])
         if response.status not in {200, 201}:
-            raise refusal(response, what, [secret])
+            raise refusal(response, what, [secret], self.named_by or FOUND_BY)
         return response
 
     async def _found(self) -> str:

@@ -26,6 +26,10 @@ from jupyter_wb_aws.identity.redact_values import redact_values
 
 MAX_SHOWN = 500
 TRY_AGAIN = "Try again in a minute. Role sessions go on, and are refreshed once it answers."
+NOT_THERE = (
+    "Unless the hub is restarting, waiting does not help: show this to your administrator. Role sessions go on, and are"
+    " refreshed once the hub service answers."
+)
 REACH_HINT = (
     "This server must be able to reach the hub service: check `service_url`, `proxy` and `ca_bundle` of"
     " JupyterHubTokenSource, network policies, and whether the service is running."
@@ -84,13 +88,14 @@ def hub_service_failures() -> Iterator[None]:
         raise HubServiceBadAnswer(error.detail, admin_hint=REACH_HINT) from None
 
 
-def refusal(response: HttpResponse, what: str, sent: Collection[str]) -> WbAwsError:
+def refusal(response: HttpResponse, what: str, sent: Collection[str], named_by: str) -> WbAwsError:
     """Return what an answer with another status than 200 and 201 means.
 
     Args:
         response: the answer.
         what: what was asked, for messages: "the hub service at …".
         sent: the secrets in the request, which no message may quote.
+        named_by: the setting or variable with the service's URL.
     """
     found = response.json_object() or {}
     problem = {name: _said(found, name, sent) for name in ("code", "detail", "hint", "admin_hint")}
@@ -107,7 +112,9 @@ def refusal(response: HttpResponse, what: str, sent: Collection[str]) -> WbAwsEr
         return _definite(problem, detail, found)
     return HubServiceBadAnswer(
         f"{capitalized(what)} does not answer as one: {what_came(response)}.",
-        admin_hint=REACH_HINT,
+        hint=NOT_THERE,
+        admin_hint=f"The URL comes from {named_by}. It must be the hub service's, such as"
+        " https://hub.example.com/services/aws/, with the hub's base URL and the service's name in it.",
     )
 
 
@@ -115,7 +122,11 @@ def _definite(
     problem: Mapping[str, str | None], detail: str, found: Mapping[str, Any]
 ) -> WbAwsError:
     if problem["code"] == "role_not_allowed":
-        return RoleNotAllowed(detail, request_url=url_member(found, "request_url"))
+        return RoleNotAllowed(
+            detail,
+            request_url=url_member(found, "request_url"),
+            admin_hint=problem["admin_hint"],
+        )
     if problem["code"] == "scope_missing":
         missing = HubAccessMissing(detail)
         missing.hint = problem["hint"] or (

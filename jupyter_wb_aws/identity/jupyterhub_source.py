@@ -9,12 +9,13 @@ issuer comes from the service as well. AWS knows the right issuer, and `issuer` 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from traitlets import Float, TraitError, Unicode, validate
 from traitlets.utils.bunch import Bunch
 
-from jupyter_wb_aws.errors import TokenInvalid, TokenSourceFailed
+from jupyter_wb_aws.errors import IdpBadAnswer, TokenInvalid, TokenSourceFailed
 from jupyter_wb_aws.identity.claims import AWS_ROLES, optional_member
 from jupyter_wb_aws.identity.http.client import HttpClient, HttpSettings
 from jupyter_wb_aws.identity.hub_environment import (
@@ -41,6 +42,28 @@ from jupyter_wb_aws.identity.token_verifier import TokenVerifier
 
 # The claim with the hub user; the form of `sub` is the service's to choose.
 USER_CLAIM = "preferred_username"
+BY_VARIABLE = f"the variable {SERVICE_URL} (c.Spawner.environment in the hub's configuration)"
+
+
+class ServiceIssuer(Provider):
+    """The issuer that the hub service names: where its documents are wrong, the service's own setting is."""
+
+    async def metadata(self, *, refetch: bool = False) -> Mapping[str, Any]:
+        """Return the issuer's metadata.
+
+        Raises:
+            TokenInvalid, IdpBadAnswer: if what is at the issuer's URL is not its metadata.
+            TokenSourceFailed: if it can't be fetched.
+        """
+        try:
+            return await super().metadata(refetch=refetch)
+        except (IdpBadAnswer, TokenInvalid) as error:
+            error.admin_hint = (
+                f"The hub service says that its issuer is {self.issuer}, from where AWS fetches the keys. Correct"
+                " HubServiceApp.issuer of the hub service: it must lead to the service, with the hub's base URL in it,"
+                " or to the files that `export` writes. If JupyterHubTokenSource.issuer is set, change it as well."
+            )
+            raise
 
 
 class JupyterHubTokenSource(TokenSource):
@@ -86,7 +109,8 @@ class JupyterHubTokenSource(TokenSource):
         named = self.service_url or _checked_url(os.environ.get(SERVICE_URL, ""), SERVICE_URL)
         self._urls = [with_slash(named)] if named else service_urls(os.environ, self.service_name)
         self._http = HttpClient(self.http_settings())
-        self._service = HubService(self._urls, self._token, self._http, named_url=bool(named))
+        named_by = "JupyterHubTokenSource.service_url" if self.service_url else BY_VARIABLE
+        self._service = HubService(self._urls, self._token, self._http, named_by if named else None)
         self._answer: ServiceAnswer | None = None
         self._issuer_verifier: TokenVerifier | None = None
 
@@ -171,8 +195,9 @@ class JupyterHubTokenSource(TokenSource):
         if self.issuer and answer.issuer != self.issuer:
             raise TokenInvalid(
                 f"The hub service's tokens are of the issuer {answer.issuer!r}; this server expects {self.issuer!r}.",
-                admin_hint="Correct JupyterHubTokenSource.issuer, or leave it out; if neither is wrong, another program"
-                f" answers at {self.where}.",
+                admin_hint="Correct the one that is wrong: HubServiceApp.issuer of the hub service, with the hub's base URL"
+                " if it has one, or JupyterHubTokenSource.issuer here. If neither is, another program answers at"
+                f" {self.where}.",
             )
         self._answer = answer
         return answer
@@ -192,7 +217,8 @@ class JupyterHubTokenSource(TokenSource):
     def _verifier_of(self, issuer: str) -> TokenVerifier:
         known = self._issuer_verifier
         if known is None or known.provider.issuer != issuer:
-            known = TokenVerifier(Provider(issuer, self._http), self.audience, self.algorithms)
+            provider = ServiceIssuer(issuer, self._http)
+            known = TokenVerifier(provider, self.audience, self.algorithms)
             self._issuer_verifier = known
         return known
 

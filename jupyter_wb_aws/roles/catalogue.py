@@ -17,6 +17,9 @@ from jupyter_wb_aws.roles.token_content import TokenContent
 
 # Seconds. A file that was written more recently may be half of one, with fewer roles in it.
 MIN_FILE_AGE = 1.0
+# Groups, and characters of a name, that a message quotes.
+MAX_GROUPS = 20
+MAX_SHOWN = 100
 
 Entry = tuple[Role, Sequence[Rule]]
 Effect = Literal["kept", "offered_to_nobody", "left_out"]
@@ -43,7 +46,8 @@ class Catalogue:
     `from_claim` says which roles a claim of the token may name, None for none. `problems` are the bad entries.
     `withheld` are the roles of bad entries that are offered to nobody. `has_unidentified`: it is not known
     which role some bad entry is about. `claim_unreadable`: the file's `roles_from_claim` can't be read.
-    `token_content` is what the hub service puts into the tokens for every role.
+    `token_content` is what the hub service puts into the tokens for every role. `of_hub`: the file is the hub
+    service's, and the groups are the hub's.
     """
 
     entries: Mapping[RoleArn, Entry]
@@ -55,6 +59,7 @@ class Catalogue:
     has_unidentified: bool = False
     claim_unreadable: bool = False
     token_content: TokenContent = field(default_factory=TokenContent)
+    of_hub: bool = False
     _offers: dict[tuple[str, str, str], list[Role]] = field(default_factory=dict, repr=False)
 
     def roles(self) -> list[Role]:
@@ -152,8 +157,27 @@ class Catalogue:
         if arn in self.withheld:
             why = "is not offered at the moment, since its entry in the roles file has an error"
         raise RoleNotAllowed(
-            f"The role {arn.name} in account {arn.account_id} {why}.", request_url=request_url
+            f"The role {arn.name} in account {arn.account_id} {why}.",
+            request_url=request_url,
+            admin_hint=how_to_offer(identity, of_hub=self.of_hub),
         )
+
+
+def how_to_offer(identity: Identity, *, of_hub: bool) -> str:
+    """Return how an administrator offers a role to a user.
+
+    Args:
+        identity: the user.
+        of_hub: whether the roles file is that of the hub service, and the groups are the hub's.
+    """
+    file = "hub service's roles file (HubServiceApp.roles_file)" if of_hub else "roles file"
+    shown = [group[:MAX_SHOWN] for group in identity.groups[:MAX_GROUPS]]
+    more = ["…"] if len(identity.groups) > MAX_GROUPS else []
+    return (
+        f"To offer it, give the role in the {file} an `allow` rule that matches the user"
+        f" {(identity.name or identity.subject)[:MAX_SHOWN]}, or put the user into a group that has one. Groups of the user"
+        f" {'on the hub' if of_hub else 'in the token'}: {', '.join([*shown, *more]) or 'none'}."
+    )
 
 
 def startup_role(roles: Sequence[Role], configured: str) -> Role | None:

@@ -113,7 +113,7 @@ def parse_offered(
     parser = _Parser(
         "", document, previous, None, withheld=withheld, has_unidentified=offered.incomplete
     )
-    return parser.catalogue(loaded_at)
+    return replace(parser.catalogue(loaded_at), of_hub=True)
 
 
 def _as_entry(role: object) -> object:

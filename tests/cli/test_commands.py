@@ -387,6 +387,21 @@ def test_status_explains_a_broken_roles_file_and_a_failing_token_source(server, 
     ]
 
 
+def test_status_prints_once_why_no_roles_are_known(server, run):
+    why = server.fail(
+        "GET /aws/roles", "identity_provider_unavailable", "The hub service can't be reached."
+    )
+    failed = health_problem("identity_provider_unavailable", why["detail"])
+    server.health = health(status="degraded", message=why["detail"], problems=[failed])
+
+    ran = run("status")
+    as_json = run("status", "--json")
+
+    assert (ran.code, (ran.out + ran.err).count(why["detail"])) == (1, 1)
+    assert "You have no role sessions." in ran.out
+    assert why["detail"] in as_json.out
+
+
 def test_status_shows_what_aws_will_see_only_if_it_is_verbose(server, run):
     server.health = health(token_source=token_source(claims=CLAIMS))
     server.sessions = [role_session("analyst", default=True)]

@@ -194,6 +194,9 @@ def test_a_role_that_is_not_offered_is_refused_and_says_where_to_ask(checked):
 
     assert (answer.status_code, answer.json()["code"]) == (403, "role_not_allowed")
     assert answer.json()["request_url"] == "https://requests.example.org/roles"
+    said = answer.json()["admin_hint"]
+    assert "in the hub service's roles file (HubServiceApp.roles_file)" in said
+    assert said.endswith("Groups of the user on the hub: analysts.")
 
 
 def test_a_user_who_leaves_the_group_gets_no_token_at_the_next_call(hub, service):
@@ -231,6 +234,7 @@ def test_the_hub_is_asked_with_the_callers_token_at_each_call(hub, service, sche
 def test_what_can_not_be_a_token_is_not_sent_to_the_hub(hub, service, value):
     answer = service.ask("GET", "roles", headers={"Authorization": value.encode()})
     assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+    assert answer.json()["title"] == "The call has no token of the hub"
     assert hub.asked == []
 
 

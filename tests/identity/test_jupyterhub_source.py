@@ -290,6 +290,21 @@ async def test_a_variable_that_the_administrator_sets_comes_before_the_hubs_own(
     await verified(make(service_url=""))
 
 
+@pytest.mark.parametrize("by_variable", [False, True])
+async def test_where_a_wrong_url_came_from_is_named_and_that_waiting_does_not_help(
+    make, hub, monkeypatch, by_variable
+):
+    wrong = f"{hub.url}/services/awz/"
+    if by_variable:
+        monkeypatch.setenv("JUPYTER_WB_AWS_SERVICE_URL", wrong)
+    source = make(service_url="" if by_variable else wrong)
+    with pytest.raises(IdpBadAnswer, match=f"The hub service at {wrong} .* HTTP 404") as failed:
+        await source.identity_and_roles()
+    named = "the variable JUPYTER_WB_AWS_SERVICE_URL" if by_variable else "JupyterHubTokenSource.service_url"  # fmt: skip
+    assert f"The URL comes from {named}" in failed.value.admin_hint
+    assert "waiting does not help" in failed.value.hint
+
+
 def test_what_is_missing_is_named(make, hub, monkeypatch):
     assert make().missing_setting() is None
     assert make(service_url="").missing_setting() == "JupyterHubTokenSource.service_url"
@@ -314,9 +329,24 @@ def test_a_url_that_is_none_is_refused(make, monkeypatch, url):
 
 async def test_a_pinned_issuer_refuses_every_other(make, hub):
     source = make(issuer="https://hub.example.com/services/aws")
-    with pytest.raises(TokenInvalid, match=r"expects 'https://hub\.example\.com/services/aws'"):
+    with pytest.raises(
+        TokenInvalid, match=r"expects 'https://hub\.example\.com/services/aws'"
+    ) as refused:
         await source.identity_and_roles()
+    assert "HubServiceApp.issuer of the hub service" in refused.value.admin_hint
     assert await make(issuer=hub.issuer).identity_and_roles()
+
+
+@pytest.mark.parametrize("issuer", ["{url}/elsewhere", "{url}/services/aws/"])
+async def test_an_issuer_that_leads_elsewhere_is_the_services_own_setting(source, hub, issuer):
+    """As where it lacks the hub's base URL."""
+    hub.issuer, right = issuer.format(url=hub.url), hub.issuer
+    document = {"issuer": right, "jwks_uri": f"{right}/keys"}
+    hub.always[".well-known/openid-configuration"] = lambda handler: say(handler, document)
+    with pytest.raises((IdpBadAnswer, TokenInvalid)) as failed:
+        await verified(source)
+    assert f"its issuer is {hub.issuer}, from" in failed.value.admin_hint
+    assert "Correct HubServiceApp.issuer of the hub service" in failed.value.admin_hint
 
 
 async def test_a_token_that_the_issuers_keys_have_not_signed_is_refused(source, hub):
@@ -384,6 +414,14 @@ async def test_a_missing_scope_takes_every_role_away_and_says_what_to_do(source,
     with pytest.raises(RoleNotAllowed, match="access:services!service=aws") as refusal:
         await (source.identity_and_roles() if call == "roles" else source.fetch(FOR_ANALYST))
     assert refusal.value.hint == "Restart the server, then try again."
+
+
+async def test_what_the_service_says_to_an_administrator_of_a_role_reaches_them(source, hub):
+    said = refused(403, "role_not_allowed", "It is not offered.", admin_hint="Groups: none.")
+    hub.faults["tokens"].append(said)
+    with pytest.raises(RoleNotAllowed) as refusal:
+        await source.fetch(FOR_ANALYST)
+    assert refusal.value.admin_hint == "Groups: none."
 
 
 HTML = b"<html><body>Service Unavailable</body></html>"

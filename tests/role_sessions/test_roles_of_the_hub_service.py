@@ -121,8 +121,10 @@ async def test_a_role_taken_away_can_not_be_started_with_a_token_from_before(ser
         await manager.ending.end_by_user(session.id)
         take(hub, ANALYST)
 
-        with pytest.raises(RoleNotAllowed):
+        with pytest.raises(RoleNotAllowed) as refusal:
             await manager.starter.start(ANALYST)
+        assert "give the role in the hub service's roles file" in refusal.value.admin_hint
+        assert refusal.value.admin_hint.endswith("of the user on the hub: analysts.")
 
 
 async def test_the_limit_counts_the_users_role_sessions_of_all_roles(serve, hub):

@@ -151,6 +151,14 @@ def test_without_a_request_url_none_is_named():
     assert "Ask for this" not in refused.value.hint
 
 
+def test_a_refusal_says_to_an_administrator_what_to_change_and_which_groups_the_token_has():
+    alice = identity(groups=("data", "staff"))
+    with pytest.raises(RoleNotAllowed) as refused:
+        parse(entry(), NOON).get_offered(alice, RoleArn.parse(ARN.format("x")))
+    assert "give the role in the roles file an `allow` rule" in refused.value.admin_hint
+    assert refused.value.admin_hint.endswith("in the token: data, staff.")
+
+
 CLAIM = '[roles_from_claim]\nclaim = "aws"\naccounts = ["111122223333"]\n'
 BY_GROUP = "".join(entry(arn=name, allow=f'allow = [{{groups = ["{name}"]}}]') for name in "abcd")
 
