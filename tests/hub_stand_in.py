@@ -136,7 +136,7 @@ class HubStandIn(BackgroundServer):
             "issuer": self.issuer, "user": user, "subject": self.subject.format(user=user), "audience": self.audience,
             "token_lifetime": self.lifetime, "request_url": "https://ask.example.com", "roles": self.roles[user],
             "identity": {"issuer": self.issuer, "subject": user, "name": user, "groups": self.groups.get(user, [])},
-            "withheld": self.withheld, "incomplete": self.incomplete,
+            "withheld": self.withheld, "incomplete": self.incomplete, "key_ids": [self.kid],
             **self.changes,
         }  # fmt: skip
 

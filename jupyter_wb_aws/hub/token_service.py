@@ -76,6 +76,7 @@ class TokenService:
             "request_url": catalogue.request_url,
             "withheld": _withheld(catalogue, identity),
             "incomplete": catalogue.has_unidentified,
+            "key_ids": await self._key_ids(),
         }
 
     async def issue(self, caller: Caller, role_arn: str) -> dict[str, object]:
@@ -152,6 +153,12 @@ class TokenService:
         except KeysUnavailable:
             return math.nan
         return (self.clock.now() - key.made_at).total_seconds()
+
+    async def _key_ids(self) -> list[str] | None:
+        try:
+            return [key["kid"] for key in (await self.keys.public_keys())["keys"]]
+        except WbAwsError:  # what a user is offered does not depend on it
+            return None
 
     async def _note_refusal(
         self, caller: Caller, refused: WbAwsError, role_arn: str | None

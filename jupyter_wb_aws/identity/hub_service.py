@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ class ServiceAnswer:
     """What `GET roles` says: the user of the hub, and what they are offered.
 
     `issuer` and `audience` are those of the service's tokens; a role in `audiences` has its own. `withheld` and
-    `incomplete` are those of `IdentityAndRoles`.
+    `incomplete` are those of `IdentityAndRoles`. `key_ids` are the published keys; None if they are not known.
     """
 
     identity: Identity
@@ -44,6 +44,7 @@ class ServiceAnswer:
     request_url: str | None
     withheld: Sequence[str] = ()
     incomplete: bool = False
+    key_ids: Collection[str] | None = None
 
     @property
     def issuer(self) -> str:
@@ -181,6 +182,7 @@ class HubService:
             url_member(found, "request_url"),
             _texts(found.get("withheld")),
             found.get("incomplete") is True,
+            _texts(found.get("key_ids")) or None,
         )
 
     def _bad_answer(self, why: str) -> HubServiceBadAnswer:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from traitlets import Float, TraitError, Unicode, validate
@@ -37,7 +38,7 @@ from jupyter_wb_aws.identity.source import (
     TokenRequest,
     TokenSource,
 )
-from jupyter_wb_aws.identity.token import Identity, SecretStr, WebIdentityToken
+from jupyter_wb_aws.identity.token import Identity, SecretStr, WebIdentityToken, header_of
 from jupyter_wb_aws.identity.token_verifier import TokenVerifier
 
 # The claim with the hub user; the form of `sub` is the service's to choose.
@@ -112,6 +113,7 @@ class JupyterHubTokenSource(TokenSource):
         named_by = "JupyterHubTokenSource.service_url" if self.service_url else BY_VARIABLE
         self._service = HubService(self._urls, self._token, self._http, named_by if named else None)
         self._answer: ServiceAnswer | None = None
+        self._asked_at: datetime | None = None
         self._issuer_verifier: TokenVerifier | None = None
 
     @property
@@ -186,11 +188,19 @@ class JupyterHubTokenSource(TokenSource):
             )
         _check_role(token, str(request.role_arn))
 
+    def is_withdrawn(self, token: WebIdentityToken) -> bool:
+        """Whether the service no longer publishes the key of a token that came before its last answer."""
+        known = self._answer.key_ids if self._answer else None
+        if known is None or self._asked_at is None or token.received_at >= self._asked_at:
+            return False
+        return optional_member(header_of(token.reveal()), "kid") not in known
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
 
     async def _ask(self) -> ServiceAnswer:
+        asked_at = self.clock.now()
         answer = await self._service.roles()
         if self.issuer and answer.issuer != self.issuer:
             raise TokenInvalid(
@@ -199,7 +209,7 @@ class JupyterHubTokenSource(TokenSource):
                 " if it has one, or JupyterHubTokenSource.issuer here. If neither is, another program answers at"
                 f" {self.where}.",
             )
-        self._answer = answer
+        self._answer, self._asked_at = answer, asked_at
         return answer
 
     def _fits(self, token: WebIdentityToken, answer: ServiceAnswer, request: TokenRequest) -> bool:

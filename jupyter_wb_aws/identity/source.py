@@ -154,6 +154,10 @@ class TokenSource(LoggingConfigurable):
         """
         return None
 
+    def is_withdrawn(self, token: WebIdentityToken) -> bool:  # noqa: ARG002
+        """Whether AWS is known to refuse a token before it expires: then a new one is fetched at once."""
+        return False
+
     def identity_of(self, token: WebIdentityToken) -> Identity:
         """Return the user whom a token of this source names."""
         return token.identity(self.name_claim, self.groups_claim)

@@ -122,7 +122,8 @@ class TokenCache:
         now = self._clock.now()
         refused = isinstance(token_status.problem, DEFINITE)
         token = token_status.token
-        if token and not refused and now < token.time_at_fraction(REFRESH_AT):
+        is_good = token and not refused and not self.source.is_withdrawn(token)
+        if token and is_good and now < token.time_at_fraction(REFRESH_AT):
             return token
         try:
             return await self.refresh(role_arn)
@@ -166,6 +167,13 @@ class TokenCache:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+
+    def is_withdrawn(self, role_arn: str | None) -> bool:
+        """Whether the current token is one that AWS refuses, and no fetch has failed since it came."""
+        known = self.status(role_arn)
+        return (
+            known.token is not None and not known.problem and self.source.is_withdrawn(known.token)
+        )
 
     def check_sign_in(self) -> None:
         """Note that the user must sign in again, if a rule of the site says so before the next fetch."""

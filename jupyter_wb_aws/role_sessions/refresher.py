@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 
 from jupyter_wb_aws.clock import rfc3339, wait_for_event
 from jupyter_wb_aws.errors import RoleNotAllowed, SignInRequired, WbAwsError
@@ -75,7 +76,7 @@ class Refresher:
         due = [
             self._fetch(arn, token_status)
             for arn, token_status in self._distinct().items()
-            if next_refresh(token_status, now) <= now
+            if self._due_at(arn, token_status, now) <= now
         ]
         await asyncio.gather(*due)
         await self._deliver()
@@ -83,11 +84,14 @@ class Refresher:
             await self._ending.end(session, "idle")
         self._report_states()
         now = self._context.clock.now()
-        looks = [next_refresh(token_status, now) for token_status in self._distinct().values()]
+        looks = [self._due_at(arn, status, now) for arn, status in self._distinct().items()]
         if (look := self._rights.next_look(now)) is not None:
             looks.append(look)
         pause = min([look - now for look in looks], default=self._limits.max_sleep)
         return max(min(pause, self._limits.max_sleep).total_seconds(), MIN_SLEEP)
+
+    def _due_at(self, arn: str, token_status: TokenStatus, now: datetime) -> datetime:
+        return now if self._token_cache.is_withdrawn(arn) else next_refresh(token_status, now)
 
     def _distinct(self) -> dict[str, TokenStatus]:
         """Return one role ARN for each distinct token, with what is known of it."""

@@ -102,7 +102,9 @@ class Rights:
         catalogue = await self._catalogue.current()
         owner = self._token_cache.identity_of(token)
         user = self._catalogue.user
-        if user is not None and not owner.same_user(user):  # a token from before the user changed
+        is_anothers = user is not None and not owner.same_user(user)
+        # The catalogue may have brought another user, or that the token's key was withdrawn.
+        if is_anothers or self._token_cache.is_withdrawn(str(arn)):
             token = await self._token_cache.refresh(str(arn))
             owner = self._token_cache.identity_of(token)
         self._require_owners(owner)

@@ -169,6 +169,7 @@ def test_a_caller_sees_who_they_are_and_their_roles(service, checked):
     assert (found["audience"], found["token_lifetime"]) == ("sts.amazonaws.com", 3600)
     assert found["request_url"] == "https://requests.example.org/roles"
     assert [role["arn"] for role in found["roles"]] == [ANALYST]
+    assert found["key_ids"] == [key["kid"] for key in checked("GET", "keys").json()["keys"]] != []
     assert found["roles"][0]["label"] == "Analyst"
     assert found["roles"][0]["extra_environment"] == {
         "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9/s3"

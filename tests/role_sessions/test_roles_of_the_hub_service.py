@@ -6,7 +6,9 @@ import contextlib
 import random
 from datetime import timedelta
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from jupyter_wb_aws.errors import (
     IdpUnavailable,
@@ -125,6 +127,83 @@ async def test_a_role_taken_away_can_not_be_started_with_a_token_from_before(ser
             await manager.starter.start(ANALYST)
         assert "give the role in the hub service's roles file" in refusal.value.admin_hint
         assert refusal.value.admin_hint.endswith("of the user on the hub: analysts.")
+
+
+def replace_key(hub):
+    """Withdraw the service's key: a new one signs."""
+    hub.key, hub.kid = rsa.generate_private_key(public_exponent=65537, key_size=2048), "k2"
+
+
+def key_of(session):
+    return jwt.get_unverified_header(session.token_file.read_text())["kid"]
+
+
+async def test_a_running_role_session_has_a_token_of_the_new_key_within_check_every(
+    serve, hub, clock
+):
+    async with serve() as manager:
+        session, _ = await manager.starter.start(ANALYST)
+        await asleep(clock)
+        replace_key(hub)
+
+        clock.advance(1.2 * CHECK_EVERY)
+        await eventually(lambda: clock.advance(0.1) or key_of(session) == "k2")
+
+        assert clock.now() - session.started_at < timedelta(seconds=2 * CHECK_EVERY)
+        assert len(hub.issued) == 2
+
+
+async def test_a_start_after_a_key_was_withdrawn_has_a_token_of_the_new_key(serve, hub, clock):
+    async with serve() as manager:
+        old, _ = await manager.starter.start(ANALYST)
+        await manager.ending.end_by_user(old.id)
+        clock.advance(60)
+        replace_key(hub)
+
+        new, _ = await manager.starter.start(ANALYST)
+
+        assert key_of(new) == "k2"
+
+
+async def test_a_withdrawn_key_while_the_service_signs_nothing_is_asked_about_with_pauses(
+    serve, hub, clock
+):
+    async with serve() as manager:
+        session, _ = await manager.starter.start(ANALYST)
+        await asleep(clock)
+        replace_key(hub)
+        hub.always["tokens"] = refused(503, "keys_unavailable", "There is no key.")
+
+        clock.advance(1.2 * CHECK_EVERY)
+        await eventually(lambda: clock.advance(0.1) or is_degraded(manager, session))
+        hub.asked.clear()
+        for _ in range(5):
+            await asleep(clock)
+            clock.advance(0.1)
+        assert len(hub.calls("tokens")) <= 1
+        assert key_of(session) == "k1"
+
+        hub.always.clear()
+        await eventually(lambda: clock.advance(1) or key_of(session) == "k2")
+
+
+def is_degraded(manager, session):
+    return manager.sessions.state_of(session) is State.DEGRADED
+
+
+async def test_a_service_that_does_not_say_its_keys_withdraws_no_token(serve, hub, clock):
+    hub.changes = {"key_ids": None}
+    async with serve() as manager:
+        session, _ = await manager.starter.start(ANALYST)
+        await asleep(clock)
+        replace_key(hub)
+        hub.asked.clear()
+        for count in (1, 2):
+            clock.advance(1.2 * CHECK_EVERY)
+            await eventually(lambda n=count: clock.advance(0.1) or len(hub.calls("roles")) >= n)
+            await asleep(clock)
+
+        assert (key_of(session), len(hub.issued)) == ("k1", 1)
 
 
 async def test_the_limit_counts_the_users_role_sessions_of_all_roles(serve, hub):
