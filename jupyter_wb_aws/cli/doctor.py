@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # a dozen milliseconds, which the others need not pay
     from jupyter_wb_aws.doctor.finding import Finding
 
 SERVER_TIMEOUT = 5.0
+# The source that has to be asked, since it knows the user's roles besides.
+HUB_SOURCE = "jupyterhub"
 EXIT_CODES = """\
 exit codes:
   0    no finding of severity "error"
@@ -89,11 +91,17 @@ def _ask_server() -> ServerFacts:
     except CliError as error:
         return ServerFacts(error.problem)
     roles, roles_problem = None, None
-    if not sessions:  # else there is a role; this may ask the hub
+    of_hub = (health["token_source"] or {}).get("name") == HUB_SOURCE
+    if of_hub or not sessions:  # else there is a role; this may ask the hub
         try:
             roles = client.get("/aws/roles").data["roles"]
         except CliError as error:
             roles_problem = error.problem
+    try:
+        if of_hub:  # tokens outlive a service that is away: now the server knows
+            health = client.get("/aws/health").data
+    except CliError as error:
+        return ServerFacts(error.problem)
     return ServerFacts(
         None,
         health["token_source"],

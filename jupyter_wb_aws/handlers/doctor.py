@@ -7,6 +7,7 @@ boto3's chain reads `os.environ` and the user's files itself, and must not see t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Mapping
 from string import Template
@@ -14,7 +15,7 @@ from typing import Any
 
 from jupyter_wb_aws.aws.profile_paths import VARIABLES
 from jupyter_wb_aws.child_processes import ChildProcesses
-from jupyter_wb_aws.errors import BadRequest, DoctorTimeout, KernelNotFound
+from jupyter_wb_aws.errors import BadRequest, DoctorTimeout, KernelNotFound, WbAwsError
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.health import catalogue_json, session_health, source_json
 from jupyter_wb_aws.handlers.role_sessions import sessions_json
@@ -30,6 +31,8 @@ from jupyter_wb_aws.variables import KERNEL_ID
 CHECK_TIMEOUT, ANSWER_TIMEOUT = 12.0, 20.0
 # The doctor needs this long at least.
 MIN_TIME = 1.0
+# Seconds for a token source that knows the user's roles to say whether it still does.
+ASK_TIMEOUT = 5.0
 
 
 class DoctorHandler(WbAwsHandler):
@@ -95,6 +98,10 @@ class DoctorHandler(WbAwsHandler):
 
     async def _known(self) -> dict[str, Any]:
         manager = self.manager
+        # Tokens outlive a source that is away: ask it now, where it knows the user.
+        with contextlib.suppress(TimeoutError, WbAwsError):
+            async with asyncio.timeout(ASK_TIMEOUT):
+                await manager.catalogue.ask_user()
         return {
             "problem": None,
             "token_source": source_json(manager),

@@ -146,7 +146,7 @@ def source_json(manager: RoleSessionManager) -> dict[str, object]:
     source = manager.token_cache.source
     token_status, *others = token_statuses(manager)
     token = valid_token(manager, token_status)
-    problem = source_problem(manager)
+    problem = source_problem(manager) or manager.catalogue.failure
     is_aws_sts = uses_aws_sts(manager)
     tokens = [token, *(valid_token(manager, other) for other in others)]
     warnings = {w: None for t in tokens if t for w in claim_warnings(t, is_aws_sts=is_aws_sts)}

@@ -60,6 +60,32 @@ def test_why_there_is_no_list_of_roles_is_reported(server, run):
     assert "The hub gives you no access." in run("doctor").out
 
 
+def test_a_hub_service_that_is_away_is_a_warning_although_the_token_still_works(server, run):
+    """The server notices it when it asks for the roles, every five minutes; the doctor asks now."""
+    code, detail = "identity_provider_unavailable", "The hub service can't be reached."
+    server.health = health(token_source=token_source(name="jupyterhub"))
+    server.sessions = [role_session("analyst", environment={"AWS_ROLE_SESSION_NAME": "alice-1"})]
+    failing = token_source(name="jupyterhub", problem=problem(code, detail))
+    server.health_after_roles = {"token_source": failing}
+    findings = json.loads(run("doctor", "--json").out)["findings"]
+    (failing,) = (one for one in findings if one["code"] == "token_source_failing")
+    assert (failing["severity"], detail in failing["message"]) == ("warning", True)
+
+
+def test_what_is_wrong_with_the_token_source_comes_before_what_follows_from_it(
+    server, run, monkeypatch
+):
+    for name in ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "JUPYTER_WB_AWS_ROLE"):
+        monkeypatch.delenv(name)
+    why = problem("token_source_failed", "The program failed.")
+    server.health = health(token_source=token_source(problem=why))
+    ran = run("doctor", "--json")
+    findings = json.loads(ran.out)["findings"]
+    assert [one["code"] for one in findings][:2] == ["token_source_failing", "no_role"]
+    assert [one["code"] for one in findings].count("token_source_failing") == 1
+    assert (ran.code, findings[0]["severity"]) == (1, "error")
+
+
 def test_a_role_session_that_the_server_no_longer_knows_is_reported(server, run):
     ran = run("doctor", "--json")
     assert ran.code == 1

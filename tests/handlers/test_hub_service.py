@@ -60,6 +60,21 @@ async def test_nothing_but_the_service_is_needed_for_identity_and_roles(api, hub
     assert (await api("GET", "/aws/sign-in")).data["user"] == answer["user"]
 
 
+async def test_the_doctor_warns_of_a_service_that_is_away_while_the_token_still_works(api, hub):
+    await api.start(ANALYST, default=True)
+    for call in ("roles", "tokens"):
+        hub.always[call] = failing(503, HTML)
+
+    async def warned():
+        report = (await api("GET", "/aws/doctor")).data
+        return "token_source_failing" in {
+            one["code"] for one in report["findings"] if one["severity"] == "warning"
+        }
+
+    await until(warned)
+    assert (await api("GET", "/aws/health")).data["token_source"]["problem"] is not None
+
+
 async def test_groups_that_changed_are_shown_although_the_roles_are_the_same(api, hub, monkeypatch):
     await api("GET", "/aws/roles")
     hub.groups["alice"] = ["analysts", "auditors"]

@@ -22,7 +22,7 @@ ROLE, TOKEN, NAME = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SES
 def check(facts: Facts) -> Iterator[Finding]:
     """Check the three variables of a web identity."""
     role, token = facts.get(ROLE), facts.get(TOKEN)
-    yield from server.sign_in_first(facts)
+    yield from server.cause_first(facts)
     if not role and not token:
         if facts.not_set_up and facts.lacks_role and facts.server and facts.server.problem:
             yield server.not_set_up(facts.server.problem, Severity.ERROR)

@@ -46,7 +46,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     yield from _owner(server)
     yield from _folders(server)
     of_session = mine is not None and mine["problem"] is not None
-    yield from _parts(server, reported=of_session or _needs_sign_in(facts))
+    yield from _parts(server, reported=of_session or _is_reported_first(facts))
 
 
 def not_set_up(problem: Mapping[str, Any], severity: Severity | None = None) -> Finding:
@@ -72,19 +72,25 @@ def _not_asked(facts: Facts, problem: Mapping[str, Any]) -> Finding:
     return new_finding("server_unreachable", detail, hint)
 
 
-def sign_in_first(facts: Facts) -> Iterator[Finding]:
-    """Report that the user has to sign in, before the findings whose remedies need a sign-in."""
-    if (problem := facts.sign_in_problem) is not None and _needs_sign_in(facts):
+def cause_first(facts: Facts) -> Iterator[Finding]:
+    """Report why the server can give no role, before the findings whose remedies need one."""
+    if not _is_reported_first(facts):
+        return
+    if (problem := facts.sign_in_problem) is not None:
         yield new_finding(
             "sign_in_required", problem["detail"], SIGN_IN, admin_hint=problem["admin_hint"]
         )
+    elif facts.server and (failing := _source_problem(facts.server)):
+        yield _failing(failing, Severity.ERROR)
 
 
-def _needs_sign_in(facts: Facts) -> bool:
-    """Return whether the process gets no role before the user signs in."""
-    if facts.sign_in_problem is None or facts.no_role_chosen:
+def _is_reported_first(facts: Facts) -> bool:
+    """Return whether the process gets no role before the user signs in, or the token source works again."""
+    if facts.no_role_chosen or not (facts.lacks_role or _is_over(facts)):
         return False
-    return facts.lacks_role or _is_over(facts)
+    if facts.sign_in_problem is not None:
+        return True
+    return bool(facts.server and not facts.role_sessions and _source_problem(facts.server))
 
 
 def _is_over(facts: Facts) -> bool:
@@ -153,18 +159,28 @@ def _folders(server: ServerFacts) -> Iterator[Finding]:
             )
 
 
+def _source_problem(server: ServerFacts) -> Mapping[str, Any] | None:
+    """Return why the token source gives no token, or the server knows no roles, unless the roles file is the reason."""
+    problem: Mapping[str, Any] | None = (server.token_source or {}).get("problem")
+    broken = (server.catalogue or {}).get("problem")
+    return problem if problem or broken else server.roles_problem
+
+
+def _failing(source: Mapping[str, Any], severity: Severity | None = None) -> Finding:
+    signed_out = source["code"] == "sign_in_required"
+    return new_finding(
+        "token_source_failing",
+        source["detail"] if signed_out else f"{source['title']}: {source['detail']}",
+        SIGN_IN if signed_out else str(source["hint"]),
+        severity=severity,
+        admin_hint=source.get("admin_hint"),
+    )
+
+
 def _parts(server: ServerFacts, *, reported: bool) -> Iterator[Finding]:
-    source = (server.token_source or {}).get("problem")
-    if not (server.catalogue or {}).get("problem"):  # else that is why there are no roles
-        source = source or server.roles_problem
+    source = _source_problem(server)
     if source and not reported:
-        signed_out = source["code"] == "sign_in_required"
-        yield new_finding(
-            "token_source_failing",
-            source["detail"] if signed_out else f"{source['title']}: {source['detail']}",
-            SIGN_IN if signed_out else str(source["hint"]),
-            admin_hint=source.get("admin_hint"),
-        )
+        yield _failing(source)
     broken = (server.catalogue or {}).get("problem")
     if broken:
         line = f":{broken['line']}" if broken["line"] else ""
