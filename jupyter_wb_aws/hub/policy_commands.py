@@ -15,6 +15,7 @@ from jupyter_wb_aws.errors import CatalogueUnavailable
 from jupyter_wb_aws.hub.app import HubServiceApp
 from jupyter_wb_aws.hub.catalogue import open_catalogue
 from jupyter_wb_aws.hub.claims import ClaimSettings
+from jupyter_wb_aws.hub.setting_checks import not_for_aws
 from jupyter_wb_aws.hub.stack_set import as_stack_set
 from jupyter_wb_aws.hub.terraform import as_terraform
 from jupyter_wb_aws.hub.trust_policy import Trust, as_commands, as_json, as_new_roles, trust
@@ -83,7 +84,11 @@ class TrustPolicyApp(HubServiceApp):
         except CatalogueUnavailable as unavailable:
             sys.exit(f"{unavailable.detail} {unavailable.admin_hint}")
         trusts = [trust(role, settings) for role in catalogue.roles()]
-        print(printer(trusts, settings))  # noqa: T201 - what the command is for
+        printed = [each for each in trusts if each.problem is None]
+        if any(each.store is None for each in printed) and (warning := not_for_aws(self.issuer)):
+            print(warning, file=sys.stderr)  # noqa: T201 - beside what is to be run
+        if printed:
+            print(printer(trusts, settings))  # noqa: T201 - what the command is for
         if problems := problems_of(catalogue, trusts):
             sys.exit("\n".join(["", *problems]))
 

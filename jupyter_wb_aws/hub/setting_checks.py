@@ -61,14 +61,20 @@ def warnings_about(settings: ServiceSettings, environment: Mapping[str, str]) ->
         )
 
 
-def _warnings_about_issuer(settings: ServiceSettings) -> Iterator[str]:
-    issuer = settings.issuer
+def not_for_aws(issuer: str) -> str | None:
+    """Return why AWS would refuse an issuer that S3-compatible stores may accept; None if AWS would not."""
     parts = urlsplit(issuer)
     for_stores = f"The issuer {issuer} is for S3-compatible stores and tests: AWS accepts"
     if parts.scheme != "https":
-        yield f"{for_stores} https URLs only."
-    elif parts.port is not None:
-        yield f"{for_stores} no issuer with a port."
+        return f"{for_stores} https URLs only."
+    return None if parts.port is None else f"{for_stores} no issuer with a port."
+
+
+def _warnings_about_issuer(settings: ServiceSettings) -> Iterator[str]:
+    issuer = settings.issuer
+    parts = urlsplit(issuer)
+    if (warning := not_for_aws(issuer)) is not None:
+        yield warning
     if issuer.endswith("/"):
         yield f"The issuer {issuer} ends with a slash. Where it is entered without it, tokens are refused."
     if parts.path.rstrip("/") != unquote(settings.prefix.rstrip("/")):

@@ -105,6 +105,41 @@ def test_without_a_roles_file_that_can_be_read_nothing_is_printed(run, roles, re
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command", ["terraform", *(f"trust-policy --format={name}" for name in ("commands", "json", "new-roles", "stack-set"))]
+)  # fmt: skip
+def test_where_no_role_has_a_trust_policy_nothing_is_printed(run, command):
+    done = run(*command.split(), roles=IN_CHINA)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "There is no trust policy for arn:aws-cn:iam::111122223333:role/analyst" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["terraform", "trust-policy"])
+@pytest.mark.parametrize(
+    ("issuer", "why"),
+    [
+        ("http://127.0.0.1:8000/services/aws", "https URLs only"),
+        ("https://hub.example.com:8443/services/aws", "no issuer with a port"),
+    ],
+)
+def test_an_issuer_that_aws_refuses_is_a_warning_beside_what_is_printed(run, command, issuer, why):
+    done = run(command, settings=f"c.HubServiceApp.issuer = {issuer!r}\n")
+
+    assert done.returncode == 0
+    assert done.stderr.strip().endswith(f"AWS accepts {why}.")
+    assert why not in done.stdout
+
+
+def test_an_issuer_for_stores_alone_is_no_warning(run):
+    of_store = GOOD + 'extra_environment = {AWS_ENDPOINT_URL_STS = "https://minio.example.com"}\n'
+    settings = (
+        'c.HubServiceApp.issuer = "http://127.0.0.1:8000/services/aws"\n'
+        'c.HubServiceApp.subject_template = "u:{user}:role:{account}/{role}"\n'
+    )
+    assert run("trust-policy", roles=of_store, settings=settings).stderr == ""
+
+
 def test_a_missing_setting_is_named(run):
     done = run("terraform", settings='c.HubServiceApp.roles_file = ""\n')
 
