@@ -74,8 +74,8 @@ class HubServiceApp(Application):
     keys_dir = Unicode(
         "",
         config=True,
-        help="""The folder with the signing keys. A folder of the service's own (0700) gets its keys from the
-        service; in a read-only one, such as a mounted Kubernetes Secret, the administrator puts them.""",
+        help="""The folder with the signing keys, and nothing else. A folder of the service's own (0700) gets its keys
+        from the service; in a read-only one, such as a mounted Kubernetes Secret, the administrator puts them.""",
     )
     algorithm = Enum(
         ["RS256", "ES256"],

@@ -30,6 +30,9 @@ LOCK = ".lock"
 # Seconds that a token was ever valid, at most: so long must a key be published after its last signature.
 LONGEST_TOKEN_LIFETIME = "longest-token-lifetime"  # noqa: S105 - a file's name
 
+# What may be in a folder without a key: our own, and what file systems make.
+_NO_MATTER = {LONGEST_TOKEN_LIFETIME, "lost+found"}
+
 
 @dataclass(frozen=True, slots=True)
 class Contents:
@@ -65,8 +68,13 @@ class KeyFolder:
         """Make the folder where it is missing, and private where others can read it.
 
         Raises:
-            OSError: if that can't be done, or it is another user's.
+            OSError: if that can't be done, or it is another user's, or was not made for keys, such as `/etc`.
         """
+        contents = self.read()
+        if contents.is_empty and contents.refused.keys() - _NO_MATTER:
+            raise refusal(
+                "has other files and no key; HubServiceApp.keys_dir must be a folder for the keys alone"
+            )
         PrivateFolder.open(self.path).close()
 
     def fingerprint(self) -> object:

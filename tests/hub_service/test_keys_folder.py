@@ -158,6 +158,7 @@ def test_a_file_that_can_not_be_used_is_named_and_stops_no_other(folder, clock, 
 
 @pytest.mark.parametrize("name", ["README", "key.pem", "keys.json", "lost+found", "é.json"])
 def test_a_foreign_file_is_named_and_stops_nothing(folder, clock, name):
+    open_keys(folder, clock)
     (folder / name).write_text("hello")
     keys = open_keys(folder, clock)
 
@@ -168,9 +169,9 @@ def test_a_foreign_file_is_named_and_stops_nothing(folder, clock, name):
 
 
 def test_very_many_foreign_files_are_counted(folder, clock):
+    keys = open_keys(folder, clock)
     for number in range(1000):
         (folder / f"{number:04}").touch()
-    keys = open_keys(folder, clock)
 
     assert keys.signing_key()
     assert len(keys.problems) == 21
@@ -273,6 +274,24 @@ def test_a_folder_that_others_can_only_list_is_made_private(folder, clock):
     open_keys(folder, clock)
 
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_of_something_else_gets_no_key_and_stays_as_it_is(folder, clock, caplog):
+    """Such as /etc by mistake: the service would make it private, too."""
+    folder.chmod(0o755)
+    (folder / "passwd").write_text("root")
+    keys = open_keys(folder, clock)
+
+    with pytest.raises(KeysUnavailable):
+        keys.signing_key()
+    assert os.listdir(folder) == ["passwd"]
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert "HubServiceApp.keys_dir must be a folder for the keys alone" in caplog.text
+
+
+def test_a_new_disk_is_a_folder_for_keys(folder, clock):
+    (folder / "lost+found").mkdir(parents=True)
+    assert open_keys(folder, clock).signing_key().kid
 
 
 def test_a_link_in_place_of_the_folder_is_not_used(folder, clock, tmp_path):
