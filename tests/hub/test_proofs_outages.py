@@ -1,4 +1,4 @@
-"""The hub service is killed, and the hub hangs: notebooks go on, and role sessions come back without help."""
+"""The hub service is killed, the hub hangs, a key is withdrawn: role sessions come back without help."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import psutil
 import pytest
 
-from tests.hub.hub_site import ANALYST, CONTENT, READ, HubSite
+from tests.hub.hub_site import ANALYST, CONTENT, READ, ROTATING, HubSite
 from tests.hub.running_hub import until
 
 pytestmark = pytest.mark.long
@@ -105,3 +105,20 @@ def test_role_sessions_come_back_after_the_hub_did_not_answer(site, server, kern
     finally:
         with contextlib.suppress(psutil.NoSuchProcess):
             hub.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.timeout(300)
+def test_role_sessions_and_starts_have_tokens_of_the_new_key_after_a_withdrawal(
+    site, server, kernel, session
+):
+    for times in range(2):
+        (*_, current) = (line["kid"] for line in site.audit() if line["event"] == "token")
+        answer = site.ask("POST", "keys", ROTATING, body={"compromised": current})
+        assert (answer.status_code, answer.json()["withdrawn"]) == (201, [current])
+        if times == 0:
+            # With new credentials, for which the old token is no good.
+            until(lambda: server.run(kernel, READ) == f"{CONTENT}\n", "it does not come back")
+        else:
+            server("DELETE", f"/aws/sessions/{session['id']}")
+            assert "id" in server.start(ANALYST, default=True)
+            assert server.run(server.kernel(), READ) == f"{CONTENT}\n"
