@@ -15,6 +15,7 @@ from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import (
     DEFAULT_LEGEND,
     format_time,
+    print_error,
     print_json,
     print_notices,
     print_problem,
@@ -25,6 +26,7 @@ from jupyter_wb_aws.cli.output import (
 
 # Problems of health whose details are elsewhere in the output.
 SHOWN_BELOW = {"role_session_needs_attention", "roles_file_entries_unusable"}
+SIGNED_OUT = {"signed_out", "pending"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,16 +53,11 @@ def run(args: argparse.Namespace) -> int:
         raise _not_configured(health)
     answer = client.get("/aws/sessions")
     sign_in = client.get("/aws/sign-in").data
-    signed_out = sign_in["state"] in {"signed_out", "pending"}
+    signed_out = sign_in["state"] in SIGNED_OUT
     if args.json:
         print_json(answer.text)
     else:
-        if signed_out:
-            _print_sign_in(sign_in)
-        explained = _explained_by(sign_in) if signed_out else set()
-        _print_health(health, explained, verbose=args.verbose)
-        if signed_out or answer.data["sessions"]:
-            _print_sessions(answer.data["sessions"], signed_out=signed_out)
+        _print_state(health, sign_in, answer.data["sessions"], verbose=args.verbose)
     if signed_out:
         return ExitCode.FAILED
     news: list[Mapping[str, Any]] = []
@@ -70,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
             _print_what_to_start(client, as_json=args.json)
         except CliError as error:
             if args.json or not _is_printed(error.problem, health):
-                raise
+                # As sentences: stdout may have a JSON document, and a second would make both unreadable.
+                print_error(error.problem, None, as_json=False)
             return error.exit_code
         later = client.get("/aws/health").data
         news = [notice for notice in later["notices"] if notice not in health["notices"]]
@@ -79,6 +77,21 @@ def run(args: argparse.Namespace) -> int:
         print_notices(news)
         _print_token(health, answer.data["sessions"], claims_too=args.verbose)
     return ExitCode.OK if health["status"] == "ok" else ExitCode.FAILED
+
+
+def _print_state(
+    health: Mapping[str, Any],
+    sign_in: Mapping[str, Any],
+    sessions: list[Mapping[str, Any]],
+    *,
+    verbose: bool,
+) -> None:
+    signed_out = sign_in["state"] in SIGNED_OUT
+    if signed_out:
+        _print_sign_in(sign_in)
+    _print_health(health, _explained_by(sign_in) if signed_out else set(), verbose=verbose)
+    if signed_out or sessions:
+        _print_sessions(sessions, signed_out=signed_out)
 
 
 def _is_printed(problem: Mapping[str, object], health: Mapping[str, Any]) -> bool:

@@ -399,7 +399,8 @@ def test_status_prints_once_why_no_roles_are_known(server, run):
 
     assert (ran.code, (ran.out + ran.err).count(why["detail"])) == (1, 1)
     assert "You have no role sessions." in ran.out
-    assert why["detail"] in as_json.out
+    assert json.loads(as_json.out) == {"sessions": []}
+    assert (as_json.code, as_json.err.count(why["detail"])) == (1, 1)
 
 
 def test_status_shows_what_aws_will_see_only_if_it_is_verbose(server, run):
