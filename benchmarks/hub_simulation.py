@@ -30,7 +30,8 @@ from _hub_plot import Panel, draw
 
 from jupyter_wb_aws.errors import TokenSourceFailed, WbAwsError
 from jupyter_wb_aws.hub.app import HubServiceApp
-from jupyter_wb_aws.hub.rate_limits import LONGEST_WAIT, RETRY_AFTER
+from jupyter_wb_aws.hub.deadline import TURN_SECONDS
+from jupyter_wb_aws.hub.rate_limits import RETRY_AFTER
 from jupyter_wb_aws.identity.jupyterhub_source import JupyterHubTokenSource
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.identity.token_cache import TokenStatus
@@ -139,7 +140,7 @@ class Service:
             self._figures.refused[int(now / MINUTE)] += 1
             raise TokenSourceFailed("The hub service does not answer.")
         begin = max(now, self._turns[0])
-        if begin - now > LONGEST_WAIT:
+        if begin - now > TURN_SECONDS:
             self._figures.refused[int(now / MINUTE)] += 1
             retry_after = self._rng.randint(*RETRY_AFTER)
             raise TokenSourceFailed("The hub service is busy.", retry_after=retry_after)
