@@ -9,10 +9,13 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from jupyter_wb_aws.hub.deadline import TURN_SECONDS
 from jupyter_wb_aws.hub.errors import HubBusy, TooManyTokens
+
+T = TypeVar("T")
 
 MINUTE = 60.0
 # Seconds: those who are refused come back spread over them.
@@ -125,10 +128,7 @@ class CallerLimit:
                 admin_hint="`tokens_per_minute` is the limit of one user.",
                 retry_after=max(1, math.ceil(excess)),
             )
-        self._unused_at[caller] = unused_at
-        self._unused_at.move_to_end(caller)
-        while len(self._unused_at) > MAX_KEPT:
-            self._unused_at.popitem(last=False)
+        _keep(self._unused_at, caller, unused_at)
 
 
 class OncePerMinute:
@@ -150,10 +150,7 @@ class OncePerMinute:
         now = self._monotonic()
         if key in self._said_at and now - self._said_at[key] < MINUTE:
             return False
-        self._said_at[key] = now
-        self._said_at.move_to_end(key)
-        if len(self._said_at) > MAX_KEPT:
-            self._said_at.popitem(last=False)
+        _keep(self._said_at, key, now)
         return True
 
     def forget(self, key: str) -> None:
@@ -176,11 +173,16 @@ class RecentOwners:
 
     def keep(self, key: str, owner: str) -> None:
         """Note whose token it is, and that it is used again."""
-        self._owners[key] = owner
-        self._owners.move_to_end(key)
-        if len(self._owners) > MAX_KEPT:
-            self._owners.popitem(last=False)
+        _keep(self._owners, key, owner)
 
     def forget(self, key: str) -> None:
         """Forget a token, if it is there."""
         self._owners.pop(key, None)
+
+
+def _keep(kept: OrderedDict[str, T], key: str, value: T) -> None:
+    """Keep a value as the newest, and forget the oldest beyond `MAX_KEPT`."""
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > MAX_KEPT:
+        kept.popitem(last=False)
