@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,6 +23,7 @@ from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.roles.catalogue import Catalogue
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
 from jupyter_wb_aws.roles.role import Role, RoleArn
+from jupyter_wb_aws.roles.token_content import USER
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class TokenService:
         try:
             check_access(caller, self.rules)
             catalogue = await current_catalogue(self.roles_file)
-            subject = self.settings.subject_template.replace("{user}", encoded(caller.name))
+            subject = self.settings.subject_template.replace(USER, encoded(caller.name))
         except WbAwsError as refused:
             await self._note_refusal(caller, refused, None)
             raise
@@ -74,7 +75,7 @@ class TokenService:
             },
             "roles": [self._role_json(role) for role in roles],
             "request_url": catalogue.request_url,
-            "withheld": _withheld(catalogue, identity),
+            "withheld": _withheld(catalogue, identity, roles),
             "incomplete": catalogue.has_unidentified,
             "key_ids": await self._key_ids(),
         }
@@ -176,8 +177,7 @@ class TokenService:
         }
 
 
-def _withheld(catalogue: Catalogue, identity: Identity) -> list[str]:
+def _withheld(catalogue: Catalogue, identity: Identity, offered: Iterable[Role]) -> list[str]:
     """Return the roles that the user can't get now, but may not have lost either."""
-    offered = {role.arn for role in catalogue.offered_to(identity)}
-    others = (catalogue.entries.keys() | catalogue.withheld) - offered
+    others = (catalogue.entries.keys() | catalogue.withheld) - {role.arn for role in offered}
     return sorted(str(arn) for arn in others if catalogue.may_continue(identity, arn))
