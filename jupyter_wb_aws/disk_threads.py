@@ -47,16 +47,15 @@ class DiskThreads:
 
         It goes on if a caller is cancelled. All callers of the same work must be in one event loop.
         """
-        submitted, result = self._looks.get(work, (None, None))
-        if submitted is None or result is None or submitted.running() or submitted.done():
+        known = self._looks.get(work)
+        if known is None or known[0].running() or known[0].done():
             submitted = self.submit(work)
-            result = asyncio.wrap_future(submitted)
-            self._looks[work] = submitted, result
-            result.add_done_callback(partial(self._forget_look, work))
-        return await asyncio.shield(result)
+            known = self._looks[work] = submitted, asyncio.wrap_future(submitted)
+            known[1].add_done_callback(partial(self._forget_look, work))
+        return await asyncio.shield(known[1])
 
     def _forget_look(self, work: object, result: asyncio.Future[Any]) -> None:
-        if self._looks.get(work, (None, None))[1] is result:
+        if (known := self._looks.get(work)) and known[1] is result:
             del self._looks[work]
 
     def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:

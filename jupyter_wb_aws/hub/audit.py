@@ -119,7 +119,9 @@ class AuditLog:
             rotation: the new key.
             compromised: the key that is no longer to be trusted; None for none.
         """
-        record = self._record("keys_rotated", {**_of(caller), **_rotated(rotation, compromised)})
+        record = _record(
+            self._clock, "keys_rotated", {**_of(caller), **_rotated(rotation, compromised)}
+        )
         try:
             await self._append(record, step_ends_at(DISK_SECONDS))
         except NOT_WRITTEN:
@@ -145,7 +147,7 @@ class AuditLog:
     async def _write(
         self, event: str, said: Mapping[str, object], give_up_at: float = math.inf
     ) -> None:
-        await self._append(self._record(event, said), give_up_at)
+        await self._append(_record(self._clock, event, said), give_up_at)
         while self._owed:
             owed = self._owed.pop(0)
             try:
@@ -153,9 +155,6 @@ class AuditLog:
             except NOT_WRITTEN:
                 self._owed.insert(0, owed)
                 break
-
-    def _record(self, event: str, said: Mapping[str, object]) -> dict[str, object]:
-        return {"time": rfc3339(self._clock.now()), "event": event, **said}
 
     async def _append(self, record: Mapping[str, object], give_up_at: float = math.inf) -> None:
         try:
@@ -190,14 +189,16 @@ async def note_rotation_by_command(
         OSError: if the line could not be written.
     """
     file = AuditFile(path)
-    record = {
-        "time": rfc3339(clock.now()), "event": "keys_rotated", "kind": "command", "user": _account(),
-        "server": None, "hub_token_id": None, **_rotated(rotation, compromised),
-    }  # fmt: skip
+    who = {"kind": "command", "user": _account(), "server": None, "hub_token_id": None}
+    record = _record(clock, "keys_rotated", {**who, **_rotated(rotation, compromised)})
     try:
         await Disk().run(file.append, record)
     finally:
         file.close()
+
+
+def _record(clock: Clock, event: str, said: Mapping[str, object]) -> dict[str, object]:
+    return {"time": rfc3339(clock.now()), "event": event, **said}
 
 
 def _rotated(rotation: Rotation, compromised: str | None) -> dict[str, object]:

@@ -49,10 +49,8 @@ class Disk:
 
 
 async def _in_time(begin: Callable[[], Awaitable[T]]) -> T:
-    was_nearly_over, ends_at = (
-        deadline.is_nearly_over(),
-        deadline.step_ends_at(deadline.DISK_SECONDS),
-    )
+    was_nearly_over = deadline.is_nearly_over()
+    ends_at = deadline.step_ends_at(deadline.DISK_SECONDS)
     try:
         if ends_at <= time.monotonic():
             raise TimeoutError
