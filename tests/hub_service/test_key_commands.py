@@ -14,7 +14,6 @@ import pytest
 
 from jupyter_wb_aws.hub import key_commands
 from jupyter_wb_aws.hub.errors import FileNotWritten, RotationRefused, UnknownKey
-from tests.conftest import FakeClock
 from tests.hub_service.running_service import COMMAND, RunningService, plain_environment, until
 from tests.hub_service.signing_keys import (
     LEAD,
@@ -27,11 +26,6 @@ from tests.hub_service.signing_keys import (
 )
 
 ISSUER = "https://keys.example.com/hub/"
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 @pytest.fixture

@@ -31,11 +31,6 @@ from tests.hub_service.signing_keys import (
 
 
 @pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
 def folder(tmp_path):
     return tmp_path / "keys"
 

@@ -26,11 +26,6 @@ LIFETIME_FILE = "longest-token-lifetime"
 DAMAGED_KEY = as_file(make_key("ES256", FakeClock().now(), FakeClock().now()))
 
 
-@pytest.fixture
-def clock():
-    return FakeClock()
-
-
 def use_in_all_ways(keys, clock):
     """Sign, publish, rotate and withdraw, as the service does; a call that fails raises."""
     assert verify(sign(keys.signing_key(), sub="user:alice"), keys.public_keys())

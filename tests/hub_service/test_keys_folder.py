@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from jupyter_wb_aws.hub.errors import KeysReadOnly, KeysUnavailable, RotationRefused
-from tests.conftest import FakeClock
 from tests.hub_service.signing_keys import (
     LEAD,
     change_file,
@@ -32,11 +31,6 @@ from tests.hub_service.signing_keys import (
 AS_ROOT = os.geteuid() == 0
 NEEDS_ROOT = pytest.mark.skipif(not AS_ROOT, reason="only root gives files to others and mounts")
 NOBODY, OUR_GROUP, ANOTHER_GROUP = 65534, 64001, 64002
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from jupyter_wb_aws.hub.key_changes import StillPublished
 from jupyter_wb_aws.hub.key_folder import KeyFolder
 from jupyter_wb_aws.hub.keys import SigningKeys
 from jupyter_wb_aws.hub.token_service import TokenService
-from tests.conftest import FakeClock
 from tests.hub_service.fake_hub import user
 from tests.hub_service.running_service import until
 from tests.hub_service.signing_keys import LEAD, LIFETIME, codes, kids, open_keys
@@ -31,11 +30,6 @@ SERVICE = TokenService(
     ClaimSettings("https://hub.example.org/services/aws"), AccessRules("aws"),
     roles_file=None, keys=None, audit=None, limit=None, clock=None,
 )  # fmt: skip
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 @contextlib.contextmanager
