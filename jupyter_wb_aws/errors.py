@@ -16,7 +16,7 @@ from jupyter_wb_aws.sts_failures import (
 )
 
 __all__ = [
-    "AppNotFound", "BadRequest", "CatalogueUnavailable", "DoctorTimeout", "FlowNotAvailable",
+    "AppNotFound", "BadRequest", "CatalogueUnavailable", "DoctorTimeout", "EndpointUnavailable", "FlowNotAvailable",
     "HelperProcessFailed", "HubUserDiffers", "IdpBadAnswer", "IdpTimeout", "IdpUnavailable", "InvalidRegion", "InvalidRoleArn",
     "KernelNotFound", "LastRunUnknown", "NoDefaultRoleSession", "NotConfigured", "NotFound",
     "ProcessNotFound", "RoleNotAllowed", "RoleSessionEnded", "RoleSessionNotFound", "RoleSessionNotShared",
@@ -325,6 +325,15 @@ class LastRunUnknown(WbAwsError):
     status = 503
     title = "The role sessions of the last run are not known yet"
     hint = "Try again in a minute. If it still fails, ask your administrator to check the disk."
+
+
+class EndpointUnavailable(WbAwsError):
+    """The credential endpoint does not run, and could not be started."""
+
+    code = "endpoint_unavailable"
+    status = 503
+    title = "The credential endpoint does not run"
+    hint = "Try again. If it still fails, contact your administrator."
 
 
 class TokenFolderRefused(WbAwsError):

@@ -198,4 +198,5 @@ def _record(session: RoleSession) -> Record:
         caller=session.caller.as_json(),
         shared=session.shared,
         process=asdict(session.process) if session.process else None,
+        delivery=session.delivery,
     )

@@ -113,7 +113,9 @@ class Registry:
         same = (
             s
             for s in self.living()
-            if s.shared and s.key == session.key and s.owner.same_user(session.owner)
+            if s.shared
+            and (s.role.arn, s.region) == (session.role.arn, session.region)
+            and s.owner.same_user(session.owner)
         )
         return next(same, None)
 

@@ -12,6 +12,7 @@ from typing import cast
 from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.identity.token import Identity
+from jupyter_wb_aws.role_sessions.endpoint_access import Delivery
 from jupyter_wb_aws.role_sessions.owner_process import Process
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.store import Record
@@ -82,7 +83,14 @@ def _session(
         credential_lifetime=_lifetime(record.credential_lifetime),
         shared=record.shared,
         process=_process(record),
+        delivery=_delivery(record.delivery),
     )
+
+
+def _delivery(value: object) -> Delivery:
+    if value not in ("web_identity", "endpoint"):
+        raise ValueError("delivery")
+    return value
 
 
 def _text(value: object) -> str:

@@ -13,6 +13,7 @@ from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.errors import RoleSessionEnded, RoleSessionNotShared, SignInRequired, WbAwsError
 from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.identity.token_cache import TokenStatus
+from jupyter_wb_aws.role_sessions.endpoint_access import Delivery, EndpointAccess
 from jupyter_wb_aws.role_sessions.owner_process import Process
 from jupyter_wb_aws.role_sessions.schedule import nearly_expired
 from jupyter_wb_aws.roles.catalogue import Catalogue
@@ -49,11 +50,15 @@ END_REASON_TEXT: dict[EndReason, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a role session ended. Credentials issued before may live until `credentials_expire_at`."""
+    """How a role session ended. Credentials issued before may live until `credentials_expire_at`.
+
+    `clients_stop_by`: the latest `Expiration` that a client got from the credential endpoint; None if none did.
+    """
 
     at: datetime
     reason: EndReason
     credentials_expire_at: datetime
+    clients_stop_by: datetime | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -66,7 +71,14 @@ class RoleSession:
         credential_lifetime: how long the credentials of the start live; SDKs ask STS for the same.
         shared: whether kernels and terminals may use it. If not, only the command that started it does.
         process: the process with whose end it ends, if any.
-        file_fingerprint: the fingerprint of the token in the file, None before the first one is there.
+        delivery: how it reaches its processes; what the site says later is for role sessions to come.
+        access: how a command reaches the credential endpoint as this role session; None with web identity, and
+            before the endpoint is open.
+        credentials_expire_at: when the last of the credentials expires that the endpoint has fetched, if any.
+        clients_stop_by: the latest `Expiration` in an answer of the endpoint, if any.
+        credential_problem: why the endpoint could not fetch new credentials the last time, if so.
+        file_fingerprint: the fingerprint of the token in the file, None before the first one is there. With the
+            endpoint, the token is delivered in memory.
         file_expires_at: when that token expires; the current token may not be in the file yet.
         checked_against: the token (its fingerprint) and the catalogue by which it was last found to
             be its owner's still.
@@ -85,6 +97,11 @@ class RoleSession:
     credential_lifetime: timedelta
     shared: bool = True
     process: Process | None = None
+    delivery: Delivery = "web_identity"
+    access: EndpointAccess | None = None
+    credentials_expire_at: datetime | None = None
+    clients_stop_by: datetime | None = None
+    credential_problem: WbAwsError | None = None
     file_fingerprint: str | None = None
     file_expires_at: datetime | None = None
     file_problem: WbAwsError | None = None
@@ -94,9 +111,9 @@ class RoleSession:
     reported_state: State = State.STARTING
 
     @property
-    def key(self) -> tuple[str, str | None]:
+    def key(self) -> tuple[str, str | None, Delivery]:
         """What two starts have in common to be the same role session."""
-        return (str(self.role.arn), self.region)
+        return (str(self.role.arn), self.region, self.delivery)
 
     def require_living(self) -> None:
         """Accept a role session that has not ended.
@@ -124,7 +141,7 @@ class RoleSession:
         return state_of(
             ended=self.ended is not None,
             file_expires_at=self.file_expires_at,
-            file_problem=self.file_problem,
+            file_problem=self.file_problem or self.credential_problem,
             token_status=token_status,
             now=now,
         )
@@ -147,7 +164,7 @@ def state_of(
     Args:
         ended: whether it has ended.
         file_expires_at: when the token in its file expires; None before there is one.
-        file_problem: why its files can't be written, if so.
+        file_problem: why its files can't be written, or its credentials not be fetched, if so.
         token_status: what is known of the token for its role.
         now: the time.
     """

@@ -112,7 +112,8 @@ class SessionFiles:
     async def write(self, session: RoleSession) -> bool:
         """Write the current token, if it is not in the file yet; return whether it was written.
 
-        A failure is kept in `session.file_problem`.
+        No file is written where the credential endpoint delivers: it takes the token from memory. A failure is
+        kept in `session.file_problem`.
         """
         return await self._tasks.do(self._write(session), "write token file")
 
@@ -157,8 +158,10 @@ class SessionFiles:
             token = self._sessions.token_for(session)
             if token is None or session.ended or token.fingerprint == session.file_fingerprint:
                 return False
+            path = session.token_file
             try:
-                path = await self._threads.run(self._write_files, session, token)
+                if session.delivery == "web_identity":
+                    path = await self._threads.run(self._write_files, session, token)
             except TokenFolderRefused as problem:
                 if session.file_problem is None:
                     log.error("%s", problem.detail)
@@ -174,7 +177,7 @@ class SessionFiles:
             written = [
                 session
                 for session in self._sessions.living()
-                if session.file_fingerprint is not None
+                if session.file_fingerprint is not None and session.delivery == "web_identity"
             ]
             for session in await self._threads.run(self._without_file, written):
                 if session.ended is None:
@@ -290,7 +293,9 @@ def _write_into(
 
 
 def file_names(session: RoleSession) -> list[str]:
-    """Return the names of all files of a role session."""
+    """Return the names of all files of a role session; the credential endpoint needs none."""
+    if session.delivery == "endpoint":
+        return []
     return [session.token_file.name, *placeholder_contents(session)]
 
 

@@ -30,6 +30,7 @@ from jupyter_wb_aws.role_sessions import owner_process
 from jupyter_wb_aws.role_sessions.choices import Choices
 from jupyter_wb_aws.role_sessions.context import Context
 from jupyter_wb_aws.role_sessions.ending import Ending
+from jupyter_wb_aws.role_sessions.endpoint_access import Delivery
 from jupyter_wb_aws.role_sessions.limits import Limits
 from jupyter_wb_aws.role_sessions.refresher import Refresher
 from jupyter_wb_aws.role_sessions.registry import Registry
@@ -48,7 +49,7 @@ TOKEN_TOO_LATE = "The web identity token did not come in time."  # noqa: S105 - 
 class Start:
     """A role that the user may have, to be started by `deadline` (in the event loop's time).
 
-    `shared` and `process` are those of the role session to come.
+    `delivery`, `shared` and `process` are those of the role session to come.
     """
 
     role: Role
@@ -56,16 +57,17 @@ class Start:
     token: WebIdentityToken
     owner: Identity
     deadline: float
+    delivery: Delivery = "web_identity"
     shared: bool = True
     process: owner_process.Process | None = None
 
     @property
-    def key(self) -> tuple[str, str | None]:
+    def key(self) -> tuple[str, str | None, Delivery]:
         """What makes two starts one role session, where it is shared."""
-        return (str(self.role.arn), self.region)
+        return (str(self.role.arn), self.region, self.delivery)
 
     def is_of(self, session: RoleSession) -> bool:
-        """Return whether a role session is of the same role, region and user."""
+        """Return whether a role session is of the same role, region, delivery and user."""
         return session.key == self.key and session.owner.same_user(self.owner)
 
 
@@ -281,6 +283,7 @@ class Starter:
             credential_lifetime=timedelta(0),
             shared=start.shared,
             process=start.process,
+            delivery=start.delivery,
         )
         assumed = None if start.shared else self._known_answer(start, name)
         if assumed is None:

@@ -59,6 +59,7 @@ class Record:
     caller: dict[str, str]
     shared: bool = True
     process: dict[str, Any] | None = None
+    delivery: str = "web_identity"
 
 
 @dataclass(frozen=True, slots=True)
