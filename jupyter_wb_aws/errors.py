@@ -16,9 +16,10 @@ from jupyter_wb_aws.sts_failures import (
 )
 
 __all__ = [
-    "AppNotFound", "BadRequest", "CatalogueUnavailable", "DoctorTimeout", "EndpointUnavailable", "FlowNotAvailable",
+    "AppNotFound", "BadRequest", "CatalogueUnavailable", "DoctorTimeout", "EndpointClientNotFound", "EndpointUnavailable",
+    "FlowNotAvailable",
     "HelperProcessFailed", "HubUserDiffers", "IdpBadAnswer", "IdpTimeout", "IdpUnavailable", "InvalidRegion", "InvalidRoleArn",
-    "KernelNotFound", "LastRunUnknown", "NoDefaultRoleSession", "NotConfigured", "NotFound",
+    "KernelNotFound", "LastRunUnknown", "LeftRunning", "NewProcessNeeded", "NoDefaultRoleSession", "NotConfigured", "NotFound",
     "ProcessNotFound", "RoleNotAllowed", "RoleSessionEnded", "RoleSessionNotFound", "RoleSessionNotShared",
     "ServerStopping", "SignInFailed", "SignInNotNeeded", "SignInRequired", "StartTimeout", "StsBadAnswer",
     "StsRejected", "StsTimeout", "StsUnavailable", "Throttled", "TokenFolderRefused", "TokenInvalid",
@@ -120,6 +121,31 @@ class ProcessNotFound(NotFound):
     code = "process_not_found"
     title = "No such process"
     hint = "Run this on the machine, and in the container, that the Jupyter server runs in."
+
+
+class EndpointClientNotFound(NotFound):
+    """No client of the credential endpoint has that id."""
+
+    code = "endpoint_client_not_found"
+    title = "No such client of the credential endpoint"
+    hint = "GET /aws/endpoint/clients lists those that have not been ended."
+
+
+class LeftRunning(WbAwsError):
+    """The kernel, terminal or app has gone; what it left running can be ended, but not switched."""
+
+    code = "left_running"
+    status = 409
+    title = "Processes left running can't be switched"
+    hint = "End them: DELETE /aws/endpoint/clients/{id}. Then start them again with the other role."
+
+
+class NewProcessNeeded(WbAwsError):
+    """The terminal or app can't be switched while it runs, and no restart of it takes a choice."""
+
+    code = "new_process_needed"
+    status = 409
+    title = "This process can't be switched to that role"
 
 
 class NoDefaultRoleSession(NotFound):

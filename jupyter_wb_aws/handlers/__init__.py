@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_wb_aws.handlers.apps import RelaunchHandler
 from jupyter_wb_aws.handlers.assignments import (
+    AssignmentHandler,
     AssignmentsHandler,
     DefaultHandler,
-    KernelAssignmentHandler,
 )
 from jupyter_wb_aws.handlers.base import UnknownPathHandler
 from jupyter_wb_aws.handlers.doctor import DoctorHandler
+from jupyter_wb_aws.handlers.endpoint_clients import EndpointClientHandler, EndpointClientsHandler
 from jupyter_wb_aws.handlers.health import HealthHandler, OpenApiHandler
 from jupyter_wb_aws.handlers.identity import CallerIdentityHandler
 from jupyter_wb_aws.handlers.role_sessions import (
@@ -42,7 +43,9 @@ def routes(server: ServerState) -> list[tuple[str, type[Any], dict[str, Any]]]:
         rf"/aws/sessions/{ID}/terminals": RoleSessionTerminalsHandler,
         r"/aws/default": DefaultHandler,
         r"/aws/assignments": AssignmentsHandler,
-        rf"/aws/assignments/{ID}": KernelAssignmentHandler,
+        rf"/aws/assignments/{ID}": AssignmentHandler,
+        r"/aws/endpoint/clients": EndpointClientsHandler,
+        rf"/aws/endpoint/clients/{ID}": EndpointClientHandler,
         rf"/aws/apps/{ID}/relaunch": RelaunchHandler,
         r"/aws/identity": CallerIdentityHandler,
         r"/aws/doctor": DoctorHandler,

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from jupyter_wb_aws.errors import KernelNotFound
+from jupyter_wb_aws.errors import BadRequest, KernelNotFound, NewProcessNeeded
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.request_user import log_by_user
+from jupyter_wb_aws.injection.environment import (
+    InjectionSettings,
+    differing_names,
+    process_environment,
+)
 from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, Assignment, ProcessRole
 
 if TYPE_CHECKING:
@@ -93,43 +99,79 @@ class AssignmentsHandler(WbAwsHandler):
         }
 
 
-class KernelAssignmentHandler(WbAwsHandler):
-    """The role session that a kernel gets at its next start."""
+class AssignmentHandler(WbAwsHandler):
+    """The role session of one kernel, terminal or proxied app."""
 
     @endpoint
-    async def put(self, kernel_id: str) -> None:
+    async def put(self, process_id: str) -> None:
         """Choose the role session; null is "no AWS role"."""
         manager = self.manager
         body = self.body({"session_id": (str, None)}, frozenset({"session_id"}))
-        self._must_live(kernel_id)
+        self._require_kernel(process_id)
         if body["session_id"] is not None:
             manager.sessions.get_shared(body["session_id"])
-        manager.choices.assignments.choose(kernel_id, body["session_id"])
+        manager.choices.assignments.choose(process_id, body["session_id"])
         chosen = body["session_id"] or "no AWS role"
         log_by_user(
-            self, f"Kernel {kernel_id} gets another role session at its next start: {chosen}"
+            self, f"Kernel {process_id} gets another role session at its next start: {chosen}"
         )
-        self.set_status(204)
-        self.finish()
+        self._answer_switch(process_id)
 
     @endpoint
-    async def delete(self, kernel_id: str) -> None:
+    async def delete(self, process_id: str) -> None:
         """Go back to the default role session."""
-        manager = self.manager
-        self._must_live(kernel_id)
-        manager.choices.assignments.forget_choice(kernel_id)
+        self._require_kernel(process_id)
+        self.manager.choices.assignments.forget_choice(process_id)
         log_by_user(
-            self, f"Kernel {kernel_id} goes back to the default role session at its next start"
+            self, f"Kernel {process_id} goes back to the default role session at its next start"
         )
-        self.set_status(204)
-        self.finish()
+        self._answer_switch(process_id)
 
-    def _must_live(self, kernel_id: str) -> None:
+    def _require_kernel(self, process_id: str) -> None:
+        """Accept the id of a kernel.
+
+        Raises:
+            NewProcessNeeded: if it is a terminal's or an app's.
+            KernelNotFound: if it is nobody's.
+        """
+        server = self.server_state
+        kind = self.get_query_argument("kind", None)
+        if kind not in {None, "kernel", "terminal", "app"}:
+            raise BadRequest("`kind` is `kernel`, `terminal` or `app`.")
         if (
-            self.server_state.kernels is None
-            or kernel_id not in self.server_state.kernels.kernel_ids()
+            kind in {None, "kernel"}
+            and server.kernels
+            and process_id in server.kernels.kernel_ids()
         ):
-            raise KernelNotFound("No kernel of this server has that id.")
+            return
+        if (
+            kind in {None, "terminal"}
+            and server.terminals
+            and process_id in server.terminals.running()
+        ):
+            raise NewProcessNeeded(
+                "A terminal keeps the role that it was opened with.",
+                hint="Open another terminal with that role.",
+            )
+        if kind in {None, "app"} and server.apps and process_id in server.apps.running():
+            raise NewProcessNeeded(
+                "A proxied app has the default role of the time when it was launched.",
+                hint="Change the default role, then launch the app again.",
+            )
+        raise KernelNotFound("No kernel, terminal or app of this server has that id.")
+
+    def _answer_switch(self, kernel_id: str) -> None:
+        choices, site = self.manager.choices, self.server_state.site or InjectionSettings()
+        running = choices.assignments.running(kernel_id) or UNTOUCHED
+        before = process_environment(os.environ, running, site)
+        after = process_environment(os.environ, choices.next_role_of_kernel(kernel_id), site)
+        self.answer(
+            {
+                "applies": "at_restart",
+                "at_restart": differing_names(before, after),
+                "old_clients_until": None,
+            }
+        )
 
 
 def assignment_json(
@@ -157,6 +199,7 @@ def assignment_json(
         if session
         else None,
         "given": process_role.kind if process_role else UNTOUCHED.kind,
+        "delivery": session.delivery if session else None,
         "next": next_role
         and {
             "given": next_role.kind,

@@ -81,9 +81,12 @@ def session_json(
         "state": state,
         "default": manager.sessions.is_default(session),
         "shared": session.shared,
+        "delivery": session.delivery,
+        "lease": None,
         "identity": session.caller.as_json(),
         "environment": without_passwords(variables) if living else {},
         "started_at": rfc3339(session.started_at),
+        "credentials_expire_at": None,
         "token_expires_at": rfc3339(expires_at) if living and expires_at else None,
         "next_refresh_at": rfc3339(next_refresh(token_status, manager.clock.now()))
         if living
@@ -195,7 +198,7 @@ class RoleSessionHandler(RoleSessionAnswerHandler):
         """End the role session."""
         until = await self.manager.ending.end_by_user(session_id)
         log_by_user(self, f"Role session {session_id} ended")
-        self.answer({"credentials_expire_at": rfc3339(until)})
+        self.answer({"credentials_expire_at": rfc3339(until), "clients_stop_by": None})
 
 
 class RoleSessionRefreshHandler(RoleSessionAnswerHandler):

@@ -44,5 +44,8 @@ def encode_role_list(identity: Identity, roles: list[Role], configured: str) -> 
         configured: the ARN of the site's default role; empty if it has none.
     """
     default = startup_role(roles, configured)
-    listed = [replace(role, default=role is default).as_json() for role in roles]
+    listed = [
+        {**replace(role, default=role is default).as_json(), "delivery": "web_identity"}
+        for role in roles
+    ]
     return json.dumps({"user": user_json(identity), "roles": listed}).encode()

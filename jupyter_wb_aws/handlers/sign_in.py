@@ -135,6 +135,7 @@ class SignInHandler(WbAwsHandler):
         self.answer(
             {
                 "credentials_expire_at": rfc3339(until) if until else None,
+                "clients_stop_by": None,
                 "revoked": signed_out.revoked,
                 "end_session_url": signed_out.end_session_url,
             }

@@ -10,6 +10,7 @@ from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.session_files import placeholder_files
 from jupyter_wb_aws.variables import (
     CONFLICTING,
+    NAMES_SET,
     REMOVED_WITHOUT_ROLE,
     ROLE_LABEL,
     is_reserved,
@@ -77,6 +78,12 @@ def removed_names(process_role: ProcessRole) -> frozenset[str]:
     if process_role.kind == "untouched":
         return frozenset()
     return CONFLICTING if process_role.session else CONFLICTING | REMOVED_WITHOUT_ROLE
+
+
+def differing_names(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return the names of the variables that differ between two environments, sorted."""
+    names = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    return sorted(names - {NAMES_SET})
 
 
 def role_session_variables(

@@ -45,6 +45,7 @@ def role(name: str, **more: Any) -> dict[str, Any]:
         "region": "us-east-2",
         "color": None,
         "default": False,
+        "delivery": "web_identity",
         "request_url": None,
         **more,
     }
@@ -59,6 +60,8 @@ def role_session(name: str, **more: Any) -> dict[str, Any]:
         "state": "active",
         "default": False,
         "shared": True,
+        "delivery": "web_identity",
+        "lease": None,
         "identity": {
             "UserId": f"AROA:alice-{name}",
             "Account": "111122223333",
@@ -66,6 +69,7 @@ def role_session(name: str, **more: Any) -> dict[str, Any]:
         },
         "environment": {"AWS_ROLE_ARN": f"arn:aws:iam::111122223333:role/{name}"},
         "started_at": "2026-11-24T14:00:00Z",
+        "credentials_expire_at": None,
         "token_expires_at": "2026-11-24T15:00:00Z",
         "next_refresh_at": "2026-11-24T14:48:00Z",
         "problem": None,
@@ -172,6 +176,7 @@ class State:
     signed_out: dict[str, Any] = field(
         default_factory=lambda: {
             "credentials_expire_at": "2026-11-24T16:00:00Z",
+            "clients_stop_by": None,
             "revoked": True,
             "end_session_url": None,
         }
@@ -268,9 +273,17 @@ class Handler(BaseHTTPRequestHandler):
             case _, ["sign-in"]:
                 return self.sign_in(method)
             case "PUT", ["assignments", _]:
-                return 204, None
+                at_restart = ["AWS_ROLE_ARN"]
+                return 200, {
+                    "applies": "at_restart",
+                    "at_restart": at_restart,
+                    "old_clients_until": None,
+                }
             case "DELETE", ["sessions", _]:
-                return 200, {"credentials_expire_at": "2026-11-24T16:00:00Z"}
+                return 200, {
+                    "credentials_expire_at": "2026-11-24T16:00:00Z",
+                    "clients_stop_by": None,
+                }
         return 404, problem("not_found", "No such path.")
 
     def sign_in(self, method):

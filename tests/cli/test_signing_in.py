@@ -191,7 +191,7 @@ def test_signing_out_says_until_when_credentials_live(server, run):
 def test_signing_out_says_what_is_left_to_do(server, run):
     server.sign_ins = [sign_in("signed_in")]
     server.signed_out = {
-        "credentials_expire_at": None, "revoked": False, "end_session_url": "https://idp.example.com/out"
+        "credentials_expire_at": None, "clients_stop_by": None, "revoked": False, "end_session_url": "https://idp.example.com/out"
     }  # fmt: skip
     out = run("sign-out").out
     assert "could not be reached" in out

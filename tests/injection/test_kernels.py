@@ -221,6 +221,7 @@ async def test_a_kernel_can_have_another_role_than_the_default(api, environment)
             "chosen": {"session_id": auditor["id"], "how": "by_user"},
             "running": {"session_id": auditor["id"], "role_arn": AUDITOR},
             "given": "role",
+            "delivery": "web_identity",
             "next": {"given": "role", "session_id": auditor["id"]},
         }
     ]
@@ -245,13 +246,22 @@ async def test_an_untouched_kernel_differs_from_one_without_a_role(api):
 async def test_assignments_distinguish_the_chosen_role_from_the_running_one(api, environment):
     analyst, auditor = await api.start(ANALYST), await api.start(AUDITOR)
     kernel_id = await start_by_kernels_api(api)
-    await api("PUT", f"/aws/assignments/{kernel_id}", {"session_id": auditor["id"]})
+    put = await api("PUT", f"/aws/assignments/{kernel_id}", {"session_id": auditor["id"]})
+    assert (put.status, put.data["applies"], put.data["old_clients_until"]) == (
+        200,
+        "at_restart",
+        None,
+    )
+    assert {"AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE"} <= set(
+        put.data["at_restart"]
+    )
 
     (entry,) = (await api("GET", "/aws/assignments")).data["assignments"]
     assert entry["chosen"] == {"session_id": auditor["id"], "how": "by_user"}
     assert entry["running"]["session_id"] == analyst["id"]
 
-    await api("DELETE", f"/aws/assignments/{kernel_id}")
+    back = await api("DELETE", f"/aws/assignments/{kernel_id}")
+    assert back.data == {"applies": "at_restart", "at_restart": [], "old_clients_until": None}
     (entry,) = (await api("GET", "/aws/assignments")).data["assignments"]
     assert entry["chosen"] is None
 
