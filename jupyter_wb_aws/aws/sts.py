@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
+from jupyter_wb_aws.aws.credential_options import CredentialOptions
 from jupyter_wb_aws.aws.proxy_variables import variable_for
 from jupyter_wb_aws.errors import StsUnavailable, WbAwsError
 from jupyter_wb_aws.identity.redact import redact_userinfo
@@ -54,14 +55,6 @@ class CallerIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class AssumedRole:
-    """The result of a successful AssumeRoleWithWebIdentity, without the credentials."""
-
-    caller: CallerIdentity
-    credentials_expire_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Credentials:
     """Temporary AWS credentials; no `repr` shows them."""
 
@@ -69,6 +62,21 @@ class Credentials:
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(repr=False)
     expiration: datetime
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> Credentials:
+        """Take over STS's ``Credentials``, with a `datetime` as ``Expiration``."""
+        key_id, secret = given["AccessKeyId"], given["SecretAccessKey"]
+        return cls(key_id, secret, given["SessionToken"], given["Expiration"])
+
+
+@dataclass(frozen=True, slots=True)
+class AssumedRole:
+    """The result of a successful AssumeRoleWithWebIdentity; without the credentials unless they were asked for."""
+
+    caller: CallerIdentity
+    credentials_expire_at: datetime
+    credentials: Credentials | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,8 @@ class StsRequest:
     `environment`: for `BlockingStsClient`, the role session's `extra_environment`, and nothing else is taken from
     `AWS_*` variables or `~/.aws`; for a child process, the whole environment that a kernel would get.
     `deadline`: when the caller stops waiting, in the event loop's time; None if it does not.
+    `options`: what is asked of the credentials besides the role.
+    `wants_credentials`: whether `assume` is to return them.
     """
 
     role: RoleArn
@@ -86,6 +96,8 @@ class StsRequest:
     token: WebIdentityToken
     environment: Mapping[str, str] = field(default_factory=dict)
     deadline: float | None = None
+    options: CredentialOptions = field(default_factory=CredentialOptions)
+    wants_credentials: bool = False
 
 
 class BlockingStsClient:
@@ -110,7 +122,9 @@ class BlockingStsClient:
         def call() -> AssumedRole:
             assumed = self._assume(request)
             caller = caller_from(find_caller(self._maker(request), assumed), request)
-            return AssumedRole(caller, assumed["Credentials"]["Expiration"])
+            credentials = Credentials.parse(assumed["Credentials"])
+            wanted = credentials if request.wants_credentials else None
+            return AssumedRole(caller, credentials.expiration, wanted)
 
         return _explained(request, call)
 
@@ -120,13 +134,7 @@ class BlockingStsClient:
         Raises:
             WbAwsError: STS's error, explained by `sts_errors`.
         """
-        given = _explained(request, lambda: self._assume(request))["Credentials"]
-        return Credentials(
-            given["AccessKeyId"],
-            given["SecretAccessKey"],
-            given["SessionToken"],
-            given["Expiration"],
-        )
+        return Credentials.parse(_explained(request, lambda: self._assume(request))["Credentials"])
 
     def verify(self, request: StsRequest) -> CallerIdentity:
         """Ask STS again who the role session is: AssumeRoleWithWebIdentity, then GetCallerIdentity.
@@ -145,7 +153,8 @@ class BlockingStsClient:
         from jupyter_wb_aws.aws.sts_operations import assume
 
         role, token = str(request.role), request.token.reveal()
-        return assume(self._maker(request), role, request.session_name, token)
+        options = request.options.as_question()
+        return assume(self._maker(request), role, request.session_name, token, options)
 
     def _maker(self, request: StsRequest) -> MakeClient:
         return lambda credentials: self.client(request, credentials)
@@ -253,14 +262,15 @@ def caller_from(named: Mapping[str, str] | None, request: StsRequest) -> CallerI
     If it names none, return the one that AWS would give to the request, without an id: no later call depends on
     it, and users see as whom they asked.
     """
+    hop = request.options.second_hop
+    role = hop.role if hop else request.role
     if named is None:
-        role = request.role
         arn = f"arn:{role.partition}:sts::{role.account_id}:assumed-role/{role.name}/{request.session_name}"
         return CallerIdentity("", role.account_id, arn)
-    account = named["Account"] or _account(named["Arn"], request)
+    account = named["Account"] or _account(named["Arn"], role)
     return CallerIdentity(named["UserId"], account, named["Arn"])
 
 
-def _account(arn: str, request: StsRequest) -> str:
+def _account(arn: str, role: RoleArn) -> str:
     parts = arn.split(":")
-    return parts[4] if len(parts) > 5 and parts[4] else request.role.account_id
+    return parts[4] if len(parts) > 5 and parts[4] else role.account_id

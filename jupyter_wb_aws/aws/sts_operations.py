@@ -71,14 +71,21 @@ def _error_in(body: bytes) -> dict[str, Any]:
     }
 
 
-def assume(make_client: MakeClient, role: str, session_name: str, token: str) -> dict[str, Any]:
-    """Call AssumeRoleWithWebIdentity.
+def assume(
+    make_client: MakeClient,
+    role: str,
+    session_name: str,
+    token: str,
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Call AssumeRoleWithWebIdentity, and AssumeRole with its credentials if there is a second hop.
 
     Args:
         make_client: makes a client of STS.
         role: its ARN.
-        session_name: the RoleSessionName.
+        session_name: the RoleSessionName, of a second hop too.
         token: the web identity token.
+        options: as `CredentialOptions.as_question` returns them; None for none.
 
     Returns:
         ``Credentials``, with an aware `datetime` as ``Expiration``, and ``Caller``: the caller that the answer
@@ -89,9 +96,37 @@ def assume(make_client: MakeClient, role: str, session_name: str, token: str) ->
         StsBadAnswer: if the answer contains no credentials.
         botocore's exceptions.
     """
-    answer = make_client(None).assume_role_with_web_identity(
-        RoleArn=role, RoleSessionName=session_name, WebIdentityToken=token
+    narrowed, hop = _narrowed(options or {}), (options or {}).get("second_hop")
+    assumed = _assumed(
+        make_client(None).assume_role_with_web_identity(
+            RoleArn=role,
+            RoleSessionName=session_name,
+            WebIdentityToken=token,
+            **({} if hop else narrowed),
+        )
     )
+    if not hop:
+        return assumed
+    external = {"ExternalId": hop["external_id"]} if hop["external_id"] else {}
+    return _assumed(
+        make_client(assumed["Credentials"]).assume_role(
+            RoleArn=hop["role"], RoleSessionName=session_name, **external, **narrowed
+        )
+    )
+
+
+def _narrowed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that are set, with STS's names."""
+    wanted = {
+        "DurationSeconds": options.get("duration"),
+        "Policy": options.get("policy"),
+        "PolicyArns": [{"arn": arn} for arn in options.get("policy_arns", ())],
+        "Tags": [{"Key": key, "Value": value} for key, value in options.get("tags", ())],
+    }
+    return {name: value for name, value in wanted.items() if value}
+
+
+def _assumed(answer: Mapping[str, Any]) -> dict[str, Any]:
     credentials = answer.get("Credentials") or {}
     if not (credentials.get("AccessKeyId") and credentials.get("SecretAccessKey")):
         raise StsBadAnswer("AWS STS's answer contains no credentials.")

@@ -9,6 +9,7 @@ from jupyter_wb_aws.aws.sts import (
     HOME_REGION,
     AssumedRole,
     CallerIdentity,
+    Credentials,
     StsRequest,
     caller_from,
     is_aws_endpoint,
@@ -52,7 +53,9 @@ class SubprocessStsClient:
         """
         found = await self._ask(request, verify=False)
         expiration = datetime.fromisoformat(found["expiration"])
-        return AssumedRole(caller_from(found["caller"], request), expiration)
+        given = found.get("credentials")
+        credentials = Credentials.parse({**given, "Expiration": expiration}) if given else None
+        return AssumedRole(caller_from(found["caller"], request), expiration, credentials)
 
     async def verify(self, request: StsRequest) -> CallerIdentity:
         """Ask STS again who the role session is: AssumeRoleWithWebIdentity, then GetCallerIdentity.
@@ -84,7 +87,8 @@ def request_for(request: StsRequest, *, verify: bool) -> dict[str, Any]:
         "session_name": request.session_name,
         "token": request.token.reveal(),
         "verify": verify,
-        "credentials": False,
+        "credentials": request.wants_credentials and not verify,
+        "options": request.options.as_question(),
     }
 
 

@@ -36,7 +36,8 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         asked: ``role`` (its ARN), ``region`` (used if the environment names none), ``session_name``,
-            ``token``; ``verify``: call GetCallerIdentity too; ``credentials``: return them in the answer.
+            ``token``; ``verify``: call GetCallerIdentity too; ``credentials``: return them in the answer;
+            ``options``: what is asked of the credentials, as `CredentialOptions.as_question` returns it.
 
     Returns:
         ``caller`` (or None), ``expiration`` and, if asked for, ``credentials``; or ``failure``, the
@@ -61,7 +62,9 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
 def _ask(client: _Client, asked: Mapping[str, Any]) -> dict[str, Any]:
     from jupyter_wb_aws.aws.sts_operations import assume, find_caller, verify_caller
 
-    assumed = assume(client.make, asked["role"], asked["session_name"], asked["token"])
+    assumed = assume(
+        client.make, asked["role"], asked["session_name"], asked["token"], asked["options"]
+    )
     named = (verify_caller if asked["verify"] else find_caller)(client.make, assumed)
     credentials = assumed["Credentials"]
     credentials["Expiration"] = credentials["Expiration"].isoformat()
