@@ -18,6 +18,7 @@ from traitlets.utils.bunch import Bunch
 from traitlets.utils.importstring import import_item
 
 from jupyter_wb_aws.named_token_sources import SOURCES, source_class
+from jupyter_wb_aws.roles.delivery import DEFAULT_LEASE, DELIVERIES, MAX_LEASE, MIN_LEASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,6 +81,24 @@ class WbAwsApp(ExtensionApp):
         help="""Variables that every role session adds to its processes, such as endpoints, proxies and CA
         bundles. Variables of a role in the roles file take precedence. The server uses them too when it
         calls STS to start a role.""",
+    )
+    delivery = Enum(
+        DELIVERIES,
+        "web_identity",
+        config=True,
+        help="""How a role session reaches its processes: each gets a web identity token and asks STS itself
+        (`web_identity`), or the server asks STS once and each process gets credentials from the server's
+        credential endpoint (`endpoint`). A role's own `delivery` in the roles file takes precedence.""",
+    )
+    lease = Integer(
+        DEFAULT_LEASE,
+        min=MIN_LEASE,
+        max=MAX_LEASE,
+        config=True,
+        help="""With `delivery = "endpoint"`: for how many seconds a process may use the credentials of one
+        answer, so how soon the end of a role session stops a running client: boto3 `lease` - 600 s after it at
+        most, other SDKs `lease` seconds. boto3 asks again once less than 900 s are left, and fails below 600 s.
+        A role's own `lease` in the roles file takes precedence.""",
     )
     user_aws_files = Enum(
         ["hide_if_conflicting", "hide", "keep"],

@@ -208,6 +208,8 @@ def _settings(
         extra_environment=app.extra_environment,
         max_role_sessions=app.max_role_sessions,
         idle_timeout=timedelta(seconds=app.idle_timeout),
+        delivery=app.delivery,
+        lease=app.lease,
         token_places=tokens,
         store_places=records,
         # Also of a server that the user starts in a terminal of a hub's: it has a slot beside that one's.

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.identity.token import Identity
+from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
 from jupyter_wb_aws.roles.catalogue import startup_role
 from jupyter_wb_aws.roles.role import Role
 
@@ -29,23 +30,24 @@ class RolesHandler(WbAwsHandler):
         # each time, or once on the event loop, would block everybody else.
         known = self.server_state.encoded_roles
         if known is None or known[0] is not roles:
-            configured = self.manager.settings.default_role
-            content = await asyncio.to_thread(encode_role_list, identity, roles, configured)
+            settings = self.manager.settings
+            content = await asyncio.to_thread(encode_role_list, identity, roles, settings)
             known = self.server_state.encoded_roles = (roles, content)
         self.answer(known[1])
 
 
-def encode_role_list(identity: Identity, roles: list[Role], configured: str) -> bytes:
+def encode_role_list(identity: Identity, roles: list[Role], settings: RoleSessionSettings) -> bytes:
     """Encode the answer of `GET /aws/roles`.
 
     Args:
         identity: the user.
         roles: the roles offered to them.
-        configured: the ARN of the site's default role; empty if it has none.
+        settings: the site's default role, and its delivery for roles without their own.
     """
-    default = startup_role(roles, configured)
-    listed = [
-        {**replace(role, default=role is default).as_json(), "delivery": "web_identity"}
+    default = startup_role(roles, settings.default_role)
+    shown = (
+        replace(role, default=role is default, delivery=settings.delivery_of(role))
         for role in roles
-    ]
+    )
+    listed = [role.as_json() for role in shown]
     return json.dumps({"user": user_json(identity), "roles": listed}).encode()

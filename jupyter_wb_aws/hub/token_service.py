@@ -174,6 +174,8 @@ class TokenService:
             **role.as_json(),
             "audience": role.token_content.audience or self.settings.audience,
             "extra_environment": dict(role.extra_environment),
+            "lease": role.lease,
+            "credential_lifetime": role.credential_lifetime,
         }
 
 

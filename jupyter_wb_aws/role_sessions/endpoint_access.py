@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-# How a role session reaches a process: by the variables and the token file of a web identity, or by the endpoint.
-Delivery = Literal["web_identity", "endpoint"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from typing import cast
 from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.identity.token import Identity
-from jupyter_wb_aws.role_sessions.endpoint_access import Delivery
 from jupyter_wb_aws.role_sessions.owner_process import Process
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.store import Record
 from jupyter_wb_aws.roles.catalogue import Catalogue
+from jupyter_wb_aws.roles.delivery import Delivery
 from jupyter_wb_aws.roles.role import REGION_LABEL, Role, RoleArn
 
 log = logging.getLogger(__name__)

@@ -13,10 +13,11 @@ from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.errors import RoleSessionEnded, RoleSessionNotShared, SignInRequired, WbAwsError
 from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.identity.token_cache import TokenStatus
-from jupyter_wb_aws.role_sessions.endpoint_access import Delivery, EndpointAccess
+from jupyter_wb_aws.role_sessions.endpoint_access import EndpointAccess
 from jupyter_wb_aws.role_sessions.owner_process import Process
 from jupyter_wb_aws.role_sessions.schedule import nearly_expired
 from jupyter_wb_aws.roles.catalogue import Catalogue
+from jupyter_wb_aws.roles.delivery import Delivery
 from jupyter_wb_aws.roles.role import Role
 
 # AssumeRoleWithWebIdentity, RoleSessionName: 2 to 64 of these.

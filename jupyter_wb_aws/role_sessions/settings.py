@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jupyter_wb_aws.role_sessions.places import Place
 from jupyter_wb_aws.role_sessions.server_owner import ServerOwner
+from jupyter_wb_aws.roles.delivery import DEFAULT_LEASE, Delivery
 from jupyter_wb_aws.roles.role import Role
 
 
@@ -32,6 +33,8 @@ class RoleSessionSettings:
         store_places: where the store may be, best first; empty for `state_dir` alone.
         server_name: which of the servers of one user and one root folder this is; empty for the default one.
         server_owner: the user whose tokens are expected; None for any.
+        delivery: how role sessions reach processes; a role's own wins over it.
+        lease: seconds that a process may use an answer of the credential endpoint; a role's own wins over it.
     """
 
     token_dir: Path
@@ -48,7 +51,17 @@ class RoleSessionSettings:
     store_places: Sequence[Place] = ()
     server_name: str = ""
     server_owner: ServerOwner | None = None
+    delivery: Delivery = "web_identity"
+    lease: int = DEFAULT_LEASE
 
     def extra_variables(self, role: Role) -> dict[str, str]:
         """Return the variables that the site and the role add."""
         return {**self.extra_environment, **role.extra_environment}
+
+    def delivery_of(self, role: Role) -> Delivery:
+        """Return how the role's sessions reach processes: the role's own delivery, else the site's."""
+        return role.delivery or self.delivery
+
+    def lease_of(self, role: Role) -> timedelta:
+        """Return how long a process may use an answer of the endpoint: the role's own lease, else the site's."""
+        return timedelta(seconds=role.lease or self.lease)

@@ -30,7 +30,6 @@ from jupyter_wb_aws.role_sessions import owner_process
 from jupyter_wb_aws.role_sessions.choices import Choices
 from jupyter_wb_aws.role_sessions.context import Context
 from jupyter_wb_aws.role_sessions.ending import Ending
-from jupyter_wb_aws.role_sessions.endpoint_access import Delivery
 from jupyter_wb_aws.role_sessions.limits import Limits
 from jupyter_wb_aws.role_sessions.refresher import Refresher
 from jupyter_wb_aws.role_sessions.registry import Registry
@@ -38,6 +37,7 @@ from jupyter_wb_aws.role_sessions.rights import Rights
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State, session_name
 from jupyter_wb_aws.role_sessions.role_session_sts import RoleSessionSts, renamed
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
+from jupyter_wb_aws.roles.delivery import Delivery
 from jupyter_wb_aws.roles.role import Role, RoleArn
 
 log = logging.getLogger(__name__)

@@ -7,6 +7,14 @@ from typing import Any
 
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.identity.claims import AWS_ROLES
+from jupyter_wb_aws.roles.delivery import (
+    DELIVERIES,
+    MAX_CREDENTIAL_LIFETIME,
+    MAX_LEASE,
+    MIN_CREDENTIAL_LIFETIME,
+    MIN_LEASE,
+    DeliverySettings,
+)
 from jupyter_wb_aws.roles.partitions import partitions
 from jupyter_wb_aws.roles.role import ACCOUNT, REGION_LABEL, Role, RoleArn
 from jupyter_wb_aws.roles.roles_from_claim import NAME_FIELD, RolesFromClaim
@@ -33,6 +41,7 @@ class InvalidCatalogue(Exception):
 
 KEYS = {
     "arn", "label", "description", "region", "color", "default", "request_url", "allow", "extra_environment",
+    "delivery", "lease", "credential_lifetime",
 }  # fmt: skip
 
 
@@ -82,6 +91,7 @@ def read_entry(
         default=default,
         request_url=read_url(table, where) or request_url,
         extra_environment=_extra(table, where),
+        **_delivery(table, where),
     )
     if claim_unreadable and "allow" not in table:
         return role, []
@@ -116,6 +126,7 @@ def read_allow(table: object, from_claim: RolesFromClaim | None) -> list[Rule]:
 
 CLAIM_KEYS = {
     "claim", "accounts", "partition", "arn", "prefix", "region", "color", "extra_environment",
+    "delivery", "lease", "credential_lifetime",
 }  # fmt: skip
 
 
@@ -157,6 +168,7 @@ def read_from_claim(table: object, request_url: str | None) -> RolesFromClaim:
         color=read_text(table, "color"),
         request_url=request_url,
         extra_environment=_extra(table, where),
+        **_delivery(table, where),
     )
     _check_template(from_claim, where)
     return from_claim
@@ -191,6 +203,44 @@ def _extra(table: dict[str, Any], where: str) -> dict[str, str]:
         reason = wrong if isinstance(extra, dict) else "it is not a table"
         raise InvalidCatalogue(f"`extra_environment` of {where}: {reason}")
     return extra
+
+
+def _delivery(table: dict[str, Any], where: str) -> DeliverySettings:
+    delivery = table.get("delivery")
+    if delivery is not None and delivery not in DELIVERIES:
+        raise InvalidCatalogue(
+            f"`delivery` of {where} must be one of {', '.join(DELIVERIES)}, not {str(delivery)[:MAX_SHOWN]!r}"
+        )
+    for key in ("lease", "credential_lifetime"):
+        # Not by the site's delivery: an entry means the same in every site's file, and in the hub service's.
+        if table.get(key) is not None and delivery != "endpoint":
+            raise InvalidCatalogue(
+                f'`{key}` of {where} needs `delivery = "endpoint"` beside it: with web identity, each process asks'
+                " AWS STS itself, and decides how long its credentials live"
+            )
+    return {
+        "delivery": delivery,
+        "lease": _seconds(
+            table, "lease", where, (MIN_LEASE, MAX_LEASE),
+            f"; below {MIN_LEASE}, boto3 would have no time to ask again: it fails once less than 600 s are left",
+        ),
+        "credential_lifetime": _seconds(
+            table, "credential_lifetime", where, (MIN_CREDENTIAL_LIFETIME, MAX_CREDENTIAL_LIFETIME),
+            ", the limits of AWS STS",
+        ),
+    }  # fmt: skip
+
+
+def _seconds(
+    table: dict[str, Any], key: str, where: str, limits: tuple[int, int], why: str
+) -> int | None:
+    value = table.get(key)
+    least, most = limits
+    if value is not None and (type(value) is not int or not least <= value <= most):
+        raise InvalidCatalogue(
+            f"`{key}` of {where} must be a whole number of seconds from {least} to {most}{why}"
+        )
+    return value
 
 
 def _rules(allow: object, where: str) -> list[Rule]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jupyter_wb_aws.errors import InvalidRegion, InvalidRoleArn
+from jupyter_wb_aws.roles.delivery import Delivery
 from jupyter_wb_aws.roles.partitions import partitions
 from jupyter_wb_aws.roles.token_content import TokenContent
 
@@ -70,6 +71,8 @@ class Role:
 
     `extra_environment` holds further variables for its role sessions. It may also name the STS endpoint,
     which our own calls then use too. `token_content` is empty, unless the hub service reads the roles file.
+    `delivery` is None for the site's. `lease` and `credential_lifetime`, in seconds, only go with the endpoint;
+    None stands for the site's lease, and for the lifetime that AWS STS gives.
     """
 
     arn: RoleArn
@@ -81,6 +84,9 @@ class Role:
     request_url: str | None = None
     extra_environment: Mapping[str, str] = field(default_factory=dict)
     token_content: TokenContent = field(default_factory=TokenContent)
+    delivery: Delivery | None = None
+    lease: int | None = None
+    credential_lifetime: int | None = None
 
     def region_for(self, asked: str | None) -> str | None:
         """Return the region of a role session: the one asked for, else the role's own.
@@ -101,7 +107,7 @@ class Role:
         return asked
 
     def as_json(self) -> dict[str, object]:
-        """Return the role as in `GET /aws/roles`."""
+        """Return the role as in `GET /aws/roles`, where the site's delivery stands for None."""
         return {
             "arn": str(self.arn),
             "name": self.arn.name,
@@ -112,4 +118,5 @@ class Role:
             "color": self.color,
             "default": self.default,
             "request_url": self.request_url,
+            "delivery": self.delivery,
         }

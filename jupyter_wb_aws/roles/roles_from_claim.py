@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.identity.claims import AWS_ROLES, claim_by_path
 from jupyter_wb_aws.identity.token import Identity
+from jupyter_wb_aws.roles.delivery import Delivery
 from jupyter_wb_aws.roles.role import MAX_NAME_LENGTH, NAME, Role, RoleArn
 from jupyter_wb_aws.roles.token_content import TokenContent
 
@@ -39,6 +40,9 @@ class RolesFromClaim:
     request_url: str | None = None
     extra_environment: Mapping[str, str] = field(default_factory=dict)
     token_content: TokenContent = field(default_factory=TokenContent)
+    delivery: Delivery | None = None
+    lease: int | None = None
+    credential_lifetime: int | None = None
 
     def permits(self, arn: RoleArn) -> bool:
         """Whether this role may be offered at all."""
@@ -54,6 +58,9 @@ class RolesFromClaim:
             request_url=self.request_url,
             extra_environment=self.extra_environment,
             token_content=self.token_content,
+            delivery=self.delivery,
+            lease=self.lease,
+            credential_lifetime=self.credential_lifetime,
         )
 
     def longest_role(self) -> Role:

@@ -31,6 +31,7 @@ export function aRole(name: string, change: Partial<Role> = {}): Role {
     color: null,
     default: false,
     request_url: null,
+    delivery: 'web_identity',
     ...change
   };
 }

@@ -141,4 +141,5 @@ def test_a_role_in_json_shows_what_a_user_needs_to_choose():
     assert document == {
         "arn": str(ANALYST), "name": "analyst", "account_id": "111122223333", "label": "Analyst",
         "description": "Reads.", "region": "us-east-2", "color": "teal", "default": True, "request_url": None,
+        "delivery": None,
     }  # fmt: skip
