@@ -153,13 +153,15 @@ class Catalogue:
             return role
         role_in_file = self.find_role(arn)
         request_url = (role_in_file.request_url if role_in_file else None) or self.request_url
-        why = "is not in your list of roles"
+        why, hint = "is not in your list of roles", how_to_offer(identity, of_hub=self.of_hub)
         if arn in self.withheld:
             why = "is not offered at the moment, since its entry in the roles file has an error"
+            wrong = next((bad.reason for bad in self.problems if bad.arn == arn), None)
+            hint = f"Correct the entry: {wrong}." if wrong else hint
         raise RoleNotAllowed(
             f"The role {arn.name} in account {arn.account_id} {why}.",
             request_url=request_url,
-            admin_hint=how_to_offer(identity, of_hub=self.of_hub),
+            admin_hint=hint,
         )
 
 

@@ -3,7 +3,8 @@
 1. A file that is not TOML, or names no roles at all, is broken: the caller keeps the last good catalogue.
 2. A bad entry is left out, or stays as it was in the previous catalogue. It is recognized by its ARN, or else
    by what it has in common with the roles that no longer have an entry.
-3. An entry whose `allow` can't be read is offered to nobody, regardless of its previous rules.
+3. An entry whose `allow` can't be read is offered to nobody, regardless of its previous rules. So is one whose
+   `delivery` is not the previous one: an entry is never delivered in another way than it says.
 4. If a bad entry can't be recognized, no role is known to be gone: see `Catalogue.may_continue`.
 5. What the file puts into the tokens for all roles stays as it was while it can't be read. Without a previous
    version, the file is broken: policies may deny by a tag that a token would lack.
@@ -23,6 +24,7 @@ from jupyter_wb_aws.identity.claims import AWS_ROLES
 from jupyter_wb_aws.identity.source import IdentityAndRoles
 from jupyter_wb_aws.roles import token_parser
 from jupyter_wb_aws.roles.catalogue import BadEntry, Catalogue, Effect, Entry
+from jupyter_wb_aws.roles.delivery import Delivery
 from jupyter_wb_aws.roles.entry_parser import (
     CLAIM_KEYS,
     KEYS,
@@ -342,7 +344,11 @@ class _Parser:
         elif arn not in good and arn not in entries:
             if arn in previous:
                 entries[arn] = previous[arn]
-            if arn not in previous or not _is_readable(bad.table, from_claim):
+            if (
+                arn not in previous
+                or not _is_readable(bad.table, from_claim)
+                or not _has_delivery(bad.table, previous[arn][0].delivery)
+            ):
                 self.withheld.add(arn)
         effect: Effect = "left_out"
         if arn in previous and arn not in good:
@@ -368,3 +374,8 @@ def _is_readable(table: object, from_claim: RolesFromClaim | None) -> bool:
     except InvalidCatalogue:
         return False
     return True
+
+
+def _has_delivery(table: object, delivery: Delivery | None) -> bool:
+    """Whether a table says that its role is delivered in this way."""
+    return isinstance(table, dict) and table.get("delivery") == delivery

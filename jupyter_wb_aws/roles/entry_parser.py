@@ -209,7 +209,7 @@ def _delivery(table: dict[str, Any], where: str) -> DeliverySettings:
     delivery = table.get("delivery")
     if delivery is not None and delivery not in DELIVERIES:
         raise InvalidCatalogue(
-            f"`delivery` of {where} must be one of {', '.join(DELIVERIES)}, not {str(delivery)[:MAX_SHOWN]!r}"
+            f"`delivery` of {where} is {str(delivery)[:MAX_SHOWN]!r}, and this version knows {' and '.join(DELIVERIES)}"
         )
     for key in ("lease", "credential_lifetime"):
         # Not by the site's delivery: an entry means the same in every site's file, and in the hub service's.

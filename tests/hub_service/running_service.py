@@ -25,6 +25,9 @@ request_url = "https://requests.example.org/roles"
 [[roles]]
 arn = "{ANALYST}"
 label = "Analyst"
+delivery = "endpoint"
+lease = 660
+credential_lifetime = 3600
 extra_environment = {{ AWS_ENDPOINT_URL_S3 = "http://127.0.0.1:9/s3" }}
 allow = [{{ groups = ["analysts"] }}]
 

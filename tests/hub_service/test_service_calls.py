@@ -174,6 +174,8 @@ def test_a_caller_sees_who_they_are_and_their_roles(service, checked):
     assert found["roles"][0]["extra_environment"] == {
         "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9/s3"
     }
+    delivered = [found["roles"][0][key] for key in ("delivery", "lease", "credential_lifetime")]
+    assert delivered == ["endpoint", 660, 3600]
 
 
 def test_a_token_is_good_for_the_role_that_was_asked_for(service, checked):

@@ -117,6 +117,33 @@ async def test_a_role_that_is_not_offered_is_refused_before_aws_is_asked(serve, 
         assert [event["code"] for event in site.emitted("role_denied")] == ["role_not_allowed"]
 
 
+async def test_a_service_says_how_its_roles_are_delivered_and_an_older_one_does_not(serve, hub):
+    by_endpoint = {"delivery": "endpoint", "lease": 660, "credential_lifetime": 900}
+    hub.roles["alice"] = [entry(ANALYST, **by_endpoint), entry(AUDITOR)]
+    async with serve(delivery="web_identity") as manager:
+        _, (analyst, auditor) = await manager.rights.offered_roles()
+
+    assert (analyst.delivery, analyst.lease, analyst.credential_lifetime) == ("endpoint", 660, 900)
+    assert (auditor.delivery, auditor.lease, auditor.credential_lifetime) == (None, None, None)
+
+
+async def test_a_role_with_a_delivery_of_a_newer_service_is_refused_and_never_delivered_otherwise(
+    serve, hub, clock
+):
+    async with serve() as manager:
+        session, _ = await manager.starter.start(ANALYST)
+        hub.roles["alice"] = [entry(ANALYST, delivery="by_mail"), entry(AUDITOR)]
+        clock.advance(CHECK_EVERY)
+        await confirmed(manager, clock)
+
+        with pytest.raises(RoleNotAllowed) as refusal:
+            await manager.starter.start(ANALYST, region="us-west-2")
+        assert "is 'by_mail', and this version knows" in refusal.value.admin_hint
+        _, roles = await manager.rights.offered_roles()
+        assert [str(role.arn) for role in roles] == [AUDITOR]
+        assert manager.sessions.living() == [session]
+
+
 async def test_a_role_taken_away_can_not_be_started_with_a_token_from_before(serve, hub):
     async with serve() as manager:
         session, _ = await manager.starter.start(ANALYST)

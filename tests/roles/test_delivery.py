@@ -9,6 +9,7 @@ import pytest
 from traitlets import TraitError
 
 from jupyter_wb_aws.app import WbAwsApp
+from jupyter_wb_aws.errors import RoleNotAllowed
 from jupyter_wb_aws.handlers.roles import encode_role_list
 from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
 from jupyter_wb_aws.roles.catalogue_parser import parse
@@ -68,9 +69,9 @@ LIFETIME = "`credential_lifetime` of the role analyst must be a whole number of 
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        ('delivery = "end_point"', "must be one of web_identity, endpoint, not 'end_point'"),
-        ('delivery = ""', "must be one of web_identity, endpoint"),
-        ('delivery = ["endpoint"]', "must be one of web_identity, endpoint"),
+        ('delivery = "end_point"', "is 'end_point', and this version knows web_identity and endpoint"),
+        ('delivery = ""', "this version knows web_identity and endpoint"),
+        ('delivery = ["endpoint"]', "this version knows web_identity and endpoint"),
         ("lease = 960", '`lease` of the role analyst needs `delivery = "endpoint"` beside it'),
         ('delivery = "web_identity"\nlease = 960', "`lease` of the role analyst needs `delivery"),
         ('delivery = "web_identity"\ncredential_lifetime = 3600', "`credential_lifetime` of the role analyst needs"),
@@ -86,6 +87,31 @@ LIFETIME = "`credential_lifetime` of the role analyst must be a whole number of 
 )  # fmt: skip
 def test_a_delivery_that_makes_no_sense_is_refused_in_a_sentence(lines, reason):
     assert reason in problem_of(f"{ENTRY}{lines}\n").reason
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "names"),
+    [
+        ("", 'delivery = "by_mail"', []),
+        (ENDPOINT, 'delivery = "by_mail"', []),
+        ("", f"{ENDPOINT}lease = 5", []),
+        (ENDPOINT, 'colour = "red"', []),
+        (ENDPOINT, f"{ENDPOINT}lease = 5", ["analyst"]),
+        ("", 'colour = "red"', ["analyst"]),
+    ],
+)
+def test_no_mistake_in_an_entry_lets_its_role_be_delivered_in_another_way(before, after, names):
+    good = parse(f"{ENTRY}{before}", NOON)
+    catalogue = parse(f"{ENTRY}{after}", NOON, good)
+    assert [role.arn.name for role in catalogue.offered_to(ALICE)] == names
+    assert names or catalogue.may_continue(ALICE, RoleArn.parse(ARN))
+
+
+def test_who_asks_for_a_withheld_role_is_told_what_is_wrong_with_its_entry():
+    catalogue = parse(f'{ENTRY}delivery = "by_mail"\n', NOON)
+    with pytest.raises(RoleNotAllowed, match="its entry in the roles file has an error") as refused:
+        catalogue.get_offered(ALICE, RoleArn.parse(ARN))
+    assert "this version knows web_identity and endpoint" in refused.value.admin_hint
 
 
 def test_a_claims_table_is_held_to_the_same_rules():
