@@ -9,10 +9,12 @@ import type {
   Assignment,
   DoctorFinding,
   DoctorReport,
+  EndpointClient,
   Health,
   Problem,
   Role,
-  RoleSession
+  RoleSession,
+  Switch
 } from './server/api';
 import { type ISnapshot, NOTHING_KNOWN } from './server/snapshot';
 import type { ISettingValues } from './settings';
@@ -30,6 +32,7 @@ export function aRole(name: string, change: Partial<Role> = {}): Role {
     region: 'us-east-2',
     color: null,
     default: false,
+    delivery: 'web_identity',
     request_url: null,
     delivery: 'web_identity',
     ...change
@@ -46,6 +49,8 @@ export function aSession(name: string, change: Partial<RoleSession> = {}): RoleS
     state: 'active',
     default: false,
     shared: true,
+    delivery: 'web_identity',
+    lease: null,
     identity: {
       UserId: 'AROA1:alice-1',
       Account: '111122223333',
@@ -53,6 +58,7 @@ export function aSession(name: string, change: Partial<RoleSession> = {}): RoleS
     },
     environment: { AWS_ROLE_ARN: `arn:aws:iam::111122223333:role/${name}`, AWS_PROFILE: null },
     started_at: '2026-11-25T10:00:00Z',
+    credentials_expire_at: null,
     token_expires_at: '2026-11-25T10:15:00Z',
     next_refresh_at: '2026-11-25T10:12:00Z',
     problem: null,
@@ -60,6 +66,38 @@ export function aSession(name: string, change: Partial<RoleSession> = {}): RoleS
     end_reason: null,
     ...change
   };
+}
+
+/** A role session that the credential endpoint delivers; for tests. */
+export function anEndpointSession(name: string, change: Partial<RoleSession> = {}): RoleSession {
+  return aSession(name, {
+    delivery: 'endpoint',
+    lease: 960,
+    credentials_expire_at: '2026-11-25T11:00:00Z',
+    ...change
+  });
+}
+
+/** A process that may ask the credential endpoint, as the server describes it; for tests. */
+export function aClient(id: string, change: Partial<EndpointClient> = {}): EndpointClient {
+  return {
+    id,
+    kind: 'terminal',
+    name: '1',
+    state: 'running',
+    session_id: 'id-analyst',
+    role_arn: 'arn:aws:iam::111122223333:role/analyst',
+    label: 'Analyst',
+    started_at: '2026-11-25T10:00:00Z',
+    last_request_at: null,
+    processes: 1,
+    ...change
+  };
+}
+
+/** A switch as the server describes it, by default one that applies now and leaves nothing; for tests. */
+export function aSwitch(change: Partial<Switch> = {}): Switch {
+  return { applies: 'now', at_restart: [], old_clients_until: null, ...change };
 }
 
 /** The server's health as it describes it; for tests. */
@@ -111,6 +149,7 @@ export function anAssignment(
     chosen: null,
     running: session && { session_id: session.id, role_arn: session.role_arn },
     given,
+    delivery: session === null ? null : 'web_identity',
     next: { given, session_id: session?.id ?? null },
     ...change
   };
@@ -182,6 +221,7 @@ export class FakeRoles implements IAwsRoles {
   pickNone: IAwsRoles['pickNone'] = unexpected;
   startForKernel: IAwsRoles['startForKernel'] = unexpected;
   assign: IAwsRoles['assign'] = unexpected;
+  endClient: IAwsRoles['endClient'] = unexpected;
   relaunch: IAwsRoles['relaunch'] = unexpected;
   refresh: IAwsRoles['refresh'] = unexpected;
   end: IAwsRoles['end'] = unexpected;

@@ -18,7 +18,7 @@ READS = sorted(
 
 def test_the_contract_names_the_switch_at_everything_that_a_page_reads():
     assert READS == [
-        "/aws/assignments", "/aws/default", "/aws/identity", "/aws/roles", "/aws/sessions",
+        "/aws/assignments", "/aws/default", "/aws/endpoint/clients", "/aws/identity", "/aws/roles", "/aws/sessions",
         "/aws/sessions/{session_id}", "/aws/sign-in",
     ]  # fmt: skip
 

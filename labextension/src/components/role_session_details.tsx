@@ -2,7 +2,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { RoleSession } from '../server/api';
+import { isByEndpoint } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
+import { leaseText } from '../words/delivery';
 import { failureOfProblem } from '../words/failure';
 import { identityText } from '../words/identity';
 import { clockTime, stateText, timeLeft } from '../words/state';
@@ -70,6 +72,7 @@ export function RoleSessionDetails(props: {
         )}
         <Fact name={trans.__('Region')} value={session.region ?? trans.__('none set')} />
         <NextRefresh session={session} now={now} trans={trans} />
+        {isByEndpoint(session) && <Switching session={session} trans={trans} />}
       </dl>
       {identity !== null && (
         <CopyButton
@@ -112,6 +115,27 @@ function NextRefresh(props: {
         name={trans.__('Valid until')}
         value={when(session.token_expires_at, now, trans) ?? trans.__('unknown')}
       />
+    </>
+  );
+}
+
+/** What users can do with a role session that the credential endpoint delivers, in words that need no knowledge of it. */
+function Switching(props: { session: RoleSession; trans: TranslationBundle }): React.JSX.Element {
+  const { session, trans } = props;
+  const lease = leaseText([session], trans);
+  return (
+    <>
+      <Fact
+        name={trans.__('Running notebooks')}
+        about={trans.__('Terminals, too; to other roles of this kind')}
+        value={trans.__('can be switched to another role without a restart')}
+      />
+      {lease !== null && (
+        <Fact
+          name={trans.__('After its end')}
+          value={trans.__('programs can use AWS for %1 more at most', lease)}
+        />
+      )}
     </>
   );
 }

@@ -66,7 +66,9 @@ test.each([
 ])('if %j end and %j don’t, it says so', async (ending, failing, titles, toasts) => {
   const info = jest.mocked(Notification.info).mockClear();
   const end = (id: string) =>
-    failing.includes(id) ? Promise.reject(new Error('No.')) : Promise.resolve(null);
+    failing.includes(id)
+      ? Promise.reject(new Error('No.'))
+      : Promise.resolve({ credentials_expire_at: null, clients_stop_by: null });
   const sessions = [...ending, ...failing].map(id => aSession('analyst', { id }));
 
   await endAndReport(aModel({ end }), sessions, trans);

@@ -87,7 +87,7 @@ export async function endAndReport(
   trans: TranslationBundle
 ): Promise<void> {
   const ends = await Promise.allSettled(
-    sessions.map(async ({ id, label }) => ({ label, credentialsExpireAt: await model.end(id) }))
+    sessions.map(async session => ({ session, ...(await model.end(session.id)) }))
   );
   const ended = ends.flatMap(end => (end.status === 'fulfilled' ? [end.value] : []));
   const failed = ends.find(end => end.status === 'rejected');

@@ -38,6 +38,7 @@ function snapshotOf(facts: IFacts): ISnapshot {
     chosen: chosen && { session_id: chosen === 'none' ? null : chosen.id, how: 'by_user' },
     running: running ? { session_id: running.id, role_arn: running.role_arn } : null,
     given: running ? 'role' : (facts.given ?? 'untouched'),
+    delivery: running ? running.delivery : null,
     next: {
       given: next ? 'role' : wanted === null ? 'untouched' : 'no_role',
       session_id: next?.id ?? null

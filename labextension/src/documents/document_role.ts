@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Role, RoleSession } from '../server/api';
-import { defaultSession, type ISnapshot, sessionById } from '../server/snapshot';
+import { defaultSession, type ISnapshot, isByEndpoint, sessionById } from '../server/snapshot';
 import { accountOfArn, roleLabel } from '../words/identity';
 import { stateText } from '../words/state';
 
@@ -33,6 +33,8 @@ export interface IKernelRole {
   readonly restart: boolean;
   /** Whether its role session has ended and no other was chosen. */
   readonly over: boolean;
+  /** Whether it can be switched while it runs, to a role that the credential endpoint delivers, or to none. */
+  readonly switchable: boolean;
 }
 
 export interface IProcessRole {
@@ -84,7 +86,8 @@ export function documentRole(
     next,
     nextUntouched: nextGiven === 'untouched',
     restart: differs && !over,
-    over
+    over,
+    switchable: isByEndpoint(assignment)
   };
 }
 

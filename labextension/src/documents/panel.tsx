@@ -8,11 +8,14 @@ import { FailureNote } from '../components/failure_note';
 import { useNow } from '../components/hooks';
 import { type IPickerProps, Picker } from '../picker/picker';
 import type { IRecentRoles } from '../picker/recent_roles';
+import type { Switch } from '../server/api';
 import { roleByArn } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
+import { isMixed } from '../words/delivery';
 import { failureOf, type IFailure } from '../words/failure';
 import { accountOfArn, roleLabel } from '../words/identity';
 import { staleText } from '../words/situation';
+import { staying, stayingText, switchedText } from '../words/switching';
 import { type IDocument, kernelIdOf, restartKernel, sharers } from './document';
 import { type DocumentRole, documentText, type IKernelRole } from './document_role';
 import { useDocument } from './use_document';
@@ -35,28 +38,31 @@ export function DocumentPanel(props: Props): React.JSX.Element {
   const { document, model, trans, close } = props;
   const { snapshot, role, offer } = useDocument(document, model);
   const now = useNow(model);
-  const [done, setDone] = React.useState(false);
+  const [done, setDone] = React.useState<IDone | null>(null);
 
   const pick = async (roleArn: string | null): Promise<void> => {
-    await choose(roleArn, props);
-    setDone(true);
+    const before = role.kind === 'kernel' ? (role.has?.session?.id ?? null) : null;
+    setDone(await choose(roleArn, before, props));
   };
   const unreachable = snapshot.situation === 'unreachable';
   const restart = role.kind === 'kernel' && role.restart;
+  const switched = done?.effect.applies === 'now' && done.changed;
   React.useEffect(() => {
     // If the server went away meanwhile, the snapshot is older than the user's choice.
-    if (done && role.kind === 'kernel' && !restart && snapshot.situation === 'ready') {
+    const kept = done && !switched && role.kind === 'kernel' && !restart;
+    if (kept && snapshot.situation === 'ready') {
       close(); // The kernel has the role already.
     }
-  }, [done, role, restart, snapshot.situation, close]);
+  }, [done, switched, role, restart, snapshot.situation, close]);
 
   return (
     <div className="jp-AwsRoles-documentPanel">
       {unreachable && <p role="status">{staleText(snapshot, trans)}</p>}
       <p>{documentText(role, snapshot.roles, now, trans).sentence}</p>
-      {restart && <RestartOffer {...props} focus={done} />}
+      {switched && <Switched {...props} done={done} />}
+      {restart && <RestartOffer {...props} focus={done === null ? null : 'restart'} />}
       {role.kind === 'no_kernel' && <KernelOffer {...props} />}
-      {role.kind === 'kernel' && !done && !unreachable && (
+      {role.kind === 'kernel' && done === null && !unreachable && (
         <>
           {offer !== null && (
             <Offer
@@ -74,12 +80,22 @@ export function DocumentPanel(props: Props): React.JSX.Element {
             onSignIn={() => void props.commands.execute(CommandIDs.signIn)}
             label={trans.__('AWS role of the kernel')}
             onPick={pick}
+            atOnce={role.switchable}
             // eslint-disable-next-line jsx-a11y/no-autofocus -- the user has just opened it
             autoFocus
             {...(offer?.available
               ? { first: offer.roleArn, firstNote: trans.__('this notebook was last used with it') }
               : {})}
           />
+          {role.switchable && (
+            <p className="jp-AwsRoles-documentNote">
+              {isMixed(snapshot.roles)
+                ? trans.__(
+                    'Another role takes effect at once, unless its line says that it needs a restart.'
+                  )
+                : trans.__('Another role takes effect at once, without a restart.')}
+            </p>
+          )}
           <Remembering document={document} role={role} trans={trans} />
         </>
       )}
@@ -107,17 +123,35 @@ function marks(
   return { selected, selectedLabel };
 }
 
-/** Choose a role for a document's kernel (null: "no AWS role"), and keep the choice with the document. */
-async function choose(roleArn: string | null, { document, model }: Props): Promise<void> {
+/** What came of the user's choice. */
+interface IDone {
+  readonly effect: Switch;
+  /** The role's label; null for "no AWS role". */
+  readonly label: string | null;
+  /** Whether it differs from what the kernel had. */
+  readonly changed: boolean;
+}
+
+/**
+ * Choose a role for a document's kernel (null: "no AWS role"), and keep the choice with the document.
+ *
+ * @param before - the role session that the kernel had.
+ */
+async function choose(
+  roleArn: string | null,
+  before: string | null,
+  { document, model }: Props
+): Promise<IDone | null> {
   const kernelId = kernelIdOf(document);
   if (kernelId === null) {
-    return;
+    return null;
   }
-  const sessionId = roleArn === null ? null : (await model.startForKernel(roleArn)).id;
-  await model.assign(kernelId, sessionId);
+  const session = roleArn === null ? null : await model.startForKernel(roleArn);
+  const effect = await model.assign('kernel', kernelId, session?.id ?? null);
   if (document.memory !== null) {
     document.memory.arn = roleArn;
   }
+  return { effect, label: session?.label ?? null, changed: before !== (session?.id ?? null) };
 }
 
 /** Try to start a role that the user is not offered: the server's refusal explains why. Does nothing if it is offered by now. */
@@ -164,14 +198,44 @@ function Offer(
   );
 }
 
-/** A button to restart the kernel, with what that costs. */
-function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
+/** What a switch of the running kernel has changed, and what only a restart changes. */
+function Switched(props: Props & { done: IDone }): React.JSX.Element {
+  const { trans, close, done } = props;
+  const stays = staying(done.effect);
+  return (
+    <>
+      <p role="status">{switchedText(done.effect, done.label, trans)}</p>
+      {stays.length > 0 ? (
+        <>
+          <p>{stayingText('kernel', stays, trans)}</p>
+          <RestartOffer {...props} focus="close" />
+        </>
+      ) : (
+        <div className="jp-AwsRoles-buttons">
+          <button
+            type="button"
+            className="jp-AwsRoles-button jp-mod-styled jp-mod-accept"
+            // eslint-disable-next-line jsx-a11y/no-autofocus -- the list that had the focus has gone
+            autoFocus
+            onClick={close}
+          >
+            {trans.__('Close')}
+          </button>
+        </div>
+      )}
+    </>
+  );
+}
+
+/** A button to restart the kernel, with what that costs; `focus` says which button gets the focus. */
+function RestartOffer(props: Props & { focus: 'restart' | 'close' | null }): React.JSX.Element {
   const { document, trans, close } = props;
   const others = sharers(document, props.open);
-  const button = React.useRef<HTMLButtonElement>(null);
+  const restarting = React.useRef<HTMLButtonElement>(null);
+  const closing = React.useRef<HTMLButtonElement>(null);
   React.useEffect(() => {
-    if (props.focus) {
-      button.current?.focus();
+    if (props.focus !== null) {
+      (props.focus === 'restart' ? restarting : closing).current?.focus();
     }
   }, [props.focus]);
   const restart = (): void => {
@@ -201,7 +265,7 @@ function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
       {others.length > 0 && <p>{trans.__('The same kernel is used by: %1.', others.join(', '))}</p>}
       <div className="jp-AwsRoles-buttons">
         <button
-          ref={button}
+          ref={restarting}
           type="button"
           className="jp-AwsRoles-button jp-mod-styled jp-mod-warn"
           disabled={props.model.snapshot.situation !== 'ready'}
@@ -210,6 +274,7 @@ function RestartOffer(props: Props & { focus: boolean }): React.JSX.Element {
           {trans.__('Restart now')}
         </button>
         <button
+          ref={closing}
           type="button"
           className="jp-AwsRoles-button jp-mod-styled jp-mod-reject"
           onClick={close}

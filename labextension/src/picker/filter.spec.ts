@@ -11,6 +11,7 @@ function role(label: string, account = '111122223333'): Role {
     region: null,
     color: null,
     default: false,
+    delivery: 'web_identity',
     request_url: null
   };
 }

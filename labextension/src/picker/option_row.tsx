@@ -4,7 +4,8 @@ import * as React from 'react';
 
 import { STATE_ICONS, stateIcon } from '../components/icons';
 import { swatch } from '../components/swatch';
-import { type ISnapshot, sessionOfRole } from '../server/snapshot';
+import type { Role } from '../server/api';
+import { type ISnapshot, isByEndpoint, sessionOfRole } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { stateText } from '../words/state';
 import type { PickerOption } from './options';
@@ -26,6 +27,10 @@ export function OptionRow(props: {
   selectedLabel: string;
   current: boolean;
   note: string | undefined;
+  /** Whether it takes effect at once if the credential endpoint delivers it, see `IPickerProps`. */
+  atOnce: boolean;
+  /** Whether the list has roles of both kinds, see `isMixed`. */
+  mixed: boolean;
   model: IAwsRoles;
   snapshot: ISnapshot;
   trans: TranslationBundle;
@@ -41,7 +46,14 @@ export function OptionRow(props: {
       ? trans.__('Without AWS credentials')
       : option.kind === 'named'
         ? trans.__('Not in your list; pick it to see where to ask for it')
-        : [role!.account_id, role!.region, role!.description].filter(Boolean).join(' · ');
+        : [
+            role!.account_id,
+            role!.region,
+            props.mixed && switching(role!, props.atOnce, trans),
+            role!.description
+          ]
+            .filter(Boolean)
+            .join(' · ');
   return (
     // The filter box handles the keyboard, see above.
     // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus
@@ -76,6 +88,14 @@ export function OptionRow(props: {
       ) : null}
     </div>
   );
+}
+
+/** Say how a running notebook gets a role, among roles that differ in that. */
+function switching(role: Role, atOnce: boolean, trans: TranslationBundle): string {
+  if (atOnce) {
+    return isByEndpoint(role) ? '' : trans.__('needs a restart');
+  }
+  return isByEndpoint(role) ? trans.__('can be switched in a running notebook') : '';
 }
 
 function Tag(props: { icon?: typeof checkIcon; text: string }): React.JSX.Element {

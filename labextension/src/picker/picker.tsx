@@ -7,6 +7,7 @@ import { useSnapshot } from '../components/hooks';
 import { isOfferedNone, type ISnapshot } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { noneOfferedText } from '../words/default_role';
+import { isMixed } from '../words/delivery';
 import { failureOf, type IFailure, failureOfProblem, requestAddress } from '../words/failure';
 import { fittingLines } from '../words/notification';
 import { situationText } from '../words/situation';
@@ -35,6 +36,8 @@ export interface IPickerProps {
   /** Called when the user wants to sign in. */
   onSignIn?: () => void;
   autoFocus?: boolean;
+  /** Whether a role that the credential endpoint delivers takes effect at once in what the list is for. */
+  atOnce?: boolean;
   /** The ARN of a role to list first. */
   first?: string | null;
   /** Why it is first. */
@@ -104,6 +107,7 @@ function RoleList(
     () => pickerOptions(index, query, none, props.first),
     [index, query, none, props.first]
   );
+  const mixed = useMemo(() => isMixed(snapshot.roles), [snapshot.roles]);
 
   const at = marked === undefined ? -1 : options.findIndex(option => option.arn === marked);
   // If the marked role has left the list, nothing is active: Enter must not start another one.
@@ -251,6 +255,8 @@ function RoleList(
                 selected={option.arn === selected}
                 selectedLabel={props.selectedLabel}
                 current={option.arn === props.current}
+                atOnce={props.atOnce ?? false}
+                mixed={mixed}
                 note={
                   option.arn !== null && option.arn === props.first ? props.firstNote : undefined
                 }

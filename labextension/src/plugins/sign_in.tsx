@@ -125,11 +125,12 @@ export const signIn: JupyterFrontEndPlugin<void> = {
           return;
         }
         try {
+          const { sessions } = model.snapshot;
           const answer = await model.signOut();
           Notification.dismiss(welcome);
           await show(
             trans.__('You are signed out'),
-            <AfterSignOut answer={answer} trans={trans} />
+            <AfterSignOut answer={answer} sessions={sessions} trans={trans} />
           ).launch();
         } catch (error) {
           await show(

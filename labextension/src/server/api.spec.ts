@@ -1,6 +1,6 @@
 import { ServerConnection } from '@jupyterlab/services';
 
-import { aProblem } from '../testing';
+import { aProblem, aSwitch } from '../testing';
 import { Api, Missing, Refused, Unreachable } from './api';
 
 interface IAsked {
@@ -37,7 +37,7 @@ test('calls go below the base URL, with a body that says it is JSON', async () =
   const { api, asked } = anApi(json({}));
 
   await api.start('arn:aws:iam::111122223333:role/analyst', true);
-  await api.assign('kernel/1', null);
+  await api.assign('kernel', 'kernel/1', null);
 
   expect(asked).toEqual([
     {
@@ -116,6 +116,17 @@ test('an empty answer gives nothing', async () => {
   const { api } = anApi(() => new Response(null, { status: 204 }));
 
   await expect(api.setDefault(null)).resolves.toBeUndefined();
+});
+
+test('a choice says when it takes effect, also on a server that does not know of that', async () => {
+  const now = aSwitch({ at_restart: ['AWS_REGION'] });
+
+  await expect(anApi(json(now)).api.assign('terminal', '1', 'id')).resolves.toEqual(now);
+
+  const older = anApi(() => new Response(null, { status: 204 })).api;
+  await expect(older.assign('kernel', 'kernel-1', 'id')).resolves.toEqual(
+    aSwitch({ applies: 'at_restart' })
+  );
 });
 
 test('the server’s time is reported, with the browser’s at the request', async () => {

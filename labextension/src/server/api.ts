@@ -9,15 +9,19 @@ export type Assignment = Schemas['Assignment'];
 export type DefaultChoice = Schemas['DefaultChoice'];
 export type DoctorFinding = Schemas['DoctorFinding'];
 export type DoctorReport = Schemas['DoctorReport'];
+export type EndpointClient = Schemas['EndpointClient'];
 export type Flow = Schemas['Flow'];
 export type Health = Schemas['Health'];
+export type HealthProblem = Schemas['HealthProblem'];
 export type Problem = Schemas['Problem'];
 export type Role = Schemas['Role'];
 export type RoleList = Schemas['RoleList'];
 export type RoleSession = Schemas['RoleSession'];
+export type RoleSessionEnd = Schemas['RoleSessionEnd'];
 export type SignedOut = Schemas['SignedOut'];
 export type SignIn = Schemas['SignIn'];
 export type SignInBegun = Schemas['SignInBegun'];
+export type Switch = Schemas['Switch'];
 export type User = Schemas['User'];
 
 /** The server refused; `problem` is its answer (RFC 9457), in words for the user. */
@@ -67,7 +71,7 @@ export class Api {
   ) {}
 
   health(): Promise<Health> {
-    return this.call('GET', 'health');
+    return this.call('GET', 'health'); // never activity
   }
 
   roles(background = false): Promise<RoleList> {
@@ -92,7 +96,7 @@ export class Api {
     return this.call('POST', `sessions/${encodeURIComponent(id)}/refresh`);
   }
 
-  end(id: string): Promise<Schemas['RoleSessionEnd']> {
+  end(id: string): Promise<RoleSessionEnd> {
     return this.call('DELETE', `sessions/${encodeURIComponent(id)}`);
   }
 
@@ -109,11 +113,23 @@ export class Api {
     return answer.assignments;
   }
 
-  /** Choose what a kernel gets at its next restart; null is "no AWS role". */
-  assign(kernelId: string, sessionId: string | null): Promise<void> {
-    return this.call('PUT', `assignments/${encodeURIComponent(kernelId)}`, {
-      session_id: sessionId
-    });
+  /** Choose a kernel's or terminal's role session, or with null "no AWS role". The answer says when it takes effect. */
+  async assign(kind: 'kernel' | 'terminal', id: string, sessionId: string | null): Promise<Switch> {
+    const path = `assignments/${encodeURIComponent(id)}?kind=${kind}`;
+    const answer = await this.call<Switch | undefined>('PUT', path, { session_id: sessionId });
+    // A server from before the credential endpoint has nothing to say.
+    return answer ?? { applies: 'at_restart', at_restart: [], old_clients_until: null };
+  }
+
+  /** Return the processes that may ask the credential endpoint. */
+  async endpointClients(background = false): Promise<EndpointClient[]> {
+    const answer = await this.read<Schemas['EndpointClientList']>('endpoint/clients', background);
+    return answer.clients;
+  }
+
+  /** Refuse AWS credentials to a process from now on. */
+  endClient(id: string): Promise<void> {
+    return this.call('DELETE', `endpoint/clients/${encodeURIComponent(id)}`);
   }
 
   /** Stop a proxied app; its next request launches it with the default role. */

@@ -1,7 +1,15 @@
 import { Token } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 
-import type { DoctorReport, Flow, RoleSession, SignedOut, SignInBegun } from './api';
+import type {
+  DoctorReport,
+  Flow,
+  RoleSession,
+  RoleSessionEnd,
+  SignedOut,
+  SignInBegun,
+  Switch
+} from './api';
 import type { ISnapshot } from './snapshot';
 
 /** What to read besides the role sessions, and for whom. */
@@ -42,14 +50,16 @@ export interface IAwsRoles {
   pickNone(): Promise<void>;
   /** Start a role's session for one kernel if it has none; the default role stays. */
   startForKernel(roleArn: string): Promise<RoleSession>;
-  /** Choose what a kernel gets at its next restart; null is "no AWS role". */
-  assign(kernelId: string, sessionId: string | null): Promise<void>;
+  /** Choose a kernel's or terminal's role session, or with null "no AWS role"; returns when it takes effect. */
+  assign(kind: 'kernel' | 'terminal', id: string, sessionId: string | null): Promise<Switch>;
+  /** Refuse AWS credentials from now on to a process that may ask the credential endpoint. */
+  endClient(id: string): Promise<void>;
   /** Stop a proxied app; the next request launches it with the default role. */
   relaunch(appId: string): Promise<void>;
   /** Get a new token for a role session. */
   refresh(sessionId: string): Promise<RoleSession>;
-  /** End a role session; returns until when credentials already issued may work (RFC 3339), or null. */
-  end(sessionId: string): Promise<string | null>;
+  /** End a role session; returns until when credentials already issued may work. */
+  end(sessionId: string): Promise<RoleSessionEnd>;
   beginSignIn(flow?: Flow): Promise<SignInBegun>;
   signOut(): Promise<SignedOut>;
   /** Find out why AWS credentials don't work in what starts next. */

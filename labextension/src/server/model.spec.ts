@@ -1,5 +1,13 @@
-import { aHealth, aProblem, aRole, aSession, unexpected } from '../testing';
-import { type IApi, Missing, Refused, Unreachable } from './api';
+import {
+  aClient,
+  aHealth,
+  anEndpointSession,
+  aProblem,
+  aRole,
+  aSession,
+  unexpected
+} from '../testing';
+import { type HealthProblem, type IApi, Missing, Refused, Unreachable } from './api';
 import { changedBy, Model } from './model';
 import { defaultSession, sessionOfRole } from './snapshot';
 
@@ -19,6 +27,7 @@ function aServer() {
     /** What a start waits for. */
     held: () => Promise.resolve(),
     configured: true,
+    problems: [] as HealthProblem[],
     version: '1.0.0'
   };
   function answering<T>(name: string, value: () => T): (background?: boolean) => Promise<T> {
@@ -39,6 +48,7 @@ function aServer() {
       aHealth({
         status: server.configured ? 'ok' : 'not_configured',
         message: server.configured ? '' : 'Set WbAwsApp.token_source.',
+        problems: server.problems,
         versions: { ...aHealth().versions, jupyter_wb_aws: server.version }
       })
     ),
@@ -85,10 +95,12 @@ function aServer() {
             .map(session => ({ ...session, state: 'ended' as const }))
         );
         server.sessions = server.sessions.filter(session => session.id !== id);
-        return { credentials_expire_at: '2026-11-25T11:00:00Z' };
+        return { credentials_expire_at: '2026-11-25T11:00:00Z', clients_stop_by: null };
       })(),
     setDefault: unexpected,
     assign: unexpected,
+    endpointClients: answering('endpointClients', () => [aClient('c1')]),
+    endClient: unexpected,
     relaunch: unexpected,
     refresh: unexpected,
     doctor: unexpected,
@@ -119,6 +131,35 @@ test('a role session that is not shared is not the role’s own', async () => {
   server.sessions.push(aSession('analyst'));
   await model.read();
   expect(sessionOfRole(model.snapshot, server.sessions[0]!.role_arn)?.id).toBe('id-analyst');
+});
+
+test('the credential endpoint is looked at only where a role session uses it', async () => {
+  const { server, model } = aServer();
+  const ofEndpoint = { code: 'endpoint_down', detail: 'It is down.', hint: '', admin_hint: null };
+  server.problems = [
+    { code: 'runs_as_root', detail: 'As root.', hint: '', admin_hint: null },
+    ofEndpoint as unknown as HealthProblem
+  ];
+  server.sessions = [aSession('analyst')];
+  await model.read();
+  server.calls.length = 0;
+  await model.read({ background: true });
+  expect(server.calls).not.toContain('endpointClients');
+  expect(server.calls).not.toContain('health');
+  expect(model.snapshot.endpointProblems).toEqual([]);
+
+  server.sessions = [anEndpointSession('analyst')];
+  server.inBackground.length = server.calls.length = 0;
+  await model.read({ background: true });
+  expect(model.snapshot.endpointClients).toEqual([aClient('c1')]);
+  expect(model.snapshot.endpointProblems).toEqual([ofEndpoint]);
+  expect(server.calls).toContain('health');
+  expect(server.inBackground).toEqual(server.calls.filter(call => call !== 'health'));
+
+  server.sessions = [];
+  await model.read();
+  expect(model.snapshot.endpointClients).toEqual([]);
+  expect(model.snapshot.endpointProblems).toEqual([]);
 });
 
 test('a hint reads again, and the list of roles only if it may have changed', async () => {

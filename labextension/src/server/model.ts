@@ -9,11 +9,13 @@ import {
   Missing,
   Refused,
   type RoleSession,
+  type RoleSessionEnd,
   type SignedOut,
-  type SignInBegun
+  type SignInBegun,
+  type Switch
 } from './api';
 import type { IAwsRoles, IReadOptions } from './aws_roles';
-import { type ISnapshot, NOTHING_KNOWN } from './snapshot';
+import { type ISnapshot, isByEndpoint, NOTHING_KNOWN } from './snapshot';
 
 /** Events after which the list of roles may have changed. */
 const CHANGES_ROLES = new Set(['sign-in-changed', 'session-ended', 'role-denied']);
@@ -132,6 +134,7 @@ export class Model implements IAwsRoles, IDisposable {
       this.api.signIn(background),
       roles ? this.readRoles(background) : {}
     ]);
+    const endpoint = await this.readEndpoint(sessions, background);
     const gone = this._view.sessions.filter(old => !sessions.some(({ id }) => id === old.id));
     this.update({
       situation: 'ready',
@@ -142,10 +145,27 @@ export class Model implements IAwsRoles, IDisposable {
       choice,
       assignments,
       signIn,
+      ...endpoint,
       ...list,
       ...(signIn.user ? { user: signIn.user } : {})
     });
     await Promise.all(gone.map(({ id }) => this.announceEnd(id, background)));
+  }
+
+  /** Read the credential endpoint's clients and problems, if a role session uses it. */
+  private async readEndpoint(
+    sessions: readonly RoleSession[],
+    background: boolean
+  ): Promise<Pick<ISnapshot, 'endpointClients' | 'endpointProblems'>> {
+    if (!sessions.some(isByEndpoint)) {
+      return { endpointClients: [], endpointProblems: [] };
+    }
+    const [endpointClients, { problems }] = await Promise.all([
+      this.api.endpointClients(background),
+      this.api.health()
+    ]);
+    const endpointProblems = problems.filter(({ code }) => code.startsWith('endpoint_'));
+    return { endpointClients, endpointProblems };
   }
 
   private async readRoles(background: boolean): Promise<Partial<ISnapshot>> {
@@ -205,17 +225,20 @@ export class Model implements IAwsRoles, IDisposable {
     return this.andRead(this.api.setDefault(null));
   }
 
-  assign(kernelId: string, sessionId: string | null): Promise<void> {
-    return this.andRead(this.api.assign(kernelId, sessionId));
+  assign(kind: 'kernel' | 'terminal', id: string, sessionId: string | null): Promise<Switch> {
+    return this.andRead(this.api.assign(kind, id, sessionId));
+  }
+
+  endClient(id: string): Promise<void> {
+    return this.andRead(this.api.endClient(id));
   }
 
   relaunch(appId: string): Promise<void> {
     return this.andRead(this.api.relaunch(appId));
   }
 
-  async end(id: string): Promise<string | null> {
-    const answer = await this.ending([id], () => this.andRead(this.api.end(id)));
-    return answer.credentials_expire_at;
+  end(id: string): Promise<RoleSessionEnd> {
+    return this.ending([id], () => this.andRead(this.api.end(id)));
   }
 
   refresh(id: string): Promise<RoleSession> {

@@ -1,4 +1,14 @@
-import type { Assignment, DefaultChoice, Problem, Role, RoleSession, SignIn, User } from './api';
+import type {
+  Assignment,
+  DefaultChoice,
+  EndpointClient,
+  HealthProblem,
+  Problem,
+  Role,
+  RoleSession,
+  SignIn,
+  User
+} from './api';
 
 /**
  * Whether this page can show and change the server's AWS roles.
@@ -28,6 +38,10 @@ export interface ISnapshot {
   /** The default role session, and whether the user has made a choice. */
   readonly choice: DefaultChoice;
   readonly assignments: readonly Assignment[];
+  /** The processes that may ask the credential endpoint; empty where no role session uses it. */
+  readonly endpointClients: readonly EndpointClient[];
+  /** What is wrong with the credential endpoint; empty where no role session uses it. */
+  readonly endpointProblems: readonly HealthProblem[];
   /** The names of proxied apps, as the launcher shows them, by id. */
   readonly appTitles: Readonly<Record<string, string>>;
   readonly signIn: SignIn | null;
@@ -48,6 +62,8 @@ export const NOTHING_KNOWN: ISnapshot = {
   sessions: [],
   choice: { session_id: null, chosen: false, ended: null },
   assignments: [],
+  endpointClients: [],
+  endpointProblems: [],
   appTitles: {},
   signIn: null,
   starting: [],
@@ -65,6 +81,11 @@ export function sessionById(
 /** Return the default role session; null if there is none. */
 export function defaultSession(snapshot: ISnapshot): RoleSession | null {
   return sessionById(snapshot, snapshot.choice.session_id);
+}
+
+/** Return whether credentials come from the credential endpoint, rather than by a token file. */
+export function isByEndpoint(what: Partial<Pick<Assignment, 'delivery'>>): boolean {
+  return what.delivery === 'endpoint'; // An older server does not say it.
 }
 
 /** Return whether the user is known to be offered no role. */

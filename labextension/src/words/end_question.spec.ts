@@ -1,8 +1,8 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { NOTHING_KNOWN } from '../server/snapshot';
-import { anAssignment, aSession } from '../testing';
-import { endedText, endQuestion } from './end_question';
+import { aClient, anAssignment, anEndpointSession, aSession } from '../testing';
+import { endedText, endQuestion, type IEnded } from './end_question';
 import { MAX_MESSAGE } from './notification';
 import { clockTime } from './state';
 
@@ -51,9 +51,70 @@ test('the question about a program’s own role session says so', () => {
   expect(endQuestion(SNAPSHOT, [ANALYST, AUDITOR], nameOf, trans)).not.toContain('A program');
 });
 
-function ended(label: string, ...times: (string | null)[]) {
-  return times.map(credentialsExpireAt => ({ label, credentialsExpireAt }));
+test('where credentials come from the endpoint, the question says both times', () => {
+  const auditor = anEndpointSession('auditor');
+  const words = endQuestion(SNAPSHOT, [auditor], nameOf, trans);
+
+  expect(words).toContain('number 1 uses it, and keeps running.');
+  expect(words).toContain('Programs can use AWS with it for 16 minutes more at most.');
+  expect(words).toContain(`work until ${clockTime(auditor.credentials_expire_at!)}`);
+  expect(words).not.toContain('within an hour');
+});
+
+test('role sessions of both kinds are told apart', () => {
+  const words = endQuestion(SNAPSHOT, [ANALYST, anEndpointSession('auditor')], nameOf, trans);
+
+  expect(words).toContain('In use by number 2, number 3. These keep working');
+  expect(words).toContain('number 1 uses it, and keeps running.');
+});
+
+test('a role session with which only a program left running has asked for credentials is in use', () => {
+  const session = anEndpointSession('own', { id: 'id-own' });
+  const asked = aClient('c1', { session_id: 'id-own', last_request_at: '2026-11-25T10:00:00Z' });
+
+  for (const [clients, unused] of [
+    [[], true],
+    [[asked], false]
+  ] as const) {
+    const words = endQuestion({ ...SNAPSHOT, endpointClients: clients }, [session], nameOf, trans);
+    expect(words.includes('Nothing uses it')).toBe(unused);
+  }
+});
+
+function ended(label: string, ...times: (string | null)[]): IEnded[] {
+  return times.map(credentials_expire_at => ({
+    session: aSession('any', { label }),
+    credentials_expire_at,
+    clients_stop_by: null
+  }));
 }
+
+const STOP = '2026-11-25T10:16:00Z';
+const EXPIRY = '2026-11-25T11:00:00Z';
+
+function endedAtEndpoint(clients_stop_by: string | null): IEnded {
+  const session = anEndpointSession('auditor', { label: 'Auditor' });
+  return { session, credentials_expire_at: EXPIRY, clients_stop_by };
+}
+
+test('the end of a role session by the endpoint says both times', () => {
+  expect(endedText([endedAtEndpoint(STOP)], trans)).toBe(
+    `Ended: Auditor. Programs stop by ${clockTime(STOP)}; copied credentials work until ${clockTime(EXPIRY)}.`
+  );
+  expect(endedText([endedAtEndpoint(null)], trans)).toContain('No program has AWS credentials');
+  const both = [endedAtEndpoint(STOP), ...ended('Analyst', EXPIRY)];
+  expect(endedText(both, trans)).toContain(`that they have until ${clockTime(EXPIRY)}`);
+});
+
+test('an older server, which says only one time, is understood', () => {
+  const { clients_stop_by, ...older } = ended('Analyst', EXPIRY)[0]!;
+  const { delivery, lease, credentials_expire_at, ...session } = ANALYST;
+  const said = { ...older, session } as unknown as IEnded;
+
+  expect([clients_stop_by, delivery, lease, credentials_expire_at]).not.toContain(EXPIRY);
+  expect(endedText([said], trans)).toContain(`until ${clockTime(EXPIRY)}`);
+  expect(endQuestion(SNAPSHOT, [said.session], nameOf, trans)).toContain('usually within an hour');
+});
 
 test('after several ends, the latest time counts', () => {
   const times = ['2026-11-25T11:00:00Z', null, '2026-11-25T12:00:00.5Z', '2026-11-25T11:30:00Z'];
@@ -71,7 +132,14 @@ test('without issued credentials, none are in use', () => {
 });
 
 test('it fits a notification with long labels too', () => {
-  const many = ended('A role with a long, long, long, long name', '2026-11-20T23:59:00Z');
+  const label = 'A role with a long, long, long, long name';
+  const many = ended(label, '2026-11-20T23:59:00Z');
+  const both = {
+    session: anEndpointSession('any', { label }),
+    credentials_expire_at: '2026-11-20T23:59:00Z',
+    clients_stop_by: '2026-11-20T22:59:00Z'
+  };
 
   expect(endedText(many, trans).length).toBeLessThanOrEqual(MAX_MESSAGE);
+  expect(endedText([both], trans).length).toBeLessThanOrEqual(MAX_MESSAGE);
 });
