@@ -27,6 +27,16 @@ LAST_RESORT = frozenset({"AWS_CREDENTIAL_FILE", "BOTO_CONFIG"})
 
 WEB_IDENTITY = frozenset({"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME"})
 REGION = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION"})
+# What the credential endpoint's clients have instead of a web identity.
+ENDPOINT_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+ENDPOINT_TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S105 - a variable's name
+
+# Through these, polars and deltalake would send the endpoint token to a proxy.
+PROXIES = frozenset(
+    {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"}
+)
+NO_PROXY = ("NO_PROXY", "no_proxy")
+ENDPOINT_HOST = "127.0.0.1"
 
 ROLE_LABEL = "JUPYTER_WB_AWS_ROLE"
 # Set in kernels that got a role, or lost one: it tells the command line in which kernel it runs.
@@ -39,7 +49,10 @@ REMOVED_WITHOUT_ROLE = WEB_IDENTITY | LAST_RESORT | {ROLE_LABEL}
 
 # What a role session sets itself, besides `extra_environment`.
 ROLE_SESSION_VARIABLES = (
-    WEB_IDENTITY | REGION | {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", ROLE_LABEL}
+    WEB_IDENTITY
+    | REGION
+    | {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG", ROLE_LABEL}
+    | {ENDPOINT_URI, ENDPOINT_TOKEN_FILE}
 )
 
 # What `extra_environment` may not set: the role session sets it, or removes it.
@@ -77,18 +90,46 @@ def is_reserved(name: str) -> bool:
     return name in RESERVED or is_conflicting(name)
 
 
-def with_role(base: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
+def with_role(
+    base: Mapping[str, str], variables: Mapping[str, str], *, by_endpoint: bool = False
+) -> dict[str, str]:
     """Return `base` changed for a process with a role session.
 
     It lacks the variables that override the role, and those that another role session has set in `base`, whose
-    region or store may differ.
+    region or store may differ. The credential endpoint comes last in all SDKs, so that everything that gives
+    credentials overrides it; and no proxy may see its tokens.
 
     Args:
         base: the environment without us.
         variables: those of the role session.
+        by_endpoint: whether the credential endpoint delivers it.
     """
-    kept = {n: v for n, v in _before_a_role(base).items() if not is_conflicting(n)}
-    return {**kept, **variables, NAMES_SET: " ".join(sorted(variables))}
+    overrides = is_credential if by_endpoint else is_conflicting
+    kept = {n: v for n, v in _before_a_role(base).items() if not overrides(n)}
+    environment = {**kept, **variables}
+    if by_endpoint:
+        environment = with_direct_endpoint(environment)
+    return {**environment, NAMES_SET: " ".join(sorted(variables))}
+
+
+def with_direct_endpoint(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return `environment` changed so that no proxy is used for the credential endpoint, if there is one."""
+    if not any(environment.get(name) for name in PROXIES):
+        return dict(environment)
+    upper, lower = NO_PROXY
+    # Each program reads one of the two names first, and would miss what only the other has.
+    before = {
+        upper: environment.get(upper, environment.get(lower, "")),
+        lower: environment.get(lower, environment.get(upper, "")),
+    }
+    return {**environment, **{name: _with_endpoint_host(value) for name, value in before.items()}}
+
+
+def _with_endpoint_host(no_proxy: str) -> str:
+    hosts = no_proxy.replace(",", " ").split()
+    if hosts == ["*"] or ENDPOINT_HOST in hosts:
+        return no_proxy
+    return f"{no_proxy.rstrip(', ')},{ENDPOINT_HOST}" if hosts else ENDPOINT_HOST
 
 
 def without_role(base: Mapping[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from jupyter_wb_aws.variables import (
     is_conflicting,
     is_credential,
     is_masked,
+    with_direct_endpoint,
     without_passwords,
 )
 
@@ -154,3 +155,28 @@ def test_a_whole_password_is_masked(name, value, masked):
 def test_a_value_without_a_password_is_unchanged(name, value):
     assert without_passwords({name: value}) == {name: value}
     assert not is_masked(name, value)
+
+
+@pytest.mark.parametrize(
+    ("given", "upper", "lower"),
+    [
+        ({"HTTP_PROXY": "http://p"}, "127.0.0.1", "127.0.0.1"),
+        ({"all_proxy": "socks5://p"}, "127.0.0.1", "127.0.0.1"),
+        ({"https_proxy": "p:1", "NO_PROXY": "a.example, b"}, "a.example, b,127.0.0.1", "a.example, b,127.0.0.1"),
+        ({"https_proxy": "p:1", "no_proxy": "a"}, "a,127.0.0.1", "a,127.0.0.1"),
+        ({"http_proxy": "p", "NO_PROXY": "a", "no_proxy": "b,"}, "a,127.0.0.1", "b,127.0.0.1"),
+        ({"http_proxy": "p", "NO_PROXY": "localhost 127.0.0.1", "no_proxy": ""}, "localhost 127.0.0.1", "127.0.0.1"),
+        ({"http_proxy": "p", "NO_PROXY": "*"}, "*", "*"),
+        ({"http_proxy": "p", "NO_PROXY": "127.0.0.10"}, "127.0.0.10,127.0.0.1", "127.0.0.10,127.0.0.1"),
+    ],
+)  # fmt: skip
+def test_the_credential_endpoint_is_asked_without_a_proxy(given, upper, lower):
+    changed = with_direct_endpoint(given)
+
+    assert changed == {**given, "NO_PROXY": upper, "no_proxy": lower}
+    assert with_direct_endpoint(changed) == changed
+
+
+@pytest.mark.parametrize("given", [{}, {"NO_PROXY": "a"}, {"HTTP_PROXY": "", "NO_PROXY": "a"}])
+def test_without_a_proxy_nothing_is_added(given):
+    assert with_direct_endpoint(given) == given

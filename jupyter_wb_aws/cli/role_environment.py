@@ -15,6 +15,7 @@ from jupyter_wb_aws.cli.client import Client
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import print_text
 from jupyter_wb_aws.variables import (
+    ENDPOINT_URI,
     ROLE_SESSION_VARIABLES,
     is_masked,
     is_name,
@@ -119,7 +120,8 @@ def variables(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str, 
 
 def environment(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a program with the role session, made from `base`."""
-    changed = with_role(base, variables(session, base))
+    by_endpoint = ENDPOINT_URI in session["environment"]
+    changed = with_role(base, variables(session, base), by_endpoint=by_endpoint)
     stood_in = "AWS_CONFIG_FILE" in session["environment"]
     if not stood_in and (winner := find_conflict(changed)) is not None:
         _warn(f"{describe_conflict(winner, 'will override this role in some AWS SDKs')}.")

@@ -25,7 +25,7 @@ from jupyter_wb_aws.aws.profile_files import (
 )
 from jupyter_wb_aws.aws.profile_paths import VARIABLES, boto3_path
 from jupyter_wb_aws.aws.safe_read import FileContent, Problem, read_file
-from jupyter_wb_aws.role_sessions.session_files import placeholder_files
+from jupyter_wb_aws.role_sessions.placeholders import placeholder_files
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from jupyter_wb_aws.role_sessions.assignments import ProcessRole
-from jupyter_wb_aws.role_sessions.session_files import placeholder_files
+from jupyter_wb_aws.role_sessions.endpoint_access import EndpointAccess
+from jupyter_wb_aws.role_sessions.placeholders import boto_placeholder, placeholder_files
+from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.variables import (
     CONFLICTING,
+    ENDPOINT_TOKEN_FILE,
+    ENDPOINT_URI,
     NAMES_SET,
     REMOVED_WITHOUT_ROLE,
     ROLE_LABEL,
@@ -41,6 +45,7 @@ def process_environment(
     site: InjectionSettings,
     *,
     has_conflict: bool = False,
+    access: EndpointAccess | None = None,
 ) -> dict[str, str]:
     """Return the environment of a process.
 
@@ -48,17 +53,23 @@ def process_environment(
         base: the environment without us.
         process_role: its role session, or one of the three kinds of "no role".
         site: the site's settings.
-        has_conflict: whether the user's own `~/.aws` files would override the role in some SDK.
+        has_conflict: whether the user's own AWS files would override the role in some SDK.
+        access: how it reaches the credential endpoint; by default, as the commands of the role session do.
     """
     if process_role.kind == "untouched":
         return dict(base)
     if process_role.session is None:
         return without_role(base)
-    return with_role(base, role_session_variables(process_role, site, has_conflict=has_conflict))
+    variables = role_session_variables(process_role, site, has_conflict=has_conflict, access=access)
+    return with_role(base, variables, by_endpoint=_by_endpoint(process_role))
 
 
 def environment_with_user_files(
-    base: Mapping[str, str], process_role: ProcessRole, site: InjectionSettings
+    base: Mapping[str, str],
+    process_role: ProcessRole,
+    site: InjectionSettings,
+    *,
+    access: EndpointAccess | None = None,
 ) -> dict[str, str]:
     """Return the environment of a process in which the user's own `~/.aws` files are not hidden, to check them.
 
@@ -69,15 +80,18 @@ def environment_with_user_files(
         base: the environment without us.
         process_role: the process's role session, or one of the three kinds of "no role".
         site: the site's settings.
+        access: how it reaches the credential endpoint; by default, as the commands of the role session do.
     """
-    return process_environment(base, process_role, replace(site, user_aws_files="keep"))
+    kept = replace(site, user_aws_files="keep")
+    return process_environment(base, process_role, kept, access=access)
 
 
 def removed_names(process_role: ProcessRole) -> frozenset[str]:
     """Return the names that `process_environment` removes, besides those that begin with `CONFLICTING_PREFIXES`."""
     if process_role.kind == "untouched":
         return frozenset()
-    return CONFLICTING if process_role.session else CONFLICTING | REMOVED_WITHOUT_ROLE
+    keeps_others = process_role.session is not None and not _by_endpoint(process_role)
+    return CONFLICTING if keeps_others else CONFLICTING | REMOVED_WITHOUT_ROLE
 
 
 def differing_names(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
@@ -87,7 +101,11 @@ def differing_names(before: Mapping[str, str], after: Mapping[str, str]) -> list
 
 
 def role_session_variables(
-    process_role: ProcessRole, site: InjectionSettings, *, has_conflict: bool
+    process_role: ProcessRole,
+    site: InjectionSettings,
+    *,
+    has_conflict: bool,
+    access: EndpointAccess | None = None,
 ) -> dict[str, str]:
     """Return the variables of a role session; none of them is secret.
 
@@ -97,29 +115,54 @@ def role_session_variables(
     Args:
         process_role: the role session; there are no variables without one.
         site: the site's settings.
-        has_conflict: whether the user's own `~/.aws` files would override the role in some SDK.
+        has_conflict: whether the user's own AWS files would override the role in some SDK.
+        access: how the process reaches the credential endpoint; by default, as the commands of the role session do.
+            Without any, the variables have no credentials.
     """
     session = process_role.session
     if session is None:
         return {}
+    access = access or session.access
     variables = {
         "AWS_STS_REGIONAL_ENDPOINTS": "regional",
         **_extra(site.extra_environment),
         **_extra(session.role.extra_environment),
-        "AWS_ROLE_ARN": str(session.role.arn),
-        "AWS_WEB_IDENTITY_TOKEN_FILE": str(session.token_file),
-        "AWS_ROLE_SESSION_NAME": session.session_name,
+        **_credential_variables(session, access),
         ROLE_LABEL: session.role.label,
     }
     if session.region is not None:
         variables |= {"AWS_REGION": session.region, "AWS_DEFAULT_REGION": session.region}
     if site.hides_user_files(has_conflict=has_conflict):
-        config, credentials = placeholder_files(session.token_file)
-        variables |= {
-            "AWS_CONFIG_FILE": str(config),
-            "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
-        }
+        variables |= _hiding_variables(session, access)
     return variables
+
+
+def _by_endpoint(process_role: ProcessRole) -> bool:
+    return process_role.session is not None and process_role.session.delivery == "endpoint"
+
+
+def _credential_variables(session: RoleSession, access: EndpointAccess | None) -> dict[str, str]:
+    if session.delivery == "endpoint":
+        if access is None:
+            return {}
+        return {ENDPOINT_URI: access.uri, ENDPOINT_TOKEN_FILE: str(access.token_file)}
+    return {
+        "AWS_ROLE_ARN": str(session.role.arn),
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(session.token_file),
+        "AWS_ROLE_SESSION_NAME": session.session_name,
+    }
+
+
+def _hiding_variables(session: RoleSession, access: EndpointAccess | None) -> dict[str, str]:
+    """Return the variables that set the user's own AWS files aside."""
+    by_endpoint = session.delivery == "endpoint"
+    if by_endpoint and access is None:
+        return {}
+    beside = access.token_file if by_endpoint and access else session.token_file
+    config, credentials = placeholder_files(beside)
+    variables = {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+    # ~/.boto: botocore looks there before it asks the endpoint.
+    return {**variables, "BOTO_CONFIG": str(boto_placeholder(beside))} if by_endpoint else variables
 
 
 def _extra(variables: Mapping[str, str]) -> dict[str, str]:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 
 from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.errors import TokenFolderRefused
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.role_sessions.context import Context
+from jupyter_wb_aws.role_sessions.placeholders import placeholder_files, placeholder_text
+from jupyter_wb_aws.role_sessions.private_files import PrivateFiles, Reveal
 from jupyter_wb_aws.role_sessions.records import Records
 from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
@@ -56,6 +59,7 @@ class SessionFiles:
         self._threads = DiskThreads()
         self._one_at_a_time = asyncio.Lock()
         self._may_sweep = False
+        self._private = PrivateFiles(folders)
 
     @property
     def problem(self) -> TokenFolderRefused | None:
@@ -65,7 +69,9 @@ class SessionFiles:
     @property
     def notices(self) -> tuple[tuple[str, str], ...]:
         """What an administrator should know about the folder, as (code, sentence)."""
-        return self._folders.notices
+        problem = self._private.problem
+        missing = (("endpoint_token_missing", problem.detail),) if problem else ()
+        return (*self._folders.notices, *missing)
 
     def disk_problem(self) -> TokenFolderRefused:
         """Return the problem of a folder whose disk does not answer."""
@@ -78,6 +84,27 @@ class SessionFiles:
     def script_path(self, name: str) -> Path:
         """Return where a script of ours goes; `name` holds letters and digits."""
         return self._folders.current / f"{self._records.slot}_{name}.script"
+
+    def private_path(self, name: str) -> Path:
+        """Return where a new endpoint token goes; `name` holds letters and digits."""
+        return self._folders.current / f"{self._records.slot}_{name}.endpoint"
+
+    def write_private(self, texts: Mapping[Path, Reveal]) -> Future[None]:
+        """Write files that keep their text until `remove_private`, if they are not there; any thread may wait for that.
+
+        The result raises TokenFolderRefused if one can't be written; each look tries it again.
+
+        Args:
+            texts: what each file holds.
+        """
+        self._private.keep(texts)
+        return self._threads.submit(self._private.write, list(texts))
+
+    def remove_private(self, paths: Iterable[Path]) -> None:
+        """Remove such files, after the jobs that are under way."""
+        removed = list(paths)
+        self._private.forget(removed)
+        self._threads.submit(self._private.remove, removed)
 
     async def write_script(self, path: Path, content: str) -> None:
         """Replace a script; it is removed with the server's files.
@@ -182,6 +209,8 @@ class SessionFiles:
             for session in await self._threads.run(self._without_file, written):
                 if session.ended is None:
                     session.file_fingerprint = session.file_expires_at = None
+            if self._private.any:
+                await self._threads.run(self._private.write_missing)
 
     # --- In a thread -----------------------------------------------------------------------
 
@@ -211,6 +240,7 @@ class SessionFiles:
     def _sweep(self, token_folder: TokenFolder) -> None:
         """Remove the files of dead servers; those of restored role sessions stay."""
         known = {name for session in self._sessions.living() for name in file_names(session)}
+        known |= self._private.names_in(token_folder.path)
 
         def remove_all_of(slots: list[str]) -> None:
             for name in names_of_slots(token_folder.names(), slots):
@@ -272,6 +302,7 @@ class SessionFiles:
         return missing
 
     def _close(self) -> None:
+        self._private.close()
         for token_folder in self._folders.all_open():
             try:
                 names = names_of_slots(token_folder.names(), [self._records.slot])
@@ -299,15 +330,7 @@ def file_names(session: RoleSession) -> list[str]:
     return [session.token_file.name, *placeholder_contents(session)]
 
 
-def placeholder_files(token_file: Path) -> tuple[Path, Path]:
-    """Return the paths of the placeholders for `~/.aws/config` and `~/.aws/credentials`."""
-    return token_file.with_suffix(".config"), token_file.with_suffix(".credentials")
-
-
 def placeholder_contents(session: RoleSession) -> dict[str, str]:
-    """Return the content of each placeholder, by its file name.
-
-    It only says why the file exists; see docs/decisions/0003-environment.md.
-    """
-    why = f"# Stands in for your own file while the AWS role {session.role.arn.name} is in use.\n"
+    """Return the content of each placeholder, by its file name."""
+    why = placeholder_text(f"the AWS role {session.role.arn.name}")
     return {path.name: why for path in placeholder_files(session.token_file)}

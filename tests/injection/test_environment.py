@@ -14,7 +14,9 @@ from jupyter_wb_aws.injection.environment import (
     role_session_variables,
 )
 from jupyter_wb_aws.role_sessions.assignments import NO_AWS_ROLE, UNTOUCHED, ProcessRole
-from jupyter_wb_aws.role_sessions.session_files import placeholder_contents, placeholder_files
+from jupyter_wb_aws.role_sessions.endpoint_access import EndpointAccess
+from jupyter_wb_aws.role_sessions.placeholders import placeholder_files
+from jupyter_wb_aws.role_sessions.session_files import placeholder_contents
 from jupyter_wb_aws.variables import NAMES_SET, RESERVED, is_conflicting, is_credential
 from tests.role_sessions.support import ANALYST, make_role, make_session
 
@@ -50,8 +52,19 @@ givens = st.sampled_from(
 )  # fmt: skip
 
 
+ACCESS = EndpointAccess("http://127.0.0.1:40123/credentials", Path("/run/wb/slot_ab.endpoint"))
+OF_THE_ENDPOINT = {
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:40123/credentials",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/run/wb/slot_ab.endpoint",
+}
+
+
 def role(**fields):
     return ProcessRole("role", make_session(**fields))
+
+
+def by_endpoint(**fields):
+    return role(delivery="endpoint", **fields)
 
 
 # --- The three kinds of no role --------------------------------------------------------------
@@ -190,6 +203,94 @@ def test_the_placeholders_are_the_files_that_the_role_session_writes():
 
     assert named == set(placeholder_contents(session))
     assert all(path.parent == Path("/run/wb") for path in placeholder_files(session.token_file))
+
+
+# --- The credential endpoint -----------------------------------------------------------------
+
+
+def test_with_the_endpoint_nothing_else_that_gives_credentials_is_left():
+    base = {**INHERITED, "BOTO_CONFIG": "/b", "AWS_CREDENTIAL_FILE": "/c"}
+
+    environment = process_environment(base, by_endpoint(), InjectionSettings(), access=ACCESS)
+
+    assert environment == {
+        "PATH": "/bin",
+        "HOME": "/home/alice",
+        "AWS_PAGER": "",
+        **OF_THE_ENDPOINT,
+        "AWS_REGION": "us-east-2",
+        "AWS_DEFAULT_REGION": "us-east-2",
+        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        "JUPYTER_WB_AWS_ROLE": "Analyst",
+        "JUPYTER_WB_AWS_VARIABLES": "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI"
+        " AWS_DEFAULT_REGION AWS_REGION AWS_STS_REGIONAL_ENDPOINTS JUPYTER_WB_AWS_ROLE",
+    }
+
+
+def test_with_the_endpoint_the_users_files_are_set_aside_by_the_clients_own_placeholders():
+    environment = process_environment(
+        {}, by_endpoint(), InjectionSettings(), has_conflict=True, access=ACCESS
+    )
+
+    assert environment["AWS_CONFIG_FILE"] == "/run/wb/slot_ab.config"
+    assert environment["AWS_SHARED_CREDENTIALS_FILE"] == "/run/wb/slot_ab.credentials"
+    assert environment["BOTO_CONFIG"] == "/run/wb/slot_ab.boto"
+
+
+def test_without_an_access_of_its_own_a_process_has_that_of_the_role_sessions_commands():
+    own = by_endpoint(access=ACCESS)
+
+    assert process_environment({}, own, InjectionSettings()).items() >= OF_THE_ENDPOINT.items()
+    assert not OF_THE_ENDPOINT.keys() & process_environment({}, by_endpoint(), InjectionSettings())
+
+
+BASES = {
+    "plain": PLAIN,
+    "inherited keys": INHERITED,
+    "web identity": process_environment(INHERITED, role(), InjectionSettings(), has_conflict=True),
+    "endpoint": process_environment(
+        {**INHERITED, "HTTP_PROXY": "http://p"}, by_endpoint(), InjectionSettings(), has_conflict=True, access=ACCESS
+    ),
+}  # fmt: skip
+OTHER_ACCESS = EndpointAccess(
+    "http://127.0.0.1:50000/credentials", Path("/run/wb/other_cd.endpoint")
+)
+# How a process reaches AWS, and by what the user's own files are set aside.
+REACHING = {
+    "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME", *OF_THE_ENDPOINT, "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG", "JUPYTER_WB_AWS_ROLE",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("base", BASES.values(), ids=BASES.keys())
+@pytest.mark.parametrize(
+    ("process_role", "access"),
+    [(role(), None), (by_endpoint(), OTHER_ACCESS), (NO_AWS_ROLE, None)],
+    ids=["web identity", "endpoint", "no role"],
+)
+def test_a_server_that_itself_runs_with_a_role_gives_its_processes_nothing_of_it(
+    base, process_role, access
+):
+    """A user may start a server in a terminal or kernel; then its base has a role session's variables."""
+    site = InjectionSettings()
+
+    environment = process_environment(base, process_role, site, access=access)
+
+    fresh = process_environment({}, process_role, site, access=access)
+    assert {n: v for n, v in environment.items() if n in REACHING} == {
+        n: v for n, v in fresh.items() if n in REACHING
+    }
+
+
+def test_a_proxy_does_not_see_endpoint_tokens_also_where_the_site_sets_it():
+    site = InjectionSettings({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "aws.internal"})
+
+    environment = process_environment({"no_proxy": "x"}, by_endpoint(), site, access=ACCESS)
+
+    assert environment["NO_PROXY"] == "aws.internal,127.0.0.1"
+    assert environment["no_proxy"] == "x,127.0.0.1"
+    assert "no_proxy" not in environment[NAMES_SET].split()
+    assert "NO_PROXY" not in process_environment({}, role(), InjectionSettings({"HTTP_PROXY": "p"}))
 
 
 # --- Properties ------------------------------------------------------------------------------

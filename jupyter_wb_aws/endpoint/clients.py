@@ -1,0 +1,300 @@
+"""Who may ask the credential endpoint: a kernel, terminal, app or command, each with an endpoint token of its own.
+
+What a process starts shares its token. A token lives until the server stops or its client is ended, not until the
+kernel or terminal ends: a job that is left running by `nohup` may compute for hours before it writes. It is kept in
+memory and in its file only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from jupyter_wb_aws.clock import Clock
+from jupyter_wb_aws.errors import EndpointClientNotFound, EndpointUnavailable, LeftRunning
+from jupyter_wb_aws.identity.token import SecretStr
+from jupyter_wb_aws.role_sessions.endpoint_access import EndpointAccess
+from jupyter_wb_aws.role_sessions.placeholders import (
+    boto_placeholder,
+    placeholder_files,
+    placeholder_text,
+)
+from jupyter_wb_aws.role_sessions.private_files import Reveal
+from jupyter_wb_aws.role_sessions.role_session import RoleSession
+from jupyter_wb_aws.role_sessions.session_files import SessionFiles
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["kernel", "terminal", "app", "exec", "environment"]
+ClientState = Literal["running", "left_running", "ended"]
+
+# 32 bytes can't be guessed.
+TOKEN_BYTES = 32
+# Jupyter lists a kernel only once it has started.
+STARTING = timedelta(minutes=1)
+# A client that nothing needs any more is forgotten then; until then, who asks is told why it gets nothing.
+FORGOTTEN_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EndpointToken:
+    """The bearer token of one client; only `reveal` has its text."""
+
+    _text: SecretStr = field(repr=False)
+
+    @classmethod
+    def make(cls) -> EndpointToken:
+        """Return a new token."""
+        return cls(SecretStr(secrets.token_urlsafe(TOKEN_BYTES)))
+
+    def reveal(self) -> str:
+        """Return the text, for the token's file."""
+        return str(self._text)
+
+    def digest(self) -> bytes:
+        """Return what finds the client of a token."""
+        return digest_of(self._text)
+
+    def matches(self, text: str) -> bool:
+        """Compare in constant time."""
+        return hmac.compare_digest(self._text.encode(), text.encode())
+
+
+def digest_of(text: str) -> bytes:
+    """Return the SHA-256 of a token: how long a look-up by it takes says nothing about the token."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).digest()
+
+
+@dataclass(slots=True, eq=False)
+class EndpointClient:
+    """A kernel, terminal, app or command that has an endpoint token, together with what it has started.
+
+    Attributes:
+        id: names it in the REST API; not a secret.
+        name: the id of its kernel or role session, or the name of its terminal or app.
+        session: its role session; None for "no AWS role".
+        access: what its processes need to ask.
+        last_expiration: the latest `Expiration` that it was given.
+        seen: whether its kernel, terminal or app was seen running.
+    """
+
+    id: str
+    kind: Kind
+    name: str
+    key: Hashable
+    token: EndpointToken
+    access: EndpointAccess
+    session: RoleSession | None
+    started_at: datetime
+    last_request_at: datetime | None = None
+    last_expiration: datetime | None = None
+    state: ClientState = "running"
+    seen: bool = False
+
+
+class EndpointClients:
+    """The clients of one server. The event loops of Jupyter and of the endpoint both use them.
+
+    Args:
+        files: keep the token files.
+        clock: the time.
+        uri: returns where the endpoint listens; None while it does not.
+    """
+
+    def __init__(self, files: SessionFiles, clock: Clock, uri: Callable[[], str | None]) -> None:
+        self._files = files
+        self._clock = clock
+        self._uri = uri
+        self._lock = threading.Lock()
+        self._by_id: dict[str, EndpointClient] = {}
+        self._by_digest: dict[bytes, EndpointClient] = {}
+        self._by_key: dict[Hashable, EndpointClient] = {}
+
+    # --- In Jupyter's event loop -----------------------------------------------------------
+
+    def client_for(
+        self, kind: Kind, name: str, session: RoleSession, *, key: Hashable = None
+    ) -> EndpointClient:
+        """Return the client of a process that starts now: at a restart the same one, so that it keeps its token.
+
+        Args:
+            kind: what it is.
+            name: its name.
+            session: the role session that it gets.
+            key: what it is the same client by; by default, its kind and name.
+
+        Raises:
+            EndpointUnavailable: if the endpoint does not run.
+        """
+        key = (kind, name) if key is None else key
+        with self._lock:
+            client = self._by_key.get(key)
+            if client is None or client.state != "running":
+                client = self._new(kind, name, key, session)
+            client.session = session
+            return client
+
+    def write_files(self, client: EndpointClient) -> Future[None]:
+        """Write the client's token file and placeholders where they are missing; any thread may wait for the result.
+
+        The result raises TokenFolderRefused if they can't be written; they are written as soon as that is possible.
+        """
+        token_file, *placeholders = paths_of(client)
+        texts: dict[Path, Reveal] = dict.fromkeys(placeholders, _placeholder)
+        return self._files.write_private({**texts, token_file: client.token.reveal})
+
+    def assign(self, client: EndpointClient, session: RoleSession | None) -> datetime | None:
+        """Switch a running client to another role session; None is "no AWS role".
+
+        Returns:
+            until when the SDKs in it may use what they got for the previous one; None if they got nothing.
+
+        Raises:
+            LeftRunning: if its kernel, terminal or app has gone, or it was ended.
+        """
+        with self._lock:
+            if client.state != "running":
+                raise LeftRunning("What a kernel, terminal or app has left running keeps its role.")
+            client.session = session
+            return _still_to_come(client.last_expiration, self._clock.now())
+
+    def leave(self, client: EndpointClient) -> None:
+        """Note that the kernel, terminal or app has gone; what it has left running keeps its role session."""
+        with self._lock:
+            self._leave(client)
+
+    def leave_gone(self, kind: Kind, is_there: Callable[[EndpointClient], bool]) -> None:
+        """Do this for all clients of a kind that have gone.
+
+        Args:
+            kind: kernels, terminals or apps.
+            is_there: whether one's kernel, terminal or app runs.
+        """
+        soon = self._clock.now() - STARTING
+        with self._lock:
+            for client in self._by_id.values():
+                if client.kind != kind or client.state != "running":
+                    continue
+                if is_there(client):
+                    client.seen = True
+                elif client.seen or client.started_at < soon:
+                    self._leave(client)
+
+    def end(self, client_id: str) -> EndpointClient:
+        """Refuse credentials to one client from now on. Its token file stays, so that its SDKs are told why.
+
+        Raises:
+            EndpointClientNotFound: if no client has this id.
+        """
+        with self._lock:
+            client = self._by_id.get(client_id)
+            if client is None or client.state == "ended":
+                raise EndpointClientNotFound(
+                    "No client of the credential endpoint has that id; it may have been ended."
+                )
+            self._leave(client)
+            client.state = "ended"
+            return client
+
+    def list(self) -> list[EndpointClient]:
+        """Return those that have not been ended, oldest first."""
+        with self._lock:
+            return [client for client in self._by_id.values() if client.state != "ended"]
+
+    def forget(self, is_unused: Callable[[EndpointClient], bool]) -> None:
+        """Forget the clients that have gone, ask no more, and that no process uses; remove their files.
+
+        Args:
+            is_unused: whether no living process has the client's token, as far as that is known.
+        """
+        long_ago = self._clock.now() - FORGOTTEN_AFTER
+        with self._lock:
+            unused = [
+                client
+                for client in self._by_id.values()
+                if _has_gone(client)
+                and (client.last_request_at or client.started_at) < long_ago
+                and is_unused(client)
+            ]
+            for client in unused:
+                self._leave(client)
+                del self._by_id[client.id], self._by_digest[client.token.digest()]
+        for client in unused:
+            self._files.remove_private(paths_of(client))
+
+    def _new(self, kind: Kind, name: str, key: Hashable, session: RoleSession) -> EndpointClient:
+        uri = self._uri()
+        if uri is None:
+            raise EndpointUnavailable
+        client_id = secrets.token_hex(8)
+        access = EndpointAccess(uri, self._files.private_path(client_id))
+        token = EndpointToken.make()
+        client = EndpointClient(
+            client_id, kind, name, key, token, access, session, self._clock.now()
+        )
+        self._by_id[client_id] = self._by_digest[token.digest()] = self._by_key[key] = client
+        return client
+
+    def _leave(self, client: EndpointClient) -> None:
+        if client.state == "running":
+            client.state = "left_running"
+        if self._by_key.get(client.key) is client:
+            del self._by_key[client.key]
+
+    # --- In the endpoint's event loop ------------------------------------------------------
+
+    def find(self, text: str) -> EndpointClient | None:
+        """Return the client that has this token, an ended one, too; it counts as a request of the client."""
+        with self._lock:
+            client = self._by_digest.get(digest_of(text))
+            if client is None or not client.token.matches(text):
+                return None
+            client.last_request_at = self._clock.now()
+            return client
+
+    def may_answer(
+        self, client: EndpointClient, session: RoleSession, expiration: datetime
+    ) -> bool:
+        """Note an answer that is about to be sent; return False if the client was switched or ended meanwhile.
+
+        Args:
+            client: who gets it.
+            session: the role session whose credentials are in it.
+            expiration: its `Expiration`.
+        """
+        with self._lock:
+            if client.session is not session or client.state == "ended":
+                return False
+            client.last_expiration = max(client.last_expiration or expiration, expiration)
+            return True
+
+
+def _has_gone(client: EndpointClient) -> bool:
+    """Return whether a client's kernel, terminal or app has gone, or the role session that it belongs to."""
+    of_session = client.kind in {"exec", "environment"}
+    session_ended = client.session is not None and client.session.ended is not None
+    return client.state != "running" or (of_session and session_ended)
+
+
+def _still_to_come(time: datetime | None, now: datetime) -> datetime | None:
+    return time if time is not None and time > now else None
+
+
+def paths_of(client: EndpointClient) -> list[Path]:
+    """Return the paths of all files of a client, its token's first."""
+    token_file = client.access.token_file
+    return [token_file, *placeholder_files(token_file), boto_placeholder(token_file)]
+
+
+def _placeholder() -> str:
+    # The client may be switched to another role.
+    return placeholder_text("an AWS role")
