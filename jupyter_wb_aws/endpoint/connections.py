@@ -24,18 +24,31 @@ log = logging.getLogger(__name__)
 
 AnswerCall = Callable[[str | None], Awaitable[Answer]]
 
-FAILED = Refusal(
-    503,
-    "EndpointFailed",
-    "The credential endpoint of this Jupyter server failed; its log says why.",
-)
-TOO_SLOW = Refusal(408, "RequestTimeout", "The request was not complete in time.")
-TOO_LARGE = Refusal(431, "RequestTooLarge", "The headers of the request are too large.")
-TOO_MANY = Refusal(
-    429,
-    "TooManyRequests",
-    "This process and its relatives ask for credentials too often; wait a second.",
-)
+
+def _failed() -> Refusal:
+    return Refusal(
+        503,
+        "EndpointFailed",
+        "The credential endpoint of this Jupyter server failed; its log says why.",
+    )
+
+
+def _too_slow() -> Refusal:
+    return Refusal(408, "RequestTimeout", "The request was not complete in time.")
+
+
+def _too_large() -> Refusal:
+    return Refusal(431, "RequestTooLarge", "The headers of the request are too large.")
+
+
+def _too_many() -> Refusal:
+    return Refusal(
+        429,
+        "TooManyRequests",
+        "This process and its relatives ask for credentials too often; wait a second.",
+    )
+
+
 # What is still received after a refusal is dropped for a moment: closing at once would reset the connection, and the
 # client would lose the answer.
 LINGER_SECONDS, LINGER_BYTES = 1.0, 65536
@@ -145,7 +158,7 @@ class Connection(asyncio.BufferedProtocol):
             if END in received[-nbytes - len(END) :]:
                 self._begin_answer(read_authorization(received, self._all.port))
             elif self._received == MAX_HEAD_BYTES:
-                raise TOO_LARGE
+                raise _too_large()
             else:
                 check_beginning(received)
         except Refusal as refusal:
@@ -167,7 +180,7 @@ class Connection(asyncio.BufferedProtocol):
         loop = asyncio.get_running_loop()
         wait = self._all.pace.begin(client, loop.time())
         if wait is None:
-            raise TOO_MANY
+            raise _too_many()
         self._reading = False
         self._all.asked(self)
         self._task = loop.create_task(self._answer(authorization, client, wait))
@@ -182,11 +195,14 @@ class Connection(asyncio.BufferedProtocol):
             sent = encoded(answer)
         except Refusal as refusal:
             sent = encoded(refusal.answer())
+            refusal.__traceback__ = (
+                None  # a refusal that is raised again would hold every connection
+            )
         except asyncio.CancelledError:  # it is late, or the server stops
-            sent = encoded(FAILED.answer())
+            sent = encoded(_failed().answer())
         except Exception as error:  # noqa: BLE001 - an SDK gets an answer that it understands
             self._all.failed(error)
-            sent = encoded(FAILED.answer())
+            sent = encoded(_failed().answer())
         finally:
             self._all.pace.end(client)
         self._send(sent)
@@ -208,7 +224,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _late(self) -> None:
         if self._reading:
-            self._refuse(TOO_SLOW)
+            self._refuse(_too_slow())
         elif self._task and not self._task.done():
             self._task.cancel()
             self._deadline = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)

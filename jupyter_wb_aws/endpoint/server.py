@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 # Connections that the system accepts for us while all are busy; more would have to try again after a second.
 BACKLOG = 256
+ACCEPTED_AT_ONCE = 16
 # The server's stop waits no longer for the thread. It is a daemon, so it can't delay the end of the process.
 STOP_SECONDS = 5.0
 
@@ -160,9 +161,12 @@ class _Run:
             self._ended.set_result(None)
 
     async def _listen(self, listener: socket.socket, connections: Connections) -> None:
+        # asyncio accepts as many at once as may wait, before it reads from any of them. With fewer, a request that has
+        # come is read before newer connections push out its own.
         server = await self.loop.create_server(
-            lambda: Connection(connections), sock=listener, backlog=BACKLOG
+            lambda: Connection(connections), sock=listener, backlog=ACCEPTED_AT_ONCE
         )
+        listener.listen(BACKLOG)
         try:
             await self._stop.wait()
         finally:
