@@ -24,7 +24,7 @@ class Limits:
     """
 
     connections: int = 256
-    per_client: int = 128
+    per_client: int = 100
     seconds: float = 5
     rate: float = 1000
     burst: int = 200

@@ -202,12 +202,17 @@ def _problem(error: OSError, port: int | None) -> tuple[str, str]:
 
 
 def _log_once() -> Any:
-    """Return an exception handler that logs each kind of failure once, without a traceback."""
+    """Return an exception handler that logs each kind of failure once, without a traceback.
+
+    Clients that go away are no failure, and what ends the thread is logged by the thread.
+    """
     logged: set[str] = set()
 
     def handle(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        kind = f"{context['message']} ({type(context.get('exception')).__name__})"
-        if kind not in logged and not isinstance(context.get("exception"), ConnectionError):
+        error = context.get("exception")
+        kind = f"{context['message']} ({type(error).__name__})"
+        expected = isinstance(error, ConnectionError) or not isinstance(error, Exception | None)
+        if kind not in logged and not expected:
             logged.add(kind)
             log.warning("In the loop of the credential endpoint: %s", kind)
 
