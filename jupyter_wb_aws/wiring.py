@@ -154,7 +154,7 @@ def _make_manager(
     from jupyter_wb_aws.events import emitter
     from jupyter_wb_aws.identity.token_cache import TokenCache
     from jupyter_wb_aws.injection.sts_environment import sts_environment
-    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+    from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, ServerHooks
 
     if source.sign_in is not None:
         from jupyter_wb_aws.identity.oidc_source import OidcTokenSource
@@ -173,8 +173,10 @@ def _make_manager(
         rng=rng,
         emit=emitter(serverapp.event_logger),
         sts=SubprocessStsClient(state.children),
-        sts_environment=partial(sts_environment, site=site, conflict_check=state.conflict_check),
-        in_use=state.role_sessions_in_use,
+        hooks=ServerHooks(
+            partial(sts_environment, site=site, conflict_check=state.conflict_check),
+            state.role_sessions_in_use,
+        ),
     )
 
 

@@ -196,9 +196,15 @@ class RoleSessionHandler(RoleSessionAnswerHandler):
     @endpoint
     async def delete(self, session_id: str) -> None:
         """End the role session."""
-        until = await self.manager.ending.end_by_user(session_id)
+        ended = await self.manager.ending.end_by_user(session_id)
         log_by_user(self, f"Role session {session_id} ended")
-        self.answer({"credentials_expire_at": rfc3339(until), "clients_stop_by": None})
+        stop_by = ended.clients_stop_by
+        self.answer(
+            {
+                "credentials_expire_at": rfc3339(ended.credentials_expire_at),
+                "clients_stop_by": rfc3339(stop_by) if stop_by else None,
+            }
+        )
 
 
 class RoleSessionRefreshHandler(RoleSessionAnswerHandler):

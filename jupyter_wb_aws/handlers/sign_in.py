@@ -130,12 +130,12 @@ class SignInHandler(WbAwsHandler):
     @endpoint
     async def delete(self) -> None:
         """Sign out; every role session ends."""
-        signed_out, until = await self.manager.sign_in_changes.sign_out()
+        signed_out, until, stop_by = await self.manager.sign_in_changes.sign_out()
         log_by_user(self, "Signed out")
         self.answer(
             {
                 "credentials_expire_at": rfc3339(until) if until else None,
-                "clients_stop_by": None,
+                "clients_stop_by": rfc3339(stop_by) if stop_by else None,
                 "revoked": signed_out.revoked,
                 "end_session_url": signed_out.end_session_url,
             }

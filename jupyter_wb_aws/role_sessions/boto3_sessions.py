@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 import threading
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.aws.sts import BlockingStsClient, Credentials, StsRequest
-from jupyter_wb_aws.errors import SignInRequired, TokenSourceFailed
+from jupyter_wb_aws.errors import TokenSourceFailed
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.role_sessions.choices import Choices
 from jupyter_wb_aws.role_sessions.context import Context
@@ -88,6 +87,8 @@ class Boto3Sessions:
         name = consumer_session_name(session, consumer)
 
         def fetch() -> Credentials:
+            if session.delivery == "endpoint":
+                return self._context.endpoint.credentials(session)
             token = self._token_of(session)
             request = StsRequest(session.role.arn, session.region, name, token, environment)
             return self._sts.credentials(request)
@@ -108,16 +109,8 @@ class Boto3Sessions:
             session.require_living()
             raise TokenSourceFailed("The role session's token file is not there.") from None
         if token.expires_at <= now:
-            raise self._why_expired(session, token.expires_at)
+            raise self._sessions.why_no_token(session, token)
         return token
-
-    def _why_expired(
-        self, session: RoleSession, since: datetime
-    ) -> SignInRequired | TokenSourceFailed:
-        problem = self._sessions.token_status(session).problem
-        if isinstance(problem, SignInRequired):
-            return SignInRequired(problem.detail)
-        return TokenSourceFailed(f"The role session's token has expired, at {since:%H:%M} UTC.")
 
 
 def consumer_session_name(session: RoleSession, consumer: str) -> str:

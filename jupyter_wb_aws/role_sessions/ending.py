@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import replace
 
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.role_sessions.choices import Choices
@@ -51,9 +51,11 @@ class Ending:
         now = self._context.clock.now()
         for session in sessions:
             if session.ended is None:
-                session.ended = Ended(now, reason, now + session.credential_lifetime)
+                session.ended = Ended(now, reason, now)  # from here on, the endpoint answers nobody
+                session.ended = _end_of(session, session.ended)
                 session.reported_state = State.ENDED
                 self._marked.add(session)
+        self._context.endpoint.look()
 
     async def end(self, session: RoleSession, reason: EndReason) -> None:
         """End a role session once; callers at the same time wait for the same end."""
@@ -79,11 +81,11 @@ class Ending:
             ids = ", ".join(session.id for session in ending)
             log.error("The files of role sessions are removed once the disk answers: %s", ids)
 
-    async def end_by_user(self, session_id: str) -> datetime:
+    async def end_by_user(self, session_id: str) -> Ended:
         """End a role session and remove its files. The same call again gives the same answer.
 
         Returns:
-            until when credentials that were issued before may live.
+            its end: until when credentials that were issued before may live, and clients may use them.
 
         Raises:
             LastRunUnknown: if the last run's role sessions are not back yet.
@@ -93,7 +95,7 @@ class Ending:
         session = self._sessions.get(session_id)
         await self.end_in_time([session], "by_user")
         assert session.ended is not None
-        return session.ended.credentials_expire_at
+        return session.ended
 
     def end_with_process(self, session: RoleSession) -> None:
         """End a role session when the process ends that it was started for, if there is one."""
@@ -110,16 +112,38 @@ class Ending:
         reason = session.ended.reason
         await self._files.remove(session)  # 2
         self._marked.discard(session)
-        until = rfc3339(session.ended.credentials_expire_at)
+        until, stop_by = session.ended.credentials_expire_at, session.ended.clients_stop_by
         log.info(  # 3
-            "Role session %s (%s) ended: %s; credentials issued before may live until %s",
-            session.id, session.role.arn, reason, until,
+            "Role session %s (%s) ended: %s; credentials issued before may live until %s%s",
+            session.id, session.role.arn, reason, rfc3339(until),
+            f", clients of the credential endpoint use them until {rfc3339(stop_by)}" if stop_by else "",
         )  # fmt: skip
         self._context.emit(
             "session_ended",
-            {"session_id": session.id, "reason": reason, "credentials_expire_at": until},
+            {
+                "session_id": session.id,
+                "reason": reason,
+                "credentials_expire_at": rfc3339(until),
+                "clients_stop_by": rfc3339(stop_by) if stop_by else None,
+            },
         )
         await self._choices.unset_default(session)  # 4
         self._sessions.forget_old_ends()
         self._sessions.changed.set()
         await self._sessions.save()  # 5
+
+
+def _end_of(session: RoleSession, ended: Ended) -> Ended:
+    """Return an end with its times.
+
+    With web identity, a process may have got credentials just before. What the endpoint has fetched is known; an
+    earlier run of the server may have fetched more.
+    """
+    now = ended.at
+    until = session.credentials_expire_at or now + session.credential_lifetime
+    stop_by = session.clients_stop_by
+    return replace(
+        ended,
+        credentials_expire_at=max(until, now),
+        clients_stop_by=stop_by if stop_by and stop_by > now else None,
+    )

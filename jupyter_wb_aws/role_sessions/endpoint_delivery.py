@@ -30,6 +30,14 @@ class EndpointDelivery(Protocol):
             WbAwsError: what STS says; the credentials that there are stay in force until they expire.
         """
 
+    def credentials(self, session: RoleSession, /) -> Credentials:
+        """Return a role session's current credentials to code in this server. Blocking; called in any thread.
+
+        Raises:
+            RoleSessionEnded: if it has ended.
+            WbAwsError: why there are none.
+        """
+
     def look(self) -> None:
         """Notice that a token has changed, or that a role session has ended; start the endpoint again if it is down."""
 
@@ -46,6 +54,14 @@ class NoEndpoint:
         raise EndpointUnavailable
 
     async def refresh(self, _session: RoleSession) -> None:
+        """Refuse.
+
+        Raises:
+            EndpointUnavailable: always.
+        """
+        raise EndpointUnavailable
+
+    def credentials(self, _session: RoleSession) -> Credentials:
         """Refuse.
 
         Raises:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from jupyter_wb_aws.aws.sts_subprocess import AsyncStsClient
 from jupyter_wb_aws.clock import Clock
@@ -23,6 +24,7 @@ from jupyter_wb_aws.role_sessions.claim_notices import ClaimNotices
 from jupyter_wb_aws.role_sessions.context import Context, Emit
 from jupyter_wb_aws.role_sessions.default_role import DefaultRole
 from jupyter_wb_aws.role_sessions.ending import Ending
+from jupyter_wb_aws.role_sessions.endpoint_delivery import EndpointDelivery, NoEndpoint
 from jupyter_wb_aws.role_sessions.limits import InUse, Limits
 from jupyter_wb_aws.role_sessions.places import Place
 from jupyter_wb_aws.role_sessions.records import Records
@@ -48,6 +50,22 @@ ROLES_FILE_TIMEOUT = 3.0
 CLOSE_TIMEOUT = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class ServerHooks:
+    """What this package asks of the parts of the server that stand above it.
+
+    Args:
+        sts_environment: returns the environment in which STS is asked: that of a process of the role session;
+            None for the variables of the site and the role alone.
+        in_use: returns the ids of the role sessions that living processes use.
+        endpoint: delivers by the credential endpoint.
+    """
+
+    sts_environment: StsEnvironment | None = None
+    in_use: InUse = frozenset
+    endpoint: EndpointDelivery = field(default_factory=NoEndpoint)
+
+
 class RoleSessionManager:
     """The role sessions of one server, with the parts that look after them.
 
@@ -63,9 +81,7 @@ class RoleSessionManager:
         rng: draws ids and jitter.
         emit: reports an event, by its name and data; see `jupyter_wb_aws/events/`.
         sts: AWS STS.
-        sts_environment: returns the environment in which STS is asked: that of a process of the role session;
-            None for the variables of the site and the role alone.
-        in_use: returns the ids of the role sessions that living processes use.
+        hooks: what is asked of the parts of the server that stand above.
     """
 
     def __init__(
@@ -78,13 +94,13 @@ class RoleSessionManager:
         rng: random.Random,
         emit: Emit,
         sts: AsyncStsClient,
-        sts_environment: StsEnvironment | None = None,
-        in_use: InUse = frozenset,
+        hooks: ServerHooks | None = None,
     ) -> None:
+        hooks = hooks or ServerHooks()
         self.settings, self.clock = settings, clock
         self.token_cache = token_cache
         self.catalogue = catalogue
-        self.context = context = Context(settings, clock, rng, emit)
+        self.context = context = Context(settings, clock, rng, emit, hooks.endpoint)
         state_dir = Place(settings.state_dir, "WbAwsApp.state_dir")
         token_dir = Place(settings.token_dir, "WbAwsApp.token_dir")
         self.records = Records(
@@ -102,14 +118,14 @@ class RoleSessionManager:
         self.claim_notices = ClaimNotices(token_cache, catalogue)
         self.rights = Rights(context, sessions, token_cache, catalogue, self.claim_notices)
         self.ending = Ending(context, sessions, self.files, self.choices)
-        limits = Limits(context, sessions, in_use)
+        limits = Limits(context, sessions, hooks.in_use)
         self.refresher = Refresher(
             context, sessions, token_cache, self.files, self.rights, limits, self.ending
         )
         self.starter = Starter(
             context, sessions, self.files, self.choices, self.rights, limits, self.refresher,
             self.ending,
-            RoleSessionSts(sts, sts_environment or self._extra_variables, settings.start_timeout),
+            RoleSessionSts(sts, hooks.sts_environment or self._extra_variables, settings.start_timeout),
         )  # fmt: skip
         self.default_role = DefaultRole(
             context, sessions, token_cache, catalogue, self.choices, self.rights, self.starter
@@ -154,6 +170,8 @@ class RoleSessionManager:
             self.sessions.end_restore()
         for session in self.sessions.living():
             self.ending.end_with_process(session)
+            if session.delivery == "endpoint":
+                await self._open_endpoint_again(session)
         self.context.tasks.begin(self.refresher.run(), "refresher")
         self.default_role.begin()
 
@@ -170,6 +188,14 @@ class RoleSessionManager:
         self.sessions.restore(back, snapshot.default)
         self.default_role.expect(catalogue, unknown=hangs)
         await self.files.clear_leftovers()
+
+    async def _open_endpoint_again(self, session: RoleSession) -> None:
+        """Give a role session of the last run a token of its own again; credentials are fetched with the next token."""
+        try:
+            await self.context.endpoint.open(session, None)
+        except WbAwsError as problem:
+            session.credential_problem = problem
+            log.error("%s", problem.detail)
 
     async def _read_catalogue(self) -> tuple[Catalogue | None, bool]:
         """Return the catalogue if it can be read, and whether it may still be."""

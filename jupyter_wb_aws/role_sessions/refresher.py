@@ -133,7 +133,9 @@ class Refresher:
     # --- At once ---------------------------------------------------------------------------
 
     async def refresh(self, session_id: str) -> RoleSession:
-        """Fetch a new token now, and write it to the file. A caller that goes away cancels nothing.
+        """Fetch a new token now, and write it to the file; the endpoint fetches new credentials with it.
+
+        A caller that goes away cancels nothing.
 
         Raises:
             RoleSessionNotFound, RoleSessionEnded: if there is nothing to refresh.
@@ -163,6 +165,8 @@ class Refresher:
             raise self._files.disk_problem()
         if session.file_problem is not None:
             raise session.file_problem
+        if session.delivery == "endpoint":
+            await self._context.endpoint.refresh(session)
         return self._sessions.get_living(session_id)
 
     # --- Delivery --------------------------------------------------------------------------
@@ -176,6 +180,7 @@ class Refresher:
             await self._ending.end(session, reason)
         for session in self._sessions.living():
             await self._write(session)
+        self._context.endpoint.look()
 
     async def _write(self, session: RoleSession) -> None:
         token = self._sessions.token_status(session).token

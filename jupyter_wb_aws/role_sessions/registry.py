@@ -8,7 +8,12 @@ from collections.abc import Iterable
 from operator import itemgetter
 
 from jupyter_wb_aws.clock import wait_for_event
-from jupyter_wb_aws.errors import LastRunUnknown, RoleSessionNotFound
+from jupyter_wb_aws.errors import (
+    LastRunUnknown,
+    RoleSessionNotFound,
+    SignInRequired,
+    TokenSourceFailed,
+)
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.identity.token_cache import TokenCache, TokenStatus
 from jupyter_wb_aws.role_sessions.context import Context
@@ -149,6 +154,29 @@ class Registry:
         """Return the current token, if it is the role session's owner's."""
         token = self.token_status(session).token
         return token if token is not None and self.is_owners(session, token) else None
+
+    def require_token(self, session: RoleSession) -> WebIdentityToken:
+        """Return the current token, if it is the role session's owner's and valid. May be called in any thread.
+
+        Raises:
+            SignInRequired, TokenSourceFailed: if there is none.
+        """
+        token = self.token_for(session)
+        if token is None or token.expires_at <= self._context.clock.now():
+            raise self.why_no_token(session, token)
+        return token
+
+    def why_no_token(
+        self, session: RoleSession, expired: WebIdentityToken | None
+    ) -> SignInRequired | TokenSourceFailed:
+        """Return why a role session has no valid token; `expired` is the one that it had, if any."""
+        problem = self.token_status(session).problem
+        if isinstance(problem, SignInRequired):
+            return SignInRequired(problem.detail)
+        if expired is None:
+            return TokenSourceFailed("The role session has no web identity token yet.")
+        since = expired.expires_at
+        return TokenSourceFailed(f"The role session's token has expired, at {since:%H:%M} UTC.")
 
     def is_owners(self, session: RoleSession, token: WebIdentityToken) -> bool:
         """Return whether a token is the role session's owner's."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from jupyter_wb_aws.aws.credential_options import CredentialOptions
 from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.errors import RoleSessionEnded, RoleSessionNotShared, SignInRequired, WbAwsError
 from jupyter_wb_aws.identity.token import Identity
@@ -115,6 +116,13 @@ class RoleSession:
     def key(self) -> tuple[str, str | None, Delivery]:
         """What two starts have in common to be the same role session."""
         return (str(self.role.arn), self.region, self.delivery)
+
+    @property
+    def credential_options(self) -> CredentialOptions:
+        """What STS is asked for, besides the role, when the credential endpoint asks for it."""
+        if self.delivery == "web_identity":
+            return CredentialOptions()
+        return CredentialOptions(duration=self.role.credential_lifetime)
 
     def require_living(self) -> None:
         """Accept a role session that has not ended.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity, StsRequest
@@ -42,7 +43,7 @@ class RoleSessionSts:
     async def assume(
         self, session: RoleSession, token: WebIdentityToken, deadline: float
     ) -> AssumedRole:
-        """Have STS say whether the token's user may have the role.
+        """Have STS say whether the token's user may have the role; the endpoint gets the credentials, too.
 
         Args:
             session: the role session, which need not have started yet.
@@ -84,7 +85,10 @@ class RoleSessionSts:
         except TimeoutError:
             raise StartTimeout(ENVIRONMENT_TOO_LATE) from None
         name = session.session_name
-        return StsRequest(session.role.arn, session.region, name, token, environment, deadline)
+        return StsRequest(
+            session.role.arn, session.region, name, token, environment, deadline,
+            session.credential_options, wants_credentials=session.delivery == "endpoint",
+        )  # fmt: skip
 
     async def _answer(self, asking: Awaitable[T], deadline: float) -> T:
         try:
@@ -93,6 +97,28 @@ class RoleSessionSts:
         except TimeoutError:
             sentence = f"AWS STS did not answer within {self._start_timeout:g} s."
             raise StsTimeout(sentence) from None
+
+
+def known_answer(sessions: Iterable[RoleSession], name: str, now: datetime) -> AssumedRole | None:
+    """Return what STS would answer for another role session, if it has let this user into this role already.
+
+    A command under `jupyter wb-aws exec` should not wait for STS to repeat what it said of an `active` role session
+    of the same role, region and user: the two differ by the RoleSessionName alone, which is at the end of the caller
+    identity. STS's answer counts for as long as the credentials that came with it. If the trust policy has changed
+    since, the command's own first call is refused, and says so. STS is always asked for a shared role session, so
+    that only those have an answer of their own to go by.
+
+    Args:
+        sessions: active ones of the same role, region and user.
+        name: the RoleSessionName of the other one.
+        now: the time.
+    """
+    for session in sessions:
+        if not session.shared or now - session.started_at >= session.credential_lifetime:
+            continue
+        if (caller := renamed(session.caller, session.session_name, name)) is not None:
+            return AssumedRole(caller, now + session.credential_lifetime)
+    return None
 
 
 def renamed(caller: CallerIdentity, old: str, new: str) -> CallerIdentity | None:

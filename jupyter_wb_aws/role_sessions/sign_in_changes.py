@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -68,12 +69,12 @@ class SignInChanges:
         await self._refresher.refresh_all()
         self._default_role.begin()
 
-    async def sign_out(self) -> tuple[SignOutResult, datetime | None]:
+    async def sign_out(self) -> tuple[SignOutResult, datetime | None, datetime | None]:
         """Sign out: end every role session, and notify the identity provider.
 
         Returns:
-            what became of the sign-in there, and until when credentials that were issued before may
-            live, None if there are none.
+            what became of the sign-in there; until when credentials that were issued before may live, None if
+            there are none; until when clients of the credential endpoint use theirs, None if there are none.
 
         Raises:
             SignInNotNeeded: if the token source does not ask the user.
@@ -88,7 +89,9 @@ class SignInChanges:
         self.signed_out_early = not await self._sessions.wait_until_ready()
         return await self._context.tasks.do(self._sign_out(sign_in), "sign out")
 
-    async def _sign_out(self, sign_in: SignIn) -> tuple[SignOutResult, datetime | None]:
+    async def _sign_out(
+        self, sign_in: SignIn
+    ) -> tuple[SignOutResult, datetime | None, datetime | None]:
         # At once: a sign-in that is being finished may hold up what follows, and so may the provider.
         marked = self._mark_all()
         grant = await sign_in.sign_out()
@@ -97,9 +100,14 @@ class SignInChanges:
         notifying = self._context.tasks.begin(sign_in.end_at_provider(grant), "notify the provider")
         await self._ending.end_in_time(marked, "signed_out")
         signed_out = await notifying
+        ends = [session.ended for session in self._sessions.all() if session.ended]
+        until = self._last(end.credentials_expire_at for end in ends)
+        return signed_out, until, self._last(end.clients_stop_by for end in ends)
+
+    def _last(self, times: Iterable[datetime | None]) -> datetime | None:
+        """Return the last of the times that are still to come."""
         now = self._context.clock.now()
-        until = (s.ended.credentials_expire_at for s in self._sessions.all() if s.ended)
-        return signed_out, max((end for end in until if end > now), default=None)
+        return max((time for time in times if time and time > now), default=None)
 
     def _mark_all(self) -> list[RoleSession]:
         living = self._sessions.living()

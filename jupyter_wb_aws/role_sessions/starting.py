@@ -5,7 +5,7 @@
    Else the steps below are taken, once for all callers that ask for the same.
 3. The user has not reached the limit.
 4. STS says whether the trust policy lets the user in.
-5. The first token is written. A failure up to here leaves nothing behind.
+5. The first token is written, or the credential endpoint opened. A failure up to here leaves nothing behind.
 6. The role session is known, logged, reported as an event and saved.
 7. It becomes the default, if the caller says so or nothing was ever chosen.
 """
@@ -13,12 +13,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import uuid
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity
+from jupyter_wb_aws.aws.sts import CallerIdentity, Credentials
 from jupyter_wb_aws.errors import (
     RoleNotAllowed,
     SignInRequired,
@@ -35,7 +37,7 @@ from jupyter_wb_aws.role_sessions.refresher import Refresher
 from jupyter_wb_aws.role_sessions.registry import Registry
 from jupyter_wb_aws.role_sessions.rights import Rights
 from jupyter_wb_aws.role_sessions.role_session import RoleSession, State, session_name
-from jupyter_wb_aws.role_sessions.role_session_sts import RoleSessionSts, renamed
+from jupyter_wb_aws.role_sessions.role_session_sts import RoleSessionSts, known_answer
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 from jupyter_wb_aws.roles.delivery import Delivery
 from jupyter_wb_aws.roles.role import Role, RoleArn
@@ -206,7 +208,10 @@ class Starter:
             self._context.emit("role_denied", {"role_arn": str(arn), "code": RoleNotAllowed.code})
             raise
         role = admission.role
-        return Start(role, role.region_for(region), admission.token, admission.owner, deadline)
+        return Start(
+            role, role.region_for(region), admission.token, admission.owner, deadline,
+            self._context.settings.delivery_of(role),
+        )  # fmt: skip
 
     async def _found_or_created(self, start: Start) -> tuple[RoleSession, bool]:
         """Take step 2, and the rest where no such role session runs."""
@@ -237,8 +242,11 @@ class Starter:
         """Take steps 3 to 6."""
         try:
             with self._limits.reserve(start.owner):  # 3
-                session = await self._assumed(start)  # 4
-                await self._write_first_token(session, start.deadline)  # 5
+                session, credentials = await self._assumed(start)  # 4
+                async with self._in_time(start.deadline):  # 5
+                    await self._try_to_write(session)
+                    if session.delivery == "endpoint":
+                        await self._context.endpoint.open(session, credentials)
         except WbAwsError as problem:
             log.warning("The role %s did not start: %s", start.role.arn, problem.detail)
             data = {"role_arn": str(start.role.arn), "code": problem.code}
@@ -265,12 +273,13 @@ class Starter:
             await saving
         return session
 
-    async def _assumed(self, start: Start) -> RoleSession:
-        """Take step 4."""
+    async def _assumed(self, start: Start) -> tuple[RoleSession, Credentials | None]:
+        """Take step 4; the credential endpoint gets the credentials."""
         context = self._context
         session_id = uuid.UUID(int=context.random.getrandbits(128), version=4).hex[:16]
         name = session_name(context.settings.session_name_template, start.owner, session_id)
-        await self._open_folder(start.deadline)  # without a place for the token, STS is not asked
+        async with self._in_time(start.deadline):
+            await self._files.open()  # without a place for the token, STS is not asked
         session = RoleSession(
             id=session_id,
             role=start.role,
@@ -285,47 +294,30 @@ class Starter:
             process=start.process,
             delivery=start.delivery,
         )
-        assumed = None if start.shared else self._known_answer(start, name)
+        assumed, now = None, context.clock.now()
+        if not start.shared and start.delivery == "web_identity":
+            assumed = known_answer(filter(start.is_of, self._sessions.active()), name, now)
         if assumed is None:
             assumed = await self._sts.assume(session, start.token, start.deadline)
         now = context.clock.now()
         lifetime = assumed.credentials_expire_at - now
-        return replace(session, caller=assumed.caller, started_at=now, credential_lifetime=lifetime)
+        started = replace(
+            session, caller=assumed.caller, started_at=now, credential_lifetime=lifetime
+        )
+        return started, assumed.credentials
 
-    def _known_answer(self, start: Start, name: str) -> AssumedRole | None:
-        """Return what STS would answer, if it has let this user into this role already.
-
-        A command under `jupyter wb-aws exec` should not wait for STS to repeat what it said of an
-        `active` role session of the same role, region and user: the two differ by the RoleSessionName
-        alone, which is at the end of the caller identity. STS's answer counts for as long as the
-        credentials that came with it. If the trust policy has changed since, the command's own first
-        call is refused, and says so. STS is always asked for a shared role session, so that only those
-        have an answer of their own to go by.
-        """
-        now = self._context.clock.now()
-        for session in filter(start.is_of, self._sessions.active()):
-            if not session.shared or now - session.started_at >= session.credential_lifetime:
-                continue
-            if (caller := renamed(session.caller, session.session_name, name)) is not None:
-                return AssumedRole(caller, now + session.credential_lifetime)
-        return None
-
-    async def _open_folder(self, deadline: float) -> None:
+    @contextlib.asynccontextmanager
+    async def _in_time(self, deadline: float) -> AsyncIterator[None]:
+        """Blame the disk for what is not done by the deadline."""
         try:
             async with asyncio.timeout_at(deadline):
-                await self._files.open()
+                yield
         except TimeoutError:
-            raise self._disk_too_late() from None
-
-    async def _write_first_token(self, session: RoleSession, deadline: float) -> None:
-        """Take step 5; if it fails or takes too long, no file stays."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._try_to_write(session)
-        except TimeoutError:
-            raise self._disk_too_late() from None
+            disk = self._files.disk_problem()
+            raise StartTimeout(disk.detail, admin_hint=disk.admin_hint) from None
 
     async def _try_to_write(self, session: RoleSession) -> None:
+        """Write the first token; if that fails or takes too long, no file stays."""
         try:
             await self._files.write(session)
         except asyncio.CancelledError:
@@ -344,7 +336,3 @@ class Starter:
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._context.settings.start_timeout
-
-    def _disk_too_late(self) -> StartTimeout:
-        disk = self._files.disk_problem()
-        return StartTimeout(disk.detail, admin_hint=disk.admin_hint)

@@ -8,10 +8,10 @@ import random
 import pytest
 
 from jupyter_wb_aws.identity.token_cache import TokenCache
-from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+from jupyter_wb_aws.role_sessions.manager import RoleSessionManager, ServerHooks
 from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
 from jupyter_wb_aws.roles.catalogue_file import CatalogueFile
-from tests.role_sessions.support import FakeSts, ScriptedSource, make_token
+from tests.role_sessions.support import FakeEndpoint, FakeSts, ScriptedSource, make_token
 
 ROLES = """
 [[roles]]
@@ -44,6 +44,7 @@ class Site:
         self.sts = FakeSts(clock)
         self.events = []
         self.in_use = set()
+        self.endpoint = FakeEndpoint()
         self.token_dir = folder / "run" / "tokens"
         self.state_dir = folder / "store"
         self.home = folder / "home"
@@ -70,7 +71,7 @@ class Site:
             rng=random.Random(),
             emit=lambda name, data: self.events.append((name, data)),
             sts=self.sts,
-            in_use=lambda: self.in_use,
+            hooks=ServerHooks(in_use=lambda: self.in_use, endpoint=self.endpoint),
         )
 
     @contextlib.asynccontextmanager

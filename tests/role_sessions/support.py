@@ -9,15 +9,16 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
-from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity
+from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity, Credentials
 from jupyter_wb_aws.identity.token import Identity
 from jupyter_wb_aws.identity.token_cache import TokenStatus
+from jupyter_wb_aws.role_sessions.endpoint_access import EndpointAccess
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.roles.role import Role, RoleArn
 from tests.conftest import KEY, NOON, FakeClock, ScriptedSource, make_jwt, make_token
 
 __all__ = [
-    "ANALYST", "AUDITOR", "CALLER", "KEY", "NOON", "FakeClock", "FakeSts", "ScriptedSource",
+    "ANALYST", "AUDITOR", "CALLER", "KEY", "NOON", "FakeClock", "FakeEndpoint", "FakeSts", "ScriptedSource",
     "asleep", "eventually", "full_disk", "identity", "make_jwt", "make_role", "make_session", "make_token", "quiet",
 ]  # fmt: skip
 
@@ -57,6 +58,39 @@ def quiet(token=None, **fields):
     return TokenStatus(token=token, attempted_at=attempted_at, **fields)
 
 
+class FakeEndpoint:
+    """Stands in for the credential endpoint: `opened` has each role session with its credentials.
+
+    `failure` is raised instead of opening or refreshing.
+    """
+
+    def __init__(self):
+        self.opened = {}
+        self.refreshed = []
+        self.looks = 0
+        self.failure = None
+
+    async def open(self, session, credentials):
+        if self.failure is not None:
+            raise self.failure
+        self.opened[session] = credentials
+        if credentials is not None:
+            session.credentials_expire_at = credentials.expiration
+        session.access = EndpointAccess("http://127.0.0.1:9/credentials", Path("/run/wb/endpoint"))
+
+    async def refresh(self, session):
+        if self.failure is not None:
+            raise self.failure
+        self.refreshed.append(session)
+
+    def credentials(self, session):
+        session.require_living()
+        return self.opened[session]
+
+    def look(self):
+        self.looks += 1
+
+
 class FakeSts:
     """Stands in for AWS STS: answers at once, or as slowly and badly as a test says.
 
@@ -79,7 +113,10 @@ class FakeSts:
         await eventually(self.gate.is_set, 30)
         if self.failure is not None:
             raise self.failure
-        return AssumedRole(self._caller(request), self.clock.now() + timedelta(hours=1))
+        until = self.clock.now() + timedelta(seconds=request.options.duration or 3600)
+        credentials = Credentials(f"ASIA{len(self.requests)}", "secret", "token", until)
+        wanted = credentials if request.wants_credentials else None
+        return AssumedRole(self._caller(request), until, wanted)
 
     def _caller(self, request):
         if not self.answers_with_the_name:

@@ -36,7 +36,10 @@ async def test_ending_says_until_when_issued_credentials_may_live(site):
         session, _ = await manager.starter.start(ANALYST)
         site.clock.advance(600)
 
-        assert await manager.ending.end_by_user(session.id) == NOON + timedelta(minutes=10) + HOUR
+        ended = await manager.ending.end_by_user(session.id)
+
+        assert ended.credentials_expire_at == NOON + timedelta(minutes=10) + HOUR
+        assert ended.clients_stop_by is None
 
 
 async def test_ending_twice_gives_the_same_answer_and_one_event(site):
@@ -51,6 +54,7 @@ async def test_ending_twice_gives_the_same_answer_and_one_event(site):
                 "session_id": session.id,
                 "reason": "by_user",
                 "credentials_expire_at": rfc3339(session.ended.credentials_expire_at),
+                "clients_stop_by": None,
             }
         ]
 

@@ -266,7 +266,7 @@ async def test_what_the_file_says_of_a_role_holds_for_the_running_role_session(s
 
         assert session.role.label == "Data analyst"
         assert session.region == "us-east-2"
-        assert session.key == (ANALYST, "us-east-2")
+        assert session.key == (ANALYST, "us-east-2", "web_identity")
 
 
 async def test_another_users_token_is_judged_as_such_and_not_by_its_roles(site):

@@ -294,7 +294,7 @@ async def test_signing_out_is_over_at_once_for_kernels_though_the_provider_hangs
         leaving = asyncio.create_task(manager.sign_in_changes.sign_out())
         await eventually(lambda: session.ended is not None)
         assert not leaving.done()
-        out, _ = await leaving
+        out, *_ = await leaving
         over.set()
         assert not out.revoked
 
