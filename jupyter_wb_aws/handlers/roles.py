@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.identity.token import Identity
+from jupyter_wb_aws.pacing import paced
 from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
 from jupyter_wb_aws.roles.catalogue import startup_role
 from jupyter_wb_aws.roles.role import Role
@@ -49,5 +50,6 @@ def encode_role_list(identity: Identity, roles: list[Role], settings: RoleSessio
         replace(role, default=role is default, delivery=settings.delivery_of(role))
         for role in roles
     )
-    listed = [role.as_json() for role in shown]
-    return json.dumps({"user": user_json(identity), "roles": listed}).encode()
+    # One by one: encoding thousands of them in one call would keep every other thread waiting.
+    listed = ", ".join(json.dumps(role.as_json()) for role in paced(shown))
+    return f'{{"user": {json.dumps(user_json(identity))}, "roles": [{listed}]}}'.encode()

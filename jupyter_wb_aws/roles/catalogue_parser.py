@@ -38,7 +38,7 @@ from jupyter_wb_aws.roles.entry_parser import (
     refuse_unknown,
     unknown_key,
 )
-from jupyter_wb_aws.roles.previous_entries import previous_role_of
+from jupyter_wb_aws.roles.previous_entries import keep_unchanged, previous_role_of
 from jupyter_wb_aws.roles.role import Role, RoleArn
 from jupyter_wb_aws.roles.roles_from_claim import RolesFromClaim
 from jupyter_wb_aws.roles.token_content import TokenContent
@@ -50,6 +50,7 @@ from jupyter_wb_aws.roles.token_parser import (
     unused_transitive_tags,
 )
 from jupyter_wb_aws.roles.toml_line_numbers import line_of_key, lines_of_tables
+from jupyter_wb_aws.roles.toml_tables import CannotSplitError, SplitFile, split
 
 __all__ = ["CLAIM_KEYS", "KEYS", "InvalidCatalogue", "describe", "parse"]
 
@@ -81,6 +82,13 @@ def parse(
     Raises:
         InvalidCatalogue: if the file as a whole can't be used; with the line and the reason.
     """
+    try:
+        split_file = split(text)
+        parser = _Parser(text, split_file.parsed_rest(), previous, check_token, split_file)
+        if split_file.tables:
+            return parser.catalogue(loaded_at)
+    except CannotSplitError:
+        pass  # an error must name its line, and there are other ways to write an array of tables
     document = _document(text)
     tables = document.get("roles", [])
     if not document.keys() & {"roles", "roles_from_claim"}:
@@ -157,6 +165,7 @@ class _Parser:
     document: dict[str, Any]
     previous: Catalogue | None
     check_token: CheckToken | None
+    split_file: SplitFile | None = None
     token_content: TokenContent = field(default_factory=TokenContent)
     problems: list[BadEntry] = field(default_factory=list)
     withheld: set[RoleArn] = field(default_factory=set)
@@ -235,6 +244,8 @@ class _Parser:
 
         With each come its line and, for a misspelling, what is wrong.
         """
+        if self.split_file is not None:
+            yield from ((table, line, None) for table, line in self.split_file.parsed_tables())
         tables = self.document.get("roles", [])
         yield from ((table, line, None) for table, line in self._with_lines("roles", tables))
         known = FILE_KEYS if self.check_token is None else HUB_FILE_KEYS
@@ -266,6 +277,7 @@ class _Parser:
         self, request_url: str | None, from_claim: RolesFromClaim | None, *, claim_unreadable: bool
     ) -> Iterator[Entry | _Bad]:
         seen: set[RoleArn] = set()
+        previous = self.previous.entries if self.previous else {}
         for table, line, wrong in self._tables():
             arn = None
             try:
@@ -285,7 +297,7 @@ class _Parser:
                 yield _Bad(table, line, str(error), arn)
             else:
                 seen.add(arn)
-                yield role, rules
+                yield keep_unchanged(previous.get(arn), (role, rules))
 
     def _entry(
         self,

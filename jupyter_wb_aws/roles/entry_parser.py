@@ -23,6 +23,8 @@ from jupyter_wb_aws.variables import extra_environment_error
 
 # Characters of a value in a message.
 MAX_SHOWN = 100
+# Shared by thousands of rules: the garbage collector looks at each object.
+NO_TEXTS: frozenset[str] = frozenset()
 
 
 class InvalidCatalogue(Exception):
@@ -280,7 +282,7 @@ def _rules(allow: object, where: str) -> list[Rule]:
 
 def _named(rule: dict[str, Any], condition: str, where: str) -> frozenset[str]:
     if condition not in rule:
-        return frozenset()
+        return NO_TEXTS
     return read_texts(rule[condition], f"`{condition}` of {where}")
 
 

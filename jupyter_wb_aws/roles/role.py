@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from jupyter_wb_aws.errors import InvalidRegion, InvalidRoleArn
 from jupyter_wb_aws.roles.delivery import Delivery
 from jupyter_wb_aws.roles.partitions import partitions
-from jupyter_wb_aws.roles.token_content import TokenContent
+from jupyter_wb_aws.roles.token_content import NO_CONTENT, TokenContent
 
 ACCOUNT = re.compile(r"[0-9]{12}")
 # Source: IAM User Guide, "IAM and AWS STS quotas": role names and paths.
@@ -83,7 +83,7 @@ class Role:
     default: bool = False
     request_url: str | None = None
     extra_environment: Mapping[str, str] = field(default_factory=dict)
-    token_content: TokenContent = field(default_factory=TokenContent)
+    token_content: TokenContent = NO_CONTENT
     delivery: Delivery | None = None
     lease: int | None = None
     credential_lifetime: int | None = None

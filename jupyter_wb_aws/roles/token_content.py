@@ -67,3 +67,6 @@ class TokenContent:
         for rule in self.tag_rules:
             if rule.matches(user, groups):
                 yield from rule.tags.items()
+
+
+NO_CONTENT = TokenContent()

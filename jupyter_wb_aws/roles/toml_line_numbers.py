@@ -26,7 +26,12 @@ def lines_of_tables(text: str, key: str) -> list[int]:
     plain = OPAQUE.sub(_blank(key), text)
     headers = re.finditer(rf"^[^\S\n]*\[\[\s*{re.escape(key)}\s*\]\]", plain, re.MULTILINE)
     places = [header.end() for header in headers] or _places_inline(plain, key)
-    return [plain.count("\n", 0, place) + 1 for place in places]
+    lines, line, counted = [], 1, 0
+    for place in places:  # in order, so that each line break is counted once
+        line += plain.count("\n", counted, place)
+        counted = place
+        lines.append(line)
+    return lines
 
 
 def line_of_key(text: str, key: str) -> int | None:

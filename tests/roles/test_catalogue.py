@@ -793,3 +793,12 @@ def test_a_bad_entry_is_quoted_with_the_nearest_valid_value(text, said):
     (bad,) = parse(text, NOON).problems
     assert said in describe_bad_entry(bad)
     assert ".;" not in describe_bad_entry(bad)
+
+
+def test_an_unchanged_entry_of_a_changed_file_stays_the_same_object():
+    before = parse(GOOD, NOON)
+
+    after = parse(GOOD.replace('"everyone"', '[{ users = ["alice"] }]'), NOON, before)
+
+    same = [after.entries[arn] is entry for arn, entry in before.entries.items()]
+    assert same == [True, False, True]
