@@ -3,6 +3,8 @@ export const CommandIDs = {
   /** Pick the role for what starts next, from a list. */
   pick: 'aws-roles:pick',
   none: 'aws-roles:none',
+  /** Change the role of the terminal in front, while it runs. */
+  switchTerminal: 'aws-roles:switch-terminal',
   signIn: 'aws-roles:sign-in',
   signOut: 'aws-roles:sign-out',
   refresh: 'aws-roles:refresh',

@@ -4,6 +4,7 @@ import { apps } from './plugins/apps';
 import { commands } from './plugins/commands';
 import { documents } from './plugins/documents';
 import { launcher } from './plugins/launcher';
+import { leftRunningPrograms } from './plugins/left_running';
 import { model } from './plugins/model';
 import { notifications } from './plugins/notifications';
 import { reload } from './plugins/reload';
@@ -21,6 +22,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   commands,
   documents,
   launcher,
+  leftRunningPrograms,
   model,
   notifications,
   reload,

@@ -1,4 +1,4 @@
-/** An open page that is older than its server: what is new to it must not break it. */
+/** A page that is older or newer than its server: what one of them does not know must not break the page. */
 import { nullTranslator } from '@jupyterlab/translation';
 import * as React from 'react';
 import { createRoot } from 'react-dom/client';
@@ -39,6 +39,23 @@ const SESSION = {
   notices: [{ code: NEW, message: 'Something new.' }]
 } as unknown as RoleSession;
 
+/** Leave out what only a server with the credential endpoint says. */
+function withoutEndpoint<T extends object>(what: T): T {
+  const later = ['delivery', 'lease', 'credentials_expire_at'];
+  return Object.fromEntries(Object.entries(what).filter(([key]) => !later.includes(key))) as T;
+}
+
+const OLDER_SESSION = withoutEndpoint(aSession('analyst', { default: true }));
+const OLDER: ISnapshot = {
+  ...NOTHING_KNOWN,
+  situation: 'ready',
+  read: 1,
+  roles: [withoutEndpoint(aRole('analyst')), withoutEndpoint(aRole('auditor'))],
+  sessions: [OLDER_SESSION],
+  choice: { session_id: OLDER_SESSION.id, chosen: true, ended: null },
+  assignments: [withoutEndpoint(anAssignment('kernel-1', OLDER_SESSION))]
+};
+
 const SNAPSHOT = {
   ...NOTHING_KNOWN,
   situation: 'ready',
@@ -53,62 +70,76 @@ const SNAPSHOT = {
   signIn: { state: NEW, user: null, expires_at: null, flows: [NEW, 'device'], problem: null }
 } as unknown as ISnapshot;
 
-const MODEL = new FakeRoles(SNAPSHOT);
+/** Return what draws the parts of the page, by name. */
+function parts(model: FakeRoles): [string, () => React.JSX.Element][] {
+  return [
+    [
+      'picker',
+      () => (
+        <Picker
+          model={model}
+          recent={NO_RECENT_ROLES}
+          trans={trans}
+          label="Roles"
+          selected={undefined}
+          selectedLabel="default"
+          onPick={() => Promise.resolve()}
+        />
+      )
+    ],
+    ['popover', () => <Popover model={model} trans={trans} actions={{} as never} />],
+    [
+      'panel of a notebook',
+      () => (
+        <DocumentPanel
+          {...panelProps(model)}
+          document={aDocument().document}
+          close={() => undefined}
+        />
+      )
+    ],
+    [
+      'doctor',
+      () => (
+        <Doctor
+          trans={trans}
+          ask={() =>
+            Promise.resolve(
+              aReport(aFinding('clock_skew' as DoctorFinding['code'], { severity: NEW as never }))
+            )
+          }
+        />
+      )
+    ]
+  ];
+}
 
-const DRAWN: [string, () => React.JSX.Element][] = [
-  [
-    'picker',
-    () => (
-      <Picker
-        model={MODEL}
-        recent={NO_RECENT_ROLES}
-        trans={trans}
-        label="Roles"
-        selected={undefined}
-        selectedLabel="default"
-        onPick={() => Promise.resolve()}
-      />
-    )
-  ],
-  ['popover', () => <Popover model={MODEL} trans={trans} actions={{} as never} />],
-  [
-    'panel of a notebook',
-    () => (
-      <DocumentPanel
-        {...panelProps(MODEL)}
-        document={aDocument().document}
-        close={() => undefined}
-      />
-    )
-  ],
-  [
-    'doctor',
-    () => (
-      <Doctor
-        trans={trans}
-        ask={() =>
-          Promise.resolve(
-            aReport(aFinding('clock_skew' as DoctorFinding['code'], { severity: NEW as never }))
-          )
-        }
-      />
-    )
-  ]
-];
-
-test.each(DRAWN)('the %s is drawn', async (_, draw) => {
+async function drawn(part: () => React.JSX.Element): Promise<string> {
   (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
   const node = document.body.appendChild(document.createElement('div'));
   const root = createRoot(node);
-
   await React.act(async () => {
-    root.render(draw());
+    root.render(part());
     await Promise.resolve();
   });
-
-  expect(node.textContent).not.toBe('');
+  const text = node.textContent;
   React.act(() => root.unmount());
+  return text;
+}
+
+test.each(parts(new FakeRoles(SNAPSHOT)))('the %s is drawn', async (_, part) => {
+  expect(await drawn(part)).not.toBe('');
 });
+
+test.each(parts(new FakeRoles(OLDER)))(
+  'on a server from before the credential endpoint, the %s is drawn without a word on it',
+  async (_, part) => {
+    const text = await drawn(part);
+
+    expect(text).not.toBe('');
+    expect(text).not.toMatch(/at once|can be switched|undefined|NaN|Invalid/);
+  }
+);
 
 test('an unknown state is shown by its name, with what to do', () => {
   const status = statusOf(SNAPSHOT, 0, trans)!;

@@ -34,7 +34,6 @@ export function aRole(name: string, change: Partial<Role> = {}): Role {
     default: false,
     delivery: 'web_identity',
     request_url: null,
-    delivery: 'web_identity',
     ...change
   };
 }

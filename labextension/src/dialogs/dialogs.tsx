@@ -18,6 +18,7 @@ import type { IAwsRoles } from '../tokens';
 import { waitText } from '../words/default_role';
 import { endedText, endQuestion } from '../words/end_question';
 import { failureOf } from '../words/failure';
+import { type ILeftRunning, leftRunningQuestion } from '../words/left_running';
 import type { ProcessName } from '../words/process_names';
 import { KeyboardDialog, openDialog } from './keyboard_dialog';
 
@@ -101,6 +102,38 @@ export async function endAndReport(
   if (ended.length > 0) {
     Notification.info(endedText(ended, trans), { autoClose: ENDED_SHOWN });
   }
+}
+
+/** Ask the user, then end the AWS access of programs that were left running. */
+export async function askToEndClients(
+  model: IAwsRoles,
+  left: readonly ILeftRunning[],
+  trans: TranslationBundle
+): Promise<void> {
+  const asked = await openDialog({
+    title:
+      left.length === 1
+        ? trans.__('End the AWS access of what %1 left running?', left[0]!.owner)
+        : trans.__('End the AWS access of programs left running?'),
+    body: leftRunningQuestion(model.snapshot, left, trans),
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.warnButton({ label: trans.__('End') })
+    ]
+  });
+  if (asked.button.accept) {
+    await endClients(model, left, trans);
+  }
+}
+
+/** End the AWS access of programs that were left running; if that fails, show why. */
+export async function endClients(
+  model: IAwsRoles,
+  left: readonly ILeftRunning[],
+  trans: TranslationBundle
+): Promise<void> {
+  const all = Promise.all(left.map(({ client }) => model.endClient(client.id)));
+  await orShowError(all, trans.__('The AWS access did not end'), trans);
 }
 
 /** Ask the user, then relaunch a proxied app. */

@@ -80,7 +80,7 @@ export function DocumentPanel(props: Props): React.JSX.Element {
             onSignIn={() => void props.commands.execute(CommandIDs.signIn)}
             label={trans.__('AWS role of the kernel')}
             onPick={pick}
-            atOnce={role.switchable}
+            atOnce={role.switchable ? 'kernel' : undefined}
             // eslint-disable-next-line jsx-a11y/no-autofocus -- the user has just opened it
             autoFocus
             {...(offer?.available

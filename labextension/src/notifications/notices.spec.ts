@@ -1,6 +1,6 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import type { Assignment, RoleSession, SignIn } from '../server/api';
+import type { Assignment, HealthProblem, RoleSession, SignIn } from '../server/api';
 import { type ISnapshot, NOTHING_KNOWN } from '../server/snapshot';
 import { anAssignment, aProblem, aSession } from '../testing';
 import { MAX_MESSAGE } from '../words/notification';
@@ -338,4 +338,25 @@ test('no message is longer than JupyterLab shows', () => {
     expect(message.length).toBeLessThanOrEqual(MAX_MESSAGE);
     expect(message).not.toMatch(/undefined|%\d/);
   }
+});
+
+describe('when the credential endpoint does not answer', () => {
+  const problem = {
+    code: 'endpoint_down',
+    detail: 'The credential endpoint does not answer.',
+    hint: 'It is started again.',
+    admin_hint: 'See the server’s log.'
+  } as unknown as HealthProblem;
+  const broken: [ISnapshot, number] = [aSnapshot([ACTIVE], { endpointProblems: [problem] }), 0];
+
+  test('it is reported at once, in the server’s words, and goes by itself', () => {
+    const [notice] = after(broken).notices;
+    expect(notice?.type).toBe('error');
+    expect(notice?.message).toContain('Programs may not get AWS credentials at the moment.');
+    expect(notice?.message).toContain('The credential endpoint does not answer.');
+    expect(notice?.actions.map(({ kind }) => kind)).toEqual(['copy']);
+    expect(notice!.message.length).toBeLessThanOrEqual(MAX_MESSAGE);
+
+    expect(keys(after(broken, CALM))).toEqual([]);
+  });
 });

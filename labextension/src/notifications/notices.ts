@@ -2,12 +2,13 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Problem, RoleSession } from '../server/api';
 import type { ISnapshot } from '../server/snapshot';
+import type { IForAdministrator } from '../words/failure';
 import { fittingLines } from '../words/notification';
 import { listed, timeLeft } from '../words/state';
 
 /** What the user can do from a notification. */
 export type NoticeAction =
-  { readonly kind: 'sign-in' } | { readonly kind: 'copy'; problem: Problem };
+  { readonly kind: 'sign-in' } | { readonly kind: 'copy'; problem: IForAdministrator };
 
 /** One notification that should be up. */
 export interface INotice {
@@ -154,6 +155,7 @@ function allCandidates(
   const others = sessions.filter(each => !refused.includes(each));
   return [
     ...signInRequired(snapshot, context),
+    ...endpointProblems(snapshot, context),
     ...grouped(refused, each => `refused:${each.problem?.code}`).map(group =>
       asRefused(group, context)
     ),
@@ -190,6 +192,22 @@ function signInRequired(snapshot: ISnapshot, { trans }: INoticeContext): ICandid
       grace: 0
     }
   ];
+}
+
+/** Report that programs can't get credentials from this server, although their role sessions are well. */
+function endpointProblems(snapshot: ISnapshot, { trans }: INoticeContext): ICandidate[] {
+  return snapshot.endpointProblems.map(({ code, detail, hint, admin_hint }) => {
+    const title = trans.__('Programs may not get AWS credentials at the moment.');
+    return {
+      key: `endpoint:${code}`,
+      topics: [`endpoint:${code}`],
+      type: 'error',
+      message: fittingLines(title, detail, hint),
+      actions: admin_hint ? copyAction({ title, code, detail, admin_hint }) : [],
+      quietAtFirst: false,
+      grace: 0
+    };
+  });
 }
 
 function asRefused({ key, sessions }: IGroup, { trans }: INoticeContext): ICandidate {
@@ -334,7 +352,7 @@ function cause(sessions: readonly RoleSession[]): {
   };
 }
 
-function copyAction(problem: Problem | null): NoticeAction[] {
+function copyAction(problem: IForAdministrator | null): NoticeAction[] {
   return problem === null ? [] : [{ kind: 'copy', problem }];
 }
 

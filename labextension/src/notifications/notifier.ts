@@ -2,7 +2,7 @@ import { Clipboard, Notification } from '@jupyterlab/apputils';
 
 import type { ISnapshot } from '../server/snapshot';
 import type { IAwsRoles, IAwsRoleSettings } from '../tokens';
-import { failureOfProblem } from '../words/failure';
+import { administratorText } from '../words/failure';
 import {
   type INotice,
   type INoticeContext,
@@ -112,9 +112,7 @@ export class Notifier {
     const notice = this.known.notices.find(each => each.key === key);
     for (const action of notice?.actions ?? []) {
       if (action.kind === 'copy') {
-        Clipboard.copyToSystem(
-          failureOfProblem(action.problem, this.context.trans).forAdministrator
-        );
+        Clipboard.copyToSystem(administratorText(action.problem, this.context.trans));
       }
     }
   }

@@ -8,7 +8,7 @@ import type { Role } from '../server/api';
 import { type ISnapshot, isByEndpoint, sessionOfRole } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
 import { stateText } from '../words/state';
-import type { PickerOption } from './options';
+import type { AtOnce, PickerOption } from './options';
 import { ROW_EM } from './visible_rows';
 
 /** Return what an option is called; `none` is the name of "no AWS role". */
@@ -27,8 +27,7 @@ export function OptionRow(props: {
   selectedLabel: string;
   current: boolean;
   note: string | undefined;
-  /** Whether it takes effect at once if the credential endpoint delivers it, see `IPickerProps`. */
-  atOnce: boolean;
+  atOnce: AtOnce;
   /** Whether the list has roles of both kinds, see `isMixed`. */
   mixed: boolean;
   model: IAwsRoles;
@@ -91,11 +90,15 @@ export function OptionRow(props: {
 }
 
 /** Say how a running notebook gets a role, among roles that differ in that. */
-function switching(role: Role, atOnce: boolean, trans: TranslationBundle): string {
-  if (atOnce) {
-    return isByEndpoint(role) ? '' : trans.__('needs a restart');
+function switching(role: Role, atOnce: AtOnce, trans: TranslationBundle): string {
+  if (isByEndpoint(role)) {
+    return atOnce ? '' : trans.__('can be switched in a running notebook');
   }
-  return isByEndpoint(role) ? trans.__('can be switched in a running notebook') : '';
+  return atOnce === 'kernel'
+    ? trans.__('needs a restart')
+    : atOnce === 'terminal'
+      ? trans.__('needs a new terminal')
+      : '';
 }
 
 function Tag(props: { icon?: typeof checkIcon; text: string }): React.JSX.Element {

@@ -7,6 +7,9 @@ export type PickerOption =
   | { readonly kind: 'named'; readonly arn: string }
   | { readonly kind: 'none'; readonly arn: null };
 
+/** What runs and gets a role at once, if the credential endpoint delivers the role; undefined: nothing. */
+export type AtOnce = 'kernel' | 'terminal' | undefined;
+
 const ROLE_ARN = /^arn:[\w-]+:iam::\d{12}:role\/[\w+=,.@/-]+$/;
 
 /** Whether a text looks like an IAM role's ARN; the server checks it. */

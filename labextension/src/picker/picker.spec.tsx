@@ -192,3 +192,23 @@ test('a failure after the list was closed is notified with what to do, and where
   options?.actions?.[0]?.callback(new MouseEvent('click'));
   expect(open).toHaveBeenCalledWith(WHERE, '_blank', 'noopener');
 });
+
+const BY_ENDPOINT = aRole('auditor', { label: 'Auditor', delivery: 'endpoint' });
+
+test.each([
+  ['of both kinds', [ANALYST, BY_ENDPOINT], ['Auditor']],
+  ['that can all be switched', [BY_ENDPOINT], []],
+  ['of which none can be switched', [ANALYST, AUDITOR], []],
+  ['of a server that does not say so', [ANALYST, { ...AUDITOR, delivery: undefined }], []]
+])('in a list of roles %s, %j are marked as such', (_, roles, marked) => {
+  const { node, offer } = aPicker();
+
+  offer(...(roles as (typeof ANALYST)[]));
+
+  const lines = [...node.querySelectorAll('[role=option]')].filter(option =>
+    option.textContent.includes('can be switched in a running notebook')
+  );
+  expect(
+    lines.map(option => option.querySelector('.jp-AwsRoles-optionLabel')?.textContent)
+  ).toEqual(marked);
+});

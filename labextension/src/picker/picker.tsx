@@ -13,7 +13,7 @@ import { fittingLines } from '../words/notification';
 import { situationText } from '../words/situation';
 import { indexRoles } from './filter';
 import { optionLabel, OptionRow } from './option_row';
-import { type PickerOption, pickerOptions } from './options';
+import { type AtOnce, type PickerOption, pickerOptions } from './options';
 import type { IRecentRoles } from './recent_roles';
 import { MAX_ROWS, ROW_EM, useVisibleRows } from './visible_rows';
 
@@ -36,8 +36,7 @@ export interface IPickerProps {
   /** Called when the user wants to sign in. */
   onSignIn?: () => void;
   autoFocus?: boolean;
-  /** Whether a role that the credential endpoint delivers takes effect at once in what the list is for. */
-  atOnce?: boolean;
+  atOnce?: AtOnce;
   /** The ARN of a role to list first. */
   first?: string | null;
   /** Why it is first. */
@@ -255,7 +254,7 @@ function RoleList(
                 selected={option.arn === selected}
                 selectedLabel={props.selectedLabel}
                 current={option.arn === props.current}
-                atOnce={props.atOnce ?? false}
+                atOnce={props.atOnce}
                 mixed={mixed}
                 note={
                   option.arn !== null && option.arn === props.first ? props.firstNote : undefined

@@ -1,12 +1,14 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import type { Widget } from '@lumino/widgets';
 
 import { CommandIDs } from '../commands';
 import { roleIcon } from '../components/icons';
 import { askToEnd, orShowError, pickInDialog, showDoctor, showIdentity } from '../dialogs/dialogs';
+import { switchTerminal } from '../dialogs/terminal';
 import { RecentRoles } from '../picker/recent_roles';
-import { defaultSession, sessionById } from '../server/snapshot';
+import { defaultSession, isByEndpoint, sessionById } from '../server/snapshot';
 import { DOMAIN, IAwsRoles } from '../tokens';
 import { processNames } from '../words/process_names';
 
@@ -18,7 +20,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
   requires: [IAwsRoles],
   optional: [ICommandPalette, ITranslator],
   activate: (
-    { commands, serviceManager }: JupyterFrontEnd,
+    { commands, serviceManager, shell }: JupyterFrontEnd,
     model: IAwsRoles,
     palette: ICommandPalette | null,
     translator: ITranslator | null
@@ -51,6 +53,19 @@ export const commands: JupyterFrontEndPlugin<void> = {
       isToggled: () => model.snapshot.choice.chosen && model.snapshot.choice.session_id === null,
       execute: () =>
         orShowError(model.pickNone(), trans.__('Your choice could not be saved'), trans)
+    });
+    commands.addCommand(CommandIDs.switchTerminal, {
+      label: trans.__('Change AWS Role of This Terminal…'),
+      caption: trans.__('Change the AWS role of the terminal in front while it runs'),
+      isEnabled: () => ready() && terminalOf(shell.currentWidget) !== null,
+      isVisible: () => known() && model.snapshot.roles.some(isByEndpoint),
+      execute: async () => {
+        const name = terminalOf(shell.currentWidget);
+        if (name !== null) {
+          await model.read();
+          await switchTerminal({ model, recent, trans, name }, commands);
+        }
+      }
     });
     commands.addCommand(CommandIDs.showIdentity, {
       label: trans.__('Show AWS Identity…'),
@@ -101,8 +116,9 @@ export const commands: JupyterFrontEndPlugin<void> = {
       execute: () => showDoctor(model, trans)
     });
 
-    const { pick, none, showIdentity: show, refresh, doctor, end, endAll } = CommandIDs;
-    const ours = [pick, none, show, refresh, doctor, end, endAll];
+    const { pick, none, switchTerminal: terminal, showIdentity: show } = CommandIDs;
+    const { refresh, doctor, end, endAll } = CommandIDs;
+    const ours = [pick, none, terminal, show, refresh, doctor, end, endAll];
     // One by one: without an id, JupyterLab renders all menus and toolbars again.
     model.changed.connect(() => ours.forEach(command => commands.notifyCommandChanged(command)));
     for (const command of ours) {
@@ -110,3 +126,18 @@ export const commands: JupyterFrontEndPlugin<void> = {
     }
   }
 };
+
+/**
+ * Return the name of a terminal from its tab's widget; null if it is something else.
+ *
+ * By its shape, since JupyterLab's own package would be a dependency for this one name.
+ */
+function terminalOf(widget: Widget | null): string | null {
+  if (widget === null) {
+    return null;
+  }
+  const { content } = widget as { content?: Widget & { session?: { name?: unknown } } };
+  return content?.hasClass('jp-Terminal') && typeof content.session?.name === 'string'
+    ? content.session.name
+    : null;
+}

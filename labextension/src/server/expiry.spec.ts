@@ -1,4 +1,5 @@
-import { aSession } from '../testing';
+import { aClient, aSession } from '../testing';
+import type { HealthProblem } from './api';
 import { nextExpiry } from './expiry';
 import { type ISnapshot, NOTHING_KNOWN } from './snapshot';
 
@@ -29,6 +30,20 @@ test.each([
   ['it has expired', [{ ...DEGRADED, state: 'expired' as const }], null]
 ])('where %s', (_, sessions, wait) => {
   expect(nextExpiry(aSnapshot(...sessions), NOON)).toBe(wait);
+});
+
+test.each([
+  ['programs were left running', { endpointClients: [aClient('c', { state: 'left_running' })] }],
+  [
+    'the credential endpoint has a problem',
+    { endpointProblems: [{ code: 'endpoint_down' } as unknown as HealthProblem] }
+  ]
+])('while %s, the page looks again, since no event says when that is over', (_, change) => {
+  expect(nextExpiry({ ...aSnapshot(), ...change }, NOON)).toBe(30_000);
+});
+
+test('kernels and terminals that run are no reason to look', () => {
+  expect(nextExpiry({ ...aSnapshot(), endpointClients: [aClient('c')] }, NOON)).toBeNull();
 });
 
 test('a server that is gone is not asked', () => {

@@ -48,7 +48,7 @@ export function failureOfProblem(problem: Problem, trans: TranslationBundle): IF
     title: problem.title,
     detail: problem.detail,
     hint: problem.hint,
-    forAdministrator: problem.admin_hint ? details(problem, trans) : '',
+    forAdministrator: administratorText(problem, trans),
     requestUrl: requestAddress(problem.request_url),
     code: problem.code
   };
@@ -64,7 +64,16 @@ export function requestAddress(url: string | null | undefined): string | null {
   return url && /^(https?:\/\/|mailto:)/i.test(url) ? url : null;
 }
 
-function details(problem: Problem, trans: TranslationBundle): string {
+/** What an administrator needs of a problem. */
+export interface IForAdministrator extends Pick<Problem, 'title' | 'detail' | 'admin_hint'> {
+  readonly code: string;
+}
+
+/** Return what an administrator needs to fix a problem, for copying; empty if they can't help. */
+export function administratorText(problem: IForAdministrator, trans: TranslationBundle): string {
+  if (!problem.admin_hint) {
+    return '';
+  }
   return [
     `${problem.title} (${problem.code})`,
     problem.detail,
