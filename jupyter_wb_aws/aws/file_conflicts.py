@@ -1,7 +1,8 @@
 """Finds what in the user's own `~/.aws` files conflicts with a role session in some SDK.
 
 Measured for boto3, the AWS CLI, the SDK for JavaScript, pyarrow and others; the tables are in
-docs/decisions/0003-environment.md. Only the profile `default` matters, since `AWS_PROFILE` is removed.
+docs/decisions/0003-environment.md, one for each delivery: SDKs ask the credential endpoint after nearly everything
+else, so there even a file of boto 2 wins. Only the profile `default` matters, since `AWS_PROFILE` is removed.
 """
 
 from __future__ import annotations
@@ -11,13 +12,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_wb_aws.aws.profile_paths import VARIABLES, boto3_path, paths, text_encoding
+from jupyter_wb_aws.aws.profile_paths import (
+    VARIABLES,
+    boto2_paths,
+    boto3_path,
+    paths,
+    text_encoding,
+)
 from jupyter_wb_aws.aws.safe_read import FileContent, read_file
+from jupyter_wb_aws.variables import ENDPOINT_URI
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.aws.profile_files import ProfileFile, Value
 
-# With one of these in [default], some SDK finds credentials before it tries the web identity.
+# With one of these in [default], some SDK finds credentials before it tries the web identity or the endpoint.
 CONFLICTING_KEYS = frozenset(
     {
         "aws_access_key_id",
@@ -34,6 +42,8 @@ CONFLICTING_KEYS = frozenset(
         "web_identity_token_file",
     }
 )
+# Where boto 2 has its key, in `~/.boto`. Other programs keep their settings there too, such as gsutil.
+BOTO2_SECTION, BOTO2_KEY = "Credentials", "aws_access_key_id"
 COMMENT = re.compile(r"(^|\s)[;#]")
 
 
@@ -63,7 +73,27 @@ def find_conflict(environment: Mapping[str, str], cwd: str | None = "") -> str |
                 return f"{found[0]} of [default] in {file.path}"
             if parsed.sections and name == boto3_path(environment, variable):
                 of_boto3[variable] = (file.path, parsed)
-    return _breaking_setting(of_boto3, environment) if of_boto3 else None
+    if of_boto3 and (setting := _breaking_setting(of_boto3, environment)):
+        return setting
+    return _boto2_conflict(environment, cwd) if ENDPOINT_URI in environment else None
+
+
+def _boto2_conflict(environment: Mapping[str, str], cwd: str | None) -> str | None:
+    """Return what in the files of boto 2 makes boto3 find keys, or fail, before it asks the endpoint."""
+    for name in boto2_paths(environment):
+        if cwd is None and not name.startswith("/"):
+            return f"BOTO_CONFIG, which names the relative path {name},"
+        file = read_file(Path(cwd or "", name))
+        if file.problem == "too_long":
+            return f"{file.path}, which is too long to check,"
+        if file.problem is not None or not file.content.strip():
+            continue  # boto3 ignores it
+        parsed = _parsed(file, text_encoding(environment))
+        if isinstance(parsed, str):
+            return f"{file.path}, which can't be read by boto3 ({parsed})"
+        if BOTO2_KEY in parsed.sections.get(BOTO2_SECTION, {}):
+            return f"{BOTO2_KEY} of [{BOTO2_SECTION}] in {file.path}"
+    return None
 
 
 def _says_nothing(file: FileContent) -> bool:
@@ -93,7 +123,9 @@ def hidden_files_message(conflict: str) -> str:
         if unreadable
         else ". Your profiles can't be used there."
     )
-    return f"{why}, so your own ~/.aws files are hidden where this role is used{end}"
+    boto2 = f"[{BOTO2_SECTION}]" in conflict
+    hidden = "your own ~/.aws files and the files of boto 2" if boto2 else "your own ~/.aws files"
+    return f"{why}, so {hidden} are hidden where this role is used{end}"
 
 
 def _parsed(file: FileContent, encoding: str) -> ProfileFile | str:
@@ -158,7 +190,7 @@ def is_default_profile(section: str) -> bool:
 def _breaking_setting(
     files: Mapping[str, tuple[Path, ProfileFile]], environment: Mapping[str, str]
 ) -> str | None:
-    """Return the setting of [default] that makes SDKs fail, or sends the web identity token elsewhere."""
+    """Return the setting of [default] that makes SDKs fail, or sends a web identity token elsewhere."""
     from jupyter_wb_aws.aws.profile_files import ProfileFile, default_section, services_of
     from jupyter_wb_aws.aws.profile_values import foreign_sts_setting, invalid_settings
 
@@ -174,5 +206,7 @@ def _breaking_setting(
         return None
     services = services_of(profile, files.get("AWS_CONFIG_FILE", (None, ProfileFile()))[1])
     wrong = next((key for key, _ in invalid_settings(profile, services, environment)), None)
-    key = wrong or foreign_sts_setting(profile, services, environment)
+    key = wrong
+    if key is None and ENDPOINT_URI not in environment:  # with the endpoint, no token goes to STS
+        key = foreign_sts_setting(profile, services, environment)
     return f"{key} of [default] in {origin[key]}" if key else None

@@ -16,6 +16,8 @@ VARIABLES = {
     "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
     "AWS_CONFIG_FILE": "~/.aws/config",
 }
+# Source: `BotoProvider` in botocore.credentials.
+BOTO2_VARIABLE, BOTO2_FILES = "BOTO_CONFIG", ("/etc/boto.cfg", "~/.boto")
 VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})", re.ASCII)
 
 
@@ -34,6 +36,13 @@ def paths(environment: Mapping[str, str], variable: str) -> list[str]:
     if other.startswith("~/"):
         other = expand_user(other, environment)
     return list(dict.fromkeys(filter(None, (boto3_path(environment, variable), other))))
+
+
+def boto2_paths(environment: Mapping[str, str]) -> list[str]:
+    """Return the files of boto 2 in which botocore looks for keys, in its order."""
+    named = environment.get(BOTO2_VARIABLE)
+    names = BOTO2_FILES if named is None else (named,)
+    return [expand_user(expand_variables(name, environment), environment) for name in names if name]
 
 
 def expand_variables(text: str, environment: Mapping[str, str]) -> str:

@@ -4,10 +4,12 @@ import os
 import re
 
 import pytest
+from botocore.credentials import BotoProvider
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wb_aws.aws.file_conflicts import describe_conflict, find_conflict, hidden_files_message
+from jupyter_wb_aws.aws.profile_paths import BOTO2_FILES, BOTO2_VARIABLE
 from jupyter_wb_aws.aws.profile_values import CHECKS
 from tests.aws.profiles import CONFLICTING, STATIC
 
@@ -307,3 +309,63 @@ def test_a_key_that_overrides_the_role_is_named(home):
         f"credential_process of [default] in {home}/.aws/config would override"
     )
     assert describe_conflict("x of [default] in y", "will win.") == "x of [default] in y will win."
+
+
+# --- The credential endpoint -----------------------------------------------------------------
+
+ENDPOINT = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9/credentials"}
+BOTO2 = f"[Credentials]\n{STATIC}"
+
+
+@pytest.mark.parametrize(("file", "text", "key"), CONFLICTING)
+def test_what_conflicts_with_a_web_identity_conflicts_with_the_endpoint_too(home, file, text, key):
+    (home / ".aws" / file).write_text(text)
+    conflict = find_conflict({"HOME": str(home), **ENDPOINT})
+    assert conflict == (f"{key} of [default] in {home}/.aws/{file}" if key else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "conflict"),
+    [
+        (BOTO2, "aws_access_key_id of [Credentials] in {}"),
+        ("[Credentials]\naws_access_key_id = a\naws_access_key_id = b\n", "{}, which can't be read by boto3 (line 3: `aws_access_key_id` occurs twice in `Credentials`)"),
+        ("[Credentials]\ngs_access_key_id = a\n[GSUtil]\nx = y\n", None),
+        (f"[credentials]\n{STATIC}", None),
+        ("# [Credentials]\n", None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_a_file_of_boto_2_conflicts_with_the_endpoint_only(home, text, conflict):
+    (home / ".boto").write_text(text)
+    (home / "mine").write_text(text)
+    for file, variables in ((".boto", {}), ("mine", {"BOTO_CONFIG": "$HOME/mine"})):
+        environment = {"HOME": str(home), **variables}
+        assert find_conflict(environment) is None
+        expected = conflict and conflict.format(home / file)
+        assert find_conflict({**environment, **ENDPOINT}) == expected
+
+
+def test_boto_config_hides_the_other_files_of_boto_2(home):
+    (home / ".boto").write_text(BOTO2)
+    (home / "empty").write_text("# nothing\n")
+    named = {"HOME": str(home), "BOTO_CONFIG": str(home / "empty"), **ENDPOINT}
+    assert find_conflict(named) is None
+    assert find_conflict({**named, "BOTO_CONFIG": ""}) is None
+
+
+def test_the_files_of_boto_2_are_those_that_botocore_reads():
+    assert BotoProvider.BOTO_CONFIG_ENV == BOTO2_VARIABLE
+    assert tuple(BotoProvider.DEFAULT_CONFIG_FILENAMES) == BOTO2_FILES
+
+
+def test_the_notice_names_the_files_of_boto_2_if_one_of_them_is_the_reason(home):
+    (home / ".boto").write_text(BOTO2)
+    message = hidden_files_message(find_conflict({"HOME": str(home), **ENDPOINT}))
+    assert f"[Credentials] in {home}/.boto would override this role" in message
+    assert "so your own ~/.aws files and the files of boto 2 are hidden" in message
+
+
+def test_an_sts_endpoint_in_a_profile_does_not_conflict_with_the_endpoint(home):
+    (home / ".aws/config").write_text("[default]\nendpoint_url = https://store.example.com\n")
+    assert find_conflict({"HOME": str(home)})
+    assert find_conflict({"HOME": str(home), **ENDPOINT}) is None
