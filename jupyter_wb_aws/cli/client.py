@@ -22,7 +22,7 @@ REQUEST_TIMEOUT = 30.0
 
 # Members of the contract's answers, which always have these types.
 LISTS, OBJECTS = (
-    {"sessions", "roles", "notices", "problems", "findings"},
+    {"sessions", "roles", "notices", "problems", "findings", "clients", "assignments"},
     {"token_source", "catalogue", "user", "role"},
 )
 
@@ -168,8 +168,11 @@ def _problem_of(response: Response) -> tuple[dict[str, object] | None, str]:
     return (problem, text) if isinstance(problem, dict) else (None, "")
 
 
-def connect() -> Client:
+def connect(timeout: float = REQUEST_TIMEOUT) -> Client:
     """Find this process's server.
+
+    Args:
+        timeout: seconds after which a call fails.
 
     Raises:
         CliError: if there is none, there are several, or it can't be called.
@@ -178,10 +181,10 @@ def connect() -> Client:
     # is in there, jupyter_core is not needed.
     own = find_own_server(os.environ, default_runtime_dir(os.environ))
     if own is not None:
-        return Client(own)
+        return Client(own, timeout)
     from jupyter_core.paths import jupyter_runtime_dir
 
-    return Client(find_server(os.environ, Path(jupyter_runtime_dir())))
+    return Client(find_server(os.environ, Path(jupyter_runtime_dir())), timeout)
 
 
 def quote(text: str) -> str:

@@ -1,7 +1,8 @@
 """``jupyter wb-aws credential-process ROLE``: AWS credentials for an SDK's `credential_process`.
 
-Source: AWS SDKs and Tools Reference Guide, "Process credential provider". The server never hands out
-credentials: this command reads the token file and calls STS itself.
+Source: AWS SDKs and Tools Reference Guide, "Process credential provider". Jupyter's server never hands out
+credentials. For a role by web identity, this command reads the token file and calls STS itself. For one by the
+credential endpoint, it asks the endpoint as an SDK does, with the endpoint token of the role session.
 """
 
 from __future__ import annotations
@@ -17,10 +18,19 @@ from typing import TYPE_CHECKING, Any
 from jupyter_wb_aws.cli import role_environment
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.errors import ExitCode, local_problem, refused_by_server
-from jupyter_wb_aws.errors import WbAwsError
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.aws.sts import Credentials
+
+
+# Members of the protocol's document, and what the endpoint calls them.
+NAMES = {
+    "AccessKeyId": "AccessKeyId",
+    "SecretAccessKey": "SecretAccessKey",
+    "SessionToken": "Token",
+    "Expiration": "Expiration",
+    "AccountId": "AccountId",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,12 +53,25 @@ def run(args: argparse.Namespace) -> int:
             exit_code=ExitCode.CANNOT_ASK,
         )
     session = role_environment.start_role_session(connect(), args, default=False)
+    by_endpoint = session["delivery"] == "endpoint"
+    print(json.dumps(_from_endpoint(session) if by_endpoint else _from_sts(session)))
+    return ExitCode.OK
+
+
+def _from_endpoint(session: Mapping[str, Any]) -> dict[str, object]:
+    from jupyter_wb_aws.cli import endpoint_request
+
+    answered = endpoint_request.credentials(session["environment"])
+    return {"Version": 1, **{name: answered[theirs] for name, theirs in NAMES.items()}}
+
+
+def _from_sts(session: Mapping[str, Any]) -> dict[str, object]:
+    from jupyter_wb_aws.errors import WbAwsError
+
     try:
-        credentials = _assumed(session)
+        return _as_document(_assumed(session))
     except WbAwsError as problem:
         raise refused_by_server(problem.as_problem(), None) from None
-    print(_as_json(credentials))
-    return ExitCode.OK
 
 
 def _assumed(session: Mapping[str, Any]) -> Credentials:
@@ -57,7 +80,7 @@ def _assumed(session: Mapping[str, Any]) -> Credentials:
     from jupyter_wb_aws.roles.role import RoleArn
 
     variables = role_environment.variables(session, os.environ)
-    text = _content(variables["AWS_WEB_IDENTITY_TOKEN_FILE"], MAX_TOKEN_READ)
+    text = role_environment.content(variables["AWS_WEB_IDENTITY_TOKEN_FILE"], MAX_TOKEN_READ)
     request = StsRequest(
         RoleArn.parse(session["role_arn"]),
         session["region"],
@@ -68,16 +91,7 @@ def _assumed(session: Mapping[str, Any]) -> Credentials:
     return BlockingStsClient().credentials(request)
 
 
-def _content(path: str, most: int) -> str:
-    # The server's answer names the file, so don't wait for a FIFO or read a device without end.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        return os.read(descriptor, most).decode("ascii", errors="replace")
-    finally:
-        os.close(descriptor)
-
-
-def _as_json(credentials: Credentials) -> str:
+def _as_document(credentials: Credentials) -> dict[str, object]:
     document = {
         "Version": 1,
         "AccessKeyId": credentials.access_key_id,
@@ -85,4 +99,4 @@ def _as_json(credentials: Credentials) -> str:
         "SessionToken": credentials.session_token,
         "Expiration": credentials.expiration.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    return json.dumps({name: value for name, value in document.items() if value is not None})
+    return {name: value for name, value in document.items() if value is not None}

@@ -1,11 +1,11 @@
-"""``jupyter wb-aws end``: end a role session."""
+"""``jupyter wb-aws end``: end a role session, or the access of one client of the credential endpoint."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from jupyter_wb_aws.cli import lookup, this_process
 from jupyter_wb_aws.cli.client import Answer, Client, connect, quote
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import format_time, print_json, print_text, print_wrapped
+from jupyter_wb_aws.cli.this_process import EndpointClient
 
 Session = Mapping[str, Any]
 
@@ -27,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the role session, by its id or role (default: the default role session)",
     )
     which.add_argument("--all", action="store_true", help="end all role sessions")
+    which.add_argument(
+        "--client",
+        metavar="ID",
+        help="end the access of one process only, such as one left running (`jupyter wb-aws status` lists these)",
+    )
     parser.add_argument(
         "--json",
         action="store_true",
@@ -35,11 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """End one role session, or all."""
+    """End one role session or all, or one client of the credential endpoint."""
     client = connect()
+    if args.client is not None:
+        _end_client(client, args.client, as_json=args.json)
+        return ExitCode.OK
     sessions = client.get("/aws/sessions").data["sessions"]
+    held = this_process.endpoint_client(client, os.environ)
     if args.all:
-        _end_all(client, sessions, as_json=args.json)
+        _end_all(client, sessions, held, as_json=args.json)
         return ExitCode.OK
     session = (
         lookup.find_role_session(args.session, sessions) if args.session else _default(sessions)
@@ -48,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(answer.text)
     else:
-        _print_result(session, answer)
+        _print_result(session, answer, held)
     return ExitCode.OK
 
 
@@ -56,17 +66,30 @@ def _end(client: Client, session: Session) -> Answer:
     return client.delete(f"/aws/sessions/{quote(session['id'])}")
 
 
-def _end_all(client: Client, sessions: Sequence[Session], *, as_json: bool) -> None:
+def _end_all(
+    client: Client, sessions: Sequence[Session], held: EndpointClient | None, *, as_json: bool
+) -> None:
     answers = []
     for session in sessions:
         answer = _end(client, session)
         answers.append({"id": session["id"], **answer.data})
         if not as_json:
-            _print_result(session, answer)
+            _print_result(session, answer, held)
     if as_json:
         print_json(json.dumps({"sessions": answers}))
     elif not sessions:
         print_text("You have no role sessions.")
+
+
+def _end_client(client: Client, client_id: str, *, as_json: bool) -> None:
+    client.delete(f"/aws/endpoint/clients/{quote(client_id)}")
+    if as_json:
+        print_json(json.dumps({"id": client_id}))
+        return
+    print_wrapped(
+        f"Ended the access of {client_id}. Its processes go on, but are refused when they next ask for AWS credentials."
+        " Its role session and everything else that works with it stay as they are."
+    )
 
 
 def _default(sessions: Sequence[Session]) -> Session:
@@ -87,28 +110,46 @@ def _no_default(sessions: Sequence[Session]) -> CliError:
     )
 
 
-def _print_result(session: Session, answer: Answer) -> None:
+def _print_result(session: Session, answer: Answer, held: EndpointClient | None) -> None:
     print_text(f"Ended {lookup.describe(session)} (role session {session['id']}).")
-    until = answer.data["credentials_expire_at"]
-    if until is not None:
-        print_wrapped(
-            f"Programs that already have its AWS credentials can use them until {_when(until)}; other programs can no longer get any."
-        )
+    for sentence in until(answer.data):
+        print_wrapped(sentence)
     if session["default"]:
         print_text("New notebooks and terminals have no AWS role.")
-    if this_process.was_started_with(
-        session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ
-    ):
-        print_text(_here())
+    if this_process.has_role_of(session, os.environ, held):
+        print_text(_here(held))
 
 
-def _here() -> str:
+def until(ended: Mapping[str, Any], *, whose: str = "its ") -> Iterator[str]:
+    """Say until when an end, or a sign-out, leaves credentials in use.
+
+    Args:
+        ended: the server's answer, `RoleSessionEnd` or `SignedOut` in openapi.yaml.
+        whose: "its " for the credentials of one role session.
+    """
+    expire, stop = ended["credentials_expire_at"], ended["clients_stop_by"]
+    if stop is not None:
+        yield (
+            "The credential endpoint refuses from now on. Programs that have AWS credentials from it stop by"
+            f" {_when(stop)}, when they have to ask again."
+        )
+    if expire is not None and stop is not None:
+        yield f"AWS itself takes credentials that were copied elsewhere until {_when(expire)}."
+    elif expire is not None:
+        yield (
+            f"Programs that already have {whose}AWS credentials can use them until {_when(expire)}; other programs can"
+            " no longer get any."
+        )
+
+
+def _here(held: EndpointClient | None) -> str:
     """Say what changes for the kernel or terminal in which the command ran."""
     if this_process.process_kind(os.environ) == "kernel":
-        return (
-            "This notebook's kernel was started with it. To give it a role again, run `!jupyter wb-aws start ROLE`"
-            " here, then Kernel > Restart Kernel."
-        )
+        again = "" if held else ", then Kernel > Restart Kernel"
+        has_it = "works with it" if held else "was started with it"
+        return f"This notebook's kernel {has_it}. To give it a role again, run `!jupyter wb-aws start ROLE` here{again}."
+    if held:
+        return "This terminal works with it. `jupyter wb-aws start ROLE` gives it a role again."
     return (
         "This terminal was started with it, and its prompt may still show it. Open a new terminal."
     )

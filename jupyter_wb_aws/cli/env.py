@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from jupyter_wb_aws.cli import role_environment
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
-from jupyter_wb_aws.variables import CONFLICTING, is_name
+from jupyter_wb_aws.variables import CONFLICTING, ENDPOINT_URI, REMOVED_WITHOUT_ROLE, is_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,9 @@ def run(args: argparse.Namespace) -> int:
     added = {name: value for name, value in changed.items() if os.environ.get(name) != value}
     # Include variables that already have the right value: the file may be read elsewhere.
     added |= {name: changed[name] for name in session["environment"] if name in changed}
-    removed = sorted(CONFLICTING | (os.environ.keys() - changed.keys()))
+    # In an SDK, everything that gives credentials overrides the credential endpoint.
+    override = CONFLICTING | (REMOVED_WITHOUT_ROLE if ENDPOINT_URI in changed else set())
+    removed = sorted(override - changed.keys() | (os.environ.keys() - changed.keys()))
     write = _shell if args.format == "shell" else _dotenv
     lines = [line + "\n" for line in write(added, filter(is_name, removed))]
     # As bytes: a character that the output's encoding lacks must not change a value.

@@ -25,7 +25,7 @@ exit codes:
   1    the server refused, failed or did not answer; the message says why
   2    could not ask: wrong arguments, no server or several, a ROLE that matches none or several
   3    AWS roles are not set up on this server
-  4    no such role session, or no default role session
+  4    no such role session or client, or no default role session
   126  exec: the command can't be executed
   127  exec: the command was not found
   130  interrupted (Ctrl-C)
@@ -37,6 +37,7 @@ _EXIT_CODE_OF_PROBLEM = {
     "no_role_session": ExitCode.NO_ROLE_SESSION,
     "role_session_not_found": ExitCode.NO_ROLE_SESSION,
     "role_session_ended": ExitCode.NO_ROLE_SESSION,
+    "endpoint_client_not_found": ExitCode.NO_ROLE_SESSION,
 }
 
 

@@ -41,8 +41,10 @@ def run(args: argparse.Namespace) -> int:
     sessions = client.get("/aws/sessions").data["sessions"]
     if not is_default:
         print_text("\nThis is the identity of this process. You have no default role.")
-    elif args.session is None and (note := this_process.other_role_note(sessions, os.environ)):
-        print_text(f"\n{note}")
+    elif args.session is None:
+        held = this_process.endpoint_client(client, os.environ)
+        if note := this_process.other_role_note(sessions, os.environ, held):
+            print_text(f"\n{note}")
     for session in sessions:
         if session["id"] == answer.data["session_id"] and session["problem"]:
             print_text()
@@ -57,7 +59,9 @@ def _identity(client: Client, query: dict[str, str]) -> tuple[Answer, bool]:
     except CliError as error:
         if error.problem.get("code") != "no_role_session" or "session_id" in query:
             raise
-        mine = this_process.role_session(client.get("/aws/sessions").data["sessions"], os.environ)
+        sessions = client.get("/aws/sessions").data["sessions"]
+        held = this_process.endpoint_client(client, os.environ)
+        mine = this_process.role_session(sessions, os.environ, held)
         if mine is None:
             if not client.get("/aws/roles").data["roles"]:
                 error.problem["hint"] = lookup.NO_ROLE_OFFERED

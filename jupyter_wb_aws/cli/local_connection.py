@@ -48,6 +48,10 @@ class Deadline:
             raise TimeoutError(errno.ETIMEDOUT, "The time is up")
         return left
 
+    def is_over(self, within: float) -> bool:
+        """Return whether the deadline has passed, or passes within so many seconds."""
+        return self._clock() + within >= self._end
+
 
 def run_with_deadline(deadline: Deadline, act: Callable[[], T]) -> T:
     """Run a function that can't be interrupted (a name look-up, a library's read); stop waiting in time.

@@ -9,20 +9,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_wb_aws.aws.file_conflicts import describe_conflict, find_conflict
 from jupyter_wb_aws.cli import lookup
 from jupyter_wb_aws.cli.client import Client
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import print_text
+from jupyter_wb_aws.loopback import is_loopback
 from jupyter_wb_aws.variables import (
+    ENDPOINT_TOKEN_FILE,
     ENDPOINT_URI,
     ROLE_SESSION_VARIABLES,
+    WEB_IDENTITY,
     is_masked,
     is_name,
     is_reserved,
     with_role,
     without_passwords,
 )
+
+ENDPOINT = {ENDPOINT_URI, ENDPOINT_TOKEN_FILE, "BOTO_CONFIG"}
+# What a role session's own commands read, by its delivery.
+_TOKEN_FILES = {
+    "web_identity": "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "endpoint": ENDPOINT_TOKEN_FILE,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,10 +58,10 @@ def start_role_session(
     if args.region is not None:
         body["region"] = args.region
     session: Mapping[str, Any] = client.post("/aws/sessions", body).data
-    if (wrong := _wrong(session["environment"])) is not None:
-        raise _refused(wrong)
-    token_file = session["environment"]["AWS_WEB_IDENTITY_TOKEN_FILE"]
-    if not (Path(token_file).is_file() and os.access(token_file, os.R_OK)):
+    if (wrong := _wrong(session["environment"], session["delivery"])) is not None:
+        raise refused(wrong)
+    token_file = session["environment"][_TOKEN_FILES[session["delivery"]]]
+    if not (Path(token_file or "").is_file() and os.access(token_file, os.R_OK)):
         raise local_problem(
             "elsewhere",
             "The Jupyter server is not on this machine",
@@ -63,7 +72,7 @@ def start_role_session(
     return session
 
 
-def _wrong(environment: object) -> str | None:
+def _wrong(environment: object, delivery: str) -> str | None:
     """Return what an answer sets that a role session can't set; None if there is nothing.
 
     The site may set any other variable (`extra_environment`), so there can be no list of harmless names.
@@ -71,13 +80,17 @@ def _wrong(environment: object) -> str | None:
     """
     if not isinstance(environment, dict):
         return "It has no variables"
+    not_of_it = WEB_IDENTITY if delivery == "endpoint" else ENDPOINT
     for name, value in environment.items():
         if not is_name(name):
             return f"{name[:40]!r} is not the name of a variable"
-        if is_reserved(name) and name not in ROLE_SESSION_VARIABLES:
+        if is_reserved(name) and name not in ROLE_SESSION_VARIABLES - not_of_it:
             return f"{name} is not a variable that a role session sets"
         if value is not None and not _fits(value):
             return f"The value of {name} is not text that a variable can have"
+    uri = environment.get(ENDPOINT_URI)
+    if uri is not None and not (uri.startswith("http://") and is_loopback(uri)):
+        return "Its credential endpoint is not on this machine"
     return None
 
 
@@ -88,7 +101,12 @@ def _fits(value: object) -> bool:
         return False
 
 
-def _refused(wrong: str) -> CliError:
+def refused(wrong: str) -> CliError:
+    """Describe an answer of the server that is not used.
+
+    Args:
+        wrong: what is wrong with it, as a sentence without its period.
+    """
     return local_problem(
         "answer_refused",
         "The server's answer is refused",
@@ -118,12 +136,29 @@ def variables(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str, 
     return {name: value for name, value in answered.items() if name not in masked} | same
 
 
+def content(path: str, most: int) -> str:
+    """Read a token file that the server's answer names: don't wait for a FIFO or read a device without end.
+
+    Raises:
+        OSError: if it can't be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        return os.read(descriptor, most).decode("ascii", errors="replace")
+    finally:
+        os.close(descriptor)
+
+
 def environment(session: Mapping[str, Any], base: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a program with the role session, made from `base`."""
     by_endpoint = ENDPOINT_URI in session["environment"]
     changed = with_role(base, variables(session, base), by_endpoint=by_endpoint)
-    stood_in = "AWS_CONFIG_FILE" in session["environment"]
-    if not stood_in and (winner := find_conflict(changed)) is not None:
+    if "AWS_CONFIG_FILE" in session["environment"]:  # the user's own files are set aside
+        return changed
+    # Here, so that `credential-process` does not pay 7 ms for it.
+    from jupyter_wb_aws.aws.file_conflicts import describe_conflict, find_conflict
+
+    if (winner := find_conflict(changed)) is not None:
         _warn(f"{describe_conflict(winner, 'will override this role in some AWS SDKs')}.")
     return changed
 

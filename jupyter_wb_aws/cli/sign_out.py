@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 
 from jupyter_wb_aws.cli.client import connect
+from jupyter_wb_aws.cli.end import until
 from jupyter_wb_aws.cli.errors import ExitCode
-from jupyter_wb_aws.cli.output import format_time, print_json, print_text
+from jupyter_wb_aws.cli.output import print_json, print_text, print_wrapped
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,10 +30,8 @@ def run(args: argparse.Namespace) -> int:
     print_text(
         "Signed out. Every role session has ended: new notebooks and terminals have no AWS role."
     )
-    until = answer.data["credentials_expire_at"]
-    if until is not None:
-        when = format_time(until, datetime.now(UTC))
-        print_text(f"Programs that already have AWS credentials can use them until {when}.")
+    for sentence in until(answer.data, whose=""):
+        print_wrapped(sentence)
     if not answer.data["revoked"]:
         print_text(
             "The identity provider could not be reached, but this server no longer has the sign-in."

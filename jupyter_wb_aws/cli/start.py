@@ -7,10 +7,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_wb_aws.cli import lookup, this_process
-from jupyter_wb_aws.cli.client import Client, connect, quote
-from jupyter_wb_aws.cli.errors import CliError, ExitCode
-from jupyter_wb_aws.cli.output import print_json, print_notices, print_text
+from jupyter_wb_aws.cli import lookup, switching, this_process
+from jupyter_wb_aws.cli.client import Client, connect
+from jupyter_wb_aws.cli.errors import ExitCode
+from jupyter_wb_aws.cli.output import print_json, print_notices, print_text, print_wrapped
+
+_PLACES = {"kernel": "notebook", "terminal": "terminal"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,26 +44,45 @@ def run(args: argparse.Namespace) -> int:
         body["region"] = args.region
     answer = client.post("/aws/sessions", body)
     session = answer.data
-    kernel = this_process.kernel_id(os.environ) if session["default"] else None
-    if kernel is not None:
-        _choose_for(client, kernel, session["id"])
+    here = _take_here(client, session) if session["default"] else ""
     if args.json:
         print_json(answer.text)
     else:
-        _print_result(session)
+        _print_result(session, here)
     return ExitCode.OK
 
 
-def _choose_for(client: Client, kernel: str, session_id: str) -> None:
-    """Choose it for this notebook too, which would otherwise keep its role."""
-    try:
-        client.put(f"/aws/assignments/{quote(kernel)}", {"session_id": session_id})
-    except CliError as error:
-        if error.problem.get("code") != "kernel_not_found":  # a kernel of another server
-            raise
+def _take_here(client: Client, session: Mapping[str, Any]) -> str:
+    """Choose it for this notebook or terminal too, which would otherwise keep its role; say what becomes of it."""
+    held = this_process.endpoint_client(client, os.environ)
+    had_it = this_process.has_role_of(session, os.environ, held)
+    process = this_process.assignable(os.environ, held)
+    switch = (
+        switching.assign_if_possible(client, process, session["id"])
+        if process is not None
+        else None
+    )
+    others = "Kernels that have a role keep it."
+    if had_it:
+        return f"This process already has it. {others}"
+    if process is not None and switch is not None and switching.applies_now(switch):
+        has_it = f"This {_PLACES[process.kind]} works with it now, without a restart."
+        return " ".join([has_it, *switching.what_stays(switch), others])
+    if this_process.process_kind(os.environ) == "kernel":
+        return f"This notebook gets it with Kernel > Restart Kernel. {others}"
+    takes = "A kernel that runs without a role gets it at its next restart."
+    if this_process.process_kind(os.environ) == "terminal":
+        return f"This terminal does not change: open a new one. {takes} {others}"
+    return f"{takes} {others}"
 
 
-def _print_result(session: Mapping[str, Any]) -> None:
+def _print_result(session: Mapping[str, Any], here: str) -> None:
+    """Print what was started.
+
+    Args:
+        session: the role session.
+        here: what becomes of this notebook or terminal.
+    """
     done = "Your default role is now" if session["default"] else "Started"
     print_text(f"{done} {lookup.describe(session)} (role session {session['id']}).")
     if session["default"]:
@@ -70,7 +91,7 @@ def _print_result(session: Mapping[str, Any]) -> None:
         )
         print_text("`jupyter wb-aws end`:")
         print_text(f"  {_who(session)}")
-        print_text(_here(session))
+        print_wrapped(here)
     else:
         print_text(
             "It is not your default role, so no notebook or terminal gets it by itself. To make it the"
@@ -81,18 +102,3 @@ def _print_result(session: Mapping[str, Any]) -> None:
 
 def _who(session: Mapping[str, Any]) -> str:
     return str(session["identity"]["Arn"] if session["identity"] else session["role_arn"])
-
-
-def _here(session: Mapping[str, Any]) -> str:
-    """Say what changes for the kernel or terminal in which the command ran, and for others."""
-    others = "Kernels that have a role keep it."
-    if this_process.was_started_with(
-        session["environment"].get("AWS_ROLE_SESSION_NAME", ""), os.environ
-    ):
-        return f"This process already has it. {others}"
-    if this_process.process_kind(os.environ) == "kernel":
-        return f"This notebook gets it with Kernel > Restart Kernel. {others}"
-    takes = "A kernel that runs without a role gets it at its next restart."
-    if this_process.process_kind(os.environ) == "terminal":
-        return f"This terminal does not change: open a new one. {takes}\n{others}"
-    return f"{takes} {others}"

@@ -27,6 +27,7 @@ from jupyter_wb_aws.cli.output import (
 # Problems of health whose details are elsewhere in the output.
 SHOWN_BELOW = {"role_session_needs_attention", "roles_file_entries_unusable"}
 SIGNED_OUT = {"signed_out", "pending"}
+DELIVERIES = {"web_identity": "web identity", "endpoint": "endpoint"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(answer.text)
     else:
-        _print_state(health, sign_in, answer.data["sessions"], verbose=args.verbose)
+        _print_state(client, health, sign_in, answer.data["sessions"], verbose=args.verbose)
     if signed_out:
         return ExitCode.FAILED
     news: list[Mapping[str, Any]] = []
@@ -80,18 +81,29 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print_state(
+    client: Client,
     health: Mapping[str, Any],
     sign_in: Mapping[str, Any],
     sessions: list[Mapping[str, Any]],
     *,
     verbose: bool,
 ) -> None:
+    """Print what is wrong, the role sessions, and what is left running.
+
+    Args:
+        client: the server.
+        health: what `GET /aws/health` answers.
+        sign_in: what `GET /aws/sign-in` answers.
+        sessions: the role sessions.
+        verbose: print each bad entry of the roles file, for an administrator.
+    """
     signed_out = sign_in["state"] in SIGNED_OUT
     if signed_out:
         _print_sign_in(sign_in)
     _print_health(health, _explained_by(sign_in) if signed_out else set(), verbose=verbose)
     if signed_out or sessions:
-        _print_sessions(sessions, signed_out=signed_out)
+        _print_sessions(client, sessions, signed_out=signed_out)
+    _print_left_running(client)
 
 
 def _is_printed(problem: Mapping[str, object], health: Mapping[str, Any]) -> bool:
@@ -125,22 +137,18 @@ def _print_sign_in(sign_in: Mapping[str, Any]) -> None:
     print_text()
 
 
-def _print_sessions(sessions: list[Mapping[str, Any]], *, signed_out: bool) -> None:
+def _print_sessions(client: Client, sessions: list[Mapping[str, Any]], *, signed_out: bool) -> None:
     if not sessions and signed_out:
         print_text("You have no role sessions.")
         return
-    now = datetime.now(UTC)
-    print_table(
-        ("", "ROLE", "STATE", "REGION", "TOKEN", "ID"),
-        [_row(session, now) for session in sessions],
-    )
+    _print_table(sessions)
     if any(session["default"] for session in sessions):
         print_text(f"\n{DEFAULT_LEGEND}")
     else:
         print_text(
             "\nNone of these is your default role. `jupyter wb-aws start ROLE` makes one the default."
         )
-    _print_here(sessions)
+    _print_here(client, sessions)
     for session in sessions:
         _print_more(session, signed_out=signed_out)
 
@@ -158,12 +166,57 @@ def _print_what_to_start(client: Client, *, as_json: bool) -> None:
     finally:
         if not as_json:
             print_text(text)
-            _print_here([])
+            _print_here(client, [])
 
 
-def _print_here(sessions: list[Mapping[str, Any]]) -> None:
-    if note := this_process.other_role_note(sessions, os.environ):
+def _print_here(client: Client, sessions: list[Mapping[str, Any]]) -> None:
+    held = this_process.endpoint_client(client, os.environ)
+    if note := this_process.other_role_note(sessions, os.environ, held):
         print_text(note)
+
+
+def _print_table(sessions: Sequence[Mapping[str, Any]]) -> None:
+    """Print the role sessions; how they are delivered only where the site uses the credential endpoint."""
+    now = datetime.now(UTC)
+    rows = [_row(session, now) for session in sessions]
+    header: tuple[str, ...] = ("", "ROLE", "STATE", "REGION", "TOKEN", "ID")
+    if any(session["delivery"] == "endpoint" for session in sessions):
+        header = (*header[:-1], "DELIVERY", header[-1])
+        rows = [
+            (*row[:-1], DELIVERIES[session["delivery"]], row[-1])
+            for row, session in zip(rows, sessions, strict=True)
+        ]
+    print_table(header, rows)
+
+
+def _print_left_running(client: Client) -> None:
+    """Print the processes that keep a role although their kernel, terminal or app has gone.
+
+    Where the system does not show how many there are (macOS), each that was left is printed.
+    """
+    left = [
+        one
+        for one in client.get("/aws/endpoint/clients").data["clients"]
+        if one["state"] == "left_running" and one["processes"] != 0
+    ]
+    if not left:
+        return
+    print_text("\nLeft running, with the role that they had when their kernel or terminal went:")
+    print_table(
+        ("ROLE", "LEFT BY", "PROCESSES", "LAST REQUEST", "ID"), [_left(one) for one in left]
+    )
+    print_text("`jupyter wb-aws end --client ID` refuses one of them AWS credentials from then on.")
+
+
+def _left(one: Mapping[str, Any]) -> tuple[str, ...]:
+    processes = one["processes"]
+    return (
+        one["label"] or "no AWS role",
+        f"{one['kind']} {one['name']}",
+        "?" if processes is None else str(processes),
+        format_time(one["last_request_at"], datetime.now(UTC)),
+        one["id"],
+    )
 
 
 def _row(session: Mapping[str, Any], now: datetime) -> tuple[str, ...]:

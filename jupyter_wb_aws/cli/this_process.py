@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from jupyter_wb_aws.variables import KERNEL_ID, ROLE_LABEL
+from jupyter_wb_aws.variables import ENDPOINT_TOKEN_FILE, KERNEL_ID, ROLE_LABEL
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.cli.client import Client
 
 NAME = "AWS_ROLE_SESSION_NAME"
 Session = Mapping[str, Any]
+# A client of the credential endpoint, as `GET /aws/endpoint/clients` lists it.
+EndpointClient = Mapping[str, Any]
 ProcessKind = Literal["kernel", "terminal"]
+KINDS: tuple[ProcessKind, ...] = ("kernel", "terminal")
+
+
+class Assignable(NamedTuple):
+    """A kernel or terminal to which another role session can be assigned.
+
+    Attributes:
+        kind: what it is.
+        id: the kernel's id or the terminal's name.
+    """
+
+    kind: ProcessKind
+    id: str
 
 
 def kernel_id(environment: Mapping[str, str]) -> str | None:
@@ -25,60 +44,128 @@ def process_kind(environment: Mapping[str, str]) -> ProcessKind | None:
     return "terminal" if "JUPYTER_SERVER_URL" in environment else None
 
 
-def was_started_with(session_name: str, environment: Mapping[str, str]) -> bool:
-    """Return whether this process was started with the role session of that RoleSessionName."""
-    return environment.get(NAME) == session_name
+def endpoint_client(client: Client, environment: Mapping[str, str]) -> EndpointClient | None:
+    """Ask the server which of the credential endpoint's clients this process belongs to.
+
+    The variables of a process stay as they were when it started, so they can't show a switch. The name of its
+    endpoint token's file ends with the id of its client, which is not secret.
+
+    Returns:
+        None if it has no endpoint token of this server, or one that was ended.
+    """
+    file = PurePath(environment.get(ENDPOINT_TOKEN_FILE, ""))
+    if file.suffix != ".endpoint":
+        return None
+    listed: list[EndpointClient] = client.get("/aws/endpoint/clients").data["clients"]
+    return next((one for one in listed if file.stem.endswith(f"_{one['id']}")), None)
 
 
-def role_session(sessions: Sequence[Session], environment: Mapping[str, str]) -> Session | None:
-    """Return the role session of this process, if it is one of these."""
-    name = environment.get(NAME)
-    mine = (s for s in sessions if name and s["environment"].get(NAME) == name)
-    return next(mine, None)
+def assignable(environment: Mapping[str, str], held: EndpointClient | None) -> Assignable | None:
+    """Return the kernel or terminal that this process belongs to, if the server can assign it a role session.
+
+    A terminal's name is known by its endpoint token only. Without one it can't be switched anyway.
+    """
+    for kind in KINDS:
+        if held is not None and held["kind"] == kind:
+            return Assignable(kind, held["name"])
+    kernel = kernel_id(environment)
+    return Assignable("kernel", kernel) if kernel else None
 
 
-def other_role_note(sessions: Sequence[Session], environment: Mapping[str, str]) -> str | None:
-    """Explain that this process does not have the default role, and what changes that; None if it has it."""
-    mine = role_session(sessions, environment)
+def has_role_of(
+    session: Session, environment: Mapping[str, str], held: EndpointClient | None
+) -> bool:
+    """Return whether this process works with a role session.
+
+    Args:
+        session: the role session.
+        environment: the environment of this process.
+        held: its `endpoint_client`.
+    """
+    if held is not None:
+        return bool(held["session_id"] == session["id"])
+    name = session["environment"].get(NAME)
+    return bool(name) and environment.get(NAME) == name
+
+
+def role_session(
+    sessions: Sequence[Session], environment: Mapping[str, str], held: EndpointClient | None
+) -> Session | None:
+    """Return the role session of this process, if it is one of these.
+
+    Args:
+        sessions: role sessions of this server.
+        environment: the environment of this process.
+        held: its `endpoint_client`.
+    """
+    return next((s for s in sessions if has_role_of(s, environment, held)), None)
+
+
+def other_role_note(
+    sessions: Sequence[Session], environment: Mapping[str, str], held: EndpointClient | None
+) -> str | None:
+    """Explain that this process does not have the default role, and what changes that; None if it has it.
+
+    Args:
+        sessions: the role sessions of this server.
+        environment: the environment of this process.
+        held: its `endpoint_client`.
+    """
+    mine = role_session(sessions, environment, held)
     default = next((session for session in sessions if session["default"]), None)
     kind = process_kind(environment)
     if mine is not None:
-        return None if mine is default else _other(mine, default, kind)
+        return None if mine is default else _other(mine, default, kind, held)
     if kind is None:
         return None
-    if label := environment.get(ROLE_LABEL):
+    chose_none = held is not None and held["session_id"] is None
+    if (label := _label(environment, held)) and not chose_none:
         ended = f"The role session of {label}, which this {kind} was started with, has ended."
-        return f"{ended} {_how_to_get_a_role(kind, default, label)}"
+        return f"{ended} {_how_to_get_a_role(kind, default, held, label)}"
     return (
         None
         if default is None
-        else f"This {kind} has no AWS role. {_how_to_get_a_role(kind, default)}"
+        else f"This {kind} has no AWS role. {_how_to_get_a_role(kind, default, held)}"
     )
 
 
-def _other(mine: Session, default: Session | None, kind: ProcessKind | None) -> str:
+def _label(environment: Mapping[str, str], held: EndpointClient | None) -> str | None:
+    return environment.get(ROLE_LABEL) if held is None else held["label"]
+
+
+def _other(
+    mine: Session, default: Session | None, kind: ProcessKind | None, held: EndpointClient | None
+) -> str:
     # A command of `exec` has a role session of its own, independent of the terminal's.
-    if kind is None or not mine["shared"]:
+    if kind is None or not mine["shared"] or (held is not None and held["kind"] != kind):
         return f"This process has the role {mine['label']}."
     has_it = f"This {kind} has the role {mine['label']}"
+    if held is not None and held["state"] == "left_running":
+        return f"{has_it} and keeps it: what was left running can't be switched."
     if kind == "kernel":
-        return f"{has_it} and keeps it when it restarts. {_in_notebook('ROLE', 'changes it')}"
-    return f"{has_it}; a new one gets {default['label'] if default else 'no AWS role'}."
+        keeps = " and keeps it when it restarts" if held is None else ""
+        return f"{has_it}{keeps}. {_in_notebook('ROLE', 'changes it', held)}"
+    a_new_one = f"{has_it}; a new one gets {default['label'] if default else 'no AWS role'}."
+    return f"{a_new_one} `jupyter wb-aws start ROLE` changes it at once." if held else a_new_one
 
 
-def _how_to_get_a_role(kind: ProcessKind, default: Session | None, label: str | None = None) -> str:
+def _how_to_get_a_role(
+    kind: ProcessKind,
+    default: Session | None,
+    held: EndpointClient | None,
+    label: str | None = None,
+) -> str:
     """Say how this process gets a role: a kernel whose role session has ended does not get another one automatically."""
+    role = label or (default["label"] if default else "ROLE")
     if kind == "kernel":
-        role = label or (default["label"] if default else "ROLE")
-        return _in_notebook(shlex.quote(role), f"gives it {role}")
+        return _in_notebook(shlex.quote(role), f"gives it {role}", held)
+    if held is not None:
+        return f"`jupyter wb-aws start {shlex.quote(role)}` gives it {role} at once."
     if default is None:
-        role = shlex.quote(label or "ROLE")
-        return f"Run `jupyter wb-aws start {role}`, then open a new terminal."
+        return f"Run `jupyter wb-aws start {shlex.quote(role)}`, then open a new terminal."
     return f"Open a new terminal: it gets {default['label']}."
 
 
-def _in_notebook(role: str, effect: str) -> str:
-    return (
-        f"`!jupyter wb-aws start {role}` in a cell, or the notebook's toolbar, {effect} when the kernel\n"
-        "restarts."
-    )
+def _in_notebook(role: str, effect: str, held: EndpointClient | None) -> str:
+    how = f"`!jupyter wb-aws start {role}` in a cell, or the notebook's toolbar, {effect}"
+    return f"{how} when the kernel\nrestarts." if held is None else f"{how} at once."

@@ -90,6 +90,26 @@ def sign_in(state: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def endpoint_client(name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"c-{name}",
+        "kind": "kernel",
+        "name": name,
+        "state": "running",
+        "session_id": "id-auditor",
+        "role_arn": "arn:aws:iam::111122223333:role/auditor",
+        "label": "auditor",
+        "started_at": "2026-11-24T14:00:00Z",
+        "last_request_at": None,
+        "processes": 1,
+        **more,
+    }
+
+
+def switch(**more: Any) -> dict[str, Any]:
+    return {"applies": "at_restart", "at_restart": [], "old_clients_until": None, **more}
+
+
 def health(**more: Any) -> dict[str, Any]:
     return {
         "status": "ok",
@@ -181,11 +201,25 @@ class State:
             "end_session_url": None,
         }
     )
+    # Clients of the credential endpoint.
+    clients: list[dict[str, Any]] = field(default_factory=list)
+    assignments: list[dict[str, Any]] = field(default_factory=list)
+    # What PUT /aws/assignments/{id} answers.
+    switch: dict[str, Any] = field(default_factory=switch)
+    # What DELETE /aws/sessions/{id} answers.
+    ended: dict[str, Any] = field(
+        default_factory=lambda: {
+            "credentials_expire_at": "2026-11-24T16:00:00Z",
+            "clients_stop_by": None,
+        }
+    )
     # What POST /aws/sessions answers besides the usual.
     started: dict[str, Any] = field(default_factory=dict)
     device: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
     redirect: str = ""
+    # What PUT /aws/assignments/{id} answers for these role sessions.
+    refused_sessions: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
@@ -226,6 +260,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Location", state.redirect)
             self.end_headers()
             return
+        if method == "PUT" and body["session_id"] in state.refused_sessions:
+            self.answer(*state.refused_sessions[body["session_id"]])
+            return
         if f"{method} {path}" in state.answers:
             self.answer(*state.answers[f"{method} {path}"])
             return
@@ -246,7 +283,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def call(self, method, path, query, body):  # noqa: PLR0911 - one for each call
+    def call(self, method, path, query, body):  # noqa: C901, PLR0911 - one for each call
         state = self.state
         match method, path.split("/")[2:]:
             case "GET", ["roles"]:
@@ -272,18 +309,16 @@ class Handler(BaseHTTPRequestHandler):
                 return 201, session
             case _, ["sign-in"]:
                 return self.sign_in(method)
+            case "GET", ["assignments"]:
+                return 200, {"assignments": state.assignments}
             case "PUT", ["assignments", _]:
-                at_restart = ["AWS_ROLE_ARN"]
-                return 200, {
-                    "applies": "at_restart",
-                    "at_restart": at_restart,
-                    "old_clients_until": None,
-                }
+                return 200, state.switch
+            case "GET", ["endpoint", "clients"]:
+                return 200, {"clients": state.clients}
+            case "DELETE", ["endpoint", "clients", _]:
+                return 204, None
             case "DELETE", ["sessions", _]:
-                return 200, {
-                    "credentials_expire_at": "2026-11-24T16:00:00Z",
-                    "clients_stop_by": None,
-                }
+                return 200, state.ended
         return 404, problem("not_found", "No such path.")
 
     def sign_in(self, method):

@@ -165,7 +165,8 @@ def test_started_in_a_notebook_it_is_the_choice_for_this_notebook_too(server, ru
     run("start", "auditor", "--no-default")
 
     chosen = [(c.target, c.body) for c in server.asked if c.method == "PUT"]
-    assert chosen == [("/user/alice/aws/assignments/kernel-1", {"session_id": "id-analyst"})]
+    path = "/user/alice/aws/assignments/kernel-1?kind=kernel"
+    assert chosen == [(path, {"session_id": "id-analyst"})]
 
 
 def named(name, **more):
