@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from boto3.session import Session
+    from IPython.core.interactiveshell import InteractiveShell
     from jupyter_server.serverapp import ServerApp
 
 __all__ = ["__version__", "boto3_session"]
@@ -45,6 +46,16 @@ def boto3_session(serverapp: ServerApp, consumer: str, session_id: str | None = 
     state.require_manager()
     session: Session = state.boto3_sessions.boto3_session(consumer, session_id)
     return session
+
+
+def load_ipython_extension(ipython: InteractiveShell) -> None:
+    """Add `%aws_role` to a notebook, which runs `%load_ext jupyter_wb_aws`.
+
+    IPython calls this function by name (IPython, "IPython extensions").
+    """
+    from jupyter_wb_aws.cli.magic import load
+
+    load(ipython)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, object]]:

@@ -18,9 +18,11 @@ EVERY_MODULE = {
     ): path
     for path in PACKAGE.rglob("*.py")
 }
-# Jupyter Server calls the first, no code of ours does. The second is for the type alone: the wiring reads the traits.
+# Jupyter Server and IPython call the first two, no code of ours does. The third is for the type alone: the wiring
+# reads the traits.
 FROM_BELOW = {
     ("jupyter_wb_aws", "jupyter_wb_aws.app"),
+    ("jupyter_wb_aws", "jupyter_wb_aws.cli.magic"),
     ("jupyter_wb_aws.wiring", "jupyter_wb_aws.app"),
 }
 MAX_ARGUMENTS = 9
