@@ -195,9 +195,8 @@ class Connection(asyncio.BufferedProtocol):
             sent = encoded(answer)
         except Refusal as refusal:
             sent = encoded(refusal.answer())
-            refusal.__traceback__ = (
-                None  # a refusal that is raised again would hold every connection
-            )
+            # One that is raised again and again would collect the frames of every connection.
+            refusal.__traceback__ = None
         except asyncio.CancelledError:  # it is late, or the server stops
             sent = encoded(_failed().answer())
         except Exception as error:  # noqa: BLE001 - an SDK gets an answer that it understands

@@ -159,7 +159,7 @@ async def test_refusals_keep_no_memory():
             await asyncio.gather(*(send(port, head(port)) for _ in range(10)))
             await send(port, b"GET / HTTP/1.1\r\nX: " + b"a" * 5000)
 
-    async with running(answer, Limits(rate=1e6, per_client=1)) as server:
+    async with running(answer, Limits(rate=1e6)) as server:
         await many(server.port, 10)
         gc.collect()
         tracemalloc.start()
