@@ -75,12 +75,15 @@ class Connections:
         self._open: set[Connection] = set()
         self._idle: dict[Connection, None] = {}  # the oldest first
         self._logged: set[str] = set()
+        self._closing = False
 
     def opened(self, connection: Connection) -> None:
         """Count a connection; close another one, or this one, if there are too many."""
         self._open.add(connection)
         self._idle[connection] = None
-        if len(self._open) > self.limits.connections:
+        if self._closing:
+            connection.abort()
+        elif len(self._open) > self.limits.connections:
             next(iter(self._idle)).abort()
 
     def asked(self, connection: Connection) -> None:
@@ -113,11 +116,13 @@ class Connections:
 
     async def close(self) -> None:
         """Close all connections, answered or not."""
+        self._closing = True
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         for connection in list(self._open):
             connection.abort()
+        await asyncio.sleep(0)  # their sockets are closed in the loop's next step
 
 
 class Connection(asyncio.BufferedProtocol):
