@@ -286,7 +286,8 @@ export function aDocument() {
     node: window.document.createElement('div'),
     sessionContext,
     memory: null,
-    kernelSince: 0
+    kernelSince: 0,
+    staying: []
   } as unknown as IDocument;
   return { document, kernel, sessionContext };
 }

@@ -62,15 +62,17 @@ test('the server is asked about a kernel that the document already has', () => {
   expect(read).toHaveBeenCalledTimes(1);
 });
 
-test('the server is asked about a kernel that has restarted', () => {
+test('the server is asked about a kernel that has restarted, which has nothing from before', () => {
   const { document, sessionContext } = aDocument();
   const { model, read } = aModel();
   followKernel(document, model);
   read.mockClear();
+  document.staying = ['AWS_REGION'];
 
   for (const status of ['busy', 'idle', 'restarting', 'idle', 'busy']) {
     sessionContext.statusChanged.emit(status);
   }
 
   expect(read).toHaveBeenCalledTimes(1);
+  expect(document.staying).toEqual([]);
 });

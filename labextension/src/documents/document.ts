@@ -21,6 +21,8 @@ export interface IDocument {
   readonly memory: IRoleMemory | null;
   /** How many reads (`IAwsRoles.reads`) had begun when it got its current kernel. */
   kernelSince: number;
+  /** The variables that the last switch of the running kernel did not reach: they stay until its restart. */
+  staying: readonly string[];
 }
 
 /** The role that the user chose for a document, kept with it. */
@@ -42,7 +44,8 @@ export function consoleDocument(panel: ConsolePanel): IDocument {
     node: panel.node,
     sessionContext: panel.sessionContext,
     memory: null,
-    kernelSince: 0
+    kernelSince: 0,
+    staying: []
   };
 }
 
@@ -55,7 +58,8 @@ export function notebookDocument(panel: NotebookPanel): IDocument {
     node: panel.node,
     sessionContext: panel.sessionContext,
     memory: new NotebookMemory(panel),
-    kernelSince: 0
+    kernelSince: 0,
+    staying: []
   };
 }
 
@@ -166,6 +170,7 @@ export function followKernel(document: IDocument, model: IAwsRoles): void {
   let before: Kernel.Status = 'unknown';
   const ask = () => {
     document.kernelSince = model.reads;
+    document.staying = [];
     void model.read({ background: true });
   };
   sessionContext.kernelChanged.connect(ask);
@@ -174,6 +179,7 @@ export function followKernel(document: IDocument, model: IAwsRoles): void {
   }
   sessionContext.statusChanged.connect((_, status) => {
     if (RESTARTING.includes(before) && status !== before) {
+      document.staying = [];
       void model.read({ background: true });
     }
     before = status;

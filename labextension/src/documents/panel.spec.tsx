@@ -146,8 +146,16 @@ function switchable(auditor: RoleSession, effect: Switch) {
     });
   };
   const buttons = () => [...node.querySelectorAll('button')].map(each => each.textContent);
+  /** Close the panel, and open it again. */
+  const opened = () => {
+    React.act(() => root.render(<></>));
+    React.act(() =>
+      root.render(<DocumentPanel {...panelProps(model)} document={document} close={close} />)
+    );
+    return node;
+  };
   const end = () => React.act(() => root.unmount());
-  return { node, pick, close, assigned, buttons, end };
+  return { node, pick, close, assigned, buttons, opened, end };
 }
 
 test('a running kernel is switched at once, and the panel says what uses the new role and when the rest follows', async () => {
@@ -187,6 +195,10 @@ test('a restart is offered for what a switch does not reach, and is not the answ
   expect(panel.node.textContent).toContain('The kernel keeps its region (AWS_REGION)');
   expect(panel.buttons()).toEqual(['Restart now', 'Later']);
   expect(window.document.activeElement?.textContent).toBe('Later');
+
+  const again = panel.opened();
+  expect(again.textContent).toContain('The kernel keeps its region (AWS_REGION)');
+  expect(again.textContent).toContain('Restart now');
   panel.end();
 });
 

@@ -60,6 +60,12 @@ export function DocumentPanel(props: Props): React.JSX.Element {
       {unreachable && <p role="status">{staleText(snapshot, trans)}</p>}
       <p>{documentText(role, snapshot.roles, now, trans).sentence}</p>
       {switched && <Switched {...props} done={done} />}
+      {role.kind === 'kernel' && !restart && document.staying.length > 0 && (
+        <>
+          <p>{stayingText('kernel', document.staying, trans)}</p>
+          <RestartOffer {...props} focus={switched ? 'close' : null} />
+        </>
+      )}
       {restart && <RestartOffer {...props} focus={done === null ? null : 'restart'} />}
       {role.kind === 'no_kernel' && <KernelOffer {...props} />}
       {role.kind === 'kernel' && done === null && !unreachable && (
@@ -148,6 +154,7 @@ async function choose(
   }
   const session = roleArn === null ? null : await model.startForKernel(roleArn);
   const effect = await model.assign('kernel', kernelId, session?.id ?? null);
+  document.staying = staying(effect);
   if (document.memory !== null) {
     document.memory.arn = roleArn;
   }
@@ -198,19 +205,13 @@ function Offer(
   );
 }
 
-/** What a switch of the running kernel has changed, and what only a restart changes. */
+/** What a switch of the running kernel has changed. */
 function Switched(props: Props & { done: IDone }): React.JSX.Element {
-  const { trans, close, done } = props;
-  const stays = staying(done.effect);
+  const { document, trans, close, done } = props;
   return (
     <>
       <p role="status">{switchedText(done.effect, done.label, trans)}</p>
-      {stays.length > 0 ? (
-        <>
-          <p>{stayingText('kernel', stays, trans)}</p>
-          <RestartOffer {...props} focus="close" />
-        </>
-      ) : (
+      {document.staying.length === 0 && (
         <div className="jp-AwsRoles-buttons">
           <button
             type="button"
