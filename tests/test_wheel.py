@@ -50,6 +50,7 @@ def test_everything_that_is_needed_at_run_time_is_in_the_wheel(wheel):
         "jupyter_wb_aws/handlers/openapi.yaml",
         "jupyter_wb_aws/events/session_started.yaml",
         "jupyter_wb_aws/demo/notebooks/aws-in-a-notebook.ipynb",
+        "jupyter_wb_aws/demo/notebooks/parquet-with-pandas.ipynb",
         "jupyter_wb_aws/py.typed",
     ):
         assert needed in names

@@ -34,7 +34,7 @@ _PORTS_TRIED = 50
 _START_TIMEOUT = 90.0
 _POLL_INTERVAL = 0.2
 _LEAST_LIFETIME_ON_HUB = 10
-REQUIRED_MODULES = ("moto", "flask", "jupyterlab", "matplotlib", "awscli")
+REQUIRED_MODULES = ("moto", "flask", "jupyterlab", "matplotlib", "awscli", "pandas", "pyarrow")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

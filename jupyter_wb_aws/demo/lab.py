@@ -16,7 +16,7 @@ from jupyter_wb_aws.demo.environment import lab_environment
 from jupyter_wb_aws.demo.jupyter_process import JupyterProcess, answers_ok
 from jupyter_wb_aws.demo.names import redirect_uri
 from jupyter_wb_aws.demo.private_file import write_private
-from jupyter_wb_aws.demo.site import NOTEBOOK, as_json, roles_file, server_config
+from jupyter_wb_aws.demo.site import NOTEBOOKS, as_json, roles_file, server_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,11 +69,11 @@ def client_file(state: Path) -> Path:
 
 
 def prepare(state: Path, options: LabOptions) -> None:
-    """Prepare the state folder, and copy the sample notebook into the user's folder."""
+    """Prepare the state folder, and copy the sample notebooks into the user's folder."""
     prepare_folders(state)
     (state / "roles.toml").write_text(roles_file(options.request_url), "utf-8")
     write_config(state, _config(state, options))
-    copy_notebook(options.root)
+    copy_notebooks(options.root)
 
 
 def prepare_folders(state: Path) -> None:
@@ -94,12 +94,13 @@ def write_config(state: Path, config: Mapping[str, object]) -> None:
     write_private(state / "config" / "jupyter_server_config.json", as_json(config))
 
 
-def copy_notebook(root: Path) -> None:
-    """Copy the sample notebook, unless there is one: it may contain the user's work."""
+def copy_notebooks(root: Path) -> None:
+    """Copy the sample notebooks, unless they are there: they may contain the user's work."""
     root.mkdir(exist_ok=True)
-    if not (root / NOTEBOOK).exists():
-        source = files("jupyter_wb_aws.demo") / "notebooks" / NOTEBOOK
-        (root / NOTEBOOK).write_bytes(source.read_bytes())
+    for name in NOTEBOOKS:
+        if not (root / name).exists():
+            source = files("jupyter_wb_aws.demo") / "notebooks" / name
+            (root / name).write_bytes(source.read_bytes())
 
 
 def lab_config(root: Path) -> dict[str, dict[str, Any]]:

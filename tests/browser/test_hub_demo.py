@@ -39,7 +39,7 @@ def log_in(lab, user):
 def test_alice_types_her_name_and_works_as_analyst(lab, hub_demo):
     lab.page.goto(hub_demo.link)
     assert lab.page.get_by_label("Password").count() == 0
-    expect(log_in(lab, "alice")).to_contain_text("3 roles")
+    expect(log_in(lab, "alice")).to_contain_text("4 roles")
     lab.shot("hub-demo-alice")
 
     lab.page.get_by_role("option", name="Analyst").click()

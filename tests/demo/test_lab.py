@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_wb_aws.demo.child_processes import end_with_all
 from jupyter_wb_aws.demo.lab import LabOptions, prepare
-from jupyter_wb_aws.demo.site import NOTEBOOK
+from jupyter_wb_aws.demo.site import NOTEBOOKS
 
 
 @pytest.fixture
@@ -78,14 +78,15 @@ def test_terminals_are_not_login_shells(state, options):
     assert shell.endswith("sh")
 
 
-def test_the_sample_notebook_is_copied_once_and_never_overwritten(state, options, tmp_path):
+def test_the_sample_notebooks_are_copied_once_and_never_overwritten(state, options, tmp_path):
     prepare(state, options)
-    assert (options.root / NOTEBOOK).stat().st_size > 0
-    (options.root / NOTEBOOK).write_text("mine")
+    for name in NOTEBOOKS:
+        assert (options.root / name).stat().st_size > 0
+        (options.root / name).write_text("mine")
     again = tmp_path / "again"
     again.mkdir()
     prepare(again, options)
-    assert (options.root / NOTEBOOK).read_text() == "mine"
+    assert {(options.root / name).read_text() for name in NOTEBOOKS} == {"mine"}
 
 
 SLEEP = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"

@@ -7,8 +7,9 @@ from importlib.resources import files
 import nbformat
 import pytest
 
+from jupyter_wb_aws.demo.hub.site import ROLES_FILE as HUB_ROLES_FILE
 from jupyter_wb_aws.demo.names import CLIENT_ID, REGION, redirect_uri, role_arn
-from jupyter_wb_aws.demo.site import NOTEBOOK, roles_file, server_config
+from jupyter_wb_aws.demo.site import NOTEBOOKS, roles_file, server_config
 from jupyter_wb_aws.demo.users import ALICE, BOB
 
 
@@ -19,13 +20,13 @@ def roles():
     }
 
 
-def notebook():
-    text = (files("jupyter_wb_aws.demo") / "notebooks" / NOTEBOOK).read_text("utf-8")
+def notebook(name):
+    text = (files("jupyter_wb_aws.demo") / "notebooks" / name).read_text("utf-8")
     return nbformat.reads(text, as_version=4)
 
 
 def test_the_catalogue_holds_every_role_of_the_account():
-    names = ("analyst", "auditor", "misconfigured", "finance-admin")
+    names = ("analyst", "auditor", "engineer", "misconfigured", "finance-admin")
     assert set(roles()) == {role_arn(name) for name in names}
 
 
@@ -70,7 +71,7 @@ def test_with_a_sign_in_the_settings_name_the_client_and_the_redirect_uri():
 @pytest.mark.parametrize(
     ("user", "names"),
     [
-        (ALICE, {"analyst", "auditor", "misconfigured"}),
+        (ALICE, {"analyst", "auditor", "engineer", "misconfigured"}),
         (BOB, {"auditor", "finance-admin", "misconfigured"}),
     ],
     ids=["alice", "bob"],
@@ -85,8 +86,18 @@ def test_alice_and_bob_are_offered_different_roles(user, names):
     assert offered == {role_arn(name) for name in names}
 
 
-def test_the_sample_notebook_is_valid_and_has_no_outputs():
-    content = notebook()
+@pytest.mark.parametrize(
+    "site_roles", [roles_file("http://127.0.0.1:1/request"), HUB_ROLES_FILE], ids=["lab", "hub"]
+)
+def test_one_role_comes_from_the_credential_endpoint(site_roles):
+    deliveries = {role["arn"]: role.get("delivery") for role in tomllib.loads(site_roles)["roles"]}
+    assert deliveries.pop(role_arn("engineer")) == "endpoint"
+    assert set(deliveries.values()) == {None}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_sample_notebook_is_valid_and_has_no_outputs(name):
+    content = notebook(name)
     nbformat.validate(content)
     code = [cell for cell in content.cells if cell.cell_type == "code"]
     assert code

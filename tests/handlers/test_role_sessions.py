@@ -22,6 +22,7 @@ async def test_roles_are_those_of_the_user(api):
     assert [role["name"] for role in answer.data["roles"]] == [
         "analyst",
         "auditor",
+        "engineer",
         "misconfigured",
     ]
 
@@ -216,7 +217,7 @@ async def test_health_reports_states_and_versions(api):
     health = (await api("GET", "/aws/health")).data
 
     assert health["status"] == "ok"
-    assert health["catalogue"]["roles"] == 4
+    assert health["catalogue"]["roles"] == 5
     assert health["token_source"]["subject"] == "alice"
     assert [(s["id"], s["state"]) for s in health["role_sessions"]] == [(session["id"], "active")]
 
@@ -306,7 +307,7 @@ async def test_a_broken_roles_file_keeps_the_last_good_one_and_says_where(api, r
 
     roles, health = await api("GET", "/aws/roles"), await api("GET", "/aws/health")
 
-    assert len(roles.data["roles"]) == 3
+    assert len(roles.data["roles"]) == 4
     assert health.data["status"] == "degraded"
     assert health.data["catalogue"]["problem"]["line"] == 3
 

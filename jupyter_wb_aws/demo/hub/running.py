@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from jupyter_wb_aws.demo.environment import lab_environment
 from jupyter_wb_aws.demo.hub import site
 from jupyter_wb_aws.demo.jupyter_process import JupyterProcess, answers_ok
-from jupyter_wb_aws.demo.lab import copy_notebook, lab_config, prepare_folders, write_config
+from jupyter_wb_aws.demo.lab import copy_notebooks, lab_config, prepare_folders, write_config
 from jupyter_wb_aws.demo.private_file import write_private
 from jupyter_wb_aws.demo.site import as_json
 
@@ -92,7 +92,7 @@ def _prepare_user(folder: Path, options: HubOptions) -> None:
     home = folder / "home"
     settings = site.server_settings(options.port, options.aws_url)
     write_config(folder, {**lab_config(home), **settings})
-    copy_notebook(home)
+    copy_notebooks(home)
 
 
 def _environment(

@@ -49,6 +49,7 @@ def seed(issuer: str) -> None:
     host = _provider_and_bucket(issuer, CLIENT_ID)
     accounts.add_role("analyst", trust(host, "alice"), _permissions(_READ + _WRITE))
     accounts.add_role("auditor", trust(host, "alice", "bob"), _permissions(_READ))
+    accounts.add_role("engineer", trust(host, "alice"), _permissions(_READ + _WRITE))
     # A typical mistake: the directory's old spelling of the same user.
     accounts.add_role("misconfigured", trust(host, "CORP\\alice"), _permissions(_READ))
     accounts.add_role("finance-admin", trust(host, "bob", "frank"), _permissions(_READ + _WRITE))
@@ -60,6 +61,7 @@ def seed_for_hub(issuer: str) -> None:
     tagged = _trust_hub(host, HUB_AUDIENCE, "sts:TagSession")
     accounts.add_role("analyst", tagged, _permissions(_READ + _WRITE))
     accounts.add_role("auditor", _trust_hub(host, HUB_AUDIENCE), _permissions(_READ))
+    accounts.add_role("engineer", _trust_hub(host, HUB_AUDIENCE), _permissions(_READ + _WRITE))
     # A typical mistake: another provider's audience.
     accounts.add_role("misconfigured", _trust_hub(host, CLIENT_ID), _permissions(_READ))
 
