@@ -273,6 +273,8 @@ class WbAwsApp(ExtensionApp):
         await asyncio.gather(self._opening, return_exceptions=True)
         if state.apps is not None:
             await state.apps.r_sessions.close()
+        if state.endpoint is not None:
+            await state.endpoint.close()
         await state.manager.close()
         if self._at_exit is not None:
             atexit.unregister(self._at_exit)

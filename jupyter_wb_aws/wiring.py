@@ -26,9 +26,13 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
     from jupyter_wb_aws.app import WbAwsApp
+    from jupyter_wb_aws.aws.sts import Credentials
+    from jupyter_wb_aws.endpoint.endpoint import CredentialEndpoint
     from jupyter_wb_aws.identity.source import TokenSource
     from jupyter_wb_aws.injection.environment import InjectionSettings, UserAwsFiles
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+    from jupyter_wb_aws.role_sessions.role_session import RoleSession
+    from jupyter_wb_aws.role_sessions.role_session_sts import RoleSessionSts
     from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
     from jupyter_wb_aws.roles.role_catalogue import RoleCatalogue
     from jupyter_wb_aws.single_user import SingleUserServer
@@ -176,8 +180,77 @@ def _make_manager(
         hooks=ServerHooks(
             partial(sts_environment, site=site, conflict_check=state.conflict_check),
             state.role_sessions_in_use,
+            EndpointOnDemand(state, site),
         ),
     )
+
+
+class EndpointOnDemand:
+    """Makes the credential endpoint with the first role session that it delivers; see `EndpointDelivery`.
+
+    Args:
+        state: gets the endpoint.
+        site: the site's settings.
+    """
+
+    def __init__(self, state: ServerState, site: InjectionSettings) -> None:
+        self._state = state
+        self._site = site
+
+    async def open(self, session: RoleSession, credentials: Credentials | None, /) -> None:
+        """Let the endpoint answer for a role session.
+
+        Raises:
+            WbAwsError: if it can't.
+        """
+        await self._endpoint().open(session, credentials)
+
+    async def refresh(self, session: RoleSession, /) -> None:
+        """Fetch new credentials now.
+
+        Raises:
+            WbAwsError: what STS says.
+        """
+        await self._endpoint().refresh(session)
+
+    def credentials(self, session: RoleSession, /) -> Credentials:
+        """Return current credentials to code in this server.
+
+        Raises:
+            WbAwsError: why there are none.
+        """
+        return self._endpoint().credentials_of(session)
+
+    def look(self) -> None:
+        """Look at the role sessions and the endpoint again."""
+        if self._state.endpoint is not None:
+            self._state.endpoint.look()
+
+    def _endpoint(self) -> CredentialEndpoint:
+        if self._state.endpoint is None:
+            from jupyter_wb_aws.endpoint.endpoint import CredentialEndpoint
+
+            manager = self._state.require_manager()
+            self._state.endpoint = CredentialEndpoint(
+                manager.context,
+                manager.sessions,
+                manager.files,
+                self._make_sts,
+                manager.context.random,
+            )
+        return self._state.endpoint
+
+    def _make_sts(self) -> RoleSessionSts:
+        """Return what asks STS from the endpoint's loop, with nothing that waits in Jupyter's."""
+        from jupyter_wb_aws.aws.sts_subprocess import SubprocessStsClient
+        from jupyter_wb_aws.child_processes import ChildProcesses
+        from jupyter_wb_aws.injection.conflict_check import ConflictCheck
+        from jupyter_wb_aws.injection.sts_environment import sts_environment
+        from jupyter_wb_aws.role_sessions.role_session_sts import RoleSessionSts
+
+        environment = partial(sts_environment, site=self._site, conflict_check=ConflictCheck())
+        timeout = self._state.require_manager().settings.start_timeout
+        return RoleSessionSts(SubprocessStsClient(ChildProcesses()), environment, timeout)
 
 
 def _catalogue(

@@ -21,7 +21,7 @@ from typing import Literal
 
 from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.errors import EndpointClientNotFound, EndpointUnavailable, LeftRunning
-from jupyter_wb_aws.identity.token import SecretStr
+from jupyter_wb_aws.identity.token import Identity, SecretStr
 from jupyter_wb_aws.role_sessions.endpoint_access import EndpointAccess
 from jupyter_wb_aws.role_sessions.placeholders import (
     boto_placeholder,
@@ -81,6 +81,7 @@ class EndpointClient:
     Attributes:
         id: names it in the REST API; not a secret.
         name: the id of its kernel or role session, or the name of its terminal or app.
+        owner: the user of its role session; it never gets another user's.
         session: its role session; None for "no AWS role".
         access: what its processes need to ask.
         last_expiration: the latest `Expiration` that it was given.
@@ -93,6 +94,7 @@ class EndpointClient:
     key: Hashable
     token: EndpointToken
     access: EndpointAccess
+    owner: Identity
     session: RoleSession | None
     started_at: datetime
     last_request_at: datetime | None = None
@@ -138,6 +140,10 @@ class EndpointClients:
         key = (kind, name) if key is None else key
         with self._lock:
             client = self._by_key.get(key)
+            if client is not None and not client.owner.same_user(session.owner):
+                self._leave(
+                    client
+                )  # what another user has left running must not get this one's role
             if client is None or client.state != "running":
                 client = self._new(kind, name, key, session)
             client.session = session
@@ -159,11 +165,15 @@ class EndpointClients:
             until when the SDKs in it may use what they got for the previous one; None if they got nothing.
 
         Raises:
-            LeftRunning: if its kernel, terminal or app has gone, or it was ended.
+            LeftRunning: if its kernel, terminal or app has gone, it was ended, or another user started it.
         """
         with self._lock:
             if client.state != "running":
                 raise LeftRunning("What a kernel, terminal or app has left running keeps its role.")
+            if session is not None and not client.owner.same_user(session.owner):
+                raise LeftRunning(
+                    "Another user's role was in use here. Start it again to use yours."
+                )
             client.session = session
             return _still_to_come(client.last_expiration, self._clock.now())
 
@@ -239,7 +249,7 @@ class EndpointClients:
         access = EndpointAccess(uri, self._files.private_path(client_id))
         token = EndpointToken.make()
         client = EndpointClient(
-            client_id, kind, name, key, token, access, session, self._clock.now()
+            client_id, kind, name, key, token, access, session.owner, session, self._clock.now()
         )
         self._by_id[client_id] = self._by_digest[token.digest()] = self._by_key[key] = client
         return client

@@ -16,7 +16,7 @@ from jupyter_wb_aws.aws.sts import configured_endpoint, is_aws_endpoint
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import WbAwsError
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
-from jupyter_wb_aws.handlers.health_problems import problems_of
+from jupyter_wb_aws.handlers.health_problems import of_endpoint, problems_of
 from jupyter_wb_aws.identity.token import WebIdentityToken
 from jupyter_wb_aws.identity.token_cache import TokenStatus
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
@@ -57,7 +57,10 @@ class HealthHandler(WbAwsHandler):
         self, manager: RoleSessionManager, notices: list[dict[str, str]]
     ) -> dict[str, object]:
         catalogue = await catalogue_json(manager)
-        problems = problems_of(manager, source_problem(manager))
+        problems = [
+            *problems_of(manager, source_problem(manager)),
+            *of_endpoint(self.server_state.endpoint),
+        ]
         good_news = SIGNED_OUT if _signed_out(manager) else self.server_state.message
         notices += self._kernels_elsewhere()
         notices += [{"code": code, "message": message} for code, message in manager.notices]
@@ -214,7 +217,7 @@ def session_health(manager: RoleSessionManager, session: RoleSession) -> dict[st
     """Report the health of one role session."""
     token_status = manager.token_cache.status(str(session.role.arn))
     token = valid_token(manager, token_status)
-    problem = session.file_problem or token_status.problem
+    problem = session.file_problem or token_status.problem or session.credential_problem
     at = rfc3339(token_status.attempted_at) if token_status.attempted_at else None
     return {
         "id": session.id,

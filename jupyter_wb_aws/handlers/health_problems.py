@@ -15,6 +15,7 @@ from jupyter_wb_aws.role_sessions.role_session import State
 from jupyter_wb_aws.roles.catalogue_parser import describe
 
 if TYPE_CHECKING:
+    from jupyter_wb_aws.endpoint.endpoint import CredentialEndpoint
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
     from jupyter_wb_aws.roles.catalogue import BadEntry
     from jupyter_wb_aws.roles.role_catalogue import RoleCatalogue
@@ -45,6 +46,15 @@ def not_configured(missing: str) -> HealthProblem:
 def of_error(error: WbAwsError) -> HealthProblem:
     """Take over a failure's code and sentences."""
     return HealthProblem(error.code, error.detail, error.hint, error.admin_hint)
+
+
+def of_endpoint(endpoint: CredentialEndpoint | None) -> list[HealthProblem]:
+    """Say why the credential endpoint does not run, if so."""
+    if endpoint is None or endpoint.problem is None:
+        return []
+    code, sentence = endpoint.problem
+    hint = "Kernels and terminals get no new AWS credentials until it runs; it is started again by itself."
+    return [HealthProblem(code, sentence, hint)]
 
 
 def problems_of(

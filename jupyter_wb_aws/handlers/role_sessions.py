@@ -73,6 +73,9 @@ def session_json(
         token_status.token.expires_at if token_status.token else None
     )
     problem = _problem(session, state, token_status.problem) if living else None
+    credentials, lease = session.credentials_expire_at, None
+    if session.delivery == "endpoint":
+        lease = int(manager.settings.lease_of(session.role).total_seconds())
     return {
         "id": session.id,
         "role_arn": str(session.role.arn),
@@ -82,11 +85,11 @@ def session_json(
         "default": manager.sessions.is_default(session),
         "shared": session.shared,
         "delivery": session.delivery,
-        "lease": None,
+        "lease": lease,
         "identity": session.caller.as_json(),
         "environment": without_passwords(variables) if living else {},
         "started_at": rfc3339(session.started_at),
-        "credentials_expire_at": None,
+        "credentials_expire_at": rfc3339(credentials) if living and credentials else None,
         "token_expires_at": rfc3339(expires_at) if living and expires_at else None,
         "next_refresh_at": rfc3339(next_refresh(token_status, manager.clock.now()))
         if living
@@ -98,7 +101,7 @@ def session_json(
 
 
 def _problem(session: RoleSession, state: State, of_token: WbAwsError | None) -> WbAwsError | None:
-    problem = session.file_problem or of_token
+    problem = session.file_problem or of_token or session.credential_problem
     if problem is None and state in (State.DEGRADED, State.EXPIRED):
         return TokenSourceFailed(
             "The token source has no newer token, and the current one has expired or is about to."

@@ -11,6 +11,7 @@ from jupyter_wb_aws.errors import NotConfigured
 from jupyter_wb_aws.injection.conflict_check import ConflictCheck
 
 if TYPE_CHECKING:  # a server that is not set up never imports these
+    from jupyter_wb_aws.endpoint.endpoint import CredentialEndpoint
     from jupyter_wb_aws.handlers.health_problems import HealthProblem
     from jupyter_wb_aws.injection.environment import InjectionSettings
     from jupyter_wb_aws.injection.kernels import KernelInjection
@@ -37,6 +38,7 @@ class ServerState:
         children: runs our helper processes.
         conflict_check: examines the user's own `~/.aws`.
         doctors: limits how many helper processes are the doctor's, so that a role can start meanwhile.
+        endpoint: the credential endpoint; None before the first role session that it delivers.
         encoded_roles: the last answer of `GET /aws/roles`, with the list that it was made from.
     """
 
@@ -47,6 +49,7 @@ class ServerState:
     terminals: TerminalInjection | None = None
     apps: ProxiedAppInjection | None = None
     boto3_sessions: Boto3Sessions | None = None
+    endpoint: CredentialEndpoint | None = None
     hub: SingleUserServer | None = None
     only_user: str | None = None
     children: ChildProcesses = field(default_factory=ChildProcesses)

@@ -146,10 +146,13 @@ class RoleSession:
             )
 
     def state(self, token_status: TokenStatus, now: datetime) -> State:
-        """Return the state, from what is known of its token."""
+        """Return the state, from what is known of its token, and of its credentials if they can't be fetched."""
+        expires_at = self.file_expires_at
+        if self.credential_problem is not None and expires_at is not None:
+            expires_at = min(expires_at, self.credentials_expire_at or now)
         return state_of(
             ended=self.ended is not None,
-            file_expires_at=self.file_expires_at,
+            file_expires_at=expires_at,
             file_problem=self.file_problem or self.credential_problem,
             token_status=token_status,
             now=now,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import threading
 from pathlib import Path
@@ -233,6 +235,38 @@ class TestSignIn:
         problems = await health()
         assert list(problems) == ["identity_provider_bad_answer"] == [refused["code"]]
         assert "client_id" in problems["identity_provider_bad_answer"]["admin_hint"]
+
+
+# --- The credential endpoint -----------------------------------------------------------------
+
+
+class TestTheCredentialEndpoint:
+    @pytest.fixture
+    def site_config(self, site_config):
+        site_config["WbAwsApp"]["delivery"] = "endpoint"
+        return site_config
+
+    @pytest.mark.parametrize(
+        ("number", "code"),
+        [
+            (errno.EADDRNOTAVAIL, "endpoint_not_running"),
+            (errno.EADDRINUSE, "endpoint_port_taken"),
+        ],
+    )
+    async def test_no_role_starts_while_it_cannot_listen(
+        self, api, health, monkeypatch, number, code
+    ):
+        def bind(*_):
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as patch:
+            patch.setattr("jupyter_wb_aws.endpoint.server.socket.socket.bind", bind)
+            refused = await api("POST", "/aws/sessions", {"role_arn": ANALYST})
+            assert (refused.status, refused.data["code"]) == (503, "endpoint_unavailable")
+            assert list(await health()) == [code]
+
+        await api.start(ANALYST)
+        assert await health("ok") == {}
 
 
 # --- The codes -------------------------------------------------------------------------------

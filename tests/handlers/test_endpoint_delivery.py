@@ -1,0 +1,194 @@
+"""Role sessions by the credential endpoint on a real server: their credentials, their end, and what is shown of both."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.credentials import ContainerProvider
+from botocore.exceptions import CredentialRetrievalError
+
+from jupyter_wb_aws import boto3_session
+from jupyter_wb_aws.endpoint.clients import EndpointClients
+from tests.endpoint.asking import ask
+from tests.site import ANALYST, AUDITOR
+from tests.waiting import until
+
+
+@pytest.fixture
+def jp_server_config(site_config):
+    site_config["WbAwsApp"]["delivery"] = "endpoint"
+    return site_config
+
+
+@pytest.fixture
+def sts_calls(caplog):
+    """Return the local AWS's record of every AssumeRoleWithWebIdentity."""
+    caplog.set_level(logging.INFO, "jupyter_wb_aws.demo.local_aws.trail")
+    return lambda: [r for r in caplog.records if r.name == "jupyter_wb_aws.demo.local_aws.trail"]
+
+
+def at(text):
+    return datetime.fromisoformat(text)
+
+
+async def answered(session):
+    """Ask the endpoint as one of the role session's own commands."""
+    environment = session["environment"]
+    token = await asyncio.to_thread(
+        Path(environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]).read_text
+    )
+    return await ask(urlsplit(environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"]).port, token=token)
+
+
+def caller_by_botocore(environment, url):
+    """Return who AWS says that botocore is, with nothing but these variables."""
+    found = ContainerProvider(environ=environment).load().get_frozen_credentials()
+    client = boto3.client(
+        "sts", "us-east-2", endpoint_url=url, aws_access_key_id=found.access_key,
+        aws_secret_access_key=found.secret_key, aws_session_token=found.token,
+    )  # fmt: skip
+    return client.get_caller_identity()["Arn"]
+
+
+async def test_a_start_asks_sts_once_and_every_client_gets_that_answer(api, aws, sts_calls):
+    session = await api.start(ANALYST)
+    environment = session["environment"]
+
+    arns = await asyncio.gather(
+        *(asyncio.to_thread(caller_by_botocore, environment, aws.url) for _ in range(5))
+    )
+
+    assert set(arns) == {session["identity"]["Arn"]}
+    assert len(sts_calls()) == 1
+    assert session["delivery"] == "endpoint"
+    assert "AWS_WEB_IDENTITY_TOKEN_FILE" not in environment
+    token_file = Path(environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"])
+    assert not list(token_file.parent.glob("*.token"))
+
+
+async def test_an_answer_has_what_sdks_read_and_ends_with_the_lease(api):
+    session = await api.start(ANALYST)
+    asked_at = time.time()
+
+    status, headers, body = await answered(session)
+
+    assert status == 200
+    assert headers["cache-control"] == "no-store"
+    assert (body["AccountId"], body["RoleArn"]) == (session["identity"]["Account"], ANALYST)
+    assert body["AccessKeyId"].startswith("ASIA")
+    left = at(body["Expiration"]).timestamp() - asked_at
+    assert session["lease"] == 960
+    assert 950 < left < 990
+    assert at(session["credentials_expire_at"]).timestamp() - asked_at > 3000
+
+
+async def test_an_end_refuses_at_once_and_says_by_when_clients_stop(api):
+    session = await api.start(ANALYST)
+    _, _, body = await answered(session)
+
+    ended = await api("DELETE", f"/aws/sessions/{session['id']}")
+
+    assert ended.data == {
+        "credentials_expire_at": session["credentials_expire_at"],
+        "clients_stop_by": body["Expiration"],
+    }
+    status, _, refusal = await answered(session)
+    assert (status, refusal["Code"]) == (403, "RoleSessionEnded")
+    assert "it was ended by hand" in refusal["Message"]
+    assert session["label"] in refusal["Message"]
+    with pytest.raises(CredentialRetrievalError, match="it was ended by hand"):
+        await asyncio.to_thread(_load, session["environment"])
+
+
+def _load(environment):
+    ContainerProvider(environ=environment).load()
+
+
+async def test_an_end_without_clients_says_that_none_go_on(api):
+    session = await api.start(ANALYST)
+
+    ended = await api("DELETE", f"/aws/sessions/{session['id']}")
+
+    assert ended.data["clients_stop_by"] is None
+
+
+async def test_a_refresh_on_demand_brings_new_credentials(api, sts_calls):
+    session = await api.start(ANALYST)
+    _, _, before = await answered(session)
+
+    refreshed = await api("POST", f"/aws/sessions/{session['id']}/refresh")
+
+    assert refreshed.status == 200
+    _, _, after = await answered(session)
+    assert after["AccessKeyId"] != before["AccessKeyId"]
+    assert len(sts_calls()) == 2
+
+
+async def test_code_in_the_server_gets_the_same_credentials(api, jp_serverapp, sts_calls):
+    session = await api.start(ANALYST)
+    _, _, body = await answered(session)
+
+    inside = boto3_session(jp_serverapp, "s3-browser")
+
+    keys = inside.get_credentials().get_frozen_credentials()
+    assert keys.access_key == body["AccessKeyId"]
+    assert len(sts_calls()) == 1
+
+
+async def test_the_identity_can_be_verified(api):
+    session = await api.start(ANALYST)
+
+    verified = await api("GET", "/aws/identity?verify=true")
+
+    assert verified.status == 200
+    assert verified.data["Arn"] == session["identity"]["Arn"]
+
+
+async def test_the_endpoint_goes_on_while_jupyter_is_blocked(api, aws):
+    session = await api.start(ANALYST)
+    other = await api.start(AUDITOR)
+    arns = {}
+
+    def ask_while_blocked():
+        for one in (session, other):
+            arns[one["id"]] = caller_by_botocore(one["environment"], aws.url)
+
+    asking = threading.Thread(target=ask_while_blocked)
+    asking.start()
+    asking.join(60)  # Jupyter's loop stands still
+
+    assert arns == {one["id"]: one["identity"]["Arn"] for one in (session, other)}
+
+
+async def test_a_thread_that_dies_is_started_again_on_the_same_port(api, monkeypatch):
+    session = await api.start(ANALYST)
+    first = threads()
+    with monkeypatch.context() as patch:
+        patch.setattr(EndpointClients, "find", _die)
+        with pytest.raises((OSError, ValueError, KeyError)):  # no answer, or half of one
+            await answered(session)
+
+    async def another():
+        return threads() and threads() != first
+
+    await until(another)
+    status, _, body = await answered(session)
+    assert status == 200
+    assert body["AccessKeyId"].startswith("ASIA")
+    assert (await api("GET", "/aws/health")).data["status"] == "ok"
+
+
+def _die(*_):
+    raise SystemExit
+
+
+def threads():
+    return {thread for thread in threading.enumerate() if thread.name == "wb-aws endpoint"}
