@@ -75,11 +75,16 @@ def find_conflict(environment: Mapping[str, str], cwd: str | None = "") -> str |
                 of_boto3[variable] = (file.path, parsed)
     if of_boto3 and (setting := _breaking_setting(of_boto3, environment)):
         return setting
-    return _boto2_conflict(environment, cwd) if ENDPOINT_URI in environment else None
+    return boto2_conflict(environment, cwd) if ENDPOINT_URI in environment else None
 
 
-def _boto2_conflict(environment: Mapping[str, str], cwd: str | None) -> str | None:
-    """Return what in the files of boto 2 makes boto3 find keys, or fail, before it asks the endpoint."""
+def boto2_conflict(environment: Mapping[str, str], cwd: str | None = "") -> str | None:
+    """Return what in the files of boto 2 makes boto3 find keys, or fail, before it asks the endpoint.
+
+    Args:
+        environment: of the process.
+        cwd: its folder; see `find_conflict`.
+    """
     for name in boto2_paths(environment):
         if cwd is None and not name.startswith("/"):
             return f"BOTO_CONFIG, which names the relative path {name},"

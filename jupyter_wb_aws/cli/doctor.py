@@ -6,17 +6,20 @@ It works without a server too, but then leaves out what only the server knows.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_wb_aws.cli import this_process
 from jupyter_wb_aws.cli.client import Client
 from jupyter_wb_aws.cli.discovery import find_server
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import print_json, print_text, wrapped
+from jupyter_wb_aws.variables import ENDPOINT_URI
 
 if TYPE_CHECKING:  # a dozen milliseconds, which the others need not pay
     from jupyter_wb_aws.doctor.diagnose import Report
@@ -102,6 +105,10 @@ def _ask_server() -> ServerFacts:
             health = client.get("/aws/health").data
     except CliError as error:
         return ServerFacts(error.problem)
+    clients: Sequence[Mapping[str, Any]] = ()
+    if os.environ.get(ENDPOINT_URI):
+        with contextlib.suppress(CliError):  # an older server has none
+            clients = client.get("/aws/endpoint/clients").data["clients"]
     return ServerFacts(
         None,
         health["token_source"],
@@ -111,6 +118,7 @@ def _ask_server() -> ServerFacts:
         notices=health.get("notices") or (),
         roles=roles,
         roles_problem=roles_problem,
+        endpoint_clients=clients,
     )
 
 

@@ -30,6 +30,16 @@ class Code:
     meaning: str
 
 
+# Which SDKs prefer what a profile gives to the credential endpoint; measured too, see the same page.
+OVERRIDES_ENDPOINT = {
+    "profile_static_keys": (BOTO3, AWS, JS, PYARROW, POLARS, DUCKDB, RUST),
+    "profile_credential_process": (BOTO3, AWS, JS, PYARROW, DUCKDB, RUST),
+    "profile_assumes_role": (BOTO3, AWS, JS, RUST),
+    "profile_web_identity": (BOTO3, AWS, JS, PYARROW, RUST),
+    "profile_sso": (BOTO3, AWS, JS, RUST),
+    "profile_login": (BOTO3, AWS, JS),
+}
+
 CODES: dict[str, Code] = {
     # --- Keys and the like in the environment
     "static_keys": Code(
@@ -138,6 +148,38 @@ CODES: dict[str, Code] = {
     ),
     "token_of_another": Code(
         WARNING, ALL, "The token's issuer, audience or user differs from the server's current one."
+    ),
+    # --- The credential endpoint
+    "container_elsewhere": Code(
+        ERROR, ALL, "`AWS_CONTAINER_` variables lead to another place than the server's credential endpoint."
+    ),
+    "web_identity_beside": Code(
+        ERROR, ALL, "The variables of a web identity are set beside the credential endpoint, and override it."
+    ),
+    "boto2_file": Code(
+        ERROR, BOTO, "A file of boto 2 (`~/.boto`) holds a key, which overrides the credential endpoint, or can't be parsed."
+    ),
+    "endpoint_token_missing": Code(ERROR, ALL, "The endpoint token's file is missing, empty or unreadable."),
+    "endpoint_token_newline": Code(
+        ERROR, ALL, "The endpoint token's file has blanks or a newline around the token."
+    ),
+    "endpoint_token_open": Code(
+        WARNING, NONE, "Other users can read the endpoint token, and get credentials with it."
+    ),
+    "endpoint_unreachable": Code(
+        ERROR, ALL, "The credential endpoint does not answer: its server was restarted or has ended."
+    ),
+    "endpoint_refused": Code(
+        ERROR, ALL, "The credential endpoint refuses this process; its sentence says why."
+    ),
+    "endpoint_not_ready": Code(
+        WARNING, ALL, "The credential endpoint waits for credentials from AWS STS."
+    ),
+    "endpoint_proxied": Code(
+        ERROR, (POLARS, DELTALAKE), "Requests to the credential endpoint go to a proxy, with the endpoint token."
+    ),
+    "sdk_too_old": Code(
+        ERROR, BOTO, "An SDK is too old to send the endpoint token, and is refused."
     ),
     # --- Regions
     "region_missing": Code(

@@ -17,10 +17,18 @@ from typing import Any, Generic, TypeVar
 
 from jupyter_wb_aws.aws.iam_claims import claims_for_aws
 from jupyter_wb_aws.clock import rfc3339
+from jupyter_wb_aws.doctor.ask_endpoint import ask_endpoint, sdk_versions
 from jupyter_wb_aws.doctor.checks import CHECKS
 from jupyter_wb_aws.doctor.checks.call import ABOVE, ALONE
 from jupyter_wb_aws.doctor.checks.token import token_in
-from jupyter_wb_aws.doctor.facts import CallResult, Facts, ProbeResult, ProcessKind, ServerFacts
+from jupyter_wb_aws.doctor.facts import (
+    CallResult,
+    EndpointAnswer,
+    Facts,
+    ProbeResult,
+    ProcessKind,
+    ServerFacts,
+)
 from jupyter_wb_aws.doctor.finding import Finding, Severity, sorted_findings
 from jupyter_wb_aws.doctor.gather import gather
 from jupyter_wb_aws.doctor.get_caller_identity import get_caller_identity
@@ -95,6 +103,8 @@ def diagnose(
     of_sts = _Asked(lambda: probe_sts(environment, facts.profile))
     of_idp = _Asked(lambda: probe_idp(issuer, environment) if isinstance(issuer, str) else None)
     of_server = _Asked(ask_server)
+    of_endpoint = _Asked(lambda: ask_endpoint(environment) if facts.by_endpoint else None)
+    versions = _Asked(lambda: sdk_versions(environment) if facts.by_endpoint else {})
     deadline = time.monotonic() + timeout
     slow = CallResult("slow", detail=f"The real call did not end within {timeout:g} s.")
     facts = replace(
@@ -103,6 +113,10 @@ def diagnose(
         idp=of_idp.answer(deadline, ProbeResult(str(issuer), "unreachable", "no answer in time")),
         server=of_server.answer(deadline, None),
         call=calling.answer(deadline, slow),
+        endpoint=of_endpoint.answer(
+            deadline, EndpointAnswer("unreachable", "", "no answer in time")
+        ),
+        sdk_versions=versions.answer(deadline, {}),
     )
     if facts.server is not None and facts.server.files_named:
         facts = replace(facts, user_profiles=user_profiles(environment, facts.server.files_named))

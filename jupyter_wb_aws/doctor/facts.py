@@ -11,6 +11,7 @@ from typing import Any, Literal
 from jupyter_wb_aws.aws.safe_read import FileContent
 from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.doctor.profiles import Line, Profile, Profiles
+from jupyter_wb_aws.variables import ENDPOINT_URI, NAMES_SET
 
 NOT_SET_UP = frozenset({"not_configured", "not_enabled"})
 ProcessKind = Literal["kernel", "terminal", "server"]
@@ -69,11 +70,23 @@ class CallResult:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointAnswer:
+    """What the credential endpoint answers to this process, without the credentials.
+
+    `code` and `message` are a refusal's own; of an unreachable one, `message` is the reason.
+    """
+
+    outcome: Literal["answers", "refused", "not_ready", "unreachable"]
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerFacts:
     """The Jupyter server's answers, in the shapes of the REST contract; `problem` says why there are none.
 
     `health` is what it says of its role sessions in `GET /aws/health`. `roles` are those that it offers, None if that
-    is not known; `roles_problem` is its answer where it can't list them.
+    is not known; `roles_problem` is its answer where it can't list them. `endpoint_clients` hold its endpoint tokens.
     Only the server itself knows two of these. `no_role_chosen`: the user chose "no AWS role" for this process.
     `files_named`: the variables that name the user's own profile files, if these are hidden.
     """
@@ -88,6 +101,7 @@ class ServerFacts:
     files_named: Mapping[str, str] = field(default_factory=dict)
     roles: Sequence[Mapping[str, Any]] | None = None
     roles_problem: Mapping[str, Any] | None = None
+    endpoint_clients: Sequence[Mapping[str, Any]] = ()
 
     def claims_for(self, role_arn: str) -> Mapping[str, Any] | None:
         """Return the claims of the server's current token for a role; None if they are not known."""
@@ -110,6 +124,10 @@ class Facts:
         renviron: where the user's `.Renviron` sets an AWS variable, by the variable's name.
         bundles: what is wrong with the CA bundle that a variable names, by the variable's name.
         user_profiles: the user's own profiles, if their files are hidden.
+        endpoint_token: the file with the endpoint token.
+        endpoint: what the credential endpoint answers; None if it was not asked.
+        boto2_conflict: the key that boto3 finds in a file of boto 2, in words.
+        sdk_versions: of botocore and `aws`, where the credential endpoint gives the role.
     """
 
     environment: Mapping[str, str] = field(repr=False)
@@ -127,6 +145,10 @@ class Facts:
     server: ServerFacts | None = None
     call: CallResult | None = None
     user_profiles: Profiles | None = None
+    endpoint_token: FileContent | None = None
+    endpoint: EndpointAnswer | None = None
+    boto2_conflict: str | None = None
+    sdk_versions: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, name: str) -> str:
         """Return a variable's value; an empty string if it is not set."""
@@ -134,13 +156,23 @@ class Facts:
 
     @property
     def has_role(self) -> bool:
-        """Whether the process has a role and a token file, as a role session gives them."""
+        """Whether the process has a role and a token file or the credential endpoint, as a role session gives them."""
+        return self.has_web_identity or self.by_endpoint
+
+    @property
+    def has_web_identity(self) -> bool:
+        """Whether the process has the variables of a web identity."""
         return bool(self.get("AWS_ROLE_ARN") and self.get("AWS_WEB_IDENTITY_TOKEN_FILE"))
+
+    @property
+    def by_endpoint(self) -> bool:
+        """Whether a role session has given the process the credential endpoint: a container's own is another's."""
+        return bool(self.get(ENDPOINT_URI)) and ENDPOINT_URI in self.get(NAMES_SET).split()
 
     @property
     def lacks_role(self) -> bool:
         """Whether the process has no role and, as far as is known, no other credentials."""
-        if self.get("AWS_ROLE_ARN") or self.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+        if self.get("AWS_ROLE_ARN") or self.get("AWS_WEB_IDENTITY_TOKEN_FILE") or self.by_endpoint:
             return False
         call = self.call
         return call is None or (call.outcome in {"failed", "not_made"} and call.provider is None)

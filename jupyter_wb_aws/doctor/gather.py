@@ -10,9 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from jupyter_wb_aws.aws.file_conflicts import boto2_conflict
 from jupyter_wb_aws.aws.safe_read import expanded, read_file
 from jupyter_wb_aws.doctor.facts import CachedCredentials, Facts, ProcessKind
 from jupyter_wb_aws.doctor.profiles import Line, read_profiles, user_profiles
+from jupyter_wb_aws.variables import ENDPOINT_TOKEN_FILE
 
 STARTUP_FILES = (
     ".bashrc", ".bash_profile", ".bash_login", ".profile", ".zshrc", ".zshenv", ".zprofile", ".Renviron",
@@ -38,6 +40,7 @@ def gather(
     """
     home = environment.get("HOME", "")
     token = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+    of_endpoint = environment.get(ENDPOINT_TOKEN_FILE)
     login = environment.get("AWS_LOGIN_CACHE_DIRECTORY") or f"{home}/.aws/login/cache"
     return Facts(
         environment,
@@ -51,6 +54,8 @@ def gather(
         _renviron(environment, home),
         {name: wrong for name in BUNDLES if (wrong := _bundles(name, environment.get(name, "")))},
         user_profiles=user_profiles(environment, {}),
+        endpoint_token=read_file(Path(of_endpoint)) if of_endpoint else None,
+        boto2_conflict=boto2_conflict(environment),
     )
 
 

@@ -26,6 +26,7 @@ from jupyter_wb_aws.doctor.addresses import (
 from jupyter_wb_aws.doctor.facts import ProbeResult
 from jupyter_wb_aws.doctor.metadata import leads_to_metadata
 from jupyter_wb_aws.doctor.profiles import Profile
+from jupyter_wb_aws.doctor.redirects import NoRedirect
 from jupyter_wb_aws.identity.redact import redact_secrets
 from jupyter_wb_aws.loopback import is_loopback
 
@@ -73,7 +74,7 @@ def _ask(
         if (reason := leads_to_metadata(url, proxy)) is not None:
             return ProbeResult(shown, "metadata", reason)
         opener = urllib.request.build_opener(
-            _NoRedirect,
+            NoRedirect,
             urllib.request.ProxyHandler({urlsplit(url).scheme: proxy} if proxy else {}),
             *_https(url, bundle),
         )
@@ -143,10 +144,3 @@ def _failed(
         why = redact_secrets(masked(text, environment), MAX_MESSAGE_LENGTH) or type(reason).__name__
     through = f" (through the proxy {without_secrets(proxy)})" if proxy else ""
     return ProbeResult(shown, "unreachable", f"{why}{through}")
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Returns a redirect as the answer."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Follow no redirect."""

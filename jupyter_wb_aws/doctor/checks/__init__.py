@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from jupyter_wb_aws.doctor.checks import (
     caches,
     call,
+    credential_endpoint,
     endpoints,
     keys,
     network,
@@ -28,6 +29,7 @@ CHECKS: dict[str, Check] = {
     "profiles and ~/.aws files": profiles.check,
     "R's ~/.Renviron": renviron.check,
     "the token file": token.check,
+    "the credential endpoint": credential_endpoint.check,
     "regions": region.check,
     "endpoints": endpoints.check_endpoints,
     "proxies": endpoints.check_proxies,

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from jupyter_wb_aws.doctor.checks.remedies import get_role
+from jupyter_wb_aws.doctor.checks.server import own_session
 from jupyter_wb_aws.doctor.codes import new_finding
 from jupyter_wb_aws.doctor.facts import CallResult, Facts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
 from jupyter_wb_aws.errors import InvalidRoleArn
 from jupyter_wb_aws.roles.role import RoleArn
+from jupyter_wb_aws.variables import ROLE_LABEL
 
-WEB_IDENTITY = "assume-role-with-web-identity"
+WEB_IDENTITY, CONTAINER = "assume-role-with-web-identity", "container-role"
 ABOVE = "Fix the findings above first."
 ALONE = "Nothing else was found. Correct what the message names, or show it to your administrator."
 # What botocore calls its providers (botocore.credentials, METHOD), in words.
@@ -27,7 +29,7 @@ PROVIDERS = {
     "config-file": "the config file",
     "ec2-credentials-file": "the file in AWS_CREDENTIAL_FILE",
     "boto-config": "a file of boto 2",
-    "container-role": "the container's own credentials",
+    CONTAINER: "the credential endpoint, or the container's own credentials",
     "iam-role": "the machine's own role",
 }
 # botocore refreshes 15 minutes before the end; twice that leaves some calls in between.
@@ -88,12 +90,16 @@ def _who(facts: Facts, call: CallResult) -> Iterator[Finding]:
             "The STS that boto3 asks does not have GetCallerIdentity, like that of some stores. boto3 has credentials from"
             f" {provider_words(call.provider)}, but no call was made with them.",
         )
-    of_role = call.identity is None or _is_of(facts.get("AWS_ROLE_ARN"), arn)
-    if facts.has_role and (call.provider != WEB_IDENTITY or not of_role):
+    expected, role = WEB_IDENTITY, facts.get("AWS_ROLE_ARN")
+    if facts.by_endpoint and not facts.has_web_identity:
+        session = own_session(facts)
+        expected, role = CONTAINER, str(session["role_arn"]) if session else ""
+    of_role = call.identity is None or (expected == CONTAINER and not role) or _is_of(role, arn)
+    if facts.has_role and (call.provider != expected or not of_role):
         yield new_finding(
             "signs_as_other",
             f"boto3 works as {arn}, with {provider_words(call.provider)} ({call.provider}), and not as the role"
-            f" {facts.get('AWS_ROLE_ARN')}.",
+            f" {role or facts.get(ROLE_LABEL)}.",
             "The findings above name what overrides the role. Fix them first.",
         )
     if call.provider == WEB_IDENTITY and call.lifetime is not None and call.lifetime < SHORT:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jupyter_wb_aws.doctor.checks.remedies import unset
-from jupyter_wb_aws.doctor.codes import new_finding
+from jupyter_wb_aws.doctor.codes import BOTO, new_finding
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
-from jupyter_wb_aws.variables import LAST_RESORT
+from jupyter_wb_aws.variables import LAST_RESORT, NAMES_SET
 
 PAIR = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 SESSION_TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
@@ -72,7 +72,7 @@ def _others(facts: Facts) -> Iterator[Finding]:
         for name in ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
         if facts.get(name)
     ]
-    if container:
+    if container and not facts.by_endpoint:  # otherwise the check of the endpoint reports it
         all_names = sorted(n for n in facts.environment if n.startswith("AWS_CONTAINER_"))
         yield new_finding(
             "container_credentials",
@@ -88,8 +88,17 @@ def _others(facts: Facts) -> Iterator[Finding]:
             f"{' and '.join(bearers)} is set: calls of that service send this API key instead of the role's signature.",
             unset(facts, *bearers),
         )
-    last = sorted(name for name in LAST_RESORT if facts.get(name))
-    if last:
+    ours = facts.get(NAMES_SET).split()
+    last = sorted(name for name in LAST_RESORT if facts.get(name) and name not in ours)
+    if "AWS_CREDENTIAL_FILE" in last and facts.by_endpoint:
+        yield new_finding(
+            "last_resort_files",
+            "AWS_CREDENTIAL_FILE names a file with keys. boto3 reads it before it asks the credential endpoint.",
+            unset(facts, "AWS_CREDENTIAL_FILE"),
+            severity=Severity.ERROR,
+            sdks=BOTO,
+        )
+    elif last:
         yield new_finding(
             "last_resort_files",
             f"{' and '.join(last)} names a file with keys. boto3 reads it as a last resort.",

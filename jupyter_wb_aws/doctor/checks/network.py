@@ -24,6 +24,15 @@ def check_sts(facts: Facts) -> Iterator[Finding]:
     if probe is None or probe.problem == "metadata":  # check_endpoints reports that one
         return
     if probe.problem:
+        if facts.by_endpoint and not facts.has_web_identity:
+            yield new_finding(
+                "sts_certificate" if probe.problem == "certificate" else "sts_unreachable",
+                f"{printable(probe.url)}: {probe.detail}. This process gets its credentials from the server, which asks STS"
+                " for it.",
+                severity=Severity.INFO,
+                sdks=(),
+            )
+            return
         if facts.lacks_role:
             yield new_finding(
                 "sts_certificate" if probe.problem == "certificate" else "sts_unreachable",

@@ -13,7 +13,7 @@ from jupyter_wb_aws.aws.profile_values import IGNORES, foreign_sts_setting, inva
 from jupyter_wb_aws.aws.safe_read import MAX_SIZE
 from jupyter_wb_aws.doctor.addresses import without_secrets
 from jupyter_wb_aws.doctor.checks.remedies import restart, unset
-from jupyter_wb_aws.doctor.codes import new_finding
+from jupyter_wb_aws.doctor.codes import DUCKDB, OVERRIDES_ENDPOINT, POLARS, new_finding
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
 from jupyter_wb_aws.doctor.profiles import BrokenFile, Profile, Profiles
@@ -82,7 +82,16 @@ def _override(facts: Facts, profile: Profile, code: str, key: str, what: str) ->
         f"{name} {what}: `{key}`{f', {line}' if line else ''}. {effect}.",
         _instead(facts, profile, by),
         severity=None if facts.has_role else Severity.INFO,
+        sdks=_affected(facts, profile, code) if facts.by_endpoint else None,
     )
+
+
+def _affected(facts: Facts, profile: Profile, code: str) -> tuple[str, ...]:
+    """Return which SDKs prefer a profile to the credential endpoint, as measured."""
+    line = profile.lines.get("aws_access_key_id")
+    if code == "profile_static_keys" and line is not None and line.path == facts.profiles.config:
+        return tuple(sdk for sdk in OVERRIDES_ENDPOINT[code] if sdk not in {POLARS, DUCKDB})
+    return OVERRIDES_ENDPOINT[code]
 
 
 def _is_the_role(facts: Facts, profile: Profile) -> bool:
@@ -206,7 +215,9 @@ def _settings(facts: Facts, profile: Profile) -> Iterator[Finding]:
             f"`{key}` of [{profile.name}] ({line}) {reason}. boto3 or another SDK fails on it, with any credentials.",
             f"Correct or remove line {line.number} of {line.path}.",
         )
-    if by := foreign_sts_setting(profile.values, profile.services, facts.environment):
+    if not facts.by_endpoint and (
+        by := foreign_sts_setting(profile.values, profile.services, facts.environment)
+    ):
         yield _endpoint(profile, by)
     only = (profile.line_by_line.keys() - profile.values.keys()) & CONFLICTING_KEYS
     for name in sorted(only):

@@ -23,6 +23,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Check the three variables of a web identity."""
     role, token = facts.get(ROLE), facts.get(TOKEN)
     yield from server.cause_first(facts)
+    if facts.by_endpoint and not (role and token):
+        return
     if not role and not token:
         if facts.not_set_up and facts.lacks_role and facts.server and facts.server.problem:
             yield server.not_set_up(facts.server.problem, Severity.ERROR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from jupyter_wb_aws.clock import rfc3339
@@ -11,7 +12,7 @@ from jupyter_wb_aws.doctor.checks.token import token_in
 from jupyter_wb_aws.doctor.codes import new_finding
 from jupyter_wb_aws.doctor.facts import Facts, ServerFacts
 from jupyter_wb_aws.doctor.finding import Finding, Severity
-from jupyter_wb_aws.variables import ROLE_LABEL
+from jupyter_wb_aws.variables import ENDPOINT_TOKEN_FILE, ROLE_LABEL
 
 STATES = {
     "degraded": "session_degraded",
@@ -32,7 +33,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if not (facts.not_set_up and facts.lacks_role):  # otherwise it is reported before `no_role`
             yield _not_asked(facts, server.problem)
         return
-    mine = _own(facts)
+    mine = own_session(facts)
     if _is_over(facts):
         yield new_finding(
             "session_over",
@@ -94,13 +95,33 @@ def _is_reported_first(facts: Facts) -> bool:
 
 
 def _is_over(facts: Facts) -> bool:
-    return bool(facts.get(ROLE_LABEL)) and _own(facts) is None
+    if facts.by_endpoint:  # the endpoint itself says so
+        return False
+    return bool(facts.get(ROLE_LABEL)) and own_session(facts) is None
 
 
-def _own(facts: Facts) -> Mapping[str, Any] | None:
+def own_session(facts: Facts) -> Mapping[str, Any] | None:
     """Return the role session of this process, if the server has it."""
+    if facts.by_endpoint:
+        return _of_endpoint_token(facts)
     name = facts.get("AWS_ROLE_SESSION_NAME")
     return next((s for s in facts.role_sessions if _name(s) == name), None) if name else None
+
+
+def _of_endpoint_token(facts: Facts) -> Mapping[str, Any] | None:
+    """Return the role session of this process's endpoint token; its file's name ends with the client's id."""
+    path = facts.get(ENDPOINT_TOKEN_FILE)
+    clients = facts.server.endpoint_clients if facts.server else ()
+    client = Path(path).stem.rpartition("_")[2]
+    ids = {c["session_id"] for c in clients if c["id"] == client}
+    return next(
+        (
+            session
+            for session in facts.role_sessions
+            if session["id"] in ids or session["environment"].get(ENDPOINT_TOKEN_FILE) == path
+        ),
+        None,
+    )
 
 
 def _name(session: Mapping[str, Any]) -> object:
