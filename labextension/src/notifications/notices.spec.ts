@@ -341,12 +341,12 @@ test('no message is longer than JupyterLab shows', () => {
 });
 
 describe('when the credential endpoint does not answer', () => {
-  const problem = {
-    code: 'endpoint_down',
+  const problem: HealthProblem = {
+    code: 'endpoint_not_running',
     detail: 'The credential endpoint does not answer.',
     hint: 'It is started again.',
     admin_hint: 'See the server’s log.'
-  } as unknown as HealthProblem;
+  };
   const broken: [ISnapshot, number] = [aSnapshot([ACTIVE], { endpointProblems: [problem] }), 0];
 
   test('it is reported at once, in the server’s words, and goes by itself', () => {

@@ -42,6 +42,7 @@ test('programs left running are listed by what started them, with role, count an
 test.each([
   ['left nothing running', { processes: 0 }, []],
   ['may have left something running, which the server can’t see', { processes: null }, ['c1']],
+  ['may have, but never used AWS', { processes: null, last_request_at: null }, []],
   ['still runs', { state: 'running' as const }, []]
 ])('a kernel that %s is listed only if it helps', (_, change, listed) => {
   const { group, actions } = aGroup({ ...LEFT, ...change });

@@ -36,7 +36,7 @@ test.each([
   ['programs were left running', { endpointClients: [aClient('c', { state: 'left_running' })] }],
   [
     'the credential endpoint has a problem',
-    { endpointProblems: [{ code: 'endpoint_down' } as unknown as HealthProblem] }
+    { endpointProblems: [{ code: 'endpoint_not_running' } as HealthProblem] }
   ]
 ])('while %s, the page looks again, since no event says when that is over', (_, change) => {
   expect(nextExpiry({ ...aSnapshot(), ...change }, NOON)).toBe(30_000);

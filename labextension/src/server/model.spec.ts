@@ -135,10 +135,15 @@ test('a role session that is not shared is not the role’s own', async () => {
 
 test('the credential endpoint is looked at only where a role session uses it', async () => {
   const { server, model } = aServer();
-  const ofEndpoint = { code: 'endpoint_down', detail: 'It is down.', hint: '', admin_hint: null };
+  const ofEndpoint = {
+    code: 'endpoint_not_running',
+    detail: 'It is down.',
+    hint: '',
+    admin_hint: null
+  } as const;
   server.problems = [
     { code: 'runs_as_root', detail: 'As root.', hint: '', admin_hint: null },
-    ofEndpoint as unknown as HealthProblem
+    ofEndpoint
   ];
   server.sessions = [aSession('analyst')];
   await model.read();

@@ -35,10 +35,17 @@ export interface ILeftRunning {
   readonly owner: string;
 }
 
-/** Return what still runs of kernels, terminals and apps that have gone. */
+/**
+ * Return what still runs of kernels, terminals and apps that have gone.
+ *
+ * Where the server can't see processes, as on macOS, what has ever used AWS is listed.
+ */
 export function leftRunning(snapshot: ISnapshot, nameOf: OwnerName): ILeftRunning[] {
   return snapshot.endpointClients
-    .filter(({ state, processes }) => state === 'left_running' && processes !== 0)
+    .filter(({ state }) => state === 'left_running')
+    .filter(({ processes, last_request_at }) =>
+      processes === null ? last_request_at !== null : processes > 0
+    )
     .map(client => ({ client, owner: nameOf(client) }));
 }
 
