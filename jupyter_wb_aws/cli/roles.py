@@ -22,13 +22,16 @@ COLUMNS = [
     ("REGION", "region"),
     ("DESCRIPTION", "description"),
 ]
+DETAILS = [("DELIVERY", "delivery"), ("ARN", "arn")]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--json", action="store_true", help="print the server's answer")
-    which.add_argument("--verbose", action="store_true", help="also print each role's ARN")
+    which.add_argument(
+        "--verbose", action="store_true", help="also print each role's delivery and ARN"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         return ExitCode.OK
     sessions = client.get("/aws/sessions").data["sessions"]
     defaults = {session["role_arn"] for session in sessions if session["default"]}
-    columns = [*COLUMNS, ("ARN", "arn")] if args.verbose else COLUMNS
+    columns = [*COLUMNS, *(DETAILS if args.verbose else ())]
     rows = [
         ("*" if role["arn"] in defaults else "", *(role[key] or "" for _, key in columns))
         for role in roles

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -218,6 +219,8 @@ class State:
     device: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
     redirect: str = ""
+    # Called with the role session of PUT /aws/assignments/{id}.
+    on_assign: Callable[[str | None], None] = lambda _: None
     # What PUT /aws/assignments/{id} answers for these role sessions.
     refused_sessions: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
@@ -260,6 +263,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Location", state.redirect)
             self.end_headers()
             return
+        if method == "PUT":
+            state.on_assign(body["session_id"])
         if method == "PUT" and body["session_id"] in state.refused_sessions:
             self.answer(*state.refused_sessions[body["session_id"]])
             return

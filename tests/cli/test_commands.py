@@ -38,10 +38,10 @@ def test_roles_are_a_table_that_marks_the_default(server, run):
     ]
 
 
-def test_roles_with_their_arns_on_request(server, run):
+def test_roles_with_their_deliveries_and_arns_on_request(server, run):
     header, *rows = run("roles", "--verbose").out.splitlines()
-    assert header.endswith("DESCRIPTION  ARN")
-    assert rows[0].endswith(f"  {ANALYST}")
+    assert header.endswith("DESCRIPTION  DELIVERY      ARN")
+    assert rows[0].endswith(f"  web_identity  {ANALYST}")
 
 
 def test_roles_without_a_default_say_how_to_start_one(server, run):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import types
 
@@ -248,6 +250,22 @@ def test_the_old_role_is_put_back_however_the_cell_ends(kernel, ran, error):
     if "ValueError" in error:
         assert "----> 3 raise ValueError" in said
         assert "kernel_role.py" not in said
+
+
+def test_a_second_interrupt_waits_until_the_old_role_is_back(kernel, ran):
+    interrupted = []
+
+    def interrupt(session_id):
+        if session_id == "id-analyst":
+            interrupted.append(session_id)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    kernel.on_assign = interrupt
+    result, _ = ran("%%aws_role auditor\npass")
+
+    assert result.success
+    assert switches(kernel) == ["id-auditor", "id-analyst"]
+    assert interrupted
 
 
 def test_a_cell_does_not_run_if_its_role_cannot_start(kernel, shell, ran):
