@@ -198,7 +198,9 @@ def _closed_on_error(connection: socket.socket) -> Iterator[None]:
 
 def _addresses(host: str, port: int, deadline: Deadline) -> list[tuple[int, Address]]:
     def resolved() -> list[tuple[int, Address]]:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # As bytes if possible: for text, Python imports what names of other alphabets need.
+        name = host.encode() if host.isascii() else host
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
         return [(family, address) for family, _, _, _, address in found]
 
     # Addresses and `localhost` need no name look-up, which could take long; `x.localhost` may.

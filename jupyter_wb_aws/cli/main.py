@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from jupyter_wb_aws import __version__
 from jupyter_wb_aws.cli.closest import nearest
@@ -31,6 +31,25 @@ COMMANDS = {
     "settings": "print every setting of the extension, for administrators (also: --help-all)",
     "demo": "start JupyterLab with an identity provider and a local AWS, to try it all",
 }
+
+
+class Formatter(argparse.HelpFormatter):
+    """Finds out the terminal's width by itself: `shutil`, which argparse asks, takes 2 ms to import."""
+
+    def __init__(self, prog: str, **how: Any) -> None:
+        super().__init__(prog, **{"width": _columns() - 2, **how})
+
+
+class _AsWritten(Formatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the epilog."""
+
+
+def _columns() -> int:
+    """Return the terminal's width, as `shutil.get_terminal_size` does."""
+    try:
+        return int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size(1).columns or 80
+    except (ValueError, OSError):
+        return 80
 
 
 class Command(Protocol):
@@ -102,16 +121,21 @@ def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
         prog="jupyter wb-aws",
         description="Short-lived AWS credentials for the kernels and terminals of this server.",
         epilog=EXIT_CODES_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_AsWritten,
     )
     parser.add_argument("--version", action="version", version=__version__)
     named = next((word for word in words if not word.startswith("-")), "")
     command = _load(named) if named in COMMANDS else None
     # The words after `--` belong to another program, so none of them is an option of ours.
     own, follows = _cut(words) if named == "exec" else (words, [])
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, text in COMMANDS.items():
-        subparser = commands.add_parser(name, help=text, description=_sentence(text))
+    # With `prog`: argparse would import more to make it up.
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, prog=parser.prog)
+    # The list of all is for a help that does not name one.
+    listed = COMMANDS if command is None or words[0] != named else {named: COMMANDS[named]}
+    for name, text in listed.items():
+        subparser = commands.add_parser(
+            name, help=text, description=_sentence(text), formatter_class=Formatter
+        )
         if command is not None and name == named:
             command.add_arguments(subparser)
     if words[:1] == [named] and command is None and (near := nearest(named, COMMANDS)):
