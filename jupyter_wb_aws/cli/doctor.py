@@ -153,7 +153,8 @@ def _print_summary(report: Report) -> None:
     if call is not None and call.identity is not None:
         print_text("boto3 works as")
         print_text(f"  {call.identity.arn}")
-        print_text(f"by {provider_words(call.provider)} (provider {call.provider}).")
+        by = provider_words(call.provider, by_endpoint=report.facts.by_endpoint)
+        print_text(f"by {by} (provider {call.provider}).")
     if report.token is not None:
         claims = report.token.claims
         roles = ", ".join(printable(arn) for arn in roles_of(claims))

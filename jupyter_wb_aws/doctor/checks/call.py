@@ -47,8 +47,10 @@ def check(facts: Facts) -> Iterator[Finding]:
     yield _failed(facts, call)
 
 
-def provider_words(provider: str | None) -> str:
-    """Return a provider's name in words."""
+def provider_words(provider: str | None, *, by_endpoint: bool = False) -> str:
+    """Return a provider's name in words; `by_endpoint`: whether the process has the server's credential endpoint."""
+    if provider == CONTAINER and by_endpoint:
+        return "the credential endpoint"
     return PROVIDERS.get(provider or "", provider or "none")
 
 
@@ -73,7 +75,11 @@ def _failed(facts: Facts, call: CallResult) -> Finding:
             severity=Severity.INFO if facts.lacks_role else None,
             sdks=() if facts.lacks_role else None,
         )
-    by = f" (credentials from {provider_words(call.provider)})" if call.provider else ""
+    by = (
+        f" (credentials from {provider_words(call.provider, by_endpoint=facts.by_endpoint)})"
+        if call.provider
+        else ""
+    )
     return new_finding(
         "call_failed",
         f"GetCallerIdentity with boto3's own chain failed{by}: {call.error}: {call.detail}",
@@ -88,7 +94,7 @@ def _who(facts: Facts, call: CallResult) -> Iterator[Finding]:
         yield new_finding(
             "caller_unknown",
             "The STS that boto3 asks does not have GetCallerIdentity, like that of some stores. boto3 has credentials from"
-            f" {provider_words(call.provider)}, but no call was made with them.",
+            f" {provider_words(call.provider, by_endpoint=facts.by_endpoint)}, but no call was made with them.",
         )
     expected, role = WEB_IDENTITY, facts.get("AWS_ROLE_ARN")
     if facts.by_endpoint and not facts.has_web_identity:
@@ -98,7 +104,7 @@ def _who(facts: Facts, call: CallResult) -> Iterator[Finding]:
     if facts.has_role and (call.provider != expected or not of_role):
         yield new_finding(
             "signs_as_other",
-            f"boto3 works as {arn}, with {provider_words(call.provider)} ({call.provider}), and not as the role"
+            f"boto3 works as {arn}, with {provider_words(call.provider, by_endpoint=facts.by_endpoint)} ({call.provider}), and not as the role"
             f" {role or facts.get(ROLE_LABEL)}.",
             "The findings above name what overrides the role. Fix them first.",
         )
