@@ -139,11 +139,12 @@ def _wire(
         )
         serverapp.log.warning("%s", sentence)
         state.notices += (("roles_file_not_read", sentence),)
-    state.manager = manager = _make_manager(app, serverapp, source, state, site)
+    on_demand = EndpointOnDemand(state, site)
+    state.manager = manager = _make_manager(app, serverapp, source, state, on_demand)
     state.boto3_sessions = Boto3Sessions(
         manager.context, manager.sessions, manager.choices, BlockingStsClient()
     )
-    _inject(serverapp, state, manager, site)
+    _inject(serverapp, state, manager, on_demand)
     return state
 
 
@@ -152,7 +153,7 @@ def _make_manager(
     serverapp: ServerApp,
     source: TokenSource,
     state: ServerState,
-    site: InjectionSettings,
+    on_demand: EndpointOnDemand,
 ) -> RoleSessionManager:
     from jupyter_wb_aws.aws.sts_subprocess import SubprocessStsClient
     from jupyter_wb_aws.events import emitter
@@ -178,9 +179,9 @@ def _make_manager(
         emit=emitter(serverapp.event_logger),
         sts=SubprocessStsClient(state.children),
         hooks=ServerHooks(
-            partial(sts_environment, site=site, conflict_check=state.conflict_check),
+            partial(sts_environment, site=on_demand.site, conflict_check=state.conflict_check),
             state.role_sessions_in_use,
-            EndpointOnDemand(state, site),
+            on_demand,
         ),
     )
 
@@ -195,7 +196,7 @@ class EndpointOnDemand:
 
     def __init__(self, state: ServerState, site: InjectionSettings) -> None:
         self._state = state
-        self._site = site
+        self.site = site
 
     async def open(self, session: RoleSession, credentials: Credentials | None, /) -> None:
         """Let the endpoint answer for a role session.
@@ -203,7 +204,7 @@ class EndpointOnDemand:
         Raises:
             WbAwsError: if it can't.
         """
-        await self._endpoint().open(session, credentials)
+        await self.get().open(session, credentials)
 
     async def refresh(self, session: RoleSession, /) -> None:
         """Fetch new credentials now.
@@ -211,7 +212,7 @@ class EndpointOnDemand:
         Raises:
             WbAwsError: what STS says.
         """
-        await self._endpoint().refresh(session)
+        await self.get().refresh(session)
 
     def credentials(self, session: RoleSession, /) -> Credentials:
         """Return current credentials to code in this server.
@@ -219,14 +220,15 @@ class EndpointOnDemand:
         Raises:
             WbAwsError: why there are none.
         """
-        return self._endpoint().credentials_of(session)
+        return self.get().credentials_of(session)
 
     def look(self) -> None:
         """Look at the role sessions and the endpoint again."""
         if self._state.endpoint is not None:
             self._state.endpoint.look()
 
-    def _endpoint(self) -> CredentialEndpoint:
+    def get(self) -> CredentialEndpoint:
+        """Return the endpoint, which is made the first time; it may not run yet."""
         if self._state.endpoint is None:
             from jupyter_wb_aws.endpoint.endpoint import CredentialEndpoint
 
@@ -248,7 +250,7 @@ class EndpointOnDemand:
         from jupyter_wb_aws.injection.sts_environment import sts_environment
         from jupyter_wb_aws.role_sessions.role_session_sts import RoleSessionSts
 
-        environment = partial(sts_environment, site=self._site, conflict_check=ConflictCheck())
+        environment = partial(sts_environment, site=self.site, conflict_check=ConflictCheck())
         timeout = self._state.require_manager().settings.start_timeout
         return RoleSessionSts(SubprocessStsClient(ChildProcesses()), environment, timeout)
 
@@ -298,26 +300,30 @@ def _settings(
 
 
 def _inject(
-    serverapp: ServerApp, state: ServerState, manager: RoleSessionManager, site: InjectionSettings
+    serverapp: ServerApp,
+    state: ServerState,
+    manager: RoleSessionManager,
+    on_demand: EndpointOnDemand,
 ) -> None:
     """Give role sessions to the kernels, terminals and apps that this server starts."""
     from jupyter_wb_aws.injection.kernels import KernelInjection
     from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
     from jupyter_wb_aws.injection.terminals import TerminalInjection
 
+    site, endpoint = on_demand.site, on_demand.get
     gateway = getattr(serverapp, "gateway_config", None)
     if gateway and gateway.gateway_enabled:
         sentence = "Kernels run on a gateway, where this server's token files do not exist: they get no AWS role."
         serverapp.log.warning("%s", sentence)
         state.notices += (("kernels_elsewhere", sentence),)
     else:
-        state.kernels = KernelInjection(serverapp.kernel_manager, manager, site)
+        state.kernels = KernelInjection(serverapp.kernel_manager, manager, site, endpoint)
         state.kernels.install()
     terminals = serverapp.web_app.settings.get("terminal_manager")
     if terminals is not None:
-        state.terminals = TerminalInjection(terminals, manager, site)
+        state.terminals = TerminalInjection(terminals, manager, site, endpoint)
         state.terminals.install()
-    state.apps = ProxiedAppInjection(serverapp.web_app, manager, site)
+    state.apps = ProxiedAppInjection(serverapp.web_app, manager, site, endpoint)
 
 
 def redirect_uri(

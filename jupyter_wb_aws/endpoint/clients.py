@@ -12,7 +12,7 @@ import hmac
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from jupyter_wb_aws.clock import Clock
+from jupyter_wb_aws.endpoint.processes import ProcessCounts
 from jupyter_wb_aws.errors import EndpointClientNotFound, EndpointUnavailable, LeftRunning
 from jupyter_wb_aws.identity.token import Identity, SecretStr
 from jupyter_wb_aws.role_sessions.endpoint_access import EndpointAccess
@@ -120,6 +121,7 @@ class EndpointClients:
         self._by_id: dict[str, EndpointClient] = {}
         self._by_digest: dict[bytes, EndpointClient] = {}
         self._by_key: dict[Hashable, EndpointClient] = {}
+        self.processes = ProcessCounts()
 
     # --- In Jupyter's event loop -----------------------------------------------------------
 
@@ -220,20 +222,33 @@ class EndpointClients:
         with self._lock:
             return [client for client in self._by_id.values() if client.state != "ended"]
 
-    def forget(self, is_unused: Callable[[EndpointClient], bool]) -> None:
-        """Forget the clients that have gone, ask no more, and that no process uses; remove their files.
+    def left_in_use(self) -> set[str]:
+        """Return the ids of the role sessions that processes left running have, as far as that is known.
 
-        Args:
-            is_unused: whether no living process has the client's token, as far as that is known.
+        Their processes are counted again, for the next call.
         """
-        long_ago = self._clock.now() - FORGOTTEN_AFTER
+        left = [client for client in self.list() if client.state == "left_running"]
+        if left:
+            self.processes.begin()
+        counts = self.processes.last
+        return {
+            client.session.id
+            for client in left
+            if client.session is not None and (counts is None or _count(client, counts))
+        }
+
+    def forget_unused(self) -> None:
+        """Forget the clients that have gone, ask no more, and that no process has at the last look; remove their files."""
+        counts, long_ago = self.processes.last, self._clock.now() - FORGOTTEN_AFTER
+        if counts is None:
+            return
         with self._lock:
             unused = [
                 client
                 for client in self._by_id.values()
                 if _has_gone(client)
                 and (client.last_request_at or client.started_at) < long_ago
-                and is_unused(client)
+                and not _count(client, counts)
             ]
             for client in unused:
                 self._leave(client)
@@ -286,6 +301,10 @@ class EndpointClients:
                 return False
             client.last_expiration = max(client.last_expiration or expiration, expiration)
             return True
+
+
+def _count(client: EndpointClient, counts: Mapping[str, int]) -> int:
+    return counts.get(str(client.access.token_file), 0)
 
 
 def _has_gone(client: EndpointClient) -> bool:

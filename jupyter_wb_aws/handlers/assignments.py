@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
+from collections.abc import Container
+from typing import TYPE_CHECKING, Literal, get_args
 
-from jupyter_wb_aws.errors import BadRequest, KernelNotFound, NewProcessNeeded
+from jupyter_wb_aws.clock import rfc3339
+from jupyter_wb_aws.errors import BadRequest, KernelNotFound, LeftRunning, NewProcessNeeded
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
 from jupyter_wb_aws.handlers.request_user import log_by_user
-from jupyter_wb_aws.injection.environment import (
-    InjectionSettings,
-    differing_names,
-    process_environment,
+from jupyter_wb_aws.role_sessions.assignments import (
+    UNTOUCHED,
+    Assignment,
+    Assignments,
+    ProcessRole,
 )
-from jupyter_wb_aws.role_sessions.assignments import UNTOUCHED, Assignment, ProcessRole
 
 if TYPE_CHECKING:
+    from jupyter_wb_aws.injection.kernels import KernelInjection
+    from jupyter_wb_aws.injection.process_environments import Prepared, Switch
     from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
+    from jupyter_wb_aws.injection.terminals import TerminalInjection
+
+Kind = Literal["kernel", "terminal", "app"]
+KINDS = get_args(Kind)
 
 
 class DefaultHandler(WbAwsHandler):
@@ -53,48 +60,41 @@ class AssignmentsHandler(WbAwsHandler):
     @endpoint
     async def get(self) -> None:
         """List them, without the kernels that no role session reaches."""
-        choices = self.manager.choices
-        assignments = choices.assignments
-        listed = []
-        if self.server_state.kernels is not None:
-            living = self.server_state.kernels.kernel_ids()
-            assignments.prune(set(living))
-            elsewhere = set(self.server_state.kernels.remote_kernel_ids())
+        server, listed = self.server_state, []
+        if server.kernels is not None:
+            listed += self._kernels(server.kernels)
+        if server.terminals is not None:
             listed += [
-                assignment_json(
-                    "kernel",
-                    kernel_id,
-                    assignments.chosen(kernel_id),
-                    assignments.running(kernel_id),
-                    choices.next_role_of_kernel(kernel_id),
-                )
-                for kernel_id in living
-                if kernel_id not in elsewhere
+                assignment_json("terminal", name, given.assignment, given.prepared)
+                for name, given in server.terminals.running().items()
             ]
-        if self.server_state.terminals is not None:
-            listed += [
-                assignment_json("terminal", name, assignment, process_role)
-                for name, (
-                    assignment,
-                    process_role,
-                ) in self.server_state.terminals.running().items()
-            ]
-        if self.server_state.apps is not None:
-            listed += [
-                self._app(self.server_state.apps, *each)
-                for each in self.server_state.apps.running().items()
-            ]
+        if server.apps is not None:
+            listed += [self._app(server.apps, *each) for each in server.apps.running().items()]
         self.answer({"assignments": listed})
 
-    def _app(
-        self, apps: ProxiedAppInjection, app_id: str, process_role: ProcessRole
-    ) -> dict[str, object]:
+    def _kernels(self, kernels: KernelInjection) -> list[dict[str, object]]:
+        choices = self.manager.choices
+        elsewhere = set(kernels.remote_kernel_ids())
+        return [
+            assignment_json(
+                "kernel",
+                kernel_id,
+                choices.assignments.chosen(kernel_id),
+                kernels.prepared(kernel_id),
+                choices.next_role_of_kernel(kernel_id),
+            )
+            for kernel_id in kernels.forget_gone()
+            if kernel_id not in elsewhere
+        ]
+
+    def _app(self, apps: ProxiedAppInjection, app_id: str, prepared: Prepared) -> dict[str, object]:
         choices = self.manager.choices
         default = self.manager.sessions.default
-        chosen = Assignment(default.session_id, "by_default") if default.chosen else None
+        by_default = Assignment(default.session_id, "by_default") if default.chosen else None
+        chosen = choices.app_choices.chosen(app_id) or by_default
         takes_effect = "r_session" if apps.r_sessions.follows_default(app_id) else "relaunch"
         return {
-            **assignment_json("app", app_id, chosen, process_role, choices.next_role()),
+            **assignment_json("app", app_id, chosen, prepared, choices.next_role_of_app(app_id)),
             "renewed_by": takes_effect,
         }
 
@@ -107,69 +107,89 @@ class AssignmentHandler(WbAwsHandler):
         """Choose the role session; null is "no AWS role"."""
         manager = self.manager
         body = self.body({"session_id": (str, None)}, frozenset({"session_id"}))
-        self._require_kernel(process_id)
-        if body["session_id"] is not None:
-            manager.sessions.get_shared(body["session_id"])
-        manager.choices.assignments.choose(process_id, body["session_id"])
-        chosen = body["session_id"] or "no AWS role"
-        log_by_user(
-            self, f"Kernel {process_id} gets another role session at its next start: {chosen}"
-        )
-        self._answer_switch(process_id)
+        kind, session_id = self._kind_of(process_id), body["session_id"]
+        session = None if session_id is None else manager.sessions.get_shared(session_id)
+        if session is not None:
+            session.require_living()
+        if kind == "terminal":
+            switch = await self._terminals().switch(process_id, session, "by_user")
+        else:
+            self._choices(kind).choose(process_id, session_id)
+            switch = await self._switch(kind, process_id)
+        what = f"role session {session_id}" if session else "no AWS role"
+        self._answer(kind, process_id, switch, what)
 
     @endpoint
     async def delete(self, process_id: str) -> None:
-        """Go back to the default role session."""
-        self._require_kernel(process_id)
-        self.manager.choices.assignments.forget_choice(process_id)
-        log_by_user(
-            self, f"Kernel {process_id} goes back to the default role session at its next start"
-        )
-        self._answer_switch(process_id)
-
-    def _require_kernel(self, process_id: str) -> None:
-        """Accept the id of a kernel.
+        """Go back to the default role session.
 
         Raises:
-            NewProcessNeeded: if it is a terminal's or an app's.
+            NewProcessNeeded: if it is a terminal and nothing was ever chosen.
+        """
+        kind = self._kind_of(process_id)
+        if kind == "terminal":
+            role = self.manager.choices.next_role()
+            if role.kind == "untouched":
+                raise NewProcessNeeded(
+                    "No default role was chosen yet, and a terminal can't go back to the time before.",
+                    hint="Open another terminal.",
+                )
+            switch = await self._terminals().switch(process_id, role.session, "by_default")
+        else:
+            self._choices(kind).forget_choice(process_id)
+            switch = await self._switch(kind, process_id)
+        self._answer(kind, process_id, switch, "the default role session")
+
+    def _kind_of(self, process_id: str) -> Kind:
+        """Return what an id is the id of.
+
+        Raises:
+            BadRequest: if `kind` is something else.
+            LeftRunning: if it has gone and left something running.
             KernelNotFound: if it is nobody's.
         """
-        server = self.server_state
-        kind = self.get_query_argument("kind", None)
-        if kind not in {None, "kernel", "terminal", "app"}:
+        server, asked = self.server_state, self.get_query_argument("kind", None)
+        if asked not in {None, *KINDS}:
             raise BadRequest("`kind` is `kernel`, `terminal` or `app`.")
-        if (
-            kind in {None, "kernel"}
-            and server.kernels
-            and process_id in server.kernels.kernel_ids()
+        running: dict[Kind, Container[str]] = {
+            "kernel": server.kernels.kernel_ids() if server.kernels else (),
+            "terminal": server.terminals.running() if server.terminals else (),
+            "app": server.apps.running() if server.apps else (),
+        }
+        for kind, names in running.items():
+            if asked in {None, kind} and process_id in names:
+                return kind
+        if any(
+            client.name == process_id and asked in {None, client.kind}
+            for client in server.endpoint_clients()
         ):
-            return
-        if (
-            kind in {None, "terminal"}
-            and server.terminals
-            and process_id in server.terminals.running()
-        ):
-            raise NewProcessNeeded(
-                "A terminal keeps the role that it was opened with.",
-                hint="Open another terminal with that role.",
-            )
-        if kind in {None, "app"} and server.apps and process_id in server.apps.running():
-            raise NewProcessNeeded(
-                "A proxied app has the default role of the time when it was launched.",
-                hint="Change the default role, then launch the app again.",
-            )
+            raise LeftRunning("It has gone; what it left running keeps its role.")
         raise KernelNotFound("No kernel, terminal or app of this server has that id.")
 
-    def _answer_switch(self, kernel_id: str) -> None:
-        choices, site = self.manager.choices, self.server_state.site or InjectionSettings()
-        running = choices.assignments.running(kernel_id) or UNTOUCHED
-        before = process_environment(os.environ, running, site)
-        after = process_environment(os.environ, choices.next_role_of_kernel(kernel_id), site)
+    def _terminals(self) -> TerminalInjection:
+        assert self.server_state.terminals is not None
+        return self.server_state.terminals
+
+    def _choices(self, kind: Kind) -> Assignments:
+        choices = self.manager.choices
+        return choices.assignments if kind == "kernel" else choices.app_choices
+
+    async def _switch(self, kind: Kind, process_id: str) -> Switch:
+        server = self.server_state
+        if kind == "kernel" and server.kernels is not None:
+            return await server.kernels.switch(process_id)
+        assert server.apps is not None
+        return await server.apps.switch(process_id)
+
+    def _answer(self, kind: Kind, process_id: str, switch: Switch, what: str) -> None:
+        when = "now" if switch.now else "at its next start"
+        log_by_user(self, f"{kind.capitalize()} {process_id} gets {what} {when}")
+        until = switch.old_clients_until
         self.answer(
             {
-                "applies": "at_restart",
-                "at_restart": differing_names(before, after),
-                "old_clients_until": None,
+                "applies": "now" if switch.now else "at_restart",
+                "at_restart": switch.at_restart,
+                "old_clients_until": rfc3339(until) if until else None,
             }
         )
 
@@ -178,7 +198,7 @@ def assignment_json(
     kind: str,
     name: str,
     chosen: Assignment | None,
-    process_role: ProcessRole | None,
+    prepared: Prepared | None,
     next_role: ProcessRole | None = None,
 ) -> dict[str, object]:
     """Shape one assignment as the REST contract does.
@@ -187,10 +207,15 @@ def assignment_json(
         kind: `kernel`, `terminal` or `app`.
         name: the id of the kernel, or the name of the terminal or app.
         chosen: the choice for its next start; None if there is none.
-        process_role: what it was started with; None if nothing was chosen then.
+        prepared: what it was started with; None if it is just starting.
         next_role: what it would get if it started now; None if it can't be started again.
     """
-    session = process_role.session if process_role else None
+    process_role = prepared.process_role if prepared else UNTOUCHED
+    session = process_role.session
+    if prepared is not None and prepared.client is not None:
+        delivery: str | None = "endpoint"
+    else:
+        delivery = session.delivery if session else None
     return {
         "kind": kind,
         "id": name,
@@ -198,8 +223,8 @@ def assignment_json(
         "running": {"session_id": session.id, "role_arn": str(session.role.arn)}
         if session
         else None,
-        "given": process_role.kind if process_role else UNTOUCHED.kind,
-        "delivery": session.delivery if session else None,
+        "given": process_role.kind,
+        "delivery": delivery,
         "next": next_role
         and {
             "given": next_role.kind,

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.errors import EndpointClientNotFound
 from jupyter_wb_aws.handlers.base import WbAwsHandler, endpoint
+from jupyter_wb_aws.handlers.request_user import log_by_user
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.endpoint.clients import EndpointClient
 
 
 class EndpointClientsHandler(WbAwsHandler):
@@ -12,8 +20,14 @@ class EndpointClientsHandler(WbAwsHandler):
     @endpoint
     async def get(self) -> None:
         """List them, without those that were ended."""
-        self.server_state.require_manager()
-        self.answer({"clients": []})
+        server = self.server_state
+        server.require_manager()
+        if server.endpoint is None:
+            self.answer({"clients": []})
+            return
+        counts = await server.endpoint.clients.processes.look()
+        clients = server.endpoint_clients()
+        self.answer({"clients": [client_json(client, counts) for client in clients]})
 
 
 class EndpointClientHandler(WbAwsHandler):
@@ -27,6 +41,32 @@ class EndpointClientHandler(WbAwsHandler):
             EndpointClientNotFound: if there is none with this id.
         """
         self.server_state.require_manager()
-        raise EndpointClientNotFound(
-            f"No client of the credential endpoint has the id {client_id[:40]!r}."
-        )
+        if self.server_state.endpoint is None:
+            raise EndpointClientNotFound("The credential endpoint has no clients.")
+        client = self.server_state.endpoint.clients.end(client_id)
+        log_by_user(self, f"Access of {client.kind} {client.name} to the credential endpoint ended")
+        self.set_status(204)
+        self.finish()
+
+
+def client_json(client: EndpointClient, counts: Mapping[str, int] | None) -> dict[str, object]:
+    """Shape a client as the REST contract does, without its endpoint token.
+
+    Args:
+        client: the client.
+        counts: how many processes have each token, by the path of its file; None if that is not known.
+    """
+    session, last = client.session, client.last_request_at
+    path = str(client.access.token_file)
+    return {
+        "id": client.id,
+        "kind": client.kind,
+        "name": client.name,
+        "state": client.state,
+        "session_id": session.id if session else None,
+        "role_arn": str(session.role.arn) if session else None,
+        "label": session.role.label if session else None,
+        "started_at": rfc3339(client.started_at),
+        "last_request_at": rfc3339(last) if last else None,
+        "processes": None if counts is None else counts.get(path, 0),
+    }

@@ -11,6 +11,7 @@ from jupyter_wb_aws.errors import NotConfigured
 from jupyter_wb_aws.injection.conflict_check import ConflictCheck
 
 if TYPE_CHECKING:  # a server that is not set up never imports these
+    from jupyter_wb_aws.endpoint.clients import EndpointClient
     from jupyter_wb_aws.endpoint.endpoint import CredentialEndpoint
     from jupyter_wb_aws.handlers.health_problems import HealthProblem
     from jupyter_wb_aws.injection.environment import InjectionSettings
@@ -75,7 +76,27 @@ class ServerState:
         hint = " ".join(problem.detail for problem in others) or None
         raise NotConfigured(first.detail, hint=first.hint, admin_hint=first.admin_hint or hint)
 
+    def endpoint_clients(self) -> list[EndpointClient]:
+        """Return the clients of the credential endpoint, with a look at which have gone."""
+        if self.endpoint is None:
+            return []
+        clients = self.endpoint.clients
+        if self.kernels is not None:
+            kernels = self.kernels.forget_gone()
+            clients.leave_gone("kernel", lambda client: client.name in kernels)
+        if self.terminals is not None:
+            terminals = {id(given.prepared.client) for given in self.terminals.running().values()}
+            clients.leave_gone("terminal", lambda client: id(client) in terminals)
+        if self.apps is not None:
+            apps = self.apps.running().keys()
+            clients.leave_gone("app", lambda client: client.name in apps)
+        clients.forget_unused()
+        return clients.list()
+
     def role_sessions_in_use(self) -> set[str]:
         """Return the ids of the role sessions that living processes of this server use."""
         parts = (self.kernels, self.terminals, self.apps)
-        return set().union(*(part.session_ids_in_use() for part in parts if part is not None))
+        used = set().union(*(part.session_ids_in_use() for part in parts if part is not None))
+        if self.endpoint_clients() and self.endpoint is not None:
+            used |= self.endpoint.clients.left_in_use()
+        return used

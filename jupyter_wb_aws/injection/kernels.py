@@ -19,11 +19,13 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_async
 from traitlets.utils.bunch import Bunch
 
-from jupyter_wb_aws.injection.conflict_check import ConflictCheck
-from jupyter_wb_aws.injection.environment import (
-    InjectionSettings,
-    environment_with_user_files,
-    process_environment,
+from jupyter_wb_aws.injection.environment import InjectionSettings
+from jupyter_wb_aws.injection.process_environments import (
+    GetEndpoint,
+    Prepared,
+    ProcessEnvironments,
+    Switch,
+    no_endpoint,
 )
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
@@ -39,15 +41,22 @@ class KernelInjection:
         kernels: the server's MappingKernelManager (jupyter_server.services.kernels).
         manager: knows which role session each kernel has.
         site: the site's settings.
+        endpoint: returns the credential endpoint.
     """
 
-    def __init__(self, kernels: Any, manager: RoleSessionManager, site: InjectionSettings) -> None:
+    def __init__(
+        self,
+        kernels: Any,
+        manager: RoleSessionManager,
+        site: InjectionSettings,
+        endpoint: GetEndpoint = no_endpoint,
+    ) -> None:
         self.kernels = kernels
         self._manager = manager
-        self._site = site
+        self._environments = ProcessEnvironments(site, endpoint)
+        self._prepared: dict[str, Prepared] = {}
         self._factory: Callable[..., Any] | None = None
         self._remote: set[str] = set()
-        self._conflict_check = ConflictCheck()
 
     def install(self) -> None:
         """Wrap the factory, and each new one that the site's configuration sets."""
@@ -82,22 +91,21 @@ class KernelInjection:
                 return
             # A choice of the last run may not be restored yet.
             await self._manager.sessions.wait_until_ready()
-            process_role = self._manager.choices.assign_to_kernel(kernel.kernel_id)
-            base = os.environ if kwargs.get("env") is None else kwargs["env"]
-            cwd = kwargs.get("cwd") or ""
-            looked_at = environment_with_user_files(base, process_role, self._site)
-            has_conflict = (
-                process_role.session is not None
-                and await self._conflict_check.find(looked_at, cwd) is not None
+            prepared = await self._environments.prepare(
+                ("kernel", kernel.kernel_id),
+                os.environ if kwargs.get("env") is None else kwargs["env"],
+                self._manager.choices.assign_to_kernel(kernel.kernel_id),
+                kwargs.get("cwd") or "",
+                before=self._prepared.get(kernel.kernel_id),
             )
             # `kwargs` is a copy for this launch; a later restart begins with the original.
-            kwargs["env"] = process_environment(
-                base, process_role, self._site, has_conflict=has_conflict
-            )
-            if process_role.kind != "untouched":
+            kwargs["env"] = dict(prepared.environment)  # jupyter_client adds to it
+            if prepared.process_role.kind != "untouched":
                 kwargs["env"][KERNEL_ID] = kernel.kernel_id
             await inner(kernel_cmd, **kwargs)
-            self._manager.choices.assignments.record_start(kernel.kernel_id, process_role)
+            self._prepared[kernel.kernel_id] = prepared
+            self._manager.choices.assignments.record_start(kernel.kernel_id, prepared.process_role)
+            await prepared.written()
 
         kernel._async_launch_kernel = launch  # noqa: SLF001
 
@@ -109,6 +117,29 @@ class KernelInjection:
     def kernel_ids(self) -> list[str]:
         """Return the ids of the server's kernels."""
         return list(self.kernels.list_kernel_ids())
+
+    def prepared(self, kernel_id: str) -> Prepared | None:
+        """Return what a kernel's process was started with."""
+        return self._prepared.get(kernel_id)
+
+    async def switch(self, kernel_id: str) -> Switch:
+        """Give a kernel what is chosen for it now: at once if that is possible, else at its next restart."""
+        choices = self._manager.choices
+        role, prepared = choices.next_role_of_kernel(kernel_id), self._prepared.get(kernel_id)
+        if prepared is None:  # it is just starting
+            return Switch(now=False, at_restart=[])
+        switch = await self._environments.switch(prepared, role)
+        if switch.now:
+            choices.switched_kernel(kernel_id, role)
+        return switch
+
+    def forget_gone(self) -> set[str]:
+        """Forget the kernels that have gone; return the ids of those that run."""
+        living = set(self.kernel_ids())
+        assignments = self._manager.choices.assignments
+        for kernel_id in assignments.prune(living):
+            self._prepared.pop(kernel_id, None)
+        return living
 
     def session_ids_in_use(self) -> set[str]:
         """Return the ids of the role sessions that running kernels have, or get at their restart."""

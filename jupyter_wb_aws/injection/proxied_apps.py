@@ -20,14 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_wb_aws.errors import AppNotFound
-from jupyter_wb_aws.injection.conflict_check import ConflictCheck
-from jupyter_wb_aws.injection.environment import (
-    InjectionSettings,
-    environment_with_user_files,
-    process_environment,
+from jupyter_wb_aws.injection.environment import InjectionSettings
+from jupyter_wb_aws.injection.process_environments import (
+    GetEndpoint,
+    Prepared,
+    ProcessEnvironments,
+    Switch,
+    no_endpoint,
 )
 from jupyter_wb_aws.injection.rstudio import RStudioSessions
-from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 log = logging.getLogger(__name__)
@@ -48,11 +49,11 @@ class HookedProxyState(dict[str, Any]):
 
 @dataclass(slots=True)
 class ProxiedApp:
-    """One configured app; `process_role` is the role of its last launch."""
+    """One configured app; `prepared` is what its last launch was started with."""
 
     id: str
     state: dict[str, Any]
-    process_role: ProcessRole | None = None
+    prepared: Prepared | None = None
 
     @property
     def running(self) -> bool:
@@ -67,15 +68,21 @@ class ProxiedAppInjection:
         web_app: the server's tornado application.
         manager: knows the default role session.
         site: the site's settings.
+        endpoint: returns the credential endpoint.
     """
 
-    def __init__(self, web_app: Any, manager: RoleSessionManager, site: InjectionSettings) -> None:
+    def __init__(
+        self,
+        web_app: Any,
+        manager: RoleSessionManager,
+        site: InjectionSettings,
+        endpoint: GetEndpoint = no_endpoint,
+    ) -> None:
         self._web_app = web_app
         self._manager = manager
-        self._site = site
+        self.environments = ProcessEnvironments(site, endpoint)
         self._apps: dict[str, ProxiedApp] = {}
-        self._conflict_check = ConflictCheck()
-        self.r_sessions = RStudioSessions(manager, site)
+        self.r_sessions = RStudioSessions(manager, site, endpoint)
 
     def install(self) -> None:
         """Find the apps, after all extensions have added their handlers."""
@@ -107,39 +114,44 @@ class ProxiedAppInjection:
         async def start() -> None:
             # A choice of the last run may not be restored yet.
             await self._manager.sessions.wait_until_ready()
-            process_role = self._manager.choices.assign_to_process()
-            cwd = options.get("cwd") or ""
-            looked_at = environment_with_user_files(base, process_role, self._site)
-            has_conflict = (
-                process_role.session is not None
-                and await self._conflict_check.find(looked_at, cwd) is not None
+            prepared = await self.environments.prepare(
+                ("app", app.id),
+                base,
+                self._manager.choices.assign_to_app(app.id),
+                options.get("cwd") or "",
+                before=app.prepared,
             )
-            environment = process_environment(
-                base, process_role, self._site, has_conflict=has_conflict
-            )
-            process._proc_kwargs = {**options, "env": environment}  # noqa: SLF001 - see the module's docstring
+            process._proc_kwargs = {**options, "env": prepared.environment}  # noqa: SLF001 - see the module's docstring
             process._proc_args = await self.r_sessions.command_for(app.id, command, base)  # noqa: SLF001
             if app.state.get("proc") is not process:
                 return  # relaunched meanwhile: this process would never be terminated
             await inner()
-            app.process_role = process_role
+            app.prepared = prepared
+            prepared.seen()
             self._manager.choices.app_changed(app.id)
+            await prepared.written()
 
         process.start = start
 
-    def running(self) -> dict[str, ProcessRole]:
-        """Return the role of each running app."""
-        return {
-            app.id: app.process_role
-            for app in self._apps.values()
-            if app.running and app.process_role
-        }
+    def running(self) -> dict[str, Prepared]:
+        """Return what each running app was started with."""
+        return {app.id: app.prepared for app in self._apps.values() if app.running and app.prepared}
+
+    async def switch(self, app_id: str) -> Switch:
+        """Give a running app, and its R sessions, what is chosen for it now: at once, or at its next launch."""
+        prepared = self.running()[app_id]
+        role = self._manager.choices.next_role_of_app(app_id)
+        switch = await self.environments.switch(prepared, role, self.r_sessions.clients_of(app_id))
+        self._manager.choices.app_changed(app_id)
+        await self.r_sessions.follow()
+        return switch
 
     def session_ids_in_use(self) -> set[str]:
         """Return the ids of the role sessions that running apps have, or their R sessions may have."""
         used = set()
-        for app_id, process_role in self.running().items():
-            used |= {process_role.session.id} if process_role.session else set()
+        for app_id, prepared in self.running().items():
+            session = prepared.process_role.session
+            used |= {session.id} if session else set()
             used |= self.r_sessions.offered(app_id)
         return used
 
@@ -166,7 +178,6 @@ class ProxiedAppInjection:
             # Keep port and socket: a request that waits for the lock has read them already.
             remove_socket(app.state.get("unix_socket"))
             del app.state["proc"]
-            app.process_role = None
         log.info("%r was stopped; its next request launches it again", app_id)
         self._manager.choices.app_changed(app_id)
 

@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.aws.file_conflicts import find_conflict
 from jupyter_wb_aws.disk_threads import DiskThreads
@@ -28,14 +29,33 @@ from jupyter_wb_aws.injection.environment import (
     process_environment,
     removed_names,
 )
+from jupyter_wb_aws.injection.process_environments import GetEndpoint, no_endpoint
 from jupyter_wb_aws.role_sessions.assignments import ProcessRole
+from jupyter_wb_aws.role_sessions.endpoint_access import EndpointAccess
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
+from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.tasks import Tasks
-from jupyter_wb_aws.variables import CONFLICTING_PREFIXES
+from jupyter_wb_aws.variables import CONFLICTING_PREFIXES, ENDPOINT_URI, NAMES_SET, NO_PROXY
+
+if TYPE_CHECKING:
+    from jupyter_wb_aws.endpoint.clients import EndpointClient
 
 log = logging.getLogger(__name__)
 
 OPTION = "--rsession-path"
+# What `with_direct_endpoint` does, for a POSIX shell.
+AMEND_NO_PROXY = """\
+if [ -n "$HTTP_PROXY$http_proxy$HTTPS_PROXY$https_proxy$ALL_PROXY$all_proxy" ]; then
+  : "${NO_PROXY=$no_proxy}" "${no_proxy=$NO_PROXY}"
+  for wb_aws_name in NO_PROXY no_proxy; do
+    eval "wb_aws_hosts=\\$$wb_aws_name"
+    case " $(echo "$wb_aws_hosts" | tr , ' ') " in
+      " * " | *" 127.0.0.1 "*) ;;
+      *) wb_aws_hosts="${wb_aws_hosts:+$wb_aws_hosts,}127.0.0.1" ;;
+    esac
+    export "$wb_aws_name=$wb_aws_hosts"
+  done
+fi"""
 # Seconds. The roles file and ~/.aws may change without notice.
 CHECK_INTERVAL = 10.0
 # Seconds. The user who changes the default role waits for it.
@@ -46,12 +66,14 @@ WRITE_TIMEOUT = 2.0
 class Script:
     """The script that one `rserver` runs; `offered` has the ids of the role sessions that it has given.
 
-    `content` is empty while the file's content is not known.
+    `clients` are those of its R sessions, the newest last. `content` is empty while the file's content is not known.
     """
 
+    app_id: str
     path: Path
     rsession: Path
     environment: Mapping[str, str]
+    clients: list[EndpointClient] = field(default_factory=list)
     content: str = ""
     offered: set[str] = field(default_factory=set)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -63,11 +85,18 @@ class RStudioSessions:
     Args:
         manager: knows the default role session, and the folder of the token files.
         site: the site's settings.
+        endpoint: returns the credential endpoint.
     """
 
-    def __init__(self, manager: RoleSessionManager, site: InjectionSettings) -> None:
+    def __init__(
+        self,
+        manager: RoleSessionManager,
+        site: InjectionSettings,
+        endpoint: GetEndpoint = no_endpoint,
+    ) -> None:
         self._manager = manager
         self._site = site
+        self._endpoint = endpoint
         self._scripts: dict[str, Script] = {}
         self._conflict_check = ConflictCheck()
         self._threads = DiskThreads(2)
@@ -92,7 +121,7 @@ class RStudioSessions:
             log.error("R sessions of %r get no AWS role: no rsession was found", app_id)
             return command
         name = hashlib.sha256(app_id.encode()).hexdigest()[:16]
-        script = Script(self._manager.files.script_path(name), rsession, environment)
+        script = Script(app_id, self._manager.files.script_path(name), rsession, environment)
         try:
             await self._write(script)
         except (WbAwsError, OSError) as problem:
@@ -112,6 +141,11 @@ class RStudioSessions:
     def offered(self, app_id: str) -> set[str]:
         """Return the ids of the role sessions that an app's R sessions may have."""
         return self._scripts[app_id].offered if app_id in self._scripts else set()
+
+    def clients_of(self, app_id: str) -> list[EndpointClient]:
+        """Return the clients of the credential endpoint that an app's R sessions are."""
+        clients = self._scripts[app_id].clients if app_id in self._scripts else []
+        return [client for client in clients if client.state == "running"]
 
     def follows_default(self, app_id: str) -> bool:
         """Return whether an app's R sessions get the default role without a relaunch of the app."""
@@ -140,14 +174,17 @@ class RStudioSessions:
 
     async def _write(self, script: Script) -> None:
         async with script.lock:  # who reads the default role last also writes last
-            process_role = self._manager.choices.next_role()
+            process_role = self._manager.choices.next_role_of_app(script.app_id)
+            access = await self._access(script, process_role.session)
             # Each R session starts in the folder of its project, so cwd is not known.
-            looked_at = environment_with_user_files(script.environment, process_role, self._site)
-            conflict = await self._conflict_check.find(looked_at, None, find_conflict)
-            has_conflict = conflict is not None
-            content = script_text(
-                process_role, self._site, script.rsession, has_conflict=has_conflict
+            looked_at = environment_with_user_files(
+                script.environment, process_role, self._site, access=access
             )
+            conflict = await self._conflict_check.find(looked_at, None, find_conflict)
+            content = script_text(
+                process_role, self._site, script.rsession,
+                has_conflict=conflict is not None, access=access,
+            )  # fmt: skip
             if process_role.session is not None:
                 script.offered.add(process_role.session.id)
             if content != script.content or not await self._threads.run(script.path.exists):
@@ -155,13 +192,35 @@ class RStudioSessions:
                 await self._manager.files.write_script(script.path, content)
                 script.content = content
 
+    async def _access(self, script: Script, session: RoleSession | None) -> EndpointAccess | None:
+        """Return how new R sessions reach the credential endpoint; those that run keep their endpoint token.
+
+        Raises:
+            WbAwsError: if the endpoint does not run, or its token can't be written.
+        """
+        if session is None or session.delivery == "web_identity":
+            return None
+        if not script.clients or script.clients[-1].session is not session:
+            endpoint = self._endpoint()
+            endpoint.ensure_running()
+            clients = endpoint.clients
+            client = clients.client_for("app", script.app_id, session, key=object())
+            await asyncio.wrap_future(clients.write_files(client))
+            script.clients = [*self.clients_of(script.app_id), client]
+        return script.clients[-1].access
+
 
 def _sentence(problem: WbAwsError | OSError) -> str:
     return problem.detail if isinstance(problem, WbAwsError) else str(problem)
 
 
 def script_text(
-    process_role: ProcessRole, site: InjectionSettings, rsession: Path, *, has_conflict: bool
+    process_role: ProcessRole,
+    site: InjectionSettings,
+    rsession: Path,
+    *,
+    has_conflict: bool,
+    access: EndpointAccess | None = None,
 ) -> str:
     """Return the script, for a POSIX shell. It changes the environment as `process_environment` does.
 
@@ -169,7 +228,8 @@ def script_text(
         process_role: the role for new R sessions.
         site: the site's settings.
         rsession: the real program.
-        has_conflict: whether the user's own `~/.aws` files would override the role in some SDK.
+        has_conflict: whether the user's own AWS files would override the role in some SDK.
+        access: how R sessions reach the credential endpoint.
     """
     lines = [
         "#!/bin/sh",
@@ -182,8 +242,15 @@ def script_text(
             f"unset {' '.join(sorted(names))}",
             f'for name in $(env | sed -n {shlex.quote(edits)}); do unset "$name"; done',
         ]
-    variables = process_environment({}, process_role, site, has_conflict=has_conflict)
+    variables = process_environment(
+        {}, process_role, site, has_conflict=has_conflict, access=access
+    )
+    if ENDPOINT_URI in variables:  # the script amends what an R session has
+        own = variables[NAMES_SET].split()
+        variables = {n: v for n, v in variables.items() if n not in NO_PROXY or n in own}
     lines += [f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items())]
+    if ENDPOINT_URI in variables:
+        lines.append(AMEND_NO_PROXY)
     return "\n".join([*lines, f'exec {shlex.quote(str(rsession))} "$@"', ""])
 
 

@@ -9,19 +9,31 @@ from __future__ import annotations
 import contextvars
 import functools
 import weakref
+from dataclasses import dataclass
 from typing import Any
 
 from jupyter_core.utils import ensure_async
 
-from jupyter_wb_aws.injection.conflict_check import ConflictCheck
-from jupyter_wb_aws.injection.environment import (
-    InjectionSettings,
-    environment_with_user_files,
-    process_environment,
+from jupyter_wb_aws.errors import NewProcessNeeded
+from jupyter_wb_aws.injection.environment import InjectionSettings
+from jupyter_wb_aws.injection.process_environments import (
+    GetEndpoint,
+    Prepared,
+    ProcessEnvironments,
+    Switch,
+    no_endpoint,
 )
-from jupyter_wb_aws.role_sessions.assignments import NO_AWS_ROLE, Assignment, ProcessRole
+from jupyter_wb_aws.role_sessions.assignments import NO_AWS_ROLE, Assignment, How, ProcessRole
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
+
+
+@dataclass(slots=True)
+class GivenTerminal:
+    """What a terminal was started with, and how it came to that role session."""
+
+    assignment: Assignment | None
+    prepared: Prepared
 
 
 class TerminalInjection:
@@ -31,22 +43,24 @@ class TerminalInjection:
         terminals: the server's TerminalManager (jupyter_server_terminals).
         manager: knows the default role session.
         site: the site's settings.
+        endpoint: returns the credential endpoint.
     """
 
     def __init__(
-        self, terminals: Any, manager: RoleSessionManager, site: InjectionSettings
+        self,
+        terminals: Any,
+        manager: RoleSessionManager,
+        site: InjectionSettings,
+        endpoint: GetEndpoint = no_endpoint,
     ) -> None:
         self.terminals = terminals
+        self.environments = ProcessEnvironments(site, endpoint)
         self._manager = manager
-        self._site = site
         self._chosen: contextvars.ContextVar[ProcessRole | None] = contextvars.ContextVar(
             "chosen", default=None
         )
-        self._conflict_check = ConflictCheck()
-        self._last: tuple[Assignment | None, ProcessRole] | None = None
-        self._given: weakref.WeakKeyDictionary[Any, tuple[Assignment | None, ProcessRole]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._last: GivenTerminal | None = None
+        self._given: weakref.WeakKeyDictionary[Any, GivenTerminal] = weakref.WeakKeyDictionary()
 
     def install(self) -> None:
         """Wrap how the terminal manager makes environments, and record the role of each terminal."""
@@ -65,15 +79,17 @@ class TerminalInjection:
                 if process_role.session
                 else None
             )
-            self._last = (assignment, process_role)
-            base = inner(*args, **kwargs)
-            cwd = kwargs.get("cwd") or ""
-            looked_at = environment_with_user_files(base, process_role, self._site)
-            has_conflict = (
-                process_role.session is not None
-                and self._conflict_check.find_now(looked_at, cwd) is not None
+            # A name that is used again is another terminal's. Its name is not known yet.
+            prepared = self.environments.prepare_now(
+                ("terminal", ""),
+                inner(*args, **kwargs),
+                process_role,
+                kwargs.get("cwd") or "",
+                key=object(),
             )
-            return process_environment(base, process_role, self._site, has_conflict=has_conflict)
+            prepared.written_now()
+            self._last = GivenTerminal(assignment, prepared)
+            return prepared.environment
 
         return make_term_env
 
@@ -83,25 +99,50 @@ class TerminalInjection:
             terminal = inner(*args, **kwargs)  # calls make_term_env, and nothing runs in between
             if self._last is not None:
                 self._given[terminal] = self._last
+                self._last.prepared.seen()
             return terminal
 
         return new_terminal
 
-    def running(self) -> dict[str, tuple[Assignment | None, ProcessRole]]:
-        """Return how each running terminal got its role session, and the role that it started with."""
-        return {
+    def running(self) -> dict[str, GivenTerminal]:
+        """Return what each running terminal was started with, by its name."""
+        running = {
             name: self._given[terminal]
             for name, terminal in self.terminals.terminals.items()
             if terminal in self._given
         }
+        for name, given in running.items():
+            if given.prepared.client is not None:
+                given.prepared.client.name = name
+        return running
+
+    async def switch(self, name: str, session: RoleSession | None, how: How) -> Switch:
+        """Switch a running terminal to a role session; None is "no AWS role".
+
+        Args:
+            name: the terminal's.
+            session: its new role session.
+            how: whether the user chose it, or it is the default.
+
+        Raises:
+            NewProcessNeeded: if it can't be switched.
+        """
+        given = self.running()[name]
+        role = NO_AWS_ROLE if session is None else ProcessRole("role", session)
+        if not given.prepared.can_switch_to(role):
+            raise NewProcessNeeded(
+                "This terminal keeps the role that it was opened with: only the credential endpoint can switch it.",
+                hint="Open another terminal with that role.",
+            )
+        given.assignment = Assignment(session.id if session else None, how)
+        switch = await self.environments.switch(given.prepared, role)
+        self._manager.choices.terminal_changed(name)
+        return switch
 
     def session_ids_in_use(self) -> set[str]:
         """Return the ids of the role sessions of running terminals."""
-        return {
-            process_role.session.id
-            for _, process_role in self.running().values()
-            if process_role.session
-        }
+        roles = (given.prepared.process_role for given in self.running().values())
+        return {role.session.id for role in roles if role.session}
 
     async def start(self, session: RoleSession) -> Any:
         """Start a terminal with a role session, independent of the default role.

@@ -1,4 +1,4 @@
-"""Which role session each kernel uses: what was chosen for it, and what its process has."""
+"""Which role session each kernel or app uses: what was chosen for it, and what its process has."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Literal
 
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
+How = Literal["by_user", "by_default"]
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """A kernel's role session (None: "no AWS role"), chosen by the user or kept from its first start."""
 
     session_id: str | None
-    how: Literal["by_user", "by_default"]
+    how: How
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Assignments:
         return self._chosen.get(kernel_id)
 
     def record_start(self, kernel_id: str, role: ProcessRole) -> None:
-        """Note what the kernel's process was started with."""
+        """Note what the kernel's process was started with, or has been switched to."""
         before = self._running.get(kernel_id, UNTOUCHED)
         self._running[kernel_id] = role
         if role != before:
@@ -81,13 +83,15 @@ class Assignments:
         """Return what the kernel's process was started with; None if it did not start through us."""
         return self._running.get(kernel_id)
 
-    def prune(self, living: AbstractSet[str]) -> None:
-        """Forget the kernels that have gone.
+    def prune(self, living: AbstractSet[str]) -> set[str]:
+        """Forget the kernels that have gone, and return their ids.
 
         A kernel that is just starting has its assignment before Jupyter lists it, so only one that was
         seen living can have gone.
         """
-        for kernel_id in self._seen_living - living:
+        gone = self._seen_living - living
+        for kernel_id in gone:
             self._chosen.pop(kernel_id, None)
             self._running.pop(kernel_id, None)
         self._seen_living = set(living)
+        return gone

@@ -9,6 +9,7 @@ from jupyter_wb_aws.errors import NoDefaultRoleSession
 from jupyter_wb_aws.role_sessions.assignments import (
     NO_AWS_ROLE,
     UNTOUCHED,
+    Assignment,
     Assignments,
     ProcessRole,
 )
@@ -35,6 +36,7 @@ class Choices:
         self.assignments = Assignments(
             changed=lambda kernel_id: context.emit("assignment_changed", {"kernel_id": kernel_id})
         )
+        self.app_choices = Assignments(changed=self.app_changed)
         self._context = context
         self._sessions = sessions
 
@@ -108,7 +110,13 @@ class Choices:
 
     def next_role_of_kernel(self, kernel_id: str) -> ProcessRole:
         """Return what a kernel would get if it started now."""
-        assignment = self.assignments.chosen(kernel_id)
+        return self._next_role_by(self.assignments.chosen(kernel_id))
+
+    def next_role_of_app(self, app_id: str) -> ProcessRole:
+        """Return what a proxied app would get if it were launched now."""
+        return self._next_role_by(self.app_choices.chosen(app_id))
+
+    def _next_role_by(self, assignment: Assignment | None) -> ProcessRole:
         if assignment is None:
             return self.next_role()
         role = self._role(assignment.session_id)
@@ -119,6 +127,10 @@ class Choices:
     def assign_to_process(self) -> ProcessRole:
         """Return what a process without a choice of its own gets as it starts; it counts as a use."""
         return self._used(self.next_role())
+
+    def assign_to_app(self, app_id: str) -> ProcessRole:
+        """Return what a proxied app gets as it is launched; it counts as a use."""
+        return self._used(self.next_role_of_app(app_id))
 
     def assign_to_kernel(self, kernel_id: str) -> ProcessRole:
         """Return what a kernel gets as it starts; it keeps that at its restarts."""
@@ -153,6 +165,17 @@ class Choices:
     def app_changed(self, app_id: str) -> None:
         """Report that a proxied app was launched or stopped."""
         self._context.emit("assignment_changed", {"app_id": app_id})
+
+    def terminal_changed(self, name: str) -> None:
+        """Report that a terminal was switched to another role."""
+        self._context.emit("assignment_changed", {"terminal_name": name})
+
+    def switched_kernel(self, kernel_id: str, role: ProcessRole) -> None:
+        """Note what a kernel has been switched to while it runs; it keeps that at its restarts."""
+        if role.session is not None and self.assignments.chosen(kernel_id) is None:
+            self.assignments.keep(kernel_id, role.session.id)
+        self._used(role)
+        self.assignments.record_start(kernel_id, role)
 
     def _report_no_role(self, kernel_id: str, session_id: str | None) -> None:
         data = {"kernel_id": kernel_id, "session_id": session_id}

@@ -16,6 +16,7 @@ from jupyter_wb_aws.errors import (
     LeftRunning,
     TokenFolderRefused,
 )
+from jupyter_wb_aws.variables import ENDPOINT_TOKEN_FILE
 from tests.conftest import NOON
 from tests.role_sessions.conftest import Site
 from tests.role_sessions.support import full_disk, make_session
@@ -203,12 +204,21 @@ async def test_a_client_that_nobody_needs_any_more_is_forgotten_with_its_files(
         await written(clients, client)
     clients.leave(gone)
     clients.leave(computing)
+    environment = {ENDPOINT_TOKEN_FILE: str(computing.access.token_file)}
+    started = await asyncio.create_subprocess_exec("/bin/sleep", "60", env=environment)
+    try:
+        counts = await clients.processes.look()
+        assert counts[str(computing.access.token_file)] == 1
+        assert clients.left_in_use() == {session.id}
 
-    clients.forget(lambda client: client is not computing)
-    assert clients.find(gone.token.reveal()) is gone  # which counts as a request
+        clients.forget_unused()
+        assert clients.find(gone.token.reveal()) is gone  # which counts as a request
 
-    clock.set(NOON + 2 * HOUR)
-    clients.forget(lambda client: client is not computing)
+        clock.set(NOON + 2 * HOUR)
+        clients.forget_unused()
+    finally:
+        started.kill()
+        await started.wait()
 
     assert clients.find(gone.token.reveal()) is None
     assert clients.list() == [computing, kernel]

@@ -55,8 +55,8 @@ async def test_the_log_names_the_requests_user_from_start_to_end(api, said):
         for did in (
             f"Role session {session['id']} ({ANALYST}) started",
             f"Kernel {kernel} started with role session {session['id']}",
-            f"Kernel {kernel} gets another role session at its next start: {session['id']}",
-            f"Kernel {kernel} goes back to the default role session at its next start",
+            f"Kernel {kernel} gets role session {session['id']} at its next start",
+            f"Kernel {kernel} gets the default role session at its next start",
             f"Terminal {terminal} started with role session {session['id']}",
             f"Default role session chosen: {session['id']}",
             "Default role session chosen: no AWS role",

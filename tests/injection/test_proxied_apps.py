@@ -100,7 +100,8 @@ async def test_without_any_choice_an_app_is_unchanged(api, environment_of, monke
     } | {name: seen[name] for name in ("LC_CTYPE",) if name in seen}  # fmt: skip
     assert await of_app(api, "with_site_environment") == {
         "kind": "app", "id": "with_site_environment", "chosen": None, "running": None,
-        "given": "untouched", "next": {"given": "untouched", "session_id": None},
+        "given": "untouched",
+        "delivery": None, "next": {"given": "untouched", "session_id": None},
         "renewed_by": "relaunch",
     }  # fmt: skip
 
@@ -153,6 +154,7 @@ async def test_the_default_role_and_an_apps_own_role_are_distinguished(api, ask)
         "chosen": {"session_id": auditor["id"], "how": "by_default"},
         "running": {"session_id": analyst["id"], "role_arn": ANALYST},
         "given": "role",
+        "delivery": "web_identity",
         "next": {"given": "role", "session_id": auditor["id"]},
         "renewed_by": "relaunch",
     }
@@ -358,3 +360,43 @@ async def test_an_app_with_its_own_handler_gets_the_role_too(api, ask, jp_server
 
     assert seen["OF_ITS_OWN"] == "1"
     assert session["environment"].items() <= seen.items()
+
+
+async def test_an_app_with_an_endpoint_token_is_switched_while_it_runs(api, ask, roles_path):
+    by_endpoint = roles_path.read_text().replace('label = "A', 'delivery = "endpoint"\nlabel = "A')
+    roles_path.write_text(by_endpoint)
+    analyst, auditor = await api.start(ANALYST), await api.start(AUDITOR)
+    first = await ask("shiny")
+    token_file = Path(first["environment"]["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"])
+    assert token_file.exists()
+    assert str(token_file) != analyst["environment"]["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]
+    assert "AWS_ROLE_ARN" not in first["environment"]
+
+    switched = await api("PUT", "/aws/assignments/shiny", {"session_id": auditor["id"]})
+
+    assert (switched.data["applies"], switched.data["at_restart"]) == (
+        "now", ["JUPYTER_WB_AWS_ROLE"]
+    )  # fmt: skip
+    assert (await of_app(api, "shiny"))["running"]["role_arn"] == AUDITOR
+    # It keeps that, and its endpoint token, when it is launched again.
+    await api("POST", "/aws/apps/shiny/relaunch")
+    second = await ask("shiny")
+    assert second["environment"]["JUPYTER_WB_AWS_ROLE"] == "Auditor"
+    assert (await of_app(api, "shiny"))["chosen"]["how"] == "by_user"
+    assert (await api("DELETE", "/aws/assignments/shiny")).data["applies"] == "now"
+    assert (await of_app(api, "shiny"))["running"]["role_arn"] == ANALYST
+
+
+async def test_a_choice_for_an_app_with_web_identity_waits_for_its_next_launch(api, ask):
+    await api.start(ANALYST)
+    auditor = await api.start(AUDITOR)
+    await ask("shiny")
+
+    chosen = await api("PUT", "/aws/assignments/shiny?kind=app", {"session_id": auditor["id"]})
+
+    assert chosen.data["applies"] == "at_restart"
+    assert "AWS_ROLE_ARN" in chosen.data["at_restart"]
+    assert (await of_app(api, "shiny"))["running"]["role_arn"] == ANALYST
+    await api("POST", "/aws/apps/shiny/relaunch")
+    assert (await ask("shiny"))["environment"]["AWS_ROLE_ARN"] == AUDITOR
+    assert (await api("PUT", "/aws/assignments/shiny?kind=x", {"session_id": None})).status == 400

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.injection.terminals import terminal
 from tests.site import ANALYST, AUDITOR
 
 WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
@@ -125,20 +125,3 @@ async def test_a_clients_extra_env_does_not_restore_a_key(api, jp_ws_fetch):
     said = await terminal(jp_ws_fetch, name, 'echo "{$AWS_ACCESS_KEY_ID,$MINE}"', "}")
 
     assert said == "{,kept}"
-
-
-async def terminal(jp_ws_fetch, name, command, until):
-    """Type a command into a terminal; return its output from the first brace to `until`."""
-    socket = await jp_ws_fetch("terminals", "websocket", name)
-    # The marker is joined by the shell, so that the echo of the typed line does not hold it.
-    await socket.write_message(
-        json.dumps(["stdin", f"printf 'BEG''IN'; {command}; printf 'E''ND'\r"])
-    )
-    said = ""
-    async with asyncio.timeout(60):
-        while "END" not in said:
-            kind, *content = json.loads(await socket.read_message())
-            said += content[0] if kind == "stdout" else ""
-    socket.close()
-    printed = said.partition("BEGIN")[2].partition("END")[0].replace("\r", "")
-    return printed[printed.index("{") : printed.rindex(until) + 1]

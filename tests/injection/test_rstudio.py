@@ -17,6 +17,7 @@ from jupyter_wb_aws.injection import rstudio
 from jupyter_wb_aws.injection.environment import InjectionSettings, process_environment
 from jupyter_wb_aws.injection.rstudio import RStudioSessions, rsession_of, script_text
 from jupyter_wb_aws.role_sessions.assignments import NO_AWS_ROLE, UNTOUCHED, ProcessRole
+from jupyter_wb_aws.role_sessions.endpoint_access import EndpointAccess
 from tests.conftest import FakeClock
 from tests.role_sessions.support import asleep, make_role, make_session
 from tests.site import ANALYST, AUDITOR
@@ -124,6 +125,30 @@ async def test_assignments_say_that_a_new_r_session_is_enough(api, start_r_sessi
 
 
 @needs_r
+async def test_r_sessions_of_two_default_roles_keep_them_until_the_user_switches_rstudio(
+    api, start_r_session, roles_path
+):
+    by_endpoint = roles_path.read_text().replace('label = "A', 'delivery = "endpoint"\nlabel = "A')
+    roles_path.write_text(by_endpoint)
+    await api.start(ANALYST)
+    first = (await start_r_session()).environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]
+    again = (await start_r_session()).environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]
+    auditor = await api.start(AUDITOR, default=True)
+    second = (await start_r_session()).environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]
+
+    async def roles():
+        listed = (await api("GET", "/aws/endpoint/clients")).data["clients"]
+        return [client["role_arn"] for client in listed if client["name"] == "rstudio"]
+
+    assert first == again != second
+    assert Path(first).exists()
+    assert await roles() == [ANALYST, ANALYST, AUDITOR]  # of rserver, and of the R sessions
+    switched = await api("PUT", "/aws/assignments/rstudio", {"session_id": auditor["id"]})
+    assert switched.data["applies"] == "now"
+    assert await roles() == [AUDITOR, AUDITOR, AUDITOR]
+
+
+@needs_r
 async def test_only_the_user_can_read_the_script_and_it_goes_with_the_server(
     start_r_session, extension
 ):
@@ -211,10 +236,21 @@ class TestFindingTheRealRsession:
 HOSTILE = 'it\'s "quoted" $HOME `id` \\ \n and a second line'
 
 
-@pytest.mark.parametrize("given", ["untouched", "no_role", "role"])
-@pytest.mark.parametrize("has_conflict", [True, False])
+ACCESS = EndpointAccess("http://127.0.0.1:40123/credentials", Path("/run/wb/slot_ab.endpoint"))
+
+
+@pytest.mark.parametrize("given", ["untouched", "no_role", "role", "endpoint"])
+@pytest.mark.parametrize(
+    ("has_conflict", "no_proxy"),
+    [
+        (True, {}),
+        (False, {"NO_PROXY": "a b, 127.0.0.10"}),
+        (False, {"NO_PROXY": "*", "no_proxy": "x"}),
+        (False, {"no_proxy": "127.0.0.1", "NO_PROXY": ""}),
+    ],
+)
 def test_the_script_changes_an_environment_as_process_environment_does(
-    tmp_path, given, has_conflict
+    tmp_path, given, has_conflict, no_proxy
 ):
     given = {
         "untouched": UNTOUCHED,
@@ -222,16 +258,18 @@ def test_the_script_changes_an_environment_as_process_environment_does(
         "role": ProcessRole(
             "role", make_session(role=make_role(extra_environment={"EXTRA": HOSTILE}))
         ),
+        "endpoint": ProcessRole("role", make_session(delivery="endpoint")),
     }[given]
     base = {
         "PATH": os.environ["PATH"], "AWS_ACCESS_KEY_ID": "AKIA", "AWS_PROFILE": "", "KEPT": HOSTILE,
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://x", "AWS_BEARER_TOKEN_BEDROCK": "x",
         "AWS_ROLE_ARN": "pod", "BOTO_CONFIG": "x", "AWS_REGION": "eu-west-1",
-        "MULTI": "x\nAWS_CONTAINER_=y",
+        "MULTI": "x\nAWS_CONTAINER_=y", "AWS_CREDENTIAL_FILE": "y", **no_proxy,
     }  # fmt: skip
     site = InjectionSettings({"HTTPS_PROXY": "http://user:p'w@proxy"})
     script = tmp_path / "script"
-    script.write_text(script_text(given, site, Path("/usr/bin/env"), has_conflict=has_conflict))
+    env = Path("/usr/bin/env")
+    script.write_text(script_text(given, site, env, has_conflict=has_conflict, access=ACCESS))
 
     said = subprocess.run(
         ["/bin/sh", script, "-0"], env=base, capture_output=True, check=True
@@ -240,7 +278,7 @@ def test_the_script_changes_an_environment_as_process_environment_does(
     seen = dict(entry.split("=", 1) for entry in said.split("\0") if entry)
     shells_own = {"PWD", "_", "SHLVL", "OLDPWD"}
     assert {name: seen[name] for name in seen.keys() - shells_own} == process_environment(
-        base, given, site, has_conflict=has_conflict
+        base, given, site, has_conflict=has_conflict, access=ACCESS
     )
 
 
@@ -252,7 +290,7 @@ class FakeManager:
         self.files = self
         self.clock = FakeClock()
         self.now = NO_AWS_ROLE
-        self.choices = SimpleNamespace(followers=[], next_role=lambda: self.now)
+        self.choices = SimpleNamespace(followers=[], next_role_of_app=lambda _: self.now)
         self.written = []
         self.gate = asyncio.Event()
         self.gate.set()
