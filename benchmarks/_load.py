@@ -6,11 +6,14 @@ An HTTP client would be: httpx takes more CPU for a request at 100 connections t
 from __future__ import annotations
 
 import asyncio
+import selectors
+import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import cast
 
 # Seconds that one answer may take.
 DEADLINE = 60
@@ -59,6 +62,47 @@ def send(port: int, requests: Iterator[bytes], connections: int, seconds: float)
         seconds: for how long.
     """
     return asyncio.run(_send(port, requests, connections, seconds))
+
+
+def send_anew(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Load:
+    """Send each request on a new connection, as SDKs do, for some time.
+
+    Args:
+        port: of the server, on loopback; it closes each connection after its answer.
+        requests: what the connections send, in turn.
+        connections: how many at once.
+        seconds: for how long.
+    """
+    load, began = Load(), time.perf_counter()
+    with selectors.DefaultSelector() as selector:
+
+        def connect(request: bytes) -> None:
+            connection = socket.socket()
+            connection.settimeout(0)  # connects without waiting
+            asked = time.perf_counter()
+            connection.connect_ex(("127.0.0.1", port))
+            selector.register(connection, selectors.EVENT_WRITE, (asked, request))
+
+        for number in range(connections):
+            connect(requests[number % len(requests)])
+        while selector.get_map():
+            for key, event in selector.select(DEADLINE):
+                connection, (asked, request) = cast(socket.socket, key.fileobj), key.data
+                if event == selectors.EVENT_WRITE:
+                    connection.send(request)
+                    selector.modify(connection, selectors.EVENT_READ, (asked, request))
+                    continue
+                head = connection.recv(65536)
+                if head:
+                    load.statuses[int(head[9:12])] += 1
+                    continue
+                load.durations.append(time.perf_counter() - asked)
+                selector.unregister(connection)
+                connection.close()
+                if time.perf_counter() < began + seconds:
+                    connect(request)
+    load.seconds = time.perf_counter() - began
+    return load
 
 
 async def _send(port: int, requests: Iterator[bytes], connections: int, seconds: float) -> Load:

@@ -52,6 +52,8 @@ def _too_many() -> Refusal:
 # What is still received after a refusal is dropped for a moment: closing at once would reset the connection, and the
 # client would lose the answer.
 LINGER_SECONDS, LINGER_BYTES = 1.0, 65536
+# Of the event loop: asyncio makes an accepted connection in four, and closes an aborted one in the next.
+CLOSING_STEPS = 6
 
 
 class Connections:
@@ -122,7 +124,8 @@ class Connections:
         await asyncio.gather(*self.tasks, return_exceptions=True)
         for connection in list(self._open):
             connection.abort()
-        await asyncio.sleep(0)  # their sockets are closed in the loop's next step
+        for _ in range(CLOSING_STEPS):
+            await asyncio.sleep(0)
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -169,9 +172,14 @@ class Connection(asyncio.BufferedProtocol):
         except Refusal as refusal:
             self._refuse(refusal)
 
+    def eof_received(self) -> bool:
+        """Return whether to keep the connection: the client sends no more, but may wait for its answer."""
+        return self._is_answering()
+
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Forget it. An answer that is being made goes on, because others may wait for the same."""
-        self._deadline.cancel()
+        if not self._is_answering():
+            self._deadline.cancel()
         self._all.closed(self)
 
     def abort(self) -> None:
@@ -179,6 +187,9 @@ class Connection(asyncio.BufferedProtocol):
         self._deadline.cancel()
         self._all.closed(self)
         self._transport.abort()
+
+    def _is_answering(self) -> bool:
+        return self._task is not None and not self._task.done()
 
     def _begin_answer(self, authorization: str | None) -> None:
         client = hash(authorization)  # the token itself is kept nowhere
@@ -209,6 +220,9 @@ class Connection(asyncio.BufferedProtocol):
             sent = encoded(_failed().answer())
         finally:
             self._all.pace.end(client)
+        if self._transport.is_closing():  # the client has gone
+            self._deadline.cancel()
+            return
         self._send(sent)
         self._transport.close()
 
@@ -216,20 +230,18 @@ class Connection(asyncio.BufferedProtocol):
         self._reading = False
         self._all.refused(refusal)
         self._send(encoded(refusal.answer()))
-        if not self._transport.is_closing():
-            self._transport.write_eof()
-            self._deadline.cancel()
-            self._deadline = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
+        self._transport.write_eof()
+        self._deadline.cancel()
+        self._deadline = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
 
     def _send(self, answer: bytes) -> None:
         self._all.answered(self)
-        if not self._transport.is_closing():
-            self._transport.write(answer)
+        self._transport.write(answer)
 
     def _late(self) -> None:
         if self._reading:
             self._refuse(_too_slow())
-        elif self._task and not self._task.done():
+        elif self._task and self._is_answering():
             self._task.cancel()
             self._deadline = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
         else:  # the client does not read its answer

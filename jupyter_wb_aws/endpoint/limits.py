@@ -19,15 +19,16 @@ class Limits:
             files that many systems set for a process.
         per_client: requests of one endpoint token that are being answered at once.
         seconds: from the connection to the answer. SDKs give up after 2 s (botocore) or earlier.
-        rate: answers a second for one endpoint token. With `lease = 660`, boto3 asks at every call: hundreds a second.
-        burst: answers at once before the rate applies: a hundred processes that start together.
+        rate: answers a second for one endpoint token: half of what a core can give, so that others have the other half.
+            With `lease = 660`, boto3 asks at every call, so a client with many threads asks hundreds of times a second.
+        burst: answers at once before the rate applies.
     """
 
     connections: int = 256
     per_client: int = 100
     seconds: float = 5
-    rate: float = 1000
-    burst: int = 200
+    rate: float = 4000
+    burst: int = 400
 
 
 class Pace:

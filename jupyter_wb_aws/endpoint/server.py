@@ -177,9 +177,9 @@ class _Run:
         """End the thread, unless it is stuck; then it ends with the process."""
         with suppress(RuntimeError):  # its loop is closed already
             self.loop.call_soon_threadsafe(self._stop.set)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.wrap_future(self._ended), STOP_SECONDS)
-            self.thread.join(1)
+        await asyncio.wait([asyncio.wrap_future(self._ended)], timeout=STOP_SECONDS)
+        if self._ended.done():
+            self.thread.join()
 
 
 def _listens(listener: socket.socket, port: int | None) -> bool:

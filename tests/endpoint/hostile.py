@@ -21,6 +21,7 @@ SENT = {
     "guessed_tokens": (BEGINNING + "Authorization: {guess}\r\n\r\n", 1),
     "no_token": (BEGINNING + "\r\n", 1),
     "connections_left_open": ("", 1),
+    "answers_not_awaited": (BEGINNING + "Authorization: hostile\r\n\r\n", 1),
     "endless_headers": (BEGINNING + "X: a\r\n" * 50, 1000),
 }
 
@@ -28,6 +29,7 @@ SENT = {
 class Flood:
     def __init__(self, port, kind):
         self.port = port
+        self.kind = kind
         self.text, self.times = SENT[kind]
         self.live = 0
         self.ended = 0
@@ -54,6 +56,8 @@ class Flood:
         if left:
             text = self.text.format(port=self.port, guess=secrets.token_urlsafe(32))
             connection.send(text.encode())
+            if self.kind == "answers_not_awaited":
+                raise ConnectionAbortedError
             event = selectors.EVENT_WRITE if left > 1 else selectors.EVENT_READ
             self._selector.modify(connection, event, left - 1)
         elif not connection.recv(65536):

@@ -84,7 +84,7 @@ async def test_a_flood_leaves_others_and_jupyter_their_answers(kind, rate):
     assert refused == 0
     assert statistics.median(durations) < 0.2
     assert statistics.median(delays) < 0.05
-    assert max(delays) < 1
+    assert max(delays) < 5
     assert grown < 20
     assert open_files < 400
 

@@ -109,6 +109,35 @@ async def test_an_answer_that_never_comes_becomes_a_503():
     assert (status, body["Code"]) == (503, "EndpointFailed")
 
 
+async def test_a_client_that_says_it_sends_no_more_gets_its_answer():
+    async def answer(authorization):
+        await asyncio.sleep(0.05)
+        return Answer(200, {})
+
+    async with running(answer) as server:
+        received = await send(server.port, head(server.port), end=True)
+
+    assert parsed(received)[0] == 200
+
+
+async def test_an_answer_that_nobody_waits_for_any_more_has_its_deadline():
+    ended = threading.Event()
+
+    async def answer(authorization):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with running(answer, Limits(seconds=0.2)) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(head(server.port))
+        await writer.drain()
+        writer.transport.abort()
+
+        assert await asyncio.to_thread(ended.wait, 20)
+
+
 async def test_it_answers_while_the_callers_loop_is_blocked():
     async with running() as server:
         request, answers = head(server.port), []
