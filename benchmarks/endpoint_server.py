@@ -36,18 +36,22 @@ def main(seconds: float, base: Path) -> None:
     aws = FakeAws()
     memory: dict[str, list[float]] = {"web_identity": [], "endpoint": []}
     loads: list[Load] = []
+    cpu: list[float] = []
     for number in range(ROUNDS):
         for delivery, found in memory.items():
             server = start(base / f"{delivery}{number}", aws, delivery, server_core)
             try:
                 environments = start_roles(server)
                 if delivery == "endpoint":
+                    before = server.cpu()
                     loads.append(load_of(environments, seconds))
+                    cpu.append((server.cpu() - before) / loads[-1].statuses.total() * 1000)
                 time.sleep(1)
                 found.append(server.process.memory_full_info().uss / MIB)
             finally:
                 server.end()
     report(loads)
+    print_figure("CPU of the server for an answer", cpu, "ms")
     print_figure(
         "memory that the endpoint adds, after the load",
         differences(memory["web_identity"], memory["endpoint"]),
