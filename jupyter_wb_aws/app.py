@@ -105,9 +105,9 @@ class WbAwsApp(ExtensionApp):
         "hide_if_conflicting",
         config=True,
         help="""When a role session hides the user's own ~/.aws/config and ~/.aws/credentials from its
-        processes (by AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE): if their default profile takes
-        precedence over the role in an AWS SDK or an SDK fails on them (`hide_if_conflicting`), always
-        (`hide`), or never (`keep`).""",
+        processes (by AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, and with the credential endpoint
+        the files of boto 2 by BOTO_CONFIG): if their default profile takes precedence over the role in
+        an AWS SDK or an SDK fails on them (`hide_if_conflicting`), always (`hide`), or never (`keep`).""",
     )
     hub_user_claim = Unicode(
         "",

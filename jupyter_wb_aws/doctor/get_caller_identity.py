@@ -35,6 +35,8 @@ def get_caller_identity(facts: Facts, claims: Mapping[str, Any]) -> CallResult:
     container = facts.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
     if container and (reason := leads_to_metadata(container, None)) is not None:
         return _not_made(reason)
+    if facts.by_endpoint and facts.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
+        return _not_made("boto3 would ask for this container's credentials, at 169.254.170.2")
     try:
         # boto3's chain is botocore's. Importing boto3 takes as long again, and adds nothing here.
         import botocore.session

@@ -12,7 +12,8 @@ from tests.clients import precedence
 
 PAGE = Path(__file__).parents[2] / "docs/decisions/0003-environment.md"
 HEAD = "| `[default]` holds, or there is | boto3 | `aws` | SDK for JavaScript | pyarrow | polars | duckdb |"
-pytestmark = pytest.mark.long
+# A hundred programs, of which some take seconds to import.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

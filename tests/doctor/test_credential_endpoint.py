@@ -17,6 +17,7 @@ from jupyter_wb_aws.doctor.checks import server as server_check
 from jupyter_wb_aws.doctor.facts import CallResult, EndpointAnswer, Facts, ServerFacts
 from jupyter_wb_aws.doctor.finding import Severity
 from jupyter_wb_aws.doctor.gather import gather
+from jupyter_wb_aws.doctor.get_caller_identity import get_caller_identity
 from jupyter_wb_aws.endpoint.answers import Answer, Refusal
 from jupyter_wb_aws.endpoint.server import EndpointServer
 from jupyter_wb_aws.variables import NAMES_SET
@@ -259,6 +260,13 @@ def test_the_role_of_a_process_is_that_of_its_endpoint_token(env):
         who = CallerIdentity("AROA:alice-1", "111122223333", caller.format(name))
         result = CallResult("ok", provider, who, lifetime=timedelta(minutes=16))
         assert list(found(call.check, replace(facts, call=result))) == codes
+
+
+def test_a_containers_own_credentials_are_not_asked_for_beside_the_endpoint(env):
+    facts = gather({**env, RELATIVE_URI: "/v2/x"}, NOON, "terminal")
+    result = get_caller_identity(facts, {})
+    assert result.outcome == "not_made"
+    assert "boto3 would ask for this container's credentials" in result.detail
 
 
 def test_the_command_reports_a_dead_endpoint_and_shows_no_token(ask, plain_env, env):
