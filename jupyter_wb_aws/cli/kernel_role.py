@@ -209,8 +209,9 @@ class KernelRole:
     def _why_at_restart(self, session: Session | None) -> str:
         if self._held is None:
             return f"this {self._kind} was not started with the credential endpoint"
-        label = session["label"] if session else ""
-        return f"{label} is delivered by web identity"
+        if session is not None and session["delivery"] != "endpoint":
+            return f"{session['label']} is delivered by web identity"
+        return f"the server can't switch this {self._kind} while it runs"
 
     def _restart_needed(self, session: Session | None) -> CliError:
         return _problem(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jupyter_wb_aws.cli.client import Client
 
 NAME = "AWS_ROLE_SESSION_NAME"
+SUFFIX = ".endpoint"  # of the files of endpoint tokens
 Session = Mapping[str, Any]
 # A client of the credential endpoint, as `GET /aws/endpoint/clients` lists it.
 EndpointClient = Mapping[str, Any]
@@ -54,7 +55,7 @@ def endpoint_client(client: Client, environment: Mapping[str, str]) -> EndpointC
         None if it has no endpoint token of this server, or one that was ended.
     """
     file = PurePath(environment.get(ENDPOINT_TOKEN_FILE, ""))
-    if file.suffix != ".endpoint":
+    if file.suffix != SUFFIX:
         return None
     listed: list[EndpointClient] = client.get("/aws/endpoint/clients").data["clients"]
     return next((one for one in listed if file.stem.endswith(f"_{one['id']}")), None)
@@ -121,6 +122,8 @@ def other_role_note(
     chose_none = held is not None and held["session_id"] is None
     if (label := _label(environment, held)) and not chose_none:
         ended = f"The role session of {label}, which this {kind} was started with, has ended."
+        if held is None and environment.get(ENDPOINT_TOKEN_FILE, "").endswith(SUFFIX):
+            ended = f"This {kind} had the role {label}, but its access was ended, or the server was restarted."
         return f"{ended} {_how_to_get_a_role(kind, default, held, label)}"
     return (
         None

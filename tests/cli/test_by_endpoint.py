@@ -283,6 +283,21 @@ def test_what_this_place_has_now_is_asked_of_the_server(server, run, here, kind,
         assert said in run(command).out.splitlines()
 
 
+def test_a_process_whose_access_was_ended_is_told_so(server, run, here, monkeypatch):
+    server.sessions = [DEFAULT]
+    here("kernel")
+    server.clients = []
+    monkeypatch.setenv("JUPYTER_WB_AWS_ROLE", "analyst")
+
+    out = " ".join(run("status").out.split())
+
+    assert (
+        "This kernel had the role analyst, but its access was ended, or the server was restarted."
+        in out
+    )
+    assert "gives it analyst when the kernel restarts" in out
+
+
 def test_a_process_that_has_the_default_role_by_a_switch_is_not_remarked(server, run, here):
     server.sessions = [DEFAULT, OTHER]
     here("terminal", session_id="id-analyst")
