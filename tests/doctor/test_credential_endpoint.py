@@ -226,6 +226,24 @@ def test_a_key_in_a_file_of_boto_2_is_found_unless_the_file_is_hidden(env, home)
     assert not list(keys.check(hidden))
 
 
+@pytest.mark.parametrize(
+    ("more", "lacking"),
+    [
+        ({"ALL_PROXY": "socks5://p:1", "no_proxy": "a.example"}, ["no_proxy"]),
+        ({"http_proxy": "http://p:1", "NO_PROXY": "a.example"}, ["NO_PROXY"]),
+        ({"http_proxy": "http://p:1", "NO_PROXY": "a.example", "no_proxy": ""}, ["NO_PROXY", "no_proxy"]),
+        ({"http_proxy": "http://p:1", "NO_PROXY": "*"}, []),
+        ({"HTTPS_PROXY": "http://p:1", "no_proxy": ""}, []),
+    ],
+)  # fmt: skip
+def test_either_name_of_no_proxy_must_list_the_endpoint(env, more, lacking):
+    findings = found(credential_endpoint.check, gather({**env, **more}, NOON, "terminal"))
+    assert list(findings) == (["endpoint_proxied"] if lacking else [])
+    for name in lacking:
+        assert f"export {name}=" in findings["endpoint_proxied"].remedy
+        assert "127.0.0.1" in findings["endpoint_proxied"].remedy
+
+
 def test_a_containers_own_endpoint_is_not_taken_for_ours(env):
     foreign = {n: v for n, v in env.items() if n not in {NAMES_SET, "JUPYTER_WB_AWS_ROLE"}}
     facts = gather(foreign, NOON, "terminal")

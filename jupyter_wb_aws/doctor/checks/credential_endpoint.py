@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from jupyter_wb_aws.aws.iam_claims import printable
-from jupyter_wb_aws.aws.proxy_variables import variable_for
+from jupyter_wb_aws.aws.proxy_variables import bypasses
 from jupyter_wb_aws.aws.safe_read import FileContent
 from jupyter_wb_aws.doctor.addresses import without_secrets
 from jupyter_wb_aws.doctor.checks.remedies import export, restart, run, unset
@@ -14,9 +14,17 @@ from jupyter_wb_aws.doctor.codes import AWS, BOTO, BOTO3, new_finding
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding
 from jupyter_wb_aws.loopback import is_loopback
-from jupyter_wb_aws.variables import ENDPOINT_HOST, ENDPOINT_TOKEN_FILE, ENDPOINT_URI, WEB_IDENTITY
+from jupyter_wb_aws.variables import (
+    ENDPOINT_HOST,
+    ENDPOINT_TOKEN_FILE,
+    ENDPOINT_URI,
+    NO_PROXY,
+    WEB_IDENTITY,
+)
 
 RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+# Those for the endpoint's own scheme, and for all.
+HTTP_PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 # The first versions that send the content of the token file. Source: EKS User Guide, "Use pod identity with the AWS
 # SDK".
 LEAST = {
@@ -140,17 +148,21 @@ def _answer(facts: Facts) -> Iterator[Finding]:
 
 
 def _proxy(facts: Facts) -> Iterator[Finding]:
-    uri = facts.get(ENDPOINT_URI)
-    if not is_loopback(uri):
+    uri, environment = facts.get(ENDPOINT_URI), facts.environment
+    proxy = next((name for name in HTTP_PROXIES if facts.get(name)), None)
+    if proxy is None or not is_loopback(uri):
         return
-    if (variable := variable_for(uri, facts.environment)) is not None:
-        name = "no_proxy" if "no_proxy" in facts.environment else "NO_PROXY"
-        listed = ",".join(filter(None, [facts.get(name), ENDPOINT_HOST]))
+    # Programs differ in which of the two names they read first.
+    named = [name for name in NO_PROXY if name in environment]
+    lacking = [name for name in named or NO_PROXY[:1] if not bypasses(uri, facts.get(name))]
+    if lacking:
+        listed = [",".join(filter(None, [facts.get(name), ENDPOINT_HOST])) for name in lacking]
+        remedies = (export(facts, *pair) for pair in zip(lacking, listed, strict=True))
         yield new_finding(
             "endpoint_proxied",
-            f"{variable} is set, and {name} does not name {ENDPOINT_HOST}: the SDKs listed send their requests for"
-            " credentials, with the endpoint token, to the proxy.",
-            export(facts, name, listed),
+            f"{proxy} is set, and {' and '.join(lacking)} {'does' if len(lacking) == 1 else 'do'} not name {ENDPOINT_HOST}:"
+            " the SDKs listed may send their requests for credentials, with the endpoint token, to the proxy.",
+            "; ".join(remedies),
         )
 
 
