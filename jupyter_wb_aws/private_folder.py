@@ -64,18 +64,19 @@ class PrivateFolder:
         folder._remove_jupyter_copies()
         return folder
 
-    def write(self, name: str, content: bytes, *, mode: int = 0o600) -> None:
+    def write(self, name: str, content: bytes, *, mode: int = 0o600, durable: bool = True) -> None:
         """Replace a file's content; see the steps in the module's docstring.
 
         Args:
             name: the file's name in the folder.
             content: what it holds from then on.
             mode: its permissions.
+            durable: whether it has to be whole after a power loss.
 
         Raises:
             OSError: if the file can't be written (a full disk, a folder that is gone).
         """
-        replace_file(self._descriptor, name, content, mode)
+        replace_file(self._descriptor, name, content, mode, durable=durable)
 
     def read(self, name: str, limit: int) -> bytes:
         """Return a file's content.
@@ -146,7 +147,9 @@ class PrivateFolder:
             log.warning("Removed %s, which Jupyter's file browser had made", self.path / name)
 
 
-def replace_file(folder: int, name: str, content: bytes, mode: int) -> None:
+def replace_file(
+    folder: int, name: str, content: bytes, mode: int, *, durable: bool = True
+) -> None:
     """Replace a file's content; see the steps in the module's docstring.
 
     Args:
@@ -154,6 +157,7 @@ def replace_file(folder: int, name: str, content: bytes, mode: int) -> None:
         name: the file's name in the folder.
         content: what it holds from then on.
         mode: its permissions.
+        durable: whether it has to be whole after a power loss; if not, the disk is not waited for.
 
     Raises:
         OSError: if the file can't be written.
@@ -167,7 +171,8 @@ def replace_file(folder: int, name: str, content: bytes, mode: int) -> None:
             os.fchmod(file, mode)
             stream.write(content)  # 2
             stream.flush()
-            os.fsync(file)
+            if durable:
+                os.fsync(file)
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)  # 3
     except BaseException:
         with contextlib.suppress(OSError):

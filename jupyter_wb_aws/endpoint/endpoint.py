@@ -14,7 +14,7 @@ from jupyter_wb_aws.aws.sts import Credentials
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.endpoint import refusals
 from jupyter_wb_aws.endpoint.answers import Answer, Refusal
-from jupyter_wb_aws.endpoint.clients import EndpointClient, EndpointClients
+from jupyter_wb_aws.endpoint.clients import EndpointClient, EndpointClients, Kind
 from jupyter_wb_aws.endpoint.credentials import CredentialCache
 from jupyter_wb_aws.endpoint.lease import lease_end
 from jupyter_wb_aws.endpoint.server import EndpointServer
@@ -133,7 +133,8 @@ class CredentialEndpoint:
             TokenFolderRefused: if a token file can't be written; for one of the last run, it is written later.
         """
         self.ensure_running()
-        client = self.clients.client_for("environment", session.id, session)
+        kind: Kind = "environment" if session.process is None else "exec"
+        client = self.clients.client_for(kind, session.id, session)
         try:
             await asyncio.wrap_future(self.clients.write_files(client))
         except BaseException as problem:

@@ -153,6 +153,8 @@ class ProxiedAppInjection:
             session = prepared.process_role.session
             used |= {session.id} if session else set()
             used |= self.r_sessions.offered(app_id)
+            clients = self.r_sessions.clients_of(app_id)  # they may have been switched
+            used |= {client.session.id for client in clients if client.session}
         return used
 
     async def relaunch(self, app_id: str) -> None:

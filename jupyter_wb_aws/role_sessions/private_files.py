@@ -99,7 +99,8 @@ class PrivateFiles:
         for path in wanted:
             reveal = self._texts.get(path)  # it may have been let go meanwhile
             if path.parent == token_folder.path and path.name not in there and reveal is not None:
-                token_folder.write(path.name, reveal())
+                # After a power loss nobody knows an endpoint token any more.
+                token_folder.write(path.name, reveal(), durable=False)
 
     def _move_on(self, folder: Path, problem: TokenFolderRefused) -> None:
         """Open another folder for the files to come."""

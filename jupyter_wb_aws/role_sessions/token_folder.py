@@ -46,19 +46,23 @@ class TokenFolder:
                 admin_hint="Set WbAwsApp.token_dir to a folder in which only this user can write.",
             ) from None
 
-    def write(self, name: str, content: str, *, executable: bool = False) -> None:
+    def write(
+        self, name: str, content: str, *, executable: bool = False, durable: bool = True
+    ) -> None:
         """Replace a file's content; see the steps in `private_folder`.
 
         Args:
             name: the file's name in the folder.
             content: what it holds from then on.
             executable: whether it is a script.
+            durable: whether it has to be whole after a power loss.
 
         Raises:
             TokenFolderRefused: if the file can't be written (a full disk, a folder that is gone).
         """
         try:
-            self._folder.write(name, content.encode(), mode=0o700 if executable else 0o600)
+            mode = 0o700 if executable else 0o600
+            self._folder.write(name, content.encode(), mode=mode, durable=durable)
         except OSError as error:
             raise TokenFolderRefused(
                 f"The token file {self.path / name} can't be written: {error.strerror}.",

@@ -105,7 +105,7 @@ async def test_a_file_that_could_not_be_written_is_written_later_and_said_until_
 ):
     client = clients.client_for("kernel", "k1", make_session())
     with monkeypatch.context() as broken:
-        broken.setattr("os.fsync", full_disk)
+        broken.setattr("os.fchmod", full_disk)
         with pytest.raises(TokenFolderRefused):
             await written(clients, client)
         assert "endpoint_token_missing" in dict(manager.notices)

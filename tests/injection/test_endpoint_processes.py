@@ -123,6 +123,7 @@ async def test_a_kernel_is_switched_while_it_runs_and_keeps_its_token_over_resta
     assert await says(given) == ANALYST
 
 
+@pytest.mark.long
 async def test_a_web_identity_role_reaches_a_kernel_at_its_restart_only(
     api, environment, roles_path
 ):
@@ -224,7 +225,7 @@ async def test_a_kernel_starts_while_its_token_cant_be_written_and_gets_it_later
 ):
     await api.start(ANALYST)
     with monkeypatch.context() as broken:
-        broken.setattr("os.fsync", full_disk)
+        broken.setattr("os.fchmod", full_disk)
         kernel_id = await start(api)
         given = await environment(kernel_id)
         assert not Path(given[TOKEN_FILE]).exists()
