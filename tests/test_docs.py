@@ -403,7 +403,7 @@ OTHER_NAMES = {
     *(name for cls in (WbAwsApp, CommandTokenSource, JupyterHubTokenSource, OidcTokenSource) for name in cls.class_own_traits(config=True)),
     *TokenSource.class_own_traits(config=True),
     "file", "command", "audience", "fetch", "users", "claims", "status", "message", "code", "hint", "admin_hint",
-    "binds_role", "knows_roles", "identity_and_roles", "roles_file_exposed", "unknown_setting", "roles_from_claim", "end_reason", *get_args(EndReason), *get_args(ClaimCode), "hide_if_conflicting", "not_configured",
+    "binds_role", "knows_roles", "identity_and_roles", "roles_file_exposed", "unknown_setting", "roles_from_claim", "end_reason", "clients_stop_by", *get_args(EndReason), *get_args(ClaimCode), "hide_if_conflicting", "not_configured",
     # OAuth's, Jupyter's, AWS's and the stores' own
     "login_session", "endpoint_url", "use_fips_endpoint", "use_dualstack_endpoint", "session_id", "kernel_id", "id_token", "id_token_hint", "auth_time", "access_token", "offline_access", "client_secret_basic", "client_secret_post", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_grant", "invalid_request",
     "invalid_scope", "interaction_required", "bad_refresh_token", "server_error",

@@ -31,7 +31,7 @@ from jupyter_wb_aws.errors import (
     WbAwsError,
 )
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
-from jupyter_wb_aws.role_sessions.schedule import MAX_SLEEP, back_off
+from jupyter_wb_aws.role_sessions.schedule import MAX_SLEEP, MIN_PAUSE, back_off
 from jupyter_wb_aws.roles.role import RoleArn
 from jupyter_wb_aws.tasks import Tasks
 
@@ -319,13 +319,18 @@ class CredentialCache:
         if isinstance(problem, PERMANENT):
             then = "it is asked again with the next token, or when you refresh the role session"
         else:
-            pause = back_off(entry.failures, self._rng.random(), problem.retry_after)
-            entry.retry_at = self._clock.now() + pause
+            entry.retry_at = self._clock.now() + self._pause(entry, problem)
             then = f"try {entry.failures}"
         log.warning(
             "No new credentials for role session %s (%s): %s", entry.session.id, then, problem.detail
         )  # fmt: skip
         self._report(entry.session, problem)
+
+    def _pause(self, entry: _Entry, problem: WbAwsError) -> timedelta:
+        """Return how long to wait after a passing failure: short enough for several tries before the expiry."""
+        pause = back_off(entry.failures, self._rng.random(), problem.retry_after)
+        left = entry.left(self._clock.now())
+        return min(pause, max(left / 4, MIN_PAUSE)) if left > LEAST_LEFT else pause
 
     def _report(self, session: RoleSession, problem: WbAwsError | None) -> None:
         before, session.credential_problem = session.credential_problem, problem

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_wb_aws.errors import (
+    EndpointUnavailable,
     RoleSessionEnded,
     RoleSessionNotFound,
     ServerStopping,
@@ -690,3 +691,49 @@ async def test_a_store_whose_folder_others_opened_meanwhile_is_left_alone(site):
 
         assert list(site.state_dir.iterdir()) == []
         assert "can be written to by others" in manager.records.problem
+
+
+# --- Delivery by the credential endpoint ---------------------------------------------------
+
+
+async def test_a_role_session_of_the_endpoint_comes_back_without_credentials(site):
+    async with site.server(delivery="endpoint") as manager:
+        session, _ = await manager.starter.start(ANALYST)
+        before = site.endpoint.opened[session]
+
+    async with site.server() as manager:  # what the site says now is for role sessions to come
+        (back,) = manager.sessions.living()
+        assert (back.id, back.delivery) == (session.id, "endpoint")
+        assert site.endpoint.opened[back] is None
+        assert before is not None
+        assert site.files() == []
+        other, created = await manager.starter.start(ANALYST)
+        assert created
+        assert other.delivery == "web_identity"
+
+
+async def test_records_of_an_earlier_version_are_web_identitys(site):
+    async with site.server() as manager:
+        session, _ = await manager.starter.start(ANALYST)
+    (path,) = site.state_dir.glob("*.json")
+    records = json.loads(path.read_text())
+    for record in records["records"]:
+        del record["delivery"]
+    path.write_text(json.dumps(records))
+
+    async with site.server(delivery="endpoint") as manager:
+        assert [(s.id, s.delivery) for s in manager.sessions.living()] == [
+            (session.id, "web_identity")
+        ]
+
+
+async def test_an_endpoint_that_cannot_be_opened_again_is_the_role_sessions_problem(site):
+    async with site.server(delivery="endpoint") as manager:
+        await manager.starter.start(ANALYST)
+    site.endpoint.failure = EndpointUnavailable("It can't listen.")
+
+    async with site.server(delivery="endpoint") as manager:
+        (back,) = manager.sessions.living()
+        assert back.credential_problem is site.endpoint.failure
+        await manager.refresher.step()
+        assert manager.sessions.state_of(back) is State.EXPIRED
