@@ -160,7 +160,8 @@ class AssignmentHandler(WbAwsHandler):
             if asked in {None, kind} and process_id in names:
                 return kind
         if any(
-            client.name == process_id and asked in {None, client.kind}
+            (client.name, client.state) == (process_id, "left_running")
+            and asked in {None, client.kind}
             for client in server.endpoint_clients()
         ):
             raise LeftRunning("It has gone; what it left running keeps its role.")

@@ -6,6 +6,8 @@ has been applied by then.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import contextvars
 import functools
 import weakref
@@ -100,6 +102,9 @@ class TerminalInjection:
             if self._last is not None:
                 self._given[terminal] = self._last
                 self._last.prepared.seen()
+                with contextlib.suppress(RuntimeError):  # not in an event loop
+                    # By then it has its name, which it may lose before anybody looks.
+                    asyncio.get_running_loop().call_soon(self.running)
             return terminal
 
         return new_terminal

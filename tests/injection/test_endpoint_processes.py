@@ -151,7 +151,7 @@ async def test_a_web_identity_role_reaches_a_kernel_at_its_restart_only(
     assert chosen.data["applies"] == "at_restart"
 
 
-async def test_a_job_goes_on_after_its_kernel_until_it_is_ended(api, run, tmp_path):
+async def test_a_job_goes_on_after_its_kernel_until_it_is_ended(api, run, tmp_path, jp_serverapp):
     session = await api.start(ANALYST)
     kernel_id = await start(api)
     other = await api("POST", f"/aws/sessions/{(await api.start(AUDITOR))['id']}/kernels", {})
@@ -168,6 +168,8 @@ async def test_a_job_goes_on_after_its_kernel_until_it_is_ended(api, run, tmp_pa
     client = await client_of(api, kernel_id)
     assert (client["state"], client["processes"]) == ("left_running", 1)
     assert (client["role_arn"], client["session_id"]) == (ANALYST, session["id"])
+    app = jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app
+    assert session["id"] in app.server_state.role_sessions_in_use()  # it does not end as idle
     refused = await api("PUT", f"/aws/assignments/{kernel_id}", {"session_id": None})
     assert (refused.status, refused.data["code"]) == (409, "left_running")
 
@@ -199,6 +201,9 @@ async def test_a_terminal_is_switched_and_what_it_leaves_running_is_not_the_next
     assert entry["running"]["role_arn"] == AUDITOR
 
     assert (await api("DELETE", "/api/terminals/work")).status == 204
+    await api("POST", "/api/terminals", {"name": "brief"})
+    await api("DELETE", "/api/terminals/brief")
+    assert (await client_of(api, "brief"))["state"] == "left_running"
     await until(lambda: _left_running(api, "work"))
     gone = await api("PUT", "/aws/assignments/work", {"session_id": None})
     assert (gone.status, gone.data["code"]) == (409, "left_running")
