@@ -55,3 +55,43 @@ async def test_files_that_can_be_read_are_checked(tmp_path):
 
     assert "aws_access_key_id" in await ConflictCheck().find(environment)
     assert "aws_access_key_id" in ConflictCheck().find_now(environment)
+
+
+CONFLICT = "[default]\naws_access_key_id = x\n"
+
+
+async def test_a_check_that_was_begun_is_not_made_again(tmp_path):
+    check, environment = ConflictCheck(), {"HOME": str(tmp_path), "JPY_SESSION_NAME": "a"}
+    begun = check.begin(environment)
+    assert await check.find(environment, begun=begun) is None
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "credentials").write_text(CONFLICT)
+
+    assert await check.find({**environment, "JPY_SESSION_NAME": "b"}, begun=begun) is None
+    assert await check.find(environment) is not None
+
+
+@pytest.mark.parametrize("change", ["HOME", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+async def test_a_check_that_was_begun_is_made_again_for_other_files(change, tmp_path):
+    check, environment = ConflictCheck(), {"HOME": str(tmp_path / "empty")}
+    begun = check.begin(environment)
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "credentials").write_text(CONFLICT)
+    other = tmp_path if change == "HOME" else tmp_path / ".aws" / "credentials"
+
+    assert await check.find({**environment, change: str(other)}, begun=begun) is not None
+
+
+async def test_a_check_that_was_begun_never_waits_long(hanging):
+    check = ConflictCheck()
+
+    assert await check.find({}, begun=check.begin({})) == NOT_READ_IN_TIME
+
+
+async def test_a_relative_path_is_checked_when_the_folder_is_known(tmp_path):
+    check, environment = ConflictCheck(), {"HOME": str(tmp_path), "AWS_CONFIG_FILE": "config"}
+    begun = check.begin(environment)
+    assert await check.find(environment, str(tmp_path), begun=begun) is None
+    (tmp_path / "config").write_text(CONFLICT)
+
+    assert await check.find(environment, str(tmp_path), begun=begun) is not None
