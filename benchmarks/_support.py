@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -229,7 +229,7 @@ def server_environment(home: Path) -> dict[str, str]:
 
 
 class FakeAws(ThreadingHTTPServer):
-    """An STS, and the token endpoint of an identity provider, which count their callers.
+    """An STS, an S3 without buckets, and the token endpoint of an identity provider, which count their callers.
 
     It accepts everything at once, so that only our own time is measured.
 
@@ -239,12 +239,14 @@ class FakeAws(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 100
 
     def __init__(self, token_lifetime: int = 3600, sts_delay: float = 0) -> None:
         super().__init__(("127.0.0.1", 0), FakeHandler)
         self.token_lifetime = token_lifetime
         self.sts_delay = sts_delay
         self.connections = 0
+        self.sts_calls = 0
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -268,16 +270,29 @@ def _base64(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
+LIST_OF_BUCKETS = (
+    '<ListAllMyBucketsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Buckets/>'
+    "</ListAllMyBucketsResult>"
+)
+
+
 class FakeHandler(BaseHTTPRequestHandler):
     server: FakeAws
+
+    def do_GET(self) -> None:
+        self.send(LIST_OF_BUCKETS)
 
     def do_POST(self) -> None:
         sent = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/token":
             answer = json.dumps({"id_token": self.server.token()})
         else:
+            self.server.sts_calls += 1
             time.sleep(self.server.sts_delay)
             answer = assumed(parse_qs(sent.decode()))
+        self.send(answer)
+
+    def send(self, answer: str) -> None:
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
@@ -306,7 +321,9 @@ def role_arn(number: int) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/team/role-{number:04}"
 
 
-def site(home: Path, aws: FakeAws, roles: int = 1) -> dict[str, dict[str, Any]]:
+def site(
+    home: Path, aws: FakeAws, roles: int = 1, by_endpoint: Collection[int] = ()
+) -> dict[str, dict[str, Any]]:
     """Write a roles file, and return the settings of a server.
 
     The token source is `command`, and there is no default role.
@@ -315,6 +332,7 @@ def site(home: Path, aws: FakeAws, roles: int = 1) -> dict[str, dict[str, Any]]:
         home: the server's home folder.
         aws: the STS and identity provider.
         roles: the number of roles in the file.
+        by_endpoint: those that the credential endpoint delivers.
     """
     home.mkdir(parents=True, exist_ok=True)
     client = home / "token-client.json"
@@ -326,7 +344,9 @@ def site(home: Path, aws: FakeAws, roles: int = 1) -> dict[str, dict[str, Any]]:
         "".join(
             f'[[roles]]\narn = "{role_arn(n)}"\nlabel = "Role {n}"\nregion = "us-east-2"\n'
             f'description = "Reads and writes the bucket of team {n}"\ncolor = "green"\n'
-            f'allow = [{{ groups = ["team-{n}", "analysts"] }}]\n\n'
+            f'allow = [{{ groups = ["team-{n}", "analysts"] }}]\n'
+            + 'delivery = "endpoint"\n' * (n in by_endpoint)
+            + "\n"
             for n in range(roles)
         )
     )
