@@ -67,13 +67,16 @@ class ConflictCheck:
     def __init__(self) -> None:
         self._threads = DiskThreads(2)
 
-    def begin(self, environment: Mapping[str, str]) -> BegunCheck:
+    def begin(self, environment: Mapping[str, str]) -> BegunCheck | None:
         """Begin a check for a process that starts in a moment, probably in this environment.
 
-        A busy machine may need milliseconds to give a thread its turn.
+        A busy machine may need milliseconds to give a thread its turn. None if it can't start a thread now.
         """
         variables = _ReadVariables(environment)
-        return BegunCheck(variables, self._threads.submit(find_conflict, variables, None))
+        try:
+            return BegunCheck(variables, self._threads.submit(find_conflict, variables, None))
+        except RuntimeError:
+            return None
 
     async def find(
         self,

@@ -19,6 +19,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_async
 from traitlets.utils.bunch import Bunch
 
+from jupyter_wb_aws.injection.conflict_check import BegunCheck
 from jupyter_wb_aws.injection.environment import InjectionSettings
 from jupyter_wb_aws.injection.process_environments import (
     GetEndpoint,
@@ -69,14 +70,15 @@ class KernelInjection:
 
     def _wrap(self, inner: Callable[..., Any]) -> None:
         def factory(*args: Any, **kwargs: Any) -> Any:
+            begun = self._environments.begin_check(os.environ, self._manager.choices.next_role())
             kernel = inner(*args, **kwargs)
-            self._wrap_kernel(kernel)
+            self._wrap_kernel(kernel, begun)
             return kernel
 
         self._factory = factory
         self.kernels.kernel_manager_factory = factory
 
-    def _wrap_kernel(self, kernel: Any) -> None:
+    def _wrap_kernel(self, kernel: Any, begun: BegunCheck | None) -> None:
         inner = kernel._async_launch_kernel  # noqa: SLF001 - see the module's docstring
 
         async def launch(kernel_cmd: list[str], **kwargs: Any) -> None:
@@ -91,12 +93,15 @@ class KernelInjection:
                 return
             # A choice of the last run may not be restored yet.
             await self._manager.sessions.wait_until_ready()
+            nonlocal begun
+            check, begun = begun, None  # a restart looks again
             prepared = await self._environments.prepare(
                 ("kernel", kernel.kernel_id),
                 os.environ if kwargs.get("env") is None else kwargs["env"],
                 self._manager.choices.assign_to_kernel(kernel.kernel_id),
                 kwargs.get("cwd") or "",
                 before=self._prepared.get(kernel.kernel_id),
+                begun=check,
             )
             # `kwargs` is a copy for this launch; a later restart begins with the original.
             kwargs["env"] = dict(prepared.environment)  # jupyter_client adds to it

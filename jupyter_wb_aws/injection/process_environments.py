@@ -11,7 +11,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from jupyter_wb_aws.errors import EndpointUnavailable, TokenFolderRefused, WbAwsError
-from jupyter_wb_aws.injection.conflict_check import BLOCKING_CHECK_TIMEOUT, ConflictCheck
+from jupyter_wb_aws.injection.conflict_check import (
+    BLOCKING_CHECK_TIMEOUT,
+    BegunCheck,
+    ConflictCheck,
+)
 from jupyter_wb_aws.injection.environment import (
     InjectionSettings,
     differing_names,
@@ -161,6 +165,22 @@ class ProcessEnvironments:
         self._endpoint = endpoint
         self._conflict_check = ConflictCheck()
 
+    def begin_check(self, base: Mapping[str, str], process_role: ProcessRole) -> BegunCheck | None:
+        """Begin to check the user's files for a process that starts in a moment, so that it need not wait.
+
+        Args:
+            base: its environment without us, as far as that is known.
+            process_role: what it gets, most likely.
+        """
+        session = process_role.session
+        if session is None:
+            return None
+        # Its own client has another token file, at the same address.
+        looked_at = environment_with_user_files(
+            base, process_role, self.site, access=session.access
+        )
+        return self._conflict_check.begin(looked_at)
+
     async def prepare(
         self,
         client_as: tuple[Kind, str],
@@ -170,6 +190,7 @@ class ProcessEnvironments:
         *,
         before: Prepared | None = None,
         key: Hashable = None,
+        begun: BegunCheck | None = None,
     ) -> Prepared:
         """Make the environment of a process.
 
@@ -180,9 +201,10 @@ class ProcessEnvironments:
             cwd: the folder that it starts in; None if it is not known.
             before: what it had before a restart.
             key: what it keeps its endpoint token by; see `EndpointClients.client_for`.
+            begun: what `begin_check` returned.
         """
         prepared = self._begin(client_as, base, process_role, before, key)
-        has_conflict = await self._has_conflict(prepared, cwd)
+        has_conflict = await self._has_conflict(prepared, cwd, begun)
         return self._with_environment(prepared, has_conflict=has_conflict)
 
     def prepare_now(
@@ -278,10 +300,13 @@ class ProcessEnvironments:
             # In a thread, while the process starts.
             prepared.files = clients.write_files(prepared.client)
 
-    async def _has_conflict(self, prepared: Prepared, cwd: str | None) -> bool:
+    async def _has_conflict(
+        self, prepared: Prepared, cwd: str | None, begun: BegunCheck | None = None
+    ) -> bool:
         if prepared.process_role.session is None:
             return False
-        return await self._conflict_check.find(self._looked_at(prepared), cwd) is not None
+        looked_at = self._looked_at(prepared)
+        return await self._conflict_check.find(looked_at, cwd, begun=begun) is not None
 
     def _looked_at(self, prepared: Prepared) -> dict[str, str]:
         return environment_with_user_files(
