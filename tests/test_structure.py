@@ -69,6 +69,26 @@ def test_a_constructor_takes_few_arguments(path):
         assert len(arguments) <= MAX_ARGUMENTS, f"line {line}"
 
 
+def imported_at_once(path):
+    """Yield the modules that are imported together with one: at its top, not in functions or for types alone."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_a_site_without_an_endpoint_role_imports_nothing_of_the_endpoint():
+    outside = [path for path in MODULES if path.parent != PACKAGE / "endpoint"]
+    found = {
+        name_of(p): [m for m in imported_at_once(p) if m.startswith("jupyter_wb_aws.endpoint")]
+        for p in outside
+    }
+
+    assert len(outside) > 100
+    assert {name: modules for name, modules in found.items() if modules} == {}
+
+
 def test_no_modules_import_each_other_in_a_circle():
     graph = {module: set(imported_by(module)) for module in EVERY_MODULE}
 

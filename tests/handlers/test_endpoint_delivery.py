@@ -192,3 +192,34 @@ def _die(*_):
 
 def threads():
     return {thread for thread in threading.enumerate() if thread.name == "wb-aws endpoint"}
+
+
+async def test_the_lifetime_of_an_entry_is_what_aws_is_asked_for(api, roles_path):
+    text = roles_path.read_text()
+    entry = f'arn = "{ANALYST}"\n'
+    assert entry in text
+    roles_path.write_text(
+        text.replace(entry, f"{entry}credential_lifetime = 900\ndelivery = 'endpoint'\n")
+    )
+    asked_at = time.time()
+
+    session = await api.start(ANALYST)
+    _, _, body = await answered(session)
+
+    assert 890 < at(session["credentials_expire_at"]).timestamp() - asked_at < 960
+    assert body["Expiration"] == session["credentials_expire_at"]
+
+
+class TestASiteOfWebIdentity:
+    @pytest.fixture
+    def jp_server_config(self, site_config):
+        return site_config
+
+    async def test_starts_no_thread_and_has_no_lease(self, api):
+        session = await api.start(ANALYST)
+
+        assert threads() == set()
+        assert (session["delivery"], session["lease"]) == ("web_identity", None)
+        assert session["credentials_expire_at"] is None
+        ended = await api("DELETE", f"/aws/sessions/{session['id']}")
+        assert ended.data["clients_stop_by"] is None
