@@ -36,14 +36,16 @@ test('programs left running are listed by what started them, with role, count an
   expect(item!.detail?.()).toBe(
     ` · Analyst · 2 processes · last request ${clockTime(LEFT.last_request_at!)}`
   );
-  expect(item!.labelTitle?.()).toContain('What was started in it still runs.');
+  expect(item!.labelTitle?.()).toContain('still runs: Analyst, 2 processes, last request');
 });
 
 test.each([
   ['left nothing running', { processes: 0 }, []],
   ['may have left something running, which the server can’t see', { processes: null }, ['c1']],
   ['may have, but never used AWS', { processes: null, last_request_at: null }, []],
-  ['still runs', { state: 'running' as const }, []]
+  ['still runs', { state: 'running' as const }, []],
+  ['has a role session that has ended', { session_id: 'gone' }, []],
+  ['has “No AWS role”', { session_id: null, role_arn: null, label: null }, []]
 ])('a kernel that %s is listed only if it helps', (_, change, listed) => {
   const { group, actions } = aGroup({ ...LEFT, ...change });
 
@@ -67,13 +69,14 @@ test('all of them are ended together, and the question says when they stop', () 
     { client: terminal, owner: 'Terminal 1' }
   ]);
   expect(question).toContain('report.ipynb (Analyst), Terminal 1 (Analyst)');
-  expect(question).toContain('They can use AWS for 16 minutes more at most.');
+  expect(question).toContain('It can use AWS for 16 minutes more at most.');
   expect(question).toContain(`work until ${clockTime(ANALYST.credentials_expire_at!)}`);
 });
 
 test.each([
   ['kernel', 'k2', 'A kernel'],
   ['terminal', '3', 'Terminal 3'],
+  ['terminal', '', 'A terminal'],
   ['app', 'rstudio', 'rstudio'],
   ['exec', 'id-1', 'A command']
 ] as const)('the %s %s is called %s', (kind, name, called) => {

@@ -28,7 +28,7 @@ export class LeftRunningPrograms implements IRunningSessions.IManager {
     private readonly trans: TranslationBundle,
     private readonly actions: ILeftRunningActions
   ) {
-    this.name = trans.__('Programs left running with AWS roles');
+    this.name = trans.__('Left running (AWS)');
     this.runningChanged = model.changed;
     this.shutdownLabel = trans.__('End AWS access');
     this.shutdownAllLabel = trans.__('End All');
@@ -47,20 +47,17 @@ export class LeftRunningPrograms implements IRunningSessions.IManager {
     const { trans } = this;
     return this.all().map(left => {
       const { owner, client } = left;
-      const facts = [
-        client.label ?? trans.__('No AWS role'),
-        count(client, trans),
-        asked(client, trans)
-      ];
+      const facts = [client.label, count(client, trans), asked(client, trans)];
       return {
         className: 'jp-AwsRoles-leftRunning',
         icon: () => roleIcon,
         label: () => owner,
         labelTitle: () =>
           trans.__(
-            '%1, started at %2, has ended or was closed. What was started in it still runs.',
+            '%1, started at %2, has ended or was closed. What was started in it still runs: %3.',
             owner,
-            clockTime(client.started_at)
+            clockTime(client.started_at),
+            facts.filter(Boolean).join(', ')
           ),
         // JupyterLab shows it directly behind the label.
         detail: () => ['', ...facts.filter(Boolean)].join(' · '),

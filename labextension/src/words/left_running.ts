@@ -20,6 +20,8 @@ export function ownerNames(
       case 'kernel':
         return kernels.get(name) ?? nameOf({ kind, id: name });
       case 'terminal':
+        // The server learns its name when it is first asked for the terminals.
+        return name === '' ? trans.__('A terminal') : nameOf({ kind, id: name });
       case 'app':
         return nameOf({ kind, id: name });
       default:
@@ -36,13 +38,14 @@ export interface ILeftRunning {
 }
 
 /**
- * Return what still runs of kernels, terminals and apps that have gone.
+ * Return what still runs of kernels, terminals and apps that have gone, and gets AWS credentials.
  *
  * Where the server can't see processes, as on macOS, what has ever used AWS is listed.
  */
 export function leftRunning(snapshot: ISnapshot, nameOf: OwnerName): ILeftRunning[] {
   return snapshot.endpointClients
     .filter(({ state }) => state === 'left_running')
+    .filter(({ session_id }) => sessionById(snapshot, session_id) !== null)
     .filter(({ processes, last_request_at }) =>
       processes === null ? last_request_at !== null : processes > 0
     )
@@ -62,8 +65,8 @@ export function leftRunningQuestion(
   const lease = leaseText(sessions, trans);
   const copies = lastExpiry(sessions);
   return [
-    trans.__('These programs keep running, without new AWS credentials: %1.', described(left)),
-    lease === null ? '' : trans.__('They can use AWS for %1 more at most.', lease),
+    trans.__('What %1 left running goes on, without new AWS credentials.', described(left)),
+    lease === null ? '' : trans.__('It can use AWS for %1 more at most.', lease),
     copies === null
       ? ''
       : trans.__(
@@ -77,7 +80,5 @@ export function leftRunningQuestion(
 }
 
 function described(left: readonly ILeftRunning[]): string {
-  return left
-    .map(({ client, owner }) => (client.label === null ? owner : `${owner} (${client.label})`))
-    .join(', ');
+  return left.map(({ client, owner }) => `${owner} (${client.label})`).join(', ');
 }
