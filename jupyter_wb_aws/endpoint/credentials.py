@@ -253,7 +253,8 @@ class CredentialCache:
                 self._forget(session)
             elif self._is_used(session):
                 entry = self._entry(session)
-                if entry.is_due(now):
+                # A role session of the last run has no token yet; `wake` is called when it comes.
+                if entry.is_due(now) and self._token_of(session) is not None:
                     self._call(entry)
                 next_look = entry.retry_at if entry.is_due(now) else entry.refresh_at
                 if entry.call is None and next_look is not None:

@@ -76,15 +76,17 @@ class EndpointSite(Site):
 
     @contextlib.asynccontextmanager
     async def endpoint_server(self, source=None, **settings):
-        async with self.server(source, delivery="endpoint", **settings) as manager:
-            made = self.endpoint.made = CredentialEndpoint(
-                manager.context, manager.sessions, manager.files, self.make_sts, random.Random(1)
-            )
-            try:
-                yield manager, made
-            finally:
-                self.sts.gate.set()
-                await made.close()
+        manager = self.manager(source, delivery="endpoint", **settings)
+        made = self.endpoint.made = CredentialEndpoint(
+            manager.context, manager.sessions, manager.files, self.make_sts, random.Random(1)
+        )
+        await manager.open()
+        try:
+            yield manager, made
+        finally:
+            self.sts.gate.set()
+            await made.close()
+            await manager.close()
 
     def make_sts(self):
         async def environment(_session):
@@ -144,6 +146,29 @@ async def test_another_users_role_is_given_neither_by_a_switch_nor_to_what_is_le
 
         assert restarted.token.reveal() != client.token.reveal()
         assert (await asked(made, client))[1]["RoleArn"] == ANALYST
+
+
+async def test_after_a_restart_the_role_session_has_new_credentials_and_a_new_endpoint_token(
+    site, caplog
+):
+    async with site.endpoint_server() as (manager, made):
+        first, _ = await manager.starter.start(ANALYST)
+        old = first.access.token_file.read_text()
+    assert not first.access.token_file.exists()
+
+    async with site.endpoint_server() as (manager, made):
+        (back,) = manager.sessions.living()
+        await manager.refresher.step()
+        token = back.access.token_file.read_text()
+
+        status, _, body = await ask(made_port(made), token=token)
+        refused, _, _ = await ask(made_port(made), token=old)
+
+        assert back.id == first.id
+        assert (status, body["RoleArn"], refused) == (200, ANALYST, 403)
+        assert len(site.sts.requests) == 2
+        assert back.credential_problem is None
+    assert "No new credentials" not in caplog.text
 
 
 async def test_a_role_that_is_withdrawn_is_refused_at_once_and_says_why(site):
