@@ -205,7 +205,9 @@ class CredentialEndpoint:
         Raises:
             Refusal: why there are no credentials.
         """
-        client = self.clients.find(authorization) if authorization else None
+        if not authorization:
+            raise self._logged_once("", refusals.NO_TOKEN)
+        client = self.clients.find(authorization)
         if client is None:
             raise self._logged_once("", refusals.UNKNOWN_TOKEN)
         while True:

@@ -31,6 +31,12 @@ WHAT = {
     "environment": "This role session",
 }
 
+NO_TOKEN = Refusal(
+    REFUSED,
+    "EndpointTokenUnknown",
+    "This program sent no endpoint token. Its AWS SDK is probably too old for that: use a newer version, or a role that"
+    " is delivered by web identity.",
+)
 UNKNOWN_TOKEN = Refusal(
     REFUSED,
     "EndpointTokenUnknown",

@@ -90,6 +90,17 @@ async def test_an_answer_has_what_sdks_read_and_ends_with_the_lease(api):
     assert at(session["credentials_expire_at"]).timestamp() - asked_at > 3000
 
 
+async def test_a_program_that_sends_no_endpoint_token_reads_that_its_sdk_may_be_too_old(api):
+    url = urlsplit((await api.start(ANALYST))["environment"]["AWS_CONTAINER_CREDENTIALS_FULL_URI"])
+
+    status, _, refusal = await ask(url.port, token=None)
+    _, _, guessed = await ask(url.port, token="guessed")
+
+    assert (status, refusal["Code"]) == (403, "EndpointTokenUnknown")
+    assert "too old" in refusal["Message"]
+    assert "too old" not in guessed["Message"]
+
+
 async def test_an_end_refuses_at_once_and_says_by_when_clients_stop(api):
     session = await api.start(ANALYST)
     _, _, body = await answered(session)
