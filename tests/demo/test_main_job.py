@@ -78,6 +78,27 @@ def test_the_sample_notebook_runs_from_top_to_bottom(demo):
     demo("DELETE", f"/api/sessions/{demo('GET', '/api/sessions')[0]['id']}")
 
 
+def test_the_notebook_with_pandas_runs_and_follows_the_toolbar_without_a_restart(demo):
+    path = demo.folder / ".demo" / "parquet-with-pandas.ipynb"
+    cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
+    who, write, read = ("".join(cell["source"]) for cell in cells)
+    document = {"path": path.name, "type": "notebook", "name": "", "kernel": {"name": "python3"}}
+    engineer = demo.start("engineer", default=True)
+    assert engineer["delivery"] == "endpoint"
+    kernel_id = demo("POST", "/api/sessions", document)["kernel"]["id"]
+
+    assert "assumed-role/engineer/alice-" in demo.run(kernel_id, who)
+    assert demo.run(kernel_id, write) == "Saved.\n"
+    assert demo.run(kernel_id, read) == "Most visitors: 4435 thousand in 2021\n"
+
+    # The end of the notebook: what the toolbar asks the server.
+    for session_id, said in ((None, "ACCESS_DENIED"), (engineer["id"], "Most visitors: 4435")):
+        switch = demo("PUT", f"/aws/assignments/{kernel_id}", {"session_id": session_id})
+        assert switch["applies"] == "now", switch
+        assert said in demo.run(kernel_id, read)
+    assert demo.run(kernel_id, "print(len(frame))") == "5\n"
+
+
 def test_the_command_line_does_the_job_from_a_terminal(demo):
     assert "analyst" in demo.terminal("jupyter wb-aws roles")
     assert "assumed-role/analyst/" in demo.terminal("jupyter wb-aws start analyst")
