@@ -206,6 +206,10 @@ class EndpointOnDemand:
         """
         await self.get().open(session, credentials)
 
+    def abandon(self, session: RoleSession, /) -> None:
+        """Undo `open` for a role session that does not start after all."""
+        self.get().abandon(session)
+
     async def refresh(self, session: RoleSession, /) -> None:
         """Fetch new credentials now.
 

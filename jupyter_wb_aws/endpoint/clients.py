@@ -12,7 +12,7 @@ import hmac
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -250,11 +250,12 @@ class EndpointClients:
                 and (client.last_request_at or client.started_at) < long_ago
                 and not _count(client, counts)
             ]
-            for client in unused:
-                self._leave(client)
-                del self._by_id[client.id], self._by_digest[client.token.digest()]
-        for client in unused:
-            self._files.remove_private(paths_of(client))
+            self._forget(unused)
+
+    def forget_session(self, session: RoleSession) -> None:
+        """Forget the clients of a role session that did not start; remove their files."""
+        with self._lock:
+            self._forget([one for one in self._by_id.values() if one.session is session])
 
     def _new(self, kind: Kind, name: str, key: Hashable, session: RoleSession) -> EndpointClient:
         uri = self._uri()
@@ -268,6 +269,13 @@ class EndpointClients:
         )
         self._by_id[client_id] = self._by_digest[token.digest()] = self._by_key[key] = client
         return client
+
+    def _forget(self, clients: Iterable[EndpointClient]) -> None:
+        for client in clients:
+            self._leave(client)
+            client.state = "ended"  # for an answer that is being made
+            del self._by_id[client.id], self._by_digest[client.token.digest()]
+            self._files.remove_private(paths_of(client))
 
     def _leave(self, client: EndpointClient) -> None:
         if client.state == "running":

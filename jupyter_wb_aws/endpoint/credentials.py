@@ -171,6 +171,14 @@ class CredentialCache:
         self._sessions[session.id] = session
         self.wake()
 
+    def forget(self, session: RoleSession) -> None:
+        """Forget a role session."""
+        self._sessions.pop(session.id, None)
+        # A copy: another thread may add one meanwhile.
+        for key in list(self._entries):
+            if key.session_id == session.id:
+                self._entries.pop(key, None)
+
     def wake(self) -> None:
         """Look at all role sessions again: one may have ended, and a token may have come."""
         loop = self._loop
@@ -242,7 +250,7 @@ class CredentialCache:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._wake, self._tasks = loop, asyncio.Event(), Tasks()
-            for entry in self._entries.values():
+            for entry in list(self._entries.values()):
                 entry.call = None
 
     def _step(self) -> float:
@@ -250,7 +258,7 @@ class CredentialCache:
         now, pauses = self._clock.now(), [MAX_SLEEP]
         for session in list(self._sessions.values()):
             if session.ended is not None:
-                self._forget(session)
+                self.forget(session)
             elif self._is_used(session):
                 entry = self._entry(session)
                 # A role session of the last run has no token yet; `wake` is called when it comes.
@@ -261,11 +269,6 @@ class CredentialCache:
                     pauses.append(next_look - now)
         return max(min(pauses).total_seconds(), MIN_SLEEP)
 
-    def _forget(self, session: RoleSession) -> None:
-        self._sessions.pop(session.id, None)
-        for key in [key for key in self._entries if key.session_id == session.id]:
-            del self._entries[key]
-
     def _living_entry(self, session: RoleSession) -> _Entry:
         session.require_living()
         self._enter_loop()
@@ -275,7 +278,7 @@ class CredentialCache:
         """Return what is known of what a role session gets now, and forget what it got before."""
         key = CredentialKey.of(session)
         if key not in self._entries:
-            self._forget(session)
+            self.forget(session)
             self._entries[key] = _Entry(session)
             self._sessions[session.id] = session
         return self._entries[key]

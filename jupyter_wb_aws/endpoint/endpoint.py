@@ -136,15 +136,25 @@ class CredentialEndpoint:
         kind: Kind = "environment" if session.process is None else "exec"
         client = self.clients.client_for(kind, session.id, session)
         try:
-            await asyncio.wrap_future(self.clients.write_files(client))
-        except BaseException as problem:
-            if credentials is None and isinstance(problem, TokenFolderRefused):
-                log.error("%s", problem.detail)
-            else:
-                self.clients.end(client.id)
-                raise
-        self.credentials.add(session, credentials)
+            await self._write_files(client, later=credentials is None)
+            self.credentials.add(session, credentials)
+        except BaseException:
+            self.abandon(session)
+            raise
         session.access = client.access
+
+    def abandon(self, session: RoleSession) -> None:
+        """Undo `open` for a role session that does not start after all: nothing of it stays."""
+        self.clients.forget_session(session)
+        self.credentials.forget(session)
+
+    async def _write_files(self, client: EndpointClient, *, later: bool) -> None:
+        try:
+            await asyncio.wrap_future(self.clients.write_files(client))
+        except TokenFolderRefused as problem:
+            if not later:
+                raise
+            log.error("%s", problem.detail)
 
     async def refresh(self, session: RoleSession) -> None:
         """Fetch new credentials now; see `EndpointDelivery`.

@@ -23,6 +23,9 @@ class EndpointDelivery(Protocol):
             WbAwsError: if the endpoint can't be started, or the token file can't be written.
         """
 
+    def abandon(self, session: RoleSession, /) -> None:
+        """Undo `open` for a role session that does not start after all: nothing of it stays."""
+
     async def refresh(self, session: RoleSession, /) -> None:
         """Fetch new credentials now, even if STS has refused before.
 
@@ -52,6 +55,9 @@ class NoEndpoint:
             EndpointUnavailable: always.
         """
         raise EndpointUnavailable
+
+    def abandon(self, _session: RoleSession) -> None:
+        """Do nothing."""
 
     async def refresh(self, _session: RoleSession) -> None:
         """Refuse.

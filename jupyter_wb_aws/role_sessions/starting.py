@@ -244,9 +244,7 @@ class Starter:
             with self._limits.reserve(start.owner):  # 3
                 session, credentials = await self._assumed(start)  # 4
                 async with self._in_time(start.deadline):  # 5
-                    await self._try_to_write(session)
-                    if session.delivery == "endpoint":
-                        await self._context.endpoint.open(session, credentials)
+                    await self._deliver(session, credentials)
         except WbAwsError as problem:
             log.warning("The role %s did not start: %s", start.role.arn, problem.detail)
             data = {"role_arn": str(start.role.arn), "code": problem.code}
@@ -315,6 +313,17 @@ class Starter:
         except TimeoutError:
             disk = self._files.disk_problem()
             raise StartTimeout(disk.detail, admin_hint=disk.admin_hint) from None
+
+    async def _deliver(self, session: RoleSession, credentials: Credentials | None) -> None:
+        if session.delivery == "web_identity":
+            await self._try_to_write(session)
+            return
+        await self._context.endpoint.open(session, credentials)
+        try:
+            await self._try_to_write(session)  # last: the user may have signed out meanwhile
+        except BaseException:
+            self._context.endpoint.abandon(session)
+            raise
 
     async def _try_to_write(self, session: RoleSession) -> None:
         """Write the first token; if that fails or takes too long, no file stays."""

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 import threading
+from concurrent.futures import Future
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from jupyter_wb_aws.endpoint import refusals
+from jupyter_wb_aws.endpoint.clients import EndpointClients
 from jupyter_wb_aws.endpoint.endpoint import CredentialEndpoint
 from jupyter_wb_aws.errors import (
     LeftRunning,
     RoleSessionEnded,
     SignInRequired,
+    StsBadAnswer,
     StsRejected,
     StsTimeout,
     StsUnavailable,
     Throttled,
+    TokenFolderRefused,
     TokenRefused,
     TokenSourceFailed,
     TrustRefused,
@@ -28,7 +34,15 @@ from jupyter_wb_aws.role_sessions.role_session_sts import RoleSessionSts
 from tests.conftest import NOON, FakeClock, ScriptedSource, make_token
 from tests.endpoint.asking import ask
 from tests.role_sessions.conftest import Site
-from tests.role_sessions.support import ANALYST, AUDITOR, identity, make_role, make_session
+from tests.role_sessions.support import (
+    ANALYST,
+    AUDITOR,
+    eventually,
+    full_disk,
+    identity,
+    make_role,
+    make_session,
+)
 
 
 class ClockOfThreads(FakeClock):
@@ -55,6 +69,9 @@ class Delivery:
 
     def open(self, session, credentials):
         return self.made.open(session, credentials)
+
+    def abandon(self, session):
+        self.made.abandon(session)
 
     def refresh(self, session):
         return self.made.refresh(session)
@@ -231,6 +248,7 @@ async def test_without_a_token_of_the_user_the_endpoint_says_to_sign_in(site):
         client = await kernel(made, session)
         site.clock.advance(3700)
         await manager.refresher.step()
+        site.clock.advance(61)  # the endpoint may have looked before the source had answered
 
         status, body = await asked(made, client)
 
@@ -314,3 +332,60 @@ def test_every_end_names_its_reason(reason):
     message = refusals.for_problem(session, RoleSessionEnded()).message
 
     assert END_REASON_TEXT[reason] in message
+
+
+async def test_a_sign_out_while_the_endpoint_token_is_written_ends_the_start(site, monkeypatch):
+    async with site.endpoint_server() as (manager, made):
+        write, begun = EndpointClients.write_files, []
+
+        def held(clients, client):
+            begun.append((client, Future()))
+            write(clients, client).add_done_callback(lambda _: None)
+            return begun[-1][1]
+
+        monkeypatch.setattr(EndpointClients, "write_files", held)
+        starting = asyncio.create_task(manager.starter.start(ANALYST))
+        await eventually(lambda: begun)
+        manager.token_cache.clear()  # as a sign-out does
+        [(client, written)] = begun
+        written.set_result(None)
+
+        with pytest.raises(SignInRequired):
+            await starting
+
+        assert manager.sessions.living() == []
+        assert (await asked(made, client))[1]["Code"] == "EndpointTokenUnknown"
+        await eventually(lambda: site.files() == [])
+
+
+async def test_a_start_whose_endpoint_token_can_not_be_written_leaves_nothing_behind(
+    site, monkeypatch
+):
+    async with site.endpoint_server() as (manager, made):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                "jupyter_wb_aws.private_folder.PrivateFolder.write", lambda *_, **__: full_disk()
+            )
+            with pytest.raises(TokenFolderRefused):
+                await manager.starter.start(ANALYST)
+
+        await manager.files.mark_missing()
+
+        assert (made.clients.list(), site.files()) == ([], [])
+
+
+async def test_a_start_with_credentials_that_have_expired_leaves_nothing_behind(site):
+    async with site.endpoint_server() as (manager, made):
+        assume = site.sts.assume
+
+        async def in_the_past(request):
+            assumed = await assume(request)
+            past = replace(assumed.credentials, expiration=NOON - timedelta(hours=1))
+            return replace(assumed, credentials=past)
+
+        site.sts.assume = in_the_past
+        with pytest.raises(StsBadAnswer):
+            await manager.starter.start(ANALYST)
+
+        assert made.clients.list() == []
+        await eventually(lambda: site.files() == [])

@@ -78,6 +78,9 @@ class FakeEndpoint:
             session.credentials_expire_at = credentials.expiration
         session.access = EndpointAccess("http://127.0.0.1:9/credentials", Path("/run/wb/endpoint"))
 
+    def abandon(self, session):
+        del self.opened[session]
+
     async def refresh(self, session):
         if self.failure is not None:
             raise self.failure
