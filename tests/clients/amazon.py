@@ -113,17 +113,19 @@ class LocalAmazon(BackgroundServer):
         self._lock = threading.Lock()
         self._folder = folder
         # Of the 2^24 loopback addresses, so that two runs on a machine don't meet.
-        address = f"127.{random.randint(1, 254)}.{random.randint(0, 255)}.{random.randint(1, 254)}"
+        self.address = (
+            f"127.{random.randint(1, 254)}.{random.randint(0, 255)}.{random.randint(1, 254)}"
+        )
         authority = Authority()
         server = make_server(
-            address,
+            self.address,
             443,
             self._answer,
             threaded=True,
             request_handler=_SilentHandler,
             ssl_context=authority.server_context(folder, *NAMES),
         )
-        hosts = HOSTS.read_text() + "".join(f"{address} {name}\n" for name in NAMES)
+        hosts = HOSTS.read_text() + "".join(f"{self.address} {name}\n" for name in NAMES)
         (folder / "hosts").write_text(hosts)
         (folder / "ca.crt").write_text(CA_BUNDLE.read_text() + authority.certificate)
         super().__init__(server)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,10 @@ from tests.site import ANALYST
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / ".venv-clients/bin"
 PROGRAMS = Path(__file__).parent / "programs"
+# The demo's, with another role that the credential endpoint delivers, to switch to.
+ROLES = roles_file("https://example.com/request").replace(
+    'label = "Auditor"\n', 'label = "Auditor"\ndelivery = "endpoint"\n'
+)
 TOKEN_SECONDS = 20
 CREDENTIAL_SECONDS = 15
 
@@ -33,7 +38,13 @@ TRUST = dict.fromkeys(("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"),
 
 
 @pytest.fixture(scope="module")
-def amazon(tmp_path_factory):
+def credential_seconds():
+    """How long AWS's credentials last; modules may have another."""
+    return CREDENTIAL_SECONDS
+
+
+@pytest.fixture(scope="module")
+def amazon(tmp_path_factory, credential_seconds):
     """The local AWS, with the identity provider that it trusts."""
     if reason := impossible():
         pytest.skip(reason)
@@ -42,7 +53,7 @@ def amazon(tmp_path_factory):
         IdentityProvider(token_lifetime=TOKEN_SECONDS) as provider,
         LocalAws(provider.issuer) as endpoint,
         LocalAmazon(
-            tmp_path_factory.mktemp("amazon"), credential_lifetime=CREDENTIAL_SECONDS
+            tmp_path_factory.mktemp("amazon"), credential_lifetime=credential_seconds
         ) as amazon,
     ):
         amazon.provider, amazon.endpoint = provider, endpoint.url
@@ -51,9 +62,24 @@ def amazon(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(amazon, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("server")
+    """A server whose user has a role by web identity; tests may start others."""
+    with running_server(amazon, tmp_path_factory.mktemp("server")) as server:
+        server.session = server.start(ANALYST)
+        assert server.session["state"] == "active"
+        yield server
+
+
+@contextmanager
+def running_server(amazon, folder, variables=None):
+    """Run a server whose kernels have the clients.
+
+    Args:
+        amazon: the local AWS.
+        folder: an empty one.
+        variables: of its environment, besides the machine's.
+    """
     amazon.provider.write_client_file(folder / "token-client.json")
-    (folder / "roles.toml").write_text(roles_file("https://example.com/request"))
+    (folder / "roles.toml").write_text(ROLES)
     specification = folder / "home/.local/share/jupyter/kernels/clients/kernel.json"
     specification.parent.mkdir(parents=True)
     argv = [str(CLIENTS / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -63,9 +89,9 @@ def server(amazon, tmp_path_factory):
             patch.delenv(name)
         path = [str(CLIENTS), str(Path(sys.executable).parent), os.environ["PATH"]]
         patch.setenv("PATH", os.pathsep.join(path))
-        with JupyterServer(folder, _configuration(folder, amazon), amazon.within) as server:
-            server.session = server.start(ANALYST)
-            assert server.session["state"] == "active"
+        # Not in our own environment, which this server's client uses.
+        within = [*amazon.within, "env", *(f"{k}={v}" for k, v in (variables or {}).items())]
+        with JupyterServer(folder, _configuration(folder, amazon), within) as server:
             yield server
 
 
@@ -104,6 +130,24 @@ print("ANSWER" + json.dumps([VERSION, await _answer if inspect.isawaitable(_answ
 }
 
 
+IN_A_PROCESS = {
+    "clients": """
+import asyncio, inspect, json, os, sys
+try:
+    _answer = use()
+    if inspect.isawaitable(_answer):
+        async def _wait(): return await _answer
+        _answer = asyncio.run(_wait())
+    print("ANSWER" + json.dumps([VERSION, _answer]))
+except Exception as error:
+    print(f"{type(error).__name__}: {error}")
+sys.stdout.flush()
+os._exit(0)  # pyarrow may hang at its end, and aiobotocore complains of open clients
+""",
+    "ir": USE["ir"],
+}
+
+
 @dataclass
 class Use:
     """What came of using a client once."""
@@ -134,32 +178,79 @@ class Use:
 
 
 class Client:
-    """A client in a kernel of its own."""
+    """A client in a kernel of its own.
 
-    def __init__(self, program, server, amazon):
+    Args:
+        name: of its program.
+        server: where the kernel runs.
+        amazon: the local AWS.
+        session_id: the role session of the kernel; by default, the user's default role.
+    """
+
+    def __init__(self, name, server, amazon, session_id=None):
+        (self._program,) = PROGRAMS.glob(f"{name}.[Rp]*")
         self._server, self._amazon = server, amazon
         self._language = "clients"
-        if program.suffix == ".R":
+        if self._program.suffix == ".R":
             self._language = "ir"
             install_paws(server.folder / "r-library")
-        self._kernel = server.kernel(self._language)
-        said, self._begun_by = self._watched(program.read_text())
+        path = f"/aws/sessions/{session_id}/kernels" if session_id else "/api/kernels"
+        self.kernel = server("POST", path, {"name": self._language})["id"]
+        self._begun_by = []
+        said, self._begun_by = self.watched(self._program.read_text())
         assert "Error" not in said, said
 
     def run(self, code):
-        return self._server.run(self._kernel, code)
+        return self._server.run(self.kernel, code)
+
+    def variable(self, name):
+        """Return a variable of the kernel's environment."""
+        return self.run(
+            f"import os; print(os.environ['{name}'])"
+            if self._language == "clients"
+            else f"cat(Sys.getenv('{name}'))"
+        ).strip()
+
+    def version(self):
+        return self.run("print(VERSION)" if self._language == "clients" else "cat(VERSION)").strip()
 
     def use(self):
         """Use it; what it has asked AWS at its start belongs to the first use."""
-        said, calls = self._watched(USE[self._language])
+        said, calls = self.attempt()
         assert "ANSWER" in said, said
         version, answer = json.loads(said.partition("ANSWER")[2])
-        begun_by, self._begun_by = self._begun_by, []
-        return Use(version, answer, begun_by + calls)
+        return Use(version, answer, calls)
 
-    def _watched(self, code):
+    def attempt(self):
+        """Use it; return what a person sees, and what came to AWS."""
+        return self.watched(USE[self._language])
+
+    def attempt_in_new_process(self, more="", without=()):
+        """Use it in a process that the kernel starts; return the same as `attempt`.
+
+        Args:
+            more: variables of the process, as in a shell.
+            without: variables that it does not have.
+        """
+        text = self._program.read_text() + IN_A_PROCESS[self._language]
+        program = self._server.folder / f"new-{self._program.name}"
+        program.write_text(text)
+        interpreter = "Rscript" if self._language == "ir" else str(CLIENTS / "python")
+        removed = " ".join(f"-u {name}" for name in without)
+        command = f"timeout 60 env {removed} {more} {interpreter} {program} 2>&1"
+        ask = (
+            "!{}"
+            if self._language == "clients"
+            else "cat(system({!r}, intern = TRUE), sep = '\\n')"
+        )
+        return self.watched(ask.format(command))
+
+    def watched(self, code):
+        """Run code; return what it prints, and what came to AWS meanwhile."""
         before = len(self._amazon.calls)
-        return self.run(code), self._amazon.calls[before:]
+        said = self.run(code)
+        begun_by, self._begun_by = self._begun_by, []
+        return said, begun_by + self._amazon.calls[before:]
 
 
 def install_paws(library):
@@ -180,8 +271,7 @@ class Clients:
     def __call__(self, name):
         """Return a client, its first use, and when that was."""
         if name not in self._begun:
-            (program,) = PROGRAMS.glob(f"{name}.[Rp]*")
-            client = Client(program, self._server, self._amazon)
+            client = Client(name, self._server, self._amazon)
             self._begun[name] = client, client.use(), time.time()
         return self._begun[name]
 

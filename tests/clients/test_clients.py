@@ -7,12 +7,9 @@ import pytest
 from jupyter_wb_aws.demo.local_aws import accounts
 from jupyter_wb_aws.demo.names import REGION
 from tests.clients import table
+from tests.marks import long
 
-# The others take a gigabyte of packages, and Debian's: `.ci/need-clients --all`.
-FEW = {"boto3", "aws_v1"}
-ALL = [
-    pytest.param(name, marks=[] if name in FEW else [pytest.mark.long]) for name in table.CLIENTS
-]
+ALL = [name if name in table.FEW else long(name)[0] for name in table.CLIENTS]
 
 README = "Projects of the Colorado team.\n2025/rainfall.csv: monthly rainfall in Boulder, in mm.\n"
 RAIN_OF_A_YEAR = 494
@@ -53,8 +50,4 @@ def test_it_goes_on_when_its_first_credentials_and_token_have_expired(name, clie
 @pytest.mark.parametrize("name", ALL)
 def test_the_table_in_the_documentation_says_what_was_seen(name, clients):
     _, first, _ = clients(name)
-    seen = table.row(name, first, clients.long_after(name))
-    if table.being_made():
-        table.write(name, seen)
-
-    assert table.rows()[table.CLIENTS[name]] == seen, "run: make compatibility"
+    table.check(table.WEB_IDENTITY, name, table.row(name, first, clients.long_after(name)))

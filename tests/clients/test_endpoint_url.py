@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/clients.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+NOTES = PAGE.read_text().partition("## Notes on some clients")[2]
+BLOCKS = re.findall(r"```python\n(.*?)```", NOTES, re.DOTALL)
 ELSEWHERE = """
 import os
 os.environ["AWS_ENDPOINT_URL"] = {url!r}

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_wb_aws.demo.names import role_arn
 from tests.clients.conftest import install_paws
 from tests.site import ANALYST
 
 pytestmark = pytest.mark.long
+
+ENGINEER = role_arn("engineer")
 
 PAGE = Path(__file__).parents[2] / "docs/r.md"
 WORKFLOW = "\n".join(re.findall(r"^```r\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL))
@@ -23,21 +26,29 @@ def r_server(server):
     return server
 
 
-def what_it_says(server):
-    return [server.session["identity"]["Arn"], "2025/rainfall.csv", "README.txt", "38"]
+@pytest.fixture(params=[ANALYST, ENGINEER], ids=["web_identity", "endpoint"])
+def session(request, r_server):
+    """A role session of each delivery."""
+    return r_server.start(request.param, default=False)
 
 
-def test_the_workflow_of_the_documentation_works_in_an_r_kernel(r_server):
-    said = r_server.run(r_server.kernel("ir"), WORKFLOW)
+def what_it_says(session):
+    return [session["identity"]["Arn"], "2025/rainfall.csv", "README.txt", "38"]
 
-    for text in what_it_says(r_server):
+
+def test_the_workflow_of_the_documentation_works_in_an_r_kernel(r_server, session):
+    kernel = r_server("POST", f"/aws/sessions/{session['id']}/kernels", {"name": "ir"})
+    said = r_server.run(kernel["id"], WORKFLOW)
+
+    for text in what_it_says(session):
         assert text in said
 
 
-def test_it_works_in_r_in_a_terminal(r_server):
-    said = r_server.terminal("Rscript workflow.R")
+def test_it_works_in_r_in_a_terminal(r_server, session):
+    terminal = r_server("POST", f"/aws/sessions/{session['id']}/terminals")
+    said = r_server.terminal("Rscript workflow.R", terminal["name"])
 
-    for text in what_it_says(r_server):
+    for text in what_it_says(session):
         assert text in said
 
 

@@ -19,5 +19,6 @@ async function use() {
 const manifest = new URL("node_modules/@aws-sdk/client-s3/package.json", import.meta.url);
 console.log(JSON.stringify(JSON.parse(readFileSync(manifest)).version));
 for await (const _ of createInterface({ input: process.stdin })) {
-  console.log(JSON.stringify(await use().catch(String)));
+  const said = await use().then((answer) => ({ answer }), (error) => ({ error: String(error) }));
+  console.log(JSON.stringify(said));
 }

@@ -15,4 +15,7 @@ VERSION = json.loads(program.stdout.readline())
 def use():
     program.stdin.write("\n")
     program.stdin.flush()
-    return json.loads(program.stdout.readline())
+    said = json.loads(program.stdout.readline())
+    if "error" in said:
+        raise RuntimeError(said["error"])
+    return said["answer"]

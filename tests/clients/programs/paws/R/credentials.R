@@ -4,7 +4,9 @@
 
 credentials <- function() {
   if (is.null(.kept$credentials) || Sys.time() > .kept$credentials$expiration - 5 * 60) {
-    .kept$credentials <- assume_role_with_web_identity()
+    endpoint <- Sys.getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+    .kept$credentials <- NULL
+    .kept$credentials <- if (endpoint != "") from_endpoint(endpoint) else assume_role_with_web_identity()
   }
   .kept$credentials
 }
@@ -25,6 +27,25 @@ assume_role_with_web_identity <- function() {
     secret = xml_text(answer, "SecretAccessKey"),
     token = xml_text(answer, "SessionToken"),
     expiration = as.POSIXct(xml_text(answer, "Expiration"), format = "%Y-%m-%dT%H:%M:%SZ", tz = "UTC")
+  )
+}
+
+# As `get_container_credentials` of paws.common 0.8.10: one second, and a refusal's text is lost.
+from_endpoint <- function(url) {
+  token <- readLines(Sys.getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"), warn = FALSE)
+  answer <- tryCatch(
+    httr2::request(url) |>
+      httr2::req_headers(Authorization = token) |>
+      httr2::req_timeout(1) |>
+      httr2::req_perform() |>
+      httr2::resp_body_json(),
+    error = function(error) stop("No compatible credentials provided.", call. = FALSE)
+  )
+  list(
+    key_id = answer$AccessKeyId,
+    secret = answer$SecretAccessKey,
+    token = answer$Token,
+    expiration = as.POSIXct(answer$Expiration, format = "%Y-%m-%dT%H:%M:%SZ", tz = "UTC")
   )
 }
 
