@@ -6,7 +6,9 @@ A real server has a role session of each delivery. Each comparison runs its vari
    identity. What the latter two take more is what the first credentials cost.
 2. Twenty such processes at once, with the number of calls to STS.
 3. A kernel's role is switched: the time from the request until its endpoint token gives the other role.
-4. A kernel's start with a role by the endpoint: see `kernel_start.py`.
+
+A kernel's start is in `kernel_start.py`, requests and memory in `endpoint_server.py`, and `credential-process` in
+`credential_process.py`.
 
     python benchmarks/endpoint.py [ROUNDS]
 """

@@ -1,6 +1,7 @@
 """What a role session adds to a kernel's start, on the server's side.
 
-1. Two real servers, in turn: one without the extension, one with it and with a default role session.
+1. Real servers, in turn: one without the extension, and two with it and with a default role session, by web identity
+   and by the credential endpoint.
    `POST /api/kernels` answers when the kernel's process exists; the `kernel_info` reply comes over its
    websocket. Calls to the identity provider or STS in that time are counted.
 2. The launch itself, many times and without the noise of real processes: Jupyter's own multi-kernel
@@ -75,18 +76,20 @@ async def real_servers(rounds: int, base: Path) -> None:
     (base / "without").mkdir()
     plain = Server(base / "without", {}, enabled=False)
     with_role = Server(base / "with", site(base / "with", aws))
-    servers = [plain, with_role]
+    by_endpoint = Server(base / "endpoint", site(base / "endpoint", aws, by_endpoint={0}))
+    servers = [plain, with_role, by_endpoint]
     try:
         clients = []
         for server in servers:
             server.first_answer()
             clients.append(server.client())
-        ask(clients[1], "POST", "/aws/sessions", {"role_arn": role_arn(0)})
-        check_that_kernels_have_the_role(clients[1])
+        for client in clients[1:]:
+            ask(client, "POST", "/aws/sessions", {"role_arn": role_arn(0)})
+            check_that_kernels_have_the_role(client)
         began_with = aws.connections
-        found: list[list[tuple[float, float]]] = [[], []]
+        found: list[list[tuple[float, float]]] = [[], [], []]
         for turn in range(rounds + 1):
-            for which in (0, 1) if turn % 2 else (1, 0):
+            for which in sorted(range(3), reverse=bool(turn % 2)):
                 figures = await start_kernel(servers[which], clients[which])
                 if turn:  # the first one imports what any kernel needs
                     found[which].append(figures)
@@ -98,9 +101,10 @@ async def real_servers(rounds: int, base: Path) -> None:
         (0, "until the process exists", "1 ms"),
         (1, "until kernel_info", ""),
     ):
-        one, other = ([figures[column] for figures in kind] for kind in found)
+        one, other, endpoint = ([figures[column] for figures in kind] for kind in found)
         print_figure(f"{what}, without the extension", one, "ms")
         print_figure("  with a role session: more", differences(one, other), "ms", target)
+        print_figure("  with one by the endpoint: more", differences(one, endpoint), "ms", target)
     print(f"calls to the identity provider or STS by {rounds + 1} starts: {calls}   target: 0")
 
 

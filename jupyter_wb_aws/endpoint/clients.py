@@ -143,9 +143,8 @@ class EndpointClients:
         with self._lock:
             client = self._by_key.get(key)
             if client is not None and not client.owner.same_user(session.owner):
-                self._leave(
-                    client
-                )  # what another user has left running must not get this one's role
+                # What another user has left running must not get this one's role.
+                self._leave(client)
             if client is None or client.state != "running":
                 client = self._new(kind, name, key, session)
             client.session = session

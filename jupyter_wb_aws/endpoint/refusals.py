@@ -47,7 +47,7 @@ UNKNOWN_TOKEN = Refusal(
 
 def ended_client(client: EndpointClient) -> Refusal:
     """Return why a client that was ended by hand gets nothing."""
-    message = f"{WHAT[client.kind]} gets no AWS credentials any longer, because its access was ended in Jupyter."
+    message = f"{WHAT[client.kind]} no longer gets AWS credentials, because its access was ended in Jupyter."
     return Refusal(REFUSED, "ClientEnded", message)
 
 
