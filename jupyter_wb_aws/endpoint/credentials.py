@@ -226,7 +226,9 @@ class CredentialCache:
                 session.require_living()
         if entry.credentials is not None and entry.left(self._clock.now()) > LEAST_LEFT:
             return entry.credentials
-        raise entry.problem or CredentialsNotReady(
+        if entry.problem is not None:
+            raise _again(entry.problem)
+        raise CredentialsNotReady(
             f"AWS STS has not yet answered for {session.role.label}; ask again in a moment."
         )
 
@@ -243,7 +245,7 @@ class CredentialCache:
         await asyncio.wait({call})
         session.require_living()
         if entry.problem is not None:
-            raise entry.problem
+            raise _again(entry.problem)
 
     def _enter_loop(self) -> None:
         """Begin again where the endpoint's thread was started again: what the old one awaited never ends."""
@@ -350,3 +352,8 @@ class CredentialCache:
             await asyncio.wait({call, timer}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
+
+
+def _again(problem: WbAwsError) -> WbAwsError:
+    """Return a problem without the frames of those who were told before: each raise would add more."""
+    return problem.with_traceback(None)

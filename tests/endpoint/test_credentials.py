@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import traceback
 from dataclasses import fields, replace
 from datetime import timedelta
 
@@ -324,6 +325,15 @@ async def test_a_refusal_is_not_asked_about_again_until_something_changes(site, 
         site.sts.failure = None
         await site.cache.fetch_now(site.session)
         assert (await site.current()).access_key_id == "ASIA4"
+
+
+async def test_a_refusal_that_is_told_again_and_again_takes_no_more_memory(site):
+    site.sts.failure = TrustRefused("Not you.")
+    for _ in range(20):
+        with pytest.raises(TrustRefused) as refused:
+            await site.current()
+
+    assert len(list(traceback.walk_tb(refused.value.__traceback__))) < 5
 
 
 async def test_a_refusal_leaves_the_credentials_that_there_are(site):
