@@ -44,6 +44,7 @@ TOKEN_BYTES = 32
 STARTING = timedelta(minutes=1)
 # A client that nothing needs any more is forgotten then; until then, who asks is told why it gets nothing.
 FORGOTTEN_AFTER = timedelta(hours=1)
+COUNTED_AGAIN_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +88,7 @@ class EndpointClient:
         access: what its processes need to ask.
         last_expiration: the latest `Expiration` that it was given.
         seen: whether its kernel, terminal or app was seen running.
+        gone_at: when it was noticed that this has gone.
     """
 
     id: str
@@ -102,6 +104,7 @@ class EndpointClient:
     last_expiration: datetime | None = None
     state: ClientState = "running"
     seen: bool = False
+    gone_at: datetime | None = None
 
 
 class EndpointClients:
@@ -121,7 +124,7 @@ class EndpointClients:
         self._by_id: dict[str, EndpointClient] = {}
         self._by_digest: dict[bytes, EndpointClient] = {}
         self._by_key: dict[Hashable, EndpointClient] = {}
-        self.processes = ProcessCounts()
+        self.processes = ProcessCounts(clock)
 
     # --- In Jupyter's event loop -----------------------------------------------------------
 
@@ -237,19 +240,28 @@ class EndpointClients:
         }
 
     def forget_unused(self) -> None:
-        """Forget the clients that have gone, ask no more, and that no process has at the last look; remove their files."""
-        counts, long_ago = self.processes.last, self._clock.now() - FORGOTTEN_AFTER
-        if counts is None:
-            return
+        """Forget the clients that have gone, ask no more, and that no process has; remove their files.
+
+        An older count may be from before the job was started that is left running now. So processes are counted
+        again, for the next call.
+        """
+        now = self._clock.now()
+        counted_at, counts = self.processes.last_begun, self.processes.last
         with self._lock:
-            unused = [
+            silent = [
                 client
                 for client in self._by_id.values()
-                if _has_gone(client)
-                and (client.last_request_at or client.started_at) < long_ago
-                and not _count(client, counts)
+                if _gone_at(client) is not None
+                and (client.last_request_at or client.started_at) < now - FORGOTTEN_AFTER
             ]
-            self._forget(unused)
+            if counts is not None and counted_at is not None:
+                self._forget(
+                    client
+                    for client in silent
+                    if (_gone_at(client) or now) <= counted_at and not _count(client, counts)
+                )
+        if silent and (counted_at is None or counted_at < now - COUNTED_AGAIN_AFTER):
+            self.processes.begin()
 
     def forget_session(self, session: RoleSession) -> None:
         """Forget the clients of a role session that did not start; remove their files."""
@@ -278,7 +290,7 @@ class EndpointClients:
 
     def _leave(self, client: EndpointClient) -> None:
         if client.state == "running":
-            client.state = "left_running"
+            client.state, client.gone_at = "left_running", self._clock.now()
         if self._by_key.get(client.key) is client:
             del self._by_key[client.key]
 
@@ -314,11 +326,11 @@ def _count(client: EndpointClient, counts: Mapping[str, int]) -> int:
     return counts.get(str(client.access.token_file), 0)
 
 
-def _has_gone(client: EndpointClient) -> bool:
-    """Return whether a client's kernel, terminal or app has gone, or the role session that it belongs to."""
+def _gone_at(client: EndpointClient) -> datetime | None:
+    """Return when a client's kernel, terminal or app had gone, or the role session that it belongs to; None if not."""
     of_session = client.kind in {"exec", "environment"}
-    session_ended = client.session is not None and client.session.ended is not None
-    return client.state != "running" or (of_session and session_ended)
+    ended = client.session.ended if of_session and client.session is not None else None
+    return client.gone_at or (ended.at if ended is not None else None)
 
 
 def _still_to_come(time: datetime | None, now: datetime) -> datetime | None:

@@ -195,6 +195,7 @@ class CredentialEndpoint:
         for session in self._sessions.living():
             if session.delivery == "endpoint" and session.access is None:
                 self._context.tasks.begin(self._open_again(session), "open the endpoint again")
+        self.clients.forget_unused()
         self.credentials.wake()
 
     async def _open_again(self, session: RoleSession) -> None:

@@ -8,7 +8,9 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future
+from datetime import datetime
 
+from jupyter_wb_aws.clock import Clock
 from jupyter_wb_aws.disk_threads import DiskThreads
 from jupyter_wb_aws.variables import ENDPOINT_TOKEN_FILE
 
@@ -17,12 +19,20 @@ MAX_SECONDS = 1.0
 
 
 class ProcessCounts:
-    """Counts processes off the event loop, once for all who ask at the same time; `last` is the last result."""
+    """Counts processes off the event loop, once for all who ask at the same time.
 
-    def __init__(self) -> None:
+    `last` is the last result, of a count that began at `last_begun`.
+
+    Args:
+        clock: the time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._threads = DiskThreads()
         self._begun: Future[Mapping[str, int] | None] | None = None
         self.last: Mapping[str, int] | None = None
+        self.last_begun: datetime | None = None
 
     async def look(self) -> Mapping[str, int] | None:
         """Count now; see `count_processes`."""
@@ -34,7 +44,9 @@ class ProcessCounts:
             self._begun = self._threads.submit(self._count)
 
     def _count(self) -> Mapping[str, int] | None:
+        begun = self._clock.now()
         self.last = count_processes()
+        self.last_begun = begun
         return self.last
 
 

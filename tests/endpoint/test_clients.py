@@ -16,10 +16,12 @@ from jupyter_wb_aws.errors import (
     LeftRunning,
     TokenFolderRefused,
 )
+from jupyter_wb_aws.role_sessions.role_session import Ended
 from jupyter_wb_aws.variables import ENDPOINT_TOKEN_FILE
 from tests.conftest import NOON
 from tests.role_sessions.conftest import Site
 from tests.role_sessions.support import full_disk, make_session
+from tests.waiting import until
 
 URI = "http://127.0.0.1:40123/credentials"
 HOUR = timedelta(hours=1)
@@ -225,3 +227,38 @@ async def test_a_client_that_nobody_needs_any_more_is_forgotten_with_its_files(
     await written(clients, kernel)  # after the removal
     assert not gone.access.token_file.exists()
     assert len(site.files()) == 8
+
+
+async def test_a_job_that_was_started_after_the_last_count_keeps_its_token(clients, clock):
+    await clients.processes.look()  # somebody looked at what is left running, long ago
+    clock.advance(60)
+    terminal = clients.client_for("terminal", "1", make_session())
+    environment = {ENDPOINT_TOKEN_FILE: str(terminal.access.token_file)}
+    job = await asyncio.create_subprocess_exec("/bin/sleep", "60", env=environment)
+    try:
+        clock.set(NOON + 3 * HOUR)
+        clients.leave(terminal)
+
+        for _ in range(2):
+            clients.forget_unused()
+            await clients.processes.look()
+
+        assert clients.find(terminal.token.reveal()) is terminal
+    finally:
+        job.kill()
+        await job.wait()
+
+
+async def test_the_files_of_commands_do_not_pile_up_although_nobody_looks(clients, clock, site):
+    for number in range(3):
+        session = make_session(id=f"{number:016}", shared=False)
+        await written(clients, clients.client_for("exec", session.id, session))
+        session.ended = Ended(clock.now(), "process_ended", clock.now())
+    clock.set(NOON + 2 * HOUR)
+
+    async def none_left():
+        clients.forget_unused()
+        return not site.files()
+
+    await until(none_left)
+    assert clients.list() == []
