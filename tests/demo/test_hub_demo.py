@@ -36,7 +36,7 @@ def bob(hub_demo):
 def test_alice_has_analyst_without_a_sign_in_and_her_kernel_calls_aws_with_it(alice):
     roles = {role["label"]: role["arn"] for role in alice("GET", "/aws/roles")["roles"]}
     assert roles["Analyst"] == role_arn("analyst")
-    session = alice.start(role_arn("analyst"))
+    session = alice.start(role_arn("analyst"), default=True)
     assert session["state"] == "active", session
     arn = alice.run(alice.kernel(), f"!{WHO}").strip()
     assert arn.startswith(f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/analyst/")
@@ -58,9 +58,13 @@ def test_a_failure_of_the_role_that_is_set_up_wrongly_is_explained(alice):
     assert problem["code"] == "trust_refused", problem
 
 
-def test_the_sample_notebook_is_in_alices_server_and_its_code_runs(alice):
-    content = alice("GET", "/api/contents/aws-in-a-notebook.ipynb")["content"]
-    alice.start(role_arn("analyst"))
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [("aws-in-a-notebook.ipynb", "analyst"), ("parquet-with-pandas.ipynb", "engineer")],
+)
+def test_a_sample_notebook_is_in_alices_server_and_its_code_runs(alice, name, role):
+    content = alice("GET", f"/api/contents/{name}")["content"]
+    alice.start(role_arn(role), default=True)
     kernel = alice.kernel()
     for cell in content["cells"]:
         if cell["cell_type"] == "code":
@@ -69,7 +73,7 @@ def test_the_sample_notebook_is_in_alices_server_and_its_code_runs(alice):
 
 
 def test_a_terminal_finds_the_server_and_aws(alice):
-    alice.start(role_arn("analyst"))
+    alice.start(role_arn("analyst"), default=True)
     assert "Analyst" in alice.terminal("jupyter wb-aws roles")
     assert ":assumed-role/analyst/" in alice.terminal(WHO)
 
