@@ -25,7 +25,7 @@ from jupyter_wb_aws.aws.profile_files import (
 )
 from jupyter_wb_aws.aws.profile_paths import VARIABLES, boto3_path
 from jupyter_wb_aws.aws.safe_read import FileContent, Problem, read_file
-from jupyter_wb_aws.role_sessions.placeholders import placeholder_files
+from jupyter_wb_aws.role_sessions.placeholders import hides_user_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +141,7 @@ def user_profiles(environment: Mapping[str, str], named: Mapping[str, str]) -> P
         environment: of this process.
         named: the variables that name the user's own files, if they are known.
     """
-    token = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")
-    config = environment.get("AWS_CONFIG_FILE")
-    if not token or config != str(placeholder_files(Path(token))[0]):
+    if not hides_user_files(environment):
         return None
     others = {name: value for name, value in environment.items() if name not in VARIABLES}
     return read_profiles({**others, **named})

@@ -25,8 +25,7 @@ from jupyter_wb_aws.errors import EndpointClientNotFound, EndpointUnavailable, L
 from jupyter_wb_aws.identity.token import Identity, SecretStr
 from jupyter_wb_aws.role_sessions.endpoint_access import EndpointAccess
 from jupyter_wb_aws.role_sessions.placeholders import (
-    boto_placeholder,
-    placeholder_files,
+    endpoint_placeholders,
     placeholder_text,
 )
 from jupyter_wb_aws.role_sessions.private_files import Reveal
@@ -158,7 +157,8 @@ class EndpointClients:
 
         The result raises TokenFolderRefused if they can't be written; they are written as soon as that is possible.
         """
-        token_file, *placeholders = paths_of(client)
+        token_file = client.access.token_file
+        placeholders = endpoint_placeholders(token_file)
         texts: dict[Path, Reveal] = dict.fromkeys(placeholders, _placeholder)
         return self._files.write_private({**texts, token_file: client.token.reveal})
 
@@ -286,7 +286,7 @@ class EndpointClients:
             self._leave(client)
             client.state = "ended"  # for an answer that is being made
             del self._by_id[client.id], self._by_digest[client.token.digest()]
-            self._files.remove_private(paths_of(client))
+            self._files.remove_private([client.access.token_file])
 
     def _leave(self, client: EndpointClient) -> None:
         if client.state == "running":
@@ -335,12 +335,6 @@ def _gone_at(client: EndpointClient) -> datetime | None:
 
 def _still_to_come(time: datetime | None, now: datetime) -> datetime | None:
     return time if time is not None and time > now else None
-
-
-def paths_of(client: EndpointClient) -> list[Path]:
-    """Return the paths of all files of a client, its token's first."""
-    token_file = client.access.token_file
-    return [token_file, *placeholder_files(token_file), boto_placeholder(token_file)]
 
 
 def _placeholder() -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from jupyter_wb_aws.role_sessions.assignments import ProcessRole
 from jupyter_wb_aws.role_sessions.endpoint_access import EndpointAccess
-from jupyter_wb_aws.role_sessions.placeholders import boto_placeholder, placeholder_files
+from jupyter_wb_aws.role_sessions.placeholders import endpoint_placeholders, placeholder_files
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.variables import (
     CONFLICTING,
@@ -155,14 +155,18 @@ def _credential_variables(session: RoleSession, access: EndpointAccess | None) -
 
 def _hiding_variables(session: RoleSession, access: EndpointAccess | None) -> dict[str, str]:
     """Return the variables that set the user's own AWS files aside."""
-    by_endpoint = session.delivery == "endpoint"
-    if by_endpoint and access is None:
-        return {}
-    beside = access.token_file if by_endpoint and access else session.token_file
-    config, credentials = placeholder_files(beside)
-    variables = {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
-    # ~/.boto: botocore looks there before it asks the endpoint.
-    return {**variables, "BOTO_CONFIG": str(boto_placeholder(beside))} if by_endpoint else variables
+    if session.delivery == "endpoint":
+        if access is None:
+            return {}
+        config, credentials, boto = endpoint_placeholders(access.token_file)
+        more = {"BOTO_CONFIG": str(boto)}
+    else:
+        (config, credentials), more = placeholder_files(session.token_file), {}
+    return {
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
+        **more,
+    }
 
 
 def _extra(variables: Mapping[str, str]) -> dict[str, str]:

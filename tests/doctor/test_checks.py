@@ -433,6 +433,19 @@ def test_a_setting_that_breaks_an_sdk_is_named_with_its_line(role_env, home, tex
     assert "secret" not in finding.message
 
 
+def test_files_hidden_by_the_credential_endpoints_placeholders_are_read(role_env, home):
+    (home / ".aws/credentials").write_text("[work]\n")
+    token = Path(role_env["AWS_WEB_IDENTITY_TOKEN_FILE"]).with_name("slot_ab.endpoint")
+    aside = {
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token),
+        "AWS_CONFIG_FILE": str(token.with_name("slot_files.config")),
+    }
+    facts = gather({**role_env, **aside}, NOON, "terminal")
+
+    assert facts.user_profiles is not None
+    assert "work" in facts.user_profiles.by_name
+
+
 def test_a_broken_hidden_file_is_named_but_not_an_error(role_env, home):
     (home / ".aws/config").write_bytes(b"\xef\xbb\xbf[default]\n")
     (home / ".aws/credentials").write_text("[default]\nmax_attempts = x\n")

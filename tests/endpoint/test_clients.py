@@ -16,6 +16,7 @@ from jupyter_wb_aws.errors import (
     LeftRunning,
     TokenFolderRefused,
 )
+from jupyter_wb_aws.role_sessions.placeholders import endpoint_placeholders
 from jupyter_wb_aws.role_sessions.role_session import Ended
 from jupyter_wb_aws.variables import ENDPOINT_TOKEN_FILE
 from tests.conftest import NOON
@@ -60,15 +61,16 @@ async def test_a_token_is_in_its_private_file_and_nowhere_else(clients, caplog):
         pickle.dumps(client.token)
 
 
-async def test_placeholders_for_the_users_own_files_are_beside_it(clients, site):
-    client = clients.client_for("kernel", "k1", make_session())
-    await written(clients, client)
+async def test_all_clients_share_the_placeholders_for_the_users_own_files(clients, site):
+    both = [clients.client_for("kernel", name, make_session()) for name in ("k1", "k2")]
+    for client in both:
+        await written(clients, client)
 
-    stem = client.access.token_file.stem
-    assert site.files() == [
-        f"{stem}.{end}" for end in ("boto", "config", "credentials", "endpoint")
-    ]
-    assert client.access.token_file.with_suffix(".boto").read_text().startswith("#")
+    tokens = [client.access.token_file for client in both]
+    placeholders = endpoint_placeholders(tokens[0])
+    assert endpoint_placeholders(tokens[1]) == placeholders
+    assert site.files() == sorted(path.name for path in (*tokens, *placeholders))
+    assert all(path.read_text().startswith("#") for path in placeholders)
 
 
 async def test_only_the_whole_token_finds_its_client(clients):
@@ -226,7 +228,7 @@ async def test_a_client_that_nobody_needs_any_more_is_forgotten_with_its_files(
     assert clients.list() == [computing, kernel]
     await written(clients, kernel)  # after the removal
     assert not gone.access.token_file.exists()
-    assert len(site.files()) == 8
+    assert len(site.files()) == 5  # two tokens, three placeholders
 
 
 async def test_a_job_that_was_started_after_the_last_count_keeps_its_token(clients, clock):
@@ -258,7 +260,7 @@ async def test_the_files_of_commands_do_not_pile_up_although_nobody_looks(client
 
     async def none_left():
         clients.forget_unused()
-        return not site.files()
+        return not [name for name in site.files() if name.endswith(".endpoint")]
 
     await until(none_left)
     assert clients.list() == []

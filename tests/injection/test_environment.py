@@ -227,14 +227,14 @@ def test_with_the_endpoint_nothing_else_that_gives_credentials_is_left():
     }
 
 
-def test_with_the_endpoint_the_users_files_are_set_aside_by_the_clients_own_placeholders():
+def test_with_the_endpoint_the_users_files_are_set_aside_by_the_servers_placeholders():
     environment = process_environment(
         {}, by_endpoint(), InjectionSettings(), has_conflict=True, access=ACCESS
     )
 
-    assert environment["AWS_CONFIG_FILE"] == "/run/wb/slot_ab.config"
-    assert environment["AWS_SHARED_CREDENTIALS_FILE"] == "/run/wb/slot_ab.credentials"
-    assert environment["BOTO_CONFIG"] == "/run/wb/slot_ab.boto"
+    assert environment["AWS_CONFIG_FILE"] == "/run/wb/slot_files.config"
+    assert environment["AWS_SHARED_CREDENTIALS_FILE"] == "/run/wb/slot_files.credentials"
+    assert environment["BOTO_CONFIG"] == "/run/wb/slot_files.boto"
 
 
 def test_without_an_access_of_its_own_a_process_has_that_of_the_role_sessions_commands():
