@@ -110,7 +110,7 @@ class KernelInjection:
             await inner(kernel_cmd, **kwargs)
             self._prepared[kernel.kernel_id] = prepared
             self._manager.choices.assignments.record_start(kernel.kernel_id, prepared.process_role)
-            await prepared.written()
+            prepared.write_soon()
 
         kernel._async_launch_kernel = launch  # noqa: SLF001
 

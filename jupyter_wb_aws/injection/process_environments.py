@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from jupyter_wb_aws.errors import EndpointUnavailable, TokenFolderRefused, WbAwsError
@@ -90,14 +91,14 @@ class Prepared:
         environment: its environment.
         given: the role that it started with.
         client: asks the credential endpoint for it; None if it has no endpoint token.
-        files: done when its endpoint token is in its file.
+        write_files: begins to write its endpoint token into its file; None if it has none.
     """
 
     base: Mapping[str, str]
     environment: dict[str, str]
     given: ProcessRole
     client: EndpointClient | None = None
-    files: Future[None] | None = None
+    write_files: Callable[[], Future[None]] | None = None
 
     @property
     def process_role(self) -> ProcessRole:
@@ -125,23 +126,41 @@ class Prepared:
         if self.client is not None:
             self.client.seen = True
 
-    async def written(self) -> None:
-        """Wait until its files are there; a disk that does not answer, or is full, stops no process."""
-        if self.files is None:
+    def write_soon(self) -> None:
+        """Begin to write its files: a kernel needs far longer than that until it runs the first line of a user."""
+        if (writing := self._begin_writing()) is not None:
+            writing.add_done_callback(self._log_failure)
+
+    async def write(self) -> None:
+        """Write its files; a disk that does not answer, or is full, stops no process."""
+        if (writing := self._begin_writing()) is None:
             return
         try:
             async with asyncio.timeout(WRITE_TIMEOUT):
-                await asyncio.shield(asyncio.wrap_future(self.files))
+                await asyncio.shield(asyncio.wrap_future(writing))
         except (TimeoutError, TokenFolderRefused):
             self._log_late()
 
-    def written_now(self) -> None:
+    def write_now(self) -> None:
         """Do the same for a caller that can't await; it blocks for `BLOCKING_CHECK_TIMEOUT` at most."""
-        if self.files is None:
+        if (writing := self._begin_writing()) is None:
             return
         try:
-            self.files.result(BLOCKING_CHECK_TIMEOUT)
+            writing.result(BLOCKING_CHECK_TIMEOUT)
         except (TimeoutError, TokenFolderRefused):
+            self._log_late()
+
+    def _begin_writing(self) -> Future[None] | None:
+        if self.write_files is None:
+            return None
+        try:
+            return self.write_files()
+        except RuntimeError:  # no thread can be started now; the refresher's look tries again
+            self._log_late()
+            return None
+
+    def _log_failure(self, written: Future[None]) -> None:
+        if not written.cancelled() and written.exception() is not None:
             self._log_late()
 
     def _log_late(self) -> None:
@@ -297,8 +316,7 @@ class ProcessEnvironments:
             )
             prepared.given = NO_AWS_ROLE
         else:
-            # In a thread, while the process starts.
-            prepared.files = clients.write_files(prepared.client)
+            prepared.write_files = partial(clients.write_files, prepared.client)
 
     async def _has_conflict(
         self, prepared: Prepared, cwd: str | None, begun: BegunCheck | None = None

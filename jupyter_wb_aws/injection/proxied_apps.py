@@ -125,11 +125,11 @@ class ProxiedAppInjection:
             process._proc_args = await self.r_sessions.command_for(app.id, command, base)  # noqa: SLF001
             if app.state.get("proc") is not process:
                 return  # relaunched meanwhile: this process would never be terminated
+            await prepared.write()
             await inner()
             app.prepared = prepared
             prepared.seen()
             self._manager.choices.app_changed(app.id)
-            await prepared.written()
 
         process.start = start
 

@@ -89,7 +89,7 @@ class TerminalInjection:
                 kwargs.get("cwd") or "",
                 key=object(),
             )
-            prepared.written_now()
+            prepared.write_now()
             self._last = GivenTerminal(assignment, prepared)
             return prepared.environment
 
