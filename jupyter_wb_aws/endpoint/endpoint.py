@@ -70,6 +70,7 @@ class CredentialEndpoint:
         self._server = EndpointServer(self.answer)
         self._keeping: Future[None] | None = None
         self._logged: set[tuple[str, str]] = set()
+        self._opening: set[str] = set()  # ids of role sessions
         self.clients = EndpointClients(files, clock, lambda: self.uri)
         self.credentials = CredentialCache(
             self._fetch, self._token_of, self._is_used, self._changed, clock, rng
@@ -132,15 +133,21 @@ class CredentialEndpoint:
             EndpointUnavailable: if the endpoint can't be started.
             TokenFolderRefused: if a token file can't be written; for one of the last run, it is written later.
         """
-        self.ensure_running()
-        kind: Kind = "environment" if session.process is None else "exec"
-        client = self.clients.client_for(kind, session.id, session)
+        self._opening.add(session.id)
         try:
-            await self._write_files(client, later=credentials is None)
-            self.credentials.add(session, credentials)
+            await self._open(session, credentials)
         except BaseException:
             self.abandon(session)
             raise
+        finally:
+            self._opening.discard(session.id)
+
+    async def _open(self, session: RoleSession, credentials: Credentials | None) -> None:
+        self.ensure_running()
+        kind: Kind = "environment" if session.process is None else "exec"
+        client = self.clients.client_for(kind, session.id, session)
+        await self._write_files(client, later=credentials is None)
+        self.credentials.add(session, credentials)
         session.access = client.access
 
     def abandon(self, session: RoleSession) -> None:
@@ -193,7 +200,8 @@ class CredentialEndpoint:
         except WbAwsError as problem:
             log.error("%s", problem.detail)
         for session in self._sessions.living():
-            if session.delivery == "endpoint" and session.access is None:
+            is_open = session.access is not None or session.id in self._opening
+            if session.delivery == "endpoint" and not is_open:
                 self._context.tasks.begin(self._open_again(session), "open the endpoint again")
         self.clients.forget_unused()
         self.credentials.wake()

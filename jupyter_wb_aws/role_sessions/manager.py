@@ -34,7 +34,7 @@ from jupyter_wb_aws.role_sessions.restoring import restored_sessions
 from jupyter_wb_aws.role_sessions.rights import Rights
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.role_sessions.role_session_sts import RoleSessionSts, StsEnvironment
-from jupyter_wb_aws.role_sessions.session_files import SessionFiles
+from jupyter_wb_aws.role_sessions.session_files import FOLDER_TIMEOUT, SessionFiles
 from jupyter_wb_aws.role_sessions.settings import RoleSessionSettings
 from jupyter_wb_aws.role_sessions.sign_in_changes import SignInChanges
 from jupyter_wb_aws.role_sessions.starting import Starter
@@ -168,12 +168,16 @@ class RoleSessionManager:
             self.sessions.restore_default(NO_ROLE)
         finally:
             self.sessions.end_restore()
+        opening = []
         for session in self.sessions.living():
             self.ending.end_with_process(session)
             if session.delivery == "endpoint":
-                await self._open_endpoint_again(session)
+                work = self._open_endpoint_again(session)
+                opening.append(self.context.tasks.begin(work, "open the endpoint again"))
         self.context.tasks.begin(self.refresher.run(), "refresher")
         self.default_role.begin()
+        if opening:  # a disk that hangs hangs neither the refreshes nor the server's start or stop
+            await asyncio.wait(opening, timeout=FOLDER_TIMEOUT)
 
     async def _restore(self) -> None:
         snapshot = await self.records.open()

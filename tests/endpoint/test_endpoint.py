@@ -29,6 +29,7 @@ from jupyter_wb_aws.errors import (
     TokenSourceFailed,
     TrustRefused,
 )
+from jupyter_wb_aws.role_sessions.private_files import PrivateFiles
 from jupyter_wb_aws.role_sessions.role_session import END_REASON_TEXT, Ended
 from jupyter_wb_aws.role_sessions.role_session_sts import RoleSessionSts
 from tests.conftest import NOON, FakeClock, ScriptedSource, make_token
@@ -389,3 +390,51 @@ async def test_a_start_with_credentials_that_have_expired_leaves_nothing_behind(
 
         assert made.clients.list() == []
         await eventually(lambda: site.files() == [])
+
+
+class MadeAtFirstUse(Delivery):
+    """Makes the endpoint when a role session of the last run is opened, as a real server does."""
+
+    def __init__(self, site):
+        super().__init__()
+        self.site = site
+        self.manager = None
+
+    def open(self, session, credentials):
+        manager = self.manager
+        if self.made is None:
+            self.made = CredentialEndpoint(
+                manager.context,
+                manager.sessions,
+                manager.files,
+                self.site.make_sts,
+                random.Random(1),
+            )
+        return self.made.open(session, credentials)
+
+
+async def test_a_disk_that_hangs_delays_neither_the_start_of_a_server_nor_its_refreshes(
+    site, monkeypatch
+):
+    async with site.endpoint_server() as (manager, _):
+        await manager.starter.start(ANALYST)
+    delivery = site.endpoint = MadeAtFirstUse(site)
+    disk = threading.Event()
+    write = PrivateFiles.write
+    monkeypatch.setattr(PrivateFiles, "write", lambda *args: disk.wait(60) and write(*args))
+    delivery.manager = manager = site.manager(delivery="endpoint")
+    try:
+        await asyncio.wait_for(manager.open(), 20)
+        [back] = manager.sessions.living()
+        await eventually(lambda: manager.token_cache.status(ANALYST).token)
+        delivery.made.look()
+        assert back.access is None
+
+        disk.set()
+        await eventually(lambda: back.access is not None)
+        await eventually(lambda: back.credentials_expire_at)
+        assert len(site.sts.requests) == 2  # of the two runs
+    finally:
+        disk.set()
+        await delivery.made.close()
+        await asyncio.wait_for(manager.close(), 20)
