@@ -355,5 +355,5 @@ class CredentialCache:
 
 
 def _again(problem: WbAwsError) -> WbAwsError:
-    """Return a problem without the frames of those who were told before: each raise would add more."""
+    """Return a problem without the frames of earlier requests: each raise would add more."""
     return problem.with_traceback(None)

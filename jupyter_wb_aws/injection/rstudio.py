@@ -200,7 +200,9 @@ class RStudioSessions:
         """
         if session is None or session.delivery == "web_identity":
             return None
-        if not script.clients or script.clients[-1].session is not session:
+        newest = script.clients[-1] if script.clients else None
+        # It may have been ended by hand.
+        if newest is None or newest.state != "running" or newest.session is not session:
             endpoint = self._endpoint()
             endpoint.ensure_running()
             clients = endpoint.clients

@@ -327,7 +327,7 @@ async def test_a_refusal_is_not_asked_about_again_until_something_changes(site, 
         assert (await site.current()).access_key_id == "ASIA4"
 
 
-async def test_a_refusal_that_is_told_again_and_again_takes_no_more_memory(site):
+async def test_a_refusal_that_is_repeated_takes_no_additional_memory(site):
     site.sts.failure = TrustRefused("Not you.")
     for _ in range(20):
         with pytest.raises(TrustRefused) as refused:

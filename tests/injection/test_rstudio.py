@@ -149,6 +149,23 @@ async def test_r_sessions_of_two_default_roles_keep_them_until_the_user_switches
 
 
 @needs_r
+async def test_a_new_r_session_has_access_although_that_of_an_older_one_was_ended(
+    api, start_r_session, roles_path, extension
+):
+    by_endpoint = roles_path.read_text().replace('label = "A', 'delivery = "endpoint"\nlabel = "A')
+    roles_path.write_text(by_endpoint)
+    await api.start(ANALYST)
+    first = (await start_r_session()).environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]
+    ended = Path(first).stem.partition("_")[2]
+
+    assert (await api("DELETE", f"/aws/endpoint/clients/{ended}")).status == 204
+    await extension.server_state.apps.r_sessions.follow()
+
+    second = (await start_r_session()).environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]
+    assert second != first
+
+
+@needs_r
 async def test_only_the_user_can_read_the_script_and_it_goes_with_the_server(
     start_r_session, extension
 ):
