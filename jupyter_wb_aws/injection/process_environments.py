@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -94,8 +94,8 @@ class Prepared:
         write_files: begins to write its endpoint token into its file; None if it has none.
     """
 
-    base: Mapping[str, str]
-    environment: dict[str, str]
+    base: Mapping[str, str] = field(repr=False)  # may hold the server's own secrets
+    environment: dict[str, str] = field(repr=False)
     given: ProcessRole
     client: EndpointClient | None = None
     write_files: Callable[[], Future[None]] | None = None
@@ -117,9 +117,11 @@ class Prepared:
         """Return whether the process can get another role while it runs."""
         if self.client is None or self.client.state != "running":
             return False
-        return role.kind == "no_role" or (
-            role.session is not None and role.session.delivery == "endpoint"
-        )
+        if role.session is None:
+            return role.kind == "no_role"
+        # What another user has left running in it must not get this one's role.
+        is_owners = self.client.owner.same_user(role.session.owner)
+        return role.session.delivery == "endpoint" and is_owners
 
     def seen(self) -> None:
         """Note that the process runs: if it is not there at a look, it has gone."""
