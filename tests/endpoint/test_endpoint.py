@@ -106,6 +106,10 @@ class EndpointSite(Site):
             await made.close()
             await manager.close()
 
+    def tokens(self):
+        """Return the names of the files of endpoint tokens."""
+        return [name for name in self.files() if name.endswith(".endpoint")]
+
     def make_sts(self):
         async def environment(_session):
             return {}
@@ -356,7 +360,7 @@ async def test_a_sign_out_while_the_endpoint_token_is_written_ends_the_start(sit
 
         assert manager.sessions.living() == []
         assert (await asked(made, client))[1]["Code"] == "EndpointTokenUnknown"
-        await eventually(lambda: site.files() == [])
+        await eventually(lambda: site.tokens() == [])
 
 
 async def test_a_start_whose_endpoint_token_can_not_be_written_leaves_nothing_behind(
@@ -372,7 +376,7 @@ async def test_a_start_whose_endpoint_token_can_not_be_written_leaves_nothing_be
 
         await manager.files.mark_missing()
 
-        assert (made.clients.list(), site.files()) == ([], [])
+        assert (made.clients.list(), site.tokens()) == ([], [])
 
 
 async def test_a_start_with_credentials_that_have_expired_leaves_nothing_behind(site):
@@ -389,7 +393,7 @@ async def test_a_start_with_credentials_that_have_expired_leaves_nothing_behind(
             await manager.starter.start(ANALYST)
 
         assert made.clients.list() == []
-        await eventually(lambda: site.files() == [])
+        await eventually(lambda: site.tokens() == [])
 
 
 class MadeAtFirstUse(Delivery):
