@@ -95,10 +95,12 @@ class KernelInjection:
             await self._manager.sessions.wait_until_ready()
             nonlocal begun
             check, begun = begun, None  # a restart looks again
+            choices = self._manager.choices
+            role = choices.assign_to_kernel(kernel.kernel_id)
             prepared = await self._environments.prepare(
                 ("kernel", kernel.kernel_id),
                 os.environ if kwargs.get("env") is None else kwargs["env"],
-                self._manager.choices.assign_to_kernel(kernel.kernel_id),
+                role,
                 kwargs.get("cwd") or "",
                 before=self._prepared.get(kernel.kernel_id),
                 begun=check,
@@ -109,8 +111,10 @@ class KernelInjection:
                 kwargs["env"][KERNEL_ID] = kernel.kernel_id
             await inner(kernel_cmd, **kwargs)
             self._prepared[kernel.kernel_id] = prepared
-            self._manager.choices.assignments.record_start(kernel.kernel_id, prepared.process_role)
+            choices.assignments.record_start(kernel.kernel_id, prepared.process_role)
             prepared.write_soon()
+            if role.session is not None and prepared.process_role.session is None:
+                choices.report_no_role(kernel.kernel_id, role.session.id)  # there is no endpoint
 
         kernel._async_launch_kernel = launch  # noqa: SLF001
 

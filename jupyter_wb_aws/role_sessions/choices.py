@@ -145,13 +145,13 @@ class Choices:
             log.warning(
                 "Kernel %s starts without an AWS role: its role session has ended", kernel_id
             )
-            self._report_no_role(kernel_id, assignment.session_id)
+            self.report_no_role(kernel_id, assignment.session_id)
         elif assignment is None and not self._sessions.restored:
             log.warning(
                 "Kernel %s starts without AWS credentials: the last run's role sessions are not known yet",
                 kernel_id,
             )
-            self._report_no_role(kernel_id, None)
+            self.report_no_role(kernel_id, None)
         return role
 
     def no_role_on_purpose(self, kernel_id: str | None = None) -> bool:
@@ -177,7 +177,13 @@ class Choices:
         self._used(role)
         self.assignments.record_start(kernel_id, role)
 
-    def _report_no_role(self, kernel_id: str, session_id: str | None) -> None:
+    def report_no_role(self, kernel_id: str, session_id: str | None) -> None:
+        """Report that a kernel starts without the role that it should have.
+
+        Args:
+            kernel_id: the kernel.
+            session_id: the role session that it should have; None if that is not known.
+        """
         data = {"kernel_id": kernel_id, "session_id": session_id}
         self._context.emit("kernel_without_role", data)
 

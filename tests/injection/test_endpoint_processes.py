@@ -244,6 +244,31 @@ async def test_a_kernel_starts_while_its_token_cant_be_written_and_gets_it_later
     assert await says(given) == ANALYST
 
 
+async def test_a_kernel_that_starts_without_its_role_as_the_endpoint_does_not_run_is_reported(
+    api, environment, jp_serverapp, caplog
+):
+    heard = []
+
+    async def listen(logger, schema_id, data):
+        heard.append(data)
+
+    jp_serverapp.event_logger.add_listener(
+        schema_id="urn:jupyter-wb-aws:event:kernel-without-role", listener=listen
+    )
+    session = await api.start(ANALYST)
+    app = jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app
+    await app.server_state.endpoint.close()
+
+    kernel_id = await start(api)
+
+    await jp_serverapp.event_logger.gather_listeners()
+    assert heard == [{"kernel_id": kernel_id, "session_id": session["id"]}]
+    assert URI not in await environment(kernel_id)
+    assert "A new process (kernel) starts without an AWS role" in caplog.text
+    entry = await entry_of(api, kernel_id)
+    assert (entry["given"], entry["chosen"]["session_id"]) == ("no_role", session["id"])
+
+
 IN_A_LOOP = """
 import boto3, threading, time
 sts, seen = boto3.client("sts"), []
