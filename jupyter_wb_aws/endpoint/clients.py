@@ -29,7 +29,7 @@ from jupyter_wb_aws.role_sessions.placeholders import (
     placeholder_text,
 )
 from jupyter_wb_aws.role_sessions.private_files import Reveal
-from jupyter_wb_aws.role_sessions.role_session import RoleSession
+from jupyter_wb_aws.role_sessions.role_session import Ended, RoleSession
 from jupyter_wb_aws.role_sessions.session_files import SessionFiles
 
 log = logging.getLogger(__name__)
@@ -220,9 +220,13 @@ class EndpointClients:
             return client
 
     def list(self) -> list[EndpointClient]:
-        """Return those that have not been ended, oldest first."""
+        """Return those that have not been ended, by themselves or with their own role session; oldest first."""
         with self._lock:
-            return [client for client in self._by_id.values() if client.state != "ended"]
+            return [
+                client
+                for client in self._by_id.values()
+                if client.state != "ended" and not _end_of_session(client)
+            ]
 
     def left_in_use(self) -> set[str]:
         """Return the ids of the role sessions that processes left running have, as far as that is known.
@@ -243,7 +247,7 @@ class EndpointClients:
         """Forget the clients that have gone, ask no more, and that no process has; remove their files.
 
         An older count may be from before the job was started that is left running now. So processes are counted
-        again, for the next call.
+        again, for the next call. A command is forgotten at once: a script may run thousands.
         """
         now = self._clock.now()
         counted_at, counts = self.processes.last_begun, self.processes.last
@@ -252,7 +256,10 @@ class EndpointClients:
                 client
                 for client in self._by_id.values()
                 if _gone_at(client) is not None
-                and (client.last_request_at or client.started_at) < now - FORGOTTEN_AFTER
+                and (
+                    client.kind == "exec"
+                    or (client.last_request_at or client.started_at) < now - FORGOTTEN_AFTER
+                )
             ]
             if counts is not None and counted_at is not None:
                 self._forget(
@@ -262,6 +269,13 @@ class EndpointClients:
                 )
         if silent and (counted_at is None or counted_at < now - COUNTED_AGAIN_AFTER):
             self.processes.begin()
+
+    def has_ended_commands(self) -> bool:
+        """Return whether a command has ended that is not yet forgotten."""
+        with self._lock:
+            return any(
+                client.kind == "exec" and _end_of_session(client) for client in self._by_id.values()
+            )
 
     def forget_session(self, session: RoleSession) -> None:
         """Forget the clients of a role session that did not start; remove their files."""
@@ -328,9 +342,14 @@ def _count(client: EndpointClient, counts: Mapping[str, int]) -> int:
 
 def _gone_at(client: EndpointClient) -> datetime | None:
     """Return when a client's kernel, terminal or app had gone, or the role session that it belongs to; None if not."""
-    of_session = client.kind in {"exec", "environment"}
-    ended = client.session.ended if of_session and client.session is not None else None
+    ended = _end_of_session(client)
     return client.gone_at or (ended.at if ended is not None else None)
+
+
+def _end_of_session(client: EndpointClient) -> Ended | None:
+    """Return the end of the role session that a client belongs to, if there is one and it has ended."""
+    of_session = client.kind in {"exec", "environment"}
+    return client.session.ended if of_session and client.session is not None else None
 
 
 def _still_to_come(time: datetime | None, now: datetime) -> datetime | None:

@@ -205,6 +205,14 @@ class CredentialEndpoint:
                 self._context.tasks.begin(self._open_again(session), "open the endpoint again")
         self.clients.forget_unused()
         self.credentials.wake()
+        if self.clients.has_ended_commands():
+            with contextlib.suppress(ServerStopping):  # it removes all files
+                self._context.tasks.begin(self._forget_commands(), "forget commands")
+
+    async def _forget_commands(self) -> None:
+        """Remove the files of commands that have ended; programs that one has left running are told why they get nothing."""
+        await self.clients.processes.look()
+        self.clients.forget_unused()
 
     async def _open_again(self, session: RoleSession) -> None:
         """Try again for a role session of the last run for which that has failed."""

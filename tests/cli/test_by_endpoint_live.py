@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.live import in_shell
 from tests.site import ANALYST, AUDITOR
+from tests.waiting import until
 
 WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
 TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
@@ -62,6 +63,28 @@ async def test_a_command_and_a_shell_work_with_the_role(api, wb_aws):
     assert ":assumed-role/analyst/" in ran.out
     assert any(":assumed-role/auditor/" in name for name in shell)
     assert "AWS_ROLE_ARN" not in shell
+
+
+async def test_commands_that_have_ended_leave_no_role_session_client_or_file(api, wb_aws):
+    command = ("exec", "analyst", "--", "sh", "-c", f"echo ${TOKEN_FILE}; read wait")
+    process = await wb_aws.begin(*command)
+    token_file = Path((await process.stdout.readline()).decode().strip())
+    (client,) = await clients_of(api, "exec")
+    assert (client["state"], client["name"]) == ("running", client["session_id"])
+    assert token_file.exists()
+
+    await process.communicate(b"\n")
+    for _ in range(2):
+        assert (await wb_aws("exec", "analyst", "--", "true")).code == 0
+
+    async def nothing_is_left():
+        sessions = (await api("GET", "/aws/sessions")).data["sessions"]
+        return not sessions and not [*token_file.parent.glob("*.endpoint")]
+
+    await until(nothing_is_left)
+    assert await clients_of(api, "exec") == []
+    kept = (await api("GET", f"/aws/sessions/{client['session_id']}")).data
+    assert kept["end_reason"] == "process_ended"
 
 
 async def test_a_terminal_is_switched_left_and_ended(api, wb_aws, token_file):

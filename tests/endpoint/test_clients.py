@@ -264,3 +264,35 @@ async def test_the_files_of_commands_do_not_pile_up_although_nobody_looks(client
 
     await until(none_left)
     assert clients.list() == []
+
+
+async def test_a_command_that_has_ended_is_forgotten_at_once_unless_it_left_something_running(
+    clients, site
+):
+    over, computing, runs = (
+        clients.client_for("exec", name, make_session(id=name)) for name in "abc"
+    )
+    for client in (over, computing, runs):
+        await written(clients, client)
+    assert not clients.has_ended_commands()
+    environment = {ENDPOINT_TOKEN_FILE: str(computing.access.token_file)}
+    job = await asyncio.create_subprocess_exec("/bin/sleep", "60", env=environment)
+    try:
+        for client in (over, computing):
+            client.session.ended = Ended(NOON, "process_ended", NOON)
+        assert clients.list() == [runs]
+        assert clients.has_ended_commands()
+
+        await clients.processes.look()
+        clients.forget_unused()
+        assert clients.find(computing.token.reveal()) is computing  # and is told why it is refused
+        assert clients.find(over.token.reveal()) is None
+    finally:
+        job.kill()
+        await job.wait()
+
+    await clients.processes.look()
+    clients.forget_unused()
+    await written(clients, runs)  # after the removals
+    assert not clients.has_ended_commands()
+    assert [n for n in site.files() if n.endswith(".endpoint")] == [runs.access.token_file.name]
