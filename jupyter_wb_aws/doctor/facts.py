@@ -11,7 +11,7 @@ from typing import Any, Literal
 from jupyter_wb_aws.aws.safe_read import FileContent
 from jupyter_wb_aws.aws.sts import CallerIdentity
 from jupyter_wb_aws.doctor.profiles import Line, Profile, Profiles
-from jupyter_wb_aws.variables import ENDPOINT_URI, NAMES_SET
+from jupyter_wb_aws.variables import ENDPOINT_TOKEN_FILE, ENDPOINT_URI, NAMES_SET
 
 NOT_SET_UP = frozenset({"not_configured", "not_enabled"})
 ProcessKind = Literal["kernel", "terminal", "server"]
@@ -168,6 +168,22 @@ class Facts:
     def by_endpoint(self) -> bool:
         """Whether a role session has given the process the credential endpoint: a container's own is another's."""
         return bool(self.get(ENDPOINT_URI)) and ENDPOINT_URI in self.get(NAMES_SET).split()
+
+    @property
+    def endpoint_client(self) -> Mapping[str, Any] | None:
+        """What the server says of this process's client of the credential endpoint; its token's file has its id."""
+        client_id = Path(self.get(ENDPOINT_TOKEN_FILE)).stem.rpartition("_")[2]
+        clients = self.server.endpoint_clients if self.server else ()
+        return next((client for client in clients if client["id"] == client_id), None)
+
+    @property
+    def can_switch(self) -> bool:
+        """Whether the process is a kernel or terminal that gets another role without a restart."""
+        client = self.endpoint_client if self.by_endpoint else None
+        return client is not None and (client["kind"], client["state"]) == (
+            self.process_kind,
+            "running",
+        )
 
     @property
     def lacks_role(self) -> bool:

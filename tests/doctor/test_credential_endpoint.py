@@ -21,7 +21,7 @@ from jupyter_wb_aws.doctor.get_caller_identity import get_caller_identity
 from jupyter_wb_aws.endpoint.answers import Answer, Refusal
 from jupyter_wb_aws.endpoint.server import EndpointServer
 from jupyter_wb_aws.variables import NAMES_SET
-from tests.cli.contract_server import role_session
+from tests.cli.contract_server import endpoint_client, role_session
 from tests.conftest import NOON
 
 TOKEN = "endpoint-token-of-this-kernel"
@@ -254,7 +254,7 @@ def test_a_containers_own_endpoint_is_not_taken_for_ours(env):
 def server_with(env, uri, **client):
     """Return what a server says: two role sessions, and the client of this process."""
     sessions = [role_session(name, environment={URI: uri}) for name in ("analyst", "auditor")]
-    clients = [{"id": "0123456789abcdef", "session_id": "id-auditor", **client}]
+    clients = [endpoint_client("1", **{"id": "0123456789abcdef", **client})]
     return ServerFacts(None, None, None, sessions, endpoint_clients=clients)
 
 
@@ -278,6 +278,49 @@ def test_the_role_of_a_process_is_that_of_its_endpoint_token(env):
         who = CallerIdentity("AROA:alice-1", "111122223333", caller.format(name))
         result = CallResult("ok", provider, who, lifetime=timedelta(minutes=16))
         assert list(found(call.check, replace(facts, call=result))) == codes
+
+
+BY_MAGIC = "Run in the notebook: %load_ext jupyter_wb_aws, then %aws_role {} (or choose a role in its toolbar)"
+BY_RESTART = "Restart the kernel (Kernel > Restart Kernel)."
+
+
+@pytest.mark.parametrize(
+    ("place", "client", "remedy"),
+    [
+        ("kernel", {}, BY_MAGIC.format("ROLE")),
+        ("terminal", {"kind": "terminal"}, "Run: jupyter wb-aws start ROLE"),
+        ("kernel", {"state": "left_running"}, BY_RESTART),
+        ("terminal", {"kind": "exec"}, "Open a new terminal."),
+        ("kernel", {"id": "another"}, BY_RESTART),
+    ],
+)
+def test_a_refused_process_is_to_be_switched_or_started_again_where_that_is_not_possible(
+    env, place, client, remedy
+):
+    facts = Facts(env, NOON, place, server=server_with(env, env[URI], **client))
+    refused = replace(facts, endpoint=EndpointAnswer("refused", REFUSED.code, REFUSED.message))
+    finding = found(credential_endpoint.check, refused)["endpoint_refused"]
+    assert f"To work with a role again: {remedy}" in finding.remedy
+    failed = replace(refused, call=CallResult("failed", None, error="NoCredentials"))
+    (finding,) = call.check(failed)
+    again = remedy.replace("ROLE", "Analyst")  # which it has been started with
+    assert again in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("place", "delivery", "remedy"),
+    [
+        ("kernel", "endpoint", f"To use the default role: {BY_MAGIC.format('analyst')}"),
+        ("kernel", "web_identity", "Run in the notebook: !jupyter wb-aws start ROLE, then restart the kernel."),
+        ("terminal", "endpoint", "To use the default role: Run: jupyter wb-aws start analyst"),
+        ("terminal", "web_identity", "To use the default role, open a new terminal."),
+    ],
+)  # fmt: skip
+def test_another_default_role_takes_a_restart_only_by_web_identity(env, place, delivery, remedy):
+    server = server_with(env, env[URI], kind=place)
+    server.sessions[0].update(default=True, delivery=delivery)
+    finding = found(server_check.check, Facts(env, NOON, place, server=server))["other_default"]
+    assert finding.remedy.startswith(remedy)
 
 
 def test_a_containers_own_credentials_are_not_asked_for_beside_the_endpoint(env):

@@ -9,7 +9,7 @@ from jupyter_wb_aws.aws.iam_claims import printable
 from jupyter_wb_aws.aws.proxy_variables import bypasses
 from jupyter_wb_aws.aws.safe_read import FileContent
 from jupyter_wb_aws.doctor.addresses import without_secrets
-from jupyter_wb_aws.doctor.checks.remedies import export, restart, run, unset
+from jupyter_wb_aws.doctor.checks.remedies import export, restart, run, switch, unset
 from jupyter_wb_aws.doctor.codes import AWS, BOTO, BOTO3, new_finding
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding
@@ -143,7 +143,7 @@ def _answer(facts: Facts) -> Iterator[Finding]:
         yield new_finding(
             "endpoint_refused",
             f"The credential endpoint refuses this process ({answer.code}): {answer.message}",
-            f"{run(facts, 'jupyter wb-aws status')}. To work with another role: {restart(facts)}",
+            f"{run(facts, 'jupyter wb-aws status')}. To work with a role again: {switch(facts)}",
         )
 
 

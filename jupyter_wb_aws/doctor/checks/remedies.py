@@ -59,6 +59,18 @@ def restart(facts: Facts) -> str:
     return RESTART[facts.process_kind]
 
 
+def switch(facts: Facts, role: str = "ROLE") -> str:
+    """Return how a process works as another role: without a restart, where the credential endpoint allows it."""
+    if not facts.can_switch:
+        return restart(facts)
+    if facts.process_kind == "kernel":
+        return (
+            f"Run in the notebook: %load_ext jupyter_wb_aws, then %aws_role {_quoted(role)} (or choose a role in its"
+            " toolbar). The kernel need not be restarted."
+        )
+    return f"Run: {_start(role)}"
+
+
 def run(facts: Facts, command: str) -> str:
     """Return how to type a command here."""
     return (
@@ -69,13 +81,16 @@ def run(facts: Facts, command: str) -> str:
 def get_role(facts: Facts) -> str:
     """Return how a process gets a role if it has none, or its role session has ended.
 
-    A kernel that has had a role, or "no AWS role", never takes another by itself.
+    A kernel that has had a role, or "no AWS role", never takes another by itself. One with an endpoint token can be
+    switched.
     """
     if facts.not_set_up:
         return SET_UP
     if facts.is_offered_no_role:
         return "No AWS role is offered to you. Ask your administrator for one."
     default, had = facts.default_role, facts.get(ROLE_LABEL)
+    if facts.can_switch:
+        return switch(facts, had or default or "ROLE")
     again = next((s for s in facts.role_sessions if _is_again(facts, s)), None)
     if facts.process_kind == "kernel" and (
         again or (default and KERNEL_ID not in facts.environment)
@@ -102,7 +117,11 @@ def _is_again(facts: Facts, session: Mapping[str, Any]) -> bool:
 
 
 def _start(role: str) -> str:
-    return f"jupyter wb-aws start {role if role == 'ROLE' else shlex.quote(role)}"
+    return f"jupyter wb-aws start {_quoted(role)}"
+
+
+def _quoted(role: str) -> str:
+    return role if role == "ROLE" else shlex.quote(role)
 
 
 def _startup(lines: list[str], verb: str) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from jupyter_wb_aws.clock import rfc3339
-from jupyter_wb_aws.doctor.checks.remedies import SET_UP, SIGN_IN, get_role
+from jupyter_wb_aws.doctor.checks.remedies import SET_UP, SIGN_IN, get_role, switch
 from jupyter_wb_aws.doctor.checks.token import token_in
 from jupyter_wb_aws.doctor.codes import new_finding
 from jupyter_wb_aws.doctor.facts import Facts, ServerFacts
@@ -109,16 +108,14 @@ def own_session(facts: Facts) -> Mapping[str, Any] | None:
 
 
 def _of_endpoint_token(facts: Facts) -> Mapping[str, Any] | None:
-    """Return the role session of this process's endpoint token; its file's name ends with the client's id."""
-    path = facts.get(ENDPOINT_TOKEN_FILE)
-    clients = facts.server.endpoint_clients if facts.server else ()
-    client = Path(path).stem.rpartition("_")[2]
-    ids = {c["session_id"] for c in clients if c["id"] == client}
+    """Return the role session of this process's endpoint token."""
+    path, client = facts.get(ENDPOINT_TOKEN_FILE), facts.endpoint_client
     return next(
         (
             session
             for session in facts.role_sessions
-            if session["id"] in ids or session["environment"].get(ENDPOINT_TOKEN_FILE) == path
+            if (client is not None and session["id"] == client["session_id"])
+            or session["environment"].get(ENDPOINT_TOKEN_FILE) == path
         ),
         None,
     )
@@ -153,10 +150,16 @@ def _default(facts: Facts, server: ServerFacts, mine: Mapping[str, Any]) -> Iter
         yield new_finding(
             "other_default",
             f"This {facts.process_kind} has the role {mine['label']}. New processes get the default role, {default['label']}.",
-            "Run in the notebook: !jupyter wb-aws start ROLE, then restart the kernel."
-            if facts.process_kind == "kernel"
-            else "To use the default role, open a new terminal.",
+            _use_default(facts, default),
         )
+
+
+def _use_default(facts: Facts, default: Mapping[str, Any]) -> str:
+    if facts.can_switch and default["delivery"] == "endpoint":
+        return f"To use the default role: {switch(facts, default['label'])}"
+    if facts.process_kind == "kernel":
+        return "Run in the notebook: !jupyter wb-aws start ROLE, then restart the kernel."
+    return "To use the default role, open a new terminal."
 
 
 def _owner(server: ServerFacts) -> Iterator[Finding]:
