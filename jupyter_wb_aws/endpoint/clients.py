@@ -228,6 +228,11 @@ class EndpointClients:
                 if client.state != "ended" and not _end_of_session(client)
             ]
 
+    def has(self, kind: Kind, name: str) -> bool:
+        """Return whether a client of this kind and name runs."""
+        with self._lock:
+            return (kind, name) in self._by_key
+
     def left_in_use(self) -> set[str]:
         """Return the ids of the role sessions that processes left running have, as far as that is known.
 

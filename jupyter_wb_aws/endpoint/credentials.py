@@ -162,12 +162,11 @@ class CredentialCache:
 
         Args:
             session: the role session.
-            credentials: those of its start; None if they must be fetched.
+            credentials: those of its start; None if they must be fetched, unless they are there.
         """
-        entry = _Entry(session)
+        entry = self._entries.setdefault(CredentialKey.of(session), _Entry(session))
         if credentials is not None:
             self._keep(entry, credentials)
-        self._entries[CredentialKey.of(session)] = entry
         self._sessions[session.id] = session
         self.wake()
 

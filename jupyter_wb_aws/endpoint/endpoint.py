@@ -200,8 +200,7 @@ class CredentialEndpoint:
         except WbAwsError as problem:
             log.error("%s", problem.detail)
         for session in self._sessions.living():
-            is_open = session.access is not None or session.id in self._opening
-            if session.delivery == "endpoint" and not is_open:
+            if session.delivery == "endpoint" and self._lacks_access(session):
                 self._context.tasks.begin(self._open_again(session), "open the endpoint again")
         self.clients.forget_unused()
         self.credentials.wake()
@@ -214,8 +213,15 @@ class CredentialEndpoint:
         await self.clients.processes.look()
         self.clients.forget_unused()
 
+    def _lacks_access(self, session: RoleSession) -> bool:
+        """Return whether a role session's commands need a new endpoint token, such as after the end of the one before."""
+        if session.id in self._opening:
+            return False
+        ended = not self.clients.has("environment", session.id) and session.process is None
+        return session.access is None or ended
+
     async def _open_again(self, session: RoleSession) -> None:
-        """Try again for a role session of the last run for which that has failed."""
+        """Open a role session of the last run for which that has failed, or whose access was ended."""
         try:
             await self.open(session, None)
         except WbAwsError as problem:

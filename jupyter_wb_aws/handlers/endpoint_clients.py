@@ -44,6 +44,7 @@ class EndpointClientHandler(WbAwsHandler):
         if self.server_state.endpoint is None:
             raise EndpointClientNotFound("The credential endpoint has no clients.")
         client = self.server_state.endpoint.clients.end(client_id)
+        self.server_state.endpoint.look()  # new commands of a role session get another token
         log_by_user(self, f"Access of {client.kind} {client.name} to the credential endpoint ended")
         self.set_status(204)
         self.finish()

@@ -131,6 +131,24 @@ async def test_an_end_without_clients_says_that_none_go_on(api):
     assert ended.data["clients_stop_by"] is None
 
 
+async def test_commands_get_another_token_after_the_end_of_the_one_that_somebody_has(
+    api, sts_calls
+):
+    session = await api.start(ANALYST)
+    (client,) = (await api("GET", "/aws/endpoint/clients")).data["clients"]
+
+    assert (await api("DELETE", f"/aws/endpoint/clients/{client['id']}")).status == 204
+
+    status, _, refusal = await answered(session)
+    assert (status, refusal["Code"]) == (403, "ClientEnded")
+
+    async def works_again():
+        return (await answered(await api.start(ANALYST)))[0] == 200
+
+    await until(works_again)
+    assert len(sts_calls()) == 1
+
+
 async def test_a_refresh_on_demand_brings_new_credentials(api, sts_calls):
     session = await api.start(ANALYST)
     _, _, before = await answered(session)
