@@ -202,7 +202,10 @@ class CredentialEndpoint:
         for session in self._sessions.living():
             if session.delivery == "endpoint" and self._lacks_access(session):
                 self._context.tasks.begin(self._open_again(session), "open the endpoint again")
-        self.clients.forget_unused()
+        with contextlib.suppress(
+            RuntimeError
+        ):  # no thread can be started now: the next look tries again
+            self.clients.forget_unused()
         self.credentials.wake()
         if self.clients.has_ended_commands():
             with contextlib.suppress(ServerStopping):  # it removes all files

@@ -15,6 +15,7 @@ import pytest
 from jupyter_wb_aws.endpoint import refusals
 from jupyter_wb_aws.endpoint.clients import EndpointClients
 from jupyter_wb_aws.endpoint.endpoint import CredentialEndpoint
+from jupyter_wb_aws.endpoint.processes import ProcessCounts
 from jupyter_wb_aws.errors import (
     LeftRunning,
     RoleSessionEnded,
@@ -442,3 +443,21 @@ async def test_a_disk_that_hangs_delays_neither_the_start_of_a_server_nor_its_re
         disk.set()
         await delivery.made.close()
         await asyncio.wait_for(manager.close(), 20)
+
+
+async def test_an_end_does_not_fail_where_no_thread_can_be_started(site, monkeypatch):
+    async with site.endpoint_server() as (manager, made):
+        session, _ = await manager.starter.start(ANALYST)
+        client = await kernel(made, session)
+        made.clients.leave(client)
+        site.clock.advance(2 * 3600)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ProcessCounts, "begin", _no_thread)
+            manager.ending.mark([session], "by_user")
+
+        assert session.ended.reason == "by_user"
+
+
+def _no_thread(_):
+    raise RuntimeError("can't start new thread")
