@@ -164,6 +164,41 @@ def test_a_role_session_is_withdrawn_soon_after_its_user_left_the_group(
     assert CONTENT in bob.run(kernel, READ)
 
 
+@pytest.fixture
+def auditor_by_endpoint(site, alice):
+    """Deliver a role by the credential endpoint until the test's end; wait until alice's server knows."""
+
+    def delivery():
+        offered = alice("GET", "/aws/roles")["roles"]
+        return [role["delivery"] for role in offered if role["arn"] == AUDITOR]
+
+    path = site.folder / "roles.toml"
+    before, as_before = path.read_text(), delivery()
+    entry = f'arn = "{AUDITOR}"\n'
+    path.write_text(before.replace(entry, f'{entry}delivery = "endpoint"\nlease = 660\n'))
+    until(lambda: delivery() == ["endpoint"], "the role is not delivered by the endpoint")
+    yield
+    path.write_text(before)
+    until(lambda: delivery() == as_before, "the role is still delivered by the endpoint")
+
+
+def test_a_role_by_the_endpoint_works_in_a_kernel_and_is_refused_once_its_user_left_the_group(
+    alice, auditor_by_endpoint, out_of_group
+):
+    session = alice.start(AUDITOR, default=True)
+    assert (session["delivery"], session["lease"]) == ("endpoint", 660)
+    kernel = alice.kernel()
+    assert CONTENT in alice.run(kernel, READ)
+
+    out_of_group("auditors", "alice")
+    ended = f"/aws/sessions/{session['id']}"
+    until(lambda: alice("GET", ended)["state"] == "ended", "it is not withdrawn")
+    said = alice.run(kernel, READ)
+
+    assert "RoleSessionEnded" in said
+    assert "the role is no longer in your list of roles" in said
+
+
 # --- Refused at once ---------------------------------------------------------------------------------
 
 
