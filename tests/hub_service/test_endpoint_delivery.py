@@ -73,7 +73,7 @@ def jp_server_config(service, aws, monkeypatch, tmp_path):
             "token_source": "jupyterhub",
             "extra_environment": {"AWS_ENDPOINT_URL": aws.url},
         },
-        "JupyterHubTokenSource": {"service_url": service.url, "check_every": 5},
+        "JupyterHubTokenSource": {"service_url": service.url, "check_every": 1},
     }
 
 
