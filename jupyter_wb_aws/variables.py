@@ -39,6 +39,7 @@ NO_PROXY = ("NO_PROXY", "no_proxy")
 ENDPOINT_HOST = "127.0.0.1"
 
 ROLE_LABEL = "JUPYTER_WB_AWS_ROLE"
+STS_ENDPOINTS = "AWS_STS_REGIONAL_ENDPOINTS"
 # Set in kernels that got a role, or lost one: it tells the command line in which kernel it runs.
 KERNEL_ID = "JUPYTER_WB_AWS_KERNEL_ID"
 # The names of all variables that a role session has set, separated by blanks; another one removes them.

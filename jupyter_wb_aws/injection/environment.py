@@ -17,6 +17,7 @@ from jupyter_wb_aws.variables import (
     NAMES_SET,
     REMOVED_WITHOUT_ROLE,
     ROLE_LABEL,
+    STS_ENDPOINTS,
     is_reserved,
     with_role,
     without_role,
@@ -124,7 +125,7 @@ def role_session_variables(
         return {}
     access = access or session.access
     variables = {
-        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        STS_ENDPOINTS: "regional",
         **_extra(site.extra_environment),
         **_extra(session.role.extra_environment),
         **_credential_variables(session, access),

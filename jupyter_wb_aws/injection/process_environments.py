@@ -25,7 +25,13 @@ from jupyter_wb_aws.injection.environment import (
 )
 from jupyter_wb_aws.role_sessions.assignments import NO_AWS_ROLE, ProcessRole
 from jupyter_wb_aws.role_sessions.endpoint_access import EndpointAccess
-from jupyter_wb_aws.variables import ENDPOINT_TOKEN_FILE, ENDPOINT_URI, NO_PROXY
+from jupyter_wb_aws.variables import (
+    ENDPOINT_TOKEN_FILE,
+    ENDPOINT_URI,
+    NO_PROXY,
+    ROLE_LABEL,
+    STS_ENDPOINTS,
+)
 
 if TYPE_CHECKING:  # a site without a role by endpoint never imports it
     from jupyter_wb_aws.endpoint.clients import EndpointClient, EndpointClients, Kind
@@ -35,8 +41,9 @@ log = logging.getLogger(__name__)
 
 # Seconds. A kernel is started all the same, and its token file is written when the disk answers.
 WRITE_TIMEOUT = 2.0
-# What carries the credentials of a process that is switched while it runs.
-CARRIERS = {ENDPOINT_URI, ENDPOINT_TOKEN_FILE, *NO_PROXY}
+# What may differ in a process that was switched while it runs: what carries its credentials, the label of the role
+# that it started with, and how SDKs call STS, which a client of the endpoint has no need to do.
+NO_MATTER_SWITCHED = {ENDPOINT_URI, ENDPOINT_TOKEN_FILE, *NO_PROXY, ROLE_LABEL, STS_ENDPOINTS}
 
 
 class Endpoint(Protocol):
@@ -271,19 +278,24 @@ class ProcessEnvironments:
         return Switch(now, await self.at_restart(prepared, role), until)
 
     async def at_restart(self, prepared: Prepared, next_role: ProcessRole) -> list[str]:
-        """Return the names of the variables that a restart with a role would change in a process.
+        """Return the names of the variables that a restart with a role would change in a process, where that matters.
+
+        Nothing that stays matters to a process that was switched to "no AWS role": the endpoint refuses it.
 
         Args:
             prepared: what the process was started with.
             next_role: what it would get.
         """
+        now = prepared.can_switch_to(next_role)
+        if now and next_role.session is None:
+            return []
         again = Prepared(prepared.base, {}, next_role, prepared.client)
         has_conflict = await self._has_conflict(again, "")
         after = process_environment(
             prepared.base, next_role, self.site, has_conflict=has_conflict, access=prepared.access
         )
         names = differing_names(prepared.environment, after)
-        hidden = CARRIERS if prepared.can_switch_to(next_role) else frozenset()
+        hidden = NO_MATTER_SWITCHED if now else frozenset()
         return [name for name in names if name not in hidden]
 
     def _begin(

@@ -374,9 +374,7 @@ async def test_an_app_with_an_endpoint_token_is_switched_while_it_runs(api, ask,
 
     switched = await api("PUT", "/aws/assignments/shiny", {"session_id": auditor["id"]})
 
-    assert (switched.data["applies"], switched.data["at_restart"]) == (
-        "now", ["JUPYTER_WB_AWS_ROLE"]
-    )  # fmt: skip
+    assert (switched.data["applies"], switched.data["at_restart"]) == ("now", [])
     assert (await of_app(api, "shiny"))["running"]["role_arn"] == AUDITOR
     # It keeps that, and its endpoint token, when it is launched again.
     await api("POST", "/aws/apps/shiny/relaunch")
