@@ -12,7 +12,7 @@ import hmac
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from jupyter_wb_aws.clock import Clock
-from jupyter_wb_aws.endpoint.processes import ProcessCounts
+from jupyter_wb_aws.endpoint.processes import LivingProcesses, Programs
 from jupyter_wb_aws.errors import EndpointClientNotFound, EndpointUnavailable, LeftRunning
 from jupyter_wb_aws.identity.token import Identity, SecretStr
 from jupyter_wb_aws.role_sessions.endpoint_access import EndpointAccess
@@ -123,7 +123,7 @@ class EndpointClients:
         self._by_id: dict[str, EndpointClient] = {}
         self._by_digest: dict[bytes, EndpointClient] = {}
         self._by_key: dict[Hashable, EndpointClient] = {}
-        self.processes = ProcessCounts(clock)
+        self.processes = LivingProcesses(clock)
 
     # --- In Jupyter's event loop -----------------------------------------------------------
 
@@ -241,11 +241,11 @@ class EndpointClients:
         left = [client for client in self.list() if client.state == "left_running"]
         if left:
             self.processes.begin()
-        counts = self.processes.last
+        programs = self.processes.last
         return {
             client.session.id
             for client in left
-            if client.session is not None and (counts is None or _count(client, counts))
+            if client.session is not None and (programs is None or _count(client, programs))
         }
 
     def forget_unused(self) -> None:
@@ -255,7 +255,7 @@ class EndpointClients:
         again, for the next call. A command is forgotten at once: a script may run thousands.
         """
         now = self._clock.now()
-        counted_at, counts = self.processes.last_begun, self.processes.last
+        looked_at, programs = self.processes.last_begun, self.processes.last
         with self._lock:
             silent = [
                 client
@@ -266,13 +266,13 @@ class EndpointClients:
                     or (client.last_request_at or client.started_at) < now - FORGOTTEN_AFTER
                 )
             ]
-            if counts is not None and counted_at is not None:
+            if programs is not None and looked_at is not None:
                 self._forget(
                     client
                     for client in silent
-                    if (_gone_at(client) or now) <= counted_at and not _count(client, counts)
+                    if (_gone_at(client) or now) <= looked_at and not _count(client, programs)
                 )
-        if silent and (counted_at is None or counted_at < now - COUNTED_AGAIN_AFTER):
+        if silent and (looked_at is None or looked_at < now - COUNTED_AGAIN_AFTER):
             self.processes.begin()
 
     def has_ended_commands(self) -> bool:
@@ -341,8 +341,8 @@ class EndpointClients:
             return True
 
 
-def _count(client: EndpointClient, counts: Mapping[str, int]) -> int:
-    return counts.get(str(client.access.token_file), 0)
+def _count(client: EndpointClient, programs: Programs) -> int:
+    return len(programs.get(str(client.access.token_file), ()))
 
 
 def _gone_at(client: EndpointClient) -> datetime | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from jupyter_wb_aws.clock import rfc3339
@@ -12,6 +11,10 @@ from jupyter_wb_aws.handlers.request_user import log_by_user
 
 if TYPE_CHECKING:
     from jupyter_wb_aws.endpoint.clients import EndpointClient
+    from jupyter_wb_aws.endpoint.processes import Programs
+
+# How many of a client's programs are named.
+MAX_COMMANDS = 3
 
 
 class EndpointClientsHandler(WbAwsHandler):
@@ -25,9 +28,9 @@ class EndpointClientsHandler(WbAwsHandler):
         if server.endpoint is None:
             self.answer({"clients": []})
             return
-        counts = await server.endpoint.clients.processes.look()
+        programs = await server.endpoint.clients.processes.look()
         clients = server.endpoint_clients()
-        self.answer({"clients": [client_json(client, counts) for client in clients]})
+        self.answer({"clients": [client_json(client, programs) for client in clients]})
 
 
 class EndpointClientHandler(WbAwsHandler):
@@ -50,15 +53,15 @@ class EndpointClientHandler(WbAwsHandler):
         self.finish()
 
 
-def client_json(client: EndpointClient, counts: Mapping[str, int] | None) -> dict[str, object]:
+def client_json(client: EndpointClient, programs: Programs | None) -> dict[str, object]:
     """Shape a client as the REST contract does, without its endpoint token.
 
     Args:
         client: the client.
-        counts: how many processes have each token, by the path of its file; None if that is not known.
+        programs: which processes have each token, by the path of its file; None if that is not known.
     """
     session, last = client.session, client.last_request_at
-    path = str(client.access.token_file)
+    its_own = (programs or {}).get(str(client.access.token_file), ())
     return {
         "id": client.id,
         "kind": client.kind,
@@ -69,5 +72,6 @@ def client_json(client: EndpointClient, counts: Mapping[str, int] | None) -> dic
         "label": session.role.label if session else None,
         "started_at": rfc3339(client.started_at),
         "last_request_at": rfc3339(last) if last else None,
-        "processes": None if counts is None else counts.get(path, 0),
+        "processes": None if programs is None else len(its_own),
+        "commands": [{"pid": one.pid, "name": one.name} for one in its_own[:MAX_COMMANDS]],
     }

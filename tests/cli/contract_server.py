@@ -103,6 +103,7 @@ def endpoint_client(name: str, **more: Any) -> dict[str, Any]:
         "started_at": "2026-11-24T14:00:00Z",
         "last_request_at": None,
         "processes": 1,
+        "commands": [{"pid": 4711, "name": "python"}],
         **more,
     }
 

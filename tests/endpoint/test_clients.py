@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import shutil
 import stat
 from datetime import timedelta
 
 import pytest
 
 from jupyter_wb_aws.endpoint.clients import EndpointClients, EndpointToken
+from jupyter_wb_aws.endpoint.processes import Program
 from jupyter_wb_aws.errors import (
     EndpointClientNotFound,
     EndpointUnavailable,
@@ -211,8 +213,8 @@ async def test_a_client_that_nobody_needs_any_more_is_forgotten_with_its_files(
     environment = {ENDPOINT_TOKEN_FILE: str(computing.access.token_file)}
     started = await asyncio.create_subprocess_exec("/bin/sleep", "60", env=environment)
     try:
-        counts = await clients.processes.look()
-        assert counts[str(computing.access.token_file)] == 1
+        programs = await clients.processes.look()
+        assert programs[str(computing.access.token_file)] == [Program(started.pid, "sleep")]
         assert clients.left_in_use() == {session.id}
 
         clients.forget_unused()
@@ -229,6 +231,20 @@ async def test_a_client_that_nobody_needs_any_more_is_forgotten_with_its_files(
     await written(clients, kernel)  # after the removal
     assert not gone.access.token_file.exists()
     assert len(site.files()) == 5  # two tokens, three placeholders
+
+
+async def test_arguments_that_a_program_puts_into_its_name_are_not_told(tmp_path, clients):
+    client = clients.client_for("terminal", "1", make_session())
+    titled = shutil.copy("/bin/sleep", tmp_path / "job --key=abc")
+    environment = {ENDPOINT_TOKEN_FILE: str(client.access.token_file)}
+    started = await asyncio.create_subprocess_exec(titled, "60", env=environment)
+    try:
+        programs = await clients.processes.look()
+    finally:
+        started.kill()
+        await started.wait()
+
+    assert programs[str(client.access.token_file)] == [Program(started.pid, "job")]
 
 
 async def test_a_job_that_was_started_after_the_last_count_keeps_its_token(clients, clock):

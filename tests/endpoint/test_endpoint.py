@@ -15,7 +15,7 @@ import pytest
 from jupyter_wb_aws.endpoint import refusals
 from jupyter_wb_aws.endpoint.clients import EndpointClients
 from jupyter_wb_aws.endpoint.endpoint import CredentialEndpoint
-from jupyter_wb_aws.endpoint.processes import ProcessCounts
+from jupyter_wb_aws.endpoint.processes import LivingProcesses
 from jupyter_wb_aws.errors import (
     LeftRunning,
     RoleSessionEnded,
@@ -453,7 +453,7 @@ async def test_an_end_does_not_fail_where_no_thread_can_be_started(site, monkeyp
         site.clock.advance(2 * 3600)
 
         with monkeypatch.context() as patch:
-            patch.setattr(ProcessCounts, "begin", _no_thread)
+            patch.setattr(LivingProcesses, "begin", _no_thread)
             manager.ending.mark([session], "by_user")
 
         assert session.ended.reason == "by_user"

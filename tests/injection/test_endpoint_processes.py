@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from tests.endpoint.asking import ask
@@ -164,6 +165,9 @@ async def test_a_job_goes_on_after_its_kernel_until_it_is_ended(api, run, tmp_pa
     assert (await job.answer(tmp_path))["RoleArn"] == ANALYST
     client = await client_of(api, kernel_id)
     assert (client["state"], client["processes"]) == ("left_running", 1)
+    (command,) = client["commands"]  # the name of the program, without its arguments
+    assert psutil.Process(command["pid"]).cmdline()[1:] == [*JOB[1:], str(tmp_path)]
+    assert command["name"] == psutil.Process(command["pid"]).name()
     assert (client["role_arn"], client["session_id"]) == (ANALYST, session["id"])
     app = jp_serverapp.extension_manager.extension_points["jupyter_wb_aws"].app
     assert session["id"] in app.server_state.role_sessions_in_use()  # it does not end as idle
