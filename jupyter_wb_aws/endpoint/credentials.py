@@ -45,8 +45,8 @@ PERMANENT = (TrustRefused, TokenRefused, StsRejected)
 # An answer names whole seconds, and must not name a past one.
 LEAST_LEFT = timedelta(seconds=1)
 
-# Asks STS for credentials of a role session.
-Fetch = Callable[[RoleSession], Awaitable[Credentials]]
+# Asks STS for credentials of a role session, with these options.
+Fetch = Callable[[RoleSession, CredentialOptions], Awaitable[Credentials]]
 
 
 class CredentialsNotReady(StsTimeout):
@@ -91,6 +91,7 @@ class _Entry:
     """What is known of one key. `failed_with` is the token of the last failure; `retry_at` None: not to be asked with it again."""
 
     session: RoleSession
+    options: CredentialOptions
     credentials: Credentials | None = None
     refresh_at: datetime | None = None
     failures: int = 0
@@ -164,7 +165,9 @@ class CredentialCache:
             session: the role session.
             credentials: those of its start; None if they must be fetched, unless they are there.
         """
-        entry = self._entries.setdefault(CredentialKey.of(session), _Entry(session))
+        entry = self._entries.setdefault(
+            CredentialKey.of(session), _Entry(session, session.credential_options)
+        )
         if credentials is not None:
             self._keep(entry, credentials)
         self._sessions[session.id] = session
@@ -280,7 +283,7 @@ class CredentialCache:
         key = CredentialKey.of(session)
         if key not in self._entries:
             self.forget(session)
-            self._entries[key] = _Entry(session)
+            self._entries[key] = _Entry(session, session.credential_options)
             self._sessions[session.id] = session
         return self._entries[key]
 
@@ -299,7 +302,8 @@ class CredentialCache:
     async def _ask(self, entry: _Entry) -> None:
         session, token = entry.session, self._token_of(entry.session)
         try:
-            self._keep(entry, await self._fetch(session))
+            # Not with the options of the role session, which may have changed since: these belong to the key.
+            self._keep(entry, await self._fetch(session, entry.options))
         except WbAwsError as problem:
             self._failed(entry, problem, token)
         except Exception:  # a bug must not end the refreshes of this role session

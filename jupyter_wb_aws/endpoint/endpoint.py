@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
 
+from jupyter_wb_aws.aws.credential_options import CredentialOptions
 from jupyter_wb_aws.aws.sts import Credentials
 from jupyter_wb_aws.clock import rfc3339
 from jupyter_wb_aws.endpoint import refusals
@@ -291,10 +292,10 @@ class CredentialEndpoint:
             )
         return refusal
 
-    async def _fetch(self, session: RoleSession) -> Credentials:
+    async def _fetch(self, session: RoleSession, options: CredentialOptions) -> Credentials:
         token = self._sessions.require_token(session)
         deadline = asyncio.get_running_loop().time() + self._context.settings.start_timeout
-        assumed = await self._sts.assume(session, token, deadline)
+        assumed = await self._sts.assume(session, token, deadline, options)
         assert assumed.credentials is not None
         return assumed.credentials
 

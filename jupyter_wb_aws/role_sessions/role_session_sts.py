@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
+from jupyter_wb_aws.aws.credential_options import CredentialOptions
 from jupyter_wb_aws.aws.sts import AssumedRole, CallerIdentity, StsRequest
 from jupyter_wb_aws.aws.sts_subprocess import AsyncStsClient
 from jupyter_wb_aws.errors import StartTimeout, StsTimeout
@@ -41,7 +42,11 @@ class RoleSessionSts:
         self._start_timeout = start_timeout
 
     async def assume(
-        self, session: RoleSession, token: WebIdentityToken, deadline: float
+        self,
+        session: RoleSession,
+        token: WebIdentityToken,
+        deadline: float,
+        options: CredentialOptions | None = None,
     ) -> AssumedRole:
         """Have STS say whether the token's user may have the role; the endpoint gets the credentials, too.
 
@@ -49,6 +54,7 @@ class RoleSessionSts:
             session: the role session, which need not have started yet.
             token: the user's.
             deadline: when to give up, in the event loop's time.
+            options: lifetime, policies and the like of the credentials; None for the role session's own.
 
         Raises:
             StartTimeout: if the environment of a process was not ready by the deadline.
@@ -56,6 +62,8 @@ class RoleSessionSts:
             WbAwsError: what STS says.
         """
         request = await self._request(session, token, deadline)
+        if options is not None:
+            request = replace(request, options=options)
         return await self._answer(self._sts.assume(request), deadline)
 
     async def verify(

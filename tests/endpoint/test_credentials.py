@@ -41,10 +41,11 @@ class Sts:
         self.failure = None
         self.gate = asyncio.Event()
         self.gate.set()
-        self.calls = []
+        self.calls, self.options = [], []
 
-    async def __call__(self, session):
+    async def __call__(self, session, options):
         self.calls.append(self.clock.now())
+        self.options.append(options)
         await self.gate.wait()
         if self.failure is not None:
             raise self.failure
@@ -458,3 +459,14 @@ def test_ten_minutes_always_remain(life, pauses, in_background):
                 assert found.expiration - site.clock.now() >= timedelta(seconds=600)
 
     asyncio.run(asked())
+
+
+async def test_a_call_is_made_with_the_options_that_its_key_has(site):
+    """An entry that changes between the two must not put its credentials under the key of the other."""
+    site.session.role = make_role(ANALYST, credential_lifetime=900)
+    asking = asyncio.create_task(site.cache.current(site.session))
+    await asyncio.sleep(0)  # the key is known, and the call has not begun
+    site.session.role = make_role(ANALYST)
+    await asking
+
+    assert [options.duration for options in site.sts.options] == [900]
