@@ -127,11 +127,8 @@ class KernelRole:
         session = self._started(word)
         if session is not None and session["delivery"] != "endpoint":
             raise self._restart_needed(session)
-        planned = self._choice()
         try:
-            switch = self._assign(session)
-            if not switching.applies_now(switch):
-                raise self._restart_needed(session)
+            switch = self._lend(session)
             _let_go_of_clients()
             if switch["at_restart"]:
                 names = ", ".join(switch["at_restart"])
@@ -139,23 +136,20 @@ class KernelRole:
             yield
         finally:
             with _without_interrupts():
-                self._put_back(self._held, planned)
+                self._put_back(self._held)
 
-    def _put_back(self, before: EndpointClient, planned: Mapping[str, Any] | None) -> None:
+    def _put_back(self, before: EndpointClient) -> None:
         """Give this process the role back that it had.
 
         Args:
             before: this process as it was.
-            planned: what had been chosen for its next start.
         """
         failing = (
             sys.exc_info()[0] is not None
         )  # then the cell's error must be the one that is shown
         label = before["label"] or NO_ROLE
         try:
-            ended = self._assign_unless_ended(before["session_id"])
-            if planned is not None and planned["session_id"] != before["session_id"]:
-                self._assign_unless_ended(planned["session_id"])
+            ended = self._return_unless_ended(before["session_id"])
         except CliError as error:
             why = sentence(error.problem)
             text = f"This {self._kind} could not be switched back: {why} Run `%aws_role {label}` before you go on."
@@ -171,14 +165,23 @@ class KernelRole:
                 f" `%aws_role {label}` starts it again."
             )
 
-    def _assign_unless_ended(self, session_id: str | None) -> bool:
-        """Assign a role session, or no AWS role if it has ended; return whether it has."""
+    def _lend(self, session: Session | None) -> switching.Switch:
+        """Switch this process, but not what a restart gives it: a crash in a cell must not keep the cell's role."""
         try:
-            self._assign_id(session_id)
+            return self._assign_id(session["id"] if session else None, until_restart=True)
+        except CliError as error:
+            if error.problem.get("code") in switching.NOT_SWITCHED:
+                raise self._restart_needed(session) from None
+            raise
+
+    def _return_unless_ended(self, session_id: str | None) -> bool:
+        """Switch back to a role session, or to no AWS role if it has ended; return whether it has."""
+        try:
+            self._assign_id(session_id, until_restart=True)
         except CliError as error:
             if error.problem.get("code") not in ENDED:
                 raise
-            self._assign_id(None)
+            self._assign_id(None, until_restart=True)
             return True
         return False
 
@@ -189,20 +192,18 @@ class KernelRole:
         session: Session = self._client.post("/aws/sessions", {"role_arn": arn}).data
         return session
 
-    def _choice(self) -> Mapping[str, Any] | None:
-        """Return what is chosen for the next start of this process."""
-        listed = self._client.get("/aws/assignments").data["assignments"]
-        mine = (one for one in listed if (one["kind"], one["id"]) == self._process)
-        return next((one["chosen"] for one in mine), None)
-
     def _assign(self, session: Session | None) -> switching.Switch:
         return self._assign_id(session["id"] if session else None)
 
-    def _assign_id(self, session_id: str | None) -> switching.Switch:
+    def _assign_id(
+        self, session_id: str | None, *, until_restart: bool = False
+    ) -> switching.Switch:
         if self._process is None:
             raise _not_known()
         try:
-            return switching.assign(self._client, self._process, session_id)
+            return switching.assign(
+                self._client, self._process, session_id, until_restart=until_restart
+            )
         except CliError as error:
             raise _not_known() if error.problem["code"] == switching.NOT_HERE else error from None
 

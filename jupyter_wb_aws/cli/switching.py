@@ -19,19 +19,23 @@ NOT_HERE = "kernel_not_found"
 NOT_SWITCHED = {"new_process_needed", "left_running"}
 
 
-def assign(client: Client, process: Assignable, session_id: str | None) -> Switch:
+def assign(
+    client: Client, process: Assignable, session_id: str | None, *, until_restart: bool = False
+) -> Switch:
     """Choose a role session for a kernel or terminal; it takes effect now, or at the kernel's restart.
 
     Args:
         client: the server.
         process: the kernel or terminal.
         session_id: the role session; None is "no AWS role".
+        until_restart: switch it while it runs, and choose nothing for its restarts.
 
     Raises:
         CliError: if the server refuses.
     """
     path = f"/aws/assignments/{quote(process.id)}?kind={process.kind}"
-    switch: Switch = client.put(path, {"session_id": session_id}).data
+    body = {"session_id": session_id, **({"until_restart": True} if until_restart else {})}
+    switch: Switch = client.put(path, body).data
     return switch
 
 

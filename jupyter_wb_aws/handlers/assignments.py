@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jupyter_wb_aws.injection.process_environments import Prepared, Switch
     from jupyter_wb_aws.injection.proxied_apps import ProxiedAppInjection
     from jupyter_wb_aws.injection.terminals import TerminalInjection
+    from jupyter_wb_aws.role_sessions.role_session import RoleSession
 
 Kind = Literal["kernel", "terminal", "app"]
 KINDS = get_args(Kind)
@@ -106,13 +107,17 @@ class AssignmentHandler(WbAwsHandler):
     async def put(self, process_id: str) -> None:
         """Choose the role session; null is "no AWS role"."""
         manager = self.manager
-        body = self.body({"session_id": (str, None)}, frozenset({"session_id"}))
+        body = self.body(
+            {"session_id": (str, None), "until_restart": bool}, frozenset({"session_id"})
+        )
         kind, session_id = self._kind_of(process_id), body["session_id"]
         session = None if session_id is None else manager.sessions.get_shared(session_id)
         if session is not None:
             session.require_living()
         if kind == "terminal":
             switch = await self._terminals().switch(process_id, session, "by_user")
+        elif body.get("until_restart"):
+            switch = await self._until_restart(kind, process_id, session)
         else:
             self._choices(kind).choose(process_id, session_id)
             switch = await self._switch(kind, process_id)
@@ -181,6 +186,14 @@ class AssignmentHandler(WbAwsHandler):
             return await server.kernels.switch(process_id)
         assert server.apps is not None
         return await server.apps.switch(process_id)
+
+    async def _until_restart(
+        self, kind: Kind, process_id: str, session: RoleSession | None
+    ) -> Switch:
+        if kind != "kernel":
+            raise BadRequest("`until_restart` is for kernels and terminals.")
+        assert self.server_state.kernels is not None
+        return await self.server_state.kernels.switch_until_restart(process_id, session)
 
     def _answer(self, kind: Kind, process_id: str, switch: Switch, what: str) -> None:
         when = "now" if switch.now else "at its next start"

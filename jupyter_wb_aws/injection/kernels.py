@@ -19,6 +19,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_async
 from traitlets.utils.bunch import Bunch
 
+from jupyter_wb_aws.errors import NewProcessNeeded
 from jupyter_wb_aws.injection.conflict_check import BegunCheck
 from jupyter_wb_aws.injection.environment import InjectionSettings
 from jupyter_wb_aws.injection.process_environments import (
@@ -28,6 +29,7 @@ from jupyter_wb_aws.injection.process_environments import (
     Switch,
     no_endpoint,
 )
+from jupyter_wb_aws.role_sessions.assignments import NO_AWS_ROLE, ProcessRole
 from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 from jupyter_wb_aws.role_sessions.role_session import RoleSession
 from jupyter_wb_aws.variables import KERNEL_ID
@@ -140,6 +142,24 @@ class KernelInjection:
         switch = await self._environments.switch(prepared, role)
         if switch.now:
             choices.switched_kernel(kernel_id, role)
+        return switch
+
+    async def switch_until_restart(self, kernel_id: str, session: RoleSession | None) -> Switch:
+        """Switch a running kernel; a restart, also the one after a crash, takes what was chosen before.
+
+        Args:
+            kernel_id: the kernel.
+            session: its role session until then; None is "no AWS role".
+
+        Raises:
+            NewProcessNeeded: if it can't be switched while it runs.
+        """
+        role = NO_AWS_ROLE if session is None else ProcessRole("role", session)
+        prepared = self._prepared.get(kernel_id)
+        if prepared is None or not prepared.can_switch_to(role):
+            raise NewProcessNeeded("This kernel can't be switched to that role while it runs.")
+        switch = await self._environments.switch(prepared, role)
+        self._manager.choices.assignments.record_start(kernel_id, role)
         return switch
 
     def forget_gone(self) -> set[str]:

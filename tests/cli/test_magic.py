@@ -315,12 +315,13 @@ def test_a_role_that_cannot_be_put_back_is_said_loudly(kernel, shell, ran):
     assert "%aws_role analyst" in said
 
 
-def test_a_plan_for_the_next_restart_outlives_a_cell(kernel, ran):
-    kernel.assignments = [assignment("id-by-web-identity")]
-
+def test_a_cell_chooses_nothing_for_the_next_restart(kernel, ran):
+    """So a kernel that crashes in the cell starts again with its own role."""
     ran("%%aws_role auditor\npass")
 
-    assert switches(kernel) == ["id-auditor", "id-analyst", "id-by-web-identity"]
+    assert switches(kernel) == ["id-auditor", "id-analyst"]
+    assigned = [asked.body for asked in kernel.asked if asked.method == "PUT"]
+    assert [body["until_restart"] for body in assigned] == [True, True]
 
 
 def test_with_web_identity_a_cell_is_refused_with_the_way_out(web_identity_kernel, shell, ran):

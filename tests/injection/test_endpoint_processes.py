@@ -122,6 +122,29 @@ async def test_a_kernel_is_switched_while_it_runs_and_keeps_its_token_over_resta
 
 
 @pytest.mark.long
+async def test_a_kernel_that_was_lent_a_role_starts_again_with_its_own(api, environment):
+    analyst, auditor = await api.start(ANALYST), await api.start(AUDITOR)
+    await api("PUT", "/aws/default", {"session_id": analyst["id"]})
+    kernel_id = await start(api)
+    given = await environment(kernel_id)
+
+    lent = await api(
+        "PUT",
+        f"/aws/assignments/{kernel_id}",
+        {"session_id": auditor["id"], "until_restart": True},
+    )
+
+    assert lent.data["applies"] == "now"
+    assert await says(given) == AUDITOR
+    entry = await entry_of(api, kernel_id)
+    assert entry["running"]["session_id"] == auditor["id"]
+    assert entry["chosen"] == {"session_id": analyst["id"], "how": "by_default"}
+
+    await api("POST", f"/api/kernels/{kernel_id}/restart")  # as after a crash
+    assert (await environment(kernel_id))["JUPYTER_WB_AWS_ROLE"] == analyst["label"]
+    assert await says(given) == ANALYST
+
+
 async def test_a_web_identity_role_reaches_a_kernel_at_its_restart_only(
     api, environment, roles_path
 ):
