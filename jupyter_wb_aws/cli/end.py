@@ -6,13 +6,14 @@ import argparse
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jupyter_wb_aws.cli import lookup, this_process
 from jupyter_wb_aws.cli.client import Answer, Client, connect, quote
 from jupyter_wb_aws.cli.errors import CliError, ExitCode, local_problem
 from jupyter_wb_aws.cli.output import format_time, print_json, print_text, print_wrapped
+from jupyter_wb_aws.cli.switching import boto3_stops
 from jupyter_wb_aws.cli.this_process import EndpointClient
 
 Session = Mapping[str, Any]
@@ -82,14 +83,37 @@ def _end_all(
 
 
 def _end_client(client: Client, client_id: str, *, as_json: bool) -> None:
-    client.delete(f"/aws/endpoint/clients/{quote(client_id)}")
+    listed = client.get("/aws/endpoint/clients").data["clients"]
+    ended = next((one for one in listed if one["id"] == client_id), None)
+    try:
+        client.delete(f"/aws/endpoint/clients/{quote(client_id)}")
+    except CliError as error:
+        if error.problem.get("code") == "endpoint_client_not_found":
+            error.problem["hint"] = (
+                "`jupyter wb-aws status` lists what was left running, with the ids."
+            )
+        raise
     if as_json:
         print_json(json.dumps({"id": client_id}))
         return
     print_wrapped(
         f"Ended the access of {client_id}. Its processes go on, but are refused when they next ask for AWS credentials."
-        " Its role session and everything else that works with it stay as they are."
+        f"{_stops(client, ended)} Its role session and everything else that works with it stay as they are."
     )
+
+
+def _stops(client: Client, ended: EndpointClient | None) -> str:
+    """Say when a client stops: no answer that it has got is valid for longer than a lease."""
+    if ended is None or ended["last_request_at"] is None:
+        return ""
+    leases = [one["lease"] for one in client.get("/aws/sessions").data["sessions"] if one["lease"]]
+    if not leases:
+        return ""
+    now = datetime.now(UTC)
+    stop = datetime.fromisoformat(ended["last_request_at"]) + timedelta(seconds=max(leases))
+    if stop <= now:
+        return " None of them has AWS credentials that it could still use."
+    return f" {boto3_stops(stop.isoformat(), now)} Other programs stop by {_when(stop.isoformat())} at the latest."
 
 
 def _default(sessions: Sequence[Session]) -> Session:
@@ -112,7 +136,7 @@ def _no_default(sessions: Sequence[Session]) -> CliError:
 
 def _print_result(session: Session, answer: Answer, held: EndpointClient | None) -> None:
     print_text(f"Ended {lookup.describe(session)} (role session {session['id']}).")
-    for sentence in until(answer.data):
+    for sentence in until(answer.data, by_endpoint=session["delivery"] == "endpoint"):
         print_wrapped(sentence)
     if session["default"]:
         print_text("New notebooks and terminals have no AWS role.")
@@ -120,20 +144,27 @@ def _print_result(session: Session, answer: Answer, held: EndpointClient | None)
         print_text(_here(held))
 
 
-def until(ended: Mapping[str, Any], *, whose: str = "its ") -> Iterator[str]:
+def until(
+    ended: Mapping[str, Any], *, whose: str = "its ", by_endpoint: bool = False
+) -> Iterator[str]:
     """Say until when an end, or a sign-out, leaves credentials in use.
 
     Args:
         ended: the server's answer, `RoleSessionEnd` or `SignedOut` in openapi.yaml.
         whose: "its " for the credentials of one role session.
+        by_endpoint: whether all that has ended was delivered by the credential endpoint.
     """
     expire, stop = ended["credentials_expire_at"], ended["clients_stop_by"]
     if stop is not None:
         yield (
-            "The credential endpoint refuses from now on. Programs that have AWS credentials from it stop by"
-            f" {_when(stop)}, when they have to ask again."
+            "The credential endpoint refuses from now on."
+            f" {boto3_stops(stop, datetime.now(UTC))} Other programs stop by {_when(stop)} at the latest."
         )
-    if expire is not None and stop is not None:
+    elif by_endpoint:
+        yield (
+            "The credential endpoint refuses from now on. No program has AWS credentials from it that it could still use."
+        )
+    if expire is not None and (by_endpoint or stop is not None):
         yield f"AWS itself takes credentials that were copied elsewhere until {_when(expire)}."
     elif expire is not None:
         yield (
@@ -144,12 +175,15 @@ def until(ended: Mapping[str, Any], *, whose: str = "its ") -> Iterator[str]:
 
 def _here(held: EndpointClient | None) -> str:
     """Say what changes for the kernel or terminal in which the command ran."""
-    if this_process.process_kind(os.environ) == "kernel":
+    kind = this_process.process_kind(os.environ)
+    if kind == "kernel":
         again = "" if held else ", then Kernel > Restart Kernel"
-        has_it = "works with it" if held else "was started with it"
-        return f"This notebook's kernel {has_it}. To give it a role again, run `!jupyter wb-aws start ROLE` here{again}."
+        had_it = "worked with it" if held else "was started with it"
+        return f"This notebook's kernel {had_it}. To give it a role again, run `!jupyter wb-aws start ROLE` here{again}."
+    if held and held["kind"] == kind:
+        return "This terminal worked with it. `jupyter wb-aws start ROLE` gives it a role again."
     if held:
-        return "This terminal works with it. `jupyter wb-aws start ROLE` gives it a role again."
+        return "This shell worked with it. `jupyter wb-aws env ROLE` prints the variables of another role for it."
     return (
         "This terminal was started with it, and its prompt may still show it. Open a new terminal."
     )

@@ -109,7 +109,7 @@ class KernelRole:
             return
         _let_go_of_clients()
         print_wrapped(f"This {self._kind} has {'' if session is None else 'the role '}{label} now.")
-        for one in switching.what_stays(switch):
+        for one in switching.what_stays(switch, to_role=session is not None):
             print_wrapped(one)
 
     @contextlib.contextmanager

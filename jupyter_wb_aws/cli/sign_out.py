@@ -30,7 +30,8 @@ def run(args: argparse.Namespace) -> int:
     print_text(
         "Signed out. Every role session has ended: new notebooks and terminals have no AWS role."
     )
-    for sentence in until(answer.data, whose=""):
+    by_endpoint = bool(sessions) and all(one["delivery"] == "endpoint" for one in sessions)
+    for sentence in until(answer.data, whose="", by_endpoint=by_endpoint):
         print_wrapped(sentence)
     if not answer.data["revoked"]:
         print_text(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jupyter_wb_aws.cli.client import Client, quote
@@ -13,6 +13,9 @@ from jupyter_wb_aws.cli.this_process import Assignable
 
 # What the server answers: `Switch` in openapi.yaml.
 Switch = Mapping[str, Any]
+# boto3 asks again when its credentials have less than the first left; refused, a call fails when less than the second
+# is left. Source: botocore.credentials.RefreshableCredentials.
+BOTO3_ASKS, BOTO3_FAILS = timedelta(minutes=15), timedelta(minutes=10)
 # A kernel of another server, such as one that VS Code started in a terminal.
 NOT_HERE = "kernel_not_found"
 # A terminal that can't be switched: only a new one gets the role.
@@ -66,14 +69,36 @@ def applies_now(switch: Switch) -> bool:
     return bool(switch["applies"] == "now")
 
 
-def what_stays(switch: Switch) -> Iterator[str]:
-    """Say, of a switch that applies now, what keeps the previous role and until when, in sentences."""
-    if switch["old_clients_until"] is not None:
-        until = format_time(switch["old_clients_until"], datetime.now(UTC))
-        yield (
-            "What connects to AWS from now on has it at once. A client made before, such as one of boto3, may"
-            f" use the previous role until {until}."
-        )
+def what_stays(switch: Switch, *, to_role: bool = True) -> Iterator[str]:
+    """Say, of a switch that applies now, what keeps the previous role and until when, in sentences.
+
+    Args:
+        switch: what the server answered.
+        to_role: whether it is a switch to a role, and not to "no AWS role".
+    """
+    until, now = switch["old_clients_until"], datetime.now(UTC)
+    if until is not None:
+        follows = _boto3_follows(until, now) if to_role else boto3_stops(until, now)
+        yield f"{follows} Other programs that run already may use the previous role until {format_time(until, now)}."
     if switch["at_restart"]:
         names = ", ".join(switch["at_restart"])
         yield f"These variables stay as they are until a restart: {names}."
+
+
+def _boto3_follows(until: str, now: datetime) -> str:
+    """Say when boto3's clients of before have the other role; `until` is when what they have expires."""
+    asks = datetime.fromisoformat(until) - BOTO3_ASKS
+    when = "at its next call" if asks <= now else f"by {format_time(asks.isoformat(), now)}"
+    return f"New clients have it at once. A boto3 client made before follows {when}."
+
+
+def boto3_stops(until: str, now: datetime) -> str:
+    """Say when boto3's clients stop that are refused from now on.
+
+    Args:
+        until: when the latest credentials that a client got expire, as the server says it.
+        now: the time.
+    """
+    fails = datetime.fromisoformat(until) - BOTO3_FAILS
+    when = "at its next call" if fails <= now else f"by {format_time(fails.isoformat(), now)}"
+    return f"A boto3 client stops {when}."

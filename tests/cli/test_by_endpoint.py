@@ -6,12 +6,14 @@ import json
 import os
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from jupyter_wb_aws.cli import endpoint_request
 from jupyter_wb_aws.cli import exec as exec_command
+from jupyter_wb_aws.cli.switching import what_stays
 from tests.cli.contract_server import endpoint_client, role_session, switch
 
 SECRET = "endpoint-t0ken"
@@ -240,7 +242,10 @@ def test_start_switches_the_kernel_or_terminal_at_once(
     assert put.target.endswith(f"/aws/assignments/{path}")
     assert put.body == {"session_id": "id-analyst"}
     assert said in out
-    assert "may use the previous role until 2099-01-01" in out
+    assert "A boto3 client made before follows by 2099-01-01 09:45." in out
+    assert (
+        "Other programs that run already may use the previous role until 2099-01-01 10:00." in out
+    )
     assert "until a restart: AWS_REGION." in out
 
 
@@ -252,6 +257,26 @@ def test_a_terminal_that_cannot_be_switched_to_a_role_is_told_to_open_another(se
 
     assert ran.code == 0
     assert "This terminal does not change: open a new one." in ran.out
+
+
+@pytest.mark.parametrize(
+    ("left", "to_role", "said"),
+    [
+        # What boto3 has is refreshed 15 minutes before it expires, and is used until 10 minutes before.
+        (timedelta(minutes=11), True, "A boto3 client made before follows at its next call."),
+        (timedelta(minutes=16, seconds=30), True, "A boto3 client made before follows by"),
+        (timedelta(minutes=9), False, "A boto3 client stops at its next call."),
+        (
+            timedelta(minutes=11, seconds=30),
+            False,
+            "(in 1 min). Other programs that run already may",
+        ),
+    ],
+)
+def test_boto3_and_other_programs_are_told_apart(left, to_role, said):
+    until = (datetime.now(UTC) + left).isoformat()
+
+    assert said in " ".join(what_stays(switch(old_clients_until=until), to_role=to_role))
 
 
 def test_a_start_that_is_not_the_default_switches_nothing(server, run, here, start_answers):
@@ -344,8 +369,24 @@ def test_end_says_when_aws_and_when_the_clients_stop(server, run):
 
     out = " ".join(run("end").out.split())
 
-    assert "stop by 2099-01-01 10:16, when they have to ask again" in out
+    assert (
+        "A boto3 client stops by 2099-01-01 10:06. Other programs stop by 2099-01-01 10:16 at"
+        in out
+    )
     assert "AWS itself takes credentials that were copied elsewhere until 2099-01-01 11:00" in out
+
+
+@pytest.mark.parametrize("command", [["end"], ["end", "--all"], ["sign-out"]])
+def test_an_end_says_that_no_program_had_credentials_of_the_endpoint(server, run, command):
+    server.sessions = [by_endpoint("analyst", default=True)]
+    answer = {"credentials_expire_at": "2099-01-01T11:00:00Z", "clients_stop_by": None}
+    server.ended = answer
+    server.signed_out |= answer
+
+    out = " ".join(run(*command).out.split())
+
+    assert "No program has AWS credentials from it that it could still use." in out
+    assert "Programs that already have" not in out
 
 
 @pytest.mark.parametrize(
@@ -362,13 +403,24 @@ def test_end_says_how_this_place_gets_a_role_again_without_a_restart(server, run
     assert said in run("end").out
 
 
-def test_one_client_can_be_ended(server, run):
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("2099-01-01T10:00:00Z", "A boto3 client stops by 2099-01-01 10:06. Other programs stop by 2099-01-01 10:16 at the latest."),
+        ("2026-01-01T10:00:00Z", "None of them has AWS credentials that it could still use."),
+        (None, "when they next ask for AWS credentials. Its role session and everything else"),
+    ],
+)  # fmt: skip
+def test_one_client_can_be_ended(server, run, asked, said):
+    server.sessions = [by_endpoint("analyst")]
+    server.clients = [endpoint_client("1", last_request_at=asked)]
     ran = run("end", "--client", "c-1")
 
-    (asked,) = server.asked
-    assert (asked.method, asked.target) == ("DELETE", "/user/alice/aws/endpoint/clients/c-1")
+    (deleted,) = [asked for asked in server.asked if asked.method == "DELETE"]
+    assert deleted.target == "/user/alice/aws/endpoint/clients/c-1"
     assert ran.code == 0
-    assert "refused when they next ask" in ran.out
+    assert "refused when they next ask" in " ".join(ran.out.split())
+    assert said in " ".join(ran.out.split())
     assert json.loads(run("end", "--client", "c-1", "--json").out) == {"id": "c-1"}
 
 
@@ -378,3 +430,5 @@ def test_a_client_that_there_is_not_is_explained(server, run):
 
     assert ran.code == 4
     assert "No such client." in ran.err
+    assert "`jupyter wb-aws status` lists what was left running" in ran.err
+    assert "GET /aws" not in ran.err

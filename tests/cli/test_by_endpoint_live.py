@@ -123,6 +123,7 @@ async def test_an_end_says_both_times_and_leaves_no_token(api, wb_aws):
     ended = await wb_aws("end", "analyst")
 
     said = " ".join(ended.out.split())
-    assert "Programs that have AWS credentials from it stop by" in said
+    assert "A boto3 client stops by" in said
+    assert "Other programs stop by" in said
     assert "AWS itself takes credentials that were copied elsewhere until" in said
     assert token not in ran.out + ended.out

@@ -115,7 +115,8 @@ def test_a_switch_says_what_applies_now_and_what_stays(kernel, ran):
     assert result.success
     assert switches(kernel) == ["id-auditor"]
     assert "This kernel has the role auditor now." in said
-    assert "may use the previous role until 2099-01-01" in said
+    assert "A boto3 client made before follows by 2099-01-01 09:45." in said
+    assert "may use the previous role until 2099-01-01 10:00" in said
     assert "until a restart: AWS_DEFAULT_REGION, AWS_REGION" in said
 
 
