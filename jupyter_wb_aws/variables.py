@@ -39,6 +39,8 @@ NO_PROXY = ("NO_PROXY", "no_proxy")
 ENDPOINT_HOST = "127.0.0.1"
 
 ROLE_LABEL = "JUPYTER_WB_AWS_ROLE"
+# Keeps most SDKs from asking the machine for its own role.
+METADATA_DISABLED = "AWS_EC2_METADATA_DISABLED"
 STS_ENDPOINTS = "AWS_STS_REGIONAL_ENDPOINTS"
 # Set in kernels that got a role, or lost one: it tells the command line in which kernel it runs.
 KERNEL_ID = "JUPYTER_WB_AWS_KERNEL_ID"
@@ -53,7 +55,7 @@ ROLE_SESSION_VARIABLES = (
     WEB_IDENTITY
     | REGION
     | {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG", ROLE_LABEL}
-    | {ENDPOINT_URI, ENDPOINT_TOKEN_FILE}
+    | {ENDPOINT_URI, ENDPOINT_TOKEN_FILE, METADATA_DISABLED}
 )
 
 # What `extra_environment` may not set: the role session sets it, or removes it.
@@ -62,7 +64,7 @@ RESERVED = (
     | WEB_IDENTITY
     | REGION
     | LAST_RESORT
-    | {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"}
+    | {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", METADATA_DISABLED}
     | {ROLE_LABEL, NAMES_SET}
 )
 
@@ -140,7 +142,7 @@ def without_role(base: Mapping[str, str]) -> dict[str, str]:
     """
     kept = {n: v for n, v in _before_a_role(base).items() if not is_credential(n)}
     # Otherwise an SDK would use the machine's or the pod's own role.
-    return {**kept, "AWS_EC2_METADATA_DISABLED": "true"}
+    return {**kept, METADATA_DISABLED: "true"}
 
 
 def _before_a_role(base: Mapping[str, str]) -> dict[str, str]:

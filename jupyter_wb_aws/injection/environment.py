@@ -14,6 +14,7 @@ from jupyter_wb_aws.variables import (
     CONFLICTING,
     ENDPOINT_TOKEN_FILE,
     ENDPOINT_URI,
+    METADATA_DISABLED,
     NAMES_SET,
     REMOVED_WITHOUT_ROLE,
     ROLE_LABEL,
@@ -131,6 +132,9 @@ def role_session_variables(
         **_credential_variables(session, access),
         ROLE_LABEL: session.role.label,
     }
+    if session.delivery == "endpoint":
+        # An SDK that is refused must not go on to the machine's own role, which is next in its chain.
+        variables[METADATA_DISABLED] = "true"
     if session.region is not None:
         variables |= {"AWS_REGION": session.region, "AWS_DEFAULT_REGION": session.region}
     if site.hides_user_files(has_conflict=has_conflict):

@@ -218,12 +218,14 @@ def test_with_the_endpoint_nothing_else_that_gives_credentials_is_left():
         "HOME": "/home/alice",
         "AWS_PAGER": "",
         **OF_THE_ENDPOINT,
+        # A refused SDK must not go on to the machine's own role.
+        "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_REGION": "us-east-2",
         "AWS_DEFAULT_REGION": "us-east-2",
         "AWS_STS_REGIONAL_ENDPOINTS": "regional",
         "JUPYTER_WB_AWS_ROLE": "Analyst",
         "JUPYTER_WB_AWS_VARIABLES": "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_FULL_URI"
-        " AWS_DEFAULT_REGION AWS_REGION AWS_STS_REGIONAL_ENDPOINTS JUPYTER_WB_AWS_ROLE",
+        " AWS_DEFAULT_REGION AWS_EC2_METADATA_DISABLED AWS_REGION AWS_STS_REGIONAL_ENDPOINTS JUPYTER_WB_AWS_ROLE",
     }
 
 
