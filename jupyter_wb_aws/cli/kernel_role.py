@@ -70,8 +70,11 @@ class KernelRole:
         sessions = self._client.get("/aws/sessions").data["sessions"]
         mine = this_process.role_session(sessions, os.environ, self._held)
         if mine is None:
-            note = this_process.other_role_note(sessions, os.environ, self._held)
-            none = f"This {self._kind} has no AWS role. `%aws_role ROLE` gives it one."
+            note = this_process.other_role_note(
+                sessions, os.environ, self._held, "%aws_role {}".format
+            )
+            when = "at once" if self._held else "at its next restart"
+            none = f"This {self._kind} has no AWS role. `%aws_role ROLE` gives it one {when}."
             print_wrapped(note or none)
             return
         until = mine["credentials_expire_at"] or mine["token_expires_at"]
@@ -81,7 +84,7 @@ class KernelRole:
             "Delivery": "credential endpoint (a switch takes effect at once)"
             if self._held
             else "web identity (a switch takes a restart of the kernel)",
-            "Region": mine["region"] or "-",
+            "Region": this_process.region(mine, os.environ),
             "Until": f"{format_time(until, datetime.now(UTC))}; refreshed automatically",
         }
         for name, value in rows.items():

@@ -10,12 +10,19 @@ from IPython.core.error import UsageError
 from jupyter_wb_aws.cli.client import connect
 from jupyter_wb_aws.cli.errors import CliError
 from jupyter_wb_aws.cli.kernel_role import NO_ROLE, KernelRole, sentence
-from jupyter_wb_aws.cli.output import plain
+from jupyter_wb_aws.cli.output import plain, print_text
 
 if TYPE_CHECKING:
     from types import CodeType
 
 NAME = "aws_role"
+HELP = {"-h", "--help", "help", "?"}
+USAGE = """\
+%aws_role           show the AWS role of this notebook
+%aws_role ROLE      switch to a role, by its name, label or ARN (press Tab to complete it)
+%aws_role none      switch to no AWS role
+%%aws_role ROLE     in the first line of a cell: run only this cell with the role
+`!jupyter wb-aws roles` lists your roles."""
 # The user waits for the list, and can do without it.
 COMPLETION_TIMEOUT = 3.0
 
@@ -51,6 +58,9 @@ class AwsRole:
         """
         __tracebackhide__ = True
         word = _unquoted(line.strip())
+        if word in HELP:
+            print_text(USAGE)
+            return None
         try:
             if cell is not None:
                 return self._run(word, cell)
@@ -59,7 +69,7 @@ class AwsRole:
             else:
                 KernelRole.of_this_process().show()
         except CliError as error:
-            raise UsageError(plain(sentence(error.problem))) from None
+            raise UsageError(plain(_explained(error))) from None
         return None
 
     def _run(self, word: str, cell: str) -> Any:
@@ -103,6 +113,13 @@ def completions(_shell: object, event: Any) -> list[str]:
     words = dict.fromkeys(role[key] for key in ("name", "label") for role in roles)
     fitting = [w for w in [*words, NO_ROLE] if w.casefold().startswith(typed.casefold())]
     return [word[len(begun) :] for word in fitting]
+
+
+def _explained(error: CliError) -> str:
+    """Say what is wrong, what to do, and what an administrator needs to know."""
+    details = error.problem.get("admin_hint")
+    more = f"\nFor your administrator: {details}" if details else ""
+    return f"{sentence(error.problem)}{more}"
 
 
 def _unquoted(text: str) -> str:

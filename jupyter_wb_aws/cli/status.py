@@ -103,7 +103,7 @@ def _print_state(
     _print_health(health, _explained_by(sign_in) if signed_out else set(), verbose=verbose)
     if signed_out or sessions:
         _print_sessions(client, sessions, signed_out=signed_out)
-    _print_left_running(client)
+    _print_left_running(client, sessions)
 
 
 def _is_printed(problem: Mapping[str, object], health: Mapping[str, Any]) -> bool:
@@ -140,6 +140,7 @@ def _print_sign_in(sign_in: Mapping[str, Any]) -> None:
 def _print_sessions(client: Client, sessions: list[Mapping[str, Any]], *, signed_out: bool) -> None:
     if not sessions and signed_out:
         print_text("You have no role sessions.")
+        _print_here(client, [])
         return
     _print_table(sessions)
     if any(session["default"] for session in sessions):
@@ -181,7 +182,7 @@ def _print_table(sessions: Sequence[Mapping[str, Any]]) -> None:
     rows = [_row(session, now) for session in sessions]
     header: tuple[str, ...] = ("", "ROLE", "STATE", "REGION", "TOKEN", "ID")
     if any(session["delivery"] == "endpoint" for session in sessions):
-        header = (*header[:-1], "DELIVERY", header[-1])
+        header = ("", "ROLE", "STATE", "REGION", "CREDENTIALS", "DELIVERY", "ID")
         rows = [
             (*row[:-1], DELIVERIES[session["delivery"]], row[-1])
             for row, session in zip(rows, sessions, strict=True)
@@ -189,15 +190,21 @@ def _print_table(sessions: Sequence[Mapping[str, Any]]) -> None:
     print_table(header, rows)
 
 
-def _print_left_running(client: Client) -> None:
+def _print_left_running(client: Client, sessions: Sequence[Mapping[str, Any]]) -> None:
     """Print the processes that keep a role although their kernel, terminal or app has gone.
 
-    Where the system does not show how many there are (macOS), each that was left is printed.
+    Where the system does not show how many there are (macOS), each that has used AWS is printed. Those whose role
+    session has ended are refused already.
+
+    Args:
+        client: the server.
+        sessions: the role sessions.
     """
+    going_on = {session["id"] for session in sessions}
     left = [
         one
         for one in client.get("/aws/endpoint/clients").data["clients"]
-        if one["state"] == "left_running" and one["processes"] != 0
+        if one["state"] == "left_running" and one["session_id"] in going_on and _is_alive(one)
     ]
     if not left:
         return
@@ -205,18 +212,38 @@ def _print_left_running(client: Client) -> None:
     print_table(
         ("ROLE", "LEFT BY", "PROCESSES", "LAST REQUEST", "ID"), [_left(one) for one in left]
     )
-    print_text("`jupyter wb-aws end --client ID` refuses one of them AWS credentials from then on.")
+    print_text(
+        "`jupyter wb-aws end --client ID` ends the AWS access of one of them: its processes go on without."
+    )
+
+
+def _is_alive(one: Mapping[str, Any]) -> bool:
+    if one["processes"] is None:
+        return one["last_request_at"] is not None
+    return bool(one["processes"] > 0)
 
 
 def _left(one: Mapping[str, Any]) -> tuple[str, ...]:
-    processes = one["processes"]
+    now = datetime.now(UTC)
+    # A kernel's id is long; this much of it is as good.
+    name = one["name"][:8] if one["kind"] == "kernel" else one["name"]
     return (
-        one["label"] or "no AWS role",
-        f"{one['kind']} {one['name']}",
-        "?" if processes is None else str(processes),
-        format_time(one["last_request_at"], datetime.now(UTC)),
+        one["label"],
+        f"{one['kind']} {name}, of {format_time(one['started_at'], now)}",
+        _processes(one),
+        format_time(one["last_request_at"], now),
         one["id"],
     )
+
+
+def _processes(one: Mapping[str, Any]) -> str:
+    """Name the processes of a client, as far as the server knows them."""
+    count, commands = one["processes"], one["commands"]
+    if count is None:
+        return "?"
+    named = [f"{command['name']} ({command['pid']})" for command in commands]
+    more = [f"{count - len(named)} more"] if 0 < len(named) < count else []
+    return ", ".join([*named, *more]) or str(count)
 
 
 def _row(session: Mapping[str, Any], now: datetime) -> tuple[str, ...]:

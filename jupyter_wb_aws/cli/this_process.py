@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 NAME = "AWS_ROLE_SESSION_NAME"
 SUFFIX = ".endpoint"  # of the files of endpoint tokens
 Session = Mapping[str, Any]
+# Returns what to type to start a role and to work with it.
+Start = Callable[[str], str]
 # A client of the credential endpoint, as `GET /aws/endpoint/clients` lists it.
 EndpointClient = Mapping[str, Any]
 ProcessKind = Literal["kernel", "terminal"]
@@ -102,8 +104,25 @@ def role_session(
     return next((s for s in sessions if has_role_of(s, environment, held)), None)
 
 
+def region(session: Session, environment: Mapping[str, str]) -> str:
+    """Say which region this process uses, and what the region of its role is if that takes a restart.
+
+    Args:
+        session: its role session.
+        environment: the environment of this process.
+    """
+    wanted = session["region"] or "-"
+    used = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or wanted
+    if wanted in {used, "-"}:
+        return str(used)
+    return f"{used} (of this process; {wanted}, that of the role, takes a restart)"
+
+
 def other_role_note(
-    sessions: Sequence[Session], environment: Mapping[str, str], held: EndpointClient | None
+    sessions: Sequence[Session],
+    environment: Mapping[str, str],
+    held: EndpointClient | None,
+    start: Start | None = None,
 ) -> str | None:
     """Explain that this process does not have the default role, and what changes that; None if it has it.
 
@@ -111,24 +130,27 @@ def other_role_note(
         sessions: the role sessions of this server.
         environment: the environment of this process.
         held: its `endpoint_client`.
+        start: returns what to type to give it a role; by default, the command.
     """
     mine = role_session(sessions, environment, held)
     default = next((session for session in sessions if session["default"]), None)
     kind = process_kind(environment)
+    start = start or (_in_cell if kind == "kernel" else _in_shell)
     if mine is not None:
-        return None if mine is default else _other(mine, default, kind, held)
+        return None if mine is default else _other(mine, default, kind, held, start)
     if kind is None:
         return None
     chose_none = held is not None and held["session_id"] is None
     if (label := _label(environment, held)) and not chose_none:
-        ended = f"The role session of {label}, which this {kind} was started with, has ended."
+        had_it = "was started with" if held is None else "worked with"
+        ended = f"The role session of {label}, which this {kind} {had_it}, has ended."
         if held is None and environment.get(ENDPOINT_TOKEN_FILE, "").endswith(SUFFIX):
             ended = f"This {kind} had the role {label}, but its access was ended, or the server was restarted."
-        return f"{ended} {_how_to_get_a_role(kind, default, held, label)}"
+        return f"{ended} {_how_to_get_a_role(kind, default, held, start, label)}"
     return (
         None
         if default is None
-        else f"This {kind} has no AWS role. {_how_to_get_a_role(kind, default, held)}"
+        else f"This {kind} has no AWS role. {_how_to_get_a_role(kind, default, held, start)}"
     )
 
 
@@ -137,7 +159,11 @@ def _label(environment: Mapping[str, str], held: EndpointClient | None) -> str |
 
 
 def _other(
-    mine: Session, default: Session | None, kind: ProcessKind | None, held: EndpointClient | None
+    mine: Session,
+    default: Session | None,
+    kind: ProcessKind | None,
+    held: EndpointClient | None,
+    start: Start,
 ) -> str:
     # A command of `exec` has a role session of its own, independent of the terminal's.
     if kind is None or not mine["shared"] or (held is not None and held["kind"] != kind):
@@ -147,28 +173,39 @@ def _other(
         return f"{has_it} and keeps it: what was left running can't be switched."
     if kind == "kernel":
         keeps = " and keeps it when it restarts" if held is None else ""
-        return f"{has_it}{keeps}. {_in_notebook('ROLE', 'changes it', held)}"
+        return f"{has_it}{keeps}. {_in_notebook(start('ROLE'), 'changes it', held)}"
     a_new_one = f"{has_it}; a new one gets {default['label'] if default else 'no AWS role'}."
-    return f"{a_new_one} `jupyter wb-aws start ROLE` changes it at once." if held else a_new_one
+    return f"{a_new_one} `{start('ROLE')}` changes it at once." if held else a_new_one
 
 
 def _how_to_get_a_role(
     kind: ProcessKind,
     default: Session | None,
     held: EndpointClient | None,
+    start: Start,
     label: str | None = None,
 ) -> str:
     """Say how this process gets a role: a kernel whose role session has ended does not get another one automatically."""
     role = label or (default["label"] if default else "ROLE")
     if kind == "kernel":
-        return _in_notebook(shlex.quote(role), f"gives it {role}", held)
+        return _in_notebook(start(role), f"gives it {role}", held)
+    if held is not None and held["kind"] != kind:
+        return f'`eval "$(jupyter wb-aws env {shlex.quote(role)})"` gives it {role}.'
     if held is not None:
-        return f"`jupyter wb-aws start {shlex.quote(role)}` gives it {role} at once."
+        return f"`{start(role)}` gives it {role} at once."
     if default is None:
-        return f"Run `jupyter wb-aws start {shlex.quote(role)}`, then open a new terminal."
+        return f"Run `{start(role)}`, then open a new terminal."
     return f"Open a new terminal: it gets {default['label']}."
 
 
-def _in_notebook(role: str, effect: str, held: EndpointClient | None) -> str:
-    how = f"`!jupyter wb-aws start {role}` in a cell, or the notebook's toolbar, {effect}"
+def _in_shell(role: str) -> str:
+    return f"jupyter wb-aws start {shlex.quote(role)}"
+
+
+def _in_cell(role: str) -> str:
+    return f"!{_in_shell(role)}"
+
+
+def _in_notebook(start: str, effect: str, held: EndpointClient | None) -> str:
+    how = f"`{start}` in a cell, or the notebook's toolbar, {effect}"
     return f"{how} when the kernel\nrestarts." if held is None else f"{how} at once."

@@ -84,10 +84,9 @@ def for_problem(session: RoleSession, problem: WbAwsError) -> Refusal:
 
 def _ended(session: RoleSession, label: str) -> str:
     why = f" ({END_REASON_TEXT[session.ended.reason]})" if session.ended else ""
-    return (
-        f"The role session of {label} has ended{why}, so there are no AWS credentials for it: start the role again in"
-        " Jupyter."
-    )
+    signed_out = session.ended is not None and session.ended.reason == "signed_out"
+    do = "sign in and start the role again" if signed_out else "start the role again"
+    return f"The role session of {label} has ended{why}, so there are no AWS credentials for it: {do} in Jupyter."
 
 
 def plain(text: str) -> str:

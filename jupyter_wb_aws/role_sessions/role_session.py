@@ -41,7 +41,7 @@ EndReason = Literal[
     "by_user", "identity_changed", "role_withdrawn", "idle", "signed_out", "process_ended"
 ]
 END_REASON_TEXT: dict[EndReason, str] = {
-    "by_user": "it was ended by hand",
+    "by_user": "you ended it",
     "identity_changed": "another user signed in",
     "role_withdrawn": "the role is no longer in your list of roles",
     "idle": "nothing used it for a while",

@@ -14,7 +14,7 @@ import pytest
 from jupyter_wb_aws.cli import endpoint_request
 from jupyter_wb_aws.cli import exec as exec_command
 from jupyter_wb_aws.cli.switching import what_stays
-from tests.cli.contract_server import endpoint_client, role_session, switch
+from tests.cli.contract_server import endpoint_client, role_session, sign_in, switch
 
 SECRET = "endpoint-t0ken"
 CREDENTIALS = {
@@ -296,7 +296,7 @@ DEFAULT, OTHER = by_endpoint("analyst", default=True), by_endpoint("auditor")
         ("terminal", {}, "This terminal has the role auditor; a new one gets analyst. `jupyter wb-aws start ROLE` changes it at once."),
         ("terminal", {"state": "left_running"}, "This terminal has the role auditor and keeps it: what was left running can't be switched."),
         ("terminal", {"session_id": None, "label": None}, "This terminal has no AWS role. `jupyter wb-aws start analyst` gives it analyst at once."),
-        ("kernel", {"session_id": "id-gone", "label": "writer"}, "The role session of writer, which this kernel was started with, has ended. `!jupyter wb-aws start writer` in a cell, or the notebook's toolbar, gives it writer at once."),
+        ("kernel", {"session_id": "id-gone", "label": "writer"}, "The role session of writer, which this kernel worked with, has ended. `!jupyter wb-aws start writer` in a cell, or the notebook's toolbar, gives it writer at once."),
     ],
 )  # fmt: skip
 def test_what_this_place_has_now_is_asked_of_the_server(server, run, here, kind, more, said):
@@ -335,21 +335,49 @@ def test_a_process_that_has_the_default_role_by_a_switch_is_not_remarked(server,
 
 def test_status_shows_the_delivery_and_what_is_left_running(server, run):
     server.sessions = [by_endpoint("analyst", default=True), role_session("auditor")]
-    left = {"kind": "terminal", "state": "left_running", "label": "auditor"}
+    asked, opened = {"last_request_at": "2099-01-01T10:00:00Z"}, "2099-01-01T09:00:00Z"
+    left = {"kind": "terminal", "state": "left_running", "label": "auditor", "started_at": opened}
+    commands = [{"pid": 41, "name": "python3"}, {"pid": 42, "name": "sleep"}]
     server.clients = [
-        endpoint_client("1", **left, processes=2, last_request_at="2099-01-01T10:00:00Z"),
+        endpoint_client("1", **left, processes=3, commands=commands, **asked),
         endpoint_client("2", **left, processes=0),
-        endpoint_client("3", **left, processes=None),
+        endpoint_client("3", **left, processes=None, **asked),
         endpoint_client("4", kind="kernel"),
+        endpoint_client("5", **left, processes=None),  # never used AWS
+        endpoint_client("6", **left | {"session_id": "id-ended"}, processes=1, **asked),
     ]
 
     lines = [line.split() for line in run("status").out.splitlines()]
 
     assert ["*", "analyst", "active", "us-east-2", "refreshed", "automatically", "endpoint", "id-analyst"] in lines  # fmt: skip
     assert ["auditor", "active", "us-east-2", "refreshed", "automatically", "web", "identity", "id-auditor"] in lines  # fmt: skip
-    assert ["auditor", "terminal", "1", "2", "2099-01-01", "10:00", "c-1"] in lines
-    assert ["auditor", "terminal", "3", "?", "-", "c-3"] in lines
-    assert not [line for line in lines if line[-1:] in (["c-2"], ["c-4"])]
+    rows = [line for line in lines if line[-1:] and line[-1].startswith("c-")]
+    by = ["of", "2099-01-01", "09:00"]
+    assert rows == [
+        ["auditor", "terminal", "1,", *by, "python3", "(41),", "sleep", "(42),", "1", "more", "2099-01-01", "10:00", "c-1"],
+        ["auditor", "terminal", "3,", *by, "?", "2099-01-01", "10:00", "c-3"],
+    ]  # fmt: skip
+
+
+def test_after_a_sign_out_status_still_says_what_this_place_has(server, run, here):
+    server.sign_ins = [sign_in("signed_out")]
+    here("kernel", session_id="id-gone", label="writer")
+
+    out = " ".join(run("status").out.split())
+
+    assert "You are not signed in." in out
+    assert "The role session of writer, which this kernel worked with, has ended." in out
+
+
+def test_a_shell_that_got_its_role_by_env_is_not_told_to_switch(server, run, here):
+    server.sessions = [DEFAULT]
+    here("terminal", session_id="id-gone", label="writer")
+    server.clients[0]["kind"] = "environment"
+
+    out = run("status").out
+
+    assert "which this terminal worked with, has ended." in out
+    assert '`eval "$(jupyter wb-aws env writer)"` gives it writer.' in out
 
 
 def test_a_site_without_the_endpoint_sees_nothing_of_it(server, run):

@@ -103,6 +103,44 @@ def test_it_shows_the_role_its_delivery_region_and_end(kernel, ran):
         assert part in said
 
 
+def test_it_shows_the_region_that_this_process_uses_and_that_of_the_role(kernel, ran, monkeypatch):
+    kernel.sessions[0] |= {"region": "eu-west-1"}
+    monkeypatch.setenv("AWS_REGION", "us-east-2")
+
+    _, said = ran("%aws_role")
+
+    assert (
+        "Region us-east-2 (of this process; eu-west-1, that of the role, takes a restart)" in said
+    )
+
+
+@pytest.mark.parametrize("by", ["endpoint", "web identity"])
+def test_without_a_role_it_says_when_the_magic_gives_one(kernel, ran, monkeypatch, by):
+    kernel.clients[0] |= {"session_id": None, "label": None}
+    if by == "web identity":
+        monkeypatch.delenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
+
+    _, said = ran("%aws_role")
+
+    when = "at once" if by == "endpoint" else "at its next restart"
+    assert f"`%aws_role ROLE` gives it one {when}." in said
+
+
+def test_after_an_end_it_advises_itself_and_not_the_command(kernel, ran):
+    kernel.sessions = []
+    kernel.clients[0] |= {"label": "Data engineer"}
+
+    _, said = ran("%aws_role")
+
+    assert "`%aws_role Data engineer` in a cell, or the notebook's toolbar, gives it" in said
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_it_explains_itself(kernel, ran, word):
+    assert "%aws_role none switch to no AWS role" in ran(f"%aws_role {word}")[1]
+    assert not kernel.asked
+
+
 def test_a_switch_says_what_applies_now_and_what_stays(kernel, ran):
     kernel.switch = switch(
         applies="now",
@@ -199,6 +237,16 @@ def test_a_refused_role_is_one_sentence(kernel, ran):
     kernel.fail("POST /aws/sessions", "trust_refused", "AWS did not let you use Auditor.")
 
     assert "AWS did not let you use Auditor. Do this." in failed(*ran("%aws_role auditor"))
+
+
+def test_what_an_administrator_needs_to_know_is_shown_too(kernel, ran):
+    kernel.fail(
+        "POST /aws/sessions", "trust_refused", "No.", admin_hint="Correct the trust policy."
+    )
+
+    said = failed(*ran("%aws_role auditor"))
+
+    assert "For your administrator: Correct the trust policy." in said
 
 
 def test_not_signed_in_is_one_sentence(kernel, ran):

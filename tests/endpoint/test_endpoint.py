@@ -338,6 +338,7 @@ def test_every_end_names_its_reason(reason):
     message = refusals.for_problem(session, RoleSessionEnded()).message
 
     assert END_REASON_TEXT[reason] in message
+    assert ("sign in and start the role again" in message) is (reason == "signed_out")
 
 
 async def test_a_sign_out_while_the_endpoint_token_is_written_ends_the_start(site, monkeypatch):

@@ -64,4 +64,4 @@ async def test_the_command_in_a_kernel_shows_the_endpoints_sentence_after_an_end
 
     said = {f["code"]: f["message"] for f in report["findings"]}
     assert "(RoleSessionEnded): " in said["endpoint_refused"]
-    assert "it was ended by hand" in said["endpoint_refused"]
+    assert "you ended it" in said["endpoint_refused"]

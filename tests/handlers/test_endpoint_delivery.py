@@ -113,9 +113,9 @@ async def test_an_end_refuses_at_once_and_says_by_when_clients_stop(api):
     }
     status, _, refusal = await answered(session)
     assert (status, refusal["Code"]) == (403, "RoleSessionEnded")
-    assert "it was ended by hand" in refusal["Message"]
+    assert "you ended it" in refusal["Message"]
     assert session["label"] in refusal["Message"]
-    with pytest.raises(CredentialRetrievalError, match="it was ended by hand"):
+    with pytest.raises(CredentialRetrievalError, match="you ended it"):
         await asyncio.to_thread(_load, session["environment"])
 
 
