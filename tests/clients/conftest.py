@@ -26,10 +26,8 @@ from tests.site import ANALYST
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / ".venv-clients/bin"
 PROGRAMS = Path(__file__).parent / "programs"
-# The demo's, with another role that the credential endpoint delivers, to switch to.
-ROLES = roles_file("https://example.com/request").replace(
-    'label = "Auditor"\n', 'label = "Auditor"\ndelivery = "endpoint"\n'
-)
+# The demo's, with the site's lease for the first of the two roles by the credential endpoint: the auditor.
+ROLES = roles_file("https://example.com/request").replace("lease = 660\n", "", 1)
 TOKEN_SECONDS = 20
 CREDENTIAL_SECONDS = 15
 

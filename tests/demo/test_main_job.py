@@ -81,7 +81,7 @@ def test_the_sample_notebook_runs_from_top_to_bottom(demo):
 def test_the_notebook_with_pandas_runs_and_follows_the_toolbar_without_a_restart(demo):
     path = demo.folder / ".demo" / "parquet-with-pandas.ipynb"
     cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
-    who, write, read = ("".join(cell["source"]) for cell in cells)
+    who, write, read, load, as_auditor = ("".join(cell["source"]) for cell in cells)
     document = {"path": path.name, "type": "notebook", "name": "", "kernel": {"name": "python3"}}
     engineer = demo.start("engineer", default=True)
     assert engineer["delivery"] == "endpoint"
@@ -91,7 +91,17 @@ def test_the_notebook_with_pandas_runs_and_follows_the_toolbar_without_a_restart
     assert demo.run(kernel_id, write) == "Saved.\n"
     assert demo.run(kernel_id, read) == "Most visitors: 4435 thousand in 2021\n"
 
+    # One cell as another role, and the notebook's own role after it.
+    demo.run(kernel_id, load)
+    assert "assumed-role/auditor/alice-" in demo.run(kernel_id, as_auditor)
+    assert "assumed-role/engineer/alice-" in demo.run(kernel_id, who)
+
     # The end of the notebook: what the toolbar asks the server.
+    auditor = demo.start("auditor", default=False)
+    switch = demo("PUT", f"/aws/assignments/{kernel_id}", {"session_id": auditor["id"]})
+    assert switch["applies"] == "now", switch
+    assert "assumed-role/auditor/alice-" in demo.run(kernel_id, who)
+    assert "ACCESS_DENIED" in demo.run(kernel_id, write)
     for session_id, said in ((None, "ACCESS_DENIED"), (engineer["id"], "Most visitors: 4435")):
         switch = demo("PUT", f"/aws/assignments/{kernel_id}", {"session_id": session_id})
         assert switch["applies"] == "now", switch

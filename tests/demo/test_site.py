@@ -89,9 +89,10 @@ def test_alice_and_bob_are_offered_different_roles(user, names):
 @pytest.mark.parametrize(
     "site_roles", [roles_file("http://127.0.0.1:1/request"), HUB_ROLES_FILE], ids=["lab", "hub"]
 )
-def test_one_role_comes_from_the_credential_endpoint(site_roles):
+def test_two_roles_come_from_the_credential_endpoint(site_roles):
     deliveries = {role["arn"]: role.get("delivery") for role in tomllib.loads(site_roles)["roles"]}
-    assert deliveries.pop(role_arn("engineer")) == "endpoint"
+    for name in ("auditor", "engineer"):
+        assert deliveries.pop(role_arn(name)) == "endpoint"
     assert set(deliveries.values()) == {None}
 
 
