@@ -83,6 +83,16 @@ class CredentialEndpoint:
         return self._server.uri
 
     @property
+    def port(self) -> int | None:
+        """The port on which it listens; None before its first start."""
+        return self._server.port
+
+    @property
+    def running(self) -> bool:
+        """Whether its thread is alive."""
+        return self._server.running
+
+    @property
     def problem(self) -> tuple[str, str] | None:
         """Why it does not run, as (code, sentence), if so."""
         return self._server.problem
@@ -96,9 +106,12 @@ class CredentialEndpoint:
             EndpointUnavailable: if that fails; says why.
             ServerStopping: if it was closed.
         """
+        is_first_start = self._server.port is None
         if not self._server.ensure_running():
             assert self._server.problem is not None
             raise EndpointUnavailable(self._server.problem[1])
+        if is_first_start:
+            log.info("The credential endpoint listens at %s.", self.uri)
         if self._keeping is None or self._keeping.done():
             self._keeping = self._server.submit(self._keep_fresh())
             self._keeping.add_done_callback(self._thread_ended)

@@ -22,7 +22,7 @@ class EndpointClientsHandler(WbAwsHandler):
 
     @endpoint
     async def get(self) -> None:
-        """List them, without those that were ended."""
+        """List them, without those that were ended and those that nobody has used."""
         server = self.server_state
         server.require_manager()
         if server.endpoint is None:
@@ -30,7 +30,8 @@ class EndpointClientsHandler(WbAwsHandler):
             return
         programs = await server.endpoint.clients.processes.look()
         clients = server.endpoint_clients()
-        self.answer({"clients": [client_json(client, programs) for client in clients]})
+        used = [client for client in clients if _is_used(client, programs)]
+        self.answer({"clients": [client_json(client, programs) for client in used]})
 
 
 class EndpointClientHandler(WbAwsHandler):
@@ -51,6 +52,13 @@ class EndpointClientHandler(WbAwsHandler):
         log_by_user(self, f"Access of {client.kind} {client.name} to the credential endpoint ended")
         self.set_status(204)
         self.finish()
+
+
+def _is_used(client: EndpointClient, programs: Programs | None) -> bool:
+    """Return whether anything may ask: a role session has the variables for commands even if nobody takes them."""
+    if client.kind != "environment" or client.last_request_at is not None:
+        return True
+    return bool((programs or {}).get(str(client.access.token_file)))
 
 
 def client_json(client: EndpointClient, programs: Programs | None) -> dict[str, object]:

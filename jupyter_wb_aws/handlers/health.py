@@ -24,6 +24,7 @@ from jupyter_wb_aws.role_sessions.schedule import next_refresh
 from jupyter_wb_aws.roles.catalogue_file import describe_bad_entry
 
 if TYPE_CHECKING:
+    from jupyter_wb_aws.handlers.server_state import ServerState
     from jupyter_wb_aws.role_sessions.manager import RoleSessionManager
 
 SIGNED_OUT = "Nobody is signed in: `jupyter wb-aws sign-in`."
@@ -45,6 +46,7 @@ class HealthHandler(WbAwsHandler):
             "problems": [asdict(problem) for problem in state.setup_problems],
             "catalogue": None,
             "token_source": None,
+            "endpoint": None,
             "role_sessions": [],
             "notices": notices,
             "versions": versions(),
@@ -70,6 +72,7 @@ class HealthHandler(WbAwsHandler):
             "problems": [asdict(problem) for problem in problems],
             "catalogue": catalogue,
             "token_source": source_json(manager),
+            "endpoint": endpoint_json(self.server_state),
             "role_sessions": [
                 session_health(manager, session) for session in manager.sessions.living()
             ],
@@ -124,6 +127,19 @@ async def catalogue_json(manager: RoleSessionManager) -> dict[str, Any]:
             }
             for bad in (good.problems if good else ())
         ],
+    }
+
+
+def endpoint_json(state: ServerState) -> dict[str, object] | None:
+    """Report the state of the credential endpoint; None before the first role session that it delivers."""
+    if state.endpoint is None:
+        return None
+    # The commands of a role session that starts could ask, but nobody may ever run one.
+    clients = [client for client in state.endpoint_clients() if client.kind != "environment"]
+    return {
+        "running": state.endpoint.running,
+        "port": state.endpoint.port,
+        "clients": len(clients),
     }
 
 

@@ -253,9 +253,9 @@ class Starter:
         self._sessions.add(session)  # 6
         session.reported_state = self._sessions.state_of(session)
         log.info(
-            "Role session %s started: role %s, session name %s, subject %r of %r%s",
+            "Role session %s started: role %s, session name %s, subject %r of %r, delivery %s%s",
             session.id, session.role.arn, session.session_name, session.owner.subject, session.owner.issuer,
-            f", for process {session.process.pid}" if session.process else "",
+            session.delivery, f", for process {session.process.pid}" if session.process else "",
         )  # fmt: skip
         self._context.emit(
             "session_started",

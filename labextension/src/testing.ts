@@ -107,6 +107,7 @@ export function aHealth(change: Partial<Health> = {}): Health {
     problems: [],
     catalogue: null,
     token_source: null,
+    endpoint: null,
     role_sessions: [],
     notices: [],
     versions: {

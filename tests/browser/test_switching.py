@@ -134,7 +134,7 @@ def test_what_a_closed_terminal_left_running_is_ended_in_the_panel(lab, server, 
     (session,) = server("GET", "/aws/sessions")["sessions"]
     assert session["state"] == "active"
     of_session = [each["kind"] for each in clients if each["session_id"] == session["id"]]
-    assert of_session == ["environment"]
+    assert of_session == []
 
 
 def test_an_end_says_when_programs_stop_and_until_when_copies_work(lab, server):

@@ -119,6 +119,7 @@ def health(**more: Any) -> dict[str, Any]:
         "problems": [],
         "catalogue": None,
         "token_source": None,
+        "endpoint": None,
         "role_sessions": [],
         "notices": [],
         "versions": {

@@ -135,6 +135,7 @@ async def test_commands_get_another_token_after_the_end_of_the_one_that_somebody
     api, sts_calls
 ):
     session = await api.start(ANALYST)
+    await answered(session)
     (client,) = (await api("GET", "/aws/endpoint/clients")).data["clients"]
 
     assert (await api("DELETE", f"/aws/endpoint/clients/{client['id']}")).status == 204
@@ -147,6 +148,31 @@ async def test_commands_get_another_token_after_the_end_of_the_one_that_somebody
 
     await until(works_again)
     assert len(sts_calls()) == 1
+
+
+async def test_health_and_the_list_show_who_uses_the_endpoint_and_the_log_since_when(api, caplog):
+    caplog.set_level(logging.INFO, "jupyter_wb_aws")
+
+    async def clients():
+        return (await api("GET", "/aws/endpoint/clients")).data["clients"]
+
+    assert (await api("GET", "/aws/health")).data["endpoint"] is None
+    session = await api.start(ANALYST, default=True)
+    uri = session["environment"]["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
+    port = urlsplit(uri).port
+    said = {"running": True, "port": port, "clients": 0}
+    assert (await api("GET", "/aws/health")).data["endpoint"] == said
+    # Nobody has taken the variables for commands yet.
+    assert await clients() == []
+    await answered(session)
+    assert [client["kind"] for client in await clients()] == ["environment"]
+
+    await api("POST", "/api/terminals")
+    assert (await api("GET", "/aws/health")).data["endpoint"] == said | {"clients": 1}
+    logged = [r.getMessage() for r in caplog.records if r.name.startswith("jupyter_wb_aws.")]
+    assert f"The credential endpoint listens at {uri}." in logged
+    (started,) = (line for line in logged if "started: role" in line)
+    assert started.endswith(", delivery endpoint")
 
 
 async def test_a_refresh_on_demand_brings_new_credentials(api, sts_calls):
