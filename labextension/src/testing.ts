@@ -90,6 +90,7 @@ export function aClient(id: string, change: Partial<EndpointClient> = {}): Endpo
     started_at: '2026-11-25T10:00:00Z',
     last_request_at: null,
     processes: 1,
+    commands: [{ pid: 4711, name: 'python' }],
     ...change
   };
 }

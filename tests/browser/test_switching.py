@@ -56,14 +56,14 @@ def test_a_running_notebook_is_switched_by_its_toolbar_and_keeps_its_variables(l
     assert "assumed-role/analyst/" in lab.run(notebook, f"kept = 1; {WHO}")
 
     drop_down = opened(notebook)
-    expect(drop_down).to_contain_text("Another role takes effect at once, without a restart.")
+    expect(drop_down).to_contain_text(
+        "Another role takes effect at once; only a new region needs a restart."
+    )
     lab.page.keyboard.press("Escape")
     drop_down = pick(notebook, "aud")
 
-    said = drop_down.get_by_role("status").filter(has_text="New programs")
-    expect(said).to_have_text(
-        re.compile(rf"new boto3 sessions use Auditor now; .* follow by {TIME}.* at the latest\.")
-    )
+    said = drop_down.get_by_role("status").filter(has_text="boto3")
+    expect(said).to_have_text(re.compile(rf"Auditor .* other programs.* by {TIME}.* at the latest"))
     expect(drop_down).to_contain_text("The kernel keeps its region")
     expect(drop_down.get_by_role("button", name="Later")).to_be_focused()
     assert lab.axe() == []
@@ -119,13 +119,13 @@ def test_what_a_closed_terminal_left_running_is_ended_in_the_panel(lab, server, 
     panel.get_by_role("button", name=re.compile("Refresh")).first.click()
 
     left = panel.locator(".jp-AwsRoles-leftRunning").filter(has_text=f"Terminal {left_job}")
-    expect(left).to_contain_text(re.compile(r"Analyst · 1 process · "))
+    expect(left).to_contain_text(re.compile(r"Analyst · \w+ \(process \d+\) · "))
     lab.shot("running-panel-left-running")
     left.hover()
     left.get_by_title("End AWS access").click()
     dialog = lab.page.locator(".jp-Dialog")
     expect(dialog).to_contain_text(f"Terminal {left_job} (Analyst)")
-    expect(dialog).to_contain_text("It can use AWS for 16 minutes more at most.")
+    expect(dialog).to_contain_text("With boto3 it can use AWS for about 6 minutes more")
     lab.shot("left-running-question", dialog)
     dialog.get_by_role("button", name="End", exact=True).click()
 
@@ -143,7 +143,7 @@ def test_an_end_says_when_programs_stop_and_until_when_copies_work(lab, server):
 
     lab.begin_command("aws-roles:end")
     dialog = lab.page.locator(".jp-Dialog")
-    expect(dialog).to_contain_text("Programs can use AWS with it for 16 minutes more at most.")
+    expect(dialog).to_contain_text("boto3 can use AWS with it for about 6 minutes more")
     expect(dialog).to_contain_text(re.compile(f"copied from a program work until .*{TIME}"))
     lab.shot("end-question-endpoint", dialog)
     dialog.get_by_role("button", name="End", exact=True).click()

@@ -133,7 +133,11 @@ function Switching(props: { session: RoleSession; trans: TranslationBundle }): R
       {lease !== null && (
         <Fact
           name={trans.__('After its end')}
-          value={trans.__('programs can use AWS for %1 more at most', lease)}
+          value={trans.__(
+            'boto3 can use AWS for about %1 more, other programs for %2 at most',
+            lease.boto3,
+            lease.others
+          )}
         />
       )}
     </>

@@ -72,9 +72,13 @@ test('a running terminal is switched, and the dialog says what stays', async () 
   expect(onSwitched).toHaveBeenCalledTimes(1);
 });
 
-test('a terminal whose role is delivered by file offers no list, and says what to do', () => {
-  const { node, options } = aDialog({ delivery: 'web_identity' });
+test.each([
+  ['whose role is delivered by file', { delivery: 'web_identity' }, 'with a role that it keeps'],
+  ['without a role', { running: null, given: 'no_role', delivery: null }, 'without an AWS role, so']
+] as const)('a terminal %s offers no list, and says why and what to do', (_, change, why) => {
+  const { node, options } = aDialog(change);
 
   expect(options()).toEqual([]);
+  expect(node.textContent).toContain(`This terminal was opened ${why}`);
   expect(node.textContent).toContain('open a new terminal');
 });

@@ -59,16 +59,20 @@ export function TerminalRole(
   if (terminal === undefined || !isByEndpoint(terminal)) {
     return (
       <p>
-        {trans.__(
-          'This terminal keeps its role while it runs. To use another role, make it your default role and open a new terminal.'
-        )}
+        {terminal?.running === null
+          ? trans.__(
+              'This terminal was opened without an AWS role, so it can’t get one while it runs. To use a role, make it your default role and open a new terminal.'
+            )
+          : trans.__(
+              'This terminal was opened with a role that it keeps while it runs. To use another role, make it your default role and open a new terminal.'
+            )}
       </p>
     );
   }
   const pick = async (arn: string | null): Promise<void> => {
     const session = arn === null ? null : await model.startForKernel(arn);
     const effect = await model.assign('terminal', name, session?.id ?? null);
-    const first = switchedText(effect, session?.label ?? null, trans);
+    const first = switchedText(effect, session?.label ?? null, model.now(), trans);
     setSaid([first, stayingText('terminal', staying(effect), trans)].filter(Boolean));
     props.onSwitched(first);
   };

@@ -117,6 +117,7 @@ function switchable(auditor: RoleSession, effect: Switch) {
     sessions,
     assignments: [RUNS]
   });
+  model.time = Date.parse(UNTIL) - 15 * 60_000;
   const assigned: unknown[][] = [];
   model.startForKernel = arn => Promise.resolve(sessions.find(each => each.role_arn === arn)!);
   model.assign = (...choice) => {
@@ -168,7 +169,7 @@ test('a running kernel is switched at once, and the panel says what uses the new
 
   expect(panel.assigned).toEqual([['kernel', 'kernel-1', auditor.id]]);
   expect(panel.node.querySelector('[role=status]')?.textContent).toBe(
-    `New programs and new boto3 sessions use Auditor now; those that run already follow by ${clockTime(UNTIL)} at the latest.`
+    `boto3 uses Auditor from its next call on; other programs that run already follow by ${clockTime(UNTIL)} at the latest.`
   );
   expect(panel.buttons()).toEqual(['Close']);
   expect(window.document.activeElement?.textContent).toBe('Close');
@@ -182,7 +183,7 @@ test('“No AWS role” takes effect at once, too', async () => {
   await panel.pick('No AWS role');
 
   expect(panel.assigned).toEqual([['kernel', 'kernel-1', null]]);
-  expect(panel.node.textContent).toContain('have no AWS role now');
+  expect(panel.node.textContent).toContain('New programs have no AWS role now');
   panel.end();
 });
 

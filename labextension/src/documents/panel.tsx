@@ -11,11 +11,10 @@ import type { IRecentRoles } from '../picker/recent_roles';
 import type { Switch } from '../server/api';
 import { roleByArn } from '../server/snapshot';
 import type { IAwsRoles } from '../tokens';
-import { isMixed } from '../words/delivery';
 import { failureOf, type IFailure } from '../words/failure';
 import { accountOfArn, roleLabel } from '../words/identity';
 import { staleText } from '../words/situation';
-import { staying, stayingText, switchedText } from '../words/switching';
+import { atOnceText, staying, stayingText, switchedText } from '../words/switching';
 import { type IDocument, kernelIdOf, restartKernel, sharers } from './document';
 import { type DocumentRole, documentText, type IKernelRole } from './document_role';
 import { useDocument } from './use_document';
@@ -59,7 +58,7 @@ export function DocumentPanel(props: Props): React.JSX.Element {
     <div className="jp-AwsRoles-documentPanel">
       {unreachable && <p role="status">{staleText(snapshot, trans)}</p>}
       <p>{documentText(role, snapshot.roles, now, trans).sentence}</p>
-      {switched && <Switched {...props} done={done} />}
+      {switched && <Switched {...props} done={done} now={now} />}
       {role.kind === 'kernel' && !restart && document.staying.length > 0 && (
         <>
           <p>{stayingText('kernel', document.staying, trans)}</p>
@@ -94,13 +93,7 @@ export function DocumentPanel(props: Props): React.JSX.Element {
               : {})}
           />
           {role.switchable && (
-            <p className="jp-AwsRoles-documentNote">
-              {isMixed(snapshot.roles)
-                ? trans.__(
-                    'Another role takes effect at once, unless its line says that it needs a restart.'
-                  )
-                : trans.__('Another role takes effect at once, without a restart.')}
-            </p>
+            <p className="jp-AwsRoles-documentNote">{atOnceText(snapshot.roles, trans)}</p>
           )}
           <Remembering document={document} role={role} trans={trans} />
         </>
@@ -206,11 +199,11 @@ function Offer(
 }
 
 /** What a switch of the running kernel has changed. */
-function Switched(props: Props & { done: IDone }): React.JSX.Element {
-  const { document, trans, close, done } = props;
+function Switched(props: Props & { done: IDone; now: number }): React.JSX.Element {
+  const { document, trans, close, done, now } = props;
   return (
     <>
-      <p role="status">{switchedText(done.effect, done.label, trans)}</p>
+      <p role="status">{switchedText(done.effect, done.label, now, trans)}</p>
       {document.staying.length === 0 && (
         <div className="jp-AwsRoles-buttons">
           <button

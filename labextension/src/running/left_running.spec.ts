@@ -28,15 +28,29 @@ function aGroup(...endpointClients: ReturnType<typeof aClient>[]) {
   return { model, actions, group: new LeftRunningPrograms(model, NAMES, trans, actions) };
 }
 
-test('programs left running are listed by what started them, with role, count and last request', () => {
+test('programs left running are listed by what started them, with role, programs and last request', () => {
   const [item, ...others] = aGroup(LEFT, aClient('c2')).group.running();
 
   expect(others).toEqual([]);
   expect(item!.label()).toBe('report.ipynb');
   expect(item!.detail?.()).toBe(
-    ` · Analyst · 2 processes · last request ${clockTime(LEFT.last_request_at!)}`
+    ` · Analyst · python (process 4711), 1 more · last request ${clockTime(LEFT.last_request_at!)}`
   );
-  expect(item!.labelTitle?.()).toContain('still runs: Analyst, 2 processes, last request');
+  expect(item!.labelTitle?.()).toContain('still runs: Analyst, python (process 4711), 1 more');
+});
+
+test('an older server only counts the programs', () => {
+  const { commands, ...older } = LEFT;
+  const [item] = aGroup(older as typeof LEFT).group.running();
+
+  expect(commands).toHaveLength(1);
+  expect(item!.detail?.()).toContain(' · 2 processes · ');
+});
+
+test('a closed terminal is told from an open one of that name', () => {
+  const [item] = aGroup({ ...LEFT, kind: 'terminal', name: '1' }).group.running();
+
+  expect(item!.label()).toBe('Terminal 1 (closed)');
 });
 
 test.each([
@@ -69,7 +83,9 @@ test('all of them are ended together, and the question says when they stop', () 
     { client: terminal, owner: 'Terminal 1' }
   ]);
   expect(question).toContain('report.ipynb (Analyst), Terminal 1 (Analyst)');
-  expect(question).toContain('It can use AWS for 16 minutes more at most.');
+  expect(question).toContain(
+    'With boto3 it can use AWS for about 6 minutes more, otherwise for 16 minutes at most.'
+  );
   expect(question).toContain(`work until ${clockTime(ANALYST.credentials_expire_at!)}`);
 });
 

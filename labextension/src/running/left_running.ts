@@ -47,11 +47,12 @@ export class LeftRunningPrograms implements IRunningSessions.IManager {
     const { trans } = this;
     return this.all().map(left => {
       const { owner, client } = left;
-      const facts = [client.label, count(client, trans), asked(client, trans)];
+      const facts = [client.label, programs(client, trans), asked(client, trans)];
       return {
         className: 'jp-AwsRoles-leftRunning',
         icon: () => roleIcon,
-        label: () => owner,
+        // Another terminal may have its name by now.
+        label: () => (client.kind === 'terminal' ? trans.__('%1 (closed)', owner) : owner),
         labelTitle: () =>
           trans.__(
             '%1, started at %2, has ended or was closed. What was started in it still runs: %3.',
@@ -79,8 +80,15 @@ export class LeftRunningPrograms implements IRunningSessions.IManager {
   }
 }
 
-function count({ processes }: EndpointClient, trans: TranslationBundle): string {
-  return processes ? trans._n('%1 process', '%1 processes', processes, processes) : '';
+/** Name some of the programs, and count the rest. */
+function programs(client: EndpointClient, trans: TranslationBundle): string {
+  const commands = (client as Partial<EndpointClient>).commands ?? []; // An older server does not say them.
+  const more = (client.processes ?? 0) - commands.length;
+  if (commands.length === 0) {
+    return more > 0 ? trans._n('%1 process', '%1 processes', more, more) : '';
+  }
+  const named = commands.map(({ pid, name }) => trans.__('%1 (process %2)', name, pid));
+  return [...named, ...(more > 0 ? [trans._n('%1 more', '%1 more', more, more)] : [])].join(', ');
 }
 
 function asked({ last_request_at }: EndpointClient, trans: TranslationBundle): string {

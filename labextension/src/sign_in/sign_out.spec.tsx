@@ -25,7 +25,9 @@ test('beforehand, both times are said where all role sessions are by the endpoin
   const before = (...sessions: (typeof BY_FILE)[]) =>
     text(<BeforeSignOut snapshot={{ ...NOTHING_KNOWN, sessions }} trans={trans} />);
 
-  expect(before(BY_ENDPOINT)).toContain('Programs can use AWS for 16 minutes more at most.');
+  expect(before(BY_ENDPOINT)).toContain(
+    'boto3 can use AWS for about 6 minutes more, other programs for 16 minutes at most.'
+  );
   expect(before(BY_ENDPOINT)).toContain(`copied from a program work until ${clockTime(EXPIRY)}`);
   expect(before(BY_ENDPOINT, BY_FILE)).toContain('usually within an hour');
   expect(before(BY_FILE)).toContain('usually within an hour');

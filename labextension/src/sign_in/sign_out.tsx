@@ -27,8 +27,9 @@ export function BeforeSignOut(props: {
               'Notebooks and terminals keep running, without new AWS credentials. Credentials that programs already have work until they expire, usually within an hour; you will see when.'
             )
           : trans.__(
-              'Notebooks and terminals keep running, without new AWS credentials. Programs can use AWS for %1 more at most.',
-              lease
+              'Notebooks and terminals keep running, without new AWS credentials. boto3 can use AWS for about %1 more, other programs for %2 at most.',
+              lease.boto3,
+              lease.others
             )}
       </p>
       {lease !== null && copies !== null && (

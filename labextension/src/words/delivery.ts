@@ -9,18 +9,35 @@ export function isMixed(roles: readonly Role[]): boolean {
 }
 
 /**
+ * How long before their expiry boto3 asks for other AWS credentials, in seconds: it tries to from the first on, and
+ * does not use the old ones after the second. Source: botocore's RefreshableCredentials. Other SDKs wait longer.
+ */
+export const BOTO3_TRIES = 15 * 60;
+export const BOTO3_INSISTS = 10 * 60;
+
+/** For how long programs can use AWS after the end of role sessions, in words. */
+export interface ILeaseText {
+  readonly boto3: string;
+  readonly others: string;
+}
+
+/**
  * Say for how long programs can use AWS after the end of role sessions, at most; null if that depends on when each
  * got its AWS credentials.
  */
 export function leaseText(
   sessions: readonly RoleSession[],
   trans: TranslationBundle
-): string | null {
+): ILeaseText | null {
   if (sessions.length === 0 || !sessions.every(isByEndpoint)) {
     return null;
   }
-  const minutes = Math.ceil(Math.max(...sessions.map(({ lease }) => lease ?? 0)) / 60);
-  return minutes > 0 ? trans._n('%1 minute', '%1 minutes', minutes, minutes) : null;
+  const lease = Math.max(...sessions.map(({ lease }) => lease ?? 0));
+  const words = (seconds: number) => {
+    const minutes = Math.max(1, Math.ceil(seconds / 60));
+    return trans._n('%1 minute', '%1 minutes', minutes, minutes);
+  };
+  return lease > 0 ? { boto3: words(lease - BOTO3_INSISTS), others: words(lease) } : null;
 }
 
 /** Return when the last of the credentials that the server keeps for role sessions expires; null if it keeps none. */

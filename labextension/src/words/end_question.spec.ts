@@ -56,7 +56,9 @@ test('where credentials come from the endpoint, the question says both times', (
   const words = endQuestion(SNAPSHOT, [auditor], nameOf, trans);
 
   expect(words).toContain('number 1 uses it, and keeps running.');
-  expect(words).toContain('Programs can use AWS with it for 16 minutes more at most.');
+  expect(words).toContain(
+    'boto3 can use AWS with it for about 6 minutes more, other programs for 16 minutes at most.'
+  );
   expect(words).toContain(`work until ${clockTime(auditor.credentials_expire_at!)}`);
   expect(words).not.toContain('within an hour');
 });

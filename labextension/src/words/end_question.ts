@@ -89,7 +89,13 @@ function usesOfEndpoint(
     sessions.some(session => !session.shared)
       ? trans.__('A program that was started with its own role uses it.')
       : '',
-    lease === null ? '' : trans.__('Programs can use AWS with it for %1 more at most.', lease),
+    lease === null
+      ? ''
+      : trans.__(
+          'boto3 can use AWS with it for about %1 more, other programs for %2 at most.',
+          lease.boto3,
+          lease.others
+        ),
     copies === null
       ? ''
       : trans.__(

@@ -66,7 +66,13 @@ export function leftRunningQuestion(
   const copies = lastExpiry(sessions);
   return [
     trans.__('What %1 left running goes on, without new AWS credentials.', described(left)),
-    lease === null ? '' : trans.__('It can use AWS for %1 more at most.', lease),
+    lease === null
+      ? ''
+      : trans.__(
+          'With boto3 it can use AWS for about %1 more, otherwise for %2 at most.',
+          lease.boto3,
+          lease.others
+        ),
     copies === null
       ? ''
       : trans.__(
