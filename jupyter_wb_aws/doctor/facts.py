@@ -186,6 +186,16 @@ class Facts:
         )
 
     @property
+    def by_env(self) -> bool:
+        """Whether the process is a terminal with the variables that `jupyter wb-aws env` prints."""
+        client = self.endpoint_client if self.by_endpoint else None
+        return (
+            client is not None
+            and client["kind"] == "environment"
+            and self.process_kind in {"terminal", None}
+        )
+
+    @property
     def lacks_role(self) -> bool:
         """Whether the process has no role and, as far as is known, no other credentials."""
         if self.get("AWS_ROLE_ARN") or self.get("AWS_WEB_IDENTITY_TOKEN_FILE") or self.by_endpoint:

@@ -7,6 +7,7 @@ refreshes a sign-in (boto3 would write it below ~/.aws), and its timeouts are sh
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,8 @@ from jupyter_wb_aws.roles.role import RoleArn
 
 CONNECT_TIMEOUT, READ_TIMEOUT, MAX_ATTEMPTS = 3, 5, 2
 MAX_MESSAGE_LENGTH = 400
+# The sentence in a refusal of the credential endpoint, which has no quotation marks.
+REFUSAL = re.compile(r'"Message": ?"([^"\\]+)"')
 WEB_IDENTITY = "assume-role-with-web-identity"
 
 
@@ -109,7 +112,7 @@ def _failed(
         detail, hint, admin_hint = problem.detail, problem.hint, problem.admin_hint
     else:
         detail, hint, admin_hint = (
-            redact_secrets(masked(_said(error), facts.environment), MAX_MESSAGE_LENGTH),
+            redact_secrets(masked(_said(error, facts), facts.environment), MAX_MESSAGE_LENGTH),
             "",
             None,
         )
@@ -118,11 +121,13 @@ def _failed(
     return CallResult("failed", provider, None, None, code, detail, hint, admin_hint)
 
 
-def _said(error: Exception) -> str:
-    """Return an error's message, unless it quotes lines of a profile file, which may contain a key."""
+def _said(error: Exception, facts: Facts) -> str:
+    """Return an error's message, or only the credential endpoint's sentence in it, unless it quotes lines of a profile file, which may contain a key."""
     if type(error).__name__ == "ConfigParseError":
         return f"{getattr(error, 'kwargs', {}).get('path')} can't be parsed as a profile file."
-    return str(error)
+    # botocore quotes the whole answer of the credential endpoint, within sentences of its own.
+    sentence = REFUSAL.search(str(error)) if facts.by_endpoint else None
+    return sentence[1] if sentence else str(error)
 
 
 def _explained(error: Exception, facts: Facts, claims: Mapping[str, Any]) -> WbAwsError | None:

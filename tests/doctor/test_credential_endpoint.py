@@ -287,8 +287,9 @@ BY_RESTART = "Restart the kernel (Kernel > Restart Kernel)."
 @pytest.mark.parametrize(
     ("place", "client", "remedy"),
     [
-        ("kernel", {}, BY_MAGIC.format("ROLE")),
-        ("terminal", {"kind": "terminal"}, "Run: jupyter wb-aws start ROLE"),
+        ("kernel", {}, BY_MAGIC.format("Analyst")),
+        ("terminal", {"kind": "terminal"}, "Run: jupyter wb-aws start Analyst"),
+        ("terminal", {"kind": "environment"}, 'Run: eval "$(jupyter wb-aws env Analyst)"'),
         ("kernel", {"state": "left_running"}, BY_RESTART),
         ("terminal", {"kind": "exec"}, "Open a new terminal."),
         ("kernel", {"id": "another"}, BY_RESTART),
@@ -300,11 +301,11 @@ def test_a_refused_process_is_to_be_switched_or_started_again_where_that_is_not_
     facts = Facts(env, NOON, place, server=server_with(env, env[URI], **client))
     refused = replace(facts, endpoint=EndpointAnswer("refused", REFUSED.code, REFUSED.message))
     finding = found(credential_endpoint.check, refused)["endpoint_refused"]
-    assert f"To work with a role again: {remedy}" in finding.remedy
+    assert "To work with a role again: " in finding.remedy
+    assert remedy in finding.remedy
     failed = replace(refused, call=CallResult("failed", None, error="NoCredentials"))
     (finding,) = call.check(failed)
-    again = remedy.replace("ROLE", "Analyst")  # which it has been started with
-    assert again in finding.remedy
+    assert remedy in finding.remedy
 
 
 @pytest.mark.parametrize(
@@ -328,6 +329,13 @@ def test_a_containers_own_credentials_are_not_asked_for_beside_the_endpoint(env)
     result = get_caller_identity(facts, {})
     assert result.outcome == "not_made"
     assert "boto3 would ask for this container's credentials" in result.detail
+
+
+def test_of_boto3s_error_only_the_endpoints_own_sentence_is_shown(ask, plain_env, env, serve):
+    environment = {**plain_env, **{n: env[n] for n in (TOKEN_FILE, NAMES_SET)}}
+    asked = ask({**environment, URI: serve(REFUSED).uri}, "--json")
+    (finding,) = [f for f in asked.report["findings"] if f["code"] == "call_failed"]
+    assert finding["message"].endswith(f": CredentialRetrievalError: {REFUSED.message}")
 
 
 def test_the_command_reports_a_dead_endpoint_and_shows_no_token(ask, plain_env, env):

@@ -65,3 +65,6 @@ async def test_the_command_in_a_kernel_shows_the_endpoints_sentence_after_an_end
     said = {f["code"]: f["message"] for f in report["findings"]}
     assert "(RoleSessionEnded): " in said["endpoint_refused"]
     assert "you ended it" in said["endpoint_refused"]
+    assert "CredentialRetrievalError: The role session of" in said["call_failed"]
+    (remedy,) = [f["remedy"] for f in report["findings"] if f["code"] == "endpoint_refused"]
+    assert "%aws_role" in remedy

@@ -9,7 +9,7 @@ from jupyter_wb_aws.aws.iam_claims import printable
 from jupyter_wb_aws.aws.proxy_variables import bypasses
 from jupyter_wb_aws.aws.safe_read import FileContent
 from jupyter_wb_aws.doctor.addresses import without_secrets
-from jupyter_wb_aws.doctor.checks.remedies import export, restart, run, switch, unset
+from jupyter_wb_aws.doctor.checks.remedies import export, get_role, restart, run, switch, unset
 from jupyter_wb_aws.doctor.codes import AWS, BOTO, BOTO3, new_finding
 from jupyter_wb_aws.doctor.facts import Facts
 from jupyter_wb_aws.doctor.finding import Finding
@@ -140,10 +140,11 @@ def _answer(facts: Facts) -> Iterator[Finding]:
             run(facts, "jupyter wb-aws status"),
         )
     else:
+        again = get_role(facts) if answer.code == "RoleSessionEnded" else switch(facts)
         yield new_finding(
             "endpoint_refused",
             f"The credential endpoint refuses this process ({answer.code}): {answer.message}",
-            f"{run(facts, 'jupyter wb-aws status')}. To work with a role again: {switch(facts)}",
+            f"{run(facts, 'jupyter wb-aws status')}. To work with a role again: {again}",
         )
 
 

@@ -61,6 +61,8 @@ def restart(facts: Facts) -> str:
 
 def switch(facts: Facts, role: str = "ROLE") -> str:
     """Return how a process works as another role: without a restart, where the credential endpoint allows it."""
+    if facts.by_env:
+        return f'Run: eval "$(jupyter wb-aws env {_quoted(role)})"'
     if not facts.can_switch:
         return restart(facts)
     if facts.process_kind == "kernel":
@@ -89,7 +91,7 @@ def get_role(facts: Facts) -> str:
     if facts.is_offered_no_role:
         return "No AWS role is offered to you. Ask your administrator for one."
     default, had = facts.default_role, facts.get(ROLE_LABEL)
-    if facts.can_switch:
+    if facts.can_switch or facts.by_env:
         return switch(facts, had or default or "ROLE")
     again = next((s for s in facts.role_sessions if _is_again(facts, s)), None)
     if facts.process_kind == "kernel" and (
