@@ -172,8 +172,9 @@ def _print_what_to_start(client: Client, *, as_json: bool) -> None:
 
 def _print_here(client: Client, sessions: list[Mapping[str, Any]]) -> None:
     held = this_process.endpoint_client(client, os.environ)
-    if note := this_process.other_role_note(sessions, os.environ, held):
-        print_text(note)
+    for say in (this_process.other_role_note, this_process.region_note):
+        if note := say(sessions, os.environ, held):
+            print_text(note)
 
 
 def _print_table(sessions: Sequence[Mapping[str, Any]]) -> None:

@@ -111,11 +111,36 @@ def region(session: Session, environment: Mapping[str, str]) -> str:
         session: its role session.
         environment: the environment of this process.
     """
-    wanted = session["region"] or "-"
-    used = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or wanted
-    if wanted in {used, "-"}:
-        return str(used)
+    used, wanted = _regions(session, environment)
+    if wanted in {used, None}:
+        return used or "-"
     return f"{used} (of this process; {wanted}, that of the role, takes a restart)"
+
+
+def region_note(
+    sessions: Sequence[Session], environment: Mapping[str, str], held: EndpointClient | None
+) -> str | None:
+    """Say that a switch has left this kernel or terminal in another region than that of its role; None if not.
+
+    Args:
+        sessions: the role sessions of this server.
+        environment: the environment of this process.
+        held: its `endpoint_client`.
+    """
+    mine, kind = role_session(sessions, environment, held), process_kind(environment)
+    if mine is None or held is None or held["kind"] != kind:
+        return None
+    used, wanted = _regions(mine, environment)
+    if wanted in {used, None}:
+        return None
+    when = "after a restart" if kind == "kernel" else "in a new terminal"
+    return f"This {kind} uses the region {used}; that of its role, {wanted}, only {when}."
+
+
+def _regions(session: Session, environment: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Return the region that a process uses, and that of its role session."""
+    wanted = session["region"] or None
+    return environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or wanted, wanted
 
 
 def other_role_note(

@@ -323,6 +323,21 @@ def test_a_process_whose_access_was_ended_is_told_so(server, run, here, monkeypa
     assert "gives it analyst when the kernel restarts" in out
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("kernel", "eu-west-1, only after a restart."), ("terminal", "eu-west-1, only in a new terminal.")],
+)  # fmt: skip
+def test_status_says_that_a_switch_left_the_region(server, run, here, monkeypatch, kind, said):
+    server.sessions = [by_endpoint("auditor", default=True, region="eu-west-1")]
+    here(kind)
+    monkeypatch.setenv("AWS_REGION", "us-east-2")
+
+    assert f"This {kind} uses the region us-east-2; that of its role, {said}" in run("status").out
+
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert "uses the region" not in run("status").out
+
+
 def test_a_process_that_has_the_default_role_by_a_switch_is_not_remarked(server, run, here):
     server.sessions = [DEFAULT, OTHER]
     here("terminal", session_id="id-analyst")
