@@ -216,8 +216,9 @@ def _delivery(table: dict[str, Any], where: str) -> DeliverySettings:
     for key in ("lease", "credential_lifetime"):
         # Not by the site's delivery: an entry means the same in every site's file, and in the hub service's.
         if table.get(key) is not None and delivery != "endpoint":
+            beside = "beside it" if delivery else "beside it, even if that is the site's default"
             raise InvalidCatalogue(
-                f'`{key}` of {where} needs `delivery = "endpoint"` beside it: with web identity, each process asks'
+                f'`{key}` of {where} needs `delivery = "endpoint"` {beside}: with web identity, each process asks'
                 " AWS STS itself, and decides how long its credentials live"
             )
     return {

@@ -267,6 +267,7 @@ async def test_a_refusal_is_one_line_in_the_log_and_no_token_is(site, caplog):
     async with site.endpoint_server() as (manager, made):
         session, _ = await manager.starter.start(ANALYST)
         client = await kernel(made, session)
+        assert client.token.reveal() not in caplog.text
         caplog.clear()
         for _ in range(3):
             assert (await asked(made, client))[0] == 200
