@@ -234,9 +234,7 @@ def assignment_json(
         "kind": kind,
         "id": name,
         "chosen": {"session_id": chosen.session_id, "how": chosen.how} if chosen else None,
-        "running": {"session_id": session.id, "role_arn": str(session.role.arn)}
-        if session
-        else None,
+        "running": running_json(session) if session else None,
         "given": process_role.kind,
         "delivery": delivery,
         "next": next_role
@@ -244,4 +242,13 @@ def assignment_json(
             "given": next_role.kind,
             "session_id": next_role.session.id if next_role.session else None,
         },
+    }
+
+
+def running_json(session: RoleSession) -> dict[str, object]:
+    """Shape what a process has; its role session may have ended, and be listed nowhere else."""
+    return {
+        "session_id": session.id,
+        "role_arn": str(session.role.arn),
+        "label": session.role.label,
     }

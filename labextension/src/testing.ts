@@ -140,7 +140,7 @@ export function aProblem(code: Problem['code'], change: Partial<Problem> = {}): 
 /** A kernel's assignment as the server describes it: it has a role session, or none, and keeps it. */
 export function anAssignment(
   id: string,
-  session: { id: string; role_arn: string } | null,
+  session: { id: string; role_arn: string; label?: string } | null,
   change: Partial<Assignment> = {}
 ): Assignment {
   const given = session === null ? 'no_role' : 'role';
@@ -148,7 +148,11 @@ export function anAssignment(
     kind: 'kernel',
     id,
     chosen: null,
-    running: session && { session_id: session.id, role_arn: session.role_arn },
+    running: session && {
+      session_id: session.id,
+      role_arn: session.role_arn,
+      label: session.label ?? session.id
+    },
     given,
     delivery: session === null ? null : 'web_identity',
     next: { given, session_id: session?.id ?? null },

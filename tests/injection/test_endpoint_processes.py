@@ -90,7 +90,9 @@ async def test_a_kernel_is_switched_while_it_runs_and_keeps_its_token_over_resta
         in caplog.text
     )
     entry = await entry_of(api, kernel_id)
-    assert entry["running"] == {"session_id": auditor["id"], "role_arn": AUDITOR}
+    assert entry["running"] == {
+        "session_id": auditor["id"], "role_arn": AUDITOR, "label": "Auditor"
+    }  # fmt: skip
     assert (entry["given"], entry["delivery"]) == ("role", "endpoint")
 
     # A restart, by hand or after a crash, brings the rest; token and path stay.
@@ -116,6 +118,7 @@ async def test_a_kernel_is_switched_while_it_runs_and_keeps_its_token_over_resta
     # An end is said to its clients, and it can be switched to a living role session.
     await api("DELETE", f"/aws/sessions/{auditor['id']}")
     assert await says(given) == "RoleSessionEnded"
+    assert (await entry_of(api, kernel_id))["running"]["label"] == "Auditor"
     (analyst,) = (await api("GET", "/aws/sessions")).data["sessions"]
     await api("PUT", f"/aws/assignments/{kernel_id}", {"session_id": analyst["id"]})
     assert await says(given) == ANALYST

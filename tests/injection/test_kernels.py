@@ -219,7 +219,7 @@ async def test_a_kernel_can_have_another_role_than_the_default(api, environment)
             "kind": "kernel",
             "id": answer.data["id"],
             "chosen": {"session_id": auditor["id"], "how": "by_user"},
-            "running": {"session_id": auditor["id"], "role_arn": AUDITOR},
+            "running": {"session_id": auditor["id"], "role_arn": AUDITOR, "label": "Auditor"},
             "given": "role",
             "delivery": "web_identity",
             "next": {"given": "role", "session_id": auditor["id"]},

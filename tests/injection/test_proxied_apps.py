@@ -152,7 +152,7 @@ async def test_the_default_role_and_an_apps_own_role_are_distinguished(api, ask)
         "kind": "app",
         "id": "shiny",
         "chosen": {"session_id": auditor["id"], "how": "by_default"},
-        "running": {"session_id": analyst["id"], "role_arn": ANALYST},
+        "running": {"session_id": analyst["id"], "role_arn": ANALYST, "label": "Analyst"},
         "given": "role",
         "delivery": "web_identity",
         "next": {"given": "role", "session_id": auditor["id"]},

@@ -36,7 +36,9 @@ function snapshotOf(facts: IFacts): ISnapshot {
     kind: 'kernel',
     id: KERNEL,
     chosen: chosen && { session_id: chosen === 'none' ? null : chosen.id, how: 'by_user' },
-    running: running ? { session_id: running.id, role_arn: running.role_arn } : null,
+    running: running
+      ? { session_id: running.id, role_arn: running.role_arn, label: running.label }
+      : null,
     given: running ? 'role' : (facts.given ?? 'untouched'),
     delivery: running ? running.delivery : null,
     next: {
@@ -59,7 +61,7 @@ function snapshotOf(facts: IFacts): ISnapshot {
 }
 
 function said(snapshot: ISnapshot, kernelId: string | null = KERNEL, settled = true) {
-  return documentText(documentRole(snapshot, kernelId, settled), snapshot.roles, NOW, trans);
+  return documentText(documentRole(snapshot, kernelId, settled), NOW, trans);
 }
 
 const inLondon = aSession('analyst', { id: 'id-2', label: 'Analyst', region: 'eu-west-2' });
@@ -170,13 +172,20 @@ describe('What the toolbar says', () => {
   ];
   it.each(table)('%s', (_, facts, text) => expect(said(snapshotOf(facts)).text).toBe(text));
 
-  it('names a role that is no longer offered by its ARN’s last part', () => {
-    const snapshot = {
-      ...snapshotOf({ running: ANALYST, chosen: ANALYST, living: [] }),
-      roles: []
-    };
+  it('names a role by its label when it is no longer offered, as after a sign-out', () => {
+    const snapshot = snapshotOf({ running: ANALYST, chosen: ANALYST, living: [] });
 
-    expect(said(snapshot).text).toBe('analyst (ended)');
+    expect(said({ ...snapshot, roles: [] }).text).toBe('Analyst (ended)');
+  });
+
+  it('names it by its ARN’s last part where an older server does not say the label', () => {
+    const snapshot = snapshotOf({ running: ANALYST, chosen: ANALYST, living: [] });
+    const [{ running, ...rest }] = snapshot.assignments as [Assignment];
+    const { label, ...older } = running!;
+    const assignments = [{ ...rest, running: older as typeof running }];
+
+    expect(label).toBe('Analyst');
+    expect(said({ ...snapshot, assignments, roles: [] }).text).toBe('analyst (ended)');
   });
 
   it('says without a kernel what a new one would get', () => {

@@ -1,8 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Role, RoleSession } from '../server/api';
+import type { RoleSession } from '../server/api';
 import { defaultSession, type ISnapshot, isByEndpoint, sessionById } from '../server/snapshot';
-import { accountOfArn, roleLabel } from '../words/identity';
+import { accountOfArn, processLabel } from '../words/identity';
 import { stateText } from '../words/state';
 
 /** The AWS role of a notebook or console, that is, of its kernel. */
@@ -39,6 +39,7 @@ export interface IKernelRole {
 
 export interface IProcessRole {
   readonly roleArn: string;
+  readonly label: string;
   /** The role session; null if it has ended. */
   readonly session: RoleSession | null;
 }
@@ -81,7 +82,11 @@ export function documentRole(
     running === null && next === null ? given !== nextGiven : next?.id !== running?.session_id;
   return {
     kind: 'kernel',
-    has: running && { roleArn: running.role_arn, session },
+    has: running && {
+      roleArn: running.role_arn,
+      label: session?.label ?? processLabel(running, snapshot.roles),
+      session
+    },
     untouched: given === 'untouched',
     next,
     nextUntouched: nextGiven === 'untouched',
@@ -102,12 +107,10 @@ export interface IDocumentText {
 /**
  * Describe what a document's kernel has.
  *
- * @param roles - the roles that the user is offered, for their labels.
  * @param now - the server's time in milliseconds.
  */
 export function documentText(
   role: DocumentRole,
-  roles: readonly Role[],
   now: number,
   trans: TranslationBundle
 ): IDocumentText {
@@ -135,17 +138,12 @@ export function documentText(
         )
       });
     case 'kernel':
-      return kernelText(role, roles, now, trans);
+      return kernelText(role, now, trans);
   }
 }
 
-function kernelText(
-  role: IKernelRole,
-  roles: readonly Role[],
-  now: number,
-  trans: TranslationBundle
-): IDocumentText {
-  const [name, nextName] = names(role, roles, trans);
+function kernelText(role: IKernelRole, now: number, trans: TranslationBundle): IDocumentText {
+  const [name, nextName] = names(role, trans);
   const text = hasText(role, name, trans);
   const sentence = hasSentence(role, name, now, trans);
   if (!role.restart) {
@@ -220,13 +218,9 @@ export function needsAttention(session: RoleSession): boolean {
 }
 
 /** Return the names of the kernel's present and next role, made different if they are the same. */
-function names(
-  role: IKernelRole,
-  roles: readonly Role[],
-  trans: TranslationBundle
-): [string, string] {
+function names(role: IKernelRole, trans: TranslationBundle): [string, string] {
   const { has, next } = role;
-  const name = has === null ? '' : (has.session?.label ?? roleLabel(has.roleArn, roles));
+  const name = has?.label ?? '';
   const nextName = next?.label ?? '';
   if (has === null || next === null || !role.restart || name !== nextName) {
     return [name, nextName];

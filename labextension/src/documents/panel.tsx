@@ -57,7 +57,7 @@ export function DocumentPanel(props: Props): React.JSX.Element {
   return (
     <div className="jp-AwsRoles-documentPanel">
       {unreachable && <p role="status">{staleText(snapshot, trans)}</p>}
-      <p>{documentText(role, snapshot.roles, now, trans).sentence}</p>
+      <p>{documentText(role, now, trans).sentence}</p>
       {switched && <Switched {...props} done={done} now={now} />}
       {role.kind === 'kernel' && !restart && document.staying.length > 0 && (
         <>

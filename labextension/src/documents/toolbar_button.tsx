@@ -158,7 +158,7 @@ function buttonText(
   now: number,
   trans: TranslationBundle
 ): IDocumentText {
-  const words = documentText(role, snapshot.roles, now, trans);
+  const words = documentText(role, now, trans);
   if (offer === null || (role.kind === 'kernel' && role.restart)) {
     return words;
   }
@@ -179,7 +179,7 @@ function staleDocumentText(
   trans: TranslationBundle
 ): IDocumentText {
   const text = trans.__('AWS role unknown');
-  const { sentence } = documentText(role, snapshot.roles, now, trans);
+  const { sentence } = documentText(role, now, trans);
   return { text, short: text, sentence: `${staleText(snapshot, trans)} ${sentence}` };
 }
 

@@ -276,7 +276,11 @@ describe('a kernel whose role session has ended', () => {
 
   test.each([
     ['has started without it', {}, ['without-role']],
-    ['runs with it still', { running: { session_id: 'gone', role_arn: 'arn' } }, []],
+    [
+      'runs with it still',
+      { running: { session_id: 'gone', role_arn: 'arn', label: 'Analyst' } },
+      []
+    ],
     ['lives in another', { chosen: { session_id: 'id-analyst', how: 'by_user' } as const }, []],
     ['was given no role', { chosen: { session_id: null, how: 'by_user' } as const }, []],
     ['was never given one', { chosen: null }, []],

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Assignment, RoleSession } from '../server/api';
 import type { ISnapshot } from '../server/snapshot';
-import { roleLabel } from '../words/identity';
+import { processLabel } from '../words/identity';
 
 /** A running proxied app (VS Code, RStudio, Shiny …) and its AWS role. */
 export interface IApp {
@@ -48,7 +48,7 @@ function asApp(snapshot: ISnapshot, assignment: Assignment, trans: TranslationBu
   const name =
     has?.label ??
     (running !== null
-      ? trans.__('%1 (ended)', roleLabel(running.role_arn, snapshot.roles))
+      ? trans.__('%1 (ended)', processLabel(running, snapshot.roles))
       : given === 'untouched'
         ? trans.__('No role yet')
         : trans.__('No AWS role'));
