@@ -27,7 +27,8 @@ def entry(arn, **members):
     usual = {
         "arn": arn, "name": name, "account_id": arn.split(":")[4], "label": name.title(), "description": "",
         "region": None, "color": None, "default": False, "request_url": None,
-        "audience": "sts.amazonaws.com", "extra_environment": {},
+        "audience": "sts.amazonaws.com", "extra_environment": {}, "delivery": None, "lease": None,
+        "credential_lifetime": None,
     }  # fmt: skip
     return {**usual, **members}
 

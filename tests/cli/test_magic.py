@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import types
@@ -24,6 +25,10 @@ def by_endpoint(name, **more):
     return role_session(name, delivery="endpoint", lease=960, environment={}, **more)
 
 
+# Older versions of IPython color tracebacks everywhere.
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
+
+
 @pytest.fixture
 def shell(tmp_path, monkeypatch):
     shell = InteractiveShell(profile_dir=ProfileDir.create_profile_dir(str(tmp_path / "profile")))
@@ -37,11 +42,12 @@ def shell(tmp_path, monkeypatch):
 
 @pytest.fixture
 def ran(shell, capsys):
-    """Run a cell; return its result and all that it prints, on one line."""
+    """Run a cell; return its result and all that it prints, on one line and without colors."""
 
     def run_it(cell):
         result = shell.run_cell(cell)
-        return result, " ".join("".join(capsys.readouterr()).split())
+        said = COLOR.sub("", "".join(capsys.readouterr()))
+        return result, " ".join(said.split())
 
     return run_it
 
