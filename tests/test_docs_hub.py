@@ -444,6 +444,7 @@ HUB_NAMES = {
     *(name for cls in CLASSES.values() for name in cls.class_traits(config=True)),
     # Keys of the roles file, and a claim.
     *("tags", "source_identity", "transitive_tags", "roles_from_claim", "request_url", "preferred_username"),
+    "credential_lifetime",
     # Of the audit log and of answers.
     *("hub_token_id", "keys_rotated", "was_made", "still_published", "audit_available", "role_arn", "problems"),
     *get_args(EndReason),
