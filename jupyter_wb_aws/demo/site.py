@@ -37,7 +37,7 @@ allow = [{{ groups = ["analysts"] }}]
 [[roles]]
 arn = "{role_arn("auditor")}"
 label = "Auditor"
-description = "Reads {BUCKET}, but can't change it; this server gets its credentials"
+description = "Reads {BUCKET}, but can't change it"
 region = "{REGION}"
 color = "blue"
 # One call to AWS for all processes, another such role without a restart, and an end that reaches running
@@ -49,7 +49,7 @@ allow = [{{ groups = ["analysts"] }}, {{ groups = ["auditors"] }}]
 [[roles]]
 arn = "{role_arn("engineer")}"
 label = "Data engineer"
-description = "Reads and writes {BUCKET}; this server gets its credentials"
+description = "Reads and writes {BUCKET}"
 region = "{REGION}"
 color = "purple"
 delivery = "endpoint"
