@@ -13,25 +13,12 @@ from __future__ import annotations
 
 import compileall
 import json
-import os
-import resource
-import subprocess
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from _support import (
-    FakeAws,
-    Server,
-    ask,
-    differences,
-    folder,
-    print_figure,
-    role_arn,
-    server_environment,
-    site,
-)
+from _commands import measured, milliseconds, terminal_environment
+from _support import FakeAws, Server, ask, differences, folder, print_figure, role_arn, site
 
 import jupyter_wb_aws
 
@@ -44,25 +31,10 @@ WAYS: dict[str, list[str]] = {
 }
 
 
-def took(words: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
-    """Run a command, and check what it prints; return the ms that it takes, and its CPU ms."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, stdout=-1, check=True)
-    wall = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if words[0] == COMMAND[0] and not json.loads(done.stdout)["SessionToken"]:
+def check(words: Sequence[str], printed: bytes) -> None:
+    """Require that the command has printed credentials."""
+    if words[0] == COMMAND[0] and not json.loads(printed)["SessionToken"]:
         raise RuntimeError("There are no credentials.")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return wall * 1000, cpu * 1000
-
-
-def settings(base: Path, aws: FakeAws) -> dict[str, dict[str, object]]:
-    """Return those of a site whose first role is delivered by the endpoint."""
-    config = site(base, aws, roles=2)
-    roles = Path(config["WbAwsApp"]["roles_file"])
-    first = 'label = "Role 0"\n'
-    roles.write_text(roles.read_text().replace(first, f'{first}delivery = "endpoint"\n'))
-    return config
 
 
 def main(rounds: int) -> None:
@@ -71,26 +43,16 @@ def main(rounds: int) -> None:
     compileall.compile_dir(Path(jupyter_wb_aws.__file__).parent, quiet=1)
     with folder() as base:
         aws = FakeAws(sts_delay=STS_DELAY)
-        server = Server(base, settings(base, aws))
+        server = Server(base, site(base, aws, roles=2, by_endpoint={0}))
         try:
             server.first_answer()
             for role in (0, 1):
                 ask(server.client(), "POST", "/aws/sessions", {"role_arn": role_arn(role)})
-            environment = {
-                **server_environment(base),
-                "JUPYTER_SERVER_URL": f"http://127.0.0.1:{server.port}/",
-                "PATH": os.environ["PATH"],
-            }
-            measured: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
-            for number in range(rounds + 1):
-                for way, words in WAYS.items():
-                    figures = took(words, environment)
-                    if number:  # the first one fills the disk's cache
-                        measured[way].append(figures)
+            found = measured(WAYS, terminal_environment(server, base), rounds, check)
         finally:
             server.end()
-    wall = {way: [ms for ms, _ in figures] for way, figures in measured.items()}
-    for way, figures in measured.items():
+    wall = {way: milliseconds(figures) for way, figures in found.items()}
+    for way, figures in found.items():
         print_figure(way, wall[way], "ms", "60 ms" if way == "by the endpoint" else "")
         print_figure(f"{way}: CPU of the command", [cpu for _, cpu in figures], "ms")
     saved = differences(wall["by the endpoint"], wall["by web identity"])

@@ -17,25 +17,11 @@ CPU is the command line's own, which other load on the machine affects less than
 
 from __future__ import annotations
 
-import os
-import resource
-import subprocess
 import sys
-import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from _support import (
-    FakeAws,
-    Server,
-    ask,
-    differences,
-    folder,
-    print_figure,
-    role_arn,
-    server_environment,
-    site,
-)
+from _commands import measured, milliseconds, terminal_environment
+from _support import FakeAws, Server, ask, differences, folder, print_figure, role_arn, site
 
 BIN = Path(sys.executable).parent
 STS_DELAY = 0.1
@@ -50,16 +36,6 @@ WAYS: dict[str, list[str]] = {
 }
 
 
-def took(words: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
-    """Run `true` after these words; return the ms that it takes, and its CPU ms."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run([*words, "true"], env=environment, stdin=subprocess.DEVNULL, check=True)
-    wall = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return wall * 1000, cpu * 1000
-
-
 def main(rounds: int) -> None:
     """Measure and report."""
     with folder() as base:
@@ -68,25 +44,16 @@ def main(rounds: int) -> None:
         try:
             server.first_answer()
             ask(server.client(), "POST", "/aws/sessions", {"role_arn": role_arn(0)})
-            environment = {
-                **server_environment(base),
-                "JUPYTER_SERVER_URL": f"http://127.0.0.1:{server.port}/",
-                "PATH": os.environ["PATH"],
-            }
-            measured: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
-            for number in range(rounds + 1):
-                for way, words in WAYS.items():
-                    figures = took(words, environment)
-                    if number:  # the first one fills the disk's cache
-                        measured[way].append(figures)
+            commands = {way: [*words, "true"] for way, words in WAYS.items()}
+            found = measured(commands, terminal_environment(server, base), rounds)
         finally:
             server.end()
-    wall = {way: [ms for ms, _ in figures] for way, figures in measured.items()}
+    wall = {way: milliseconds(figures) for way, figures in found.items()}
     print_figure("`true`, bare", wall["bare"], "ms")
     for way in list(WAYS)[1:]:
         target = "60 ms" if way == "exec, the default role" else ""
         print_figure(f"{way}: more than bare", differences(wall["bare"], wall[way]), "ms", target)
-        print_figure(f"{way}: CPU of the command line", [cpu for _, cpu in measured[way]], "ms")
+        print_figure(f"{way}: CPU of the command line", [cpu for _, cpu in found[way]], "ms")
 
 
 if __name__ == "__main__":
