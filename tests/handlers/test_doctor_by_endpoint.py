@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from pathlib import Path
 
 import pytest
 
-from jupyter_wb_aws.demo.names import REGION
+from tests.handlers.doctor_site import DOCTOR, STATIC, codes, make_home, set_environment
 from tests.site import ANALYST
-
-DOCTOR = "import subprocess; print(subprocess.run(['jupyter-wb-aws', 'doctor', '--json'], capture_output=True, text=True).stdout)"
-STATIC = "[default]\naws_access_key_id = AKIAUSER\naws_secret_access_key = user-secret\n"
 
 
 @pytest.fixture
 def home(tmp_path):
-    (tmp_path / "home/.aws").mkdir(parents=True)
-    return tmp_path / "home"
+    return make_home(tmp_path)
 
 
 @pytest.fixture
 def jp_server_config(site_config, home, aws, monkeypatch):
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.setenv(name, REGION)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
+    set_environment(monkeypatch, home, aws)
     site_config["WbAwsApp"]["delivery"] = "endpoint"
     return site_config
-
-
-def codes(report, *severities):
-    return [f["code"] for f in report["findings"] if f["severity"] in severities]
 
 
 async def test_what_starts_next_works_as_the_role_by_the_endpoint_also_beside_own_keys(api, home):
